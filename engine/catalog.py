@@ -1,0 +1,368 @@
+"""The models Kinora knows, as data: what each can do, at what size, for how long, under which licence.
+
+It imports no torch, so the web process asks it what a request may hold; the planner and the loader read the
+same entries. To add a model of a known family is to add an entry here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from engine.types import Condition, Quality, Request
+
+Family: TypeAlias = Literal["ltx"]
+Schedule: TypeAlias = Literal["linear", "linear_quadratic"]
+Operation: TypeAlias = Literal["text_to_video", "image_to_video", "still"]
+
+MAX_STEPS: Final = 100
+MAX_GUIDANCE: Final = 20.0
+
+
+class Size(NamedTuple):
+    """Pixels; prints as people write it."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a model denoises at one quality.
+
+    `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs);
+    without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass.
+    """
+
+    steps: int
+    guidance_scale: float
+    schedule: Schedule = "linear"
+    sigmas: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One entry. Sizes in pixels, lengths in seconds, memory in GB on the device with the weights loaded.
+
+    `repo` is a hub id, or a folder of this package when `bundled`. The file may have any even size up to
+    `max_side`; what is denoised is `native`: one of `native_sizes` if the model was trained on fixed shapes,
+    else a shape of at most `native_pixels` whose sides are multiples of `native_multiple`. A window has at
+    most `window_frames` frames, a count of the form `frame_rule * k + 1`, and hands `context_latents` latent
+    frames on to the next.
+    """
+
+    name: str
+    title: str
+    family: Family
+    repo: str
+    bundled: bool = False
+    created: int
+    owner: str
+    licence: str
+    licence_url: str
+    memory_gb: float
+    sizes: tuple[Size, ...]
+    min_side: int
+    max_side: int
+    multiple: int = 2
+    native_sizes: tuple[Size, ...] = ()
+    native_pixels: int = 0
+    native_multiple: int = 32
+    fps: int
+    frame_rule: int = 8
+    window_frames: int
+    context_latents: int = 3
+    min_seconds: float = 1.0
+    max_seconds: float
+    max_prompt_tokens: int = 256
+    sampling: Mapping[Quality, Sampling]
+    operations: frozenset[Operation] = frozenset({"text_to_video", "image_to_video", "still"})
+    conditions: Literal["none", "first", "any"] = "any"
+    max_conditions: int = 8
+    condition_noise: float = 0.0
+    causal_time: bool = True
+    decode_timestep: float = 0.0
+    decode_noise: float = 0.0
+
+    @property
+    def default_size(self) -> Size:
+        """The size a request gets that names none."""
+        return self.sizes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a model cannot meet a request: the field at fault, its limit, and a sentence that says both."""
+
+    field: Literal["model", "size", "seconds", "steps", "guidance_scale", "conditions"]
+    limit: str
+    message: str
+
+
+class UnknownModelError(LookupError):
+    """No entry has this name."""
+
+
+_LTX_SIZES: Final = (
+    Size(768, 512),
+    Size(512, 768),
+    Size(1216, 704),
+    Size(704, 1216),
+    Size(1280, 720),
+    Size(720, 1280),
+)
+
+_MODELS: Final = (
+    Model(
+        name="kinora-mini",
+        title="Kinora Mini",
+        family="ltx",
+        repo="mini/weights",
+        bundled=True,
+        created=1_764_000_000,
+        owner="kinora",
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        memory_gb=0.5,
+        sizes=(
+            Size(320, 192),
+            Size(192, 320),
+            Size(256, 256),
+            Size(640, 384),
+            Size(384, 640),
+            Size(1280, 720),
+            Size(720, 1280),
+        ),
+        min_side=64,
+        max_side=1920,
+        native_sizes=(Size(160, 96), Size(96, 160), Size(128, 128)),
+        fps=16,
+        window_frames=49,
+        max_seconds=20.0,
+        max_prompt_tokens=128,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=8, guidance_scale=3.0),
+                "full": Sampling(steps=20, guidance_scale=3.0),
+            }
+        ),
+    ),
+    Model(
+        name="ltx-video-2b",
+        title="LTX-Video 2B",
+        family="ltx",
+        repo="Lightricks/LTX-Video",
+        created=1_732_233_600,
+        owner="lightricks",
+        licence="LTX-Video Open Weights (RAIL-M, use restrictions)",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video",
+        memory_gb=16.0,
+        sizes=_LTX_SIZES,
+        min_side=256,
+        max_side=1920,
+        native_pixels=1280 * 736,
+        fps=24,
+        window_frames=161,
+        max_seconds=20.0,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=20, guidance_scale=3.0),
+                "full": Sampling(steps=50, guidance_scale=3.0),
+            }
+        ),
+        # The first release shifts its noise levels by the number of tokens, counts time without the causal
+        # correction of later ones, and was trained on first frames only.
+        conditions="first",
+        max_conditions=1,
+        causal_time=False,
+    ),
+    Model(
+        name="ltx-video-2b-0.9.5",
+        title="LTX-Video 2B 0.9.5",
+        family="ltx",
+        repo="Lightricks/LTX-Video-0.9.5",
+        created=1_741_132_800,
+        owner="lightricks",
+        licence="OpenRAIL-M",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.5",
+        memory_gb=16.0,
+        sizes=_LTX_SIZES,
+        min_side=256,
+        max_side=1920,
+        native_pixels=1280 * 736,
+        fps=24,
+        window_frames=161,
+        max_seconds=20.0,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic"),
+                "full": Sampling(steps=40, guidance_scale=3.0, schedule="linear_quadratic"),
+            }
+        ),
+        condition_noise=0.15,
+        decode_timestep=0.05,
+        decode_noise=0.025,
+    ),
+    Model(
+        name="ltx-video-13b-distilled",
+        title="LTX-Video 13B 0.9.8 distilled",
+        family="ltx",
+        repo="Lightricks/LTX-Video-0.9.8-13B-distilled",
+        created=1_752_624_000,
+        owner="lightricks",
+        licence="LTXV Open Weights License",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.8-13B-distilled",
+        memory_gb=40.0,
+        sizes=_LTX_SIZES,
+        min_side=256,
+        max_side=1920,
+        native_pixels=1280 * 736,
+        fps=24,
+        window_frames=121,
+        max_seconds=20.0,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
+                "full": Sampling(
+                    steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)
+                ),
+            }
+        ),
+        decode_timestep=0.05,
+        decode_noise=0.025,
+    ),
+)
+
+MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in _MODELS})
+DEFAULT: Final = "kinora-mini"
+
+
+def find(name: str) -> Model:
+    """The entry of this name; UnknownModelError says which names exist."""
+    if model := MODELS.get(name):
+        return model
+    message = f"There is no model {name!r}; known are {', '.join(MODELS)}."
+    raise UnknownModelError(message)
+
+
+def frames(model: Model, seconds: float) -> int:
+    """How many frames the file holds: exactly the whole number nearest to seconds times rate, and at least
+    one.
+    """
+    return max(1, round(seconds * model.fps))
+
+
+def native(model: Model, width: int, height: int) -> Size:
+    """The size at which the model denoises a clip of `width` by `height`.
+
+    Trained shapes: the one whose aspect is nearest (equally near: the larger). Free shapes: the same aspect,
+    never more than `native_pixels`, sides rounded up to the model's multiple, so that scaling and a centred
+    cut of the edges (`engine.frames.fit`) meet the size asked for.
+    """
+    if model.native_sizes:
+        return min(
+            model.native_sizes,
+            key=lambda size: (
+                abs(math.log(size.width / size.height) - math.log(width / height)),
+                -size.width,
+            ),
+        )
+    shrink = min(1.0, math.sqrt(model.native_pixels / (width * height)))
+    step = model.native_multiple
+    up = Size(*(math.ceil(side * shrink / step - 1e-9) * step for side in (width, height)))
+    if up.width * up.height <= model.native_pixels:
+        return up
+    return Size(*(max(step, math.floor(side * shrink / step) * step) for side in (width, height)))
+
+
+def check(
+    model: Model,
+    width: int,
+    height: int,
+    seconds: float,
+    *,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    conditions: tuple[Condition, ...] = (),
+) -> tuple[Problem, ...]:
+    """Everything that keeps `model` from making this clip; empty when it can. `seconds` 0 means a still."""
+    return (
+        *_size_problems(model, width, height),
+        *_length_problems(model, seconds),
+        *_sampling_problems(steps, guidance_scale),
+        *_condition_problems(model, seconds, conditions),
+    )
+
+
+def check_request(request: Request) -> tuple[Problem, ...]:
+    """`check` for a whole request; an unknown model is a problem like the others."""
+    try:
+        model = find(request.model)
+    except UnknownModelError as error:
+        return (Problem("model", ", ".join(MODELS), str(error)),)
+    return check(
+        model,
+        request.width,
+        request.height,
+        request.seconds,
+        steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        conditions=request.conditions,
+    )
+
+
+def _size_problems(model: Model, width: int, height: int) -> list[Problem]:
+    problems = []
+    for name, side in (("width", width), ("height", height)):
+        if not model.min_side <= side <= model.max_side:
+            limit = f"{model.min_side}..{model.max_side}"
+            text = f"The {name} must be from {model.min_side} to {model.max_side} pixels for {model.name}, not {side}."
+            problems.append(Problem("size", limit, text))
+        elif side % model.multiple:
+            text = f"The {name} must be a multiple of {model.multiple} pixels for {model.name}, not {side}."
+            problems.append(Problem("size", f"multiple of {model.multiple}", text))
+    return problems
+
+
+def _length_problems(model: Model, seconds: float) -> list[Problem]:
+    if seconds == 0 or model.min_seconds <= seconds <= model.max_seconds:
+        return []
+    limit = f"{model.min_seconds:g}..{model.max_seconds:g}"
+    text = f"A clip by {model.name} lasts {model.min_seconds:g} to {model.max_seconds:g} seconds, not {seconds:g}."
+    return [Problem("seconds", limit, text)]
+
+
+def _sampling_problems(steps: int | None, guidance_scale: float | None) -> list[Problem]:
+    problems = []
+    if steps is not None and not 1 <= steps <= MAX_STEPS:
+        problems.append(Problem("steps", f"1..{MAX_STEPS}", f"Steps go from 1 to {MAX_STEPS}, not {steps}."))
+    if guidance_scale is not None and not 1 <= guidance_scale <= MAX_GUIDANCE:
+        text = f"The guidance scale goes from 1 to {MAX_GUIDANCE:g}, not {guidance_scale:g}."
+        problems.append(Problem("guidance_scale", f"1..{MAX_GUIDANCE:g}", text))
+    return problems
+
+
+def _condition_problems(model: Model, seconds: float, conditions: tuple[Condition, ...]) -> list[Problem]:
+    count = frames(model, seconds)
+    allowed = 0 if model.conditions == "none" else model.max_conditions
+    problems = []
+    if len(conditions) > allowed:
+        text = f"{model.name} follows at most {allowed} pictures, not {len(conditions)}."
+        problems.append(Problem("conditions", f"at most {allowed}", text))
+    for condition in conditions:
+        if not -1 <= condition.frame < count:
+            text = f"A picture must sit at frame 0 to {count - 1}, or -1 for the last, not {condition.frame}."
+            problems.append(Problem("conditions", f"frame -1..{count - 1}", text))
+        elif model.conditions == "first" and condition.frame != 0:
+            text = f"{model.name} follows a first frame only, not one at frame {condition.frame}."
+            problems.append(Problem("conditions", "frame 0", text))
+        if not 0 <= condition.strength <= 1:
+            text = f"A picture's strength goes from 0 to 1, not {condition.strength:g}."
+            problems.append(Problem("conditions", "strength 0..1", text))
+    return problems

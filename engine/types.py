@@ -1,0 +1,176 @@
+"""What goes into the engine and what comes out: frozen values that cross a process boundary.
+
+This module knows no torch and no files' contents; everything here pickles and imports in a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+Quality: TypeAlias = Literal["turbo", "full"]
+Resize: TypeAlias = Literal["crop", "pad"]
+Stage: TypeAlias = Literal["loading", "encoding", "denoising", "decoding", "saving"]
+
+FailureCode: TypeAlias = Literal[
+    "bad_request",
+    "bad_condition",
+    "model_unknown",
+    "model_missing",
+    "model_broken",
+    "device_missing",
+    "out_of_memory",
+    "bad_frames",
+    "encode_failed",
+    "disk_full",
+]
+
+FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
+    {
+        "bad_request": False,  # the model cannot make a clip of this size, length or with these settings
+        "bad_condition": False,  # an image to follow could not be read
+        "model_unknown": False,  # no catalogue entry has this name
+        "model_missing": False,  # the weights are not where the catalogue says
+        "model_broken": False,  # the weights are there and cannot be read
+        "device_missing": False,  # the configured device does not exist on this machine
+        "out_of_memory": True,  # another worker, or the same one later, may have the room
+        "bad_frames": False,  # the model produced numbers that are not a picture; the same seed does it again
+        "encode_failed": True,  # the video codec refused a frame or a file
+        "disk_full": True,  # there was no room for the result
+    }
+)
+"""Every way a job can fail by name, and whether the same request may succeed when tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A picture the clip passes through.
+
+    `image` is an encoded PNG, JPEG or WebP file. `frame` counts the clip's frames from 0; -1 is the last.
+    `strength` 1.0 keeps the picture, 0.0 ignores it; between the two it starts from a noised copy.
+    `resize` says what happens when its shape differs from the clip's: cut the edges, or add black bars.
+    """
+
+    image: bytes
+    frame: int
+    strength: float = 1.0
+    resize: Resize = "crop"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One clip to make. `width`, `height` in pixels of the file; 0 `seconds` asks for a still (one frame).
+
+    `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
+    same seed on the same machine gives the same frames.
+    """
+
+    model: str
+    prompt: str
+    width: int
+    height: int
+    seconds: float
+    seed: int
+    negative_prompt: str = ""
+    quality: Quality = "full"
+    conditions: tuple[Condition, ...] = ()
+    steps: int | None = None
+    guidance_scale: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The four files of a finished clip. `seconds` is exactly `frames / fps`."""
+
+    video: Path
+    poster: Path
+    thumbnail: Path
+    spritesheet: Path
+    width: int
+    height: int
+    frames: int
+    fps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Weights are being read; `fraction` (0 to 1) is of the loading alone."""
+
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the job is. `fraction` (0 to 1) is of the whole job in seconds, and never goes back.
+
+    `eta_seconds` is None until something was measured. `step` of `steps` and `window` of `windows` count from
+    1 while denoising; a `step` of 0 means that the window has not begun.
+    """
+
+    stage: Stage
+    fraction: float
+    eta_seconds: float | None
+    step: int
+    steps: int
+    window: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window is finished: the first `frames` frames (`seconds_done`) of the clip are in the file."""
+
+    index: int
+    windows: int
+    frames: int
+    seconds_done: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of a job that went well."""
+
+    result: Result
+
+
+Event: TypeAlias = Loading | Progress | Window | Done
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """How this process runs models.
+
+    `weights` maps a catalogue name to a folder or hub id that replaces the catalogue's own. `device` is
+    "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps"); `dtype` is "auto", "float32", "bfloat16" or
+    "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
+    process may run on.
+    """
+
+    weights: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    dtype: str = "auto"
+    threads: int = 0
+
+
+class Cancelled(Exception):  # noqa: N818 (being cancelled is an answer, not an error)
+    """The caller asked the job to stop, and it has stopped."""
+
+
+class EngineError(Exception):
+    """A job failed for a reason that has a name.
+
+    `code` is one of FAILURES, `retryable` what that table says, and the text one sentence for an operator.
+    """
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code: FailureCode = code
+        self.retryable = FAILURES[code]
+
+    def __reduce__(self) -> tuple[type[EngineError], tuple[FailureCode, str]]:
+        """Without this an exception with two arguments does not survive pickling."""
+        return type(self), (self.code, str(self))
