@@ -1,0 +1,297 @@
+"""What is read from a body, in every encoding, and what is refused by name."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import httpx
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar import Litestar, Request, Response, post
+from msgspec import Meta, Struct
+
+from api import body, problems
+from api.body import JSON, MULTIPART, URLENCODED, fingerprint, parse
+from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
+from api.inputs import ImageReference, VideoCreate
+
+LIMIT = 300_000
+
+
+class Card(Struct, frozen=True, forbid_unknown_fields=True):
+    at: int
+    prompt: str = ""
+
+
+class Plan(Struct, frozen=True, forbid_unknown_fields=True):
+    """Shapes that later routes have and VideoCreate has not."""
+
+    video: str | ImageReference | None = None
+    storyboard: list[Card] | None = None
+    tags: list[Annotated[str, Meta(pattern="^[a-z]+$", description="Small letters.")]] | None = None
+
+
+def read_json(text: str | bytes, kind: type[Any] = VideoCreate) -> Any:
+    return parse(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, JSON, "", kind)
+
+
+def read_form(fields: list[tuple[str, str]], kind: type[Any] = VideoCreate) -> Any:
+    return parse(urlencode(fields).encode(), URLENCODED, "", kind)
+
+
+@post("/read", status_code=200)
+async def read(request: Request[Any, Any, Any]) -> Response[Any]:
+    video = await body.read(request, VideoCreate)
+    picture = video.input_reference and video.input_reference.file
+    return Response({"prompt": video.prompt, "seconds": video.seconds, "n": video.n, "file": len(picture or b"")})
+
+
+app = Litestar([read], exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, openapi_config=None)
+
+
+def client() -> httpx.AsyncClient:
+    asgi: Any = app
+    return httpx.AsyncClient(transport=httpx.ASGITransport(asgi), base_url="http://test")
+
+
+# What is understood
+
+
+def test_json_and_forms_read_to_the_same_value() -> None:
+    wanted = VideoCreate(prompt="a red ball", seconds=8, n=2, metadata={"shot": "1"})
+    assert read_json('{"prompt": "a red ball", "seconds": "8", "n": 2, "metadata": {"shot": "1"}}') == wanted
+    scalars = [("prompt", "a red ball"), ("seconds", "8"), ("n", "2")]
+    assert read_form([*scalars, ("metadata[shot]", "1")]) == wanted
+    assert read_form([*scalars, ("metadata", '{"shot": "1"}')]) == wanted
+
+
+def test_text_that_looks_like_json_stays_text() -> None:
+    assert read_form([("prompt", '{"at": 1}')]).prompt == '{"at": 1}'
+    assert read_form([("prompt", "4"), ("metadata[n]", "[1]")]).metadata == {"n": "[1]"}
+
+
+def test_repeated_brackets_make_the_elements_of_a_list() -> None:
+    fields = [("storyboard[][at]", "0"), ("storyboard[][prompt]", "dawn"), ("storyboard[][at]", "2")]
+    assert read_form(fields, Plan).storyboard == [Card(0, "dawn"), Card(2)]
+    assert read_form([("tags[]", "a"), ("tags[]", "b")], Plan).tags == ["a", "b"]
+    assert read_form([("tags", '["a", "b"]')], Plan).tags == ["a", "b"]
+
+
+def test_a_video_is_named_by_text_or_by_object() -> None:
+    assert read_form([("video", "video_1")], Plan).video == "video_1"
+    assert read_form([("video[file_id]", "video_1")], Plan).video == ImageReference(file_id="video_1")
+    assert read_form([("video", '{"file_id": "video_1"}')], Plan).video == ImageReference(file_id="video_1")
+
+
+async def test_a_file_becomes_its_bytes() -> None:
+    async with client() as http:
+        answer = await http.post("/read", data={"prompt": "x"}, files={"input_reference": ("a.png", b"\x89PNG" * 9)})
+        large = await http.post("/read", data={"prompt": "x"}, files={"input_reference": ("a.png", b"x" * 280_000)})
+    assert answer.json()["file"] == 36
+    assert large.json()["file"] == 280_000, "read in a thread, to the same end"
+
+
+def test_a_browser_that_chose_no_file_sends_an_empty_one() -> None:
+    part = '--B\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+    form = part.format("prompt", "", "x") + part.format("input_reference", '; filename=""', "") + "--B--\r\n"
+    assert parse(form.encode(), MULTIPART, "B", VideoCreate) == VideoCreate(prompt="x")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("picture", [None, b"\x89PNG"])
+def test_what_openai_python_sends_is_read(picture: bytes | None) -> None:
+    seen: list[tuple[str, str, VideoCreate]] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        encoding, _, boundary = request.headers["content-type"].partition("; boundary=")
+        seen.append((encoding, boundary, parse(request.read(), encoding, boundary, VideoCreate)))
+        return httpx.Response(200, json={})
+
+    http: Any = httpx.Client(transport=httpx.MockTransport(server))
+    videos = openai.OpenAI(api_key="kin_test", base_url="http://test/v1", http_client=http).videos
+    videos.create(prompt="a red ball", seconds="8", size="720x1280", input_reference=picture or openai.omit)
+    (encoding, boundary, video), *_ = seen
+    assert (encoding, bool(boundary)) == (MULTIPART, True)
+    assert (video.prompt, video.seconds, video.size) == ("a red ball", 8, "720x1280")
+    assert video.input_reference == (ImageReference(file=picture) if picture else None)
+
+
+def test_what_openai_node_sends_is_read() -> None:
+    """It writes an object's fields in brackets."""
+    video = read_form([("prompt", "x"), ("input_reference[image_url]", "data:image/png;base64,AA==")])
+    assert video.input_reference == ImageReference(image_url="data:image/png;base64,AA==")
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("sent", "param", "said"),
+    [
+        ("{}", "prompt", "required"),
+        ('{"prompt": ""}', "prompt", ">= 1"),
+        ('{"prompt": "x", "n": 5}', "n", "<= 4"),
+        ('{"prompt": "x", "n": null}', "n", "`int`"),
+        ('{"prompt": "x", "n": 1.5}', "n", "`int`"),
+        ('{"prompt": "x", "n": true}', "n", "`int`"),
+        ('{"prompt": "x", "seed": 1' + "0" * 30 + "}", "seed", "9223372036854775807"),
+        ('{"prompt": "x", "size": "hunter2"}', "size", "Width x height"),
+        ('{"prompt": "x", "quality": "hunter2"}', "quality", "`full`, `turbo`"),
+        ('{"prompt": "x", "fps": 60}', "fps", "`seconds`"),
+        ('{"prompt": "x", "input_reference": {"image_url": 3}}', "input_reference.image_url", "`str"),
+        ('{"prompt": "x", "input_reference": {"url": "hunter2"}}', "input_reference.url", "`image_url`"),
+        ('{"prompt": "x", "input_reference": {"file": "?"}}', "input_reference.file", "base64"),
+        ('{"prompt": "nul\\u0000"}', "prompt", "NUL"),
+        ('{"prompt": "half \\ud83d"}', "prompt", "surrogate"),
+        ('{"prompt": "x", "metadata": {"a": ["nul\\u0000"]}}', "metadata.a.0", "NUL"),
+        ('{"prompt": "x", "metadata": {"nul\\u0000": 1}}', "metadata", "NUL"),
+        ('{"prompt": "x", "metadata": {"a": 1e999}}', "metadata.a", "too large"),
+        ('{"prompt": "x", "metadata": {"a": 1' + "0" * 30 + "}}", "metadata.a", "64 bits"),
+        ("[]", None, "`object`"),
+        ("null", None, "`object`"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named_with_its_limit(sent: str, param: str | None, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_json(sent)
+    assert caught.value.param == param
+    assert said in caught.value.detail
+    assert "hunter2" not in caught.value.detail, "a value may be a secret"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "{",
+        "prompt=x",
+        b"\xff\xfe",
+        b'{"prompt": "\xff"}',
+        '{"prompt": "x"} {}',
+        '{"prompt": "x", "prompt": "y"}',
+        '{"prompt": "x", "metadata": {"a": NaN}}',
+        '{"prompt": "x", "metadata": {"a": -Infinity}}',
+        '{"prompt": "x", "metadata": {"a": 1' + "0" * 5000 + "}}",
+        '{"prompt": "x", "metadata": ' + '{"a":' * 40 + "1" + "}" * 41,
+        "[" * 200_000,
+    ],
+)
+def test_what_is_not_json_is_malformed(sent: str | bytes) -> None:
+    with pytest.raises(Malformed):
+        read_json(sent)
+
+
+def test_a_million_values_are_refused_unread() -> None:
+    with pytest.raises(PayloadTooLarge, match="50,000"):
+        read_json('{"prompt": "x", "metadata": {"a": [' + "1," * 1_000_000 + "1]}}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([("prompt", "x"), ("prompt", "y")], "twice"),
+        ([("prompt", "x"), ("metadata", "{")], "`metadata` is not JSON"),
+        ([("metadata[a]", "1"), ("metadata[]", "1")], "two shapes"),
+        ([("metadata", "1"), ("metadata[a]", "1")], "two shapes"),
+        ([("prompt[", "x")], "cannot be read"),
+        ([("", "x")], "cannot be read"),
+        ([("a" + "[b]" * 8, "x")], "at most 8 deep"),
+        ([("a" * 201, "x")], "cannot be read"),
+    ],
+)
+def test_forms_that_contradict_themselves_are_malformed(fields: list[tuple[str, str]], said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        read_form(fields)
+
+
+@pytest.mark.parametrize("sent", [b"", b"--B", b"--B\r\n\r\nx\r\n--B--", b"--C\r\n", b"--B\r\nContent-Disposition: x"])
+def test_a_broken_multipart_body_is_malformed(sent: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse(sent, MULTIPART, "B", VideoCreate)
+
+
+def test_a_form_of_too_many_parts_is_too_large() -> None:
+    part = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
+    with pytest.raises(PayloadTooLarge, match="200"):
+        parse(part * 201 + b"--B--", MULTIPART, "B", VideoCreate)
+    with pytest.raises(PayloadTooLarge, match="200"):
+        read_form([("a", "")] * 201)
+
+
+def test_a_list_in_a_form_is_checked_by_element() -> None:
+    with pytest.raises(Invalid, match="Small letters") as caught:
+        read_form([("tags[]", "a"), ("tags[]", "B")], Plan)
+    assert caught.value.param == "tags.1"
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status", "said"),
+    [
+        (b"{}", {"content-type": "text/plain"}, 415, JSON),
+        (b"{}", {}, 415, MULTIPART),
+        (b"{}", {"content-type": JSON, "content-encoding": "gzip"}, 415, "not compressed"),
+        (b"x" * (LIMIT + 1), {"content-type": JSON}, 413, "300,000"),
+        (b"{}", {"content-type": MULTIPART}, 400, "multipart"),
+        (b"", {"content-type": JSON}, 400, "not JSON"),
+        (b'{"\\ud800": 1}', {"content-type": JSON}, 400, "surrogate"),
+    ],
+)
+async def test_problems_say_what_would_do(content: bytes, headers: dict[str, str], status: int, said: str) -> None:
+    async with client() as http:
+        answer = await http.post("/read", content=content, headers=headers)
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
+
+
+text = st.text(st.characters(exclude_categories=()))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | text,
+    lambda inner: st.lists(inner) | st.dictionaries(text, inner),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["prompt", "n", "seed", "metadata", "input_reference", "x", "\ud800"]), json_values)
+)
+def test_any_json_is_read_or_refused(value: dict[str, Any]) -> None:
+    answered(lambda: read_json(json.dumps(value)))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(sent: bytes) -> None:
+    answered(lambda: parse(sent, JSON, "", VideoCreate))
+    answered(lambda: parse(sent, URLENCODED, "", VideoCreate))
+    head = b'--B\r\nContent-Disposition: form-data; name="prompt"\r\n'
+    answered(lambda: parse(head + sent + b"\r\n--B--\r\n", MULTIPART, "B", VideoCreate))
+
+
+def answered(read: Callable[[], Any]) -> None:
+    status = 200
+    try:
+        read()
+    except Problem as problem:
+        status = problem.status
+    assert 200 <= status < 500
+
+
+# What is the same
+
+
+def test_a_fingerprint_sees_the_request_and_not_its_encoding() -> None:
+    written = fingerprint("POST", "/v1/videos", read_json('{"n": 1, "prompt": "x", "metadata": {"a": "1", "b": "2"}}'))
+    form = [("metadata[b]", "2"), ("metadata[a]", "1"), ("prompt", "x")]
+    assert written == fingerprint("POST", "/v1/videos", read_form(form))
+    assert written != fingerprint("POST", "/v1/videos", read_form([*form, ("n", "2")]))
+    assert written != fingerprint("POST", "/v1/videos/estimate", read_form(form))
+    assert len(written) == 32
+
+
+def test_a_fingerprint_sees_the_bytes_of_a_file() -> None:
+    prints = {
+        fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", input_reference=ImageReference(file=content)))
+        for content in (b"a", b"b", b"a")
+    }
+    assert len(prints) == 2
