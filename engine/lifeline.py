@@ -32,3 +32,10 @@ def die_with_parent(deadly: signal.Signals = signal.SIGKILL, *, parent: int | No
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != expected:
         os.kill(os.getpid(), deadly)
+
+
+if __name__ == "__main__":
+    # `python lifeline.py SIGQUIT <pid of the parent> program arguments…` becomes that program, tied to its
+    # parent: for programs that know nothing of this, and without running Python between a fork and its exec.
+    die_with_parent(signal.Signals[sys.argv[1]], parent=int(sys.argv[2]))
+    os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606

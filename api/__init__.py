@@ -1,0 +1,1 @@
+"""Kinora's web API and worker. Importing the package imports nothing else."""
