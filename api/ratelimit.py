@@ -1,0 +1,159 @@
+"""How often one may ask: GCRA over several policies at once, in one Redis script. Of HTTP it knows headers.
+
+The policies are data. Redis keeps one number for each policy and subject, the theoretical arrival time: the
+moment at which a whole burst would be there again. A request moves it on by one interval, unless that takes
+it further than a burst ahead of now.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+MICROSECONDS = 1_000_000
+PAUSE = 1.0
+
+# KEYS: one for each policy. ARGV: now in µs (0: Redis' own clock, the one all processes share), then the
+# interval in µs and the burst of each policy. Answers {wait, left, left, …, full, full, …}: µs to wait (0:
+# allowed), requests left of each policy, µs until each is whole again. Refused by one, it is charged to none.
+SCRIPT = """
+local now = tonumber(ARGV[1])
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+end
+
+local arrivals, wait = {}, 0
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  arrivals[i] = math.max(tonumber(redis.call('GET', key) or 0), now)
+  wait = math.max(wait, arrivals[i] + interval - interval * burst - now)
+end
+
+local answer = {wait}
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  if wait == 0 then
+    arrivals[i] = arrivals[i] + interval
+    redis.call('SET', key, string.format('%.0f', arrivals[i]), 'PX', math.ceil((arrivals[i] - now) / 1000))
+  end
+  answer[1 + i] = math.floor((interval * burst - (arrivals[i] - now)) / interval)
+  answer[1 + #KEYS + i] = arrivals[i] - now
+end
+return answer
+"""
+
+
+class Policy(Struct, frozen=True):
+    """So many requests a second in the long run, so many at once."""
+
+    name: str
+    per_second: float
+    burst: int
+
+    @property
+    def interval(self) -> int:
+        """Microseconds that one request costs."""
+        return round(MICROSECONDS / self.per_second)
+
+    @property
+    def window(self) -> int:
+        """Seconds after which a spent burst is whole again."""
+        return math.ceil(self.burst / self.per_second)
+
+
+USER = Policy("user", per_second=50, burst=200)
+CREATE = Policy("create", per_second=10, burst=100)
+PUBLIC = Policy("public", per_second=5, burst=50)
+SIGNED = Policy("signed", per_second=50, burst=200)
+SIGN_UP = Policy("signup", per_second=20 / 3600, burst=20)
+
+
+class Verdict(Struct, frozen=True):
+    """Whether the request may go on: `wait` is 0, else seconds. `headers` belong on the answer either way."""
+
+    wait: float
+    headers: dict[str, str]
+
+
+class LimiterDownError(Exception):
+    """Redis does not answer, so nobody counts."""
+
+
+class Limiter:
+    """Counts requests in Redis.
+
+    `loopback` says that only this machine can ask, and then signing up is not limited. While Redis is down it
+    is asked once a second only, so that requests which go on without it do not each wait for it.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        enabled: bool = True,
+        loopback: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._script = redis.register_script(SCRIPT)
+        self._enabled = enabled
+        self._without = {SIGN_UP} if loopback else set()
+        self._clock = clock
+        self._ask_again_at = -math.inf
+
+    async def take(self, subject: str, policies: Sequence[Policy]) -> Verdict:
+        """Charge one request of this subject to all the policies, or to none. Raises LimiterDownError."""
+        applied = tuple(policy for policy in policies if policy not in self._without)
+        if not self._enabled or not applied:
+            return Verdict(0, {})
+        if self._clock() < self._ask_again_at:
+            raise LimiterDownError
+        try:
+            # The braces keep one subject's keys on one node of a Redis cluster.
+            keys = [f"limit:{{{subject}}}:{policy.name}" for policy in applied]
+            answer = await self._script(keys, _arguments(applied))
+        except (RedisError, OSError) as error:
+            self._ask_again_at = self._clock() + PAUSE
+            raise LimiterDownError from error
+        return _verdict(applied, answer)
+
+
+def subject_of(host: str | None) -> str:
+    """Whom an address stands for. One household has 2⁶⁴ addresses of IPv6, so there it is the /64 network."""
+    try:
+        address = ipaddress.ip_address(host or "")
+    except ValueError:
+        return host or "local"
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+@lru_cache
+def _arguments(policies: tuple[Policy, ...]) -> tuple[int, ...]:
+    return (0, *(number for policy in policies for number in (policy.interval, policy.burst)))
+
+
+@lru_cache
+def _stated(policies: tuple[Policy, ...]) -> str:
+    return ", ".join(f'"{policy.name}";q={policy.burst};w={policy.window}' for policy in policies)
+
+
+def _verdict(policies: tuple[Policy, ...], answer: list[int]) -> Verdict:
+    """The script's answer as draft-ietf-httpapi-ratelimit-headers-10 writes it."""
+    wait, left, full = answer[0], answer[1 : 1 + len(policies)], answer[1 + len(policies) :]
+    state = ", ".join(
+        f'"{policy.name}";r={remaining};t={math.ceil(until / MICROSECONDS)}'
+        for policy, remaining, until in zip(policies, left, full, strict=True)
+    )
+    headers = {"RateLimit-Policy": _stated(policies), "RateLimit": state}
+    if wait:
+        headers["Retry-After"] = str(math.ceil(wait / MICROSECONDS))
+    return Verdict(wait / MICROSECONDS, headers)

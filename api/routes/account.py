@@ -1,0 +1,43 @@
+"""The person signed in."""
+
+from litestar import Request, Router, get, patch
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+
+from api import accounts, body
+from api.auth import Caller, requires
+from api.inputs import ProfileUpdate
+from api.models import User
+from api.openapi import bodies, problems
+from api.parts import Parts
+
+Asked = Request[Caller, str, State]
+
+
+@get(
+    "/",
+    operation_id="get_me",
+    summary="Get the account",
+    responses=problems(401, 403, 429),
+    guards=[requires("account:read")],
+)
+async def get_me(request: Asked, parts: NamedDependency[Parts]) -> User:
+    """Who is signed in, and on which plan."""
+    async with parts.pool.acquire() as db:
+        return await accounts.profile(db, request.user.user_id)
+
+
+@patch(
+    "/",
+    operation_id="update_me",
+    summary="Change the account",
+    responses=problems(400, 401, 403, 413, 415, 422, 429),
+    guards=[requires("account:write")],
+    operation_class=bodies(ProfileUpdate),
+)
+async def update_me(request: Asked, parts: NamedDependency[Parts]) -> User:
+    """Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays."""
+    return await accounts.update_profile(parts, request.user.user_id, await body.read(request, ProfileUpdate))
+
+
+router = Router(path="/me", route_handlers=[get_me, update_me], tags=["Account"])

@@ -1,0 +1,95 @@
+"""Sessions and their refresh tokens. A session is one family of tokens: one device that signed in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from api.db import Database, row, rows
+from api.models import Session
+
+
+class Rotation(Struct, frozen=True):
+    """A refresh token with its family, locked. `used_ago` is in seconds, None while the token is unused."""
+
+    session_id: str
+    user_id: str
+    used_ago: float | None
+    ended: bool
+    suspended: bool
+
+
+async def add(db: Database, *, id: str, user_id: str, user_agent: str, refresh_hash: bytes, life: timedelta) -> None:
+    """Open a session with its first refresh token."""
+    await db.execute(
+        "WITH session AS (INSERT INTO sessions (id, user_id, user_agent, expires_at)"
+        " VALUES ($1, $2, $3, now() + $4) RETURNING id)"
+        " INSERT INTO refresh_tokens (hash, session_id) SELECT $5, id FROM session",
+        id,
+        user_id,
+        user_agent,
+        life,
+        refresh_hash,
+    )
+
+
+async def lock_rotation(db: Database, refresh_hash: bytes) -> Rotation | None:
+    """The refresh token and its session, so that only one request at a time rotates a family."""
+    record = await db.fetchrow(
+        "SELECT t.session_id, s.user_id, extract(epoch FROM now() - t.used_at)::float8 AS used_ago,"
+        " s.revoked_at IS NOT NULL OR s.expires_at <= now() AS ended,"
+        " u.suspended_at IS NOT NULL AS suspended"
+        " FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id"
+        " WHERE t.hash = $1 FOR UPDATE OF t, s",
+        refresh_hash,
+    )
+    return row(record, Rotation)
+
+
+async def rotate(db: Database, session_id: str, old: bytes, new: bytes) -> None:
+    """Spend one refresh token for the next."""
+    await db.execute("UPDATE refresh_tokens SET used_at = now() WHERE hash = $1", old)
+    await db.execute("INSERT INTO refresh_tokens (hash, session_id) VALUES ($1, $2)", new, session_id)
+    await db.execute("UPDATE sessions SET used_at = now() WHERE id = $1", session_id)
+
+
+async def unused(db: Database, session_id: str, hashes: list[bytes]) -> bytes | None:
+    """The one of these refresh tokens that was given out and has not come back."""
+    value: bytes | None = await db.fetchval(
+        "SELECT hash FROM refresh_tokens WHERE session_id = $1 AND hash = ANY($2) AND used_at IS NULL",
+        session_id,
+        hashes,
+    )
+    return value
+
+
+async def revoke(db: Database, session_id: str, user_id: str) -> bool:
+    """End a session; False if the user has no such session open."""
+    tag = await db.execute(
+        "UPDATE sessions SET revoked_at = now()"
+        " WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > now()",
+        session_id,
+        user_id,
+    )
+    return tag == "UPDATE 1"
+
+
+async def page(
+    db: Database, user_id: str, current: str | None, after: str | None, limit: int, *, descending: bool
+) -> list[Session]:
+    """The user's open sessions by age; `current` is the one that asks."""
+    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    records = await db.fetch(
+        "SELECT id, user_agent, coalesce(id = $2, false) AS current,"
+        " floor(extract(epoch FROM created_at))::bigint AS created_at,"
+        " floor(extract(epoch FROM used_at))::bigint AS used_at,"
+        " floor(extract(epoch FROM expires_at))::bigint AS expires_at"
+        " FROM sessions WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()"
+        f" AND ($3::text IS NULL OR id {sign} $3) ORDER BY id {order} LIMIT $4",
+        user_id,
+        current,
+        after,
+        limit,
+    )
+    return rows(records, Session)

@@ -1,0 +1,70 @@
+"""The users table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from api.db import Database, row
+from api.models import User
+
+_USER = (
+    "id, email, verified_at IS NOT NULL AS email_verified, name, locale, plan,"
+    " floor(extract(epoch FROM created_at))::bigint AS created_at"
+)
+
+
+class Credentials(Struct, frozen=True):
+    """What a log-in is judged by."""
+
+    id: str
+    password_hash: str
+    suspended: bool
+
+
+async def add(
+    db: Database, *, id: str, email: str, password_hash: str, name: str, locale: str, full_allowance: bool
+) -> datetime | None:
+    """Add a user; answer when that was, or None if the address (in lower case) is taken."""
+    created_at: datetime | None = await db.fetchval(
+        "INSERT INTO users (id, email, password_hash, name, locale, full_allowance)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lower(email)) DO NOTHING RETURNING created_at",
+        id,
+        email,
+        password_hash,
+        name,
+        locale,
+        full_allowance,
+    )
+    return created_at
+
+
+async def credentials(db: Database, email: str) -> Credentials | None:
+    """The account with this address (in lower case)."""
+    record = await db.fetchrow(
+        "SELECT id, password_hash, suspended_at IS NOT NULL AS suspended FROM users WHERE lower(email) = $1",
+        email,
+    )
+    return row(record, Credentials)
+
+
+async def set_password_hash(db: Database, user_id: str, *, old: str, new: str) -> None:
+    """Replace the hash, unless somebody has meanwhile."""
+    await db.execute("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", user_id, old, new)
+
+
+async def find(db: Database, user_id: str) -> User | None:
+    """The user as the wire shows them."""
+    return row(await db.fetchrow(f"SELECT {_USER} FROM users WHERE id = $1", user_id), User)
+
+
+async def update(db: Database, user_id: str, *, name: str | None, locale: str | None) -> User | None:
+    """Change what is not None; answer the user as they are now."""
+    record = await db.fetchrow(
+        f"UPDATE users SET name = coalesce($2, name), locale = coalesce($3, locale) WHERE id = $1 RETURNING {_USER}",
+        user_id,
+        name,
+        locale,
+    )
+    return row(record, User)

@@ -1,0 +1,204 @@
+"""Tokens are proved, expire, survive a change of secret, and cannot be forged or confused."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api import tokens
+from api.errors import Unauthorized
+from api.tokens import Keyring
+
+SECRET = "a secret of many characters"
+OTHER = "quite another secret of many characters"
+NOW = 1_800_000_000.0
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keyring(clock: Clock) -> Keyring:
+    return Keyring(SECRET, clock=clock)
+
+
+def _with_payload(token: str, **changes: object) -> str:
+    header, payload, signature = token.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    changed = base64.urlsafe_b64encode(json.dumps({**claims, **changes}).encode()).rstrip(b"=").decode()
+    return f"{header}.{changed}.{signature}"
+
+
+# -- access tokens ------------------------------------------------------------------------------------------
+
+
+def test_an_access_token_says_whose_it_is(keyring: Keyring) -> None:
+    claims = keyring.read_access(keyring.access_token("usr_1", "ses_1"))
+    assert claims == tokens.Claims("usr_1", "ses_1", NOW + 15 * 60)
+
+
+@pytest.mark.parametrize("read_before", [False, True], ids=["fresh", "remembered"])
+def test_an_access_token_ends_to_the_second(keyring: Keyring, clock: Clock, *, read_before: bool) -> None:
+    token = keyring.access_token("usr_1", "ses_1")
+    clock.now += tokens.ACCESS_SECONDS - 1
+    if read_before:
+        keyring.read_access(token)
+    clock.now += 1
+    with pytest.raises(Unauthorized, match="expired"):
+        keyring.read_access(token)
+
+
+def test_a_changed_secret_signs_nobody_out_and_a_forgotten_one_does(clock: Clock) -> None:
+    token = Keyring(SECRET, clock=clock).access_token("usr_1", "ses_1")
+    assert Keyring(OTHER, SECRET, clock=clock).read_access(token).user_id == "usr_1"
+    with pytest.raises(Unauthorized):
+        Keyring(OTHER, clock=clock).read_access(token)
+
+
+def test_remembering_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
+    first = keyring.access_token("usr_1", "ses_first")
+    others = [keyring.access_token("usr_1", f"ses_{n}") for n in range(tokens.REMEMBERED)]
+    for token in [first, *others[:-1], first, others[-1]]:
+        keyring.read_access(token)
+    assert len(keyring._seen) == tokens.REMEMBERED
+    assert first in keyring._seen
+    assert others[0] not in keyring._seen
+
+
+def test_a_payload_of_ones_own_is_refused(keyring: Keyring) -> None:
+    with pytest.raises(Unauthorized):
+        keyring.read_access(_with_payload(keyring.access_token("usr_1", "ses_1"), sub="usr_2"))
+
+
+@pytest.mark.parametrize(
+    ("claims", "headers"),
+    [
+        ({"aud": "somebody-else"}, {}),
+        ({"iss": "somebody-else"}, {}),
+        ({"sid": None}, {}),
+        ({}, {"typ": "JWT"}),
+        ({}, {"kid": "unknown"}),
+    ],
+)
+def test_our_own_signature_over_anything_else_is_refused(
+    keyring: Keyring, claims: dict[str, object], headers: dict[str, object]
+) -> None:
+    usual = {"iss": tokens.ISSUER, "aud": tokens.AUDIENCE, "sub": "usr_1", "sid": "ses_1", "iat": NOW, "exp": NOW + 9}
+    merged = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+    usual_headers = {"kid": keyring._present.kid, "typ": tokens.TYPE}
+    token = jwt.encode(merged, keyring._present.signing, algorithm="EdDSA", headers={**usual_headers, **headers})
+    with pytest.raises(Unauthorized):
+        keyring.read_access(token)
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "none"])
+def test_no_other_algorithm_is_believed(keyring: Keyring, algorithm: str) -> None:
+    claims = {"iss": tokens.ISSUER, "aud": tokens.AUDIENCE, "sub": "u", "sid": "s", "iat": NOW, "exp": NOW + 9}
+    key = "" if algorithm == "none" else "x" * 32
+    headers = {"kid": keyring._present.kid, "typ": tokens.TYPE}
+    token = jwt.encode(claims, key, algorithm=algorithm, headers=headers)
+    with pytest.raises(Unauthorized):
+        keyring.read_access(token)
+
+
+@given(st.text() | st.builds(".".join, st.lists(st.text(alphabet="aeyJ0=-_{}"), min_size=3, max_size=3)))
+def test_any_text_is_refused_in_the_same_way(text: str) -> None:
+    with pytest.raises(Unauthorized):
+        Keyring(SECRET).read_access(text)
+
+
+def test_a_secret_too_short_to_keep_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="16 characters"):
+        Keyring("short")
+
+
+# -- refresh tokens -----------------------------------------------------------------------------------------
+
+
+def test_the_successor_is_the_same_each_time_and_in_each_process() -> None:
+    token = tokens.new_refresh_token()
+    assert Keyring(SECRET).successors(token) == Keyring(SECRET).successors(token)
+    assert Keyring(SECRET).successors(token) != Keyring(OTHER).successors(token)
+
+
+def test_the_previous_secrets_successor_is_still_known() -> None:
+    token = tokens.new_refresh_token()
+    present, previous = Keyring(OTHER, SECRET).successors(token)
+    assert [present] == Keyring(OTHER).successors(token)
+    assert [previous] == Keyring(SECRET).successors(token)
+
+
+def test_a_family_never_meets_itself(keyring: Keyring) -> None:
+    family = [tokens.new_refresh_token()]
+    for _ in range(50):
+        family.append(keyring.successors(family[-1])[0])
+    assert len(set(family)) == 51
+    assert all(len(token) == len(family[0]) for token in family)
+
+
+# -- API keys -----------------------------------------------------------------------------------------------
+
+
+def test_an_api_key_has_its_form() -> None:
+    key = tokens.new_api_key()
+    assert key.startswith("kin_")
+    assert len(key) == 40
+    assert tokens.is_api_key(key)
+
+
+@given(position=st.integers(min_value=0, max_value=39), character=st.characters())
+def test_one_wrong_character_is_seen_without_a_database(position: int, character: str) -> None:
+    key = tokens.new_api_key()
+    mistyped = key[:position] + character + key[position + 1 :]
+    assert tokens.is_api_key(mistyped) == (mistyped == key)
+
+
+@given(st.text())
+def test_no_other_text_is_an_api_key(text: str) -> None:
+    assert not tokens.is_api_key(text)
+    assert not tokens.is_api_key(tokens.KEY_PREFIX + text)
+
+
+# -- media signatures ---------------------------------------------------------------------------------------
+
+PATH = "/v1/videos/vid_1/content"
+
+
+def test_a_signature_opens_its_path_until_its_time(keyring: Keyring, clock: Clock) -> None:
+    signature = keyring.sign_media(PATH, int(NOW) + 60)
+    assert keyring.check_media(PATH, int(NOW) + 60, signature)
+    clock.now += 60
+    assert not keyring.check_media(PATH, int(NOW) + 60, signature)
+
+
+def test_a_signature_opens_nothing_else(keyring: Keyring) -> None:
+    expires = int(NOW) + 60
+    signature = keyring.sign_media(PATH, expires)
+    assert not keyring.check_media(PATH.replace("vid_1", "vid_2"), expires, signature)
+    assert not keyring.check_media(PATH, expires + 1, signature)
+    assert not keyring.check_media(PATH, expires, signature[:-1])
+    assert not keyring.check_media(PATH, expires, "é")
+    assert not Keyring(OTHER, clock=Clock()).check_media(PATH, expires, signature)
+
+
+def test_links_given_out_survive_a_change_of_secret(keyring: Keyring) -> None:
+    expires = int(NOW) + 60
+    signature = keyring.sign_media(PATH, expires)
+    assert Keyring(OTHER, SECRET, clock=Clock()).check_media(PATH, expires, signature)
