@@ -1,0 +1,115 @@
+"""The web process: opens the pool and Redis, mounts the routes. Reaches no engine code."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.types import ASGIApp
+from redis.asyncio import Redis
+
+from api import db, problems, videos
+from api.auth import Authenticate
+from api.db import Pool
+from api.envelope import envelope
+from api.eta import Pace
+from api.events import Announcer, Hub
+from api.feeds import Feeds
+from api.openapi import OPENAPI
+from api.parts import Parts
+from api.queue import Bell
+from api.ratelimit import Limiter
+from api.routes import account, auth, billing, docs, health, keys, models
+from api.routes import videos as video_routes
+from api.settings import Settings
+from api.storage import Storage
+from api.tokens import Keyring
+from api.videos import Videos
+
+Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
+REDIS_TIMEOUT = 1.0
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Connect to PostgreSQL and Redis. PostgreSQL must answer; Redis may come later."""
+    pool = await db.connect(settings.database_url, connections=settings.database_connections)
+    try:
+        async with assemble(settings, pool) as parts:
+            yield parts
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
+    """Everything that stands on a pool and on Redis."""
+    keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
+    redis = Redis.from_url(
+        settings.redis_url,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        health_check_interval=30,
+    )
+    moves = Videos(settings, pool, storage, Bell(redis), Announcer(redis))
+    async with redis, Hub(settings.redis_url, videos.loader(pool, keyring, settings)) as hub:
+        yield Parts(
+            settings=settings,
+            pool=pool,
+            redis=redis,
+            storage=storage,
+            keyring=keyring,
+            limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
+            hub=hub,
+            videos=moves,
+            feeds=Feeds(hub, moves, keyring, settings),
+            pace=Pace(pool),
+        )
+
+
+def provide_parts(state: State) -> Parts:
+    """The process's parts, for a route that names `parts`."""
+    parts: Parts = state.parts
+    return parts
+
+
+def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
+    """The application. `opener` is how tests put their own parts in."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with opener(settings) as parts:
+            app.state.parts = parts
+            yield
+
+    v1 = Router(
+        path="/v1",
+        route_handlers=[
+            auth.router,
+            account.router,
+            keys.router,
+            video_routes.router,
+            video_routes.feed,
+            models.router,
+            billing.router,
+        ],
+        middleware=[Authenticate],
+    )
+    return Litestar(
+        route_handlers=[v1, health.router, docs.router],
+        lifespan=[lifespan],
+        dependencies={"parts": Provide(provide_parts, sync_to_thread=False)},
+        exception_handlers=problems.HANDLERS,
+        openapi_config=OPENAPI,
+        cors_config=CORSConfig(allow_origins=settings.cors_origins) if settings.cors_origins else None,
+        request_max_body_size=settings.max_upload + 1_000_000,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def asgi(settings: Settings, opener: Opener = open_parts) -> ASGIApp:
+    """The application as it is served: in its envelope of request ids, logs and metrics."""
+    return envelope(create_app(settings, opener))

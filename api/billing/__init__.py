@@ -1,0 +1,1 @@
+"""Money: plans, prices and the ledger. Knows no HTTP."""

@@ -1,0 +1,167 @@
+"""The `kinora` command. Reads its arguments and hands over; imports a part only when that part is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from api.settings import Settings, SettingsError
+
+OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives the exit status. What a person can mend is one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return 130
+    except _Refusal as refusal:
+        print(f"kinora: {refusal}", file=sys.stderr)
+        return 1
+
+
+class _Refusal(Exception):
+    """The command cannot do what it was asked; the message is for a person."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kinora", description="The backend that turns a sentence into a video.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    up = commands.add_parser("up", help="run everything on this machine until Ctrl-C")
+    up.add_argument("--host", help="the address to listen on (default 127.0.0.1)")
+    up.add_argument("--port", type=_port, help="the port (default 8000, or a free one; 0: any that is free)")
+    up.add_argument("--data", help="the folder that keeps everything (default data)")
+    up.set_defaults(run=_up)
+
+    demo = commands.add_parser("demo", help="make one clip end to end and save it as demo.mp4")
+    demo.add_argument("prompt", nargs="?", help="what to show (default: the variable PROMPT, or a red ball)")
+    demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser("serve", help="run one web process (needs DATABASE_URL and REDIS_URL)")
+    serve.add_argument("--fd", type=int, help="a listening socket to take over, instead of host and port")
+    serve.set_defaults(run=_serve)
+
+    worker = commands.add_parser("worker", help="run one worker (needs DATABASE_URL and REDIS_URL)")
+    worker.set_defaults(run=_worker)
+
+    migrate = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")
+    migrate.set_defaults(run=_migrate)
+
+    openapi = commands.add_parser("openapi", help="write openapi/openapi.json")
+    openapi.add_argument("--check", action="store_true", help="write nothing; fail if it is out of date")
+    openapi.set_defaults(run=_openapi)
+
+    doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port: they go from 0 to 65535")
+    return port
+
+
+def _settings(**given: str | None) -> Settings:
+    """The environment's settings under those given on the command line."""
+    named = {f"KINORA_{name.upper()}": value for name, value in given.items() if value is not None}
+    try:
+        return Settings.from_env(os.environ | named)
+    except (SettingsError, OSError) as error:
+        raise _Refusal(str(error)) from error
+
+
+def _connected() -> Settings:
+    settings = _settings()
+    for variable, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
+        if not value:
+            raise _Refusal(f"{variable} is not set. `kinora up` brings a server of its own; this command does not.")
+    return settings
+
+
+def _tell(sentence: str) -> None:
+    print(f"kinora: {sentence}", file=sys.stderr, flush=True)
+
+
+def _up(options: argparse.Namespace) -> int:
+    from api import supervise
+
+    settings = _settings(host=options.host, data=options.data)
+    asked = options.port is not None or "KINORA_PORT" in os.environ
+    port = settings.port if options.port is None else options.port
+    return _supervised(lambda: supervise.run(settings, port, asked=asked, tell=_tell))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from api import demo
+
+    try:
+        return _supervised(lambda: demo.run(options.prompt or os.environ.get("PROMPT") or demo.PROMPT))
+    except demo.DemoError as error:
+        raise _Refusal(str(error)) from error
+
+
+def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run it with its children; a person reads what went wrong in a sentence."""
+    from api import supervise
+
+    try:
+        return supervise.until_told(start())
+    except supervise.FAILURES as failure:
+        raise _Refusal(str(failure)) from failure
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = _connected()
+    from api import serve
+
+    serve.run(settings, descriptor=options.fd)
+    return 0
+
+
+def _worker(_options: argparse.Namespace) -> int:
+    settings = _connected()
+    from api import worker
+
+    worker.run(settings)
+    return 0
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    from api import db
+
+    applied = asyncio.run(db.migrate(_connected().database_url))
+    print("\n".join(applied) or "nothing to do")
+    return 0
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    from api import openapi
+
+    text = openapi.render()
+    if not options.check:
+        OPENAPI.parent.mkdir(exist_ok=True)
+        OPENAPI.write_text(text)
+    elif not OPENAPI.exists() or OPENAPI.read_text() != text:
+        raise _Refusal("openapi/openapi.json does not say what the code does: run `make openapi` and commit it.")
+    return 0
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    from api import doctor
+
+    return doctor.run(_settings())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Every problem Kinora answers with, as a class. Knows nothing of HTTP frameworks.
+
+    Problem
+    ├── Malformed                400  the body could not be read at all
+    ├── Unauthorized             401  no, wrong or expired credentials
+    ├── InsufficientCredits      402  what it costs, what is there, where to upgrade
+    ├── Forbidden                403
+    │   ├── PlanLimit                 the plan's limit, by name
+    │   └── MissingScope              the API key may not do this
+    ├── NotFound                 404  also somebody else's things
+    ├── MethodNotAllowed         405
+    ├── Conflict                 409
+    │   ├── NotReady                  the clip is still being made, or will never be
+    │   ├── StillRunning              the first request with this Idempotency-Key is not done
+    │   └── EmailTaken
+    ├── Expired                  410  media past its retention
+    ├── PayloadTooLarge          413
+    ├── UnsupportedMediaType     415
+    ├── RangeNotSatisfiable      416
+    ├── Invalid                  422  a field and the limit it breaks
+    │   └── KeyReused                 the Idempotency-Key came with another request
+    ├── TooManyRequests          429  with Retry-After
+    ├── Internal                 500  ours; the request id finds it in the log
+    └── Unavailable              503  with Retry-After
+
+A problem's body is RFC 9457's, plus the `error` member that OpenAI's clients read.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """An answer that is not a success. `detail` is for the reader, `param` names the field at fault."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong on our side"
+    kind: ClassVar[str] = "server_error"
+
+    def __init__(
+        self, detail: str = "", *, param: str | None = None, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.param = param
+        self.headers = headers or {}
+        self.extra = extra
+
+    def body(self, instance: str) -> dict[str, Any]:
+        """The problem document. `instance` is the request's id."""
+        return {
+            "type": f"urn:kinora:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "param": self.param,
+            **self.extra,
+            "error": {"message": self.detail, "type": self.kind, "param": self.param, "code": self.code},
+        }
+
+
+class Malformed(Problem):
+    status, code, title, kind = 400, "malformed", "The request could not be read", "invalid_request_error"
+
+
+class Unauthorized(Problem):
+    status, code, title, kind = 401, "unauthorized", "Sign in first", "authentication_error"
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="kinora"'}, **extra)
+
+
+class InsufficientCredits(Problem):
+    status, code, title, kind = 402, "insufficient_credits", "Not enough credits", "insufficient_quota"
+
+    def __init__(self, cost: int, available: int) -> None:
+        super().__init__(
+            f"This costs {cost} credits and {available} are available. "
+            "GET /v1/billing/balance says when the allowance is renewed.",
+            cost=cost,
+            available=available,
+            upgrade="/v1/billing/plans",
+        )
+
+
+class Forbidden(Problem):
+    status, code, title, kind = 403, "forbidden", "Not allowed", "permission_error"
+
+
+class PlanLimit(Forbidden):
+    code, title = "plan_limit", "Above your plan's limit"
+
+
+class MissingScope(Forbidden):
+    code, title = "missing_scope", "This API key may not do that"
+
+
+class NotFound(Problem):
+    status, code, title, kind = 404, "not_found", "There is no such thing", "invalid_request_error"
+
+
+class MethodNotAllowed(Problem):
+    status, code, title, kind = 405, "method_not_allowed", "Not with this method", "invalid_request_error"
+
+
+class Conflict(Problem):
+    status, code, title, kind = 409, "conflict", "Not in this state", "invalid_request_error"
+
+
+class NotReady(Conflict):
+    code, title = "not_ready", "The clip is not ready"
+
+
+class StillRunning(Conflict):
+    code, title = "idempotency_in_progress", "The first request with this key is still running"
+
+
+class EmailTaken(Conflict):
+    code, title = "email_taken", "There is an account with this address"
+
+
+class Expired(Problem):
+    status, code, title, kind = 410, "expired", "The media is no longer kept", "invalid_request_error"
+
+
+class PayloadTooLarge(Problem):
+    status, code, title, kind = 413, "payload_too_large", "The body is too large", "invalid_request_error"
+
+
+class UnsupportedMediaType(Problem):
+    status, code, title, kind = 415, "unsupported_media_type", "Not a content type read here", "invalid_request_error"
+
+
+class RangeNotSatisfiable(Problem):
+    status, code, title, kind = 416, "range_not_satisfiable", "Outside the file", "invalid_request_error"
+
+
+class Invalid(Problem):
+    status, code, title, kind = 422, "invalid", "A field does not fit", "invalid_request_error"
+
+
+class KeyReused(Invalid):
+    code, title = "idempotency_key_reused", "The key came with another request"
+
+
+class TooManyRequests(Problem):
+    status, code, title, kind = 429, "rate_limited", "Too many requests", "rate_limit_error"
+
+
+class Internal(Problem):
+    """The default: a fault of ours. The detail never carries what went wrong inside."""
+
+
+class Unavailable(Problem):
+    status, code, title, kind = 503, "unavailable", "Not just now", "server_error"

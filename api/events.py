@@ -1,0 +1,186 @@
+"""News of videos, from whoever moves them to whoever watches. Carries ids; PostgreSQL holds the state.
+
+A change is published on its owner's channel as a video's id. Each web process listens once, reads the row once,
+and hands the same bytes to every watcher. A watcher keeps only the newest state of each video, so a slow one
+costs nothing and misses nothing that still matters. With Redis away watchers read the row themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, Self
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+CHANGED = "kinora:changed:"
+STOP = "kinora:stop"
+RECONNECT = 1.0  # seconds between tries while Redis is away
+CONFIRM = 1.0  # seconds to wait for Redis to confirm a subscription before going on without it
+
+
+class Snapshot(NamedTuple):
+    """A video as it was at `version` (microseconds of its last change); `data` is its JSON."""
+
+    video_id: str
+    user_id: str
+    version: int
+    terminal: bool
+    data: bytes
+
+
+Load = Callable[[str], Awaitable[Snapshot | None]]
+
+
+class Announcer:
+    """The sending side. Losing a message delays a watcher until its next look; so failures are swallowed here."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def changed(self, user_id: str, video_id: str) -> None:
+        """Say that a video is not as it was."""
+        with suppress(RedisError, OSError):
+            await self._redis.publish(CHANGED + user_id, video_id)
+
+    async def stop(self, video_id: str) -> None:
+        """Ask whichever worker has this video to stop at once; its lease is gone already."""
+        with suppress(RedisError, OSError):
+            await self._redis.publish(STOP, video_id)
+
+
+async def stops(redis_url: str) -> AsyncIterator[str]:
+    """Ids of videos to stop, for ever; quiet while Redis is away."""
+    while True:
+        with suppress(RedisError, OSError):
+            async with Redis.from_url(redis_url, health_check_interval=15) as redis, redis.pubsub() as pubsub:
+                await pubsub.subscribe(STOP)
+                async for message in pubsub.listen():
+                    if message["type"] == "message":
+                        yield message["data"].decode()
+        await asyncio.sleep(RECONNECT)
+
+
+class Watcher:
+    """One reader's view: the newest snapshot of each video it watches, until taken."""
+
+    __slots__ = ("_fresh", "_news", "video_id")
+
+    def __init__(self, video_id: str | None) -> None:
+        self.video_id = video_id
+        self._fresh: dict[str, Snapshot] = {}
+        self._news = asyncio.Event()
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Put a newer state in place of an older one."""
+        if self.video_id in (None, snapshot.video_id):
+            self._fresh[snapshot.video_id] = snapshot
+            self._news.set()
+
+    async def take(self, timeout: float) -> list[Snapshot]:
+        """What is new, at once or within `timeout` seconds; empty if nothing came."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._news.wait()
+        fresh = list(self._fresh.values())
+        self._fresh.clear()
+        self._news.clear()
+        return fresh
+
+
+class Hub:
+    """The receiving side of one web process: one Redis connection, any number of watchers."""
+
+    def __init__(self, redis_url: str, load: Load) -> None:
+        self._redis = Redis.from_url(redis_url, health_check_interval=15)
+        self._load = load
+        self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+        self._confirmed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._dirty: dict[str, str] = {}
+        self._work = asyncio.Event()
+        self._pubsub: PubSub | None = None
+        self.connected = False
+
+    @property
+    def watching(self) -> int:
+        """How many watchers there are."""
+        return sum(map(len, self._watchers.values()))
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._deliver())]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._redis.aclose()
+
+    @asynccontextmanager
+    async def watch(self, user_id: str, video_id: str | None = None) -> AsyncIterator[Watcher]:
+        """Watch one video, or all of a user's. From here on nothing is missed; read the present state inside."""
+        watcher = Watcher(video_id)
+        self._watchers[user_id].add(watcher)
+        try:
+            await self._subscribe(user_id)
+            yield watcher
+        finally:
+            self._watchers[user_id].discard(watcher)
+            if not self._watchers[user_id]:
+                await self._unsubscribe(user_id)
+
+    async def _subscribe(self, user_id: str) -> None:
+        confirmed = self._confirmed[user_id]
+        if confirmed.is_set() or self._pubsub is None:
+            return
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(CONFIRM):
+                await self._pubsub.subscribe(CHANGED + user_id)
+                await confirmed.wait()
+
+    async def _unsubscribe(self, user_id: str) -> None:
+        del self._watchers[user_id]
+        self._confirmed.pop(user_id, None)
+        if self._pubsub is not None:
+            with suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(CHANGED + user_id)
+
+    async def _listen(self) -> None:
+        while True:
+            with suppress(RedisError, OSError):
+                async with self._redis.pubsub() as pubsub:
+                    await pubsub.subscribe("kinora:hub", *(CHANGED + user for user in self._watchers))
+                    self._pubsub, self.connected = pubsub, True
+                    async for message in pubsub.listen():
+                        self._hear(message["type"], message["channel"].decode(), message["data"])
+            self._pubsub, self.connected = None, False
+            self._confirmed.clear()
+            await asyncio.sleep(RECONNECT)
+
+    def _hear(self, kind: str, channel: str, data: bytes) -> None:
+        user_id = channel.removeprefix(CHANGED)
+        if kind == "subscribe" and user_id in self._watchers:
+            self._confirmed[user_id].set()
+        elif kind == "message" and user_id in self._watchers:
+            self._dirty[data.decode()] = user_id
+            self._work.set()
+
+    async def _deliver(self) -> None:
+        """Read each changed video once, however often it was announced meanwhile."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._dirty:
+                video_id, user_id = self._dirty.popitem()
+                if any(w.video_id in (None, video_id) for w in self._watchers.get(user_id, ())):
+                    await self._tell(video_id, user_id)
+
+    async def _tell(self, video_id: str, user_id: str) -> None:
+        snapshot = await self._load(video_id)
+        if snapshot is not None and snapshot.user_id == user_id:
+            for watcher in self._watchers.get(user_id, ()):
+                watcher.offer(snapshot)

@@ -1,0 +1,40 @@
+"""Answering the same request twice with the same answer. Knows fingerprints and answers, not what they mean."""
+
+from __future__ import annotations
+
+from api.db import Database
+from api.errors import Invalid, KeyReused, StillRunning
+from api.sql import idempotency as sql
+from api.sql.idempotency import Answer
+
+KEY_LENGTH = 255
+
+
+def key_of(header: str | None) -> str | None:
+    """The request's key, checked."""
+    if header is None:
+        return None
+    if not 1 <= len(header) <= KEY_LENGTH or not header.isascii() or not header.isprintable():
+        detail = f"Idempotency-Key takes 1 to {KEY_LENGTH} printable ASCII characters."
+        raise Invalid(detail, param="Idempotency-Key")
+    return header
+
+
+async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
+    """The first answer to this key, or None if this request is the first; its transaction then owns the key.
+
+    Raises StillRunning while the first request's transaction is open, and KeyReused if it was another request.
+    """
+    if not await sql.lock(db, user_id, key):
+        detail = "The first request with this Idempotency-Key is still running; ask again in a moment."
+        raise StillRunning(detail, headers={"Retry-After": "1"})
+    answer = await sql.find(db, user_id, key)
+    if answer is not None and answer.fingerprint != fingerprint:
+        detail = "This Idempotency-Key came with a different request before; use a new key for a new request."
+        raise KeyReused(detail, param="Idempotency-Key")
+    return answer
+
+
+async def keep(db: Database, user_id: str, key: str, answer: Answer) -> None:
+    """Keep the answer for a day, in the transaction that did the work."""
+    await sql.keep(db, user_id, key, answer)

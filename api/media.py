@@ -1,0 +1,185 @@
+"""Serving a rendition: who may have it, which part was asked for, and its bytes. Range and validators as RFC 9110."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from api.db import Pool
+from api.errors import Expired, NotFound, NotReady, RangeNotSatisfiable
+from api.failures import REASONS
+from api.models import Variant
+from api.sql import media
+from api.sql.media import Served
+
+if TYPE_CHECKING:
+    from litestar.types import Receive, Scope, Send
+
+CHUNK = 1 << 20
+SUFFIXES: dict[Variant, str] = {"video": "mp4", "thumbnail": "webp", "spritesheet": "jpg", "poster": "jpg"}
+TYPES: dict[Variant, str] = {
+    "video": "video/mp4",
+    "thumbnail": "image/webp",
+    "spritesheet": "image/jpeg",
+    "poster": "image/jpeg",
+}
+
+
+class Rendition(NamedTuple):
+    """A rendition that may be served."""
+
+    video_id: str
+    variant: Variant
+    key: str
+    bytes: int
+    etag: str
+    modified: datetime
+
+
+class Span(NamedTuple):
+    """Bytes `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """How many bytes."""
+        return self.last - self.first + 1
+
+
+async def find(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
+    """The rendition, for its owner or (None) for the bearer of a signature. Raises NotFound, NotReady, Expired."""
+    async with pool.acquire() as db:
+        served = await media.find(db, video_id, variant)
+    if served is None or (user_id is not None and served.user_id != user_id):
+        detail = "There is no such video of yours."
+        raise NotFound(detail, param="video_id")
+    if served.purged_at or (served.expires_at and served.expires_at < datetime.now(UTC)):
+        detail = "The media of this video is past its retention and no longer kept."
+        raise Expired(detail)
+    if served.key is None or served.bytes is None or served.etag is None or served.completed_at is None:
+        raise _not_ready(served)
+    return Rendition(video_id, variant, served.key, served.bytes, f'"{served.etag[:32]}"', served.completed_at)
+
+
+def _not_ready(served: Served) -> NotReady:
+    if served.failure:
+        detail = f"This video failed ({served.failure}): {REASONS[served.failure].en}"
+    elif served.state == "cancelled":
+        detail = "This video was cancelled; there is nothing to download."
+    else:
+        detail = "This video is still being made; its status is on GET /v1/videos/{id}."
+    return NotReady(detail, state=served.state, reason=served.failure or served.state)
+
+
+def headers(rendition: Rendition) -> dict[str, str]:
+    """What every answer about this rendition carries."""
+    name = f"{rendition.video_id}.{SUFFIXES[rendition.variant]}"
+    return {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=86400, immutable",
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Type": TYPES[rendition.variant],
+        "ETag": rendition.etag,
+        "Last-Modified": format_datetime(rendition.modified.astimezone(UTC), usegmt=True),
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def unchanged(rendition: Rendition, if_none_match: str | None) -> bool:
+    """Whether the reader already has these bytes."""
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return rendition.etag in tags or "*" in tags
+
+
+def span(rendition: Rendition, range_header: str | None, if_range: str | None) -> Span | None:
+    """The part asked for; None for all of it. One range is served; a list of them gets the whole file.
+
+    Raises RangeNotSatisfiable for a range that begins behind the end. A malformed one is ignored, as RFC 9110 asks.
+    """
+    if range_header is None or not _applies(rendition, if_range):
+        return None
+    unit, _, wanted = range_header.partition("=")
+    first, dash, last = wanted.strip().partition("-")
+    if unit.strip().lower() != "bytes" or not dash or not _digits(first) or not _digits(last) or first == last == "":
+        return None
+    if first == "":
+        return _tail(rendition, int(last))
+    if last and int(last) < int(first):
+        return None
+    if int(first) >= rendition.bytes:
+        raise _outside(rendition)
+    return Span(int(first), min(int(last) if last else rendition.bytes, rendition.bytes - 1))
+
+
+def _digits(text: str) -> bool:
+    return text == "" or (text.isascii() and text.isdigit() and len(text) < 20)
+
+
+def _tail(rendition: Rendition, length: int) -> Span:
+    if length == 0:
+        raise _outside(rendition)
+    return Span(max(0, rendition.bytes - length), rendition.bytes - 1)
+
+
+def _applies(rendition: Rendition, if_range: str | None) -> bool:
+    """If-Range takes a strong tag or the exact date; anything else means: send all of it."""
+    return if_range is None or if_range.strip() in (rendition.etag, headers(rendition)["Last-Modified"])
+
+
+def _outside(rendition: Rendition) -> RangeNotSatisfiable:
+    detail = f"The file has {rendition.bytes} bytes, and the range begins behind them."
+    return RangeNotSatisfiable(detail, headers={"Content-Range": f"bytes */{rendition.bytes}"})
+
+
+class FileBody:
+    """An ASGI answer that sends a file, or a part of it, without holding it in memory."""
+
+    def __init__(self, path: Path, status: int, headers: dict[str, str], part: Span | None) -> None:
+        self._path = path
+        self._status = status
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._part = part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head, then the bytes unless only the head was asked for."""
+        descriptor = None if self._part is None else os.open(self._path, os.O_RDONLY)
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        try:
+            if descriptor is not None and self._part is not None and scope["method"] != "HEAD":  # type: ignore[typeddict-item]
+                await _send_part(descriptor, self._part, send)
+            else:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+async def _send_part(descriptor: int, part: Span, send: Send) -> None:
+    """Read a chunk in a thread while the one before is on its way, so the disk and the socket both keep busy."""
+    position, end = part.first, part.last + 1
+    while position < end:
+        chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - position), position)
+        if not chunk:
+            message = "the file became shorter while it was being sent"
+            raise OSError(message)
+        position += len(chunk)
+        await send({"type": "http.response.body", "body": chunk, "more_body": position < end})
+
+
+def respond(rendition: Rendition, path: Path, *, range_header: str | None, if_range: str | None,
+            if_none_match: str | None) -> FileBody:  # fmt: skip
+    """The answer to a GET or HEAD: 200, 206, 304, or a 416 problem."""
+    head = headers(rendition)
+    if unchanged(rendition, if_none_match):
+        return FileBody(path, 304, head, None)
+    part = span(rendition, range_header, if_range)
+    if part is None:
+        return FileBody(path, 200, head | {"Content-Length": str(rendition.bytes)}, Span(0, rendition.bytes - 1))
+    content_range = f"bytes {part.first}-{part.last}/{rendition.bytes}"
+    return FileBody(path, 206, head | {"Content-Length": str(part.length), "Content-Range": content_range}, part)

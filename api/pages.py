@@ -1,0 +1,32 @@
+"""Lists, a page at a time: the parameters every list takes and the shape every list has."""
+
+from typing import Annotated, Literal, Protocol, TypeVar
+
+from litestar.params import QueryParameter
+
+from api.models import Page
+
+After = Annotated[str | None, QueryParameter(description="Begin behind this id.", max_length=64)]
+Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=100)]
+Order = Annotated[Literal["asc", "desc"], QueryParameter(description="Oldest or newest first.")]
+
+
+class Named(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def page(rows: list[T], limit: int) -> Page[T]:
+    """A page from one row more than it may hold; the surplus row says that there is more."""
+    data = rows[:limit]
+    return Page(
+        data=data,
+        first_id=data[0].id if data else None,
+        last_id=data[-1].id if data else None,
+        has_more=len(rows) > limit,
+    )

@@ -1,0 +1,30 @@
+"""What one web process holds open, handed to every route as `parts`. Opened by `app`, replaced by tests."""
+
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+
+from api.db import Pool
+from api.eta import Pace
+from api.events import Hub
+from api.feeds import Feeds
+from api.ratelimit import Limiter
+from api.settings import Settings
+from api.storage import Storage
+from api.tokens import Keyring
+from api.videos import Videos
+
+
+class Parts(NamedTuple):
+    """The pool, Redis and what is built on them. One for each process."""
+
+    settings: Settings
+    pool: Pool
+    redis: Redis
+    storage: Storage
+    keyring: Keyring
+    limiter: Limiter
+    hub: Hub
+    videos: Videos
+    feeds: Feeds
+    pace: Pace

@@ -1,0 +1,101 @@
+"""Wake-ups. The one file that knows arq.
+
+A wake-up says "there may be work in this pool" and carries nothing else; PostgreSQL holds the work. Losing every
+wake-up costs seconds, never a job: the sweeper rings again. arq's own loop looks twice a second; ours sleeps in a
+blocking pop on a list (the bell) beside arq's queue and looks once each time it rings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from arq.connections import ArqRedis, RedisSettings
+from arq.worker import Worker, func
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+CLAIM = "claim"
+RING_LIMIT = 1000  # rings nobody has heard; more would say nothing new
+BLOCK = 10.0  # seconds of one blocking pop, after which the health key is renewed
+RETRY = 1.0  # seconds between looks while Redis is away
+
+Claim = Callable[[], Awaitable[None]]
+
+
+def _queue(pool: str) -> str:
+    return f"kinora:queue:{pool}"
+
+
+def _bell(pool: str) -> str:
+    return f"kinora:bell:{pool}"
+
+
+class Bell:
+    """The sending side, for whoever has just put work in place."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._arq = ArqRedis(redis.connection_pool, job_serializer=msgspec.msgpack.encode)
+
+    async def ring(self, pool: str) -> bool:
+        """Wake one idle worker of the pool. False if Redis does not answer; the sweeper will ring then."""
+        try:
+            await self._arq.enqueue_job(CLAIM, _queue_name=_queue(pool), _expires=60)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.rpush(_bell(pool), 1)
+                pipe.ltrim(_bell(pool), 0, RING_LIMIT)
+                await pipe.execute()
+        except (RedisError, OSError):
+            return False
+        return True
+
+    async def unheard(self, pool: str) -> bool:
+        """Whether a ring is still waiting, so that no worker of the pool is idle; True if Redis does not answer."""
+        try:
+            return bool(await self._redis.llen(_bell(pool)))
+        except (RedisError, OSError):
+            return True
+
+
+class Listener(Worker):
+    """The receiving side: waits for the bell while its owner is idle, then lets arq run `claim` once."""
+
+    def __init__(self, redis_url: str, pool: str, claim: Claim, idle: asyncio.Event) -> None:
+        async def run(_: dict[Any, Any]) -> None:
+            await claim()
+
+        super().__init__(
+            functions=[func(run, name=CLAIM, keep_result=0, timeout=30, max_tries=1)],
+            queue_name=_queue(pool),
+            redis_settings=RedisSettings.from_dsn(redis_url),
+            handle_signals=False,
+            max_jobs=1,
+            health_check_interval=30,
+            job_serializer=msgspec.msgpack.encode,
+            job_deserializer=msgspec.msgpack.decode,
+        )
+        self._url = redis_url
+        self._bell = _bell(pool)
+        self._claim = claim
+        self._idle = idle
+
+    async def main(self) -> None:
+        """Listen until cancelled. Redis going away slows the start of work down to RETRY; it loses nothing."""
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError):
+                await self._idle.wait()
+                await self._claim()
+                await asyncio.sleep(RETRY)
+
+    async def _listen(self) -> None:
+        self._pool = self._pool or ArqRedis.from_url(self._url, socket_timeout=BLOCK * 2)
+        while True:
+            await self._idle.wait()
+            await self.pool.blpop([self._bell], timeout=BLOCK)
+            await self._poll_iteration()
+            await asyncio.gather(*self.tasks.values())

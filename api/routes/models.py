@@ -1,0 +1,55 @@
+"""The models served here and what each can do."""
+
+from litestar import Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from api.errors import NotFound
+from api.models import Limits, Model, Page
+from api.openapi import problems
+from api.parts import Parts
+from api.pictures import MAX_PIXELS
+from api.settings import Settings
+from engine import catalog
+
+
+@get("/", operation_id="list_models", summary="List models", responses=problems(401, 429))
+async def list_models(parts: NamedDependency[Parts]) -> Page[Model]:
+    """Every model a create may name, with its sizes, limits and operations. The first is the default."""
+    data = [_shown(name, parts.settings) for name in parts.settings.models]
+    return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
+
+
+@get("/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problems(401, 404, 429))
+async def get_model(model_id: FromPath[str], parts: NamedDependency[Parts]) -> Model:
+    """One model, by its own name or by an alias such as `sora-2`."""
+    name = parts.settings.aliases.get(model_id, model_id)
+    if name not in parts.settings.models:
+        raise NotFound(f"There is no model {model_id[:64]!r} here.", param="model_id")
+    return _shown(name, parts.settings)
+
+
+def _shown(name: str, settings: Settings) -> Model:
+    model = catalog.find(name)
+    return Model(
+        id=name,
+        created=model.created,
+        owned_by=model.owner,
+        licence=model.licence,
+        fps=model.fps,
+        sizes=[str(size) for size in model.sizes],
+        operations=sorted(model.operations),
+        qualities=sorted(model.sampling),
+        limits=Limits(
+            max_seconds=int(model.max_seconds),
+            min_side=model.min_side,
+            max_side=model.max_side,
+            side_multiple=model.multiple,
+            max_upload_bytes=settings.max_upload,
+            max_upload_pixels=MAX_PIXELS,
+        ),
+        aliases=[alias for alias, served in settings.aliases.items() if served == name],
+    )
+
+
+router = Router(path="/models", route_handlers=[list_models, get_model], tags=["Models"])

@@ -1,0 +1,340 @@
+"""The generations table. Every write of a worker carries id, attempt and state, so a stalled one writes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from api.db import Database, row, rows
+from api.models import CostState, Quality, Status, Variant, Visibility
+
+CLAIMS = 0x636C6169  # "clai": claims of one pool take turns, so that concurrency limits hold
+QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
+
+
+class Generation(Struct, frozen=True, kw_only=True):
+    """A row with its hold and its media, as its owner's object is drawn from it."""
+
+    id: str
+    user_id: str
+    variation_of: str
+    kind: str
+    state: Status
+    model: str
+    served_by: str
+    prompt: str
+    negative_prompt: str
+    seconds: int
+    width: int
+    height: int
+    seed: int
+    quality: Quality
+    visibility: Visibility
+    metadata: dict[str, Any]
+    pool: str
+    attempt: int
+    progress: float
+    eta_seconds: float | None
+    published_seconds: float
+    failure: str | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    expires_at: datetime | None
+    purged_at: datetime | None
+    credits: int
+    settled: int
+    cost_state: CostState
+    variations: list[str]
+    variants: list[Variant]
+    queue_position: int | None
+    locale: str
+
+
+class New(Struct, frozen=True, kw_only=True):
+    """A row to be inserted; the database fills in the rest."""
+
+    id: str
+    user_id: str
+    variation_of: str
+    fingerprint: bytes
+    model: str
+    served_by: str
+    prompt: str
+    negative_prompt: str
+    seconds: int
+    width: int
+    height: int
+    seed: int
+    quality: Quality
+    visibility: Visibility
+    metadata: dict[str, Any]
+    pool: str
+    priority: int
+    concurrency: int
+    retention_days: int
+
+
+class Claimed(Struct, frozen=True, kw_only=True):
+    """What a worker needs of the row it has claimed."""
+
+    id: str
+    user_id: str
+    attempt: int
+    tries: int
+    served_by: str
+    prompt: str
+    negative_prompt: str
+    seconds: int
+    width: int
+    height: int
+    seed: int
+    quality: Quality
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """A picture the clip must pass through; its bytes lie in storage."""
+
+    key: str
+    frame: int
+    strength: float
+    resize: str
+
+
+NEW = New.__struct_fields__
+INSERT = (
+    f"INSERT INTO generations ({', '.join(NEW)}) VALUES ({', '.join(f'${n}' for n in range(1, len(NEW) + 1))})"
+)
+
+# Rows before this one in its pool: served earlier for their priority, or older at the same priority.
+POSITION = (
+    "CASE WHEN g.state = 'queued' THEN (SELECT count(*)::int FROM (SELECT 1 FROM generations q"
+    " WHERE q.state = 'queued' AND q.pool = g.pool"
+    " AND (q.priority > g.priority OR (q.priority = g.priority AND q.id < g.id))"
+    f" LIMIT {QUEUE_HORIZON}) AS before) END AS queue_position"
+)
+SELECT = (
+    "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.negative_prompt,"
+    " g.seconds, g.width, g.height, g.seed, g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress,"
+    " g.eta_seconds, g.published_seconds, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
+    " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state,"
+    " ARRAY(SELECT v.id FROM generations v WHERE v.variation_of = g.variation_of ORDER BY v.id) AS variations,"
+    " ARRAY(SELECT m.variant FROM media m WHERE m.generation_id = g.id) AS variants,"
+    f" u.locale, {POSITION} FROM generations g JOIN holds h ON h.generation_id = g.id JOIN users u ON u.id = g.user_id"
+)
+
+
+async def insert(db: Database, new: list[New]) -> None:
+    """Add queued rows."""
+    for one in new:
+        await db.execute(INSERT, *(getattr(one, field) for field in NEW))
+
+
+async def add_condition(db: Database, generation_ids: list[str], condition: Condition) -> None:
+    """Give each row the same picture."""
+    await db.execute(
+        "INSERT INTO conditions (generation_id, position, key, frame, strength, resize)"
+        " SELECT id, 0, $2, $3, $4, $5 FROM unnest($1::text[]) AS id",
+        generation_ids,
+        condition.key,
+        condition.frame,
+        condition.strength,
+        condition.resize,
+    )
+
+
+async def conditions(db: Database, generation_id: str) -> list[Condition]:
+    """The pictures of a row, in order."""
+    return rows(
+        await db.fetch(
+            "SELECT key, frame, strength, resize FROM conditions WHERE generation_id = $1 ORDER BY position",
+            generation_id,
+        ),
+        Condition,
+    )
+
+
+async def get(db: Database, generation_id: str, user_id: str | None = None) -> Generation | None:
+    """One row that is not deleted; with `user_id`, only if it is theirs."""
+    record = await db.fetchrow(
+        f"{SELECT} WHERE g.id = $1 AND ($2::text IS NULL OR g.user_id = $2) AND g.deleted_at IS NULL",
+        generation_id,
+        user_id,
+    )
+    return row(record, Generation)
+
+
+async def page(
+    db: Database, user_id: str, after: str | None, limit: int, *, descending: bool
+) -> list[Generation]:
+    """A page of the user's rows, by id."""
+    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    return rows(
+        await db.fetch(
+            f"{SELECT} WHERE g.user_id = $1 AND g.deleted_at IS NULL AND ($2::text IS NULL OR g.id {sign} $2)"
+            f" ORDER BY g.id {order} LIMIT $3",
+            user_id,
+            after,
+            limit,
+        ),
+        Generation,
+    )
+
+
+async def changed(db: Database, user_id: str, since: datetime | None) -> list[Generation]:
+    """The user's rows changed after `since`, oldest change first; without it those that are not terminal."""
+    return rows(
+        await db.fetch(
+            f"{SELECT} WHERE g.user_id = $1 AND g.deleted_at IS NULL AND CASE WHEN $2::timestamptz IS NULL"
+            " THEN g.state IN ('queued', 'in_progress') ELSE g.updated_at > $2 END"
+            " ORDER BY g.updated_at, g.id LIMIT 1000",
+            user_id,
+            since,
+        ),
+        Generation,
+    )
+
+
+async def same_request(db: Database, user_id: str, fingerprint: bytes, within: float) -> str | None:
+    """The newest first variation the user asked for with this fingerprint in the last `within` seconds."""
+    value: str | None = await db.fetchval(
+        "SELECT variation_of FROM generations WHERE user_id = $1 AND fingerprint = $2"
+        " AND created_at > now() - make_interval(secs => $3) ORDER BY id DESC LIMIT 1",
+        user_id,
+        fingerprint,
+        within,
+    )
+    return value
+
+
+async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed | None:
+    """Lease the best queued row: plan priority, then the user with fewest running, then age.
+
+    Claims of a pool wait for each other, so two workers never take a user above the plan's concurrency.
+    """
+    await db.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", CLAIMS, pool)
+    record = await db.fetchrow(
+        "WITH running AS (SELECT user_id, count(*) AS n FROM generations WHERE state = 'in_progress' GROUP BY 1),"
+        " best AS (SELECT g.id FROM generations g LEFT JOIN running r USING (user_id)"
+        "  WHERE g.state = 'queued' AND g.pool = $1 AND g.not_before <= now() AND coalesce(r.n, 0) < g.concurrency"
+        "  ORDER BY g.priority DESC, coalesce(r.n, 0), g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)"
+        " UPDATE generations g SET state = 'in_progress', attempt = attempt + 1, worker = $2,"
+        "  lease_until = now() + make_interval(secs => $3), started_at = coalesce(started_at, now()),"
+        "  updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
+        " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by, g.prompt,"
+        "  g.negative_prompt, g.seconds, g.width, g.height, g.seed, g.quality",
+        pool,
+        worker,
+        lease,
+    )
+    return row(record, Claimed)
+
+
+async def renew(db: Database, generation_id: str, attempt: int, lease: float) -> bool:
+    """Hold on to a lease; False if it is somebody else's by now."""
+    tag = await db.execute(
+        "UPDATE generations SET lease_until = now() + make_interval(secs => $3)"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+        lease,
+    )
+    return tag == "UPDATE 1"
+
+
+async def report(
+    db: Database, generation_id: str, attempt: int, lease: float, progress: float, eta_seconds: float | None
+) -> bool:
+    """Write progress (0–100, never backwards within an attempt) and renew the lease; False if it was lost."""
+    tag = await db.execute(
+        "UPDATE generations SET lease_until = now() + make_interval(secs => $3),"
+        " progress = greatest(progress, $4), eta_seconds = $5, updated_at = clock_timestamp()"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+        lease,
+        progress,
+        eta_seconds,
+    )
+    return tag == "UPDATE 1"
+
+
+async def complete(db: Database, generation_id: str, attempt: int) -> bool:
+    """in_progress → completed, under the attempt's fence."""
+    tag = await db.execute(
+        "UPDATE generations SET state = 'completed', progress = 100, eta_seconds = NULL, lease_until = NULL,"
+        " published_seconds = seconds, completed_at = now(), updated_at = clock_timestamp(),"
+        " expires_at = now() + make_interval(days => retention_days)"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+    )
+    return tag == "UPDATE 1"
+
+
+async def fail(db: Database, generation_id: str, attempt: int, failure: str) -> bool:
+    """in_progress → failed, under the attempt's fence."""
+    tag = await db.execute(
+        "UPDATE generations SET state = 'failed', failure = $3, eta_seconds = NULL, lease_until = NULL,"
+        " completed_at = now(), updated_at = clock_timestamp()"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+        failure,
+    )
+    return tag == "UPDATE 1"
+
+
+async def requeue(db: Database, generation_id: str, attempt: int, *, tries: int, losses: int, wait: float) -> bool:
+    """in_progress → queued again, counting a failed try or a lost worker, not before `wait` seconds."""
+    tag = await db.execute(
+        "UPDATE generations SET state = 'queued', lease_until = NULL, worker = NULL, eta_seconds = NULL,"
+        " progress = 0, tries = tries + $3, losses = losses + $4, updated_at = clock_timestamp(),"
+        " not_before = now() + make_interval(secs => $5)"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+        tries,
+        losses,
+        wait,
+    )
+    return tag == "UPDATE 1"
+
+
+class Cancelled(Struct, frozen=True):
+    """What a cancel found: the published part decides what is charged."""
+
+    id: str
+    user_id: str
+    attempt: int
+    seconds: int
+    published_seconds: float
+    credits: int
+
+
+async def cancel(db: Database, generation_id: str, user_id: str) -> Cancelled | None:
+    """queued or in_progress → cancelled, whoever works on it; None if it is terminal already."""
+    record = await db.fetchrow(
+        "UPDATE generations g SET state = 'cancelled', lease_until = NULL, eta_seconds = NULL,"
+        " completed_at = now(), updated_at = clock_timestamp()"
+        " FROM holds h WHERE g.id = $1 AND g.user_id = $2 AND g.state IN ('queued', 'in_progress')"
+        " AND h.generation_id = g.id"
+        " RETURNING g.id, g.user_id, g.attempt, g.seconds, g.published_seconds, h.credits",
+        generation_id,
+        user_id,
+    )
+    return row(record, Cancelled)
+
+
+async def delete(db: Database, generation_id: str, user_id: str) -> bool:
+    """Hide a row from its owner; the sweeper removes its files."""
+    tag = await db.execute(
+        "UPDATE generations SET deleted_at = now(), updated_at = clock_timestamp()"
+        " WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL",
+        generation_id,
+        user_id,
+    )
+    return tag == "UPDATE 1"

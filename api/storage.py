@@ -1,0 +1,84 @@
+"""Where files lie: a folder with keys for names. Knows no video and no user.
+
+A write is whole or not there: bytes go to a temporary name, are flushed, and are renamed into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+CHUNK = 1 << 20
+
+
+class Stored(NamedTuple):
+    """A file that is in place: its size in bytes and the SHA-256 of its content."""
+
+    bytes: int
+    digest: str
+
+
+class Storage:
+    """Files under one root. Every method blocks on the disk: call it in a thread."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: str) -> Path:
+        """Where the key lies. Keys are made by us, never by a client; one that leaves the root is a bug."""
+        path = (self.root / key).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise ValueError(key)
+        return path
+
+    def adopt(self, source: Path, key: str) -> Stored:
+        """Move a finished file in, by rename where the disk is the same; flushed before it is named."""
+        target = self._target(key)
+        arriving = target.with_name(f".{target.name}.arriving")
+        shutil.move(source, arriving)
+        digest = hashlib.sha256()
+        with arriving.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+            os.fsync(file.fileno())
+        arriving.replace(target)
+        return Stored(target.stat().st_size, digest.hexdigest())
+
+    def write(self, key: str, content: bytes) -> None:
+        """Put bytes under a key."""
+        target = self._target(key)
+        arriving = target.with_name(f".{target.name}.arriving")
+        with arriving.open("wb") as file:
+            file.write(content)
+            os.fsync(file.fileno())
+        arriving.replace(target)
+
+    def read(self, key: str) -> bytes:
+        """All of a small file. Raises FileNotFoundError."""
+        return self.path(key).read_bytes()
+
+    def remove(self, prefix: str) -> None:
+        """Remove everything under a folder of keys; nothing there is no error."""
+        shutil.rmtree(self.path(prefix), ignore_errors=True)
+
+    def folders(self, prefix: str) -> Iterator[tuple[str, float]]:
+        """Names directly under a folder of keys, and when each was last changed (Unix seconds)."""
+        root = self.path(prefix)
+        if root.is_dir():
+            for entry in os.scandir(root):
+                yield entry.name, entry.stat().st_mtime
+
+    def fullness(self) -> float:
+        """The share of the disk that is used, from 0 to 1."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        usage = shutil.disk_usage(self.root)
+        return usage.used / usage.total
+
+    def _target(self, key: str) -> Path:
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target

@@ -1,0 +1,190 @@
+"""The whole backend on one machine: servers, web process and worker as children that are kept running.
+
+Knows in which order the parts start and stop; knows nothing of what they do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from api import db, embedded
+from api.child import Child, ChildEndedError, Program, eventually
+from api.settings import Settings
+
+READY_WITHIN = 120.0
+"""Seconds until the web process must be ready."""
+WORKER_STOPS = ((signal.SIGTERM, 20.0),)
+"""The worker gives its job back first, which takes a statement and the end of one denoising step."""
+WEB_STOPS = ((signal.SIGTERM, 10.0),)
+
+Tell = Callable[[str], None]
+
+
+class PortTakenError(Exception):
+    """The address cannot be listened on; the message says which and why."""
+
+
+FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, PortTakenError, TimeoutError)
+"""What `backend` raises; each says in a sentence what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A running backend: where it answers."""
+
+    url: str
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes any that is free. Raises PortTakenError.
+
+    It is opened here and handed to the web process, so that nobody takes the port in between and callers wait
+    while that process is started again, instead of being refused.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PortTakenError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+
+
+def listen_near(host: str, port: int, tell: Tell) -> socket.socket:
+    """The same for a port nobody insists on: another one is taken if it has to be. Raises PortTakenError."""
+    try:
+        return listen(host, port)
+    except PortTakenError:
+        found = listen(host, 0)
+        tell(f"port {port} is taken; using {found.getsockname()[1]}")
+        return found
+
+
+async def run(settings: Settings, port: int, *, asked: bool, tell: Tell) -> int:
+    """Run it all until cancelled. A port that was asked for is taken or refused; another gives way to a free one."""
+    listener = listen(settings.host, port) if asked else listen_near(settings.host, port, tell)
+    async with backend(settings, listener, tell) as running:
+        print(f"ready {running.url}\ndocs  {running.url}/docs", flush=True)
+        await asyncio.Event().wait()
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def backend(
+    settings: Settings, listener: socket.socket, tell: Tell, *, log: Path | None = None
+) -> AsyncIterator[Backend]:
+    """Run it all until the block ends, then stop it in order: worker, web process, Redis, PostgreSQL.
+
+    `log` takes what web process and worker say, else it goes to our standard error; `tell` hears what happens.
+    Raises FAILURES.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(listener)
+        servers = await stack.enter_async_context(
+            embedded.servers(settings.data, database_url=settings.database_url, redis_url=settings.redis_url)
+        )
+        settings = _located(settings, servers, listener)
+        for name in await db.migrate(settings.database_url):
+            tell(f"migrated {name}")
+        web = await stack.enter_async_context(_part("serve", settings, WEB_STOPS, log, listener))
+        worker = await stack.enter_async_context(_part("worker", settings, WORKER_STOPS, log))
+        url = _reachable(listener)
+        await eventually(lambda: _ready(url), (httpx.TransportError, _NotReadyError), web, READY_WITHIN)
+        await stack.enter_async_context(_kept((*servers.children, web, worker), tell))
+        yield Backend(url)
+
+
+def _located(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:
+    port = listener.getsockname()[1]
+    return msgspec.structs.replace(settings, database_url=servers.database, redis_url=servers.redis, port=port)
+
+
+@contextlib.asynccontextmanager
+async def _part(
+    command: str,
+    settings: Settings,
+    stops: Sequence[tuple[signal.Signals, float]],
+    log: Path | None,
+    listener: socket.socket | None = None,
+) -> AsyncIterator[Child]:
+    """`kinora serve` or `kinora worker` with these settings."""
+    handed = ("--fd", str(listener.fileno())) if listener else ()
+    child = Child(
+        Program(
+            name=f"kinora {command}",
+            argv=[sys.executable, "-m", "api.cli", command, *handed],
+            env=os.environ | settings.environment(),
+            log=log,
+            stops=stops,
+            shared=(listener.fileno(),) if listener else (),
+        )
+    )
+    await child.start()
+    try:
+        yield child
+    finally:
+        await child.stop()
+
+
+@contextlib.asynccontextmanager
+async def _kept(children: Sequence[Child], tell: Tell) -> AsyncIterator[None]:
+    """While the block runs, whatever falls is started again."""
+    keepers = [asyncio.create_task(child.keep(tell)) for child in children]
+    try:
+        yield
+    finally:
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+
+
+class _NotReadyError(Exception):
+    pass
+
+
+async def _ready(url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{url}/health/ready", timeout=5.0)
+    if answer.status_code != httpx.codes.OK:
+        raise _NotReadyError
+
+
+def _reachable(listener: socket.socket) -> str:
+    """The address at which this machine reaches the listener; "any address" is none to connect to."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def until_told(main: Coroutine[Any, Any, int]) -> int:
+    """Run it until it returns, or until SIGTERM, SIGINT or SIGHUP asks for the end; gives the exit status.
+
+    Only the first of these counts: terminals and service managers like to send several, and the second must not
+    cut short the orderly stop that the first began.
+    """
+
+    async def governed() -> int:
+        task = asyncio.ensure_future(main)
+        asked = asyncio.Event()
+        for deadly in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(deadly, asked.set)
+        asking = asyncio.ensure_future(asked.wait())
+        await asyncio.wait((task, asking), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.cancel():
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            return await task
+        return 0
+
+    return asyncio.run(governed())
+

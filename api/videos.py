@@ -1,0 +1,279 @@
+"""The life of a generation: queued → in_progress → completed | failed | cancelled.
+
+The only place that moves one, and with it the money: each move is one transaction whose commit is the end of its
+`async with` block, and what follows the block (a wake-up, news for watchers) may be lost, because the sweeper and
+the watchers' own reads make up for it. A worker's moves carry its attempt and do nothing once the lease is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from api import idempotency, ids, views
+from api.billing import credits, prices
+from api.billing.credits import Account
+from api.billing.plans import PLANS
+from api.db import Database, Pool, transaction
+from api.errors import NotFound
+from api.events import Announcer, Load, Snapshot
+from api.failures import REASONS
+from api.idempotency import Answer
+from api.orders import Order
+from api.queue import Bell
+from api.settings import Settings
+from api.sql import generations
+from api.sql import idempotency as names
+from api.sql import media as renditions
+from api.sql.generations import Claimed, Condition, Generation, New
+from api.sql.media import Medium
+from api.storage import Storage
+from api.tokens import Keyring
+
+KIND = "video"
+RETRY_WINDOW = 120.0  # seconds in which a client's own retry without a key finds the video it made before
+RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before a failed try is repeated
+
+
+class Submission(NamedTuple):
+    """A create as it came: who, what, and how a repetition of it is recognised."""
+
+    account: Account
+    order: Order
+    fingerprint: bytes
+    key: str | None
+    retried: bool
+    picture: bytes | None
+
+
+class Videos:
+    """The state machine, with the pool it writes to and those it tells."""
+
+    def __init__(self, settings: Settings, pool: Pool, storage: Storage, bell: Bell, announcer: Announcer) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._storage = storage
+        self._bell = bell
+        self._announcer = announcer
+
+    async def create(self, submission: Submission, answer: Callable[[Generation], Answer]) -> Answer:
+        """Queue the clips and set their credits aside, or give the first answer again.
+
+        `answer` draws the reply inside the transaction, so that what is kept for replay is what was said.
+        Raises InsufficientCredits, StillRunning, KeyReused.
+        """
+        rows = _rows(submission, self._settings)
+        kept = await self._keep_picture(rows[0].id, submission)
+        async with transaction(self._pool) as db:
+            if earlier := await _earlier(db, submission, answer):
+                return earlier
+            await generations.insert(db, rows)
+            if kept:
+                await generations.add_condition(db, [row.id for row in rows], kept)
+            await credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
+            reply = answer(await _found(db, rows[0].id))
+            if submission.key:
+                await idempotency.keep(db, submission.account.id, submission.key, reply)
+        for row in rows:
+            await self._bell.ring(row.pool)
+            await self._announcer.changed(row.user_id, row.id)
+        return reply
+
+    async def _keep_picture(self, video_id: str, submission: Submission) -> Condition | None:
+        """Store the picture before the row that names it; the sweeper removes one whose row never came."""
+        if submission.picture is None:
+            return None
+        key = f"inputs/{video_id}/0.png"
+        await asyncio.to_thread(self._storage.write, key, submission.picture)
+        return Condition(key=key, frame=0, strength=1.0, resize=submission.order.asked.resize)
+
+    async def get(self, video_id: str, user_id: str) -> Generation:
+        """One of the user's videos. Raises NotFound."""
+        async with self._pool.acquire() as db:
+            return await _found(db, video_id, user_id)
+
+    async def page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Generation]:
+        """A page of the user's videos, by age."""
+        async with self._pool.acquire() as db:
+            return await generations.page(db, user_id, after, limit, descending=descending)
+
+    async def changed(self, user_id: str, since: datetime | None) -> list[Generation]:
+        """What changed since a moment, or everything not terminal."""
+        async with self._pool.acquire() as db:
+            return await generations.changed(db, user_id, since)
+
+    async def cancel(self, video_id: str, user_id: str) -> Generation:
+        """Stop a video that is not terminal; a terminal one stays as it is. Raises NotFound.
+
+        The row moves at once and takes the worker's lease away, so nothing the worker still does can count;
+        the worker is then told to stop its GPU.
+        """
+        async with transaction(self._pool) as db:
+            moved = await self._cancel(db, video_id, user_id)
+            row = await _found(db, video_id, user_id)
+        if moved:
+            await self._stopped(video_id, user_id)
+        return row
+
+    async def delete(self, video_id: str, user_id: str) -> None:
+        """Cancel what still runs and hide the video; the sweeper removes its files. Raises NotFound."""
+        async with transaction(self._pool) as db:
+            moved = await self._cancel(db, video_id, user_id)
+            if not await generations.delete(db, video_id, user_id):
+                raise _not_found(video_id)
+        if moved:
+            await self._stopped(video_id, user_id)
+
+    async def _cancel(self, db: Database, video_id: str, user_id: str) -> bool:
+        """Cancel in the caller's transaction; what was published is charged, the rest released."""
+        found = await generations.cancel(db, video_id, user_id)
+        if found is None:
+            return False
+        await credits.settle(db, video_id, prices.part(found.credits, found.published_seconds, found.seconds))
+        return True
+
+    async def _stopped(self, video_id: str, user_id: str) -> None:
+        await self._announcer.stop(video_id)
+        await self._announcer.changed(user_id, video_id)
+
+    async def claim(self, worker: str) -> Claimed | None:
+        """Lease the best queued row of the worker's pool, or None."""
+        async with transaction(self._pool) as db:
+            claimed = await generations.claim(db, self._settings.pool, worker, self._settings.lease)
+        if claimed:
+            await self._announcer.changed(claimed.user_id, claimed.id)
+        return claimed
+
+    async def conditions(self, claimed: Claimed) -> list[Condition]:
+        """The pictures the clip must pass through."""
+        async with self._pool.acquire() as db:
+            return await generations.conditions(db, claimed.id)
+
+    async def renew(self, claimed: Claimed) -> bool:
+        """Keep the lease; False when it is lost and the work must stop."""
+        async with self._pool.acquire() as db:
+            return await generations.renew(db, claimed.id, claimed.attempt, self._settings.lease)
+
+    async def report(self, claimed: Claimed, progress: float, eta_seconds: float | None) -> bool:
+        """Publish progress (0–100) and keep the lease; False when it is lost and the work must stop."""
+        async with self._pool.acquire() as db:
+            lease = self._settings.lease
+            held = await generations.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
+        if held:
+            await self._announcer.changed(claimed.user_id, claimed.id)
+        return held
+
+    async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
+        """in_progress → completed: the files, the state and the charge, together. False if the lease was lost."""
+        async with transaction(self._pool) as db:
+            if not await generations.complete(db, claimed.id, claimed.attempt):
+                return False
+            await renditions.add(db, claimed.id, media)
+            await credits.settle(db, claimed.id)
+        await self._announcer.changed(claimed.user_id, claimed.id)
+        return True
+
+    async def fail(self, claimed: Claimed, failure: str) -> bool:
+        """A try that failed: queued again while it may help and tries are left, else failed with its credits back."""
+        if REASONS[failure].retryable and claimed.tries + 1 < self._settings.max_tries:
+            wait = RETRY_WAITS[min(claimed.tries, len(RETRY_WAITS) - 1)]
+            return await self._requeue(claimed, tries=1, wait=wait)
+        return await self.end(claimed.id, claimed.user_id, claimed.attempt, failure)
+
+    async def end(self, video_id: str, user_id: str, attempt: int, failure: str) -> bool:
+        """in_progress → failed, the whole hold released. False if the attempt was not the present one."""
+        async with transaction(self._pool) as db:
+            if not await generations.fail(db, video_id, attempt, failure):
+                return False
+            await credits.settle(db, video_id, 0)
+        await self._announcer.changed(user_id, video_id)
+        return True
+
+    async def give_back(self, claimed: Claimed) -> bool:
+        """A worker that stops returns its work at once; no try is counted."""
+        return await self._requeue(claimed, tries=0, wait=0.0)
+
+    async def _requeue(self, claimed: Claimed, *, tries: int, wait: float) -> bool:
+        async with self._pool.acquire() as db:
+            attempt = claimed.attempt
+            moved = await generations.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
+        if moved:
+            await self._announcer.changed(claimed.user_id, claimed.id)
+            await self._bell.ring(self._settings.pool)
+        return moved
+
+
+def _rows(submission: Submission, settings: Settings) -> list[New]:
+    """A row for each variation, in the order of their seeds; the first names the group."""
+    order, plan = submission.order, PLANS[submission.account.plan]
+    video_ids = sorted(ids.new(KIND) for _ in order.seeds)
+    return [
+        New(
+            id=video_id,
+            user_id=submission.account.id,
+            variation_of=video_ids[0],
+            fingerprint=submission.fingerprint,
+            model=order.model,
+            served_by=order.served_by,
+            prompt=order.asked.prompt,
+            negative_prompt=order.asked.negative_prompt,
+            seconds=order.asked.seconds,
+            width=order.width,
+            height=order.height,
+            seed=seed,
+            quality=order.asked.quality,
+            visibility=order.asked.visibility,
+            metadata=order.asked.metadata,
+            pool=settings.pool,
+            priority=plan.priority,
+            concurrency=plan.concurrency,
+            retention_days=plan.retention_days,
+        )
+        for video_id, seed in zip(video_ids, order.seeds, strict=True)
+    ]
+
+
+async def _earlier(db: Database, submission: Submission, answer: Callable[[Generation], Answer]) -> Answer | None:
+    """The answer this request has had before: by its key, or by its content when a client says that it repeats."""
+    user_id, fingerprint = submission.account.id, submission.fingerprint
+    if submission.key:
+        return await idempotency.replay(db, user_id, submission.key, fingerprint)
+    await names.wait_for(db, user_id, fingerprint.hex())
+    if not submission.retried:
+        return None
+    made = await generations.same_request(db, user_id, fingerprint, RETRY_WINDOW)
+    row = made and await generations.get(db, made, user_id)
+    return answer(row) if row else None
+
+
+async def _found(db: Database, video_id: str, user_id: str | None = None) -> Generation:
+    row = await generations.get(db, video_id, user_id) if ids.valid(video_id, KIND) else None
+    if row is None:
+        raise _not_found(video_id)
+    return row
+
+
+def _not_found(video_id: str) -> NotFound:
+    return NotFound(f"There is no video {video_id[:64]!r} of yours.", param="video_id")
+
+
+def snapshot(row: Generation, keyring: Keyring, settings: Settings) -> Snapshot:
+    """The row as watchers get it."""
+    shown = views.video(row, keyring, settings)
+    version = int(row.updated_at.timestamp() * 1_000_000)
+    return Snapshot(row.id, row.user_id, version, row.state in views.TERMINAL, msgspec.json.encode(shown))
+
+
+def loader(pool: Pool, keyring: Keyring, settings: Settings) -> Load:
+    """How the hub reads a video that has changed."""
+
+    async def load(video_id: str) -> Snapshot | None:
+        async with pool.acquire() as db:
+            row = await generations.get(db, video_id)
+        return None if row is None else snapshot(row, keyring, settings)
+
+    return load

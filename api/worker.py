@@ -1,0 +1,88 @@
+"""The worker process: PostgreSQL, Redis and one engine child, put together. The only web-side way to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api import db
+from api.events import Announcer
+from api.queue import Bell, Listener
+from api.runner import Runner
+from api.settings import Settings
+from api.storage import Storage
+from api.sweeper import Sweeper
+from api.videos import Videos
+from engine.process import EngineProcess
+from engine.types import EngineConfig
+
+log = structlog.get_logger()
+
+ORPHANS_EVERY = 600.0
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; then give the job back and leave."""
+    pool = await db.connect(settings.database_url, connections=4)
+    redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    bell, announcer, storage = Bell(redis), Announcer(redis), Storage(settings.data / "media")
+    videos = Videos(settings, pool, storage, bell, announcer)
+    engine = EngineProcess(
+        EngineConfig(
+            weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads
+        )
+    )
+    runner = Runner(settings, videos, storage, engine)
+    sweeper = Sweeper(
+        settings=settings, pool=pool, storage=storage, videos=videos, bell=bell, announcer=announcer
+    )
+    await engine.start()
+    log.info("worker_ready", worker=runner.name, pool=settings.pool)
+    runner.idle.set()
+    await runner.claim()
+    tasks = [
+        asyncio.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main()),
+        asyncio.create_task(runner.obey_stops()),
+        asyncio.create_task(_every(settings.sweep_every, sweeper.sweep)),
+        asyncio.create_task(_every(ORPHANS_EVERY, sweeper.remove_orphans)),
+        asyncio.create_task(stop.wait()),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runner.close()
+        await redis.aclose()
+        await pool.close()
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+    """Do it again and again. A server that is away is a reason to try later, not to stop."""
+    while True:
+        try:
+            await act()
+        except (*db.AWAY, RedisError) as error:
+            log.warning("server_away", task=act.__qualname__, reason=type(error).__name__)
+        await asyncio.sleep(seconds)
+
+
+async def _main(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await work(settings, stop)
+
+
+def run(settings: Settings) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT."""
+    asyncio.run(_main(settings))

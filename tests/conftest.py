@@ -1,0 +1,192 @@
+"""Real servers for every test: one PostgreSQL and one Redis for each test process, on one event loop.
+
+A test's writes happen in one transaction that is rolled back, which costs a millisecond; inside it PostgreSQL's
+`now()` stands still. A test of races or of time passing asks for `database`, a clone of the migrated template.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+from redis.asyncio import Redis
+
+from api import db, embedded
+from api.app import assemble, create_app
+from api.embedded import Servers
+from api.envelope import envelope
+from api.parts import Parts
+from api.settings import Settings
+from engine import tiny
+from tests.people import Person, sign_up
+
+TEMPLATE = "kinora_template"
+ROLLED_BACK = "kinora_rolled_back"
+
+
+def named(url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A private folder with a short path, since sockets lie in it."""
+    with tempfile.TemporaryDirectory(prefix="kinora-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+async def servers(folder: Path) -> AsyncIterator[Servers]:
+    """PostgreSQL with a migrated template and a database for rolled-back tests; Redis."""
+    async with embedded.servers(folder / "servers", durable=False) as running:
+        connection = await asyncpg.connect(running.database)
+        await connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        await db.migrate(named(running.database, TEMPLATE))
+        await connection.execute(f"CREATE DATABASE {ROLLED_BACK} TEMPLATE {TEMPLATE}")
+        await connection.close()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def weights(folder: Path) -> Path:
+    """Tiny random weights of the real classes."""
+    tiny.write(folder / "weights")
+    return folder / "weights"
+
+
+@pytest.fixture(scope="session")
+def base_settings(servers: Servers, folder: Path) -> Settings:
+    """Settings of a process on the rolled-back database."""
+    return Settings(
+        database_url=named(servers.database, ROLLED_BACK),
+        redis_url=servers.redis,
+        data=folder / "data",
+        secret="a secret for tests only, of no value",
+        rate_limits=False,
+    )
+
+
+@pytest.fixture
+def settings(base_settings: Settings, tmp_path: Path) -> Settings:
+    """Settings with a data folder of the test's own."""
+    return msgspec.structs.replace(base_settings, data=tmp_path)
+
+
+class OneConnection:
+    """A pool that lends one connection, to one borrower at a time."""
+
+    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    def acquire(self) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+        return self._lend()
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        async with asyncio.timeout(10), self._lock:
+            yield self._connection
+
+
+@pytest.fixture(scope="session")
+async def connection(base_settings: Settings) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """The connection that every rolled-back test uses in turn."""
+    connection = await asyncpg.connect(base_settings.database_url)
+    await db.prepare(connection)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def pool(connection: asyncpg.Connection[Any]) -> AsyncIterator[OneConnection]:
+    """A pool inside a transaction that is rolled back after the test."""
+    transaction = connection.transaction()
+    await transaction.start()
+    yield OneConnection(connection)
+    await transaction.rollback()
+
+
+@pytest.fixture
+async def redis(servers: Servers) -> AsyncIterator[Redis]:
+    """An empty Redis."""
+    async with Redis.from_url(servers.redis) as client:
+        await client.flushdb()
+        yield client
+
+
+@pytest.fixture
+async def parts(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncIterator[Parts]:
+    """What a web process holds, on the rolled-back pool."""
+    async with assemble(settings, pool) as assembled:
+        yield assembled
+
+
+class Stage:
+    """Where the session's one application finds the parts of the test that runs."""
+
+    parts: Parts
+
+    @asynccontextmanager
+    async def open(self, _: Settings) -> AsyncIterator[Parts]:
+        yield self.parts
+
+
+@pytest.fixture(scope="session")
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture(scope="session")
+def app(base_settings: Settings, stage: Stage) -> Litestar:
+    """The application, built once; each test opens it with parts of its own."""
+    return create_app(base_settings, stage.open)
+
+
+@pytest.fixture
+async def client(app: Litestar, stage: Stage, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, without a network between them."""
+    stage.parts = parts
+    transport = httpx.ASGITransport(app=envelope(app), raise_app_exceptions=False)
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+async def account(client: httpx.AsyncClient) -> Person:
+    """A person who has just signed up."""
+    return await sign_up(client)
+
+
+@pytest.fixture
+async def database(servers: Servers) -> AsyncIterator[str]:
+    """The URL of a database of the test's own, where commits are real and time passes."""
+    name = f"kinora_{next(_counter)}"
+    connection = await asyncpg.connect(servers.database)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield named(servers.database, name)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+_counter = itertools.count()
+
+
+@pytest.fixture
+async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[Parts]:
+    """What a web process holds, on a database of the test's own with a real pool."""
+    pool = await db.connect(database, connections=10)
+    async with assemble(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
+        yield assembled
+    await pool.close()
