@@ -10,90 +10,28 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal
 
-from engine.types import Condition, Quality, Request
+from engine.model import Model, Sampling, Size
+from engine.types import Condition, Request
 
-Family: TypeAlias = Literal["ltx"]
-Schedule: TypeAlias = Literal["linear", "linear_quadratic"]
-Operation: TypeAlias = Literal["text_to_video", "image_to_video", "still"]
+__all__ = [
+    "DEFAULT",
+    "MODELS",
+    "Model",
+    "Problem",
+    "Sampling",
+    "Size",
+    "UnknownModelError",
+    "check",
+    "check_request",
+    "find",
+    "frames",
+    "native",
+]
 
 MAX_STEPS: Final = 100
 MAX_GUIDANCE: Final = 20.0
-
-
-class Size(NamedTuple):
-    """Pixels; prints as people write it."""
-
-    width: int
-    height: int
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How a model denoises at one quality.
-
-    `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs);
-    without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass.
-    """
-
-    steps: int
-    guidance_scale: float
-    schedule: Schedule = "linear"
-    sigmas: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """One entry. Sizes in pixels, lengths in seconds, memory in GB on the device with the weights loaded.
-
-    `repo` is a hub id, or a folder of this package when `bundled`. The file may have any even size up to
-    `max_side`; what is denoised is `native`: one of `native_sizes` if the model was trained on fixed shapes,
-    else a shape of at most `native_pixels` whose sides are multiples of `native_multiple`. A window has at
-    most `window_frames` frames, a count of the form `frame_rule * k + 1`, and hands `context_latents` latent
-    frames on to the next.
-    """
-
-    name: str
-    title: str
-    family: Family
-    repo: str
-    bundled: bool = False
-    created: int
-    owner: str
-    licence: str
-    licence_url: str
-    memory_gb: float
-    sizes: tuple[Size, ...]
-    min_side: int
-    max_side: int
-    multiple: int = 2
-    native_sizes: tuple[Size, ...] = ()
-    native_pixels: int = 0
-    native_multiple: int = 32
-    fps: int
-    frame_rule: int = 8
-    window_frames: int
-    context_latents: int = 3
-    min_seconds: float = 1.0
-    max_seconds: float
-    max_prompt_tokens: int = 256
-    sampling: Mapping[Quality, Sampling]
-    operations: frozenset[Operation] = frozenset({"text_to_video", "image_to_video", "still"})
-    conditions: Literal["none", "first", "any"] = "any"
-    max_conditions: int = 8
-    condition_noise: float = 0.0
-    causal_time: bool = True
-    decode_timestep: float = 0.0
-    decode_noise: float = 0.0
-
-    @property
-    def default_size(self) -> Size:
-        """The size a request gets that names none."""
-        return self.sizes[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +167,7 @@ _MODELS: Final = (
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
-                "full": Sampling(
-                    steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)
-                ),
+                "full": Sampling(steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)),
             }
         ),
         decode_timestep=0.05,
@@ -252,9 +188,7 @@ def find(name: str) -> Model:
 
 
 def frames(model: Model, seconds: float) -> int:
-    """How many frames the file holds: exactly the whole number nearest to seconds times rate, and at least
-    one.
-    """
+    """How many frames the file holds: exactly the whole number nearest to seconds times rate, and at least one."""
     return max(1, round(seconds * model.fps))
 
 

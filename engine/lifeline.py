@@ -1,6 +1,4 @@
-"""Ties a process to the one that started it, so that a kill never leaves a GPU busy. Standard library
-only.
-"""
+"""Ties a process to the one that started it, so that a kill never leaves a GPU busy. Standard library only."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class EngineConfig:
     threads: int = 0
 
 
-class Cancelled(Exception):  # noqa: N818 (being cancelled is an answer, not an error)
+class Cancelled(Exception):
     """The caller asked the job to stop, and it has stopped."""
 
 

@@ -1,0 +1,84 @@
+"""How far a job is and how long it still takes, from what the same work took before.
+
+Work is counted in units that cost about the same on one machine (token passes, pixels). What a unit takes is
+measured while a job runs and remembered for the next, so the second job's estimate is right from its start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from engine.types import Stage
+
+_GUESS: Final[Mapping[Stage, float]] = {
+    "loading": 0.5,
+    "encoding": 0.05,
+    "denoising": 1e-4,
+    "decoding": 1e-5,
+    "saving": 2e-7,
+}
+"""Seconds per unit on a slow machine. Only the proportions matter: the first measurement scales them all."""
+
+
+class Rates:
+    """Seconds per unit of each stage, as measured in this process for one model."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[Stage, float] = {}
+        self._units: dict[Stage, float] = {}
+
+    def add(self, stage: Stage, units: float, seconds: float) -> None:
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
+        self._units[stage] = self._units.get(stage, 0.0) + units
+
+    def fade(self) -> None:
+        """Let earlier jobs count half as much as they did: the machine may be busier or freer now."""
+        self._seconds = {stage: value / 2 for stage, value in self._seconds.items()}
+        self._units = {stage: value / 2 for stage, value in self._units.items()}
+
+    def known(self, stage: Stage) -> bool:
+        return self._units.get(stage, 0.0) > 0
+
+    def per_unit(self, stage: Stage) -> float:
+        """What was measured, else a guess at the speed that denoising has shown this machine to have."""
+        if self.known(stage):
+            return self._seconds[stage] / self._units[stage]
+        faster = self.per_unit("denoising") / _GUESS["denoising"] if self.known("denoising") else 1.0
+        return _GUESS[stage] * faster
+
+
+class Estimate:
+    """One job: the units of work it has in each stage, and how many of them are done."""
+
+    def __init__(self, rates: Rates, work: Mapping[Stage, float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._rates = rates
+        self._rates.fade()
+        self._work = dict(work)
+        self._done: dict[Stage, float] = dict.fromkeys(work, 0.0)
+        self._clock = clock
+        self._mark = clock()
+        self._fraction = 0.0
+
+    def did(self, stage: Stage, units: float) -> None:
+        """Count `units` as done in `stage`, and all the time since the last call as theirs."""
+        now = self._clock()
+        self._done[stage] += units
+        self._rates.add(stage, units, now - self._mark)
+        self._mark = now
+
+    def fraction(self) -> float:
+        """Of the whole job in seconds, 0 to 1. Where a new measurement would take it back, it waits instead."""
+        done, whole = self._seconds(self._done), self._seconds(self._work)
+        self._fraction = max(self._fraction, min(1.0, done / whole))
+        return self._fraction
+
+    def eta(self) -> float | None:
+        """Seconds left, or None until this process has denoised once: before that nothing is known."""
+        if not self._rates.known("denoising"):
+            return None
+        return max(0.0, self._seconds(self._work) - self._seconds(self._done))
+
+    def _seconds(self, units: Mapping[Stage, float]) -> float:
+        return sum(count * self._rates.per_unit(stage) for stage, count in units.items())

@@ -1,0 +1,78 @@
+"""Shapes pictures: between the size a model denoises at and the size of the file, and from an uploaded image.
+
+The rule, both ways: the file shows the largest centred part of the native frame that has the file's aspect,
+scaled with an antialiased bicubic filter. Nothing is stretched by more than the rounding of one native pixel.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch.nn import functional
+
+from engine.catalog import Size
+from engine.types import Condition, EngineError, Resize
+
+MAX_PICTURE_PIXELS: Final = 100_000_000
+"""A larger picture is refused before it is unpacked: a few kilobytes can claim gigabytes."""
+
+
+class Box(NamedTuple):
+    """A part of a picture in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def visible(native: Size, size: Size) -> Box:
+    """The part of a `native` frame that a file of `size` shows."""
+    scale = max(size.width / native.width, size.height / native.height)
+    width = min(native.width, max(1, round(size.width / scale)))
+    height = min(native.height, max(1, round(size.height / scale)))
+    return Box((native.width - width) // 2, (native.height - height) // 2, width, height)
+
+
+def fit(frames: torch.Tensor, size: Size) -> torch.Tensor:
+    """Native frames [F, 3, h, w] as floats -> [F, 3, height, width] of the file. May overshoot the range a little."""
+    box = visible(Size(frames.shape[3], frames.shape[2]), size)
+    shown = frames[..., box.top : box.top + box.height, box.left : box.left + box.width]
+    if (box.width, box.height) == size:
+        return shown
+    return functional.interpolate(shown, (size.height, size.width), mode="bicubic", antialias=True)
+
+
+def picture(condition: Condition, native: Size, size: Size) -> torch.Tensor:
+    """An uploaded picture as a native frame [1, 3, 1, h, w] in -1..1, placed so that `fit` shows all of it
+    again.
+
+    What the file does not show is filled by repeating the edge. Raises EngineError `bad_condition`.
+    """
+    box = visible(native, size)
+    image = _shaped(_open(condition.image), Size(box.width, box.height), condition.resize)
+    pixels = torch.from_numpy(np.asarray(image, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+    right, bottom = native.width - box.width - box.left, native.height - box.height - box.top
+    return functional.pad(pixels, (box.left, right, box.top, bottom), mode="replicate").unsqueeze(2)
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+            if image.width * image.height > MAX_PICTURE_PIXELS:
+                message = f"A picture may have {MAX_PICTURE_PIXELS // 1_000_000} megapixels, not {image.size}."
+                raise EngineError("bad_condition", message)
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        message = f"A picture to follow is no readable PNG, JPEG or WebP file: {error}"
+        raise EngineError("bad_condition", message) from error
+
+
+def _shaped(image: Image.Image, size: Size, resize: Resize) -> Image.Image:
+    if resize == "pad":
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, size, Image.Resampling.LANCZOS)

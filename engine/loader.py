@@ -1,0 +1,193 @@
+"""Reads a model's weights from a folder or the hub into torch modules on the right device, and names what
+failed.
+
+It knows diffusers' folder layout and nothing of how a model is used. The same code reads LTX-Video's own
+weights, the bundled model and tiny random ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from diffusers import AutoencoderKLLTXVideo, FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DModel
+from diffusers.utils import logging as diffusers_logging
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from safetensors import SafetensorError
+from transformers import AutoTokenizer, T5EncoderModel
+from transformers.utils import logging as transformers_logging
+
+from engine.catalog import Model
+from engine.types import EngineConfig, EngineError
+
+_PARTS: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
+_PACKAGE: Final = Path(__file__).parent
+_TILE_PIXELS: Final = 768 * 512
+"""Above this frame size the decoder works in overlapping tiles: its memory grows with the area."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The modules of one LTX model, in evaluation mode on `device`.
+
+    `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
+    """
+
+    tokenizer: Any
+    text_encoder: Any
+    transformer: Any
+    vae: Any
+    scheduler: Any
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def spatial(self) -> int:
+        """Pixels per latent along each side."""
+        return int(self.vae.spatial_compression_ratio)
+
+    @property
+    def temporal(self) -> int:
+        """Frames per latent after the first."""
+        return int(self.vae.temporal_compression_ratio)
+
+
+def use_threads(config: EngineConfig) -> int:
+    """Bound torch's CPU threads to what this process may run on, and say how many.
+
+    More threads than cores spin against each other: on a busy machine a forward pass takes twenty times as
+    long.
+    """
+    count = config.threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(count)
+    return count
+
+
+def load(model: Model, config: EngineConfig) -> Generator[float, None, Parts]:
+    """Load a model, yielding the fraction done after each part so that the caller may stop in between.
+
+    Raises EngineError `model_missing`, `model_broken`, `device_missing` or `out_of_memory`.
+    """
+    device = _device(config.device)
+    dtype = _dtype(config.dtype, device)
+    folder = _folder(model, config)
+    sizes = [_bytes(folder / part) for part in _PARTS]
+    parts: dict[str, Any] = {}
+    for done, name in enumerate(_PARTS):
+        yield sum(sizes[:done]) / max(1, sum(sizes))
+        with _named(folder / name):
+            parts[name] = _READERS[name](folder / name, device, dtype)
+    yield 1.0
+    return Parts(**parts, device=device, dtype=dtype)
+
+
+def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
+    """Choose between decoding whole frames and tiles for clips of this size."""
+    if force or width * height > _TILE_PIXELS:
+        parts.vae.enable_tiling()
+    else:
+        parts.vae.disable_tiling()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        message = f"This machine has no torch device {name!r}: {error}"
+        raise EngineError("device_missing", message) from error
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in dtypes:
+        raise EngineError("bad_request", f"The dtype is one of auto, {', '.join(dtypes)}; not {name!r}.")
+    return dtypes[name]
+
+
+def _folder(model: Model, config: EngineConfig) -> Path:
+    """Where the weights lie on disk, fetched from the hub if need be."""
+    source = config.weights.get(model.name) or (str(_PACKAGE / model.repo) if model.bundled else model.repo)
+    if (path := Path(source)).is_dir() or path.is_absolute() or source.startswith("."):
+        return _complete(path, model)
+    return _complete(_fetched(source, model), model)
+
+
+def _complete(folder: Path, model: Model) -> Path:
+    if missing := [part for part in _PARTS if not (folder / part).is_dir()]:
+        message = (
+            f"The weights of {model.name} are not in {folder}: it lacks {', '.join(missing)}. "
+            f"Put a diffusers folder of the family {model.family!r} there, or name another one for {model.name}."
+        )
+        raise EngineError("model_missing", message)
+    return folder
+
+
+def _fetched(repo: str, model: Model) -> Path:
+    """Only the parts: some repositories also hold a hundred gigabytes of other checkpoints."""
+    try:
+        return Path(snapshot_download(repo, allow_patterns=[f"{part}/*" for part in _PARTS]))
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        message = (
+            f"The weights of {model.name} could not be fetched as {repo!r}: {error} "
+            "Check the name and the network, or give a folder that holds them."
+        )
+        raise EngineError("model_missing", message) from error
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise EngineError("out_of_memory", f"There is no room for the weights in {folder}.") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise EngineError("model_broken", f"The weights in {folder} cannot be read: {error}") from error
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def _read_tokenizer(folder: Path, _device: torch.device, _dtype: torch.dtype) -> Any:
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _read_scheduler(folder: Path, _device: torch.device, _dtype: torch.dtype) -> Any:
+    return FlowMatchEulerDiscreteScheduler.from_pretrained(folder)
+
+
+def _read_text_encoder(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    return T5EncoderModel.from_pretrained(folder, dtype=dtype).to(device).eval()
+
+
+def _read_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    return AutoencoderKLLTXVideo.from_pretrained(folder, torch_dtype=dtype).to(device).eval()
+
+
+def _read_transformer(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    return LTXVideoTransformer3DModel.from_pretrained(folder, torch_dtype=dtype).to(device).eval()
+
+
+_READERS: Final[dict[str, Callable[[Path, torch.device, torch.dtype], Any]]] = {
+    "tokenizer": _read_tokenizer,
+    "scheduler": _read_scheduler,
+    "text_encoder": _read_text_encoder,
+    "vae": _read_vae,
+    "transformer": _read_transformer,
+}
+
+# A worker's log is no place for progress bars.
+diffusers_logging.disable_progress_bar()
+transformers_logging.disable_progress_bar()

@@ -1,0 +1,87 @@
+"""What a catalogue entry says about a model: the words, without the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from engine.types import Quality
+
+Family: TypeAlias = Literal["ltx"]
+Schedule: TypeAlias = Literal["linear", "linear_quadratic"]
+Operation: TypeAlias = Literal["text_to_video", "image_to_video", "still"]
+
+
+class Size(NamedTuple):
+    """Pixels; prints as people write it."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a model denoises at one quality.
+
+    `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs);
+    without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass.
+    """
+
+    steps: int
+    guidance_scale: float
+    schedule: Schedule = "linear"
+    sigmas: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One entry. Sizes in pixels, lengths in seconds, memory in GB on the device with the weights loaded.
+
+    `repo` is a hub id, or a folder of this package when `bundled`. The file may have any even size up to
+    `max_side`; what is denoised is `native`: one of `native_sizes` if the model was trained on fixed shapes,
+    else a shape of at most `native_pixels` whose sides are multiples of `native_multiple`. A window has at
+    most `window_frames` frames, a count of the form `frame_rule * k + 1`, and hands `context_latents` latent
+    frames on to the next.
+    """
+
+    name: str
+    title: str
+    family: Family
+    repo: str
+    bundled: bool = False
+    created: int
+    owner: str
+    licence: str
+    licence_url: str
+    memory_gb: float
+    sizes: tuple[Size, ...]
+    min_side: int
+    max_side: int
+    multiple: int = 2
+    native_sizes: tuple[Size, ...] = ()
+    native_pixels: int = 0
+    native_multiple: int = 32
+    fps: int
+    frame_rule: int = 8
+    window_frames: int
+    context_latents: int = 3
+    min_seconds: float = 1.0
+    max_seconds: float
+    max_prompt_tokens: int = 256
+    sampling: Mapping[Quality, Sampling]
+    operations: frozenset[Operation] = frozenset({"text_to_video", "image_to_video", "still"})
+    conditions: Literal["none", "first", "any"] = "any"
+    max_conditions: int = 8
+    condition_noise: float = 0.0
+    causal_time: bool = True
+    decode_timestep: float = 0.0
+    decode_noise: float = 0.0
+
+    @property
+    def default_size(self) -> Size:
+        """The size a request gets that names none."""
+        return self.sizes[0]
