@@ -103,7 +103,7 @@ async def _applied(connection: asyncpg.Connection[Any]) -> dict[str, str]:
         "CREATE TABLE IF NOT EXISTS migrations ("
         " name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
-    return {name: checksum for name, checksum in await connection.fetch("SELECT name, checksum FROM migrations")}
+    return dict(await connection.fetch("SELECT name, checksum FROM migrations"))
 
 
 async def _apply(connection: asyncpg.Connection[Any], name: str, text: str, applied: dict[str, str]) -> bool:

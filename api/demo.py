@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -62,7 +62,7 @@ async def run(prompt: str) -> int:
                 async with httpx.AsyncClient(base_url=f"{backend.url}/v1", timeout=PATIENCE, trust_env=False) as client:
                     video = await _film(client, prompt, watch)
         except (DemoError, httpx.HTTPError, *supervise.FAILURES) as error:
-            raise DemoError(f"{error or type(error).__name__}\n{_end(log)}") from error
+            raise DemoError(f"{str(error) or type(error).__name__}\n{_end(log)}") from error
     watch.lap("stop")
     _report(video, watch)
     return 0
@@ -90,10 +90,10 @@ async def _film(client: httpx.AsyncClient, prompt: str, watch: Watch) -> Video:
 
 async def _watched(client: httpx.AsyncClient, video: Video, watch: Watch) -> Video:
     """Follow the video's events to its end."""
-    show = _Bar() if sys.stdout.isatty() else _Lines()
-    with show:
-        while video["status"] not in TERMINAL:
-            async for video in _events(client, video["id"]):  # noqa: PLW2901 - the last one is the answer
+    with _Bar() if sys.stdout.isatty() else _Lines() as show:
+        while video["status"] not in TERMINAL:  # the server ends a stream after some minutes and asks to connect again
+            async for event in _events(client, video["id"]):
+                video = event
                 if video["status"] != "queued" and "queue" not in watch.laps:
                     watch.lap("queue")
                 show.update(video)
@@ -102,7 +102,7 @@ async def _watched(client: httpx.AsyncClient, video: Video, watch: Watch) -> Vid
 
 
 async def _events(client: httpx.AsyncClient, video_id: str) -> AsyncIterator[Video]:
-    """Each event is the whole video; the server ends the stream at the end, or asks to connect again."""
+    """Each event is the whole video, the first one as it is now."""
     async with client.stream("GET", f"/videos/{video_id}/events", headers={"Accept": "text/event-stream"}) as answer:
         if answer.is_error:
             await answer.aread()
@@ -115,11 +115,10 @@ async def _events(client: httpx.AsyncClient, video_id: str) -> AsyncIterator[Vid
 
 
 async def _download(client: httpx.AsyncClient, video_id: str) -> None:
-    async with client.stream("GET", f"/videos/{video_id}/content") as answer:
-        answer.raise_for_status()
-        with FILM.open("wb") as file:
-            async for block in answer.aiter_bytes():
-                file.write(block)
+    answer = await client.get(f"/videos/{video_id}/content")
+    if answer.is_error:
+        _body(answer)
+    FILM.write_bytes(answer.content)
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:
@@ -138,8 +137,9 @@ class _Bar:
         self._progress = Progress(*columns, TextColumn("{task.fields[left]}"), console=Console())
         self._task = self._progress.add_task("queued", total=100, left="")
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._progress.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
@@ -156,8 +156,8 @@ class _Lines:
     def __init__(self) -> None:
         self._said: tuple[str, int] | None = None
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         pass

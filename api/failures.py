@@ -28,7 +28,7 @@ def _engine(code: str, en: str, fr: str) -> tuple[str, Reason]:
 
 
 def _ours(code: str, en: str, fr: str) -> tuple[str, Reason]:
-    return code, Reason(True, f"{en} {SORRY_EN}", f"{fr} {SORRY_FR}")
+    return code, Reason(retryable=True, en=f"{en} {SORRY_EN}", fr=f"{fr} {SORRY_FR}")
 
 
 REASONS: dict[str, Reason] = dict(

@@ -146,7 +146,7 @@ class FileBody:
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._part = part
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Send the head, then the bytes unless only the head was asked for."""
         descriptor = None if self._part is None else os.open(self._path, os.O_RDONLY)
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})

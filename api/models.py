@@ -185,7 +185,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
     """A fresh pair. The access token is sent as a bearer for `expires_in` seconds; the refresh token works once."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 (the kind, not a token)
     expires_in: int
     refresh_token: str
     user: User

@@ -87,9 +87,7 @@ def handle_refusal(request: AnyRequest, error: HTTPException) -> Response[bytes]
 def handle_outage(request: AnyRequest, error: Exception) -> Response[bytes]:
     """PostgreSQL or Redis does not answer. They may a moment later, so the caller is told to come back."""
     log.error("outage", exc_info=error)
-    return answer(
-        Unavailable("A part of the service does not answer. Try again in a moment."), instance(request)
-    )
+    return answer(Unavailable("A part of the service does not answer. Try again in a moment."), instance(request))
 
 
 def handle_crash(request: AnyRequest, error: Exception) -> Response[bytes]:

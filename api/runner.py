@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import ParamSpec
@@ -29,6 +28,7 @@ log = structlog.get_logger()
 
 REPORT_EVERY = 0.3  # seconds between two progress writes
 BEATS = 4  # renewals in one lease
+UNKNOWN_EXIT = 255  # as EngineDied counts a child that ended without saying how
 INSIST = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)  # seconds between tries of a move that must not get lost
 
 P = ParamSpec("P")
@@ -46,18 +46,20 @@ class Runner:
         self._engine = engine
         self._job: asyncio.Task[None] | None = None
         self._claimed: Claimed | None = None
+        self._claiming = asyncio.Lock()
         self._closing = False
+        self._late = False
 
     async def claim(self) -> None:
         """Take a job if idle, and hand it over; returns before it is done."""
-        if self._job or self._closing:
-            return
-        self.idle.clear()
-        claimed = await self._next()
-        if claimed:
-            self._job = asyncio.create_task(self._work(claimed))
-        else:
-            self.idle.set()
+        async with self._claiming:
+            if self._job or self._closing:
+                return
+            self.idle.clear()
+            if claimed := await self._next():
+                self._job = asyncio.create_task(self._work(claimed))
+            else:
+                self.idle.set()
 
     async def _next(self) -> Claimed | None:
         """What is to be done next; nothing while PostgreSQL is away, since the sweeper rings when it is back."""
@@ -78,12 +80,12 @@ class Runner:
     async def close(self) -> None:
         """Stop at once and give the job back, so that another worker starts on it without waiting for a lease."""
         self._closing = True
-        claimed, job = self._claimed, self._job
         await self._engine.kill()
-        if claimed:
-            await _insist(self._videos.give_back, claimed)
-        if job:
-            await asyncio.wait([job])
+        if self._claimed:
+            await _insist(self._videos.give_back, self._claimed)
+        async with self._claiming:
+            if self._job:
+                await asyncio.wait([self._job])
 
     async def obey_stops(self) -> None:
         """Stop the engine as soon as somebody cancels its video."""
@@ -97,28 +99,25 @@ class Runner:
         bound.info("attempt_started")
         folder = self._settings.data / "work" / f"{claimed.id}.{claimed.attempt}"
         folder.mkdir(parents=True)
-        self._claimed = claimed
-        beat = asyncio.create_task(self._hold(claimed))
+        self._claimed, self._late = claimed, False
+        watches = [asyncio.create_task(self._hold(claimed)), asyncio.create_task(self._limit())]
         try:
             outcome = await self._render(claimed, folder)
             bound.info("attempt_ended", outcome=outcome)
         finally:
             self._claimed = None
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _render(self, claimed: Claimed, folder: Path) -> str:
         try:
-            if not self._engine.alive:
-                await self._engine.start()
-            async with asyncio.timeout(self._settings.job_timeout):
-                result = await self._watch(claimed, folder)
-            return await self._keep(claimed, result)
-        except TimeoutError:
-            await self._engine.kill()
-            return await self._failed(claimed, "timed_out")
+            await self._engine.start()
+            if self._closing:
+                await _insist(self._videos.give_back, claimed)
+                return "given_back"
+            return await self._keep(claimed, await self._watch(claimed, folder))
         except Cancelled:
             return "stopped"
         except EngineError as error:
@@ -126,7 +125,7 @@ class Runner:
             return await self._failed(claimed, error.code)
         except EngineDied as error:
             log.warning("engine_died", video_id=claimed.id, exit_code=error.exitcode)
-            return await self._failed(claimed, "engine_died")
+            return await self._failed(claimed, "timed_out" if self._late else "engine_died")
 
     async def _failed(self, claimed: Claimed, failure: str) -> str:
         if not self._closing:
@@ -135,14 +134,16 @@ class Runner:
 
     async def _watch(self, claimed: Claimed, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
-        last = 0.0
+        last, result = 0.0, None
         async for event in self._engine.run(await self._request(claimed), folder):
             if isinstance(event, Done):
-                return event.result
-            if isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
+                result = event.result
+            elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                 last = monotonic()
                 await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
-        raise EngineDied(None)
+        if result is None:
+            raise EngineDied(UNKNOWN_EXIT)
+        return result
 
     async def _unless_lost(self, write: Awaitable[bool]) -> None:
         """Stop the engine if the write says that the lease is gone. A database that is away says nothing yet."""
@@ -159,6 +160,12 @@ class Runner:
         while True:
             await asyncio.sleep(self._settings.lease / BEATS)
             await self._unless_lost(self._videos.renew(claimed))
+
+    async def _limit(self) -> None:
+        """Kill the engine when an attempt takes far too long: a child that hangs hears nothing else."""
+        await asyncio.sleep(self._settings.job_timeout)
+        self._late = True
+        await self._engine.kill()
 
     async def _request(self, claimed: Claimed) -> Request:
         pictures = [

@@ -187,4 +187,3 @@ def until_told(main: Coroutine[Any, Any, int]) -> int:
         return 0
 
     return asyncio.run(governed())
-

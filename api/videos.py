@@ -22,7 +22,6 @@ from api.db import Database, Pool, transaction
 from api.errors import NotFound
 from api.events import Announcer, Load, Snapshot
 from api.failures import REASONS
-from api.idempotency import Answer
 from api.orders import Order
 from api.queue import Bell
 from api.settings import Settings
@@ -30,6 +29,7 @@ from api.sql import generations
 from api.sql import idempotency as names
 from api.sql import media as renditions
 from api.sql.generations import Claimed, Condition, Generation, New
+from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.storage import Storage
 from api.tokens import Keyring

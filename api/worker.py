@@ -33,14 +33,10 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     bell, announcer, storage = Bell(redis), Announcer(redis), Storage(settings.data / "media")
     videos = Videos(settings, pool, storage, bell, announcer)
     engine = EngineProcess(
-        EngineConfig(
-            weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads
-        )
+        EngineConfig(weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads)
     )
     runner = Runner(settings, videos, storage, engine)
-    sweeper = Sweeper(
-        settings=settings, pool=pool, storage=storage, videos=videos, bell=bell, announcer=announcer
-    )
+    sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell, announcer=announcer)
     await engine.start()
     log.info("worker_ready", worker=runner.name, pool=settings.pool)
     runner.idle.set()

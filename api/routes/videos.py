@@ -16,13 +16,13 @@ from api import body, idempotency, media, orders, pictures, views
 from api.auth import Caller, requires
 from api.billing import credits
 from api.errors import Invalid, Unauthorized, Unavailable
-from api.idempotency import Answer
 from api.inputs import VideoCreate
 from api.models import Deleted, Estimate, Page, Variant, Video
 from api.openapi import EventStream, bodies, problems
 from api.pages import After, Limit, Order, page
 from api.parts import Parts
 from api.sql.generations import Generation
+from api.sql.idempotency import Answer
 from api.videos import Submission
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -82,9 +82,7 @@ def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
 
 
 def _replied(answer: Answer) -> Response[bytes]:
-    return Response(
-        answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json"
-    )
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
 
 
 def _shown(row: Generation, parts: Parts) -> Response[Video]:
@@ -124,9 +122,7 @@ async def list_videos(
     guards=[READ],
     responses=problems(401, 403, 404, 429),
 )
-async def get_video(
-    request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]
-) -> Response[Video]:
+async def get_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds."""
     user_id = request.user.user_id
     if wait := _wait(request):
@@ -156,9 +152,7 @@ async def delete_video(request: Ask, video_id: FromPath[str], parts: NamedDepend
     guards=[WRITE],
     responses=problems(401, 403, 404, 409, 422, 429),
 )
-async def cancel_video(
-    request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]
-) -> Response[Video]:
+async def cancel_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat."""
     return _shown(await parts.videos.cancel(video_id, request.user.user_id), parts)
 

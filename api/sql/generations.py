@@ -105,9 +105,7 @@ class Condition(Struct, frozen=True, kw_only=True):
 
 
 NEW = New.__struct_fields__
-INSERT = (
-    f"INSERT INTO generations ({', '.join(NEW)}) VALUES ({', '.join(f'${n}' for n in range(1, len(NEW) + 1))})"
-)
+INSERT = f"INSERT INTO generations ({', '.join(NEW)}) VALUES ({', '.join(f'${n}' for n in range(1, len(NEW) + 1))})"
 
 # Rows before this one in its pool: served earlier for their priority, or older at the same priority.
 POSITION = (
@@ -167,9 +165,7 @@ async def get(db: Database, generation_id: str, user_id: str | None = None) -> G
     return row(record, Generation)
 
 
-async def page(
-    db: Database, user_id: str, after: str | None, limit: int, *, descending: bool
-) -> list[Generation]:
+async def page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Generation]:
     """A page of the user's rows, by id."""
     order, sign = ("DESC", "<") if descending else ("ASC", ">")
     return rows(
@@ -316,7 +312,7 @@ class Cancelled(Struct, frozen=True):
 
 
 async def cancel(db: Database, generation_id: str, user_id: str) -> Cancelled | None:
-    """queued or in_progress → cancelled, whoever works on it; None if it is terminal already."""
+    """Queued or in_progress → cancelled, whoever works on it; None if it is terminal already."""
     record = await db.fetchrow(
         "UPDATE generations g SET state = 'cancelled', lease_until = NULL, eta_seconds = NULL,"
         " completed_at = now(), updated_at = clock_timestamp()"

@@ -11,7 +11,6 @@ from msgspec import Struct
 from api.db import Database, row, rows
 from api.models import Bucket, EntryKind
 
-
 T = TypeVar("T")
 
 
@@ -146,14 +145,11 @@ async def add_legs(db: Database, legs: list[Leg]) -> None:
 
 async def add_holds(db: Database, user_id: str, holds: list[tuple[str, int, list[Part]]]) -> None:
     """Open holds: (generation, credits, parts) each."""
-    ids, amounts, parts = zip(*holds, strict=True)
     await db.execute(
         "INSERT INTO holds (generation_id, user_id, credits, parts)"
-        " SELECT id, $1, amount, parts FROM unnest($2::text[], $3::bigint[], $4::jsonb[]) AS h(id, amount, parts)",
+        " SELECT id, $1, amount, parts FROM jsonb_to_recordset($2) AS h(id text, amount bigint, parts jsonb)",
         user_id,
-        list(ids),
-        list(amounts),
-        list(parts),
+        [{"id": generation, "amount": amount, "parts": parts} for generation, amount, parts in holds],
     )
 
 

@@ -1,0 +1,82 @@
+"""Rows put straight into the database, for tests of what stands on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api import ids
+from api.billing.credits import Account
+from api.db import Database, Pool
+from api.sql import generations
+from api.sql.generations import New
+
+
+async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> Account:
+    """A user without an allowance yet."""
+    user_id = ids.new("usr")
+    created_at = await db.fetchval(
+        "INSERT INTO users (id, email, password_hash, plan, full_allowance) VALUES ($1, $2, '', $3, $4)"
+        " RETURNING created_at",
+        user_id,
+        f"{user_id}@example.org",
+        plan,
+        full_allowance,
+    )
+    return Account(user_id, plan, created_at, full_allowance)
+
+
+async def add_generation(db: Database, account: Account, **changes: Any) -> str:
+    """A queued generation without a hold."""
+    video_id = ids.new("video")
+    new = {
+        "id": video_id,
+        "user_id": account.id,
+        "variation_of": video_id,
+        "fingerprint": b"",
+        "model": "kinora-mini",
+        "served_by": "kinora-mini",
+        "prompt": "a red ball",
+        "negative_prompt": "",
+        "seconds": 4,
+        "width": 64,
+        "height": 64,
+        "seed": 1,
+        "quality": "turbo",
+        "visibility": "private",
+        "metadata": {},
+        "pool": "default",
+        "priority": 0,
+        "concurrency": 1,
+        "retention_days": 30,
+    }
+    await generations.insert(db, [New(**(new | changes))])
+    return video_id
+
+
+async def books(pool: Pool, user_id: str) -> None:
+    """Assert what must always hold: transfers sum to zero, and every cached figure equals its entries."""
+    async with pool.acquire() as db:
+        uneven = await db.fetch(
+            "SELECT transfer FROM ledger_entries WHERE user_id = $1 GROUP BY transfer HAVING sum(amount) <> 0", user_id
+        )
+        lots = await db.fetch(
+            "SELECT l.id FROM lots l LEFT JOIN ledger_entries e ON e.lot_id = l.id AND e.account = 'available'"
+            " WHERE l.user_id = $1 GROUP BY l.id HAVING l.remaining <> coalesce(sum(e.amount), 0)",
+            user_id,
+        )
+        held = await db.fetchval(
+            "SELECT coalesce(sum(amount), 0)::bigint FROM ledger_entries WHERE user_id = $1 AND account = 'held'",
+            user_id,
+        )
+        open_holds = await db.fetchval(
+            "SELECT coalesce(sum(credits), 0)::bigint FROM holds WHERE user_id = $1 AND state = 'held'", user_id
+        )
+        revenue = await db.fetchval(
+            "SELECT coalesce(sum(amount), 0)::bigint FROM ledger_entries WHERE user_id = $1 AND account = 'revenue'",
+            user_id,
+        )
+        settled = await db.fetchval("SELECT coalesce(sum(settled), 0)::bigint FROM holds WHERE user_id = $1", user_id)
+    assert not uneven
+    assert not lots
+    assert held == open_holds
+    assert revenue == settled

@@ -1,0 +1,197 @@
+"""The ledger against PostgreSQL: what is held comes back or is charged, once, and everything sums to zero."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from api.billing import credits
+from api.billing.credits import Account
+from api.billing.plans import PLANS, period
+from api.billing.prices import credits as price
+from api.billing.prices import part
+from api.db import Database, Pool, transaction
+from api.errors import InsufficientCredits
+from api.models import Bucket
+from api.sql import ledger
+from tests.rows import add_account, add_generation, books
+
+FREE = PLANS["free"].monthly_credits
+
+
+async def buy(db: Database, account: Account, amount: int) -> str:
+    """A pack, as the shop will grant it."""
+    lot = f"lot_bought_{account.id}_{amount}"
+    await ledger.add_lot(
+        db,
+        id=lot,
+        user_id=account.id,
+        bucket="purchased",
+        source="pack",
+        amount=amount,
+        expires_at=None,
+        key=lot,
+    )
+    bought = [ledger.Part(lot, "purchased", amount)]
+    await ledger.add_legs(db, credits._transfer("purchase", account.id, bought, "granted", "available"))
+    return lot
+
+
+async def expire_now(db: Database, account: Account) -> None:
+    """Let the allowance's month end."""
+    await db.execute(
+        "UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'"
+        " WHERE user_id = $1 AND bucket = 'allowance'",
+        account.id,
+    )
+
+
+async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        await credits.ensure_allowance(db, account)
+        await credits.ensure_allowance(db, account)
+        assert (await credits.balance(db, account)).available == FREE
+        await expire_now(db, account)
+        assert (await credits.balance(db, account)).available == FREE
+        kinds = [row.kind for row in await ledger.entries(db, account.id, None, 10, descending=False)]
+    assert sorted(kinds) == ["expire", "grant", "grant"]
+    await books(pool, account.id)
+
+
+async def test_an_unconfirmed_address_gets_a_tenth(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db, full_allowance=False)
+        assert (await credits.balance(db, account)).available == FREE // 10
+
+
+async def test_a_hold_is_settled_once(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        video = await add_generation(db, account)
+        await credits.hold(db, account, {video: 8})
+        balance = await credits.balance(db, account)
+        assert (balance.available, balance.held) == (FREE - 8, 8)
+        assert await credits.settle(db, video) is not None
+        assert await credits.settle(db, video) is None
+        assert await credits.settle(db, video, 0) is None
+        balance = await credits.balance(db, account)
+        assert (balance.available, balance.held) == (FREE - 8, 0)
+    await books(pool, account.id)
+
+
+async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        await buy(db, account, 50)
+        video = await add_generation(db, account)
+        await credits.hold(db, account, {video: FREE + 20})
+        buckets = (await credits.balance(db, account)).buckets
+        assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 30)
+        await credits.settle(db, video, 0)
+        buckets = (await credits.balance(db, account)).buckets
+        assert (buckets.allowance.amount, buckets.purchased.amount) == (FREE, 50)
+    await books(pool, account.id)
+
+
+async def test_part_of_a_hold_is_charged_to_what_expires_first(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        await buy(db, account, 50)
+        video = await add_generation(db, account)
+        await credits.hold(db, account, {video: FREE + 20})
+        await credits.settle(db, video, FREE + 5)
+        buckets = (await credits.balance(db, account)).buckets
+        assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 45)
+    await books(pool, account.id)
+
+
+async def test_a_release_after_the_month_is_granted_to_the_present_one(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        video = await add_generation(db, account)
+        await credits.hold(db, account, {video: 100})
+        await expire_now(db, account)
+        await credits.settle(db, video, 40)
+        assert (await credits.balance(db, account)).available == FREE + 60
+    await books(pool, account.id)
+
+
+async def test_several_generations_share_the_lots(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        await buy(db, account, 100)
+        videos = [await add_generation(db, account) for _ in range(4)]
+        await credits.hold(db, account, dict.fromkeys(videos, 100))
+        assert (await credits.balance(db, account)).available == 0
+        for number, video in enumerate(videos):
+            await credits.settle(db, video, number * 25)
+        assert (await credits.balance(db, account)).available == FREE + 100 - 150
+    await books(pool, account.id)
+
+
+async def test_what_is_not_there_cannot_be_held(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        video = await add_generation(db, account)
+        with pytest.raises(InsufficientCredits) as refused:
+            await credits.hold(db, account, {video: FREE + 1})
+        assert (refused.value.extra["cost"], refused.value.extra["available"]) == (FREE + 1, FREE)
+        assert (await credits.balance(db, account)).held == 0
+    await books(pool, account.id)
+
+
+async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        video = await add_generation(db, account)
+        await credits.hold(db, account, {video: 8})
+        lot = (await ledger.lock_lots(db, account.id))[0].id
+        again = credits._transfer("hold", account.id, [ledger.Part(lot, "allowance", 8)], "available", "held", video)
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with db.transaction():
+                await ledger.add_legs(db, again)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "width", "height", "quality", "expected"),
+    [
+        (4, 320, 192, "turbo", 4),
+        (4, 320, 192, "full", 8),
+        (4, 720, 1280, "full", 16),
+        (4, 481, 10_000, "turbo", 8),
+        (4, 1920, 1080, "full", 32),
+        (5, 1920, 1082, "turbo", 40),
+    ],
+)
+def test_prices_go_by_the_short_side(seconds: int, width: int, height: int, quality: str, expected: int) -> None:
+    assert price(seconds, width, height, quality) == expected  # type: ignore[arg-type]
+
+
+def test_a_published_part_is_charged_rounded_up() -> None:
+    assert [part(8, published, 4) for published in (0, 0.1, 1, 2.1, 4, 9)] == [0, 1, 2, 5, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("anchor", "now", "start", "end"),
+    [
+        ("2026-01-15", "2026-01-15", "2026-01-15", "2026-02-15"),
+        ("2026-01-31", "2026-02-27", "2026-01-31", "2026-02-28"),
+        ("2026-01-31", "2026-02-28", "2026-02-28", "2026-03-31"),
+        ("2026-01-31", "2026-12-31", "2026-12-31", "2027-01-31"),
+        ("2024-02-29", "2026-11-22", "2026-10-29", "2026-11-29"),
+    ],
+)
+def test_months_begin_on_the_day_of_the_account(anchor: str, now: str, start: str, end: str) -> None:
+    found = period(_day(anchor), _day(now))
+    assert (found.start, found.end) == (_day(start), _day(end))
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_buckets_are_named_as_on_the_wire() -> None:
+    assert Bucket.__args__ == ("allowance", "purchased", "overage")  # type: ignore[attr-defined]

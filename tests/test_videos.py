@@ -1,0 +1,288 @@
+"""The life of a generation against PostgreSQL: who may move it, what it costs, and who claims what."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from api import views
+from api.billing import credits
+from api.billing.credits import Account
+from api.db import transaction
+from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
+from api.inputs import VideoCreate
+from api.orders import place
+from api.parts import Parts
+from api.sql.generations import Claimed, Generation
+from api.sql.idempotency import Answer
+from api.sql.media import Medium
+from api.videos import Submission
+from tests.rows import add_account, books
+
+REQUEST = b"the same request"
+MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
+
+
+async def person(parts: Parts, plan: str = "free") -> Account:
+    async with transaction(parts.pool) as db:
+        account = await add_account(db, plan=plan)
+        await credits.ensure_allowance(db, account)
+    return account
+
+
+def submission(
+    parts: Parts, account: Account, *, key: str | None = None, retried: bool = False, **asked: object
+) -> Submission:
+    form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
+    order = place(form, account.plan, parts.settings)
+    fingerprint = msgspec.json.encode(asked, order="deterministic")
+    return Submission(account, order, fingerprint, key=key, retried=retried, picture=None)
+
+
+async def create(parts: Parts, account: Account, **asked: object) -> str:
+    """A queued video; its id."""
+    answer = await parts.videos.create(submission(parts, account, **asked), drawn(parts))  # type: ignore[arg-type]
+    return str(msgspec.json.decode(answer.body)["id"])
+
+
+def drawn(parts: Parts):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a closure)
+    def answer(row: Generation) -> Answer:
+        body = msgspec.json.encode(views.video(row, parts.keyring, parts.settings))
+        return Answer(fingerprint=REQUEST, status=200, headers={}, body=body)
+
+    return answer
+
+
+async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
+    claimed = await parts.videos.claim(worker)
+    assert claimed
+    return claimed
+
+
+async def balance(parts: Parts, account: Account) -> tuple[int, int]:
+    async with transaction(parts.pool) as db:
+        now = await credits.balance(db, account)
+    return now.available, now.held
+
+
+async def test_a_clip_that_is_made_is_charged(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account, seconds=5)
+    assert await balance(parts, account) == (290, 10)
+    claimed = await claim(parts)
+    assert await parts.videos.report(claimed, 40, 3.0)
+    assert (await parts.videos.get(video_id, account.id)).progress == 40
+    assert await parts.videos.complete(claimed, MEDIA)
+    row = await parts.videos.get(video_id, account.id)
+    assert (row.state, row.progress, row.cost_state, row.variants) == ("completed", 100, "settled", ["video"])
+    assert row.expires_at
+    assert await balance(parts, account) == (290, 0)
+    await books(parts.pool, account.id)
+
+
+async def test_an_attempt_that_lost_its_lease_writes_nothing(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account)
+    stalled = await claim(parts)
+    assert await parts.videos.give_back(stalled)
+    present = await claim(parts, "worker_b")
+    assert present.attempt == stalled.attempt + 1
+    assert not await parts.videos.renew(stalled)
+    assert not await parts.videos.report(stalled, 99, None)
+    assert not await parts.videos.complete(stalled, MEDIA)
+    assert not await parts.videos.fail(stalled, "internal")
+    assert not await parts.videos.give_back(stalled)
+    row = await parts.videos.get(video_id, account.id)
+    assert (row.state, row.progress, row.variants) == ("in_progress", 0, [])
+    assert await parts.videos.complete(present, MEDIA)
+    await books(parts.pool, account.id)
+
+
+async def test_cancelling_takes_the_lease_and_gives_everything_back(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account)
+    claimed = await claim(parts)
+    assert (await parts.videos.cancel(video_id, account.id)).state == "cancelled"
+    assert (await parts.videos.cancel(video_id, account.id)).state == "cancelled"
+    assert not await parts.videos.complete(claimed, MEDIA)
+    assert await balance(parts, account) == (300, 0)
+    await books(parts.pool, account.id)
+
+
+async def test_what_was_published_before_a_cancel_is_charged(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account, seconds=4)
+    await claim(parts)
+    async with transaction(parts.pool) as db:
+        await db.execute("UPDATE generations SET published_seconds = 1.2 WHERE id = $1", video_id)
+    row = await parts.videos.cancel(video_id, account.id)
+    assert (row.credits, row.settled, row.cost_state) == (8, 3, "settled")
+    assert await balance(parts, account) == (297, 0)
+    await books(parts.pool, account.id)
+
+
+async def test_a_failure_that_may_pass_is_tried_again_and_then_released(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account)
+    for tries in range(parts.settings.max_tries):
+        async with transaction(parts.pool) as db:
+            await db.execute("UPDATE generations SET not_before = now()")
+        claimed = await claim(parts)
+        assert claimed.tries == tries
+        assert await parts.videos.fail(claimed, "engine_died")
+    row = await parts.videos.get(video_id, account.id)
+    assert (row.state, row.failure, row.cost_state) == ("failed", "engine_died", "released")
+    assert await balance(parts, account) == (300, 0)
+    await books(parts.pool, account.id)
+
+
+async def test_a_failure_that_stays_is_not_tried_again(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account)
+    await parts.videos.fail(await claim(parts), "bad_frames")
+    shown = views.video(await parts.videos.get(video_id, account.id), parts.keyring, parts.settings)
+    assert shown.status == "failed"
+    assert shown.failure
+    assert (shown.failure.code, shown.failure.retryable, shown.failure.refunded) == ("bad_frames", False, True)
+    assert shown.error
+    assert shown.error.code == "bad_frames"
+
+
+async def test_the_plan_says_how_many_run_at_once(parts: Parts) -> None:
+    account = await person(parts)
+    first = await create(parts, account)
+    await create(parts, account)
+    claimed = await claim(parts)
+    assert claimed.id == first
+    assert await parts.videos.claim("worker_b") is None
+    await parts.videos.complete(claimed, MEDIA)
+    assert await parts.videos.claim("worker_b")
+
+
+async def test_priority_then_fairness_then_age(parts: Parts) -> None:
+    plus, other, pro = await person(parts, "plus"), await person(parts, "plus"), await person(parts, "pro")
+    first, second = await create(parts, plus), await create(parts, plus)
+    third, fourth = await create(parts, other), await create(parts, pro)
+    order = [(await claim(parts)).id for _ in range(4)]
+    assert order == [fourth, first, third, second]
+
+
+async def test_queue_positions_count_who_is_served_before(parts: Parts) -> None:
+    account, pro = await person(parts), await person(parts, "pro")
+    first, second = await create(parts, account), await create(parts, account)
+    ahead = await create(parts, pro)
+    rows = [
+        await parts.videos.get(video_id, owner.id)
+        for video_id, owner in ((ahead, pro), (first, account), (second, account))
+    ]
+    assert [row.queue_position for row in rows] == [0, 1, 2]
+
+
+async def test_variations_name_each_other_and_differ_in_seed(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account, n=3, seed=7)
+    row = await parts.videos.get(video_id, account.id)
+    assert row.variations[0] == video_id
+    assert [(await parts.videos.get(one, account.id)).seed for one in row.variations] == [7, 8, 9]
+    assert await balance(parts, account) == (300 - 24, 24)
+
+
+async def test_too_few_credits_leave_nothing_behind(parts: Parts) -> None:
+    account = await person(parts)
+    with pytest.raises(InsufficientCredits):
+        for _ in range(5):
+            await create(parts, account, seconds=10, n=4)
+    rows = await parts.videos.page(account.id, None, 100, descending=True)
+    available, held = await balance(parts, account)
+    assert held == 20 * len(rows)
+    assert available == 300 - held
+    await books(parts.pool, account.id)
+
+
+async def test_a_key_replays_the_first_answer(parts: Parts) -> None:
+    account = await person(parts)
+    first = await parts.videos.create(submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts))
+    again = await parts.videos.create(submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts))
+    assert first.body == again.body
+    assert await balance(parts, account) == (292, 8)
+
+
+async def test_a_key_with_another_request_is_refused(parts: Parts) -> None:
+    account = await person(parts)
+
+    one = submission(parts, account, key="k")._replace(fingerprint=REQUEST)
+    await parts.videos.create(one, drawn(parts))
+    with pytest.raises(KeyReused):
+        await parts.videos.create(one._replace(fingerprint=b"another request"), drawn(parts))
+
+
+async def test_a_client_that_says_it_repeats_gets_the_same_video(parts: Parts) -> None:
+    account = await person(parts)
+    first = await create(parts, account, seconds=6)
+    again = await create(parts, account, seconds=6, retried=True)
+    fresh = await create(parts, account, seconds=6)
+    assert first == again != fresh
+
+
+async def test_somebody_elses_video_is_not_there(parts: Parts) -> None:
+    account, stranger = await person(parts), await person(parts)
+    video_id = await create(parts, account)
+    for call in (parts.videos.get, parts.videos.cancel, parts.videos.delete):
+        with pytest.raises(NotFound):
+            await call(video_id, stranger.id)
+        with pytest.raises(NotFound):
+            await call("video_nonsense'; --", account.id)
+
+
+async def test_deleting_cancels_first(parts: Parts) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account)
+    await parts.videos.delete(video_id, account.id)
+    with pytest.raises(NotFound):
+        await parts.videos.get(video_id, account.id)
+    assert await balance(parts, account) == (300, 0)
+    assert await parts.videos.claim("worker_a") is None
+
+
+async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: Parts) -> None:
+    account = await person(real)
+    results = await asyncio.gather(
+        *(create(real, account, seconds=10, size="720x1280") for _ in range(50)), return_exceptions=True
+    )
+    made = [result for result in results if isinstance(result, str)]
+    refused = [result for result in results if isinstance(result, InsufficientCredits)]
+    assert (len(made), len(refused)) == (7, 43)
+    assert await balance(real, account) == (300 - 7 * 40, 7 * 40)
+    await books(real.pool, account.id)
+
+
+async def test_a_crowd_with_one_key_makes_one_video(real: Parts) -> None:
+    account = await person(real)
+    same = submission(real, account, key="k")._replace(fingerprint=REQUEST)
+    results = await asyncio.gather(*(real.videos.create(same, drawn(real)) for _ in range(50)), return_exceptions=True)
+    answers = {result.body for result in results if isinstance(result, Answer)}
+    assert len(answers) == 1
+    assert all(isinstance(result, Answer | StillRunning) for result in results)
+    assert len(await real.videos.page(account.id, None, 100, descending=True)) == 1
+    assert await balance(real, account) == (292, 8)
+
+
+async def test_workers_racing_for_one_user_take_one_at_a_time(real: Parts) -> None:
+    account = await person(real)
+    for _ in range(6):
+        await create(real, account)
+    claims = await asyncio.gather(*(real.videos.claim(f"worker_{n}") for n in range(8)))
+    assert len([claimed for claimed in claims if claimed]) == 1
+
+
+async def test_cancel_racing_completion_ends_once(real: Parts) -> None:
+    account = await person(real)
+    for _ in range(10):
+        video_id = await create(real, account)
+        claimed = await claim(real)
+        done, row = await asyncio.gather(real.videos.complete(claimed, MEDIA), real.videos.cancel(video_id, account.id))
+        state = (await real.videos.get(video_id, account.id)).state
+        assert state == ("completed" if done else "cancelled") == row.state
+    await books(real.pool, account.id)
