@@ -17,7 +17,6 @@ from api.envelope import envelope
 from api.eta import Pace
 from api.events import Announcer, Hub
 from api.feeds import Feeds
-from api.openapi import OPENAPI
 from api.parts import Parts
 from api.queue import Bell
 from api.ratelimit import Limiter
@@ -102,7 +101,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
         lifespan=[lifespan],
         dependencies={"parts": Provide(provide_parts, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        openapi_config=OPENAPI,
+        openapi_config=None,  # drawn by api.openapi, served by routes.docs
         cors_config=CORSConfig(allow_origins=settings.cors_origins) if settings.cors_origins else None,
         request_max_body_size=settings.max_upload + 1_000_000,
         logging_config=None,

@@ -146,9 +146,10 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _openapi(options: argparse.Namespace) -> int:
-    from api import openapi
+    from api import app, openapi
+    from api.settings import Settings
 
-    text = openapi.render()
+    text = openapi.export(app.create_app(Settings())).decode()
     if not options.check:
         OPENAPI.parent.mkdir(exist_ok=True)
         OPENAPI.write_text(text)

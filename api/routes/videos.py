@@ -18,7 +18,7 @@ from api.billing import credits
 from api.errors import Invalid, Unauthorized, Unavailable
 from api.inputs import VideoCreate
 from api.models import Deleted, Estimate, Page, Variant, Video
-from api.openapi import EventStream, bodies, problems
+from api.openapi import EventStream, Feed, Files, bodies, per_method, problems, takes
 from api.pages import After, Limit, Order, page
 from api.parts import Parts
 from api.sql.generations import Generation
@@ -40,7 +40,7 @@ Ask = Request[Caller, Any, State]
     guards=[WRITE],
     opt={"creates": True},
     responses=problems(400, 401, 402, 403, 409, 413, 415, 422, 429, 503),
-    operation_class=bodies(VideoCreate),
+    operation_class=bodies(VideoCreate, "Idempotency-Key", "Prefer"),
 )
 async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Queue a clip and set its credits aside; nothing is charged unless it is made.
@@ -121,6 +121,7 @@ async def list_videos(
     summary="Get a video",
     guards=[READ],
     responses=problems(401, 403, 404, 429),
+    operation_class=takes("Prefer"),
 )
 async def get_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds."""
@@ -180,11 +181,12 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
 @route(
     "/{video_id:str}/content",
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    operation_id="get_video_content",
+    operation_id=per_method(GET="get_video_content", HEAD="head_video_content"),
     summary="Download a rendition",
     guards=[READ],
     opt={"signature": True},
-    responses=problems(401, 403, 404, 409, 410, 416, 429),
+    responses=problems(401, 403, 404, 409, 410, 416, 422, 429),
+    operation_class=Files,
 )
 async def get_video_content(
     request: Ask,
@@ -241,7 +243,7 @@ async def watch_video(request: Ask, video_id: FromPath[str], parts: NamedDepende
     summary="Watch all videos",
     guards=[READ],
     responses=problems(401, 403, 429),
-    operation_class=EventStream,
+    operation_class=Feed,
 )
 async def watch_videos(request: Ask, parts: NamedDependency[Parts]) -> Stream:
     """Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes."""

@@ -1,0 +1,152 @@
+"""One example of everything that travels, for the OpenAPI document. Each is a real object, checked by its type."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from api import errors, inputs, models
+from api.errors import Problem
+
+_NOW = 1_767_225_600
+_VIDEO = "video_01KDVHG3008Q1V4W0T6M2X9ZRB"
+_USER = "user_01KDVHG1004J8B7N5C3P1D2F6G"
+_ENTRY = "entry_01KDVHG3009S2R4T6V8W0X1Y3Z"
+_REQUEST = "req_01KDVHG30035T7K9M1N3P5Q7R9"
+
+_USER_EXAMPLE = models.User(
+    id=_USER,
+    email="ada@example.com",
+    email_verified=True,
+    name="Ada",
+    locale="en",
+    plan="free",
+    created_at=_NOW,
+)
+_KEY = {
+    "id": "key_01KDVHG5002A4B6C8D0E1F3G5H",
+    "name": "nightly renders",
+    "scopes": ["videos:read", "videos:write"],
+    "hint": "x7Qd",
+    "created_at": _NOW,
+    "used_at": None,
+}
+
+VIDEO = models.Video(
+    id=_VIDEO,
+    kind="video",
+    model="kinora-mini",
+    status="in_progress",
+    progress=40,
+    created_at=_NOW,
+    updated_at=_NOW + 3,
+    started_at=_NOW + 1,
+    completed_at=None,
+    expires_at=None,
+    prompt="a red ball bounces over green hills at sunset",
+    negative_prompt="",
+    seconds="4",
+    size="320x192",
+    seed=7,
+    quality="full",
+    variations=[_VIDEO],
+    queue_position=None,
+    eta_seconds=5,
+    cost=models.Cost(credits=8, state="held"),
+    assets=models.Assets(),
+    visibility="private",
+    metadata={"shot": "1"},
+    error=None,
+    failure=None,
+)
+
+ANSWERS: dict[type[Any], msgspec.Struct] = {
+    models.Video: VIDEO,
+    models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),
+    models.Estimate: models.Estimate(credits=8, eta_seconds=6, refusals=[]),
+    models.Model: models.Model(
+        id="kinora-mini",
+        created=_NOW,
+        owned_by="kinora",
+        licence="Apache-2.0",
+        fps=24.0,
+        sizes=["320x192", "192x320"],
+        operations=["image_to_video", "text_to_video"],
+        qualities=["full", "turbo"],
+        limits=models.Limits(
+            max_seconds=20,
+            min_side=64,
+            max_side=512,
+            side_multiple=32,
+            max_upload_bytes=10_485_760,
+            max_upload_pixels=16_777_216,
+        ),
+        aliases=["sora-2"],
+    ),
+    models.User: _USER_EXAMPLE,
+    models.Tokens: msgspec.convert(
+        {"access_token": "…", "expires_in": 900, "refresh_token": "…", "user": _USER_EXAMPLE}, models.Tokens
+    ),
+    models.Session: models.Session(
+        id="session_01KDVHG2006N8P0Q2R4S6T8V0W",
+        user_agent="Kinora/1.0 (iPhone; iOS 26.0)",
+        created_at=_NOW,
+        used_at=_NOW + 60,
+        expires_at=_NOW + 2_592_000,
+        current=True,
+    ),
+    models.ApiKey: msgspec.convert(_KEY, models.ApiKey),
+    models.NewApiKey: msgspec.convert({**_KEY, "key": "kin_…"}, models.NewApiKey),
+    models.Balance: models.Balance(
+        available=292,
+        held=8,
+        buckets=models.Buckets(
+            allowance=models.Amount(amount=292, expires_at=_NOW + 2_592_000),
+            purchased=models.Amount(amount=0),
+            overage=models.Overage(),
+        ),
+    ),
+    models.LedgerEntry: models.LedgerEntry(
+        id=_ENTRY, created_at=_NOW, kind="hold", bucket="allowance", amount=-8, video_id=_VIDEO
+    ),
+    models.Health: models.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
+}
+
+REQUESTS: dict[type[Any], dict[str, Any]] = {
+    inputs.VideoCreate: {
+        "prompt": "a red ball bounces over green hills at sunset",
+        "model": "kinora-mini",
+        "seconds": 4,
+        "size": "320x192",
+        "seed": 7,
+    },
+    inputs.SignUp: {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "locale": "en"},
+    inputs.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
+    inputs.Refresh: {"refresh_token": "…"},
+    inputs.ProfileUpdate: {"name": "Ada Lovelace", "locale": "fr"},
+    inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
+}
+
+EVENT = f"event: video\nid: {_NOW + 3}000000-{_VIDEO}\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
+
+_PROBLEMS: dict[type[Problem], Problem] = {
+    errors.InsufficientCredits: errors.InsufficientCredits(32, 4),
+    errors.Invalid: errors.Invalid("`n`: expected `int` <= 4.", param="n"),
+    errors.NotFound: errors.NotFound("There is no such video.", param="video_id"),
+}
+
+
+def of(kind: Any) -> Any:
+    """The example of a Struct, as JSON has it; of a page, with one item on it."""
+    if get_origin(kind) is models.Page:
+        (item,) = get_args(kind)
+        example = ANSWERS[item]
+        name = getattr(example, "id", None)
+        return msgspec.to_builtins(models.Page(data=[example], first_id=name, last_id=name, has_more=False))
+    return msgspec.to_builtins(ANSWERS[kind])
+
+
+def problem(kind: type[Problem]) -> dict[str, Any]:
+    """The problem document of this kind."""
+    return (_PROBLEMS.get(kind) or kind()).body(_REQUEST)

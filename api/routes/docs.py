@@ -1,0 +1,95 @@
+"""The API's description: `/openapi.json`, and `/docs`, which draws it with nothing from outside this server."""
+
+from functools import cache
+from importlib.resources import files
+
+from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar.datastructures import State
+from litestar.params import FromPath
+
+from api import openapi
+from api.errors import NotFound
+
+# Swagger UI as the package `swagger-ui-py` ships it; only its files are used, none of its code.
+ASSETS = files("swagger_ui") / "static"
+SERVED = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Kinora API</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="docs"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+
+START = """\
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#docs",
+  deepLinking: true,
+  displayRequestDuration: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+});
+"""
+
+# Swagger UI styles elements in place and draws its icons as data URLs; scripts come from this server alone.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self'; media-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+DAY = {"Cache-Control": "public, max-age=86400"}
+
+
+@get("/openapi.json", operation_id="get_openapi", summary="OpenAPI document", include_in_schema=False)
+async def get_openapi(request: Request[None, None, State]) -> Response[bytes]:
+    """The OpenAPI 3.1 document of this server."""
+    return Response(_document(request.app), media_type=MediaType.JSON)
+
+
+@cache
+def _document(app: Litestar) -> bytes:
+    return openapi.export(app)
+
+
+@get("/docs", include_in_schema=False)
+async def get_docs() -> Response[str]:
+    return Response(PAGE, media_type=MediaType.HTML, headers={"Content-Security-Policy": POLICY})
+
+
+@get("/docs/start.js", include_in_schema=False)
+async def get_start() -> Response[str]:
+    return Response(START, media_type="text/javascript", headers=DAY)
+
+
+@get("/docs/{name:str}", include_in_schema=False)
+async def get_asset(name: FromPath[str]) -> Response[bytes]:
+    if name not in SERVED:
+        raise NotFound
+    return Response(_asset(name), media_type=SERVED[name], headers=DAY)
+
+
+@cache
+def _asset(name: str) -> bytes:
+    return (ASSETS / name).read_bytes()
+
+
+router = Router(
+    path="/",
+    route_handlers=[get_openapi, get_docs, get_start, get_asset],
+    opt={"exclude_from_auth": True, "uncounted": True},
+)

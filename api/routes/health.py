@@ -1,0 +1,72 @@
+"""For whoever runs the server: whether it is up, whether it can work, and what it counts."""
+
+import asyncio
+
+from asyncpg import InterfaceError, PostgresError
+from litestar import Response, Router, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from redis.exceptions import RedisError
+
+from api import metrics
+from api.db import Pool
+from api.metrics import Observer
+from api.models import Health
+from api.parts import Parts
+from api.sql import operation
+
+OBSERVER = Observer()
+PATIENCE = 2.0  # seconds a part may take to answer before it counts as away
+
+
+@get("/health/live", operation_id="get_live", summary="Is the process up")
+async def get_live() -> Health:
+    """Answers as long as the process runs, whatever else is down: a reason not to restart it."""
+    return Health(status="ok", checks={})
+
+
+@get(
+    "/health/ready",
+    operation_id="get_ready",
+    summary="Can the server work",
+    responses={503: ResponseSpec(Health, description="PostgreSQL is away or lacks migrations.")},
+)
+async def get_ready(parts: NamedDependency[Parts]) -> Response[Health]:
+    """Whether requests can be served. Without Redis the answer is `degraded`: reading goes on, creating does not."""
+    checks = {"postgresql": await _postgresql(parts.pool), "redis": await _redis(parts)}
+    down, degraded = checks["postgresql"] != "ok", checks["redis"] != "ok"
+    status = Health(status="down" if down else "degraded" if degraded else "ok", checks=checks)
+    return Response(status, status_code=503 if down else 200)
+
+
+async def _postgresql(pool: Pool) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE), pool.acquire() as db:
+            missing = await operation.missing_migrations(db)
+    except (OSError, PostgresError, InterfaceError):
+        return "does not answer"
+    return f"lacks {', '.join(missing)}: run `kinora migrate`" if missing else "ok"
+
+
+async def _redis(parts: Parts) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await parts.redis.ping()
+    except (OSError, RedisError):
+        return "does not answer"
+    return "ok"
+
+
+@get("/metrics", operation_id="get_metrics", summary="Metrics", media_type="text/plain; version=0.0.4; charset=utf-8")
+async def get_metrics(parts: NamedDependency[Parts]) -> bytes:
+    """Prometheus's text format: requests of this process, and the queue as the database has it."""
+    await OBSERVER.observe(parts.pool, parts.settings.data)
+    return metrics.text()
+
+
+router = Router(
+    path="/",
+    route_handlers=[get_live, get_ready, get_metrics],
+    tags=["Operation"],
+    opt={"exclude_from_auth": True, "uncounted": True},
+)
