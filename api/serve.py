@@ -9,7 +9,7 @@ import sys
 import uvicorn
 
 from api import logs
-from api.app import create_app
+from api.app import asgi
 from api.settings import Settings
 
 LAST_ANSWERS = 5
@@ -20,7 +20,7 @@ def run(settings: Settings, *, descriptor: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT. `descriptor` is a listening socket that whoever started us keeps open."""
     logs.configure(settings.log_level)
     config = uvicorn.Config(
-        create_app(settings),
+        asgi(settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
