@@ -1,0 +1,205 @@
+"""Every way a request can fail, and the one shape in which it is answered."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar, Request, get, post
+from litestar.exceptions import HTTPException, ServiceUnavailableException
+from litestar.params import FromPath, QueryParameter
+from litestar.types import Message, Receive, Scope, Send
+from redis import exceptions as redis
+
+from api import errors, problems
+from api.envelope import envelope
+from api.models import ProblemBody
+
+FAILURES: dict[str, Exception] = {
+    "outage": ConnectionRefusedError("postgresql://user:hunter2@db"),
+    "lost": asyncpg.ConnectionDoesNotExistError("hunter2"),
+    "stopping": asyncpg.AdminShutdownError("hunter2"),
+    "full": asyncpg.TooManyConnectionsError("hunter2"),
+    "closed": asyncpg.InterfaceError("pool is closing"),
+    "redis": redis.ConnectionError("hunter2"),
+    "slow": redis.TimeoutError("hunter2"),
+    "late": TimeoutError("hunter2"),
+    "bug": KeyError("hunter2"),
+    "row": asyncpg.UniqueViolationError("Key (email)=(hunter2) already exists"),
+    "struct": msgspec.ValidationError("hunter2"),
+    "internal": errors.Internal("hunter2 is our own words"),
+    "framework": ServiceUnavailableException("hunter2"),
+    "teapot": HTTPException("hunter2", status_code=418),
+}
+
+
+@get("/fail/{name:str}")
+async def fail(name: FromPath[str]) -> None:
+    raise FAILURES[name]
+
+
+@get("/known/{name:str}")
+async def known(name: FromPath[str]) -> None:
+    if name == "InsufficientCredits":
+        raise errors.InsufficientCredits(32, 4)
+    if name == "Unauthorized":
+        raise errors.Unauthorized("What happened.")
+    raise getattr(errors, name)("What happened.", param="field", headers={"X-Extra": "kept"})
+
+
+@get("/limited")
+async def limited(limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20) -> int:
+    return limit
+
+
+@post("/sent")
+async def sent(request: Request[Any, Any, Any]) -> int:
+    return len(await request.body())
+
+
+app = Litestar(
+    [fail, known, limited, sent],
+    exception_handlers=problems.HANDLERS,
+    request_max_body_size=100,
+    openapi_config=None,
+    logging_config=None,
+)
+
+
+async def ask(method: str, path: str, wrapped: Any = None, **how: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(wrapped or envelope(app), raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.request(method, path, **how)
+
+
+def read(answer: httpx.Response) -> ProblemBody:
+    """The answer as the problem it must be, with both ways of telling it agreeing."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = msgspec.json.decode(answer.content, type=ProblemBody)
+    assert problem.status == answer.status_code
+    assert problem.instance == answer.headers["x-request-id"]
+    assert problem.error.message == problem.detail
+    assert problem.type == f"urn:kinora:problem:{problem.error.code}"
+    return problem
+
+
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.Problem) and kind not in (errors.Problem, errors.Internal)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_problem_carries_its_status_code_and_headers(kind: type[errors.Problem]) -> None:
+    answer = await ask("GET", f"/known/{kind.__name__}")
+    problem = read(answer)
+    assert (problem.status, problem.error.code, problem.title) == (kind.status, kind.code, kind.title)
+    assert problem.error.type == kind.kind
+    if kind not in (errors.InsufficientCredits, errors.Unauthorized):
+        assert problem.param == problem.error.param == "field"
+        assert answer.headers["x-extra"] == "kept"
+
+
+async def test_who_is_not_signed_in_is_told_how() -> None:
+    assert (await ask("GET", "/known/Unauthorized")).headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_what_it_costs_stands_beside_the_problem() -> None:
+    answer = await ask("GET", "/known/InsufficientCredits")
+    assert {"cost": 32, "available": 4, "upgrade": "/v1/billing/plans"}.items() <= answer.json().items()
+
+
+@pytest.mark.parametrize("name", ["outage", "lost", "stopping", "full", "closed", "redis", "slow", "late", "framework"])
+async def test_a_part_that_is_away_is_503_and_says_when_to_come_back(name: str) -> None:
+    answer = await ask("GET", f"/fail/{name}")
+    assert read(answer).error.code == "unavailable"
+    assert int(answer.headers["retry-after"]) > 0
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["bug", "row", "struct"])
+async def test_a_fault_of_ours_is_500_and_tells_nothing(name: str) -> None:
+    answer = await ask("GET", f"/fail/{name}")
+    assert (answer.status_code, read(answer).error.code) == (500, "internal")
+    assert "hunter2" not in answer.text
+
+
+async def test_an_unknown_refusal_of_the_framework_is_one_of_ours() -> None:
+    assert read(await ask("GET", "/fail/teapot")).status == 400
+
+
+async def test_no_route_and_wrong_method() -> None:
+    assert read(await ask("GET", "/nowhere/hunter2?token=hunter2")).error.code == "not_found"
+    wrong = await ask("DELETE", "/limited")
+    assert read(wrong).error.code == "method_not_allowed"
+    assert "GET" in wrong.headers["allow"]
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "many", ""])
+async def test_a_parameter_that_does_not_fit_is_named(limit: str) -> None:
+    answer = await ask("GET", f"/limited?limit={limit}")
+    problem = read(answer)
+    assert (problem.status, problem.param) == (422, "limit")
+    assert "`limit`" in problem.detail
+    assert "?" not in problem.detail, "the address may hold a signature"
+
+
+async def test_a_body_beyond_the_limit_is_413() -> None:
+    assert read(await ask("POST", "/sent", content=b"x" * 101)).error.code == "payload_too_large"
+
+
+async def test_head_is_refused_without_a_body() -> None:
+    assert (await ask("HEAD", "/nowhere")).status_code == 404
+
+
+async def test_what_breaks_outside_of_every_route_is_answered_too() -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("hunter2")
+
+    answer = await ask("GET", "/", envelope(broken))
+    assert read(answer).error.code == "internal"
+    assert "hunter2" not in answer.text
+
+
+async def test_an_answer_that_breaks_off_is_not_patched_up() -> None:
+    sent: list[Message] = []
+
+    async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("the disk went")
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "method": "GET", "headers": []}
+    with pytest.raises(RuntimeError, match="the disk went"):
+        await envelope(breaking)(scope, asyncio.Event().wait, keep)  # type: ignore[arg-type]
+    assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+async def test_a_client_keeps_the_id_it_sends_if_it_is_a_sane_one() -> None:
+    for given, kept in {"a1b2c3d4-e5f6": True, "short": False, "x" * 129: False, "new\x7fline-new": False}.items():
+        answer = await ask("GET", "/limited", headers={"X-Request-Id": given})
+        assert (answer.headers["x-request-id"] == given) is kept
+
+
+async def test_every_answer_keeps_browsers_careful() -> None:
+    for path in ("/limited", "/nowhere"):
+        headers = (await ask("GET", path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_every_problem_is_drawn_in_the_tree() -> None:
+    drawn = errors.__doc__ or ""
+    assert all(kind.__name__ in drawn for kind in KINDS)
+
+
+def test_a_problem_is_json_whatever_it_carries() -> None:
+    body = errors.Invalid("x", param="n", since=json).body("req_1")
+    assert json.loads(bytes(problems.answer(errors.Invalid("x", since=json), "req_1").content))["since"]
+    assert body["error"]["param"] == "n"
