@@ -164,7 +164,7 @@ def _adding(headers: dict[str, str], send: Send) -> Send:
 def requires(scope: KeyScope) -> Guard:
     """A guard: an API key needs this scope. A session has them all; a signed address is the route's to judge."""
 
-    def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         caller: Caller | None = connection.user
         if caller and caller.scopes is not None and scope not in caller.scopes:
             has = ", ".join(caller.scopes)
@@ -173,7 +173,7 @@ def requires(scope: KeyScope) -> Guard:
     return guard
 
 
-def session_only(connection: Connection, _: BaseRouteHandler) -> None:
+async def session_only(connection: Connection, _: BaseRouteHandler) -> None:
     """A guard: a key that leaked must not make keys or end sessions, so only a person signed in may."""
     if connection.user.session_id is None:
         raise MissingScope("An API key cannot do this. Use an access token from POST /v1/auth/login.")

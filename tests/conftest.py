@@ -133,33 +133,18 @@ async def parts(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncI
         yield assembled
 
 
-class Stage:
-    """Where the session's one application finds the parts of the test that runs."""
-
-    parts: Parts
-
-    @asynccontextmanager
-    async def open(self, _: Settings) -> AsyncIterator[Parts]:
-        yield self.parts
-
-
 @pytest.fixture(scope="session")
-def stage() -> Stage:
-    return Stage()
-
-
-@pytest.fixture(scope="session")
-def app(base_settings: Settings, stage: Stage) -> Litestar:
-    """The application, built once; each test opens it with parts of its own."""
-    return create_app(base_settings, stage.open)
+def app(base_settings: Settings) -> Litestar:
+    """The application, built once. Its lifespan is not entered: each test gives it parts of its own."""
+    return create_app(base_settings)
 
 
 @pytest.fixture
-async def client(app: Litestar, stage: Stage, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Litestar, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a network between them."""
-    stage.parts = parts
+    app.state.parts = parts
     transport = httpx.ASGITransport(app=envelope(app), raise_app_exceptions=False)
-    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 

@@ -4,7 +4,7 @@ from litestar import Request, Router, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from api.auth import Caller
+from api.auth import Caller, requires
 from api.billing import credits
 from api.db import transaction
 from api.models import Balance, LedgerEntry, Page
@@ -49,4 +49,9 @@ def _shown(row: Entry) -> LedgerEntry:
     )
 
 
-router = Router(path="/billing", route_handlers=[get_balance, list_ledger_entries], tags=["Billing"])
+router = Router(
+    path="/billing",
+    route_handlers=[get_balance, list_ledger_entries],
+    tags=["Billing"],
+    guards=[requires("account:read")],
+)

@@ -23,7 +23,7 @@ Asked = Request[Caller, str, State]
     operation_id="create_api_key",
     summary="Make an API key",
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
-    operation_class=bodies(ApiKeyCreate),
+    operation_class=bodies(ApiKeyCreate, "Idempotency-Key"),
 )
 async def create_api_key(request: Asked, parts: NamedDependency[Parts]) -> NewApiKey:
     """Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there."""

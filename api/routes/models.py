@@ -4,6 +4,7 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from api.auth import requires
 from api.errors import NotFound
 from api.models import Limits, Model, Page
 from api.openapi import problems
@@ -52,4 +53,9 @@ def _shown(name: str, settings: Settings) -> Model:
     )
 
 
-router = Router(path="/models", route_handlers=[list_models, get_model], tags=["Models"])
+router = Router(
+    path="/models",
+    route_handlers=[list_models, get_model],
+    tags=["Models"],
+    guards=[requires("videos:read")],
+)
