@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import TypeVar
 
 import msgspec
 from argon2 import PasswordHasher
@@ -22,11 +26,15 @@ from api.sql.idempotency import Answer
 
 # OWASP's second recommendation for argon2id: 19 MiB and two passes, about 25 ms of one core.
 PASSWORDS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+# Threads of their own: a crowd at the door takes neither more memory than this nor the threads that read files.
+HASHERS = ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="argon2")
 SESSION_LIFE = timedelta(days=180)
 GRACE = 30.0  # seconds in which a refresh token may come twice, because its first answer was lost
 USER_AGENT_LENGTH = 200
 HINT_LENGTH = 4
 DEFAULT_SCOPES = ["videos:read", "videos:write", "account:read"]
+
+T = TypeVar("T")
 
 
 # -- signing in ---------------------------------------------------------------------------------------------
@@ -38,7 +46,8 @@ async def sign_up(parts: Parts, form: SignUp, user_agent: str) -> Tokens:
     Nobody has confirmed the address yet, so only a server that this machine alone can reach grants all of
     the free allowance at once.
     """
-    password_hash = await asyncio.to_thread(PASSWORDS.hash, _normal(form.password))
+    password = _normal(form.password)
+    password_hash = await _hashing(lambda: PASSWORDS.hash(password))
     async with transaction(parts.pool) as db:
         user_id = await _add_user(db, form, password_hash, full_allowance=parts.settings.loopback)
         return await _open_session(db, parts, user_id, user_agent)
@@ -66,27 +75,34 @@ async def log_in(parts: Parts, form: LogIn, user_agent: str) -> Tokens:
     """Open a session. Raises Unauthorized, in the same words and after the same work for every reason."""
     async with parts.pool.acquire() as db:
         account = await users.credentials(db, form.email.lower())
-    password = _normal(form.password)
-    known = await asyncio.to_thread(_matches, account.password_hash if account else None, password)
-    if account is None or not known:
+    known = account.password_hash if account else None
+    renewed = await _hashing(lambda: _check(known, _normal(form.password)))
+    if account is None or renewed is None:
         raise Unauthorized("The e-mail address or the password is wrong.")
     _refuse_suspended(suspended=account.suspended)
     async with transaction(parts.pool) as db:
-        if PASSWORDS.check_needs_rehash(account.password_hash):
-            new = await asyncio.to_thread(PASSWORDS.hash, password)
-            await users.set_password_hash(db, account.id, old=account.password_hash, new=new)
+        if renewed != account.password_hash:
+            await users.set_password_hash(db, account.id, old=account.password_hash, new=renewed)
         return await _open_session(db, parts, account.id, user_agent)
 
 
-def _matches(password_hash: str | None, password: str) -> bool:
-    """Whether the password is the one hashed. Without an account the same work is done for nothing."""
+def _check(password_hash: str | None, password: str) -> str | None:
+    """The hash to keep if the password is right, renewed if it was made with older costs; else None.
+
+    Where there is no account the same work is done for nothing, so that time tells a stranger nothing.
+    """
     if password_hash is None:
         PASSWORDS.hash(password)
-        return False
+        return None
     try:
-        return PASSWORDS.verify(password_hash, password)
+        PASSWORDS.verify(password_hash, password)
     except VerifyMismatchError:
-        return False
+        return None
+    return PASSWORDS.hash(password) if PASSWORDS.check_needs_rehash(password_hash) else password_hash
+
+
+async def _hashing(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(HASHERS, work)
 
 
 def _normal(password: str) -> str:

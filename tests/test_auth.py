@@ -20,6 +20,7 @@ from api import accounts, tokens
 from api.inputs import SignUp
 from api.parts import Parts
 from api.ratelimit import Limiter
+from api.sql import upkeep
 from api.tokens import Keyring
 from tests.people import Person, sign_up
 
@@ -84,6 +85,12 @@ async def test_an_address_has_one_account(client: httpx.AsyncClient, account: Pe
     answer = await client.post("/v1/auth/signup", json=form)
     assert answer.status_code == 409
     assert (answer.json()["error"]["code"], answer.json()["param"]) == ("email_taken", "email")
+
+
+async def test_two_at_once_make_one_account(real: Parts) -> None:
+    form = SignUp(email="a@example.org", password="long enough")
+    answers = await asyncio.gather(*(accounts.sign_up(real, form, "") for _ in range(4)), return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["EmailTaken"] * 3 + ["Tokens"]
 
 
 @pytest.mark.parametrize(
@@ -298,6 +305,16 @@ async def test_a_session_has_an_end_that_refreshing_does_not_move(
     newest = (await refreshed(client, account.refresh_token)).json()
     await age(connection, accounts.SESSION_LIFE.total_seconds())
     assert await _family_is_dead(client, newest)
+
+
+async def test_spent_tokens_are_forgotten_after_a_month_and_the_session_goes_on(
+    client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
+) -> None:
+    newest = (await refreshed(client, account.refresh_token)).json()
+    await age(connection, 31 * 24 * 3600)
+    await upkeep.forget(connection)
+    assert (await refreshed(client, account.refresh_token)).status_code == 401
+    assert (await refreshed(client, newest["refresh_token"])).status_code == 200
 
 
 async def test_a_refresh_token_nobody_was_given_is_refused(client: httpx.AsyncClient) -> None:

@@ -78,11 +78,12 @@ async def known(db: Database, ids: list[str]) -> set[str]:
 
 
 async def forget(db: Database) -> None:
-    """Drop kept answers after their day, and sessions that can never be used again after a month."""
+    """Drop kept answers after their day; sessions that have ended and refresh tokens spent a month ago."""
     await db.execute("DELETE FROM idempotency WHERE created_at < now() - interval '24 hours'")
     await db.execute(
         "DELETE FROM sessions WHERE least(expires_at, coalesce(revoked_at, expires_at)) < now() - interval '30 days'"
     )
+    await db.execute("DELETE FROM refresh_tokens WHERE used_at < now() - interval '30 days'")
 
 
 async def pace(db: Database) -> list[tuple[str, str, float]]:
