@@ -84,16 +84,16 @@ class Listener(Worker):
 
     async def main(self) -> None:
         """Listen until cancelled. Redis going away slows the start of work down to RETRY; it loses nothing."""
-        while True:
-            try:
-                await self._listen()
-            except (RedisError, OSError):
-                await self._idle.wait()
-                await self._claim()
-                await asyncio.sleep(RETRY)
+        async with ArqRedis.from_url(self._url, socket_timeout=BLOCK * 2) as self._pool:
+            while True:
+                try:
+                    await self._listen()
+                except (RedisError, OSError):
+                    await self._idle.wait()
+                    await self._claim()
+                    await asyncio.sleep(RETRY)
 
     async def _listen(self) -> None:
-        self._pool = self._pool or ArqRedis.from_url(self._url, socket_timeout=BLOCK * 2)
         while True:
             await self._idle.wait()
             await self.pool.blpop([self._bell], timeout=BLOCK)

@@ -66,7 +66,7 @@ class Runner:
         try:
             return None if self._closing else await self._videos.claim(self.name)
         except AWAY as error:
-            log.warning("server_away", task="claim", reason=type(error).__name__)
+            log.warning("server_away", task="claim", error=type(error).__name__)
             return None
 
     async def _work(self, claimed: Claimed | None) -> None:
@@ -121,7 +121,7 @@ class Runner:
         except Cancelled:
             return "stopped"
         except EngineError as error:
-            log.warning("engine_refused", video_id=claimed.id, code=error.code, reason=str(error))
+            log.warning("engine_refused", video_id=claimed.id, code=error.code, error=type(error).__name__)
             return await self._failed(claimed, error.code)
         except EngineDied as error:
             log.warning("engine_died", video_id=claimed.id, exit_code=error.exitcode)
@@ -150,7 +150,7 @@ class Runner:
         try:
             held = await write
         except AWAY as error:
-            log.warning("server_away", task="lease", reason=type(error).__name__)
+            log.warning("server_away", task="lease", error=type(error).__name__)
         else:
             if not held:
                 self._engine.cancel()
@@ -213,6 +213,6 @@ async def _insist(move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P
         try:
             return await move(*args, **kwargs)
         except AWAY as error:
-            log.warning("server_away", task=move.__qualname__, reason=type(error).__name__)
+            log.warning("server_away", task=move.__qualname__, error=type(error).__name__)
             await asyncio.sleep(wait)
     return await move(*args, **kwargs)

@@ -1,0 +1,202 @@
+"""A real worker with a real engine child on tiny weights, on a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from api import views, worker
+from api.billing.credits import Account
+from api.db import transaction
+from api.events import Announcer
+from api.media import SUFFIXES
+from api.parts import Parts
+from api.queue import Bell
+from api.settings import Settings
+from api.sql import media as renditions
+from api.sweeper import Sweeper
+from tests.rows import books
+from tests.test_videos import balance, create, person
+
+SHORT = {"seconds": 1, "size": "64x64", "quality": "turbo"}
+LONG = {"seconds": 10, "size": "640x384", "quality": "full"}
+PATIENCE = 60
+
+
+@pytest.fixture
+def worker_settings(real: Parts, weights: Path) -> Settings:
+    return msgspec.structs.replace(
+        real.settings, weights={"kinora-mini": str(weights)}, threads=1, lease=2.0, sweep_every=0.3
+    )
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[None]:
+    """A worker in this process, stopped in order at the end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.work(settings, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def ended(parts: Parts, video_id: str, account: Account) -> str:
+    row = await parts.feeds.terminal(video_id, account.id, PATIENCE)
+    return f"{row.state}:{row.failure}" if row.failure else row.state
+
+
+async def running(parts: Parts, video_id: str, account: Account, progress: float = 1) -> None:
+    """Wait until the child has made some progress."""
+    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
+        while (await parts.videos.get(video_id, account.id)).progress < progress:
+            await watcher.take(1.0)
+
+
+async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "completed"
+    async with real.pool.acquire() as db:
+        for variant in SUFFIXES:
+            served = await renditions.find(db, video_id, variant)
+            assert served
+            assert served.key
+            assert real.storage.path(served.key).stat().st_size == served.bytes
+    assert not list((real.settings.data / "work").iterdir())
+    await books(real.pool, account.id)
+
+
+async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        long = await create(real, account, **LONG)
+        await running(real, long, account)
+        short = await create(real, account, **SHORT)
+        await real.videos.cancel(long, account.id)
+        assert await ended(real, short, account) == "completed"
+        assert await ended(real, long, account) == "cancelled"
+    assert await balance(real, account) == (299, 0)
+    await books(real.pool, account.id)
+
+
+async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **(LONG | {"seconds": 4}))
+        await running(real, video_id, account)
+        os.kill(child_of_this_process(), signal.SIGKILL)
+        assert await ended(real, video_id, account) == "completed"
+    assert (await real.videos.get(video_id, account.id)).attempt == 2
+    await books(real.pool, account.id)
+
+
+async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **LONG)
+        await running(real, video_id, account)
+    row = await real.videos.get(video_id, account.id)
+    assert (row.state, row.attempt) == ("queued", 1)
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT tries + losses FROM generations WHERE id = $1", video_id) == 0
+
+
+async def test_a_job_that_takes_too_long_is_stopped_and_released(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    impatient = msgspec.structs.replace(worker_settings, job_timeout=0.5, max_tries=1)
+    async with working(impatient):
+        video_id = await create(real, account, **LONG)
+        assert await ended(real, video_id, account) == "failed:timed_out"
+    assert await balance(real, account) == (300, 0)
+
+
+async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings: Settings, tmp_path: Path) -> None:
+    account = await person(real)
+    lost = msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(tmp_path / "nowhere")})
+    async with working(lost):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "failed:model_missing"
+        row = await real.videos.get(video_id, account.id)
+    shown = views.video(row, real.keyring, real.settings)
+    assert shown.failure
+    assert shown.failure.refunded
+    assert await balance(real, account) == (300, 0)
+
+
+async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        first = await create(real, account, **SHORT)
+        assert await ended(real, first, account) == "completed"
+        second = await create(real, account, **SHORT)
+        await real.redis.flushdb()
+        assert await ended(real, second, account) == "completed"
+
+
+async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    video_id = await create(real, account, **SHORT)
+    for losses in range(worker_settings.max_losses):
+        claimed = await real.videos.claim("worker_lost")
+        assert claimed
+        assert claimed.attempt == losses + 1
+        async with transaction(real.pool) as db:
+            await db.execute("UPDATE generations SET lease_until = now() - interval '1 second'")
+        await sweeper_of(real, worker_settings).sweep()
+    assert await ended(real, video_id, account) == "failed:worker_lost"
+    assert await balance(real, account) == (300, 0)
+
+
+async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "completed"
+    async with transaction(real.pool) as db:
+        await db.execute("UPDATE generations SET expires_at = now() - interval '1 second'")
+    await sweeper_of(real, worker_settings).sweep()
+    assert not list((real.settings.data / "media" / "videos").iterdir())
+    assert (await real.videos.get(video_id, account.id)).variants == []
+
+
+def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
+    """The sweeping side of a worker, to be called by hand."""
+    return Sweeper(
+        settings=settings,
+        pool=parts.pool,
+        storage=parts.storage,
+        videos=parts.videos,
+        bell=Bell(parts.redis),
+        announcer=Announcer(parts.redis),
+    )
+
+
+def child_of_this_process() -> int:
+    """The engine child's process id: the forkserver is our child, and the engine is the forkserver's."""
+    parents = {int(p.name): _parent(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
+    return next(
+        pid for pid, parent in parents.items() if parents.get(parent) == os.getpid() and _is_engine(pid, parent)
+    )
+
+
+def _parent(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _is_engine(pid: int, parent: int) -> bool:
+    return b"forkserver" in Path(f"/proc/{parent}/cmdline").read_bytes() and pid != parent
