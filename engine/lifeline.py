@@ -33,7 +33,10 @@ def die_with_parent(deadly: signal.Signals = signal.SIGKILL, *, parent: int | No
 
 
 if __name__ == "__main__":
-    # `python lifeline.py SIGQUIT <pid of the parent> program arguments…` becomes that program, tied to its
-    # parent: for programs that know nothing of this, and without running Python between a fork and its exec.
+    # `python lifeline.py SIGQUIT <pid of the parent> program arguments…` becomes that program, tied to its parent:
+    # for programs that know nothing of this, and without running Python between a fork and its exec.
     die_with_parent(signal.Signals[sys.argv[1]], parent=int(sys.argv[2]))
-    os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606
+    try:
+        os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        sys.exit(f"{sys.argv[3]} cannot be run: {error.strerror}")

@@ -1,0 +1,93 @@
+"""A child process: tied to us, stopped in order, started again when it falls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.child import Child, ChildEndedError, Program, eventually
+
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+
+
+def python(script: str, log: Path) -> Program:
+    """The script as a program that is asked once to stop and has no time for it."""
+    stops = ((signal.SIGTERM, 0.01),)
+    return Program("the script", [sys.executable, "-c", script], dict(os.environ), log=log, stops=stops)
+
+
+async def said(log: Path, word: str) -> None:
+    if word not in log.read_text():
+        raise LookupError(word)
+
+
+async def test_what_falls_is_started_again(tmp_path: Path) -> None:
+    child = Child(python("import sys; sys.exit(3)", tmp_path / "log"))
+    falls: asyncio.Queue[str] = asyncio.Queue()
+    await child.start()
+    keeper = asyncio.create_task(child.keep(falls.put_nowait))
+    for _ in range(2):
+        assert "the script ended with status 3" in await falls.get()
+    keeper.cancel()
+    await child.stop()
+
+
+async def test_what_does_not_listen_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = Child(python(DEAF, log))
+    await child.start()
+    await eventually(lambda: said(log, "deaf"), (LookupError,), child, within=60.0)
+    await child.stop()
+    assert "SIGKILL" in str(await child.ended())
+
+
+async def test_waiting_for_a_child_ends_with_it_and_gives_its_last_words(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = Child(python("import sys; sys.exit('no room')", log))
+    await child.start()
+    with pytest.raises(ChildEndedError, match=r"ended with status 1(.|\n)*no room"):
+        await eventually(lambda: said(log, "ready"), (LookupError,), child, within=60.0)
+
+
+async def test_waiting_has_an_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = Child(python("import signal; signal.pause()", log))
+    await child.start()
+    with pytest.raises(TimeoutError):
+        await eventually(lambda: said(log, "ready"), (LookupError,), child, within=0.05)
+    await child.stop()
+
+
+async def test_a_program_that_is_not_there_ends_in_words(tmp_path: Path) -> None:
+    child = Child(Program("nothing", ["/nowhere/at-all"], {}, log=tmp_path / "log"))
+    await child.start()
+    assert "/nowhere/at-all" in str(await child.ended())
+
+
+async def test_the_kernel_ends_a_child_whose_parent_is_killed(tmp_path: Path) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import asyncio, os, sys\n"
+        "from api.child import Child, Program\n"
+        "async def main():\n"
+        "    child = Child(Program('sleeper', ['sleep', '600'], dict(os.environ)))\n"
+        "    await child.start()\n"
+        "    print('started', flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert parent.stdout
+    assert parent.stderr
+    assert await parent.stdout.readline()
+    parent.kill()
+    # The child has our end of this pipe as well, so it ends when both are gone, and not after the child's ten minutes.
+    assert await asyncio.wait_for(parent.stderr.read(), 60) == b""
+    await parent.wait()
