@@ -33,7 +33,7 @@ class VideoCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     prompt: Annotated[str, Meta(min_length=1, max_length=32_000)]
     model: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    seconds: Annotated[int, Meta(ge=1, description="Length of the clip.")] = 4
+    seconds: Annotated[int, Meta(ge=1, description="Length of the clip, as a number or as a string.")] = 4
     size: Size | None = None
     input_reference: ImageReference | None = None
     negative_prompt: Annotated[str, Meta(max_length=8_000)] = ""

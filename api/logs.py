@@ -11,6 +11,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import msgspec
@@ -21,7 +22,7 @@ FIELDS = {
     *("time", "level", "event", "logger", "request_id", "user_id"),
     *("method", "route", "status", "ms"),
     *("video_id", "attempt", "tries", "losses", "state", "failure", "seconds", "bytes", "count"),
-    *("worker", "pool", "model", "pid", "exitcode", "signal"),
+    *("worker", "pool", "model", "pid", "exit_code", "signal", "task", "outcome"),
     *("code", "error", "trace", "dropped"),
 }
 LONGEST = 200
@@ -37,9 +38,7 @@ def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             _without_message,
-            _listed,
             _line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -82,15 +81,13 @@ def _without_message(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     return event
 
 
-def _listed(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    if dropped := event.keys() - FIELDS:
-        event = {name: value for name, value in event.items() if name in FIELDS}
-        event["dropped"] = sorted(dropped)
-    return event
-
-
 def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    return msgspec.json.encode({name: _short(value) for name, value in event.items()}, enc_hook=_kind)
+    """The listed fields as JSON; of the others their names."""
+    line: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+    line |= {name: _short(value) for name, value in event.items() if name in FIELDS}
+    if dropped := event.keys() - FIELDS:
+        line["dropped"] = sorted(dropped)
+    return msgspec.json.encode(line, enc_hook=_kind)
 
 
 def _short(value: Any) -> Any:

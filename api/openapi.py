@@ -33,11 +33,11 @@ METHODS: tuple[Method, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 DESCRIPTION = """\
 The backend a phone app needs to turn a sentence into a video. OpenAI's Videos API is a subset of it.
 
-**Credentials.** `Authorization: Bearer …` with an access token from `POST /v1/auth/login` or an API key `kin_…`.
-**Errors** are problem documents (RFC 9457) that also carry the `error` member OpenAI's clients read; `param` names
-the field at fault, `instance` is the request's id, which every answer has as `X-Request-Id`.
-**Repeating** a create is safe with an `Idempotency-Key`.
-**Times** are Unix seconds. **Lists** page with `after`, `limit` and `order`.
+- **Credentials**: `Authorization: Bearer …` with an access token from `POST /v1/auth/login` or an API key `kin_…`.
+- **Errors** are problem documents (RFC 9457) that also carry the `error` member OpenAI's clients read. `param` names
+  the field at fault; `instance` is the request's id, which every answer has as `X-Request-Id`.
+- **Repeating** a create is safe with an `Idempotency-Key`.
+- **Times** are Unix seconds. **Lists** page with `after`, `limit` and `order`.
 """
 
 TAGS = {
@@ -191,7 +191,7 @@ def document(app: Litestar) -> Document:
         "paths": paths,
         "components": {
             "schemas": schemas.components(inputs, outputs),
-            "responses": {_family(status)[0].__name__: _problem(status) for status in _statuses()},
+            "responses": {_family(status)[0].__name__: _problem(status) for status in _statuses(routes)},
             "parameters": {_key(name): _header_parameter(name) for name in HEADERS},
             "headers": {
                 _key(name): {"description": text, "schema": {"type": "string"}} for name, text in ANSWERED.items()
@@ -281,7 +281,7 @@ def _responses(route: Route) -> Document:
 
 
 def _refusal(status: int, spec: ResponseSpec) -> Document:
-    if spec.data_container is ProblemBody:
+    if _is_problem(spec):
         return {"$ref": f"#/components/responses/{_family(status)[0].__name__}"}
     return {"description": spec.description, "content": {JSON: {"schema": {"$ref": schemas.ref(spec.data_container)}}}}
 
@@ -343,8 +343,13 @@ def _family(status: int) -> list[type[Problem]]:
     return [kind for kind in _kinds() if kind.status == status]
 
 
-def _statuses() -> list[int]:
-    return sorted({kind.status for kind in _kinds()})
+def _statuses(routes: list[Route]) -> list[int]:
+    said = [status for route in routes for status, spec in (route.handler.responses or {}).items() if _is_problem(spec)]
+    return sorted({*said, Problem.status})
+
+
+def _is_problem(spec: ResponseSpec) -> bool:
+    return spec.data_container is ProblemBody
 
 
 def _header_parameter(name: str) -> Document:

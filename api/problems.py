@@ -7,14 +7,12 @@ from typing import Any
 
 import msgspec
 import structlog
-from asyncpg import InterfaceError, PostgresConnectionError
-from asyncpg.exceptions import InsufficientResourcesError, OperatorInterventionError
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from redis import exceptions as redis
 
-from api import errors
+from api import db, errors
 from api.errors import Internal, Invalid, Problem, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -104,11 +102,7 @@ def instance(request: AnyRequest) -> str:
 HANDLERS: ExceptionHandlersMap = {
     Problem: handle_problem,
     HTTPException: handle_refusal,
-    PostgresConnectionError: handle_outage,
-    OperatorInterventionError: handle_outage,
-    InsufficientResourcesError: handle_outage,
-    InterfaceError: handle_outage,
-    OSError: handle_outage,
+    **dict.fromkeys(db.AWAY, handle_outage),
     redis.ConnectionError: handle_outage,
     redis.TimeoutError: handle_outage,
     Exception: handle_crash,

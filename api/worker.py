@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api import db
+from api import db, logs
 from api.events import Announcer
 from api.queue import Bell, Listener
 from api.runner import Runner
@@ -67,7 +67,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         try:
             await act()
         except (*db.AWAY, RedisError) as error:
-            log.warning("server_away", task=act.__qualname__, reason=type(error).__name__)
+            log.warning("server_away", task=act.__qualname__, error=type(error).__name__)
         await asyncio.sleep(seconds)
 
 
@@ -81,4 +81,5 @@ async def _main(settings: Settings) -> None:
 
 def run(settings: Settings) -> None:
     """Run a worker in this process until SIGTERM or SIGINT."""
+    logs.configure(settings.log_level)
     asyncio.run(_main(settings))
