@@ -29,6 +29,7 @@ from api.videos import Videos
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 REDIS_TIMEOUT = 1.0
+EXPOSED = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"]
 
 
 @asynccontextmanager
@@ -102,11 +103,18 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
         dependencies={"parts": Provide(provide_parts, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         openapi_config=None,  # drawn by api.openapi, served by routes.docs
-        cors_config=CORSConfig(allow_origins=settings.cors_origins) if settings.cors_origins else None,
+        cors_config=_cors(settings),
         request_max_body_size=settings.max_upload + 1_000_000,
         logging_config=None,
         debug=False,
     )
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    """Web clients of the named origins, which may also read what the answers say beside their bodies."""
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(allow_origins=settings.cors_origins, expose_headers=EXPOSED)
 
 
 def asgi(settings: Settings, opener: Opener = open_parts) -> ASGIApp:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+SHORTEST_SECRET = 16
 UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 
@@ -81,7 +82,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Read the environment; raise SettingsError naming the variable that does not fit."""
         values = {f.name: _value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
         settings = cls(**{name: value for name, value in values.items() if value is not None})
-        return settings if settings.secret else msgspec.structs.replace(settings, secret=_secret(settings.data))
+        if not settings.secret:
+            return msgspec.structs.replace(settings, secret=_secret(settings.data))
+        if len(settings.secret) < SHORTEST_SECRET:
+            raise SettingsError(f"KINORA_SECRET must have at least {SHORTEST_SECRET} characters.")
+        return settings
 
     def environment(self) -> dict[str, str]:
         """The variables that give a child process these same settings."""

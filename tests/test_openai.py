@@ -1,0 +1,172 @@
+"""OpenAI's own Python client, unchanged, against a whole running backend: only its base URL is ours."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import av
+import httpx
+import msgspec
+import openai
+import pytest
+from openai import AsyncOpenAI
+from PIL import Image
+
+from api import supervise
+from api.settings import Settings
+from tests.people import Person, sign_up
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The Sora API is scheduled"),
+    pytest.mark.xdist_group("backend"),
+]
+
+PROMPT = "a red ball bounces over green hills at sunset"
+PATIENCE = 60
+
+
+@pytest.fixture
+async def site(settings: Settings, database: str, weights: Path, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a running backend: web process, worker and engine on a database of their own."""
+    own = msgspec.structs.replace(
+        settings, database_url=database, weights={"kinora-mini": str(weights)}, threads=1, lease=5.0
+    )
+    listener = supervise.listen("127.0.0.1", 0)
+    async with supervise.backend(own, listener, lambda _: None, log=tmp_path / "log") as backend:
+        yield backend.url
+
+
+@pytest.fixture
+async def web(site: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=site, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+async def person(web: httpx.AsyncClient) -> Person:
+    return await sign_up(web)
+
+
+@pytest.fixture
+async def key(web: httpx.AsyncClient, person: Person) -> str:
+    """An API key, as one would paste it into OPENAI_API_KEY."""
+    answer = await web.post("/v1/api_keys", json={"name": "old script"}, headers=person.headers)
+    return str(answer.raise_for_status().json()["key"])
+
+
+def picture() -> bytes:
+    drawn = io.BytesIO()
+    Image.new("RGB", (90, 160), "teal").save(drawn, "PNG")
+    return drawn.getvalue()
+
+
+def frames(clip: bytes) -> tuple[int, int, int]:
+    with av.open(io.BytesIO(clip)) as container:
+        stream = container.streams.video[0]
+        return sum(1 for _ in container.decode(stream)), stream.width, stream.height
+
+
+async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> None:
+    async with AsyncOpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0) as client:
+        video = await client.videos.create_and_poll(prompt=PROMPT, model="sora-2", seconds="4", size="720x1280")
+        assert (video.status, video.progress, video.seconds, video.size) == ("completed", 100, "4", "720x1280")
+        assert video.model == "sora-2"
+
+        clip = await client.videos.download_content(video.id)
+        count, width, height = await asyncio.to_thread(frames, await clip.aread())
+        assert (width, height) == (720, 1280)
+        assert count % 4 == 0
+        for variant in ("thumbnail", "spritesheet"):
+            asset = await client.videos.download_content(video.id, variant=variant)  # type: ignore[arg-type]
+            assert Image.open(io.BytesIO(await asset.aread())).width > 16
+
+        with_picture = await client.videos.create_and_poll(
+            prompt=PROMPT, model="sora-2", seconds="4", input_reference=("first.png", picture(), "image/png")
+        )
+        assert with_picture.status == "completed"
+
+        assert (await client.videos.retrieve(video.id)).id == video.id
+        assert [one.id async for one in client.videos.list(limit=1)] == [with_picture.id, video.id]
+        assert [one.id async for one in client.videos.list(order="asc")] == [video.id, with_picture.id]
+
+        gone = await client.videos.delete(video.id)
+        assert (gone.id, gone.deleted, gone.object) == (video.id, True, "video.deleted")
+        with pytest.raises(openai.NotFoundError):
+            await client.videos.retrieve(video.id)
+
+
+async def test_mistakes_arrive_as_openais_errors(site: str, key: str) -> None:
+    async with AsyncOpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0) as client:
+        with pytest.raises(openai.UnprocessableEntityError) as unknown:
+            await client.videos.create(prompt=PROMPT, model="sora-9")
+        assert (unknown.value.param, unknown.value.code) == ("model", "invalid")
+        with pytest.raises(openai.UnprocessableEntityError) as empty:
+            await client.videos.create(prompt="")
+        assert empty.value.param == "prompt"
+        with pytest.raises(openai.PermissionDeniedError) as long:
+            await client.videos.create(prompt=PROMPT, seconds="12")
+        assert long.value.param == "seconds"
+    async with AsyncOpenAI(base_url=f"{site}/v1", api_key="kin_wrong", max_retries=0) as stranger:
+        with pytest.raises(openai.AuthenticationError):
+            await stranger.videos.list()
+
+
+async def test_a_connection_cut_after_the_commit_makes_one_video_and_one_hold(
+    site: str, key: str, web: httpx.AsyncClient, person: Person
+) -> None:
+    async with cutting_first_answer(site) as cut, AsyncOpenAI(base_url=f"{cut.url}/v1", api_key=key) as client:
+        video = await client.videos.create(prompt=PROMPT, model="sora-2", seconds="4")
+        assert cut.answers == 2
+        assert [one.id async for one in client.videos.list()] == [video.id]
+        another = await client.videos.create(prompt=PROMPT, model="sora-2", seconds="4")
+        assert another.id != video.id
+    entries = (await web.get("/v1/billing/ledger?limit=100", headers=person.headers)).json()["data"]
+    assert len([entry for entry in entries if entry["kind"] == "hold"]) == 2
+
+
+class Cut:
+    """A proxy that loses the first answer to a create: the request arrives, the client hears nothing."""
+
+    url = ""
+    answers = 0
+
+    def __init__(self, site: str) -> None:
+        self._target = urlsplit(site)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, sender = await asyncio.open_connection(self._target.hostname, self._target.port)
+        creating = asyncio.Event()
+        requests = asyncio.create_task(self._forward(reader, sender, creating))
+        while chunk := await upstream.read(65536):
+            if creating.is_set():
+                creating.clear()
+                self.answers += 1
+                if self.answers == 1:
+                    break
+            writer.write(chunk)
+        requests.cancel()
+        for stream in (sender, writer):
+            stream.close()
+        await asyncio.gather(requests, sender.wait_closed(), writer.wait_closed(), return_exceptions=True)
+
+    async def _forward(
+        self, reader: asyncio.StreamReader, sender: asyncio.StreamWriter, creating: asyncio.Event
+    ) -> None:
+        while chunk := await reader.read(65536):
+            if chunk.startswith(b"POST /v1/videos "):
+                creating.set()
+            sender.write(chunk)
+
+
+@asynccontextmanager
+async def cutting_first_answer(site: str) -> AsyncIterator[Cut]:
+    cut = Cut(site)
+    server = await asyncio.start_server(cut.serve, "127.0.0.1", 0)
+    cut.url = "http://{}:{}".format(*server.sockets[0].getsockname()[:2])
+    async with server:
+        yield cut
