@@ -146,10 +146,10 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _openapi(options: argparse.Namespace) -> int:
-    from api import app, openapi
+    from api import app, document
     from api.settings import Settings
 
-    text = openapi.export(app.create_app(Settings())).decode()
+    text = document.export(app.create_app(Settings())).decode()
     if not options.check:
         OPENAPI.parent.mkdir(exist_ok=True)
         OPENAPI.write_text(text)

@@ -52,7 +52,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.seconds = time.perf_counter() - self.began
-            message["headers"] = headers = list(message["headers"])
+            message["headers"] = headers = list(message.get("headers", ()))
             given = dict(headers)
             headers += [header for header in SAFE if header[0] not in given]
             headers.append((b"x-request-id", self.id.encode()))
@@ -78,11 +78,12 @@ class _Exchange:
             metrics.STREAMS.dec()
         scope, status = self.scope, self.status or GONE
         route = scope.get("path_template", UNROUTED)
-        metrics.answered(scope["method"], route, status, self.seconds or time.perf_counter() - self.began)
+        method = scope["method"] if scope["method"] in metrics.METHODS else "OTHER"
+        metrics.answered(method, route, status, self.seconds or time.perf_counter() - self.began)
         write = log.debug if route in QUIET else log.info
         write(
             "request",
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             ms=round((time.perf_counter() - self.began) * 1000, 1),

@@ -128,7 +128,7 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
 }
 
-EVENT = f"event: video\nid: {_NOW + 3}000000-{_VIDEO}\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
+EVENT = f"id: {_NOW + 3}000000-{_VIDEO}\nevent: video\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
 
 _PROBLEMS: dict[type[Problem], Problem] = {
     errors.InsufficientCredits: errors.InsufficientCredits(32, 4),

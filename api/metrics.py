@@ -45,8 +45,8 @@ DISK = Gauge("kinora_disk_free_bytes", "Free space where media are kept.", regis
 
 
 def answered(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answer. `seconds` is the time to its first byte."""
-    count, time_taken = _children(method if method in METHODS else "OTHER", route, status)
+    """Count an answer. `method` is one of METHODS or `OTHER`; `seconds` is the time to its first byte."""
+    count, time_taken = _children(method, route, status)
     count.inc()
     time_taken.observe(seconds)
 

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api import examples, openapi
+from api import document as drawing
+from api import examples
+from api.document import SECURITY, TAGS
 from api.errors import Problem
-from api.openapi import SECURITY, TAGS
 from api.problems import MEDIA_TYPE
 
 COMMITTED = Path(__file__).parents[1] / "openapi" / "openapi.json"
@@ -23,7 +24,7 @@ Operation = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def document(app: Litestar) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(openapi.export(app))
+    loaded: dict[str, Any] = json.loads(drawing.export(app))
     return loaded
 
 
@@ -164,4 +165,4 @@ def test_every_problem_has_an_example() -> None:
 
 
 def test_the_committed_document_is_this_one(app: Litestar) -> None:
-    assert openapi.export(app) == COMMITTED.read_bytes(), "run `make openapi` and commit what it writes"
+    assert drawing.export(app) == COMMITTED.read_bytes(), "run `make openapi` and commit what it writes"

@@ -7,7 +7,7 @@ from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
-from api import openapi
+from api import document
 from api.errors import NotFound
 
 # Swagger UI as the package `swagger-ui-py` ships it; only its files are used, none of its code.
@@ -63,7 +63,7 @@ async def get_openapi(request: Request[None, None, State]) -> Response[bytes]:
 
 @cache
 def _document(app: Litestar) -> bytes:
-    return openapi.export(app)
+    return document.export(app)
 
 
 @get("/docs", include_in_schema=False)
