@@ -30,6 +30,8 @@ __all__ = [
     "native",
 ]
 
+MAX_SEED: Final = 2**32 - 1
+"""Torch's CPU generator looks at 32 bits: larger seeds would make the same film as smaller ones."""
 MAX_STEPS: Final = 100
 MAX_GUIDANCE: Final = 20.0
 
@@ -38,7 +40,7 @@ MAX_GUIDANCE: Final = 20.0
 class Problem:
     """Why a model cannot meet a request: the field at fault, its limit, and a sentence that says both."""
 
-    field: Literal["model", "size", "seconds", "steps", "guidance_scale", "conditions"]
+    field: Literal["model", "size", "seconds", "seed", "steps", "guidance_scale", "conditions"]
     limit: str
     message: str
 
@@ -80,10 +82,11 @@ _MODELS: Final = (
         min_side=64,
         max_side=1920,
         native_sizes=(Size(160, 96), Size(96, 160), Size(128, 128)),
-        fps=16,
-        window_frames=49,
+        fps=8,
+        window_frames=41,
+        context_latents=2,
         max_seconds=20.0,
-        max_prompt_tokens=128,
+        max_prompt_tokens=64,
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(steps=8, guidance_scale=3.0),
@@ -221,6 +224,7 @@ def check(
     height: int,
     seconds: float,
     *,
+    seed: int = 0,
     steps: int | None = None,
     guidance_scale: float | None = None,
     conditions: tuple[Condition, ...] = (),
@@ -229,7 +233,7 @@ def check(
     return (
         *_size_problems(model, width, height),
         *_length_problems(model, seconds),
-        *_sampling_problems(steps, guidance_scale),
+        *_sampling_problems(seed, steps, guidance_scale),
         *_condition_problems(model, seconds, conditions),
     )
 
@@ -245,6 +249,7 @@ def check_request(request: Request) -> tuple[Problem, ...]:
         request.width,
         request.height,
         request.seconds,
+        seed=request.seed,
         steps=request.steps,
         guidance_scale=request.guidance_scale,
         conditions=request.conditions,
@@ -272,8 +277,10 @@ def _length_problems(model: Model, seconds: float) -> list[Problem]:
     return [Problem("seconds", limit, text)]
 
 
-def _sampling_problems(steps: int | None, guidance_scale: float | None) -> list[Problem]:
+def _sampling_problems(seed: int, steps: int | None, guidance_scale: float | None) -> list[Problem]:
     problems = []
+    if not 0 <= seed <= MAX_SEED:
+        problems.append(Problem("seed", f"0..{MAX_SEED}", f"The seed goes from 0 to {MAX_SEED}, not {seed}."))
     if steps is not None and not 1 <= steps <= MAX_STEPS:
         problems.append(Problem("steps", f"1..{MAX_STEPS}", f"Steps go from 1 to {MAX_STEPS}, not {steps}."))
     if guidance_scale is not None and not 1 <= guidance_scale <= MAX_GUIDANCE:
@@ -283,20 +290,27 @@ def _sampling_problems(steps: int | None, guidance_scale: float | None) -> list[
 
 
 def _condition_problems(model: Model, seconds: float, conditions: tuple[Condition, ...]) -> list[Problem]:
-    count = frames(model, seconds)
-    allowed = 0 if model.conditions == "none" else model.max_conditions
     problems = []
+    allowed = 0 if model.conditions == "none" else model.max_conditions
     if len(conditions) > allowed:
         text = f"{model.name} follows at most {allowed} pictures, not {len(conditions)}."
         problems.append(Problem("conditions", f"at most {allowed}", text))
     for condition in conditions:
-        if not -1 <= condition.frame < count:
-            text = f"A picture must sit at frame 0 to {count - 1}, or -1 for the last, not {condition.frame}."
-            problems.append(Problem("conditions", f"frame -1..{count - 1}", text))
-        elif model.conditions == "first" and condition.frame != 0:
-            text = f"{model.name} follows a first frame only, not one at frame {condition.frame}."
-            problems.append(Problem("conditions", "frame 0", text))
+        problems += _place_problems(model, seconds, condition.frame)
         if not 0 <= condition.strength <= 1:
             text = f"A picture's strength goes from 0 to 1, not {condition.strength:g}."
             problems.append(Problem("conditions", "strength 0..1", text))
     return problems
+
+
+def _place_problems(model: Model, seconds: float, frame: int) -> list[Problem]:
+    if _length_problems(model, seconds):
+        return []  # without a length there is no last frame to compare with
+    last = frames(model, seconds) - 1
+    if not -1 <= frame <= last:
+        text = f"A picture must sit at frame 0 to {last}, or -1 for the last, not {frame}."
+        return [Problem("conditions", f"frame -1..{last}", text)]
+    if model.conditions == "first" and frame != 0:
+        text = f"{model.name} follows a first frame only, not one at frame {frame}."
+        return [Problem("conditions", "frame 0", text)]
+    return []

@@ -10,7 +10,7 @@ import errno
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,7 @@ class Film:
                 str(folder / (VIDEO + PART)), "w", format="mp4", options={"movflags": "+faststart"}
             )
             self._stream = _stream(self._container, width, height, fps, threads)
+            self._container.start_encoding()
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +111,8 @@ class Film:
             (self._folder / (VIDEO + PART)).replace(self._folder / VIDEO)
 
     def _abandon(self) -> None:
-        with _named():
+        # What cannot be closed properly, on a full disk for one, is removed all the same.
+        with suppress(OSError):
             self._container.close()
         _clear(self._folder)
 

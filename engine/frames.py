@@ -17,7 +17,7 @@ from torch.nn import functional
 from engine.catalog import Size
 from engine.types import Condition, EngineError, Resize
 
-MAX_PICTURE_PIXELS: Final = 100_000_000
+MAX_PICTURE_PIXELS: Final = 64_000_000
 """A larger picture is refused before it is unpacked: a few kilobytes can claim gigabytes."""
 
 

@@ -84,7 +84,7 @@ def load(model: Model, config: EngineConfig) -> Generator[float, None, Parts]:
         with _named(folder / name):
             parts[name] = _READERS[name](folder / name, device, dtype)
     yield 1.0
-    return Parts(**parts, device=device, dtype=dtype)
+    return _agreeing(model, Parts(**parts, device=device, dtype=dtype))
 
 
 def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
@@ -144,6 +144,17 @@ def _fetched(repo: str, model: Model) -> Path:
             "Check the name and the network, or give a folder that holds them."
         )
         raise EngineError("model_missing", message) from error
+
+
+def _agreeing(model: Model, parts: Parts) -> Parts:
+    """Plans are made from the catalogue before anything is loaded, so the weights must be what it says."""
+    if parts.temporal != model.frame_rule or model.native_multiple % parts.spatial:
+        raise EngineError(
+            "model_broken",
+            f"The weights given for {model.name} compress {parts.spatial}x{parts.spatial}x{parts.temporal}, which is "
+            f"not what the catalogue says of it ({model.frame_rule} frames, sides of {model.native_multiple}).",
+        )
+    return parts
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from engine.catalog import Model, Sampling
 from engine.frames import picture
 from engine.loader import Parts, tile
 from engine.schedule import scheduler
-from engine.timeline import Plan, Segment, last_frame
+from engine.timeline import Plan, Segment, derived, last_frame
 from engine.types import Cancelled, Condition, Request
 
 _GIVEN: Final = 1.0 - 1e-6
@@ -109,7 +109,7 @@ def denoise(
     schedule = scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.extra, parts.device)
     start = tokens.latents
     coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=parts.device)[:, None]
-    stirring = torch.Generator("cpu").manual_seed(seed ^ _STIR)
+    stirring = torch.Generator("cpu").manual_seed(derived(seed, "stir"))
     for step, timestep in enumerate(schedule.timesteps, start=1):
         if cancelled():
             raise Cancelled
@@ -174,10 +174,6 @@ def _velocity(
         return predicted
     without, towards = predicted.chunk(2)
     return without + how.guidance_scale * (towards - without)
-
-
-_STIR: Final = 0x5EED
-"""Sets stirring's random numbers apart from those a window begins with."""
 
 
 def _stir(tokens: Tokens, start: torch.Tensor, scale: torch.Tensor, generator: torch.Generator) -> None:
@@ -248,7 +244,7 @@ def _renoised(
     noise = [
         randn_tensor(
             latents[:, :, :1].shape,
-            generator=torch.Generator("cpu").manual_seed(seed ^ ((first + index + 1) << 32)),
+            generator=torch.Generator("cpu").manual_seed(derived(seed, f"decode {first + index}")),
             device=parts.device,
             dtype=latents.dtype,
         )

@@ -13,7 +13,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +62,7 @@ class EngineProcess:
         if not self.alive:
             self._alive = await _spawn(self._config)
 
-    async def run(self, request: Request, out_dir: Path) -> AsyncIterator[Event]:
+    async def run(self, request: Request, out_dir: Path) -> AsyncGenerator[Event, None]:
         """Run one job and yield its events. Raises Cancelled, EngineError, or EngineDied.
 
         Leaving the iteration early cancels the job and waits until it has stopped, so close the iterator
@@ -149,12 +149,12 @@ class _Child:
 
 async def _spawn(config: EngineConfig) -> _Child:
     ours, theirs = socket.socketpair()
-    reader, writer = await asyncio.open_connection(sock=ours)
-    with contextlib.ExitStack() as unless_ready:
+    with theirs, contextlib.ExitStack() as unless_ready:
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
         # A half-started child reads the end of file and goes.
         unless_ready.callback(writer.close)
-        with theirs:
-            alive = _Child(await _fork(theirs, config), reader, writer)
+        alive = _Child(await _fork(theirs, config), reader, writer)
+        theirs.close()  # the child has its own copy, whose end must be seen when it dies
         await alive.receive()
         unless_ready.pop_all()
     return alive

@@ -22,7 +22,7 @@ from engine.types import Condition, Request
 
 DECODE_BEHIND: Final = 3
 """Latents already in the file that are decoded again as context: the decoder looks both ways in time."""
-DECODE_AHEAD: Final = 1
+DECODE_AHEAD: Final = 2
 """Latents at the end of a window that wait for the next one, so that they too are decoded with both neighbours."""
 
 
@@ -107,6 +107,14 @@ def plan(request: Request) -> Plan:
     )
 
 
+def derived(seed: int, purpose: str) -> int:
+    """A seed of its own for one purpose of a clip, so that each part can be made again without the others.
+
+    Torch's CPU generator looks at the lower 32 bits of a seed only; neighbouring seeds must not meet there.
+    """
+    return int.from_bytes(blake2b(f"{seed}/{purpose}".encode(), digest_size=4).digest(), "big")
+
+
 def last_frame(rule: int, latent: int) -> int:
     """The last frame of film that a latent of the clip stands for."""
     return rule * latent
@@ -148,7 +156,7 @@ def _segments(model: Model, total: int, lengths: list[int], request: Request) ->
                 first=first,
                 new=new,
                 carried=carried,
-                seed=_seed(request.seed, first),
+                seed=derived(request.seed, f"window {first}") if first else request.seed,
                 conditions=_placed(model, total, first, new, carried, request.conditions),
                 decode_from=max(0, _latent_of(model, before) - DECODE_BEHIND),
                 frames_before=before,
@@ -168,11 +176,3 @@ def _placed(
     return tuple(
         Placed(frame - start, each) for frame, each in absolute if first <= _latent_of(model, frame) < first + new
     )
-
-
-def _seed(seed: int, first: int) -> int:
-    """The first window keeps the request's seed; the others get one of their own, so each can be made again."""
-    if first == 0:
-        return seed
-    digest = blake2b(f"{seed}/{first}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import catalog
+from engine.catalog import MODELS, Model, Size
+from engine.timeline import DECODE_AHEAD
+from engine.types import Condition, Request
+
+mini = catalog.find("kinora-mini")
+sides = st.integers(32, 960).map(lambda half: 2 * half)
+models = st.sampled_from(list(MODELS.values()))
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=str)
+def test_an_entry_agrees_with_itself(model: Model) -> None:
+    assert model.window_frames % model.frame_rule == 1
+    assert (model.window_frames - 1) // model.frame_rule > model.context_latents + 1, "no room for anything new"
+    assert not any(catalog.check(model, *size, model.max_seconds) for size in model.sizes)
+    assert model.context_latents >= DECODE_AHEAD, "an anchor must be decoded before it is needed"
+    assert bool(model.native_sizes) != bool(model.native_pixels)
+    assert all(side % model.native_multiple == 0 for size in model.native_sizes for side in size)
+    assert set(model.sampling) == {"turbo", "full"}
+    assert all(not how.sigmas or len(how.sigmas) == how.steps for how in model.sampling.values())
+
+
+def test_the_default_exists_and_is_bundled() -> None:
+    assert catalog.find(catalog.DEFAULT).bundled
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(catalog.UnknownModelError, match="kinora-mini"):
+        catalog.find("sora-3")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "seconds", "field", "limit"),
+    [
+        (62, 192, 5, "size", "64..1920"),
+        (320, 1922, 5, "size", "64..1920"),
+        (321, 192, 5, "size", "multiple of 2"),
+        (320, 192, 0.5, "seconds", "1..20"),
+        (320, 192, 20.5, "seconds", "1..20"),
+        (320, 192, -1, "seconds", "1..20"),
+        (320, 192, math.nan, "seconds", "1..20"),
+    ],
+)
+def test_a_problem_names_the_field_and_the_limit(
+    width: int, height: int, seconds: float, field: str, limit: str
+) -> None:
+    (problem,) = catalog.check(mini, width, height, seconds)
+    assert (problem.field, problem.limit) == (field, limit)
+    assert problem.message.endswith(".")
+
+
+def test_a_still_and_the_longest_clip_are_fine() -> None:
+    assert catalog.check(mini, 320, 192, 0) == ()
+    assert catalog.check(mini, 320, 192, 20) == ()
+
+
+@pytest.mark.parametrize(
+    ("frame", "strength", "limit"), [(120, 1.0, "frame -1..119"), (-2, 1.0, "frame -1..119"), (0, 1.5, "strength 0..1")]
+)
+def test_a_picture_outside_the_clip_is_a_problem(frame: int, strength: float, limit: str) -> None:
+    model = catalog.find("ltx-video-2b-0.9.5")
+    (problem,) = catalog.check(model, 768, 512, 5, conditions=(Condition(b"", frame, strength),))
+    assert (problem.field, problem.limit) == ("conditions", limit)
+
+
+def test_a_model_trained_on_first_frames_refuses_others() -> None:
+    model = catalog.find("ltx-video-2b")
+    assert catalog.check(model, 768, 512, 5, conditions=(Condition(b"", 0),)) == ()
+    (problem,) = catalog.check(model, 768, 512, 5, conditions=(Condition(b"", -1),))
+    assert problem.limit == "frame 0"
+
+
+def test_too_many_pictures_are_a_problem() -> None:
+    (problem,) = catalog.check(mini, 320, 192, 5, conditions=(Condition(b"", 0),) * 9)
+    assert problem.limit == "at most 8"
+
+
+def test_a_whole_request_is_checked() -> None:
+    request = Request("nope", "x", 320, 192, 5, 1)
+    assert [problem.field for problem in catalog.check_request(request)] == ["model"]
+    request = Request("kinora-mini", "x", 320, 192, 5, 1, steps=0, guidance_scale=0.5)
+    assert [problem.field for problem in catalog.check_request(request)] == ["steps", "guidance_scale"]
+    request = Request("kinora-mini", "x", 320, 192, 5, 2**32)
+    assert [problem.field for problem in catalog.check_request(request)] == ["seed"]
+
+
+@given(models, st.floats(1, 20))
+def test_a_clip_has_the_frames_its_length_says(model: Model, seconds: float) -> None:
+    assert abs(catalog.frames(model, seconds) - seconds * model.fps) <= 0.5
+
+
+@given(models, sides, sides)
+def test_what_is_denoised_fits_the_model(model: Model, width: int, height: int) -> None:
+    native = catalog.native(model, width, height)
+    assert all(side % model.native_multiple == 0 for side in native)
+    if model.native_sizes:
+        assert native in model.native_sizes
+    else:
+        assert native.width * native.height <= model.native_pixels
+
+
+def test_a_portrait_is_denoised_upright() -> None:
+    assert catalog.native(mini, 720, 1280) == Size(96, 160)
+    assert catalog.native(catalog.find("ltx-video-2b"), 720, 1280) == Size(736, 1280)

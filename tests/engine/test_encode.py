@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.frame import PictureType
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine import encode
+from engine.encode import Film
+from engine.types import EngineError, Result
+
+
+def ball(frames: int, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
+    """A red square that moves right over green, a frame at a time."""
+    for index in range(frames):
+        pixels = np.full((1, height, width, 3), (40, 160, 60), np.uint8)
+        left = index * (width - 20) // max(1, frames - 1)
+        pixels[:, height // 3 : height // 2, left : left + 20] = (220, 30, 30)
+        yield pixels
+
+
+def opened(path: Path) -> Image.Image:
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def filmed(folder: Path, frames: int = 40, width: int = 160, height: int = 96, fps: int = 16) -> Result:
+    with Film(folder, width, height, fps, frames) as film:
+        for pixels in ball(frames, width, height):
+            film.write(pixels)
+    return film.result()
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(frames=st.integers(1, 60), fps=st.sampled_from([8, 16, 24, 25, 30]))
+def test_length_and_rate_are_exact(tmp_path: Path, frames: int, fps: int) -> None:
+    result = filmed(tmp_path, frames, 64, 64, fps)
+    with av.open(str(result.video)) as container:
+        stream = container.streams.video[0]
+        assert stream.frames == frames
+        assert stream.average_rate == fps
+        assert stream.duration is not None
+        assert stream.time_base is not None
+        assert stream.duration * stream.time_base == Fraction(frames, fps)
+        stamps = [frame.pts * stream.time_base for frame in container.decode(stream) if frame.pts is not None]
+    assert stamps == [Fraction(index, fps) for index in range(frames)]
+    assert result.seconds == frames / fps
+
+
+def test_it_is_the_h264_that_phones_play(tmp_path: Path) -> None:
+    with av.open(str(filmed(tmp_path).video)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.codec_context.profile, stream.codec_context.colorspace) == ("High", 1)
+        assert {frame.pict_type for frame in container.decode(stream)} == {PictureType.I, PictureType.P}
+
+
+def test_a_player_can_begin_before_the_file_is_whole(tmp_path: Path) -> None:
+    data = filmed(tmp_path).video.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_colours_survive(tmp_path: Path) -> None:
+    with av.open(str(filmed(tmp_path).video)) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.abs(frame[10, 100].astype(int) - (40, 160, 60)).max() < 8
+    assert np.abs(frame[40, 8].astype(int) - (220, 30, 30)).max() < 12
+
+
+def test_the_pictures_beside_the_film(tmp_path: Path) -> None:
+    result = filmed(tmp_path, width=640, height=384)
+    poster, thumbnail, sheet = map(opened, (result.poster, result.thumbnail, result.spritesheet))
+    assert (poster.format, poster.size) == ("JPEG", (640, 384))
+    assert (thumbnail.format, thumbnail.size) == ("WEBP", (320, 192))
+    assert (sheet.format, sheet.size) == ("JPEG", (5 * 160, 5 * 96))
+
+
+@pytest.mark.parametrize(("frames", "size"), [(1, (160, 96)), (3, (480, 96)), (7, (800, 192)), (300, (800, 480))])
+def test_the_sprite_sheet_grows_to_25_frames(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
+    sprites = encode._Sprites(frames)
+    for index in range(frames):
+        sprites.see(index, Image.new("RGB", (160, 96), (index % 256, 0, 0)))
+    assert Image.open(io.BytesIO(sprites.sheet())).size == size
+
+
+def test_a_poster_is_never_too_heavy() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
+    data = encode._poster(Image.fromarray(noise))
+    assert len(data) <= encode.POSTER_BYTES
+    assert Image.open(io.BytesIO(data)).size[0] >= 480
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+    with contextlib.suppress(KeyError), Film(tmp_path, 64, 64, 16, 10) as film:
+        film.write(next(ball(1, 64, 64)))
+        assert [path.name for path in tmp_path.iterdir()] == ["video.mp4.part"]
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_with_frames_missing_is_no_film(tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught, Film(tmp_path, 64, 64, 16, 10) as film:
+        film.write(next(ball(1, 64, 64)))
+    assert caught.value.code == "encode_failed"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "video.mp4.part").write_bytes(b"half")
+    (tmp_path / "poster.jpg.part").write_bytes(b"half")
+    filmed(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "poster.jpg", "spritesheet.jpg", "thumbnail.webp", "video.mp4",
+    ]  # fmt: skip
+
+
+def test_a_full_disk_is_named() -> None:
+    with pytest.raises(EngineError) as caught, encode._named():
+        Path("/dev/full").write_bytes(b"x")
+    assert (caught.value.code, caught.value.retryable) == ("disk_full", True)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        Film(tmp_path / "missing", 64, 64, 16, 1)
+    assert caught.value.code == "encode_failed"

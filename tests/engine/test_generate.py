@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.catalog import find, frames
+from engine.encode import PART
+from engine.generate import Engine
+from engine.types import (
+    Cancelled,
+    Condition,
+    Done,
+    EngineConfig,
+    EngineError,
+    Event,
+    Loading,
+    Progress,
+    Request,
+    Window,
+)
+
+MINI = find("kinora-mini")
+LONG = float(-(-2 * MINI.window_frames // MINI.fps))
+"""Seconds that need several windows of the default model."""
+
+
+@pytest.fixture(scope="module")
+def engine(config: EngineConfig) -> Engine:
+    return Engine(config)
+
+
+def never() -> bool:
+    return False
+
+
+def after(events: int) -> Callable[[], bool]:
+    """A cancel that is asked for after so many questions."""
+    asked = iter([False] * events)
+    return lambda: next(asked, True)
+
+
+def pixels(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    *_, last = engine.run(replace(request_, width=320, height=192), tmp_path / "new" / "folder", never)
+    assert isinstance(last, Done)
+    result = last.result
+    assert pixels(result.video).shape == (frames(MINI, 1), 192, 320, 3)
+    assert all(path.stat().st_size for path in (result.poster, result.thumbnail, result.spritesheet))
+    assert not list(result.video.parent.glob("*" + PART))
+
+
+def test_the_same_seed_makes_the_same_film(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        list(engine.run(request_, tmp_path / name, never))
+    list(engine.run(replace(request_, seed=8), tmp_path / "other", never))
+    one, two, other = ((tmp_path / name / "video.mp4").read_bytes() for name in ("one", "two", "other"))
+    assert one == two
+    assert one != other
+
+
+def test_the_prompt_and_the_guidance_reach_the_picture(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    films = {}
+    for name, request in {
+        "one": request_,
+        "prompt": replace(request_, prompt="a blue star"),
+        "negative": replace(request_, negative_prompt="grass"),
+        "guidance": replace(request_, guidance_scale=9.0),
+    }.items():
+        list(engine.run(request, tmp_path / name, never))
+        films[name] = pixels(tmp_path / name / "video.mp4")
+    assert not any(np.array_equal(films["one"], films[name]) for name in ("prompt", "negative", "guidance"))
+
+
+def test_a_picture_reaches_the_frames(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (320, 192), "white").save(buffer, "PNG")
+    for name, conditions in (("with", (Condition(buffer.getvalue(), -1),)), ("without", ())):
+        list(engine.run(replace(request_, conditions=conditions), tmp_path / name, never))
+    followed, free = (pixels(tmp_path / name / "video.mp4") for name in ("with", "without"))
+    assert not np.array_equal(followed, free)
+
+
+def test_a_model_is_loaded_once(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(config)
+    first = [event for event in engine.run(request_, tmp_path, never) if isinstance(event, Loading)]
+    again = [event for event in engine.run(request_, tmp_path, never) if isinstance(event, Loading)]
+    assert first[-1].fraction == 1
+    assert again == []
+
+
+def test_a_long_clip_is_handed_over_window_by_window(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    events = list(engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never))
+    windows = [event for event in events if isinstance(event, Window)]
+    assert len(windows) == windows[0].windows > 1
+    assert [window.index for window in windows] == list(range(len(windows)))
+    assert windows[-1].seconds_done == LONG
+    assert all(window.frames == window.seconds_done * MINI.fps for window in windows)
+    assert len(pixels(tmp_path / "video.mp4")) == LONG * MINI.fps
+    first = events.index(windows[0])
+    assert any(isinstance(event, Progress) and event.stage == "denoising" for event in events[first:])
+
+
+def test_progress_tells_every_step_and_never_goes_back(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    request = replace(request_, seconds=LONG, width=64, height=64, steps=3)
+    progress = [event for event in engine.run(request, tmp_path, never) if isinstance(event, Progress)]
+    steps = [(event.window, event.step) for event in progress if event.stage == "denoising"]
+    assert steps == [(window, step) for window in range(1, progress[0].windows + 1) for step in (1, 2, 3)]
+    assert [event.fraction for event in progress] == sorted(event.fraction for event in progress)
+    assert progress[-1].fraction == pytest.approx(1)
+    assert progress[-1].eta_seconds == pytest.approx(0, abs=1e-6)
+    assert {event.stage for event in progress} >= {"encoding", "denoising", "decoding", "saving"}
+
+
+def test_the_second_job_knows_from_its_start_how_long_it_takes(
+    engine: Engine, request_: Request, tmp_path: Path
+) -> None:
+    list(engine.run(request_, tmp_path, never))
+    first = next(event for event in engine.run(request_, tmp_path, never) if isinstance(event, Progress))
+    assert first.eta_seconds is not None
+    assert first.eta_seconds > 0
+
+
+@pytest.mark.parametrize("questions", range(0, 33, 3))
+def test_a_cancel_at_any_point_leaves_nothing(
+    config: EngineConfig, request_: Request, tmp_path: Path, questions: int
+) -> None:
+    request = replace(request_, seconds=LONG, steps=4, width=64, height=64)
+    with pytest.raises(Cancelled):
+        list(Engine(config).run(request, tmp_path, after(questions)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cancel_is_seen_at_the_next_step(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    seen: list[int] = []
+    events = engine.run(replace(request_, steps=50), tmp_path, lambda: seen[-1:] == [3])
+    with pytest.raises(Cancelled):
+        seen.extend(step for event in events if (step := step_of(event)))
+    assert seen == [1, 2, 3]
+
+
+def step_of(event: Event) -> int:
+    return event.step if isinstance(event, Progress) and event.stage == "denoising" else 0
+
+
+def test_a_cancelled_job_spoils_nothing_for_the_next(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    list(engine.run(request_, tmp_path / "before", never))
+    with pytest.raises(Cancelled):
+        list(engine.run(replace(request_, seed=9), tmp_path / "cancelled", after(3)))
+    list(engine.run(request_, tmp_path / "after", never))
+    before, later = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
+    assert before == later
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"model": "nope"}, "model_unknown"),
+        ({"width": 61}, "bad_request"),
+        ({"seconds": 99}, "bad_request"),
+        ({"conditions": (Condition(b"not a picture", 0),)}, "bad_condition"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_by_name(
+    engine: Engine, request_: Request, tmp_path: Path, change: dict[str, object], code: str
+) -> None:
+    with pytest.raises(EngineError) as caught:
+        list(engine.run(replace(request_, **change), tmp_path, never))  # type: ignore[arg-type]
+    assert caught.value.code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_that_are_no_picture_never_leave(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(config)
+    list(engine.run(request_, tmp_path / "good", never))
+    assert engine._loaded is not None
+    engine._loaded[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
+    with pytest.raises(EngineError) as caught:
+        list(engine.run(request_, tmp_path / "bad", never))
+    assert caught.value.code == "bad_frames"
+    assert list((tmp_path / "bad").iterdir()) == []
+
+
+def test_leaving_early_cleans_up(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    events: Iterator[Event] = engine.run(request_, tmp_path, never)
+    while not (isinstance(event := next(events), Progress) and event.stage == "decoding"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4.part"]
+    events.close()  # type: ignore[attr-defined]
+    assert list(tmp_path.iterdir()) == []

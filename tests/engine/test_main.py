@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import io
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from engine.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def _interrupt_as_before() -> Iterator[None]:
+    """The command takes over Ctrl-C; the test runner wants it back."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def film(weights: Path, tmp_path: Path) -> list[str]:
+    return ["a red ball", str(tmp_path / "out.mp4"), "--model", str(weights), "--size", "64x64", "--seconds", "1"]
+
+
+def run(*arguments: str) -> int:
+    return main([*arguments, "--steps", "2", "--device", "cpu", "--threads", "1"])
+
+
+def test_it_writes_the_film_and_says_so(film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*film, "--seed", "7") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert (container.streams.video[0].width, container.duration) == (64, 1_000_000)
+    said = capsys.readouterr().out
+    assert said.startswith(f"Wrote {tmp_path / 'out.mp4'}: 64x64, 1 s, ")
+    assert "seed 7" in said
+
+
+def test_the_pictures_beside_it_come_when_asked_for(film: list[str], tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (10, 10), "red").save(buffer, "PNG")
+    (tmp_path / "first.png").write_bytes(buffer.getvalue())
+    assert run(*film, "--assets", str(tmp_path / "assets"), "--image", str(tmp_path / "first.png")) == 0
+    names = sorted(path.name for path in (tmp_path / "assets").iterdir())
+    assert names == ["poster.jpg", "spritesheet.jpg", "thumbnail.webp"]
+
+
+def test_the_named_seed_makes_the_same_film(film: list[str], tmp_path: Path) -> None:
+    made = []
+    for _ in range(2):
+        assert run(*film, "--seed", "7") == 0
+        made.append((tmp_path / "out.mp4").read_bytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--size", "big"], "'big' is not WIDTHxHEIGHT"),
+        (["--size", "63x64"], "from 64 to 1920 pixels"),
+        (["--seconds", "99"], "1 to 20 seconds"),
+        (["--image", "nowhere.png"], "cannot read nowhere.png"),
+        (["--model", "sora-9"], "There is no model 'sora-9'"),
+        (["--seed", "-1"], "The seed goes from 0"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_a_sentence(
+    film: list[str], arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(*film, *arguments)
+    assert caught.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_folder_that_does_not_exist_is_said_before_any_work(
+    film: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(film[0], "/nowhere/out.mp4", *film[2:])
+    assert "/nowhere/out.mp4 is not a file in a folder that exists" in capsys.readouterr().err
+
+
+def test_a_failure_has_its_name_and_leaves_nothing(
+    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run(*film[:3], str(tmp_path / "empty"), *film[4:]) == 1
+    assert "(model_missing)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_it_shows_a_bar_to_a_person_and_stops_at_ctrl_c(film: list[str], tmp_path: Path) -> None:
+    """On a real terminal, in a real process."""
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "engine", *film[:-1], "20", "--steps", "100", "--device", "cpu"]
+    with subprocess.Popen(command, stderr=terminal, stdout=subprocess.PIPE, text=True) as process:
+        os.close(terminal)
+        shown = b""
+        while b"denoising 2/100" not in shown:
+            shown += os.read(screen, 1000)
+        process.send_signal(signal.SIGINT)
+        while process.poll() is None and (more := _read(screen)):
+            shown += more
+        assert process.wait() == 130
+    os.close(screen)
+    assert b"[" in shown
+    assert b"interrupted; nothing was written" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def _read(screen: int) -> bytes:
+    """What is on the terminal; nothing once the other side has closed it, which Linux calls an error."""
+    try:
+        return os.read(screen, 1000)
+    except OSError:
+        return b""

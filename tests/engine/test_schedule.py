@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_schedule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.catalog import MODELS, Sampling, find
+from engine.schedule import noise_levels, sampling, scheduler
+from engine.types import Request
+
+
+@given(st.integers(1, 100), st.sampled_from(["linear", "linear_quadratic"]))
+def test_levels_fall_from_one_and_never_reach_zero(steps: int, schedule: str) -> None:
+    levels = noise_levels(Sampling(steps=steps, guidance_scale=3, schedule=schedule))  # type: ignore[arg-type]
+    assert levels.shape == (steps,)
+    assert levels[0] == 1
+    assert (np.diff(levels) < 0).all()
+    assert levels[-1] > 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 8, 40, 41])
+def test_the_parabola_is_the_one_ltx_video_uses(steps: int) -> None:
+    levels = noise_levels(Sampling(steps=steps, guidance_scale=3, schedule="linear_quadratic"))
+    np.testing.assert_allclose(levels, linear_quadratic_schedule(steps).numpy(), atol=1e-6)
+
+
+def test_a_distilled_model_keeps_its_own_levels() -> None:
+    how = find("ltx-video-13b-distilled").sampling["full"]
+    np.testing.assert_allclose(noise_levels(how), how.sigmas)
+
+
+@given(st.integers(1, 40))
+def test_a_distilled_curve_serves_any_number_of_steps(steps: int) -> None:
+    levels = noise_levels(Sampling(steps=steps, guidance_scale=1, sigmas=(1.0, 0.9, 0.4)))
+    assert levels.shape == (steps,)
+    assert levels[0] == 1
+    assert (np.diff(levels) < 0).all()
+    assert levels[-1] > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_request_overrides_what_it_names(name: str) -> None:
+    model = find(name)
+    own = model.sampling["turbo"]
+    assert sampling(model, Request(name, "x", 320, 192, 5, 1, quality="turbo")) == own
+    asked = sampling(model, Request(name, "x", 320, 192, 5, 1, quality="turbo", steps=3, guidance_scale=2))
+    assert (asked.steps, asked.guidance_scale, asked.sigmas) == (3, 2, own.sigmas)
+
+
+def test_a_scheduler_that_shifts_does_so_by_the_number_of_tokens() -> None:
+    prototype = FlowMatchEulerDiscreteScheduler(
+        use_dynamic_shifting=True, base_shift=0.95, max_shift=2.05, base_image_seq_len=1024, shift_terminal=0.1
+    )
+    how = Sampling(steps=8, guidance_scale=3)
+    few, many = (scheduler(prototype, how, tokens, torch.device("cpu")) for tokens in (1024, 4096))
+    assert (many.sigmas[1:-2] > few.sigmas[1:-2]).all()
+    assert many is not prototype
