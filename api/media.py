@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from api.db import Pool
-from api.errors import Expired, NotFound, NotReady, RangeNotSatisfiable
+from api.errors import Expired, Internal, NotFound, NotReady, RangeNotSatisfiable
 from api.failures import REASONS
 from api.models import Variant
 from api.sql import media
@@ -176,6 +176,8 @@ def respond(rendition: Rendition, path: Path, *, range_header: str | None, if_ra
             if_none_match: str | None) -> FileBody:  # fmt: skip
     """The answer to a GET or HEAD: 200, 206, 304, or a 416 problem."""
     head = headers(rendition)
+    if not path.is_file():
+        raise Internal("The file of this video is missing from the storage; whoever runs this server must look.")
     if unchanged(rendition, if_none_match):
         return FileBody(path, 304, head, None)
     part = span(rendition, range_header, if_range)

@@ -22,7 +22,7 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import db, embedded
+from api import db, embedded, supervise
 from api.app import assemble, create_app
 from api.embedded import Servers
 from api.envelope import envelope
@@ -154,15 +154,22 @@ async def account(client: httpx.AsyncClient) -> Person:
     return await sign_up(client)
 
 
-@pytest.fixture
-async def database(servers: Servers) -> AsyncIterator[str]:
-    """The URL of a database of the test's own, where commits are real and time passes."""
+@asynccontextmanager
+async def cloned(servers: Servers) -> AsyncIterator[str]:
+    """The URL of a fresh clone of the template, dropped at the end."""
     name = f"kinora_{next(_counter)}"
     connection = await asyncpg.connect(servers.database)
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     yield named(servers.database, name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
+
+
+@pytest.fixture
+async def database(servers: Servers) -> AsyncIterator[str]:
+    """The URL of a database of the test's own, where commits are real and time passes."""
+    async with cloned(servers) as url:
+        yield url
 
 
 _counter = itertools.count()
@@ -175,3 +182,37 @@ async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator
     async with assemble(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
         yield assembled
     await pool.close()
+
+
+@pytest.fixture(scope="session")
+async def site(base_settings: Settings, servers: Servers, weights: Path, folder: Path) -> AsyncIterator[str]:
+    """The address of a whole running backend: web process, worker and engine child on tiny weights.
+
+    Tests that use it belong to the xdist group "backend", so that it is started once; each signs up its own people.
+    """
+    async with cloned(servers) as url:
+        settings = msgspec.structs.replace(
+            base_settings,
+            database_url=url,
+            redis_url=f"{servers.redis}?db=1",
+            data=folder / "site",
+            weights={"kinora-mini": str(weights)},
+            threads=1,
+            lease=5.0,
+        )
+        listener = supervise.listen("127.0.0.1", 0)
+        async with supervise.backend(settings, listener, lambda _: None, log=folder / "site.log") as backend:
+            yield backend.url
+
+
+@pytest.fixture
+async def web(site: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running backend, over a real socket."""
+    async with httpx.AsyncClient(base_url=site, trust_env=False, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+async def resident(web: httpx.AsyncClient) -> Person:
+    """A person who has just signed up at the running backend."""
+    return await sign_up(web)

@@ -6,20 +6,16 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import av
 import httpx
-import msgspec
 import openai
 import pytest
 from openai import AsyncOpenAI
 from PIL import Image
 
-from api import supervise
-from api.settings import Settings
-from tests.people import Person, sign_up
+from tests.people import Person
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The Sora API is scheduled"),
@@ -31,31 +27,9 @@ PATIENCE = 60
 
 
 @pytest.fixture
-async def site(settings: Settings, database: str, weights: Path, tmp_path: Path) -> AsyncIterator[str]:
-    """The address of a running backend: web process, worker and engine on a database of their own."""
-    own = msgspec.structs.replace(
-        settings, database_url=database, weights={"kinora-mini": str(weights)}, threads=1, lease=5.0
-    )
-    listener = supervise.listen("127.0.0.1", 0)
-    async with supervise.backend(own, listener, lambda _: None, log=tmp_path / "log") as backend:
-        yield backend.url
-
-
-@pytest.fixture
-async def web(site: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=site, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-async def person(web: httpx.AsyncClient) -> Person:
-    return await sign_up(web)
-
-
-@pytest.fixture
-async def key(web: httpx.AsyncClient, person: Person) -> str:
+async def key(web: httpx.AsyncClient, resident: Person) -> str:
     """An API key, as one would paste it into OPENAI_API_KEY."""
-    answer = await web.post("/v1/api_keys", json={"name": "old script"}, headers=person.headers)
+    answer = await web.post("/v1/api_keys", json={"name": "old script"}, headers=resident.headers)
     return str(answer.raise_for_status().json()["key"])
 
 
@@ -117,7 +91,7 @@ async def test_mistakes_arrive_as_openais_errors(site: str, key: str) -> None:
 
 
 async def test_a_connection_cut_after_the_commit_makes_one_video_and_one_hold(
-    site: str, key: str, web: httpx.AsyncClient, person: Person
+    site: str, key: str, web: httpx.AsyncClient, resident: Person
 ) -> None:
     async with cutting_first_answer(site) as cut, AsyncOpenAI(base_url=f"{cut.url}/v1", api_key=key) as client:
         video = await client.videos.create(prompt=PROMPT, model="sora-2", seconds="4")
@@ -125,7 +99,7 @@ async def test_a_connection_cut_after_the_commit_makes_one_video_and_one_hold(
         assert [one.id async for one in client.videos.list()] == [video.id]
         another = await client.videos.create(prompt=PROMPT, model="sora-2", seconds="4")
         assert another.id != video.id
-    entries = (await web.get("/v1/billing/ledger?limit=100", headers=person.headers)).json()["data"]
+    entries = (await web.get("/v1/billing/ledger?limit=100", headers=resident.headers)).json()["data"]
     assert len([entry for entry in entries if entry["kind"] == "hold"]) == 2
 
 

@@ -253,7 +253,7 @@ async def watch_videos(request: Ask, parts: NamedDependency[Parts]) -> Stream:
 def stream(frames: Any) -> Stream:
     """A response that proxies pass on as it comes."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(frames, media_type="text/event-stream; charset=utf-8", headers=headers)
+    return Stream(frames, media_type="text/event-stream", headers=headers)
 
 
 router = Router(
