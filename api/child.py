@@ -134,17 +134,18 @@ async def eventually(
     """What `attempt` returns once it no longer raises one of `not_yet`.
 
     Nobody announces that a server is ready, so this asks again every 20 ms. Raises ChildEndedError as soon as the
-    child has ended, TimeoutError after `within` seconds.
+    child has ended, TimeoutError after `within` seconds; both in words for a person.
     """
     end = asyncio.ensure_future(child.ended())
     try:
         async with asyncio.timeout(within):
-            while True:
+            while not end.done():
                 try:
                     return await attempt()
                 except not_yet:
                     await asyncio.wait([end], timeout=0.02)
-                if end.done():
-                    raise end.result()
+            raise end.result()
+    except TimeoutError as error:
+        raise TimeoutError(f"{child.program.name} does not answer after {within:g} s.") from error
     finally:
         end.cancel()

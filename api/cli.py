@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="run everything on this machine until Ctrl-C")
     up.add_argument("--host", help="the address to listen on (default 127.0.0.1)")
-    up.add_argument("--port", type=_port, help="the port (default 8000, or a free one; 0: any that is free)")
+    up.add_argument("--port", type=int, help="the port (default 8000, or a free one; 0: any that is free)")
     up.add_argument("--data", help="the folder that keeps everything (default data)")
     up.set_defaults(run=_up)
 
@@ -63,13 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
     doctor.set_defaults(run=_doctor)
     return parser
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is not a port: they go from 0 to 65535")
-    return port
 
 
 def _settings(**given: str | None) -> Settings:
@@ -140,7 +133,10 @@ def _worker(_options: argparse.Namespace) -> int:
 def _migrate(_options: argparse.Namespace) -> int:
     from api import db
 
-    applied = asyncio.run(db.migrate(_connected().database_url))
+    try:
+        applied = asyncio.run(db.migrate(_connected().database_url))
+    except db.MigrationError as error:
+        raise _Refusal(str(error)) from error
     print("\n".join(applied) or "nothing to do")
     return 0
 

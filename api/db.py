@@ -91,7 +91,10 @@ async def migrate(url: str) -> list[str]:
     Each file is one transaction with its row in `migrations`. Raises MigrationError if an applied file has
     changed since, because two databases would then differ without anybody seeing it.
     """
-    connection = await asyncpg.connect(url)
+    try:
+        connection = await asyncpg.connect(url)
+    except (*AWAY, asyncpg.PostgresError) as error:
+        raise MigrationError(f"The database does not answer: {error}") from error
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         applied = await _applied(connection)

@@ -91,10 +91,8 @@ async def servers(
 def _in_a_sentence() -> Iterator[None]:
     try:
         yield
-    except (cluster.ClusterError, ChildEndedError) as error:
+    except (cluster.ClusterError, ChildEndedError, TimeoutError) as error:
         raise EmbeddedError(str(error)) from error
-    except TimeoutError as error:
-        raise EmbeddedError("A server that was started does not answer.") from error
     except PermissionError as error:
         raise EmbeddedError(f"{error.filename} belongs to another user: name another data folder.") from error
 

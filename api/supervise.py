@@ -32,11 +32,11 @@ WEB_STOPS = ((signal.SIGTERM, 10.0),)
 Tell = Callable[[str], None]
 
 
-class PortTakenError(Exception):
+class AddressError(Exception):
     """The address cannot be listened on; the message says which and why."""
 
 
-FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, PortTakenError, TimeoutError)
+FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, AddressError, TimeoutError)
 """What `backend` raises; each says in a sentence what is wrong."""
 
 
@@ -48,23 +48,27 @@ class Backend:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes any that is free. Raises PortTakenError.
+    """A socket that listens there; port 0 takes any that is free. Raises AddressError.
 
     It is opened here and handed to the web process, so that nobody takes the port in between and callers wait
     while that process is started again, instead of being refused.
     """
+    if not 0 <= port <= 65535:
+        raise AddressError(f"{port} is not a port: they go from 0 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise PortTakenError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+    except socket.gaierror as error:
+        raise AddressError(f"Cannot listen on {host}: {error.strerror}.") from error
+    except OSError as error:  # whose own words repeat the address
+        raise AddressError(f"Cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}.") from error
 
 
 def listen_near(host: str, port: int, tell: Tell) -> socket.socket:
-    """The same for a port nobody insists on: another one is taken if it has to be. Raises PortTakenError."""
+    """The same for a port nobody insists on: another one is taken if it has to be. Raises AddressError."""
     try:
         return listen(host, port)
-    except PortTakenError:
+    except AddressError:
         found = listen(host, 0)
         tell(f"port {port} is taken; using {found.getsockname()[1]}")
         return found
