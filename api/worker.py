@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 from redis.asyncio import Redis
@@ -27,38 +28,40 @@ ORPHANS_EVERY = 600.0
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set; then give the job back and leave."""
-    pool = await db.connect(settings.database_url, connections=4)
-    redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
-    bell, announcer, storage = Bell(redis), Announcer(redis), Storage(settings.data / "media")
-    videos = Videos(settings, pool, storage, bell, announcer)
-    engine = EngineProcess(
-        EngineConfig(weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads)
-    )
-    runner = Runner(settings, videos, storage, engine)
-    sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell, announcer=announcer)
-    await engine.start()
-    log.info("worker_ready", worker=runner.name, pool=settings.pool)
-    runner.idle.set()
-    await runner.claim()
-    tasks = [
-        asyncio.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main()),
-        asyncio.create_task(runner.obey_stops()),
-        asyncio.create_task(_every(settings.sweep_every, sweeper.sweep)),
-        asyncio.create_task(_every(ORPHANS_EVERY, sweeper.remove_orphans)),
-        asyncio.create_task(stop.wait()),
-    ]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await runner.close()
-        await redis.aclose()
-        await pool.close()
+    """Work until `stop` is set; then give the job back and leave, even in the middle of starting."""
+    working, stopping = asyncio.create_task(_work(settings)), asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def _work(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        pool = await db.connect(settings.database_url, connections=4)
+        stack.push_async_callback(pool.close)
+        redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
+        stack.push_async_callback(redis.aclose)
+        bell, announcer, storage = Bell(redis), Announcer(redis), Storage(settings.data / "media")
+        videos = Videos(settings, pool, storage, bell, announcer)
+        engine = EngineProcess(
+            EngineConfig(
+                weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads
+            )
+        )
+        runner = Runner(settings, videos, storage, engine)
+        stack.push_async_callback(runner.close)
+        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell, announcer=announcer)
+        await engine.start()
+        log.info("worker_ready", worker=runner.name, pool=settings.pool)
+        runner.idle.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main())
+            tasks.create_task(runner.obey_stops())
+            tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
+            tasks.create_task(_every(ORPHANS_EVERY, sweeper.remove_orphans))
+            tasks.create_task(runner.claim())
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from multiprocessing.context import ForkServerProcess
@@ -86,7 +87,10 @@ class EngineProcess:
             self._running = None
 
     def cancel(self) -> None:
-        """Ask the running job to stop; `run` then raises Cancelled. Without a job, or asked again, it does nothing."""
+        """Ask the running job to stop; `run` then raises Cancelled.
+
+        Without a job whose first event was awaited, or asked again, it does nothing.
+        """
         if self._alive is not None and self._running is not None:
             self._alive.send(Cancel(self._running))
 
@@ -168,5 +172,16 @@ async def _fork(theirs: socket.socket, config: EngineConfig) -> ForkServerProces
     multiprocessing.forkserver.ensure_running()
     process = context.Process(target=child.main, args=(theirs, config), name="engine", daemon=True)
     # In a thread, because the first start waits until the forkserver has imported everything.
-    await asyncio.to_thread(process.start)
+    try:
+        await asyncio.to_thread(process.start)
+    except asyncio.CancelledError:
+        _end_forkserver()
+        raise
     return process
+
+
+def _end_forkserver() -> None:
+    """Nobody waits for it any more, and the thread that does would hold up this process's exit for seconds."""
+    pid = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -185,18 +186,36 @@ def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
 
 def child_of_this_process() -> int:
     """The engine child's process id: the forkserver is our child, and the engine is the forkserver's."""
-    parents = {int(p.name): _parent(p) for p in Path("/proc").iterdir() if p.name.isdigit()}
-    return next(
-        pid for pid, parent in parents.items() if parents.get(parent) == os.getpid() and _is_engine(pid, parent)
-    )
+    forkserver = next(pid for pid in children(os.getpid()) if b"forkserver" in command_line(pid))
+    return children(forkserver)[0]
 
 
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+async def child_of(pid: int) -> int:
+    """The forkserver that this process starts, as soon as it does."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := [child for child in children(pid) if b"forkserver" in command_line(child)]):  # noqa: ASYNC110 (/proc tells nobody)
+            await asyncio.sleep(0.01)
+    return found[0]
 
 
-def _is_engine(pid: int, parent: int) -> bool:
-    return b"forkserver" in Path(f"/proc/{parent}/cmdline").read_bytes() and pid != parent
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.xdist_group("backend")
+async def test_a_worker_told_to_stop_while_it_starts_stops_at_once(worker_settings: Settings) -> None:
+    environment = os.environ | worker_settings.environment()
+    command = (sys.executable, "-m", "api.cli", "worker")
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+    forkserver = os.pidfd_open(await child_of(process.pid))
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    gone = asyncio.Event()
+    asyncio.get_running_loop().add_reader(forkserver, gone.set)
+    await asyncio.wait_for(gone.wait(), PATIENCE)
+    asyncio.get_running_loop().remove_reader(forkserver)
+    os.close(forkserver)
