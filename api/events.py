@@ -81,8 +81,12 @@ class Watcher:
             self._fresh[snapshot.video_id] = snapshot
             self._news.set()
 
+    def nudge(self) -> None:
+        """Say that news may have been missed."""
+        self._news.set()
+
     async def take(self, timeout: float) -> list[Snapshot]:
-        """What is new, at once or within `timeout` seconds; empty if nothing came."""
+        """What is new, at once or within `timeout` seconds; empty if its reader should look for itself."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._news.wait()
@@ -158,16 +162,22 @@ class Hub:
                     async for message in pubsub.listen():
                         self._hear(message["type"], message["channel"].decode(), message["data"])
             self._pubsub, self.connected = None, False
-            self._confirmed.clear()
             await asyncio.sleep(RECONNECT)
 
     def _hear(self, kind: str, channel: str, data: bytes) -> None:
         user_id = channel.removeprefix(CHANGED)
         if kind == "subscribe" and user_id in self._watchers:
-            self._confirmed[user_id].set()
+            self._confirm(user_id)
         elif kind == "message" and user_id in self._watchers:
             self._dirty[data.decode()] = user_id
             self._work.set()
+
+    def _confirm(self, user_id: str) -> None:
+        """From here on nothing is missed. Confirmed again means that the connection was lost in between."""
+        if self._confirmed[user_id].is_set():
+            for watcher in self._watchers[user_id]:
+                watcher.nudge()
+        self._confirmed[user_id].set()
 
     async def _deliver(self) -> None:
         """Read each changed video once, however often it was announced meanwhile."""
@@ -181,6 +191,8 @@ class Hub:
 
     async def _tell(self, video_id: str, user_id: str) -> None:
         snapshot = await self._load(video_id)
-        if snapshot is not None and snapshot.user_id == user_id:
-            for watcher in self._watchers.get(user_id, ()):
+        for watcher in self._watchers.get(user_id, ()):
+            if snapshot is None:
+                watcher.nudge()
+            elif snapshot.user_id == user_id:
                 watcher.offer(snapshot)

@@ -7,20 +7,22 @@ whole video, so a phone that lost its connection needs no replay.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from api import ids, views
+from api.errors import NotFound
 from api.events import Hub, Snapshot
 from api.settings import Settings
 from api.sql.generations import Generation
 from api.tokens import Keyring
 from api.videos import KIND, Videos, snapshot
 
-PING = 15.0  # seconds of silence after which a comment keeps proxies from closing the connection
+PING = 15.0  # seconds of silence after which a feed looks for itself, and sends at least a comment
 LASTS = 600.0  # seconds after which a feed ends and asks its reader to come back
 BLIND = 1.0  # seconds between own looks while Redis is away
+CLOCKS_DIFFER = timedelta(seconds=5)  # how far this clock may be from the database's
 PING_FRAME = b": ping\n\n"
 RECONNECT_FRAME = b"event: reconnect\nretry: 500\ndata: {}\n\n"
 LAST_ID = re.compile(r"(\d{1,17})-(\w{1,64})")
@@ -40,37 +42,32 @@ class Feeds:
         self._keyring = keyring
         self._settings = settings
 
-    async def one(self, video_id: str, user_id: str) -> AsyncIterator[bytes]:
-        """A video from now until it is terminal."""
+    async def one(self, video_id: str, user_id: str) -> AsyncGenerator[bytes, None]:
+        """A video from now until it is terminal or deleted."""
         ends = monotonic() + LASTS
         async with self._hub.watch(user_id, video_id) as watcher:
-            shot = self._draw(await self._videos.get(video_id, user_id))
-            yield frame(shot)
-            while not shot.terminal:
-                if monotonic() >= ends:
-                    yield RECONNECT_FRAME
+            shots = await self._present(video_id, user_id)
+            seen = 0
+            while shots and monotonic() < ends:
+                newer = [shot for shot in shots if shot.version > seen]
+                yield b"".join(map(frame, newer)) or PING_FRAME
+                seen = max((shot.version for shot in newer), default=seen)
+                if shots[-1].terminal:
                     return
-                news = await watcher.take(self._patience(ends))
-                if not news and not self._hub.connected:
-                    news = [self._draw(await self._videos.get(video_id, user_id))]
-                newer = [new for new in news if new.version > shot.version]
-                yield b"".join(map(frame, newer)) if newer else PING_FRAME
-                shot = newer[-1] if newer else shot
+                shots = await watcher.take(self._patience(ends)) or await self._present(video_id, user_id)
+        if shots:
+            yield RECONNECT_FRAME
 
-    async def all(self, user_id: str, last_event_id: str | None) -> AsyncIterator[bytes]:
+    async def all(self, user_id: str, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
         """All of a user's videos: what changed since the last event seen, then everything that changes."""
         ends, since = monotonic() + LASTS, moment(last_event_id)
         async with self._hub.watch(user_id) as watcher:
-            for row in await self._videos.changed(user_id, since):
-                since = row.updated_at
-                yield frame(self._draw(row))
+            shots = await self._changed(user_id, since)
+            since = since or datetime.now(UTC) - CLOCKS_DIFFER
             while monotonic() < ends:
-                news = await watcher.take(self._patience(ends))
-                if not news and not self._hub.connected:
-                    since = since or datetime.now(UTC)
-                    news = [self._draw(row) for row in await self._videos.changed(user_id, since)]
-                since = max((_at(shot) for shot in news), default=since)
-                yield b"".join(map(frame, news)) or PING_FRAME
+                yield b"".join(map(frame, shots)) or PING_FRAME
+                since = max((_at(shot) for shot in shots), default=since)
+                shots = await watcher.take(self._patience(ends)) or await self._changed(user_id, since)
         yield RECONNECT_FRAME
 
     async def terminal(self, video_id: str, user_id: str, seconds: float) -> Generation:
@@ -85,6 +82,16 @@ class Feeds:
 
     def _patience(self, ends: float) -> float:
         return max(0.0, min(PING if self._hub.connected else BLIND, ends - monotonic()))
+
+    async def _present(self, video_id: str, user_id: str) -> list[Snapshot]:
+        """The video as it is now; nothing once it is deleted."""
+        try:
+            return [self._draw(await self._videos.get(video_id, user_id))]
+        except NotFound:
+            return []
+
+    async def _changed(self, user_id: str, since: datetime | None) -> list[Snapshot]:
+        return [self._draw(row) for row in await self._videos.changed(user_id, since)]
 
     def _draw(self, row: Generation) -> Snapshot:
         return snapshot(row, self._keyring, self._settings)

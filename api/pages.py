@@ -6,7 +6,8 @@ from litestar.params import QueryParameter
 
 from api.models import Page
 
-After = Annotated[str | None, QueryParameter(description="Begin behind this id.", pattern=r"^[a-z]{1,12}_[0-9A-Z]{26}$")]
+ID = r"^[a-z]{1,12}_[0-9A-Z]{26}$"
+After = Annotated[str | None, QueryParameter(description="Begin behind this id.", pattern=ID)]
 Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=100)]
 Order = Annotated[Literal["asc", "desc"], QueryParameter(description="Oldest or newest first.")]
 

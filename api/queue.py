@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings
@@ -19,10 +19,11 @@ from redis.exceptions import RedisError
 
 CLAIM = "claim"
 RING_LIMIT = 1000  # rings nobody has heard; more would say nothing new
-BLOCK = 10.0  # seconds of one blocking pop, after which the health key is renewed
+BLOCK = 10  # seconds of one blocking pop, after which the health key is renewed
 RETRY = 1.0  # seconds between looks while Redis is away
 
 Claim = Callable[[], Awaitable[None]]
+T = TypeVar("T")
 
 
 def _queue(pool: str) -> str:
@@ -31,6 +32,11 @@ def _queue(pool: str) -> str:
 
 def _bell(pool: str) -> str:
     return f"kinora:bell:{pool}"
+
+
+def _answer(reply: Awaitable[T] | T) -> Awaitable[T]:
+    """What a command of redis-py is: its types allow for the client that does not wait as well."""
+    return cast("Awaitable[T]", reply)
 
 
 class Bell:
@@ -55,7 +61,7 @@ class Bell:
     async def unheard(self, pool: str) -> bool:
         """Whether a ring is still waiting, so that no worker of the pool is idle; True if Redis does not answer."""
         try:
-            return bool(await self._redis.llen(_bell(pool)))
+            return bool(await _answer(self._redis.llen(_bell(pool))))
         except (RedisError, OSError):
             return True
 
@@ -68,7 +74,7 @@ class Listener(Worker):
             await claim()
 
         super().__init__(
-            functions=[func(run, name=CLAIM, keep_result=0, timeout=30, max_tries=1)],
+            functions=[func(cast("Any", run), name=CLAIM, keep_result=0, timeout=30, max_tries=1)],
             queue_name=_queue(pool),
             redis_settings=RedisSettings.from_dsn(redis_url),
             handle_signals=False,
@@ -96,6 +102,6 @@ class Listener(Worker):
     async def _listen(self) -> None:
         while True:
             await self._idle.wait()
-            await self.pool.blpop([self._bell], timeout=BLOCK)
+            await _answer(self.pool.blpop([self._bell], timeout=BLOCK))
             await self._poll_iteration()
             await asyncio.gather(*self.tasks.values())

@@ -18,7 +18,7 @@ from api import idempotency, ids, views
 from api.billing import credits, prices
 from api.billing.credits import Account
 from api.billing.plans import PLANS
-from api.db import Database, Pool, transaction
+from api.db import AWAY, Database, Pool, transaction
 from api.errors import NotFound
 from api.events import Announcer, Load, Snapshot
 from api.failures import REASONS
@@ -272,8 +272,12 @@ def loader(pool: Pool, keyring: Keyring, settings: Settings) -> Load:
     """How the hub reads a video that has changed."""
 
     async def load(video_id: str) -> Snapshot | None:
-        async with pool.acquire() as db:
-            row = await generations.get(db, video_id)
+        """None also while PostgreSQL is away: a watcher that hears nothing looks for itself."""
+        try:
+            async with pool.acquire() as db:
+                row = await generations.get(db, video_id)
+        except AWAY:
+            return None
         return None if row is None else snapshot(row, keyring, settings)
 
     return load

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -143,7 +143,7 @@ def app(base_settings: Settings) -> Litestar:
 async def client(app: Litestar, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a network between them."""
     app.state.parts = parts
-    transport = httpx.ASGITransport(app=envelope(app), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

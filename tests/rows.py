@@ -28,7 +28,7 @@ async def add_account(db: Database, *, plan: str = "free", full_allowance: bool 
 async def add_generation(db: Database, account: Account, **changes: Any) -> str:
     """A queued generation without a hold."""
     video_id = ids.new("video")
-    new = {
+    new: dict[str, Any] = {
         "id": video_id,
         "user_id": account.id,
         "variation_of": video_id,

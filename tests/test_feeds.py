@@ -70,7 +70,7 @@ async def test_all_videos_continue_after_the_last_event_seen(real: Parts) -> Non
     account, stranger = await person(real, "pro"), await person(real)
     old, young = await create(real, account), await create(real, account)
     async with aclosing(real.feeds.all(account.id, None)) as stream:
-        [one], [two] = await following(stream), await following(stream)
+        one, two = await following(stream)
         assert [one["id"].partition("-")[2], two["id"].partition("-")[2]] == [old, young]
         await create(real, stranger)
         await real.videos.cancel(old, account.id)
@@ -83,6 +83,17 @@ async def test_all_videos_continue_after_the_last_event_seen(real: Parts) -> Non
         assert state(missed) == "cancelled"
 
 
+async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+        await following(stream)
+        await real.videos.delete(video_id, account.id)
+        await Announcer(real.redis).changed(account.id, video_id)
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+
 async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
     account = await person(real)
     video_id = await create(real, account)
@@ -91,7 +102,7 @@ async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
         claimed = await claim(real)
         for progress in range(10, 100, 10):
             await real.videos.report(claimed, progress, None)
-        seen = []
+        seen: list[int] = []
         while not seen or seen[-1] < 90:
             seen += [msgspec.json.decode(event["data"])["progress"] for event in await following(stream)]
         assert len(seen) < 10

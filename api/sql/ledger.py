@@ -166,7 +166,7 @@ async def close_hold(db: Database, generation_id: str, settled: int | None) -> H
     return row(record, Hold)
 
 
-async def expire_lots(db: Database, user_id: str | None) -> list[tuple[str, str, str, int]]:
+async def expire_lots(db: Database, user_id: str | None) -> list[tuple[str, str, Bucket, int]]:
     """Empty expired lots, of one user or of all; return (lot, user, bucket, amount) of each."""
     records = await db.fetch(
         "WITH due AS (SELECT id, remaining FROM lots WHERE expires_at <= now() AND remaining > 0"
