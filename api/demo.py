@@ -56,7 +56,8 @@ async def run(prompt: str) -> int:
         _say("starting PostgreSQL, Redis, the web process and a worker")
         log = Path(folder) / "log"
         try:
-            async with supervise.backend(_private(folder), supervise.listen("127.0.0.1", 0), _say, log=log) as backend:
+            listener = supervise.listen("127.0.0.1", 0)
+            async with supervise.backend(_private(folder), listener, _say, log=log, durable=False) as backend:
                 watch.lap("start")
                 _say(f"ready at {backend.url}; asking for “{prompt}”")
                 async with httpx.AsyncClient(base_url=f"{backend.url}/v1", timeout=PATIENCE, trust_env=False) as client:

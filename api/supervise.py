@@ -85,17 +85,19 @@ async def run(settings: Settings, port: int, *, asked: bool, tell: Tell) -> int:
 
 @contextlib.asynccontextmanager
 async def backend(
-    settings: Settings, listener: socket.socket, tell: Tell, *, log: Path | None = None
+    settings: Settings, listener: socket.socket, tell: Tell, *, log: Path | None = None, durable: bool = True
 ) -> AsyncIterator[Backend]:
     """Run it all until the block ends, then stop it in order: worker, web process, Redis, PostgreSQL.
 
-    `log` takes what web process and worker say, else it goes to our standard error; `tell` hears what happens.
-    Raises FAILURES.
+    `log` takes what web process and worker say, else it goes to our standard error; `tell` hears what happens. Data
+    that need not survive a power cut are not `durable`. Raises FAILURES.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
         servers = await stack.enter_async_context(
-            embedded.servers(settings.data, database_url=settings.database_url, redis_url=settings.redis_url)
+            embedded.servers(
+                settings.data, database_url=settings.database_url, redis_url=settings.redis_url, durable=durable
+            )
         )
         settings = _located(settings, servers, listener)
         for name in await db.migrate(settings.database_url):
