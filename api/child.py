@@ -119,7 +119,7 @@ class Child:
             began = time.monotonic()
             fall = await self.ended()
             falls = 0 if time.monotonic() - began > LONG_ENOUGH else falls
-            tell(f"{fall} Starting it again.")
+            tell(f"starting {self.program.name} again: {fall}")
             await asyncio.sleep(PAUSES[min(falls, len(PAUSES) - 1)])
             falls += 1
             try:
