@@ -26,6 +26,7 @@ from api.settings import Settings
 from api.storage import Storage
 from api.tokens import Keyring
 from api.videos import Videos
+from api.views import Views
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 REDIS_TIMEOUT = 1.0
@@ -54,7 +55,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
         health_check_interval=30,
     )
     moves = Videos(settings, pool, storage, Bell(redis), Announcer(redis))
-    async with redis, Hub(settings.redis_url, videos.loader(pool, keyring, settings)) as hub:
+    views = Views(settings, keyring, Pace(pool))
+    async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
         yield Parts(
             settings=settings,
             pool=pool,
@@ -64,8 +66,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
             videos=moves,
-            feeds=Feeds(hub, moves, keyring, settings),
-            pace=Pace(pool),
+            feeds=Feeds(hub, moves, views),
+            views=views,
         )
 
 

@@ -11,13 +11,12 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from api import ids, views
+from api import ids
 from api.errors import NotFound
 from api.events import Hub, Snapshot
-from api.settings import Settings
 from api.sql.generations import Generation
-from api.tokens import Keyring
-from api.videos import KIND, Videos, snapshot
+from api.videos import KIND, Videos
+from api.views import TERMINAL, Views
 
 PING = 15.0  # seconds of silence after which a feed looks for itself, and sends at least a comment
 LASTS = 600.0  # seconds after which a feed ends and asks its reader to come back
@@ -36,11 +35,10 @@ def frame(shot: Snapshot) -> bytes:
 class Feeds:
     """Where feeds come from: the hub for news, the videos for the state."""
 
-    def __init__(self, hub: Hub, videos: Videos, keyring: Keyring, settings: Settings) -> None:
+    def __init__(self, hub: Hub, videos: Videos, views: Views) -> None:
         self._hub = hub
         self._videos = videos
-        self._keyring = keyring
-        self._settings = settings
+        self._views = views
 
     async def one(self, video_id: str, user_id: str) -> AsyncGenerator[bytes, None]:
         """A video from now until it is terminal or deleted."""
@@ -75,7 +73,7 @@ class Feeds:
         ends = monotonic() + seconds
         async with self._hub.watch(user_id, video_id) as watcher:
             row = await self._videos.get(video_id, user_id)
-            while row.state not in views.TERMINAL and monotonic() < ends:
+            while row.state not in TERMINAL and monotonic() < ends:
                 await watcher.take(self._patience(ends))
                 row = await self._videos.get(video_id, user_id)
         return row
@@ -86,15 +84,12 @@ class Feeds:
     async def _present(self, video_id: str, user_id: str) -> list[Snapshot]:
         """The video as it is now; nothing once it is deleted."""
         try:
-            return [self._draw(await self._videos.get(video_id, user_id))]
+            return [self._views.snapshot(await self._videos.get(video_id, user_id))]
         except NotFound:
             return []
 
     async def _changed(self, user_id: str, since: datetime | None) -> list[Snapshot]:
-        return [self._draw(row) for row in await self._videos.changed(user_id, since)]
-
-    def _draw(self, row: Generation) -> Snapshot:
-        return snapshot(row, self._keyring, self._settings)
+        return [self._views.snapshot(row) for row in await self._videos.changed(user_id, since)]
 
 
 def _at(shot: Snapshot) -> datetime:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 
 from api.db import Pool
-from api.eta import Pace
 from api.events import Hub
 from api.feeds import Feeds
 from api.ratelimit import Limiter
@@ -13,6 +12,7 @@ from api.settings import Settings
 from api.storage import Storage
 from api.tokens import Keyring
 from api.videos import Videos
+from api.views import Views
 
 
 class Parts(NamedTuple):
@@ -27,4 +27,4 @@ class Parts(NamedTuple):
     hub: Hub
     videos: Videos
     feeds: Feeds
-    pace: Pace
+    views: Views

@@ -29,6 +29,9 @@ WORKER_STOPS = ((signal.SIGTERM, 20.0),)
 """The worker gives its job back first, which takes a statement and the end of one denoising step."""
 WEB_STOPS = ((signal.SIGTERM, 10.0),)
 
+UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+"""What "any address" is called, and how this machine reaches itself then."""
+
 Tell = Callable[[str], None]
 
 
@@ -111,8 +114,22 @@ async def backend(
 
 
 def _located(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:
-    port = listener.getsockname()[1]
-    return msgspec.structs.replace(settings, database_url=servers.database, redis_url=servers.redis, port=port)
+    """The settings with what is known by now. Signed URLs name an address that a phone beside us reaches too."""
+    host, port = listener.getsockname()[:2]
+    found = msgspec.structs.replace(settings, database_url=servers.database, redis_url=servers.redis, port=port)
+    if settings.public_url or host not in UNSPECIFIED:
+        return found
+    return msgspec.structs.replace(found, public_url=f"http://{_own_address()}:{port}")
+
+
+def _own_address() -> str:
+    """The address of this machine in its network. Connecting a datagram socket sends nothing; it picks a route."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
 
 
 @contextlib.asynccontextmanager
@@ -168,7 +185,7 @@ async def _ready(url: str) -> None:
 def _reachable(listener: socket.socket) -> str:
     """The address at which this machine reaches the listener; "any address" is none to connect to."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    host = UNSPECIFIED.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

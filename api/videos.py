@@ -12,9 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
-
-from api import idempotency, ids, views
+from api import idempotency, ids
 from api.billing import credits, prices
 from api.billing.credits import Account
 from api.billing.plans import PLANS
@@ -32,7 +30,7 @@ from api.sql.generations import Claimed, Condition, Generation, New
 from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.storage import Storage
-from api.tokens import Keyring
+from api.views import Views
 
 KIND = "video"
 RETRY_WINDOW = 120.0  # seconds in which a client's own retry without a key finds the video it made before
@@ -261,23 +259,17 @@ def _not_found(video_id: str) -> NotFound:
     return NotFound(f"There is no video {video_id[:64]!r} of yours.", param="video_id")
 
 
-def snapshot(row: Generation, keyring: Keyring, settings: Settings) -> Snapshot:
-    """The row as watchers get it."""
-    shown = views.video(row, keyring, settings)
-    version = int(row.updated_at.timestamp() * 1_000_000)
-    return Snapshot(row.id, row.user_id, version, row.state in views.TERMINAL, msgspec.json.encode(shown))
-
-
-def loader(pool: Pool, keyring: Keyring, settings: Settings) -> Load:
+def loader(pool: Pool, views: Views) -> Load:
     """How the hub reads a video that has changed."""
 
     async def load(video_id: str) -> Snapshot | None:
         """None also while PostgreSQL is away: a watcher that hears nothing looks for itself."""
+        await views.pace.refresh()
         try:
             async with pool.acquire() as db:
                 row = await generations.get(db, video_id)
         except AWAY:
             return None
-        return None if row is None else snapshot(row, keyring, settings)
+        return None if row is None else views.snapshot(row)
 
     return load

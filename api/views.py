@@ -1,10 +1,14 @@
-"""Drawing a row as the object its owner sees. Pure: rows in, Structs out."""
+"""Drawing rows as the objects their owner sees. Reads no database: rows in, Structs out."""
 
 from __future__ import annotations
 
 from math import ceil
 from time import time
 
+import msgspec
+
+from api.eta import Pace
+from api.events import Snapshot
 from api.failures import REASONS
 from api.models import Assets, Cost, Failure, Variant, Video, VideoError
 from api.settings import Settings
@@ -15,36 +19,69 @@ SIGNED_FOR = 900  # seconds; signed URLs change at whole multiples, so that cach
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 
 
-def video(row: Generation, keyring: Keyring, settings: Settings) -> Video:
-    """The wire object of a generation."""
-    failure = _failure(row)
-    return Video(
-        id=row.id,
-        kind=row.kind,
-        model=row.model,
-        status=row.state,
-        progress=int(row.progress),
-        created_at=int(row.created_at.timestamp()),
-        updated_at=int(row.updated_at.timestamp()),
-        started_at=int(row.started_at.timestamp()) if row.started_at else None,
-        completed_at=int(row.completed_at.timestamp()) if row.completed_at else None,
-        expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
-        prompt=row.prompt,
-        negative_prompt=row.negative_prompt,
-        seconds=str(row.seconds),
-        size=f"{row.width}x{row.height}",
-        seed=row.seed,
-        quality=row.quality,
-        variations=row.variations,
-        queue_position=row.queue_position,
-        eta_seconds=None if row.eta_seconds is None else ceil(row.eta_seconds),
-        cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state),
-        assets=_assets(row, keyring, settings),
-        visibility=row.visibility,
-        metadata=row.metadata,
-        error=VideoError(failure.code, failure.user_message) if failure else None,
-        failure=failure,
-    )
+class Views:
+    """How this server draws: with which keys it signs URLs, and what it knows of the pace of work."""
+
+    def __init__(self, settings: Settings, keyring: Keyring, pace: Pace) -> None:
+        self.pace = pace
+        self._origin = settings.origin
+        self._keyring = keyring
+
+    def video(self, row: Generation) -> Video:
+        """The wire object of a generation."""
+        failure = _failure(row)
+        return Video(
+            id=row.id,
+            kind=row.kind,
+            model=row.model,
+            status=row.state,
+            progress=int(row.progress),
+            created_at=int(row.created_at.timestamp()),
+            updated_at=int(row.updated_at.timestamp()),
+            started_at=int(row.started_at.timestamp()) if row.started_at else None,
+            completed_at=int(row.completed_at.timestamp()) if row.completed_at else None,
+            expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
+            prompt=row.prompt,
+            negative_prompt=row.negative_prompt,
+            seconds=str(row.seconds),
+            size=f"{row.width}x{row.height}",
+            seed=row.seed,
+            quality=row.quality,
+            variations=row.variations,
+            queue_position=row.queue_position,
+            eta_seconds=self._eta(row),
+            cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state),
+            assets=self._assets(row),
+            visibility=row.visibility,
+            metadata=row.metadata,
+            error=VideoError(failure.code, failure.user_message) if failure else None,
+            failure=failure,
+        )
+
+    def snapshot(self, row: Generation) -> Snapshot:
+        """The row as watchers get it."""
+        version = int(row.updated_at.timestamp() * 1_000_000)
+        data = msgspec.json.encode(self.video(row))
+        return Snapshot(row.id, row.user_id, version, row.state in TERMINAL, data)
+
+    def asset_url(self, video_id: str, variant: Variant, expires: int) -> str:
+        """A URL that opens one rendition without a token until `expires` (Unix seconds)."""
+        signature = self._keyring.sign_media(f"{video_id}/{variant}", expires)
+        query = f"variant={variant}&expires={expires}&signature={signature}"
+        return f"{self._origin}/v1/videos/{video_id}/content?{query}"
+
+    def _assets(self, row: Generation) -> Assets:
+        expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
+        return Assets(**{variant: self.asset_url(row.id, variant, expires) for variant in row.variants})
+
+    def _eta(self, row: Generation) -> int | None:
+        """What the worker measures once it has, before that what such clips took lately."""
+        if row.state in TERMINAL:
+            return None
+        if row.eta_seconds is not None:
+            return ceil(row.eta_seconds)
+        work = self.pace.work(row.served_by, row.quality, row.seconds, row.width, row.height)
+        return ceil(self.pace.wait(work, row.queue_position or 0))
 
 
 def _failure(row: Generation) -> Failure | None:
@@ -54,21 +91,9 @@ def _failure(row: Generation) -> Failure | None:
     return Failure(row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.message(row.locale))
 
 
-def _assets(row: Generation, keyring: Keyring, settings: Settings) -> Assets:
-    expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
-    return Assets(**{variant: asset_url(row.id, variant, expires, keyring, settings) for variant in row.variants})
-
-
-def asset_url(video_id: str, variant: Variant, expires: int, keyring: Keyring, settings: Settings) -> str:
-    """A URL that opens one rendition without a token until `expires` (Unix seconds)."""
-    signature = keyring.sign_media(f"{video_id}/{variant}", expires)
-    query = f"variant={variant}&expires={expires}&signature={signature}"
-    return f"{settings.origin}/v1/videos/{video_id}/content?{query}"
-
-
 def poll_headers(shown: Video) -> dict[str, str]:
     """How soon to ask again: openai-python keeps the first value for the whole wait, so it stays short."""
-    if shown.status in TERMINAL:
+    if shown.eta_seconds is None:
         return {}
-    eta = shown.eta_seconds if shown.eta_seconds is not None else 2
-    return {"openai-poll-after-ms": str(max(500, min(2000, eta * 250))), "Retry-After": str(max(1, min(30, eta)))}
+    milliseconds = max(500, min(2000, shown.eta_seconds * 100))
+    return {"openai-poll-after-ms": str(milliseconds), "Retry-After": str(max(1, min(30, shown.eta_seconds)))}

@@ -127,7 +127,7 @@ async def test_without_redis_watchers_look_for_themselves(real: Parts, tmp_path:
         return None
 
     async with Hub(nowhere, load) as hub:
-        blind = Feeds(hub, real.videos, real.keyring, real.settings)
+        blind = Feeds(hub, real.videos, real.views)
         async with aclosing(blind.one(video_id, account.id)) as stream:
             assert state((await following(stream))[0]) == "queued"
             await real.videos.cancel(video_id, account.id)

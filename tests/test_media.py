@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import media, views
+from api import media
 from api.errors import RangeNotSatisfiable
 from api.media import Rendition, Span
 from api.parts import Parts
@@ -127,7 +127,7 @@ async def test_a_signed_url_opens_without_a_token_and_for_nothing_else(
 async def test_a_signature_ends(parts: Parts) -> None:
     ended = int(time.time()) - 1
     assert not parts.keyring.check_media("v/video", ended, parts.keyring.sign_media("v/video", ended))
-    url = views.asset_url("v", "video", ended, parts.keyring, parts.settings)
+    url = parts.views.asset_url("v", "video", ended)
     assert url.startswith(f"{parts.settings.origin}/v1/videos/v/content?variant=video&expires={ended}&signature=")
 
 

@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 import pytest
 
-from api import views
 from api.billing import credits
 from api.billing.credits import Account
 from api.db import transaction
@@ -49,7 +48,7 @@ async def create(parts: Parts, account: Account, **asked: object) -> str:
 
 def drawn(parts: Parts):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a closure)
     def answer(row: Generation) -> Answer:
-        body = msgspec.json.encode(views.video(row, parts.keyring, parts.settings))
+        body = msgspec.json.encode(parts.views.video(row))
         return Answer(fingerprint=REQUEST, status=200, headers={}, body=body)
 
     return answer
@@ -142,7 +141,7 @@ async def test_a_failure_that_stays_is_not_tried_again(parts: Parts) -> None:
     account = await person(parts)
     video_id = await create(parts, account)
     await parts.videos.fail(await claim(parts), "bad_frames")
-    shown = views.video(await parts.videos.get(video_id, account.id), parts.keyring, parts.settings)
+    shown = parts.views.video(await parts.videos.get(video_id, account.id))
     assert shown.status == "failed"
     assert shown.failure
     assert (shown.failure.code, shown.failure.retryable, shown.failure.refunded) == ("bad_frames", False, True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from api import views, worker
+from api import worker
 from api.billing.credits import Account
 from api.db import transaction
 from api.events import Announcer
@@ -128,7 +128,7 @@ async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings:
         video_id = await create(real, account, **SHORT)
         assert await ended(real, video_id, account) == "failed:model_missing"
         row = await real.videos.get(video_id, account.id)
-    shown = views.video(row, real.keyring, real.settings)
+    shown = real.views.video(row)
     assert shown.failure
     assert shown.failure.refunded
     assert await balance(real, account) == (300, 0)

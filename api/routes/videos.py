@@ -1,6 +1,7 @@
 """Videos: make, list, read, watch, fetch, stop, delete. OpenAI's Videos API is a subset."""
 
 import re
+from math import ceil
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -12,7 +13,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from api import body, idempotency, media, orders, pictures, views
+from api import body, idempotency, media, orders, pictures
 from api.auth import Caller, requires
 from api.billing import credits
 from api.errors import Invalid, Unauthorized, Unavailable
@@ -24,6 +25,7 @@ from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
 from api.videos import Submission
+from api.views import poll_headers
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 MAX_WAIT = 60
@@ -52,7 +54,8 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
     asked = await body.read(request, VideoCreate)
     account = credits.account_of(request.user)
     order = orders.place(asked, account.plan, parts.settings)
-    await _refuse_on_full_disk(parts)
+    _refuse_on_full_disk(parts)
+    await parts.views.pace.refresh()
     reference = asked.input_reference
     submission = Submission(
         account=account,
@@ -65,19 +68,19 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
     answer = await parts.videos.create(submission, lambda row: _answer(row, submission.fingerprint, parts))
     if wait := _wait(request):
         video_id = answer.headers["Location"].rpartition("/")[2]
-        return _shown(await parts.feeds.terminal(video_id, account.id, wait), parts)
+        return await _shown(await parts.feeds.terminal(video_id, account.id, wait), parts)
     return cast("Response[Video]", _replied(answer))
 
 
-async def _refuse_on_full_disk(parts: Parts) -> None:
+def _refuse_on_full_disk(parts: Parts) -> None:
     if parts.storage.fullness() >= parts.settings.full_disk:
         raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
 
 
 def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
     """The reply to a create, ready to be sent and to be kept."""
-    video = views.video(row, parts.keyring, parts.settings)
-    headers = {"Location": f"/v1/videos/{row.id}", **views.poll_headers(video)}
+    video = parts.views.video(row)
+    headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
     return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))
 
 
@@ -85,9 +88,10 @@ def _replied(answer: Answer) -> Response[bytes]:
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
 
 
-def _shown(row: Generation, parts: Parts) -> Response[Video]:
-    video = views.video(row, parts.keyring, parts.settings)
-    return Response(video, headers=views.poll_headers(video), status_code=200)
+async def _shown(row: Generation, parts: Parts) -> Response[Video]:
+    await parts.views.pace.refresh()
+    video = parts.views.video(row)
+    return Response(video, headers=poll_headers(video), status_code=200)
 
 
 def _wait(request: Ask) -> int:
@@ -111,8 +115,9 @@ async def list_videos(
     order: Order = "desc",
 ) -> Page[Video]:
     """One's own videos, newest first unless asked otherwise."""
+    await parts.views.pace.refresh()
     rows = await parts.videos.page(request.user.user_id, after, limit + 1, descending=order == "desc")
-    return page([views.video(row, parts.keyring, parts.settings) for row in rows], limit)
+    return page([parts.views.video(row) for row in rows], limit)
 
 
 @get(
@@ -127,8 +132,8 @@ async def get_video(request: Ask, video_id: FromPath[str], parts: NamedDependenc
     """The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds."""
     user_id = request.user.user_id
     if wait := _wait(request):
-        return _shown(await parts.feeds.terminal(video_id, user_id, wait), parts)
-    return _shown(await parts.videos.get(video_id, user_id), parts)
+        return await _shown(await parts.feeds.terminal(video_id, user_id, wait), parts)
+    return await _shown(await parts.videos.get(video_id, user_id), parts)
 
 
 @delete(
@@ -155,7 +160,7 @@ async def delete_video(request: Ask, video_id: FromPath[str], parts: NamedDepend
 )
 async def cancel_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat."""
-    return _shown(await parts.videos.cancel(video_id, request.user.user_id), parts)
+    return await _shown(await parts.videos.cancel(video_id, request.user.user_id), parts)
 
 
 @post(
@@ -174,8 +179,9 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
     if refusals := orders.refusals(asked, plan, parts.settings):
         return Estimate(credits=None, eta_seconds=None, refusals=refusals)
     order = orders.place(asked, plan, parts.settings)
-    eta = await parts.pace.seconds(order.served_by, asked.quality, asked.seconds, order.width, order.height)
-    return Estimate(credits=order.credits * asked.n, eta_seconds=max(1, round(eta * asked.n)), refusals=[])
+    await parts.views.pace.refresh()
+    work = parts.views.pace.work(order.served_by, asked.quality, asked.seconds, order.width, order.height)
+    return Estimate(credits=order.credits * asked.n, eta_seconds=ceil(work * asked.n), refusals=[])
 
 
 @route(

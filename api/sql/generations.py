@@ -218,8 +218,8 @@ async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed |
         "  WHERE g.state = 'queued' AND g.pool = $1 AND g.not_before <= now() AND coalesce(r.n, 0) < g.concurrency"
         "  ORDER BY g.priority DESC, coalesce(r.n, 0), g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)"
         " UPDATE generations g SET state = 'in_progress', attempt = attempt + 1, worker = $2,"
-        "  lease_until = now() + make_interval(secs => $3), started_at = coalesce(started_at, now()),"
-        "  updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
+        "  lease_until = now() + make_interval(secs => $3), claimed_at = now(),"
+        "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
         " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by, g.prompt,"
         "  g.negative_prompt, g.seconds, g.width, g.height, g.seed, g.quality",
         pool,

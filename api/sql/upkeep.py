@@ -25,6 +25,21 @@ class Purge(Struct, frozen=True):
     id: str
 
 
+class Pace(Struct, frozen=True):
+    """Seconds of work per pixel-second of clip."""
+
+    model: str
+    quality: str
+    pace: float
+
+
+class Load(Struct, frozen=True):
+    """How fast work goes and how much of it is under way."""
+
+    paces: list[Pace]
+    running: int
+
+
 async def lock(db: Database) -> bool:
     """Become the one that sweeps, until the transaction ends."""
     value: bool = await db.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK)
@@ -86,12 +101,13 @@ async def forget(db: Database) -> None:
     await db.execute("DELETE FROM refresh_tokens WHERE used_at < now() - interval '30 days'")
 
 
-async def pace(db: Database) -> list[tuple[str, str, float]]:
-    """Seconds of work per pixel-second of clip, by model and quality, over the last hundred finished."""
-    records = await db.fetch(
-        "SELECT served_by, quality, (sum(extract(epoch FROM completed_at - started_at))"
+async def load(db: Database) -> Load:
+    """How fast the last hundred videos were made, and how many are being made now."""
+    paces = await db.fetch(
+        "SELECT served_by AS model, quality, (sum(extract(epoch FROM completed_at - claimed_at))"
         " / sum(seconds::float8 * width * height))::float8 AS pace"
         " FROM (SELECT * FROM generations WHERE state = 'completed' ORDER BY completed_at DESC LIMIT 100) AS recent"
         " GROUP BY served_by, quality"
     )
-    return [(record["served_by"], record["quality"], record["pace"]) for record in records]
+    running: int = await db.fetchval("SELECT count(*) FROM generations WHERE state = 'in_progress'")
+    return Load(paces=rows(paces, Pace), running=running)

@@ -99,6 +99,7 @@ CREATE TABLE generations (
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
     started_at        timestamptz,
+    claimed_at        timestamptz,
     completed_at      timestamptz,
     expires_at        timestamptz,
     deleted_at        timestamptz,
