@@ -10,7 +10,7 @@ import errno
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -42,8 +42,8 @@ _SPRITE_COLUMNS: Final = 5
 class Film:
     """A film being written: `write` frames in order, then leave the `with` block to get all four files.
 
-    `frames` is how many will come; `threads` bounds the codec. Leaving by an exception removes what was
-    begun. Raises EngineError `encode_failed` or `disk_full`.
+    `folder` is created; `frames` is how many will come; `threads` bounds the codec. Leaving by an exception removes
+    what was begun. Raises EngineError `encode_failed` or `disk_full`.
     """
 
     def __init__(self, folder: Path, width: int, height: int, fps: int, frames: int, threads: int = 1) -> None:
@@ -54,8 +54,9 @@ class Film:
         self._written = 0
         self._sprites = _Sprites(frames)
         self._poster: Image.Image | None = None
-        _clear(folder)
         with _named():
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear(folder)
             self._container = av.open(
                 str(folder / (VIDEO + PART)), "w", format="mp4", options={"movflags": "+faststart"}
             )
@@ -68,10 +69,11 @@ class Film:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._close()
-        else:
-            self._abandon()
+        with ExitStack() as unless_closed:
+            unless_closed.callback(self._abandon)
+            if error is None:
+                self._close()
+                unless_closed.pop_all()
 
     def write(self, frames: NDArray[np.uint8]) -> None:
         """Append frames [F, H, W, 3] of the film's size."""
@@ -99,16 +101,19 @@ class Film:
         )
 
     def _close(self) -> None:
-        if self._written != self._frames or self._poster is None:
-            self._abandon()
+        if self._poster is None or self._written != self._frames:
             raise EngineError("encode_failed", f"{self._written} frames came of {self._frames}.")
         with _named():
             self._container.mux(self._stream.encode(None))
             self._container.close()
-            _store(self._folder / POSTER, _poster(self._poster))
-            _store(self._folder / THUMBNAIL, _thumbnail(self._poster))
-            _store(self._folder / SPRITESHEET, self._sprites.sheet())
-            (self._folder / (VIDEO + PART)).replace(self._folder / VIDEO)
+            for name, data in (
+                (POSTER, _poster(self._poster)),
+                (THUMBNAIL, _thumbnail(self._poster)),
+                (SPRITESHEET, self._sprites.sheet()),
+            ):
+                (self._folder / (name + PART)).write_bytes(data)
+            for name in (POSTER, THUMBNAIL, SPRITESHEET, VIDEO):
+                (self._folder / (name + PART)).replace(self._folder / name)
 
     def _abandon(self) -> None:
         # What cannot be closed properly, on a full disk for one, is removed all the same.
@@ -186,12 +191,6 @@ def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
-
-
-def _store(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + PART)
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def _clear(folder: Path) -> None:

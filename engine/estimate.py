@@ -13,13 +13,16 @@ from typing import Final
 from engine.types import Stage
 
 _GUESS: Final[Mapping[Stage, float]] = {
-    "loading": 0.5,
-    "encoding": 0.05,
-    "denoising": 1e-4,
-    "decoding": 1e-5,
-    "saving": 2e-7,
+    "loading": 0.7,
+    "encoding": 0.02,
+    "denoising": 2e-3,
+    "decoding": 2.5e-5,
+    "saving": 1.5e-7,
 }
-"""Seconds per unit on a slow machine. Only the proportions matter: the first measurement scales them all."""
+"""Seconds per unit of the bundled model on one busy core.
+
+Only the proportions matter: the first measurement scales them all.
+"""
 
 
 class Rates:

@@ -58,7 +58,6 @@ class Engine:
                 "model_unknown" if problems[0].field == "model" else "bad_request",
                 " ".join(problem.message for problem in problems),
             )
-        out_dir.mkdir(parents=True, exist_ok=True)
         film_plan = plan(request)
         job = _Job(film_plan, request, self._rates.setdefault(request.model, Rates()), loaded=self._kept(request.model))
         with _room():

@@ -113,12 +113,14 @@ def denoise(
     for step, timestep in enumerate(schedule.timesteps, start=1):
         if cancelled():
             raise Cancelled
-        _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
+        if plan.model.condition_noise:
+            _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
         times = torch.minimum(timestep, (1 - tokens.strength) * 1000)
         velocity = _velocity(parts, how, text, tokens.latents, times, coordinates)
         moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
         free = timestep / 1000 - 1e-6 < 1 - tokens.strength
         tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)
+        _settle(parts)
         yield step
 
 
@@ -150,7 +152,14 @@ def decode(parts: Parts, plan: Plan, segment: Segment, seed: int, so_far: Reel) 
     shown = video[0, :, skip : skip + segment.frames_after - segment.frames_before]
     frames: torch.Tensor = shown.transpose(0, 1).float() / 2 + 0.5
     _remember(parts, segment, frames, so_far)
+    _settle(parts)
     return frames
+
+
+def _settle(parts: Parts) -> None:
+    """Wait for the GPU: work is only queued there, so progress would run ahead of it and a cancel come late."""
+    if parts.device.type == "cuda":
+        torch.cuda.synchronize(parts.device)
 
 
 def _grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
@@ -179,8 +188,6 @@ def _velocity(
 def _stir(tokens: Tokens, start: torch.Tensor, scale: torch.Tensor, generator: torch.Generator) -> None:
     """Put a little noise on what is given, fading as the rest clears: without it a picture tends to stand still."""
     given = tokens.strength > _GIVEN
-    if scale == 0 or not given.any():
-        return
     noise = randn_tensor(start.shape, generator=generator, device=start.device, dtype=start.dtype)
     tokens.latents = torch.where(given[..., None], start + scale * noise, tokens.latents)
 

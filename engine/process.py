@@ -8,13 +8,16 @@ takes seconds, a restart a fraction of one.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import functools
 import multiprocessing
 import multiprocessing.forkserver
 import os
-import signal
+import queue
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +27,7 @@ from engine.channel import Cancel, Ended, Report, Run, pack, receive_async
 from engine.types import Cancelled, EngineConfig, EngineError, Event, Request
 
 _PRELOAD: Final = ["engine.nursery", "engine.generate"]
+_UNKNOWN: Final = 255
 
 
 class EngineDied(Exception):
@@ -38,10 +42,7 @@ class EngineDied(Exception):
 
 
 class EngineProcess:
-    """One child; one job at a time.
-
-    Start it from the main thread's loop: Linux kills a child when the *thread* that started it ends.
-    """
+    """One child; one job at a time."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -148,40 +149,71 @@ class _Child:
         self.process.join()
         self._writer.close()
         exitcode = self.process.exitcode
-        self.died.set_result(255 if exitcode is None else exitcode)
+        self.died.set_result(_UNKNOWN if exitcode is None else exitcode)
 
 
 async def _spawn(config: EngineConfig) -> _Child:
     ours, theirs = socket.socketpair()
-    with theirs, contextlib.ExitStack() as unless_ready:
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
+    with contextlib.ExitStack() as unless_ready:
         # A half-started child reads the end of file and goes.
+        unless_ready.callback(ours.close)
+        process = await _fork(theirs, config)
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
         unless_ready.callback(writer.close)
-        alive = _Child(await _fork(theirs, config), reader, writer)
-        theirs.close()  # the child has its own copy, whose end must be seen when it dies
+        alive = _Child(process, reader, writer)
         await alive.receive()
         unless_ready.pop_all()
     return alive
 
 
 async def _fork(theirs: socket.socket, config: EngineConfig) -> ForkServerProcess:
+    """Start a child on its end of the socket, which is closed here.
+
+    Nothing interrupts a start: a request that breaks off in the middle brings the forkserver down.
+    """
     os.environ[lifeline.PARENT] = str(os.getpid())
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    # In this thread, not in the one below: the forkserver must live as long as the process, not as a thread.
-    multiprocessing.forkserver.ensure_running()
     process = context.Process(target=child.main, args=(theirs, config), name="engine", daemon=True)
-    # In a thread, because the first start waits until the forkserver has imported everything.
-    try:
-        await asyncio.to_thread(process.start)
-    except asyncio.CancelledError:
-        _end_forkserver()
-        raise
+    started: concurrent.futures.Future[None] = concurrent.futures.Future()
+    started.set_running_or_notify_cancel()
+
+    def start() -> None:
+        try:
+            with theirs:
+                _start(process)
+        except (OSError, EOFError):
+            started.set_exception(EngineDied(_UNKNOWN))
+        else:
+            started.set_result(None)
+
+    _starts().put(start)
+    await asyncio.wrap_future(started)
     return process
 
 
-def _end_forkserver() -> None:
-    """Nobody waits for it any more, and the thread that does would hold up this process's exit for seconds."""
-    pid = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
+@functools.cache
+def _starts() -> queue.SimpleQueue[Callable[[], None]]:
+    """What is put here runs in the one thread that starts all children of this process.
+
+    A thread, because the first start waits until the forkserver has imported everything. Always the same, because
+    Linux ends the forkserver with the *thread* that started it. A daemon, so that nobody waits for it at the end.
+    """
+    starts: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def serve() -> None:
+        while True:
+            starts.get()()
+
+    threading.Thread(target=serve, name="engine starts", daemon=True).start()
+    return starts
+
+
+def _start(process: ForkServerProcess) -> None:
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        # The forkserver was killed, and is not quite gone; once it is, the next start begins another.
+        server = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
+        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
+        process.start()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -114,6 +115,15 @@ def test_a_film_with_frames_missing_is_no_film(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failure_at_the_very_end_is_named(tmp_path: Path) -> None:
+    film = Film(tmp_path / "film", 64, 64, 16, 1)
+    film.write(next(ball(1, 64, 64)))
+    shutil.rmtree(tmp_path / "film")
+    with pytest.raises(EngineError) as caught:
+        film.__exit__(None, None, None)
+    assert caught.value.code == "encode_failed"
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "video.mp4.part").write_bytes(b"half")
     (tmp_path / "poster.jpg.part").write_bytes(b"half")
@@ -129,7 +139,8 @@ def test_a_full_disk_is_named() -> None:
     assert (caught.value.code, caught.value.retryable) == ("disk_full", True)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(EngineError) as caught:
-        Film(tmp_path / "missing", 64, 64, 16, 1)
+        Film(tmp_path / "file" / "folder", 64, 64, 16, 1)
     assert caught.value.code == "encode_failed"
