@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from api.models import Quality, Resize, Visibility
+from engine.catalog import MAX_SEED
 
 Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$", description="Width x height in pixels.")]
 Email = Annotated[
@@ -37,7 +38,7 @@ class VideoCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     size: Size | None = None
     input_reference: ImageReference | None = None
     negative_prompt: Annotated[str, Meta(max_length=8_000)] = ""
-    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     n: Annotated[int, Meta(ge=1, le=4, description="Variations, each with a seed of its own.")] = 1
     quality: Quality = "full"
     resize: Resize = "crop"

@@ -12,9 +12,10 @@ from api.inputs import VideoCreate
 from api.models import Refusal
 from api.settings import Settings
 from engine import catalog
+from engine.catalog import MAX_SEED
 
 OPENAI_SIZE = "720x1280"  # what OpenAI's own service took when no size was named
-SEED_BITS = 31
+SEED_BITS = 31  # of a seed we choose; small enough to read out
 
 
 class Order(NamedTuple):
@@ -70,7 +71,7 @@ def _within_plan(seconds: int, width: int, height: int, plan_name: str) -> None:
 def _seeds(asked: VideoCreate) -> list[int]:
     """A seed for each variation: the one asked for and those after it, or fresh ones."""
     first = asked.seed if asked.seed is not None else randbits(SEED_BITS)
-    return [(first + number) % 2**63 for number in range(asked.n)]
+    return [(first + number) % (MAX_SEED + 1) for number in range(asked.n)]
 
 
 def refusals(asked: VideoCreate, plan_name: str, settings: Settings) -> list[Refusal]:
