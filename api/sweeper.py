@@ -25,6 +25,7 @@ log = structlog.get_logger()
 UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
 ORPHAN_AGE = 3600.0  # seconds after which files of no known generation go
 FOLDERS = ("videos", "inputs")
+WORK = "work"
 
 
 class Sweeper:
@@ -91,8 +92,10 @@ class Sweeper:
                 await upkeep.purged(db, one.id)
 
     async def remove_orphans(self) -> int:
-        """Remove old files of generations that have no row: a create that failed after its picture was stored."""
-        removed = 0
+        """Remove old files that nothing names: of a create that failed after its picture was stored, and what
+        workers of this machine were making when they were killed.
+        """
+        removed = await self._remove_unfinished()
         for folder in FOLDERS:
             old = [name for name, changed in self._storage.folders(folder) if changed < time() - ORPHAN_AGE]
             async with self._pool.acquire() as db:
@@ -101,3 +104,11 @@ class Sweeper:
                 await asyncio.to_thread(self._storage.remove, f"{folder}/{name}")
                 removed += 1
         return removed
+
+    async def _remove_unfinished(self) -> int:
+        """An attempt's folder that is older than an attempt may become is a killed worker's."""
+        data, age = Storage(self._settings.data), ORPHAN_AGE + self._settings.job_timeout
+        old = [name for name, changed in data.folders(WORK) if changed < time() - age]
+        for name in old:
+            await asyncio.to_thread(data.remove, f"{WORK}/{name}")
+        return len(old)

@@ -172,6 +172,20 @@ async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) 
     assert (await real.videos.get(video_id, account.id)).variants == []
 
 
+async def test_files_that_nothing_names_go(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    known = await create(real, account, **SHORT)
+    data = real.settings.data
+    killed, present = data / "work" / f"{known}.1", data / "work" / f"{known}.2"
+    nobodys, theirs = (data / "media" / "inputs" / name for name in ("video_unknown", known))
+    for folder in (killed, present, nobodys, theirs):
+        folder.mkdir(parents=True)
+    for folder in (killed, nobodys, theirs):
+        os.utime(folder, (0, 0))
+    assert await sweeper_of(real, worker_settings).remove_orphans() == 2
+    assert [folder.exists() for folder in (killed, present, nobodys, theirs)] == [False, True, False, True]
+
+
 def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
     return Sweeper(

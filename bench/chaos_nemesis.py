@@ -1,0 +1,162 @@
+"""Whoever kills, and keeps count. A kill counts only if it hit an attempt that PostgreSQL says was under its lease."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from random import Random
+from typing import Literal, NamedTuple
+
+from api.db import Pool
+from bench.chaos_people import Crowd
+from bench.chaos_processes import Process, Worker
+
+LONGEST = 1.5
+"""Seconds between the sight of a lease and the kill at most: about an attempt. They are drawn, so that kills fall
+anywhere in it."""
+WEB_EVERY = 3
+"""After so many kills the web process is killed too."""
+ANSWERING = 0.03
+"""Seconds after somebody asked for a clip within which the web process is killed: about what an answer takes."""
+STALL_EVERY = 5
+"""In so many kills a worker is once frozen until its job is another's, and then goes on as if it were its own."""
+LONGEST_STALL = 10.0
+"""Seconds after which it goes on in any case."""
+LOOK = 0.02
+"""Seconds between two looks at the leases."""
+
+Target = Literal["worker", "engine"]
+TARGETS: tuple[Target, ...] = ("engine", "worker")
+Tell = Callable[[str], None]
+
+
+class Lease(NamedTuple):
+    """A worker's hold on a job; `progress` is in percent."""
+
+    worker: Worker
+    video_id: str
+    attempt: int
+    progress: float
+
+
+class Kill(NamedTuple):
+    """A SIGKILL that hit an attempt under its lease, at a Unix time."""
+
+    target: Target
+    video_id: str
+    attempt: int
+    at: float
+
+
+class Nemesis:
+    """Kills in turn an engine and a worker, and starts again what fell."""
+
+    def __init__(
+        self, pool: Pool, web: Process, workers: Sequence[Worker], crowd: Crowd, random: Random, tell: Tell
+    ) -> None:
+        self.kills: list[Kill] = []
+        self.too_late = 0
+        self.web_kills = 0
+        self.stalls = 0
+        self.broken: list[str] = []
+        self._pool = pool
+        self._web = web
+        self._workers = workers
+        self._crowd = crowd
+        self._random = random
+        self._tell = tell
+
+    async def rage(self, kills: int) -> None:
+        """Go on until so many kills have hit. Raises ChildEndedError if a process falls by itself."""
+        while len(self.kills) < kills:
+            target = TARGETS[len(self.kills) % 2]
+            if not await self._strike(target):
+                self.too_late += 1
+                continue
+            if len(self.kills) % WEB_EVERY == 0:
+                await self._strike_web()
+            if len(self.kills) % STALL_EVERY == 1:
+                await self._stall()
+
+    async def _strike(self, target: Target) -> bool:
+        """Kill one that holds a lease; whether the lease still held then."""
+        lease = await self._held(target)
+        kill = Kill(target, lease.video_id, lease.attempt, time.time())
+        manner = await self._kill(lease.worker, target)
+        if not await self._hit(kill):
+            return False
+        self.kills.append(kill)
+        where = f"{lease.progress:2.0f} % of attempt {lease.attempt} of {lease.video_id}"
+        self._tell(f"kill {len(self.kills):3}  {target} at {where}{manner}")
+        return True
+
+    async def _kill(self, worker: Worker, target: Target) -> str:
+        """Do it, start a worker again, and say how its children took it."""
+        if target == "engine":
+            worker.kill_engine()
+            return ""
+        fall = await worker.kill()
+        await worker.start()
+        self.broken += [f"{name} outlived its killed worker by a second." for name in fall.survivors]
+        return f"; its children were gone in {fall.seconds * 1000:.0f} ms"
+
+    async def _held(self, target: Target) -> Lease:
+        """A lease at a random moment of it, whose worker lives and, if that is the target, has an engine."""
+        while True:
+            while not await self._within_reach(target):  # noqa: ASYNC110 - nobody tells us of a lease
+                await asyncio.sleep(LOOK)
+            await asyncio.sleep(self._random.uniform(0, LONGEST))
+            if leases := await self._within_reach(target):
+                return self._random.choice(leases)
+
+    async def _within_reach(self, target: Target) -> list[Lease]:
+        return [lease for lease in await self._leases() if target == "worker" or lease.worker.engine]
+
+    async def _leases(self) -> list[Lease]:
+        for process in (self._web, *self._workers):
+            process.check()
+        workers = {worker.alias: worker for worker in self._workers}
+        async with self._pool.acquire() as db:
+            rows = await db.fetch(
+                "SELECT worker, id, attempt, progress FROM generations"
+                " WHERE state = 'in_progress' AND lease_until > now() AND worker = ANY($1) ORDER BY id",
+                [alias for alias in workers if alias],
+            )
+        return [Lease(workers[row["worker"]], row["id"], row["attempt"], row["progress"]) for row in rows]
+
+    async def _hit(self, kill: Kill) -> bool:
+        """Whether the attempt had not ended when it was hit. That it has gone back to the queue since is its effect."""
+        async with self._pool.acquire() as db:
+            hit: bool = await db.fetchval(
+                "SELECT attempt > $2 OR state IN ('queued', 'in_progress') FROM generations WHERE id = $1",
+                kill.video_id,
+                kill.attempt,
+            )
+        return hit
+
+    async def _strike_web(self) -> None:
+        """Kill the web process while it has a create to answer; callers wait at its socket, which is ours."""
+        while not self._crowd.waiting:
+            await self._crowd.asking.wait()
+            await asyncio.sleep(self._random.uniform(0, ANSWERING))
+        self._tell(f"  and the web process, with a create to answer: {self._crowd.waiting}")
+        await self._web.kill()
+        await self._web.start()
+        self.web_kills += 1
+
+    async def _stall(self) -> None:
+        """Freeze a worker beyond its lease. What it does after that must count for nothing."""
+        lease = await self._held("worker")
+        with suppress(TimeoutError), lease.worker.frozen():
+            async with asyncio.timeout(LONGEST_STALL):
+                while not await self._taken(lease):  # noqa: ASYNC110 - nobody tells us of a claim
+                    await asyncio.sleep(LOOK)
+            self.stalls += 1
+            self._tell(f"  and a frozen worker, while another took {lease.video_id} from it")
+
+    async def _taken(self, lease: Lease) -> bool:
+        async with self._pool.acquire() as db:
+            attempt: int = await db.fetchval("SELECT attempt FROM generations WHERE id = $1", lease.video_id)
+        return attempt > lease.attempt

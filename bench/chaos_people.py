@@ -1,0 +1,135 @@
+"""Those who ask for clips all the while: over HTTP, with a key for each create, again and again until answered.
+
+A person has one clip made after another and now and then cancels one. When a clip has ended they send its create
+once more, and the answer must name the same video.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from random import Random
+from typing import Any
+
+import httpx
+
+CLIPS = 5
+"""Clips of one account: its free month pays for them, and its access token lasts. Then the person signs up anew."""
+SIZES = ("192x192", "320x192", "192x320")
+SECONDS = (5, 8, 10)
+CANCELLED = 0.1
+"""The share of clips that are cancelled, within `WAVERING` seconds of being asked for."""
+WAVERING = 3.0
+PATIENCE = httpx.Timeout(90.0)
+PAUSE = 0.1
+"""Seconds after which a request that got no answer is sent again."""
+LATER = frozenset({409, 429, 503})
+"""Statuses that say: ask again in a moment."""
+
+
+class Broken(Exception):
+    """A promise was not kept; the message is a sentence that says which."""
+
+
+class Crowd:
+    """What all persons together know and have met with."""
+
+    def __init__(self, url: str, random: Random) -> None:
+        self.url = url
+        self.random = random
+        self.clips: set[str] = set()
+        self.cancelled: set[str] = set()
+        self.cut_off: dict[str, float] = {}
+        """Keys of creates whose answer was lost, and the Unix time of the last loss."""
+        self.asking = asyncio.Event()
+        """Set while somebody waits for the answer to a create."""
+        self.leaving = False
+        """Once true, everybody sees the present clip to its end and goes."""
+        self.waiting = 0
+
+    async def person(self) -> None:
+        """One person, under one account after another, until it is time to leave."""
+        while not self.leaving:
+            async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, trust_env=False) as client:
+                person = Person(self, client)
+                await person.sign_up()
+                for _ in range(CLIPS):
+                    if not self.leaving:
+                        await person.clip()
+
+
+class Person:
+    """One account, and whoever acts through it."""
+
+    def __init__(self, crowd: Crowd, client: httpx.AsyncClient) -> None:
+        self._crowd = crowd
+        self._client = client
+
+    async def sign_up(self) -> None:
+        """Under another address after each answer that was lost, for the account may be there."""
+        answer = None
+        while answer is None:
+            form = {"email": f"{secrets.token_hex(8)}@example.org", "password": "correct horse battery"}
+            answer = await self._send("POST", "/v1/auth/signup", json=form)
+        self._client.headers["Authorization"] = f"Bearer {_body(answer)['access_token']}"
+
+    async def clip(self) -> None:
+        """Have one made, or change one's mind, and see it end."""
+        key, asked, dice = secrets.token_hex(8), self._anything(), self._crowd.random
+        video_id = await self._create(key, asked)
+        self._crowd.clips.add(video_id)
+        if dice.random() < CANCELLED:
+            await asyncio.sleep(dice.uniform(0, WAVERING))
+            if (await self._insist("POST", f"/v1/videos/{video_id}/cancel"))["status"] == "cancelled":
+                self._crowd.cancelled.add(video_id)
+        await self._ended(video_id)
+        if (again := await self._create(key, asked)) != video_id:
+            raise Broken(f"One key made two videos, {video_id} and {again}.")
+
+    def _anything(self) -> dict[str, Any]:
+        dice = self._crowd.random
+        return {"prompt": "a red ball bounces", "size": dice.choice(SIZES), "seconds": dice.choice(SECONDS)}
+
+    async def _create(self, key: str, asked: dict[str, Any]) -> str:
+        crowd = self._crowd
+        while True:
+            crowd.waiting += 1
+            crowd.asking.set()
+            answer = await self._send("POST", "/v1/videos", json=asked, headers={"Idempotency-Key": key})
+            crowd.waiting -= 1
+            if not crowd.waiting:
+                crowd.asking.clear()
+            if answer is not None:
+                return str(_body(answer)["id"])
+            crowd.cut_off[key] = time.time()
+
+    async def _ended(self, video_id: str) -> None:
+        status = "queued"
+        while status in ("queued", "in_progress"):
+            answer = await self._insist("GET", f"/v1/videos/{video_id}", headers={"Prefer": "wait=60"})
+            status = answer["status"]
+
+    async def _insist(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        while (answer := await self._send(method, path, **sent)) is None:
+            pass
+        return _body(answer)
+
+    async def _send(self, method: str, path: str, **sent: Any) -> httpx.Response | None:
+        """The answer, or None if it is to be asked for again."""
+        try:
+            answer = await self._client.request(method, path, **sent)
+        except httpx.TransportError:
+            answer = None
+        if answer is not None and answer.status_code not in LATER:
+            return answer
+        await asyncio.sleep(PAUSE)
+        return None
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    if not answer.is_success:
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise Broken(f"{asked} was answered {answer.status_code}: {answer.text[:200]}")
+    body: dict[str, Any] = answer.json()
+    return body

@@ -1,0 +1,161 @@
+"""The processes that chaos kills: real workers and a real web process, started again after each fall.
+
+Knows pids, families of processes and what a worker's log tells of it; knows no job. Linux only: it takes hold of
+processes by descriptor, so that neither a zombie nor a number used again passes for one that lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import psutil
+
+from api.child import Child, Program
+from api.settings import Settings
+
+FOLLOWS_WITHIN = 1.0
+"""Seconds within which the children of a killed process must be gone."""
+
+
+class Fall(NamedTuple):
+    """How the children of a killed process followed it: the seconds they took, and those that did not."""
+
+    seconds: float
+    survivors: list[str]
+
+
+class Attempt(NamedTuple):
+    """A worker's claim of a video, at a Unix time."""
+
+    video_id: str
+    number: int
+    began: float
+
+
+class Process:
+    """One `kinora` command. Each of its lives is a process, and a log, of its own."""
+
+    def __init__(
+        self, name: str, settings: Settings, logs: Path, *arguments: str, shared: tuple[int, ...] = ()
+    ) -> None:
+        self.name = name
+        self._argv = [sys.executable, "-m", "api.cli", *arguments]
+        self._environment = os.environ | settings.environment()
+        self._shared = shared
+        self._logs = logs
+        self._lives: list[tuple[Path, float]] = []
+
+    async def start(self) -> None:
+        """Begin a life, tied to ours: when we are killed, it is."""
+        log = self._logs / f"{self.name}.{len(self._lives)}.log"
+        self._lives.append((log, time.time()))
+        # Nothing is left to be done when we stop it, so it is not asked but killed.
+        self._child = Child(Program(self.name, self._argv, self._environment, log=log, stops=(), shared=self._shared))
+        await self._child.start()
+        self._end = asyncio.create_task(self._child.ended())
+
+    def check(self) -> None:
+        """Raise ChildEndedError if it has ended though nobody killed it."""
+        if self._end.done():
+            raise self._end.result()
+
+    async def kill(self) -> Fall:
+        """SIGKILL, and a look at who outlives it."""
+        self.check()
+        held = list(_hold(psutil.Process(self._child.pid).children(recursive=True)))
+        killed = time.monotonic()
+        await self.stop()
+        return await asyncio.to_thread(_fall, held, killed)
+
+    async def stop(self) -> None:
+        """SIGKILL, for good; one that has ended is no error."""
+        await self._child.stop()
+        await self._end
+
+
+class Worker(Process):
+    """A `kinora worker`."""
+
+    def __init__(self, number: int, settings: Settings, logs: Path) -> None:
+        super().__init__(f"worker-{number}", settings, logs, "worker")
+
+    @property
+    def alias(self) -> str | None:
+        """What it calls itself in the database; None until it is ready."""
+        return next((line["worker"] for line in _lines(self._lives[-1][0]) if line["event"] == "worker_ready"), None)
+
+    @property
+    def engine(self) -> int | None:
+        """Its engine's process: the forkserver is its child, and the engine is the forkserver's."""
+        children = psutil.Process(self._child.pid).children()
+        return next((grandchild.pid for child in children for grandchild in child.children()), None)
+
+    def kill_engine(self) -> None:
+        """SIGKILL to the engine alone; one that is just gone needs none."""
+        with suppress(ProcessLookupError):
+            if engine := self.engine:
+                os.kill(engine, signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP while the block runs. Its engine goes on."""
+        os.kill(self._child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._child.pid, signal.SIGCONT)
+
+    def starts(self) -> list[float]:
+        """Seconds that each of its lives took to be ready, where it got so far."""
+        return [
+            _time(line) - began for log, began in self._lives for line in _lines(log) if line["event"] == "worker_ready"
+        ]
+
+    def attempts(self) -> list[Attempt]:
+        """Every attempt it began, in all its lives."""
+        return [
+            Attempt(line["video_id"], line["attempt"], _time(line))
+            for log, _ in self._lives
+            for line in _lines(log)
+            if line["event"] == "attempt_started"
+        ]
+
+
+def _hold(processes: list[psutil.Process]) -> Iterator[tuple[int, str]]:
+    """A descriptor and a name for each that lives."""
+    for process in processes:
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
+            yield os.pidfd_open(process.pid), f"Process {process.pid} ({' '.join(process.cmdline())[:60]})"
+
+
+def _fall(held: list[tuple[int, str]], killed: float) -> Fall:
+    """Wait for the processes behind these descriptors, no longer than they may take."""
+    survivors = []
+    for descriptor, name in held:
+        left = max(0.0, killed + FOLLOWS_WITHIN - time.monotonic())
+        if not select.select([descriptor], [], [], left)[0]:
+            survivors.append(name)
+        os.close(descriptor)
+    return Fall(time.monotonic() - killed, survivors)
+
+
+def _lines(log: Path) -> Iterator[dict[str, Any]]:
+    """The events of a log; what a kill cut short and what libraries print are none."""
+    for line in log.read_bytes().splitlines():
+        if line.startswith(b'{"') and line.endswith(b"}"):
+            yield msgspec.json.decode(line)
+
+
+def _time(line: dict[str, Any]) -> float:
+    return datetime.fromisoformat(line["time"]).timestamp()
