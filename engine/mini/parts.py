@@ -1,0 +1,104 @@
+"""The five components of the bundled model, as the LTX classes of diffusers, and the folder they ship in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import torch
+from diffusers import (
+    AutoencoderKLLTXVideo,
+    FlowMatchEulerDiscreteScheduler,
+    LTXConditionPipeline,
+    LTXVideoTransformer3DModel,
+)
+from transformers import T5Config, T5EncoderModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+CHANNELS: Final = 48  # of a latent; one latent stands for 16 x 16 pixels x 8 frames
+TEXT_WIDTH: Final = 128
+TEXT_LENGTH: Final = 64  # tokens a caption may have
+QUIET: Final = -8.0  # log variance of the posterior: conditioning frames come back almost without noise
+
+
+def new_vae() -> AutoencoderKLLTXVideo:
+    """16 x 16 x 8: patches of 2, then three halvings of width, height and time."""
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=CHANNELS,
+        patch_size=2,
+        patch_size_t=1,
+        block_out_channels=(24, 48, 96, 128),
+        down_block_types=("LTXVideo095DownBlock3D",) * 3,
+        downsample_type=("spatiotemporal",) * 3,
+        spatio_temporal_scaling=(True,) * 3,
+        layers_per_block=(0, 1, 1, 1),
+        decoder_block_out_channels=(48, 96, 96),
+        decoder_spatio_temporal_scaling=(True,) * 3,
+        decoder_layers_per_block=(1, 1, 2, 2),
+        decoder_inject_noise=(False,) * 4,
+        upsample_residual=(True,) * 3,
+        upsample_factor=(2, 2, 1),
+        timestep_conditioning=False,
+        encoder_causal=True,
+        decoder_causal=False,
+        scaling_factor=1.0,
+    )
+    with torch.no_grad():  # the variance is not learnt: its channel stays where it is put here
+        vae.encoder.conv_out.conv.weight[-1].zero_()
+        vae.encoder.conv_out.conv.bias[-1] = QUIET
+    return vae
+
+
+def new_transformer(layers: int = 6, heads: int = 6, head_width: int = 32) -> LTXVideoTransformer3DModel:
+    return LTXVideoTransformer3DModel(
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        num_attention_heads=heads,
+        attention_head_dim=head_width,
+        cross_attention_dim=heads * head_width,
+        num_layers=layers,
+        caption_channels=TEXT_WIDTH,
+    )
+
+
+def new_text_encoder(vocabulary: int) -> T5EncoderModel:
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=vocabulary,
+            d_model=TEXT_WIDTH,
+            d_kv=32,
+            num_heads=4,
+            d_ff=256,
+            num_layers=3,
+            dropout_rate=0.0,
+            feed_forward_proj="gated-gelu",
+            is_encoder_decoder=False,
+            use_cache=False,
+            pad_token_id=0,
+            eos_token_id=1,
+        )
+    )
+
+
+def write_folder(
+    folder: Path,
+    *,
+    vae: AutoencoderKLLTXVideo,
+    transformer: LTXVideoTransformer3DModel,
+    text_encoder: T5EncoderModel,
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    """Write the components as a diffusers folder in bfloat16, readable by every LTX pipeline of diffusers."""
+    pipeline = LTXConditionPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False),
+        vae=vae.to(torch.bfloat16),
+        text_encoder=text_encoder.to(torch.bfloat16),
+        tokenizer=tokenizer,
+        transformer=transformer.to(torch.bfloat16),
+    )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)  # some writers leave them readable by their owner alone

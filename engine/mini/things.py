@@ -1,0 +1,115 @@
+"""The shapes of things, as signed distances in radii: negative inside, positive outside.
+
+A thing is drawn around (0, 0) with a radius of about 1; the second axis points down, as in pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Colour = tuple[int, int, int]
+# (signed distance, colour or None for the thing's own), from back to front
+Layers = list[tuple[Floats, Colour | None]]
+
+OUTLINE: Final[Colour] = (28, 24, 34)
+GLASS: Final[Colour] = (214, 232, 242)
+EDGE: Final = 0.09  # width of the dark outline, in radii
+ATLAS: Final = 512  # texels a side of a stored shape
+REACH: Final = 1.35  # how far from its middle a stored shape is known, in radii
+
+
+@lru_cache
+def atlas(thing: str) -> Layers:
+    """Layers on a grid of `ATLAS` texels a side over -`REACH`..`REACH`, the dark outline first."""
+    axis = ((np.arange(ATLAS, dtype=np.float32) + 0.5) / (ATLAS / 2) - 1) * REACH
+    u, v = np.meshgrid(axis, axis)
+    parts = SHAPES[thing](u, v)
+    whole = np.minimum.reduce([distance for distance, _ in parts])
+    return [(whole, OUTLINE), *((distance + EDGE, colour) for distance, colour in parts)]
+
+
+def texels(offsets: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The texel of each offset from the middle, in radii."""
+    return ((offsets / REACH + 1) * (ATLAS / 2)).astype(np.int64).clip(0, ATLAS - 1)
+
+
+def _ball(u: Floats, v: Floats) -> Layers:
+    return [(np.hypot(u, v) - 1, None)]
+
+
+def _square(u: Floats, v: Floats) -> Layers:
+    return [(_box(u, v, 0.88, 0.88), None)]
+
+
+def _star(u: Floats, v: Floats) -> Layers:
+    turn = -np.pi / 2 + np.arange(10) * np.pi / 5
+    reach = np.where(np.arange(10) % 2 == 0, 1.15, 0.52)
+    corners = [(float(x), float(y)) for x, y in zip(reach * np.cos(turn), reach * np.sin(turn), strict=True)]
+    return [(_polygon(u, v, corners), None)]
+
+
+def _triangle(u: Floats, v: Floats) -> Layers:
+    return [(_polygon(u, v, [(0, -1.05), (1.05, 0.85), (-1.05, 0.85)]), None)]
+
+
+def _ring(u: Floats, v: Floats) -> Layers:
+    band = np.abs(np.hypot(u, v) - np.float32(0.74)) - np.float32(0.28)
+    return [(band, None)]
+
+
+def _heart(u: Floats, v: Floats) -> Layers:
+    lobes = np.minimum(np.hypot(u - 0.48, v + 0.3), np.hypot(u + 0.48, v + 0.3)) - 0.56
+    point = _polygon(u, v, [(-0.97, -0.06), (0, -0.4), (0.97, -0.06), (0, 1.05)])
+    return [(np.minimum(lobes, point), None)]
+
+
+def _car(u: Floats, v: Floats) -> Layers:
+    cabin = _polygon(u, v, [(-0.75, -0.15), (-0.45, -0.72), (0.4, -0.72), (0.75, -0.15)])
+    body = np.minimum(_box(u, v - 0.12, 1.2, 0.34), cabin)
+    wheels = np.minimum(np.hypot(u - 0.62, v - 0.5), np.hypot(u + 0.62, v - 0.5)) - 0.3
+    window = _polygon(u, v, [(-0.5, -0.16), (-0.32, -0.56), (0.28, -0.56), (0.5, -0.16)]) + 0.02
+    return [(body, None), (window, GLASS), (wheels, OUTLINE)]
+
+
+def _boat(u: Floats, v: Floats) -> Layers:
+    hull = _polygon(u, v, [(-1.2, 0.3), (1.2, 0.3), (0.75, 0.9), (-0.75, 0.9)])
+    sail = _polygon(u, v, [(-0.1, -1.15), (0.85, 0.14), (-0.1, 0.14)])
+    jib = _polygon(u, v, [(-0.22, -0.8), (-0.22, 0.14), (-0.85, 0.14)])
+    return [(hull, None), (np.minimum(sail, jib), None)]
+
+
+SHAPES: Final[dict[str, Callable[[Floats, Floats], Layers]]] = {
+    "ball": _ball,
+    "square": _square,
+    "star": _star,
+    "triangle": _triangle,
+    "ring": _ring,
+    "heart": _heart,
+    "car": _car,
+    "boat": _boat,
+}
+
+
+def _box(u: Floats, v: Floats, half_width: float, half_height: float) -> Floats:
+    du, dv = np.abs(u) - half_width, np.abs(v) - half_height
+    outside: Floats = np.hypot(np.maximum(du, 0), np.maximum(dv, 0))
+    return outside + np.minimum(np.maximum(du, dv), 0)
+
+
+def _polygon(u: Floats, v: Floats, corners: list[tuple[float, float]]) -> Floats:
+    """Signed distance to a polygon: the nearest edge, negative inside by counting crossings."""
+    nearest = np.full_like(u, np.inf)
+    inside = np.zeros(u.shape, bool)
+    for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
+        ex, ey = bx - ax, by - ay
+        share = np.clip(((u - ax) * ex + (v - ay) * ey) / (ex * ex + ey * ey), 0, 1)
+        nearest = np.minimum(nearest, np.hypot(u - ax - share * ex, v - ay - share * ey))
+        crosses = (ay > v) != (by > v)
+        inside ^= crosses & (u < ex * (v - ay) / (ey or 1e-9) + ax)
+    return np.where(inside, -nearest, nearest).astype(np.float32)

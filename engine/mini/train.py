@@ -1,0 +1,52 @@
+"""Train the bundled model from nothing: `python -m engine.mini.train STAGE --work DIR --minutes M`.
+
+The stages, in order: `vae`, `text`, `latents`, `transformer`, then `decoder` (sharpens pictures while the
+rest stays as it is) and `export`. Each goes on where it was stopped, and writes one line a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from engine.mini import latents, parts, train_text, train_transformer, train_vae
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def export(work: Path, folder: Path) -> None:
+    """Put the trained parts together as the diffusers folder that the engine loads."""
+    transformer, mean, deviation = train_transformer.load(work)
+    vae = train_vae.load(work)
+    vae.latents_mean.copy_(mean)
+    vae.latents_std.copy_(deviation)
+    tokenizer, text_encoder = train_text.load(work)
+    parts.write_folder(folder, vae=vae, transformer=transformer, text_encoder=text_encoder, tokenizer=tokenizer)
+
+
+def main() -> None:
+    stages = {
+        "vae": lambda o: train_vae.train(o.work, o.minutes),
+        "text": lambda o: train_text.train(o.work, o.minutes),
+        "latents": lambda o: latents.encode(o.work, o.minutes, seed=o.seed),
+        "transformer": lambda o: train_transformer.train(o.work, o.minutes),
+        "decoder": lambda o: train_vae.train(o.work, o.minutes, rate=0.01, decoder_only=True),
+        "export": lambda o: export(o.work, o.out),
+    }
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=stages)
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and latents")
+    parser.add_argument("--minutes", type=float, default=15, help="minutes the stage may take, stops included")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the clips that `latents` draws")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that `export` writes")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    stages[options.stage](options)
+
+
+if __name__ == "__main__":
+    main()

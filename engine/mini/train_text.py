@@ -1,0 +1,157 @@
+"""Second stage: the vocabulary and the little T5, taught to read what a sentence states.
+
+Every token of the encoded sentence must tell every attribute. Then whatever the transformer attends to is
+already the whole request, and its steps go into pictures instead of into reading. The encoder is frozen
+afterwards: later stages read it, none changes it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import Unigram
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedTokenizerFast, T5EncoderModel
+
+from engine.mini import captions, world
+from engine.mini.muon import Muon
+from engine.mini.parts import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+BATCH: Final = 64
+LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+# Words people put around a request: they must not disturb the reading, nor be taken for anything.
+CHATTER: Final = (
+    "please", "make", "create", "draw", "generate", "want", "would", "like", "nice", "beautiful", "little",
+    "small", "big", "large", "flat", "style", "cartoon", "simple", "smoothly", "slowly", "quickly", "gently",
+    "happy", "alone", "camera", "scene", "film", "movie", "picture", "shot", "cinematic", "with", "of", "and",
+    "very", "grand", "grande", "petit", "petite", "joli", "jolie", "belle", "beau", "film", "scene", "avec",
+    "et", "tres", "lentement", "doucement", "vite", "fais", "cree", "dessine", "je", "veux", "low", "quality",
+    "worst", "blurry", "jittery", "distorted", "inconsistent", "motion",
+)  # fmt: skip
+
+
+def new_tokenizer() -> PreTrainedTokenizerBase:
+    """One piece for each word of the grammar and each letter. Case, accents and punctuation do not count."""
+    tokenizer = Tokenizer(Unigram([("<pad>", 0.0)], unk_id=0))
+    normalise = normalizers.Sequence(
+        [
+            normalizers.NFKD(),
+            normalizers.StripAccents(),
+            normalizers.Lowercase(),
+            normalizers.Replace("œ", "oe"),
+            normalizers.Replace(Regex(r"[^a-z0-9]+"), " "),
+            normalizers.Strip(),
+        ]
+    )
+    words = {w for phrase in (*captions.wordings(), *CHATTER) for w in normalise.normalize_str(phrase).split()}
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0), ("▁", -3.0)]
+    pieces += [(f"▁{word}", -1.0) for word in sorted(words) if len(word) > 1]
+    pieces += [(f"{mark}{letter}", -6.0) for mark in ("", "▁") for letter in LETTERS]
+    tokenizer = Tokenizer(Unigram(pieces, unk_id=2))
+    tokenizer.normalizer = normalise
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    # Not T5's own class: when read back it would put its own rules in place of these.
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",  # noqa: S106 - a mark in the text, no secret
+        eos_token="</s>",  # noqa: S106
+        unk_token="<unk>",  # noqa: S106
+        model_max_length=TEXT_LENGTH,
+    )
+
+
+class Reader(nn.Module):
+    """The encoder with one small head per attribute: what it must know, checked at every token."""
+
+    def __init__(self, encoder: T5EncoderModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleList(nn.Linear(TEXT_WIDTH, len(v) + 1) for v in captions.ATTRIBUTES.values())
+
+    def forward(self, ids: Tensor, mask: Tensor | None) -> list[Tensor]:
+        hidden = self.encoder(input_ids=ids, attention_mask=mask)[0]
+        return [head(hidden) for head in self.heads]
+
+
+def sentences(rng: np.random.Generator, count: int) -> tuple[list[str], Tensor]:
+    """Captions with chatter here and there, and their labels (count, attributes), `UNSAID` as the last class."""
+    texts, labels = [], []
+    for _ in range(count):
+        text, stated = captions.caption(world.random_scene(rng), rng)
+        words = text.split()
+        for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.5 else 0):
+            words.insert(int(rng.integers(len(words) + 1)), _chatter(rng))
+        texts.append(" ".join(words))
+        labels.append([label % (len(v) + 1) for label, v in zip(stated, captions.ATTRIBUTES.values(), strict=True)])
+    return texts, torch.tensor(labels)
+
+
+def _chatter(rng: np.random.Generator) -> str:
+    if rng.random() < 0.7:
+        return str(rng.choice(CHATTER))
+    return "".join(rng.choice(list(LETTERS), size=int(rng.integers(2, 7))))
+
+
+def tokens(tokenizer: PreTrainedTokenizerBase, texts: list[str], *, pad: bool | str = True) -> tuple[Tensor, Tensor]:
+    read = tokenizer(texts, padding=pad, truncation=True, max_length=TEXT_LENGTH, return_tensors="pt")
+    return read.input_ids, read.attention_mask
+
+
+def train(work: Path, minutes: float, *, rate: float = 0.01) -> None:
+    """Train the reader from nothing for `minutes` and write `work/text` (tokenizer and encoder)."""
+    torch.manual_seed(0)
+    tokenizer = new_tokenizer()
+    reader = Reader(new_text_encoder(len(tokenizer)))
+    optimiser = Muon(reader.named_parameters(), names_adam=("shared", "embed", "bias", "heads"))
+    rng = np.random.default_rng(0)
+    began = told = time.monotonic()
+    while (progress := (time.monotonic() - began) / (minutes * 60)) < 1:
+        texts, labels = sentences(rng, BATCH)
+        ids, mask = tokens(tokenizer, texts, pad="max_length" if rng.random() < 0.1 else True)
+        outputs = reader(ids, mask if rng.random() < 0.6 else None)
+        value = torch.stack([_loss(out, labels[:, i], mask) for i, out in enumerate(outputs)]).mean()
+        value.backward()
+        optimiser.step(rate * (1 - progress) + 1e-5)
+        if time.monotonic() - told > 20:
+            told = time.monotonic()
+            print(f"text {progress:4.0%}  step {optimiser.steps:5d}  loss {float(value.detach()):.4f}", flush=True)
+    reader.load_state_dict(optimiser.average, strict=False)
+    print(f"text read right, every attribute: {accuracy(tokenizer, reader):.1%}")
+    tokenizer.save_pretrained(work / "text")
+    reader.encoder.save_pretrained(work / "text")
+
+
+def _loss(output: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    """Cross entropy averaged over the real tokens of each sentence; the last one counts as the rest."""
+    each = F.cross_entropy(output.transpose(1, 2), labels[:, None].expand(-1, output.shape[1]), reduction="none")
+    return (each * mask).sum() / mask.sum()
+
+
+@torch.no_grad()
+def accuracy(tokenizer: PreTrainedTokenizerBase, reader: Reader, count: int = 500) -> float:
+    """Share of sentences in held-out forms of which every token tells every attribute rightly."""
+    rng = np.random.default_rng(99)
+    right = 0
+    for _ in range(count):
+        text, labels = captions.caption(world.random_scene(rng, held_out=True), rng, held_out=True)
+        ids, mask = tokens(tokenizer, [text])
+        guesses = torch.stack([out[0].argmax(-1) for out in reader(ids, mask)], dim=-1)
+        right += bool((guesses == torch.tensor(labels)).all())
+    return right / count
+
+
+def load(work: Path) -> tuple[PreTrainedTokenizerBase, T5EncoderModel]:
+    """The tokenizer and the frozen encoder that `train` wrote."""
+    encoder = T5EncoderModel.from_pretrained(work / "text").eval().requires_grad_(requires_grad=False)
+    return PreTrainedTokenizerFast.from_pretrained(work / "text"), encoder
