@@ -85,18 +85,17 @@ class Nemesis:
         lease = await self._held(target)
         kill = Kill(target, lease.video_id, lease.attempt, time.time())
         manner = await self._kill(lease.worker, target)
-        if not await self._hit(kill):
+        if manner is None or not await self._hit(kill):
             return False
         self.kills.append(kill)
         where = f"{lease.progress:2.0f} % of attempt {lease.attempt} of {lease.video_id}"
         self._tell(f"kill {len(self.kills):3}  {target} at {where}{manner}")
         return True
 
-    async def _kill(self, worker: Worker, target: Target) -> str:
-        """Do it, start a worker again, and say how its children took it."""
+    async def _kill(self, worker: Worker, target: Target) -> str | None:
+        """Do it, start a worker again, and say how its children took it; None if there was nobody to kill."""
         if target == "engine":
-            worker.kill_engine()
-            return ""
+            return "" if worker.kill_engine() else None
         fall = await worker.kill()
         await worker.start()
         self.broken += [f"{name} outlived its killed worker by a second." for name in fall.survivors]

@@ -101,11 +101,13 @@ class Worker(Process):
         children = psutil.Process(self._child.pid).children()
         return next((grandchild.pid for child in children for grandchild in child.children()), None)
 
-    def kill_engine(self) -> None:
-        """SIGKILL to the engine alone; one that is just gone needs none."""
-        with suppress(ProcessLookupError):
+    def kill_engine(self) -> bool:
+        """SIGKILL to the engine alone; False if there is none at this moment."""
+        with suppress(ProcessLookupError, psutil.NoSuchProcess):
             if engine := self.engine:
                 os.kill(engine, signal.SIGKILL)
+                return True
+        return False
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
