@@ -1,0 +1,44 @@
+"""`python -m bench [names…]`: measure, print one table. Judges nothing: a figure is read, not asserted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+
+import uvloop
+
+from bench import claims, content, creates, reads, streams
+from bench.report import Row, table
+
+MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
+    "creates": creates.measure,
+    "claims": claims.measure,
+    "reads": reads.measure,
+    "content": content.measure,
+    "streams": streams.measure,
+}
+
+
+async def run(names: Iterable[str]) -> list[Row]:
+    """One after another: two at once would measure each other."""
+    rows: list[Row] = []
+    for name in names:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        rows += await MEASUREMENTS[name]()
+    return rows
+
+
+def main() -> None:
+    """Measure what is named, or all of it."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Kinora beside its peers.")
+    parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], help="what to measure; everything if none")
+    names = parser.parse_args().names or list(MEASUREMENTS)
+    # The loop of the web process, so that a peer written in Python runs on the same one.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(table(runner.run(run(names))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""From the commit of a create to the commit of its claim, by an idle worker; and what that worker costs idle.
+
+PostgreSQL itself notes when each transaction commits (`track_commit_timestamp`), and a trigger of this measurement
+notes which transaction moved which row: two times by one clock, whoever asks and however late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import cycle, islice
+
+import httpx
+from redis.asyncio import Redis
+
+from api.parts import Parts
+from bench import people
+from bench.creates import ASKED, PATH
+from bench.meter import quantile, spending
+from bench.people import Person
+from bench.report import Row, figure, percent
+from bench.stage import Site, changed, parts_of, stage, web, worker
+from engine import tiny
+
+PEOPLE = 10
+WARM = 5  # creates before those that count: the child loads its model, caches fill
+CREATES = 120
+IDLE = 12.0  # seconds over which the idle worker is watched
+PATIENCE = 120.0  # seconds for what should take a few at most: the worker imports torch before its first claim
+LOOK = 0.01  # seconds between looks at who waits in Redis
+
+TIMES = "ALTER SYSTEM SET track_commit_timestamp = on"
+MOVES = """
+CREATE TABLE bench_moves (generation_id text, state text, xid xid8);
+CREATE FUNCTION bench_move() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO bench_moves VALUES (NEW.id, NEW.state, pg_current_xact_id()); RETURN NULL; END $$;
+CREATE TRIGGER bench_made AFTER INSERT ON generations FOR EACH ROW EXECUTE FUNCTION bench_move();
+CREATE TRIGGER bench_moved AFTER UPDATE OF state ON generations FOR EACH ROW
+  WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION bench_move();
+"""
+WAITS = """
+SELECT extract(epoch FROM pg_xact_commit_timestamp(claim.xid::xid) - pg_xact_commit_timestamp(made.xid::xid))::float8
+FROM bench_moves made JOIN bench_moves claim USING (generation_id)
+WHERE made.state = 'queued' AND claim.state = 'in_progress' AND generation_id = ANY($1)
+"""
+
+
+async def measure() -> list[Row]:
+    """One create at a time, each to a worker that waits for it; then nothing for a while."""
+    async with stage(system=TIMES) as (settings, _), web(settings) as site:
+        weights = await asyncio.to_thread(tiny.write, settings.data / "weights")
+        crowd = await people.crowd(settings, PEOPLE)
+        at_work = changed(settings, weights={"kinora-mini": str(weights)}, threads=1)
+        async with worker(at_work) as running, parts_of(settings) as parts:
+            await notice_moves(parts)
+            made = [await one(parts, site, person) for person in islice(cycle(crowd), WARM + CREATES)]
+            waits = await commit_to_commit(parts, made[WARM:])
+            await idle(parts.redis)
+            with spending(running.pid) as spent:
+                await asyncio.sleep(IDLE)
+    return rows(waits, spent.cpu[0] / spent.wall)
+
+
+async def notice_moves(parts: Parts) -> None:
+    async with parts.pool.acquire() as connection:
+        await connection.execute(MOVES)
+
+
+async def one(parts: Parts, site: Site, person: Person) -> str:
+    """Create, see it claimed, cancel it; the worker is then on its way back to waiting. Gives the video's id."""
+    async with asyncio.timeout(PATIENCE):
+        await idle(parts.redis)
+        async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+            answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
+        assert answer.status_code == 200, answer.text
+        video_id: str = answer.json()["id"]
+        async with parts.hub.watch(person.user_id, video_id) as watcher:
+            while (await parts.videos.get(video_id, person.user_id)).state == "queued":
+                await watcher.take(1.0)
+        await parts.videos.cancel(video_id, person.user_id)
+        return video_id
+
+
+async def idle(redis: Redis) -> None:
+    """Wait until the worker waits: in Redis, for its bell."""
+    while not (await redis.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 (Redis tells nobody who blocks)
+        await asyncio.sleep(LOOK)
+
+
+async def commit_to_commit(parts: Parts, made: list[str]) -> list[float]:
+    """Seconds from each create's commit to its claim's."""
+    async with parts.pool.acquire() as connection:
+        waits = [record[0] for record in await connection.fetch(WAITS, made)]
+    assert len(waits) == len(made) == CREATES
+    assert min(waits) > 0
+    return waits
+
+
+def rows(waits: list[float], share: float) -> list[Row]:
+    """The table's part."""
+    median, late, last = (f"{figure(quantile(waits, part) * 1000)} ms" for part in (0.5, 0.95, 1.0))
+    return [
+        Row("create → claim, idle worker: median", median, goal="≤ 10 ms"),
+        Row("… 95 % within", late),
+        Row("… all within", last),
+        Row("share of a core: idle worker and engine", percent(share), goal="≤ 1 %"),
+    ]

@@ -1,0 +1,144 @@
+"""A large file through GET content, beside nginx, or beside `sendfile` alone where there is no nginx.
+
+The reader throws the bytes away as the kernel hands them over, and counts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from api.child import Child, Program, eventually
+from api.supervise import listen
+from bench import load, people
+from bench.meter import Spent, spending
+from bench.report import Row, figure, of
+from bench.stage import HOST, READY_WITHIN, Site, site, stage, web
+
+SIZE = 64 * 1024 * 1024
+MEGA = 1e6
+ROUNDS = 6
+EACH = 4  # downloads of one turn, one after another
+BUFFER = 1 << 20
+PATIENCE = 30.0  # seconds of silence after which a download is an error
+
+NGINX = """
+daemon off; {user} pid {folder}/nginx.pid; worker_processes 1;
+events {{ }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; default_type video/mp4;
+  client_body_temp_path {folder}/client; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{ listen {host}:{port}; root {root}; }}
+}}
+"""
+
+
+async def measure() -> list[Row]:
+    """The same file from both in turns."""
+    async with stage() as (settings, _), web(settings) as kinora:
+        person, *_ = await people.crowd(settings, 1)
+        await people.clips(settings, 1, SIZE)
+        video_id = f"video_{1:026}"
+        file = settings.data / "media" / "videos" / video_id / "1" / "video"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(os.urandom(SIZE))
+        name, peer = other(file, settings.data)
+        async with peer as beside:
+            ours = Source(kinora, load.request("GET", f"/v1/videos/{video_id}/content", person.token))
+            theirs = Source(beside, load.request("GET", "/video"))
+            for _ in range(ROUNDS):
+                await ours.turn()
+                await theirs.turn()
+    return rows(ours, theirs, name)
+
+
+class Source:
+    """Who sends the file, and what that took."""
+
+    def __init__(self, place: Site, request: bytes) -> None:
+        self.spent = Spent()
+        self._site = place
+        self._request = request
+
+    async def turn(self) -> None:
+        """Download it EACH times."""
+        with spending(self._site.pid) as spent:
+            await asyncio.to_thread(download, self._site.port, self._request, EACH)
+        self.spent.add(spent)
+
+    @property
+    def pace(self) -> float:
+        """Megabytes each second."""
+        return ROUNDS * EACH * SIZE / MEGA / self.spent.wall
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of the server's processor time for each file."""
+        return self.spent.cpu[0] / (ROUNDS * EACH) * 1000
+
+
+def download(port: int, request: bytes, times: int) -> None:
+    """Fetch and forget, over one connection."""
+    buffer = bytearray(BUFFER)
+    with socket.create_connection((HOST, port), timeout=PATIENCE) as connection:
+        for _ in range(times):
+            connection.sendall(request)
+            got = connection.recv_into(buffer)
+            head, _, start = bytes(buffer[:got]).partition(load.HEAD_END)
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            left = SIZE - len(start)
+            while left > 0:
+                got = connection.recv_into(buffer)
+                assert got, "the file ended early"
+                left -= got
+            assert left == 0
+
+
+def other(file: Path, folder: Path) -> tuple[str, AbstractAsyncContextManager[Site]]:
+    """The best there is on this machine to compare with, by name."""
+    if nginx := shutil.which("nginx"):
+        return "nginx", _nginx(nginx, file.parent, folder)
+    return "sendfile", site(("bench.sendfile",), [str(file)], folder / "sendfile.log")
+
+
+@asynccontextmanager
+async def _nginx(binary: str, root: Path, folder: Path) -> AsyncIterator[Site]:
+    with listen(HOST, 0) as free:  # nginx opens its own socket, so this one only finds a port
+        port = free.getsockname()[1]
+    user = "user root root;" if os.geteuid() == 0 else ""  # the folder is private to whoever runs this
+    configuration = folder / "nginx.conf"
+    configuration.write_text(NGINX.format(folder=folder, host=HOST, port=port, root=root, user=user))
+    log = folder / "nginx.log"
+    argv = [binary, "-c", str(configuration), "-e", str(log)]
+    child = Child(Program(name="nginx", argv=argv, env=os.environ, log=log, stops=((signal.SIGTERM, 5.0),)))
+    await child.start()
+    try:
+        await eventually(lambda: _listens(port), (OSError,), child, READY_WITHIN)
+        yield Site(child.pid, port)
+    finally:
+        await child.stop()
+
+
+async def _listens(port: int) -> None:
+    _, writer = await asyncio.open_connection(HOST, port)
+    writer.close()
+
+
+def rows(ours: Source, theirs: Source, name: str) -> list[Row]:
+    """The table's part."""
+    return [
+        Row(
+            "content of 64 MiB, MB each second",
+            figure(ours.pace),
+            f"{figure(theirs.pace)} {name}",
+            of(ours.pace, theirs.pace),
+        ),
+        Row("… CPU ms of the process for each", figure(ours.cost), figure(theirs.cost), of(ours.cost, theirs.cost)),
+    ]

@@ -1,0 +1,231 @@
+"""Creates per second through HTTP, beside the same statements without the web process: bare asyncpg, pgbench.
+
+All use as many connections to one database, in turns of seconds, so that what else the machine does meanwhile
+falls on all alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import cycle, islice
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import httpx
+import msgspec
+
+from api import cluster, db
+from api.app import assemble, create_app
+from api.parts import Parts
+from api.settings import Settings
+from bench import load, people, statements
+from bench.load import Tally
+from bench.meter import Spent, spending
+from bench.people import Person
+from bench.report import Row, figure, of, percent
+from bench.stage import Site, stage, web
+from bench.statements import Statement
+
+PATH = "/v1/videos"
+ASKED = {"prompt": "a red ball bounces over green hills", "seconds": 1, "size": "64x64", "quality": "turbo"}  # 1 credit
+PEOPLE = 500  # so many that nobody meets the limit of creations for each
+EACH = 4  # finished clips of each, so that PostgreSQL plans for tables that are not empty
+LANES = 24
+ROUNDS = 4
+SECONDS = 3  # of one turn
+MOST = 6_000  # creates of one turn
+WARM = 2  # creates, the last of which is recorded
+GOAL = "≥ 0.50"
+
+Call = list[tuple[str, tuple[Any, ...]]]
+
+
+async def measure() -> list[Row]:
+    """The three in turns, and what a create costs."""
+    async with stage() as (settings, postgres), web(settings) as site:
+        crowd = await people.crowd(settings, PEOPLE)
+        await people.clips(settings, EACH, 1)
+        recorded = await record(settings, crowd[0])
+        http, bare = Http(site, postgres, crowd), await Bare.open(settings, postgres, crowd, recorded)
+        binary = Pgbench.find()
+        pgbench = Pgbench(binary, settings, recorded) if binary else None
+        await http.turn(PEOPLE)  # every token is verified once
+        await bare.turn(PEOPLE)
+        warm = WARM + http.forget() + bare.forget()
+        for number in range(ROUNDS):
+            await http.turn(MOST)
+            await bare.turn(MOST)
+            if pgbench:
+                await pgbench.turn(number)
+        await bare.close()
+        await check(settings, warm + http.tally.count + bare.tally.count + (pgbench.count if pgbench else 0))
+        return rows(http, bare, pgbench, len(recorded))
+
+
+async def record(settings: Settings, person: Person) -> list[Statement]:
+    """What one create asks of the database, from the bearer to the commit."""
+
+    @asynccontextmanager
+    async def opener(settings: Settings) -> AsyncIterator[Parts]:
+        async with assemble(settings, recorder) as parts:
+            yield parts
+
+    async with statements.recording(settings.database_url) as recorder:
+        app = create_app(settings, opener)
+        transport = httpx.ASGITransport(app=cast("Any", app))
+        async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
+            for _ in range(WARM):  # asyncpg asks a new connection for the types it meets
+                recorder.forget()
+                answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
+                assert answer.status_code == 200, answer.text
+            return await recorder.statements()
+
+
+class Rival:
+    """What one way of creating has done, and what that took."""
+
+    def __init__(self) -> None:
+        self.tally, self.spent = Tally(), Spent()
+
+    def forget(self) -> int:
+        """Begin anew; gives the number of creates forgotten."""
+        forgotten = self.tally.count
+        self.tally, self.spent = Tally(), Spent()
+        return forgotten
+
+
+class Http(Rival):
+    """Creates through the web process."""
+
+    def __init__(self, site: Site, postgres: int, crowd: list[Person]) -> None:
+        super().__init__()
+        self._site = site
+        self._pids = (site.pid, os.getpid(), postgres)
+        body = msgspec.json.encode(ASKED)
+        self._requests = cycle([load.request("POST", PATH, person.token, body) for person in crowd])
+
+    async def turn(self, most: int) -> None:
+        """Create for SECONDS."""
+        with spending(*self._pids) as spent:
+            tally = await load.drive(self._site.port, islice(self._requests, most), lanes=LANES, seconds=SECONDS)
+        assert set(tally.statuses) == {200}, tally.statuses
+        self.tally.add(tally)
+        self.spent.add(spent)
+
+
+class Bare(Rival):
+    """The statements of a create from asyncpg, on a pool like the web process's."""
+
+    def __init__(self, pool: asyncpg.Pool[Any], postgres: int, calls: Iterator[Call]) -> None:
+        super().__init__()
+        self._pool = pool
+        self._pids = (os.getpid(), postgres)
+        self._calls = calls
+
+    @classmethod
+    async def open(cls, settings: Settings, postgres: int, crowd: list[Person], recorded: list[Statement]) -> Bare:
+        """Connect, with calls for the crowd in turn."""
+        pool = await db.connect(settings.database_url, connections=settings.database_connections)
+        whose = cycle([dict(zip(crowd[0][:3], person[:3], strict=True)) for person in crowd])
+        return cls(pool, postgres, (statements.again(recorded, names) for names in whose))
+
+    async def turn(self, most: int) -> None:
+        """Create for SECONDS. What is sent is made up before, so that only sending it is measured."""
+        calls = list(islice(self._calls, most))
+        with spending(*self._pids) as spent:
+            self.tally.add(await load.repeat(self._play, iter(calls), lanes=LANES, seconds=SECONDS))
+        self.spent.add(spent)
+
+    async def _play(self, call: Call) -> None:
+        async with self._pool.acquire() as connection:
+            for query, arguments in call:
+                await (connection.fetch(query, *arguments) if arguments else connection.execute(query))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._pool.close()
+
+
+class Pgbench:
+    """The statements of a create from PostgreSQL's own load generator."""
+
+    TURN = 10**9  # numbers set apart for the ids of one turn
+    HEAD = f"\\set turn :turn + 1\n\\set n :base + :turn * 100 + :client_id\n\\set u :n % {PEOPLE} + 1\n"
+
+    def __init__(self, binary: str, settings: Settings, recorded: list[Statement]) -> None:
+        self.count, self.seconds = 0, 0.0
+        self._binary = binary
+        self._url = urlsplit(settings.database_url)
+        self._clients = settings.database_connections
+        self._script = settings.data / "create.sql"
+        whose = {f"{kind}_{1:026}": f"'{kind}_' || lpad(:u::text, 26, '0')" for kind in ("usr", "ses", "lot")}
+        self._script.write_text(self.HEAD + statements.script(recorded, whose))
+
+    @staticmethod
+    def find() -> str | None:
+        """The program that comes with the embedded PostgreSQL, or the one on the path."""
+        beside = cluster.binaries() / "pgbench"
+        return str(beside) if beside.exists() else shutil.which("pgbench")
+
+    async def turn(self, number: int) -> None:
+        """Create for SECONDS."""
+        options = ["--no-vacuum", "--protocol=prepared", f"--client={self._clients}", f"--time={SECONDS}"]
+        options += ["--define=turn=0", f"--define=base={(number + 1) * self.TURN}", f"--file={self._script}"]
+        process = await asyncio.create_subprocess_exec(self._binary, *options, env=self._environment(), stdout=PIPE)
+        said = (await process.communicate())[0].decode()
+        assert process.returncode == 0, said
+        done = int(re.findall(r"actually processed: (\d+)", said)[0])
+        self.count += done
+        self.seconds += done / float(re.findall(r"tps = ([\d.]+)", said)[0])
+
+    def _environment(self) -> dict[str, str]:
+        host = parse_qs(self._url.query)["host"][0]
+        name = self._url.path.removeprefix("/")
+        return {
+            "PGHOST": host,
+            "PGDATABASE": name,
+            "PGUSER": self._url.username or "",
+            "PGPASSWORD": self._url.password or "",
+        }
+
+
+async def check(settings: Settings, creates: int) -> None:
+    """Every create that was counted is there, with its credits set aside."""
+    connection = await asyncpg.connect(settings.database_url)
+    found = await connection.fetchrow(
+        "SELECT (SELECT count(*) FROM generations WHERE state = 'queued') AS queued,"
+        " (SELECT count(*) FROM holds WHERE state = 'held') AS holds,"
+        " (SELECT sum(granted - remaining)::bigint FROM lots) AS taken,"
+        " (SELECT sum(amount)::bigint FROM ledger_entries WHERE account = 'held') AS held"
+    )
+    await connection.close()
+    assert tuple(found) == (creates,) * 4, (creates, found)
+
+
+def rows(http: Http, bare: Bare, pgbench: Pgbench | None, count: int) -> list[Row]:
+    """The table's part."""
+    ours, theirs = (each.tally.count / each.tally.seconds for each in (http, bare))
+    server, _, postgres = (seconds / http.tally.count * 1e6 for seconds in http.spent.cpu)
+    client, backends = (seconds / bare.tally.count * 1e6 for seconds in bare.spent.cpu)
+    best = pgbench.count / pgbench.seconds if pgbench else 0
+    return [
+        Row("creates each second", figure(ours), f"{figure(theirs)} bare asyncpg", of(ours, theirs), GOAL),
+        Row("", figure(ours), f"{figure(best)} pgbench", of(ours, best)) if best else Row("", "", "pgbench is missing"),
+        Row("… statements for each", f"{count}"),
+        Row("… CPU µs of the process for each", figure(server), f"{figure(client)} bare asyncpg", of(server, client)),
+        Row(
+            "… CPU µs of PostgreSQL for each",
+            figure(postgres),
+            f"{figure(backends)} bare asyncpg",
+            of(postgres, backends),
+        ),
+        Row("… share of a core: web process", percent(http.spent.cpu[0] / http.spent.wall)),
+        Row("… share of a core: load generator", percent(http.spent.cpu[1] / http.spent.wall)),
+    ]

@@ -1,0 +1,122 @@
+"""A load generator that costs little: ready-made bytes over keep-alive connections, counted and not read.
+
+An HTTP library would take more of the two cores than the server it asks. Every load ends by count or by time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from bench.stage import HOST
+
+HEAD_END = b"\r\n\r\n"
+LENGTH = b"content-length: "
+PATIENCE = 60.0  # seconds after which a load that should have ended is an error
+
+Job = TypeVar("Job")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back: answers by status, in how many seconds."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """All answers."""
+        return self.statuses.total()
+
+    def add(self, other: Tally) -> None:
+        """Count another load too."""
+        self.statuses += other.statuses
+        self.seconds += other.seconds
+
+
+def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes:
+    """A whole request, ready to be sent again and again."""
+    head = [f"{method} {path} HTTP/1.1", f"Host: {HOST}"]
+    head += [f"Authorization: Bearer {token}"] if token else []
+    head += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+class _Lane(asyncio.Protocol):
+    """One connection that asks again as soon as it has its answer."""
+
+    def __init__(self, requests: Iterator[bytes], deadline: float, tally: Tally) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._deadline = deadline
+        self._tally = tally
+        self._held = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._ask()
+
+    def _ask(self) -> None:
+        following = next(self._requests, None) if time.perf_counter() < self._deadline else None
+        if following is None:
+            self._transport.close()
+        else:
+            self._transport.write(following)
+
+    def data_received(self, data: bytes) -> None:
+        held = self._held + data
+        head = held.find(HEAD_END)
+        if head < 0 or len(held) < head + len(HEAD_END) + _length(held):
+            self._held = held
+            return
+        self._held = b""
+        self._tally.statuses[int(held[9:12])] += 1
+        self._ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(exc)
+
+
+def _length(answer: bytes) -> int:
+    """Every answer measured here says its length."""
+    start = answer.index(LENGTH) + len(LENGTH)
+    return int(answer[start : answer.index(b"\r", start)])
+
+
+async def drive(port: int, requests: Iterator[bytes], *, lanes: int, seconds: float) -> Tally:
+    """Send the requests over so many connections at once, until they or the time run out."""
+    tally, began = Tally(), time.perf_counter()
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(seconds + PATIENCE):
+        opened = [
+            await loop.create_connection(lambda: _Lane(requests, began + seconds, tally), HOST, port)
+            for _ in range(lanes)
+        ]
+        await asyncio.gather(*(lane.ended for _, lane in opened))
+    tally.seconds = time.perf_counter() - began
+    return tally
+
+
+async def repeat(work: Callable[[Job], Awaitable[None]], jobs: Iterator[Job], *, lanes: int, seconds: float) -> Tally:
+    """The same with calls in place of requests; one that returns counts as 200."""
+    tally, began = Tally(), time.perf_counter()
+
+    async def lane() -> None:
+        for job in jobs:
+            await work(job)
+            tally.statuses[200] += 1
+            if time.perf_counter() > began + seconds:
+                return
+
+    async with asyncio.timeout(seconds + PATIENCE):
+        await asyncio.gather(*(lane() for _ in range(lanes)))
+    tally.seconds = time.perf_counter() - began
+    return tally

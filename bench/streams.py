@@ -1,0 +1,195 @@
+"""Event streams: how many one process holds, what each takes, and how soon a change reaches the last of them.
+
+A change is a worker's progress report: its row has moved, then its owner's channel is told. The clock starts when
+Redis is told and stops when a connection has the whole event; readers and server share the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
+
+from api.events import Announcer
+from api.parts import Parts
+from bench import load, people
+from bench.meter import quantile, resident, spending
+from bench.people import Person
+from bench.report import Row, figure
+from bench.stage import HOST, Site, parts_of, stage, web
+
+CONNECTIONS = 1000
+SPARE = 200  # descriptors for everything else
+AT_ONCE = 25  # connections being opened
+CHANGES = 25  # of the one video that all watch
+EVERY = 0.005  # seconds between changes of many videos: what sixty workers report
+PATIENCE = 60.0  # seconds after which an event that should have come is an error
+
+EVENT = b"\nevent: video\n"
+END = b"\n\n\r\n"  # of an event, and of the chunk it comes in
+RUNNING = """
+UPDATE generations SET state = 'in_progress', lease_until = now() + interval '1 hour', completed_at = NULL;
+UPDATE holds SET state = 'held', settled = 0, closed_at = NULL;
+DELETE FROM media;
+"""
+PROGRESS = "UPDATE generations SET progress = progress - 1, updated_at = clock_timestamp() WHERE id = ANY($1)"
+
+
+class Clip(NamedTuple):
+    """A video that is being made, and whose it is."""
+
+    video_id: str
+    owner: Person
+
+
+class Figures(NamedTuple):
+    """What was measured: bytes, and seconds of each event's way."""
+
+    connections: int
+    memory: float
+    paced: list[float]
+    burst: list[float]
+    shared: list[float]
+    cost: float
+
+
+async def measure() -> list[Row]:
+    """Many connections, each to a video of its own; then as many, all to one."""
+    count = affordable(CONNECTIONS)
+    async with stage(rate_limits=False) as (settings, _), web(settings) as site, parts_of(settings) as parts:
+        crowd = await people.crowd(settings, count)
+        await people.clips(settings, 1, 1)
+        async with parts.pool.acquire() as connection:
+            await connection.execute(RUNNING)
+        clips = [Clip(f"video_{number:026}", person) for number, person in enumerate(crowd, 1)]
+        (await Audience.gather(site, clips[:AT_ONCE])).leave()  # what the first connections load is not theirs
+        before = resident(site.pid)
+        audience = await Audience.gather(site, clips)
+        memory = (resident(site.pid) - before) / count
+        paced = await change(parts, audience, clips, EVERY)
+        with spending(site.pid) as spent:
+            burst = await change(parts, audience, clips, 0)
+        audience.leave()
+        audience = await Audience.gather(site, clips[:1] * count)
+        shared = [delay for _ in range(CHANGES) for delay in await change(parts, audience, clips[:1], 0)]
+        audience.leave()
+    return rows(Figures(count, memory, paced, burst, shared, spent.cpu[0] / count))
+
+
+def affordable(wanted: int) -> int:
+    """As many connections as this process and its children may have open, up to `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = hard if hard != resource.RLIM_INFINITY else wanted + SPARE
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(allowed, wanted + SPARE)), hard))
+    return min(wanted, allowed - SPARE)
+
+
+class Audience:
+    """Connections that listen, each to one clip."""
+
+    def __init__(self) -> None:
+        self.ears: list[Ear] = []
+        self._due = 0
+        self._complete = asyncio.Event()
+
+    @classmethod
+    async def gather(cls, site: Site, clips: Sequence[Clip]) -> Audience:
+        """A connection for each of these, each with its first event."""
+        audience = cls()
+        for start in range(0, len(clips), AT_ONCE):
+            batch = clips[start : start + AT_ONCE]
+            audience.expect(len(batch))
+            audience.ears += [await _listen(site, clip, audience) for clip in batch]
+            await audience.complete()
+        return audience
+
+    def expect(self, events: int) -> None:
+        """So many events are on their way."""
+        self._due = events
+        self._complete.clear()
+
+    def hear(self) -> None:
+        """One has come."""
+        self._due -= 1
+        if self._due == 0:
+            self._complete.set()
+
+    async def complete(self) -> None:
+        """Wait until all have."""
+        async with asyncio.timeout(PATIENCE):
+            await self._complete.wait()
+
+    def leave(self) -> None:
+        """Close every connection."""
+        for ear in self.ears:
+            ear.transport.abort()
+
+
+class Ear(asyncio.Protocol):
+    """One connection; `at` is when its last event was whole."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, clip: Clip, audience: Audience) -> None:
+        self.clip = clip
+        self.at = 0.0
+        self._audience = audience
+        self._held = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.write(load.request("GET", f"/v1/videos/{self.clip.video_id}/events", self.clip.owner.token))
+
+    def data_received(self, data: bytes) -> None:
+        self._held += data
+        if not self._held.endswith(END):
+            return
+        if EVENT in self._held:
+            self.at = time.perf_counter()
+            self._audience.hear()
+        self._held = b""
+
+
+async def _listen(site: Site, clip: Clip, audience: Audience) -> Ear:
+    _, ear = await asyncio.get_running_loop().create_connection(lambda: Ear(clip, audience), HOST, site.port)
+    return ear
+
+
+async def change(parts: Parts, audience: Audience, clips: Sequence[Clip], every: float) -> list[float]:
+    """Change each clip once and tell of it, one `every` so many seconds; seconds until each connection knew."""
+    async with parts.pool.acquire() as connection:
+        await connection.execute(PROGRESS, [clip.video_id for clip in clips])
+    audience.expect(len(audience.ears))
+    told = await tell(Announcer(parts.redis), clips, every)
+    await audience.complete()
+    return [ear.at - told[ear.clip.video_id] for ear in audience.ears]
+
+
+async def tell(announcer: Announcer, clips: Iterable[Clip], every: float) -> dict[str, float]:
+    """Announce the changes; when each was."""
+    told, began = {}, time.perf_counter()
+    for number, clip in enumerate(clips):
+        if every:
+            await asyncio.sleep(max(0.0, began + number * every - time.perf_counter()))
+        told[clip.video_id] = time.perf_counter()
+        await announcer.changed(clip.owner.user_id, clip.video_id)
+    return told
+
+
+def rows(found: Figures) -> list[Row]:
+    """The table's part."""
+    return [
+        Row("event streams held", f"{found.connections:,}"),
+        Row("… memory for each", f"{found.memory / 1024:.1f} KiB"),
+        Row("… CPU µs of the process for each event", figure(found.cost * 1e6)),
+        *_delays("change → event, one video watched by all", found.shared),
+        *_delays(f"change → event, many videos, {1 / EVERY:.0f} changes each second", found.paced),
+        *_delays("change → event, many videos, all at once", found.burst),
+    ]
+
+
+def _delays(what: str, delays: list[float]) -> list[Row]:
+    median, late = (f"{figure(quantile(delays, share) * 1000)} ms" for share in (0.5, 0.99))
+    return [Row(f"{what}: median", median), Row("… 99 % within", late)]
