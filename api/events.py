@@ -11,6 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from typing import NamedTuple, Self
 
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 CHANGED = "kinora:changed:"
 STOP = "kinora:stop"
 RECONNECT = 1.0  # seconds between tries while Redis is away
+TOGETHER = 50  # changed videos read with one statement
 CONFIRM = 1.0  # seconds to wait for Redis to confirm a subscription before going on without it
 
 
@@ -33,7 +35,8 @@ class Snapshot(NamedTuple):
     data: bytes
 
 
-Load = Callable[[str], Awaitable[Snapshot | None]]
+Load = Callable[[list[str]], Awaitable[list[Snapshot]]]
+"""Reads videos by id. One it cannot give, deleted or out of reach, is left out."""
 
 
 class Announcer:
@@ -180,17 +183,25 @@ class Hub:
         self._confirmed[user_id].set()
 
     async def _deliver(self) -> None:
-        """Read each changed video once, however often it was announced meanwhile."""
+        """Read each changed video once, however often it was announced meanwhile, many with one statement."""
         while True:
             await self._work.wait()
             self._work.clear()
             while self._dirty:
-                video_id, user_id = self._dirty.popitem()
-                if any(w.video_id in (None, video_id) for w in self._watchers.get(user_id, ())):
-                    await self._tell(video_id, user_id)
+                await self._read(list(islice(self._dirty, TOGETHER)))
 
-    async def _tell(self, video_id: str, user_id: str) -> None:
-        snapshot = await self._load(video_id)
+    async def _read(self, video_ids: list[str]) -> None:
+        told = {video_id: self._dirty.pop(video_id) for video_id in video_ids}
+        watched = {video_id: user_id for video_id, user_id in told.items() if self._anybody(user_id, video_id)}
+        for snapshot in await self._load(list(watched)) if watched else ():
+            self._tell(watched.pop(snapshot.video_id), snapshot)
+        for user_id in watched.values():
+            self._tell(user_id, None)
+
+    def _anybody(self, user_id: str, video_id: str) -> bool:
+        return any(watcher.video_id in (None, video_id) for watcher in self._watchers.get(user_id, ()))
+
+    def _tell(self, user_id: str, snapshot: Snapshot | None) -> None:
         for watcher in self._watchers.get(user_id, ()):
             if snapshot is None:
                 watcher.nudge()

@@ -260,16 +260,15 @@ def _not_found(video_id: str) -> NotFound:
 
 
 def loader(pool: Pool, views: Views) -> Load:
-    """How the hub reads a video that has changed."""
+    """How the hub reads videos that have changed."""
 
-    async def load(video_id: str) -> Snapshot | None:
-        """None also while PostgreSQL is away: a watcher that hears nothing looks for itself."""
+    async def load(video_ids: list[str]) -> list[Snapshot]:
+        """None of them while PostgreSQL is away: a watcher that hears nothing looks for itself."""
         await views.pace.refresh()
         try:
             async with pool.acquire() as db:
-                row = await generations.get(db, video_id)
+                return [views.snapshot(row) for row in await generations.some(db, video_ids)]
         except AWAY:
-            return None
-        return None if row is None else views.snapshot(row)
+            return []
 
     return load

@@ -123,8 +123,8 @@ async def test_without_redis_watchers_look_for_themselves(real: Parts, tmp_path:
     video_id = await create(real, account)
     nowhere = f"unix://{tmp_path}/nowhere"
 
-    async def load(_: str) -> Snapshot | None:
-        return None
+    async def load(_: list[str]) -> list[Snapshot]:
+        return []
 
     async with Hub(nowhere, load) as hub:
         blind = Feeds(hub, real.videos, real.views)

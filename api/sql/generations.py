@@ -165,6 +165,11 @@ async def get(db: Database, generation_id: str, user_id: str | None = None) -> G
     return row(record, Generation)
 
 
+async def some(db: Database, generation_ids: list[str]) -> list[Generation]:
+    """These rows, whoever owns them, without those that are deleted."""
+    return rows(await db.fetch(f"{SELECT} WHERE g.id = ANY($1) AND g.deleted_at IS NULL", generation_ids), Generation)
+
+
 async def page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Generation]:
     """A page of the user's rows, by id."""
     order, sign = ("DESC", "<") if descending else ("ASC", ">")
