@@ -106,7 +106,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
         exception_handlers=problems.HANDLERS,
         openapi_config=None,  # drawn by api.openapi, served by routes.docs
         cors_config=_cors(settings),
-        request_max_body_size=settings.max_upload + 1_000_000,
+        request_max_body_size=settings.max_upload * 4 // 3 + 1_000_000,
         logging_config=None,
         debug=False,
     )

@@ -29,6 +29,7 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 READ = (JSON, MULTIPART, URLENCODED)
+ARRIVES_WITHIN = 60.0  # seconds; a slower sender holds a connection for nothing
 LARGE = 256 * 1024  # bytes from which parsing would hold the event loop for milliseconds
 VALUES = 50_000  # more than any request needs; parsing millions would hold everybody up
 DEPTH = 32  # how deep `metadata` may nest; deeper is nobody's data
@@ -57,7 +58,10 @@ async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
 
 async def _receive(request: Request[Any, Any, Any]) -> bytes:
     try:
-        return await request.body()
+        async with asyncio.timeout(ARRIVES_WITHIN):
+            return await request.body()
+    except TimeoutError as error:
+        raise Malformed(f"The body did not arrive within {ARRIVES_WITHIN:.0f} seconds.") from error
     except InternalServerException as error:
         raise Malformed("The connection closed before the body had arrived.") from error
     except RequestEntityTooLarge as error:

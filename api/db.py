@@ -46,10 +46,13 @@ class MigrationError(Exception):
     """A migration that was changed after it was applied, or that failed."""
 
 
-async def connect(url: str, *, connections: int = 10) -> asyncpg.Pool[Any]:
-    """A pool whose connections speak jsonb as Python objects. Raises OSError or asyncpg's errors."""
+async def connect(url: str, *, connections: int = 10, timeout: float = 30.0) -> asyncpg.Pool[Any]:
+    """A pool whose connections speak jsonb as Python objects and give up a statement after `timeout` seconds.
+
+    Raises OSError or asyncpg's errors.
+    """
     return await asyncpg.create_pool(
-        url, min_size=1, max_size=connections, init=prepare, reset=_nothing, command_timeout=30
+        url, min_size=1, max_size=connections, init=prepare, reset=_nothing, command_timeout=timeout
     )
 
 

@@ -24,6 +24,7 @@ UNROUTED = "-"
 QUIET = {"/health/live", "/health/ready", "/metrics"}
 
 SAFE: list[tuple[bytes, bytes]] = [
+    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),

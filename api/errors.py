@@ -8,9 +8,12 @@
     │   ├── PlanLimit                 the plan's limit, by name
     │   └── MissingScope              the API key may not do this
     ├── NotFound                 404  also somebody else's things
+    │   └── NotYet                    of OpenAI's API, and not offered here so far
     ├── MethodNotAllowed         405
     ├── Conflict                 409
-    │   ├── NotReady                  the clip is still being made, or will never be
+    │   ├── NotReady                  the clip is still being made
+    │   ├── HasFailed                 there is no clip and there will be none
+    │   ├── WasCancelled              the same, because somebody stopped it
     │   ├── StillRunning              the first request with this Idempotency-Key is not done
     │   └── EmailTaken
     ├── Expired                  410  media past its retention
@@ -102,6 +105,10 @@ class NotFound(Problem):
     status, code, title, kind = 404, "not_found", "There is no such thing", "invalid_request_error"
 
 
+class NotYet(NotFound):
+    code, title = "not_offered_yet", "Not offered here yet"
+
+
 class MethodNotAllowed(Problem):
     status, code, title, kind = 405, "method_not_allowed", "Not with this method", "invalid_request_error"
 
@@ -112,6 +119,14 @@ class Conflict(Problem):
 
 class NotReady(Conflict):
     code, title = "not_ready", "The clip is not ready"
+
+
+class HasFailed(Conflict):
+    code, title = "video_failed", "The video has failed"
+
+
+class WasCancelled(Conflict):
+    code, title = "video_cancelled", "The video was cancelled"
 
 
 class StillRunning(Conflict):

@@ -110,6 +110,9 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
     models.LedgerEntry: models.LedgerEntry(
         id=_ENTRY, created_at=_NOW, kind="hold", bucket="allowance", amount=-8, video_id=_VIDEO
     ),
+    models.Plan: models.Plan(
+        id="free", monthly_credits=300, max_short_side=720, max_seconds=10, concurrency=1, retention_days=30
+    ),
     models.Health: models.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
 }
 

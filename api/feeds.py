@@ -21,7 +21,7 @@ from api.views import TERMINAL, Views
 PING = 15.0  # seconds of silence after which a feed looks for itself, and sends at least a comment
 LASTS = 600.0  # seconds after which a feed ends and asks its reader to come back
 BLIND = 1.0  # seconds between own looks while Redis is away
-CLOCKS_DIFFER = timedelta(seconds=5)  # how far this clock may be from the database's
+OVERLAP = timedelta(seconds=60)  # how far an own look reaches back: commits do not come in the order of their times
 PING_FRAME = b": ping\n\n"
 RECONNECT_FRAME = b"event: reconnect\nretry: 500\ndata: {}\n\n"
 LAST_ID = re.compile(r"(\d{1,17})-(\w{1,64})")
@@ -59,13 +59,16 @@ class Feeds:
     async def all(self, user_id: str, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
         """All of a user's videos: what changed since the last event seen, then everything that changes."""
         ends, since = monotonic() + LASTS, moment(last_event_id)
+        sent: dict[str, int] = {}
         async with self._hub.watch(user_id) as watcher:
             shots = await self._changed(user_id, since)
-            since = since or datetime.now(UTC) - CLOCKS_DIFFER
+            since = since or datetime.now(UTC)
             while monotonic() < ends:
-                yield b"".join(map(frame, shots)) or PING_FRAME
-                since = max((_at(shot) for shot in shots), default=since)
-                shots = await watcher.take(self._patience(ends)) or await self._changed(user_id, since)
+                fresh = [shot for shot in shots if shot.version > sent.get(shot.video_id, 0)]
+                yield b"".join(map(frame, fresh)) or PING_FRAME
+                sent |= {shot.video_id: shot.version for shot in fresh}
+                since = max((_at(shot) for shot in fresh), default=since)
+                shots = await watcher.take(self._patience(ends)) or await self._changed(user_id, since - OVERLAP)
         yield RECONNECT_FRAME
 
     async def terminal(self, video_id: str, user_id: str, seconds: float) -> Generation:

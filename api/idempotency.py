@@ -38,3 +38,9 @@ async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> An
 async def keep(db: Database, user_id: str, key: str, answer: Answer) -> None:
     """Keep the answer for a day, in the transaction that did the work."""
     await sql.keep(db, user_id, key, answer)
+
+
+async def recognise(db: Database, user_id: str, key: str, fingerprint: bytes) -> None:
+    """For a request that may be done twice: keep its key, so that another request with the same one is refused."""
+    if await replay(db, user_id, key, fingerprint) is None:
+        await sql.keep(db, user_id, key, Answer(fingerprint=fingerprint, status=200, headers={}, body=b""))

@@ -7,16 +7,17 @@ from msgspec import Meta, Struct
 from api.models import Quality, Resize, Visibility
 from engine.catalog import MAX_SEED
 
-Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$", description="Width x height in pixels.")]
+Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}\Z", description="Width x height in pixels.")]
 Email = Annotated[
     str,
     Meta(
         min_length=3,
         max_length=254,
-        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$|^[^@\s]+@localhost$",
+        pattern=r"^[^@\s\x00-\x1f\x7f]+@([^@\s\x00-\x1f\x7f]+\.)*[^@\s\x00-\x1f\x7f.]+\Z",
         description="An e-mail address.",
     ),
 ]
+Locale = Literal["en", "fr"]
 Password = Annotated[str, Meta(min_length=8, max_length=256)]
 Scope = Literal["videos:read", "videos:write", "account:read", "account:write"]
 
@@ -52,7 +53,7 @@ class SignUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     email: Email
     password: Password
     name: Annotated[str, Meta(max_length=100)] = ""
-    locale: Annotated[str, Meta(pattern="^(en|fr)$")] = "en"
+    locale: Locale = "en"
 
 
 class LogIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +73,7 @@ class ProfileUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What a person may change of their own account."""
 
     name: Annotated[str, Meta(max_length=100)] | None = None
-    locale: Annotated[str, Meta(pattern="^(en|fr)$")] | None = None
+    locale: Locale | None = None
 
 
 class ApiKeyCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,17 +9,19 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from api import ids
 from api.db import Pool
-from api.errors import Expired, Internal, NotFound, NotReady, RangeNotSatisfiable
+from api.errors import Conflict, Expired, HasFailed, Internal, NotFound, NotReady, RangeNotSatisfiable, WasCancelled
 from api.failures import REASONS
 from api.models import Variant
 from api.sql import media
 from api.sql.media import Served
 
 if TYPE_CHECKING:
-    from litestar.types import Receive, Scope, Send
+    from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
 CHUNK = 1 << 20
+LONGEST_NUMBER = 1000  # digits; Python reads no more than a few thousand, and no file has so many bytes
 SUFFIXES: dict[Variant, str] = {"video": "mp4", "thumbnail": "webp", "spritesheet": "jpg", "poster": "jpg"}
 TYPES: dict[Variant, str] = {
     "video": "video/mp4",
@@ -53,33 +55,34 @@ class Span(NamedTuple):
 
 
 async def find(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
-    """The rendition, for its owner or (None) for the bearer of a signature. Raises NotFound, NotReady, Expired."""
+    """The rendition, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
-        served = await media.find(db, video_id, variant)
+        served = await media.find(db, video_id, variant) if ids.valid(video_id, "video") else None
     if served is None or (user_id is not None and served.user_id != user_id):
         detail = "There is no such video of yours."
         raise NotFound(detail, param="video_id")
+    if served.state in ("failed", "cancelled"):
+        raise _fruitless(served)
     if served.purged_at or (served.expires_at and served.expires_at < datetime.now(UTC)):
         detail = "The media of this video is past its retention and no longer kept."
         raise Expired(detail)
     if served.key is None or served.bytes is None or served.etag is None or served.completed_at is None:
-        raise _not_ready(served)
+        detail = "This video is still being made; its status is on GET /v1/videos/{id}."
+        raise NotReady(detail, state=served.state)
     return Rendition(video_id, variant, served.key, served.bytes, f'"{served.etag[:32]}"', served.completed_at)
 
 
-def _not_ready(served: Served) -> NotReady:
-    if served.failure:
-        detail = f"This video failed ({served.failure}): {REASONS[served.failure].en}"
-    elif served.state == "cancelled":
-        detail = "This video was cancelled; there is nothing to download."
-    else:
-        detail = "This video is still being made; its status is on GET /v1/videos/{id}."
-    return NotReady(detail, state=served.state, reason=served.failure or served.state)
+def _fruitless(served: Served) -> Conflict:
+    if served.failure is None:
+        return WasCancelled("This video was cancelled; there is nothing to download.", state=served.state)
+    why = REASONS[served.failure].en
+    return HasFailed(f"This video failed ({served.failure}): {why}", state=served.state, reason=served.failure)
 
 
 def headers(rendition: Rendition) -> dict[str, str]:
     """What every answer about this rendition carries."""
-    name = f"{rendition.video_id}.{SUFFIXES[rendition.variant]}"
+    part = "" if rendition.variant == "video" else f"-{rendition.variant}"
+    name = f"{rendition.video_id}{part}.{SUFFIXES[rendition.variant]}"
     return {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=86400, immutable",
@@ -118,7 +121,7 @@ def span(rendition: Rendition, range_header: str | None, if_range: str | None) -
 
 
 def _digits(text: str) -> bool:
-    return text == "" or (text.isascii() and text.isdigit() and len(text) < 20)
+    return text == "" or (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER)
 
 
 def _tail(rendition: Rendition, length: int) -> Span:
@@ -148,16 +151,18 @@ class FileBody:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Send the head, then the bytes unless only the head was asked for."""
-        descriptor = None if self._part is None else os.open(self._path, os.O_RDONLY)
-        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
-        try:
-            if descriptor is not None and self._part is not None and scope["method"] != "HEAD":  # type: ignore[typeddict-item]
-                await _send_part(descriptor, self._part, send)
-            else:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+        head: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": self._status,
+            "headers": self._headers,
+        }
+        if self._part is None or scope["method"] == "HEAD":  # type: ignore[typeddict-item]
+            await send(head)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        with self._path.open("rb") as file:
+            await send(head)
+            await _send_part(file.fileno(), self._part, send)
 
 
 async def _send_part(descriptor: int, part: Span, send: Send) -> None:

@@ -265,6 +265,18 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     video_id: str | None
 
 
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a plan allows: credits a month, the picture's short side in pixels, a clip's seconds, clips at once."""
+
+    id: str
+    object: Literal["plan"] = "plan"
+    monthly_credits: int
+    max_short_side: int
+    max_seconds: int
+    concurrency: int
+    retention_days: int
+
+
 class Health(Struct, frozen=True, kw_only=True):
     """Whether the server can do its work; each part says `ok` or what is wrong."""
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from secrets import randbits
 from typing import NamedTuple
 
+import msgspec
+
 from api.billing import prices
 from api.billing.plans import PLANS
-from api.errors import Forbidden, Invalid, PlanLimit
+from api.errors import Forbidden, Invalid, PlanLimit, Problem
 from api.inputs import VideoCreate
 from api.models import Refusal
 from api.settings import Settings
 from engine import catalog
 from engine.catalog import MAX_SEED
 
+MAX_METADATA = 16_384  # bytes; it comes back with every read of the video
 OPENAI_SIZE = "720x1280"  # what OpenAI's own service took when no size was named
 SEED_BITS = 31  # of a seed we choose; small enough to read out
 
@@ -44,6 +47,8 @@ def place(asked: VideoCreate, plan_name: str, settings: Settings) -> Order:
     if asked.input_reference is not None and model.conditions == "none":
         detail = f"{name} makes clips from text only; leave input_reference out."
         raise Invalid(detail, param="input_reference")
+    if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
+        raise Invalid(f"`metadata` may have {MAX_METADATA} bytes as JSON, and this one has {size}.", param="metadata")
     _within_plan(asked.seconds, width, height, plan_name)
     price = prices.credits(asked.seconds, width, height, asked.quality)
     return Order(asked, name, served_by, width, height, _seeds(asked), price)
@@ -79,5 +84,10 @@ def refusals(asked: VideoCreate, plan_name: str, settings: Settings) -> list[Ref
     try:
         place(asked, plan_name, settings)
     except (Invalid, Forbidden) as problem:
-        return [Refusal(problem.code, problem.param, problem.detail)]
+        return [refusal(problem)]
     return []
+
+
+def refusal(problem: Problem) -> Refusal:
+    """A problem as data."""
+    return Refusal(problem.code, problem.param, problem.detail)

@@ -4,10 +4,11 @@ from typing import Annotated, Literal, Protocol, TypeVar
 
 from litestar.params import QueryParameter
 
+from api import ids
+from api.errors import Invalid
 from api.models import Page
 
-ID = r"^[a-z]{1,12}_[0-9A-Z]{26}$"
-After = Annotated[str | None, QueryParameter(description="Begin behind this id.", pattern=ID)]
+After = Annotated[str | None, QueryParameter(description="Begin behind this id.")]
 Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=100)]
 Order = Annotated[Literal["asc", "desc"], QueryParameter(description="Oldest or newest first.")]
 
@@ -20,6 +21,13 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+
+
+def cursor(after: str | None, kind: str) -> str | None:
+    """The id to begin behind, checked: one of another kind would give a wrong page without a word."""
+    if after is not None and not ids.valid(after, kind):
+        raise Invalid(f"`after` takes the id of a {kind} from an earlier page.", param="after")
+    return after
 
 
 def page(rows: list[T], limit: int) -> Page[T]:

@@ -13,13 +13,19 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings
+from arq.constants import job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 from arq.worker import Worker, func
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api import ids
+
 CLAIM = "claim"
 RING_LIMIT = 1000  # rings nobody has heard; more would say nothing new
 BLOCK = 10  # seconds of one blocking pop, after which the health key is renewed
+STALE = 60_000  # milliseconds after which a wake-up nobody took is dropped
 RETRY = 1.0  # seconds between looks while Redis is away
 
 Claim = Callable[[], Awaitable[None]]
@@ -44,16 +50,21 @@ class Bell:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._arq = ArqRedis(redis.connection_pool, job_serializer=msgspec.msgpack.encode)
 
-    async def ring(self, pool: str) -> bool:
-        """Wake one idle worker of the pool. False if Redis does not answer; the sweeper will ring then."""
+    async def ring(self, pool: str, times: int = 1) -> bool:
+        """Wake idle workers of the pool. False if Redis does not answer; the sweeper will ring then."""
+        now = timestamp_ms()
+        job = serialize_job(CLAIM, (), {}, None, now, serializer=msgspec.msgpack.encode)
+        pipe = self._redis.pipeline(transaction=False)
+        for _ in range(times):
+            wake = ids.new("wake")
+            pipe.psetex(job_key_prefix + wake, STALE, job)
+            pipe.zadd(_queue(pool), {wake: now})
+            pipe.rpush(_bell(pool), 1)
+        pipe.zremrangebyscore(_queue(pool), "-inf", now - STALE)
+        pipe.ltrim(_bell(pool), 0, RING_LIMIT - 1)
         try:
-            await self._arq.enqueue_job(CLAIM, _queue_name=_queue(pool), _expires=60)
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.rpush(_bell(pool), 1)
-                pipe.ltrim(_bell(pool), 0, RING_LIMIT)
-                await pipe.execute()
+            await pipe.execute()
         except (RedisError, OSError):
             return False
         return True
@@ -71,6 +82,7 @@ class Listener(Worker):
 
     def __init__(self, redis_url: str, pool: str, claim: Claim, idle: asyncio.Event) -> None:
         async def run(_: dict[Any, Any]) -> None:
+            self._heard = True
             await claim()
 
         super().__init__(
@@ -79,6 +91,7 @@ class Listener(Worker):
             redis_settings=RedisSettings.from_dsn(redis_url),
             handle_signals=False,
             max_jobs=1,
+            keep_result=0,
             health_check_interval=30,
             job_serializer=msgspec.msgpack.encode,
             job_deserializer=msgspec.msgpack.decode,
@@ -87,6 +100,7 @@ class Listener(Worker):
         self._bell = _bell(pool)
         self._claim = claim
         self._idle = idle
+        self._heard = False
 
     async def main(self) -> None:
         """Listen until cancelled. Redis going away slows the start of work down to RETRY; it loses nothing."""
@@ -102,6 +116,10 @@ class Listener(Worker):
     async def _listen(self) -> None:
         while True:
             await self._idle.wait()
-            await _answer(self.pool.blpop([self._bell], timeout=BLOCK))
+            self._heard = False
+            rung = await _answer(self.pool.blpop([self._bell], timeout=BLOCK))
             await self._poll_iteration()
             await asyncio.gather(*self.tasks.values())
+            if rung and not self._heard:
+                # arq had nothing to run, or something stale: a ring is a reason to look all the same.
+                await self._claim()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
 from typing import ParamSpec
@@ -28,14 +29,19 @@ log = structlog.get_logger()
 
 REPORT_EVERY = 0.3  # seconds between two progress writes
 BEATS = 4  # renewals in one lease
+INSIST = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds between tries of a move that must not get lost; the last one stays
+START_LIMIT = 180.0  # seconds an engine child may take to start
 UNKNOWN_EXIT = 255  # as EngineDied counts a child that ended without saying how
-INSIST = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)  # seconds between tries of a move that must not get lost
 
 P = ParamSpec("P")
 
 
 class Runner:
-    """Takes one job at a time. `idle` is set while it has none, and the bell is answered only then."""
+    """Takes one job at a time. `idle` is set while it has none, and the bell is answered only then.
+
+    One task, `run`, does everything in turn; an error without a name ends it, and with it the worker, because
+    a worker that is up and does nothing is worse than one that is started again.
+    """
 
     def __init__(self, settings: Settings, videos: Videos, storage: Storage, engine: EngineProcess) -> None:
         self.name = ids.new("worker")
@@ -44,48 +50,32 @@ class Runner:
         self._videos = videos
         self._storage = storage
         self._engine = engine
-        self._job: asyncio.Task[None] | None = None
+        self._called = asyncio.Event()
+        self._decided = asyncio.Event()
         self._claimed: Claimed | None = None
-        self._claiming = asyncio.Lock()
         self._closing = False
         self._late = False
 
     async def claim(self) -> None:
-        """Take a job if idle, and hand it over; returns before it is done."""
-        async with self._claiming:
-            if self._job or self._closing:
-                return
-            self.idle.clear()
-            if claimed := await self._next():
-                self._job = asyncio.create_task(self._work(claimed))
-            else:
-                self.idle.set()
+        """Look for a job and take it on; returns once that is decided, not once the job is done."""
+        if not self.idle.is_set():
+            return
+        self.idle.clear()
+        self._decided.clear()
+        self._called.set()
+        await self._decided.wait()
 
-    async def _next(self) -> Claimed | None:
-        """What is to be done next; nothing while PostgreSQL is away, since the sweeper rings when it is back."""
-        try:
-            return None if self._closing else await self._videos.claim(self.name)
-        except AWAY as error:
-            log.warning("server_away", task="claim", error=type(error).__name__)
-            return None
-
-    async def _work(self, claimed: Claimed | None) -> None:
-        """Render what was claimed and go on until nothing is left to claim."""
-        while claimed:
-            await self._attempt(claimed)
+    async def run(self) -> None:
+        """Work until cancelled; what is under way then is stopped and given back, or finished if all but stored."""
+        while True:
             claimed = await self._next()
-        self._job = None
-        self.idle.set()
-
-    async def close(self) -> None:
-        """Stop at once and give the job back, so that another worker starts on it without waiting for a lease."""
-        self._closing = True
-        await self._engine.kill()
-        if self._claimed:
-            await _insist(self._videos.give_back, self._claimed)
-        async with self._claiming:
-            if self._job:
-                await asyncio.wait([self._job])
+            self._decided.set()
+            while claimed:
+                await self._attempt(claimed)
+                claimed = await self._next()
+            self.idle.set()
+            await self._called.wait()
+            self._called.clear()
 
     async def obey_stops(self) -> None:
         """Stop the engine as soon as somebody cancels its video."""
@@ -93,54 +83,83 @@ class Runner:
             if self._claimed and self._claimed.id == video_id:
                 self._engine.cancel()
 
+    async def _next(self) -> Claimed | None:
+        """What is to be done next. Cancelled in the middle, it gives back what it may have claimed."""
+        claiming = asyncio.create_task(self._look())
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            if claimed := await claiming:
+                await self._insist(self._videos.give_back, claimed)
+            raise
+
+    async def _look(self) -> Claimed | None:
+        """Nothing while PostgreSQL is away, since the sweeper rings when it is back."""
+        try:
+            return await self._videos.claim(self.name)
+        except AWAY as error:
+            log.warning("server_away", task="claim", error=type(error).__name__)
+            return None
+
     async def _attempt(self, claimed: Claimed) -> None:
         """One attempt, from lease to terminal state or back to the queue."""
         bound = log.bind(video_id=claimed.id, attempt=claimed.attempt)
         bound.info("attempt_started")
-        folder = self._settings.data / "work" / f"{claimed.id}.{claimed.attempt}"
-        folder.mkdir(parents=True)
         self._claimed, self._late = claimed, False
         watches = [asyncio.create_task(self._hold(claimed)), asyncio.create_task(self._limit())]
+        rendering = asyncio.create_task(self._render(claimed))
         try:
-            outcome = await self._render(claimed, folder)
-            bound.info("attempt_ended", outcome=outcome)
+            bound.info("attempt_ended", outcome=await asyncio.shield(rendering))
+        except asyncio.CancelledError:
+            self._closing = True
+            await self._engine.kill()
+            await asyncio.wait([rendering])
+            raise
         finally:
             self._claimed = None
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _render(self, claimed: Claimed, folder: Path) -> str:
+    async def _render(self, claimed: Claimed) -> str:
+        """The attempt's outcome in a word. Disk, database or engine in trouble is a try that failed."""
+        folder = self._settings.data / "work" / f"{claimed.id}.{claimed.attempt}"
         try:
-            await self._engine.start()
-            if self._closing:
-                await _insist(self._videos.give_back, claimed)
-                return "given_back"
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            async with asyncio.timeout(START_LIMIT):
+                await self._engine.start()
             return await self._keep(claimed, await self._watch(claimed, folder))
         except Cancelled:
             return "stopped"
         except EngineError as error:
-            log.warning("engine_refused", video_id=claimed.id, code=error.code, error=type(error).__name__)
+            log.warning("engine_refused", video_id=claimed.id, code=error.code)
             return await self._failed(claimed, error.code)
         except EngineDied as error:
             log.warning("engine_died", video_id=claimed.id, exit_code=error.exitcode)
             return await self._failed(claimed, "timed_out" if self._late else "engine_died")
+        except AWAY as error:
+            log.warning("server_away", task="attempt", error=type(error).__name__)
+            return await self._failed(claimed, "internal")
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _failed(self, claimed: Claimed, failure: str) -> str:
-        if not self._closing:
-            await _insist(self._videos.fail, claimed, failure)
+        if self._closing:
+            await self._insist(self._videos.give_back, claimed)
+            return "given_back"
+        await self._insist(self._videos.fail, claimed, failure)
         return failure
 
     async def _watch(self, claimed: Claimed, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
         last, result = 0.0, None
-        async for event in self._engine.run(await self._request(claimed), folder):
-            if isinstance(event, Done):
-                result = event.result
-            elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
-                last = monotonic()
-                await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
+        async with aclosing(self._engine.run(await self._request(claimed), folder)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    result = event.result
+                elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
+                    last = monotonic()
+                    await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
         return result
@@ -190,7 +209,7 @@ class Runner:
         )
 
     async def _keep(self, claimed: Claimed, result: Result) -> str:
-        """Put the files where this attempt's belong, then settle; a lost lease leaves them to the sweeper."""
+        """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""
         files: dict[Variant, Path] = {
             "video": result.video,
             "thumbnail": result.thumbnail,
@@ -198,7 +217,7 @@ class Runner:
             "poster": result.poster,
         }
         media = [await self._adopt(claimed, variant, path) for variant, path in files.items()]
-        return "completed" if await _insist(self._videos.complete, claimed, media) else "stopped"
+        return "completed" if await self._insist(self._videos.complete, claimed, media) else "stopped"
 
     async def _adopt(self, claimed: Claimed, variant: Variant, path: Path) -> Medium:
         key = f"videos/{claimed.id}/{claimed.attempt}/{variant}.{SUFFIXES[variant]}"
@@ -206,13 +225,18 @@ class Runner:
         content_type = TYPES[variant]
         return Medium(variant=variant, key=key, content_type=content_type, bytes=stored.bytes, etag=stored.digest)
 
+    async def _insist(self, move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Make a final move however long PostgreSQL is away; a worker that closes gives up after a round.
 
-async def _insist(move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P.kwargs) -> bool:
-    """Make a final move even if PostgreSQL is away for a while. Safe to repeat: its fence lets it happen once."""
-    for wait in INSIST:
-        try:
-            return await move(*args, **kwargs)
-        except AWAY as error:
-            log.warning("server_away", task=move.__qualname__, error=type(error).__name__)
-            await asyncio.sleep(wait)
-    return await move(*args, **kwargs)
+        Safe to repeat: its fence lets it happen once.
+        """
+        tries = 0
+        while True:
+            try:
+                return await move(*args, **kwargs)
+            except AWAY as error:
+                log.warning("server_away", task=move.__qualname__, error=type(error).__name__)
+            if self._closing and tries >= len(INSIST):
+                return False
+            await asyncio.sleep(INSIST[min(tries, len(INSIST) - 1)])
+            tries += 1

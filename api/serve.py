@@ -7,6 +7,7 @@ import socket
 import sys
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api import logs
 from api.app import asgi
@@ -14,6 +15,35 @@ from api.settings import Settings
 
 LAST_ANSWERS = 5
 """Seconds that answers under way may take when it is told to stop; event streams would take for ever."""
+
+
+LONGEST_HEAD = 64 * 1024
+"""Bytes of a request's line and headers. The parser has no limit of its own."""
+
+
+class Heads(HttpToolsProtocol):
+    """uvicorn's protocol, closing on whoever sends a head that does not end."""
+
+    _unfinished = False
+    _received = 0
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._unfinished, self._received = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The last byte of its head."""
+        self._unfinished = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless what came so far is all head and too much of it."""
+        super().data_received(data)
+        if self._unfinished:
+            self._received += len(data)
+            if self._received > LONGEST_HEAD:
+                self.transport.close()
 
 
 def run(settings: Settings, *, descriptor: int | None = None) -> None:
@@ -24,7 +54,8 @@ def run(settings: Settings, *, descriptor: int | None = None) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Heads,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,

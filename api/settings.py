@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -64,13 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loopback(self) -> bool:
-        """Whether the server can be reached from this machine only."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        """Whether nobody but this machine can reach the server, be it directly or through a proxy."""
+        return _is_loopback(self.host) and _is_loopback(urlsplit(self.origin).hostname or "")
 
     @property
     def origin(self) -> str:
@@ -92,6 +88,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The variables that give a child process these same settings."""
         plain = msgspec.to_builtins(self, enc_hook=str)
         return {_variable(name): _text(value) for name, value in plain.items()}
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _variable(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class Storage:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
             os.fsync(file.fileno())
-        arriving.replace(target)
+        _rename(arriving, target)
         return Stored(target.stat().st_size, digest.hexdigest())
 
     def write(self, key: str, content: bytes) -> None:
@@ -55,22 +55,25 @@ class Storage:
         with arriving.open("wb") as file:
             file.write(content)
             os.fsync(file.fileno())
-        arriving.replace(target)
+        _rename(arriving, target)
 
     def read(self, key: str) -> bytes:
         """All of a small file. Raises FileNotFoundError."""
         return self.path(key).read_bytes()
 
     def remove(self, prefix: str) -> None:
-        """Remove everything under a folder of keys; nothing there is no error."""
-        shutil.rmtree(self.path(prefix), ignore_errors=True)
+        """Remove everything under a folder of keys; nothing there is no error. Raises OSError if it cannot."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path(prefix))
 
-    def folders(self, prefix: str) -> Iterator[tuple[str, float]]:
+    def folders(self, prefix: str) -> list[tuple[str, float]]:
         """Names directly under a folder of keys, and when each was last changed (Unix seconds)."""
-        root = self.path(prefix)
-        if root.is_dir():
-            for entry in os.scandir(root):
-                yield entry.name, entry.stat().st_mtime
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self.path(prefix)) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found.append((entry.name, entry.stat().st_mtime))
+        return found
 
     def fullness(self) -> float:
         """The share of the disk that is used, from 0 to 1."""
@@ -82,3 +85,13 @@ class Storage:
         target = self.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
+
+
+def _rename(arriving: Path, target: Path) -> None:
+    """Put a flushed file in place for good: a name is safe only once its folder is flushed too."""
+    arriving.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,6 +1,7 @@
-"""Mending what crashes leave behind. Every worker calls it; one sweeps at a time.
+"""Mending what crashes leave behind. Every worker calls it; its parts may run side by side.
 
-Leases that ran out go back to the queue, work nobody was told of is rung for, and files past their time go.
+Leases that ran out go back to the queue, work nobody was told of is rung for, credits expire, and files past
+their time go.
 """
 
 from __future__ import annotations
@@ -8,107 +9,87 @@ from __future__ import annotations
 import asyncio
 from time import time
 
-import structlog
-
 from api.billing import credits
 from api.db import Pool, transaction
-from api.events import Announcer
 from api.queue import Bell
 from api.settings import Settings
-from api.sql import generations, upkeep
-from api.sql.upkeep import Lost
+from api.sql import upkeep
 from api.storage import Storage
 from api.videos import Videos
 
-log = structlog.get_logger()
-
 UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
-ORPHAN_AGE = 3600.0  # seconds after which files of no known generation go
-FOLDERS = ("videos", "inputs")
-WORK = "work"
+ORPHAN_AGE = 3600.0  # seconds after which files go that nothing names
+VIDEOS, INPUTS, WORK = "videos", "inputs", "work"
 
 
 class Sweeper:
     """One worker's sweeping side."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        pool: Pool,
-        storage: Storage,
-        videos: Videos,
-        bell: Bell,
-        announcer: Announcer,
-    ) -> None:
+    def __init__(self, *, settings: Settings, pool: Pool, storage: Storage, videos: Videos, bell: Bell) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
         self._videos = videos
         self._bell = bell
-        self._announcer = announcer
 
     async def sweep(self) -> None:
-        """Everything once. Each part is a transaction of its own, so a failing one undoes only itself."""
-        for lost in await self._lost():
-            await self._recover(lost)
+        """What people wait for, every few seconds. Each part is a transaction of its own."""
+        await self._videos.recover()
         await self._ring()
         await self._purge()
         async with transaction(self._pool) as db:
-            if await upkeep.lock(db):
-                await credits.expire(db)
-                await upkeep.forget(db)
+            await credits.expire(db)
 
-    async def _lost(self) -> list[Lost]:
-        async with self._pool.acquire() as db:
-            return await upkeep.lost(db)
-
-    async def _recover(self, lost: Lost) -> None:
-        """Queue it again: a lost worker is no fault of the job, until it has been lost far too often."""
-        if lost.losses + 1 >= self._settings.max_losses:
-            await self._videos.end(lost.id, lost.user_id, lost.attempt, "worker_lost")
-            return
-        async with self._pool.acquire() as db:
-            moved = await generations.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
-        if moved:
-            log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
-            await self._announcer.changed(lost.user_id, lost.id)
-            await self._bell.ring(lost.pool)
+    async def clean(self) -> None:
+        """What nobody waits for, every few minutes: rows that are forgotten, files that nothing names."""
+        async with transaction(self._pool) as db:
+            await upkeep.forget(db)
+        await self._remove_inputs()
+        await self._remove_attempts()
+        await self._remove_unfinished()
 
     async def _ring(self) -> None:
+        pool = self._settings.pool
         async with self._pool.acquire() as db:
-            pools = await upkeep.waiting_pools(db, UNHEARD_AFTER)
-        for pool in pools:
-            if not await self._bell.unheard(pool):
-                await self._bell.ring(pool)
+            waiting = await upkeep.waiting(db, pool, UNHEARD_AFTER)
+        if waiting and not await self._bell.unheard(pool):
+            await self._bell.ring(pool)
 
     async def _purge(self) -> None:
         async with self._pool.acquire() as db:
-            due = await upkeep.purgeable(db)
-        for one in due:
-            for folder in FOLDERS:
-                await asyncio.to_thread(self._storage.remove, f"{folder}/{one.id}")
+            due = await upkeep.purgeable(db, ORPHAN_AGE)
+        for video_id in due:
+            for folder in (VIDEOS, INPUTS):
+                await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
-                await upkeep.purged(db, one.id)
+                await upkeep.purged(db, video_id)
 
-    async def remove_orphans(self) -> int:
-        """Remove old files that nothing names: of a create that failed after its picture was stored, and what
-        workers of this machine were making when they were killed.
-        """
-        removed = await self._remove_unfinished()
-        for folder in FOLDERS:
-            old = [name for name, changed in self._storage.folders(folder) if changed < time() - ORPHAN_AGE]
+    async def _remove_inputs(self) -> None:
+        """Pictures of a create that failed after they were stored, or of a video that is purged."""
+        old = await _old(self._storage, INPUTS, ORPHAN_AGE)
+        async with self._pool.acquire() as db:
+            kept = await upkeep.unpurged(db, old)
+        for video_id in set(old) - kept:
+            await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
+
+    async def _remove_attempts(self) -> None:
+        """Renditions of attempts that were lost on the way, by now of no use to anybody."""
+        for video_id in await _old(self._storage, VIDEOS, 0):
+            attempts = await _old(self._storage, f"{VIDEOS}/{video_id}", ORPHAN_AGE)
             async with self._pool.acquire() as db:
-                known = await upkeep.known(db, old)
-            for name in set(old) - known:
-                await asyncio.to_thread(self._storage.remove, f"{folder}/{name}")
-                removed += 1
-        return removed
+                present = await upkeep.present_attempt(db, video_id)
+            for attempt in attempts:
+                if attempt != str(present):
+                    await asyncio.to_thread(self._storage.remove, f"{VIDEOS}/{video_id}/{attempt}")
 
-    async def _remove_unfinished(self) -> int:
-        """An attempt's folder that is older than an attempt may become is a killed worker's."""
-        data, age = Storage(self._settings.data), ORPHAN_AGE + self._settings.job_timeout
-        old = [name for name, changed in data.folders(WORK) if changed < time() - age]
-        for name in old:
+    async def _remove_unfinished(self) -> None:
+        """An attempt's working folder that is older than an attempt may become is a killed worker's."""
+        data = Storage(self._settings.data)
+        for name in await _old(data, WORK, ORPHAN_AGE + self._settings.job_timeout):
             await asyncio.to_thread(data.remove, f"{WORK}/{name}")
-        return len(old)
+
+
+async def _old(storage: Storage, folder: str, age: float) -> list[str]:
+    """Names in a folder that have not changed for so many seconds."""
+    entries = await asyncio.to_thread(storage.folders, folder)
+    return [name for name, changed in entries if changed < time() - age]

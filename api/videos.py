@@ -12,12 +12,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+import structlog
+
 from api import idempotency, ids
 from api.billing import credits, prices
 from api.billing.credits import Account
 from api.billing.plans import PLANS
 from api.db import AWAY, Database, Pool, transaction
-from api.errors import NotFound
+from api.errors import NotFound, Unavailable
 from api.events import Announcer, Load, Snapshot
 from api.failures import REASONS
 from api.orders import Order
@@ -31,6 +33,8 @@ from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.storage import Storage
 from api.views import Views
+
+log = structlog.get_logger()
 
 KIND = "video"
 RETRY_WINDOW = 120.0  # seconds in which a client's own retry without a key finds the video it made before
@@ -48,6 +52,13 @@ class Submission(NamedTuple):
     picture: bytes | None
 
 
+class Repeat(NamedTuple):
+    """How a repetition of a request is recognised."""
+
+    key: str
+    fingerprint: bytes
+
+
 class Videos:
     """The state machine, with the pool it writes to and those it tells."""
 
@@ -62,31 +73,34 @@ class Videos:
         """Queue the clips and set their credits aside, or give the first answer again.
 
         `answer` draws the reply inside the transaction, so that what is kept for replay is what was said.
-        Raises InsufficientCredits, StillRunning, KeyReused.
+        Raises InsufficientCredits, Unavailable, StillRunning, KeyReused.
         """
         rows = _rows(submission, self._settings)
-        kept = await self._keep_picture(rows[0].id, submission)
+        pictures = [await self._keep_picture(row.id, submission) for row in rows if submission.picture]
         async with transaction(self._pool) as db:
             if earlier := await _earlier(db, submission, answer):
                 return earlier
+            self._refuse_on_full_disk()
             await generations.insert(db, rows)
-            if kept:
-                await generations.add_condition(db, [row.id for row in rows], kept)
+            for row, picture in zip(rows, pictures, strict=False):
+                await generations.add_condition(db, row.id, picture)
             await credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
             reply = answer(await _found(db, rows[0].id))
             if submission.key:
                 await idempotency.keep(db, submission.account.id, submission.key, reply)
+        await self._bell.ring(self._settings.pool, len(rows))
         for row in rows:
-            await self._bell.ring(row.pool)
             await self._announcer.changed(row.user_id, row.id)
         return reply
 
-    async def _keep_picture(self, video_id: str, submission: Submission) -> Condition | None:
+    def _refuse_on_full_disk(self) -> None:
+        if self._storage.fullness() >= self._settings.full_disk:
+            raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
+
+    async def _keep_picture(self, video_id: str, submission: Submission) -> Condition:
         """Store the picture before the row that names it; the sweeper removes one whose row never came."""
-        if submission.picture is None:
-            return None
         key = f"inputs/{video_id}/0.png"
-        await asyncio.to_thread(self._storage.write, key, submission.picture)
+        await asyncio.to_thread(self._storage.write, key, submission.picture or b"")
         return Condition(key=key, frame=0, strength=1.0, resize=submission.order.asked.resize)
 
     async def get(self, video_id: str, user_id: str) -> Generation:
@@ -102,15 +116,17 @@ class Videos:
     async def changed(self, user_id: str, since: datetime | None) -> list[Generation]:
         """What changed since a moment, or everything not terminal."""
         async with self._pool.acquire() as db:
-            return await generations.changed(db, user_id, since)
+            return await (generations.changed(db, user_id, since) if since else generations.active(db, user_id))
 
-    async def cancel(self, video_id: str, user_id: str) -> Generation:
-        """Stop a video that is not terminal; a terminal one stays as it is. Raises NotFound.
+    async def cancel(self, video_id: str, user_id: str, repeat: Repeat | None = None) -> Generation:
+        """Stop a video that is not terminal; a terminal one stays as it is. Raises NotFound, StillRunning, KeyReused.
 
         The row moves at once and takes the worker's lease away, so nothing the worker still does can count;
         the worker is then told to stop its GPU.
         """
         async with transaction(self._pool) as db:
+            if repeat:
+                await idempotency.recognise(db, user_id, *repeat)
             moved = await self._cancel(db, video_id, user_id)
             row = await _found(db, video_id, user_id)
         if moved:
@@ -121,14 +137,14 @@ class Videos:
         """Cancel what still runs and hide the video; the sweeper removes its files. Raises NotFound."""
         async with transaction(self._pool) as db:
             moved = await self._cancel(db, video_id, user_id)
-            if not await generations.delete(db, video_id, user_id):
+            if not ids.valid(video_id, KIND) or not await generations.delete(db, video_id, user_id):
                 raise _not_found(video_id)
         if moved:
             await self._stopped(video_id, user_id)
 
     async def _cancel(self, db: Database, video_id: str, user_id: str) -> bool:
         """Cancel in the caller's transaction; what was published is charged, the rest released."""
-        found = await generations.cancel(db, video_id, user_id)
+        found = await generations.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
         if found is None:
             return False
         await credits.settle(db, video_id, prices.part(found.credits, found.published_seconds, found.seconds))
@@ -166,10 +182,13 @@ class Videos:
         return held
 
     async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
-        """in_progress → completed: the files, the state and the charge, together. False if the lease was lost."""
+        """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.
+
+        True also when this attempt did it before and its commit's answer got lost.
+        """
         async with transaction(self._pool) as db:
             if not await generations.complete(db, claimed.id, claimed.attempt):
-                return False
+                return await generations.completed_by(db, claimed.id, claimed.attempt)
             await renditions.add(db, claimed.id, media)
             await credits.settle(db, claimed.id)
         await self._announcer.changed(claimed.user_id, claimed.id)
@@ -180,16 +199,32 @@ class Videos:
         if REASONS[failure].retryable and claimed.tries + 1 < self._settings.max_tries:
             wait = RETRY_WAITS[min(claimed.tries, len(RETRY_WAITS) - 1)]
             return await self._requeue(claimed, tries=1, wait=wait)
-        return await self.end(claimed.id, claimed.user_id, claimed.attempt, failure)
-
-    async def end(self, video_id: str, user_id: str, attempt: int, failure: str) -> bool:
-        """in_progress → failed, the whole hold released. False if the attempt was not the present one."""
         async with transaction(self._pool) as db:
-            if not await generations.fail(db, video_id, attempt, failure):
-                return False
+            moved = await self._end(db, claimed.id, claimed.attempt, failure)
+        if moved:
+            await self._announcer.changed(claimed.user_id, claimed.id)
+        return moved
+
+    async def recover(self) -> None:
+        """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
+        async with transaction(self._pool) as db:
+            found = await generations.lost(db, self._settings.lease)
+            for lost in found:
+                log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
+                if lost.losses + 1 < self._settings.max_losses:
+                    await generations.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
+                else:
+                    await self._end(db, lost.id, lost.attempt, "worker_lost")
+        for lost in found:
+            await self._announcer.changed(lost.user_id, lost.id)
+            await self._bell.ring(lost.pool)
+
+    async def _end(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
+        """In_progress → failed in the caller's transaction, the whole hold released."""
+        moved = await generations.fail(db, video_id, attempt, failure)
+        if moved:
             await credits.settle(db, video_id, 0)
-        await self._announcer.changed(user_id, video_id)
-        return True
+        return moved
 
     async def give_back(self, claimed: Claimed) -> bool:
         """A worker that stops returns its work at once; no try is counted."""

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
+import asyncpg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -24,7 +25,7 @@ from engine.types import EngineConfig
 
 log = structlog.get_logger()
 
-ORPHANS_EVERY = 600.0
+CLEAN_EVERY = 600.0  # seconds between two rounds of removing files and rows that nobody needs
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -39,7 +40,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _work(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        pool = await db.connect(settings.database_url, connections=4)
+        pool = await db.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
         stack.push_async_callback(pool.close)
         redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
         stack.push_async_callback(redis.aclose)
@@ -50,27 +51,26 @@ async def _work(settings: Settings) -> None:
                 weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads
             )
         )
+        stack.push_async_callback(engine.kill)
         runner = Runner(settings, videos, storage, engine)
-        stack.push_async_callback(runner.close)
-        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell, announcer=announcer)
+        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)
         await engine.start()
         log.info("worker_ready", worker=runner.name, pool=settings.pool)
-        runner.idle.set()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(runner.run())
             tasks.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main())
             tasks.create_task(runner.obey_stops())
             tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
-            tasks.create_task(_every(ORPHANS_EVERY, sweeper.remove_orphans))
-            tasks.create_task(runner.claim())
+            tasks.create_task(_every(CLEAN_EVERY, sweeper.clean))
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
-    """Do it again and again. A server that is away is a reason to try later, not to stop."""
+    """Do it again and again. A server that is away, or a row in trouble, is no reason to stop mending the rest."""
     while True:
         try:
             await act()
-        except (*db.AWAY, RedisError) as error:
-            log.warning("server_away", task=act.__qualname__, error=type(error).__name__)
+        except (*db.AWAY, asyncpg.PostgresError, RedisError) as error:
+            log.warning("sweep_failed", task=act.__qualname__, error=type(error).__name__)
         await asyncio.sleep(seconds)
 
 

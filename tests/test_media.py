@@ -140,7 +140,8 @@ async def test_strangers_and_unfinished_videos(client: httpx.AsyncClient, accoun
     assert (early.status_code, early.json()["error"]["code"]) == (409, "not_ready")
     await client.post(f"/v1/videos/{made['id']}/cancel", headers=account.headers)
     cancelled = await fetch(client, account, made["id"])
-    assert (cancelled.status_code, cancelled.json()["reason"]) == (409, "cancelled")
+    assert (cancelled.status_code, cancelled.json()["error"]["code"]) == (409, "video_cancelled")
+    assert (await fetch(client, account, "%00")).status_code == 404
     odd = await client.get(f"/v1/videos/{video_id}/content?variant=gif", headers=account.headers)
     assert (odd.status_code, odd.json()["param"]) == (422, "variant")
 

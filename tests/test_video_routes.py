@@ -13,8 +13,11 @@ from litestar import Litestar
 from PIL import Image
 from redis.asyncio import Redis
 
+from api.events import Announcer
 from api.parts import Parts
+from api.queue import Bell
 from api.ratelimit import Limiter
+from api.videos import Videos
 from tests.people import Person, sign_up
 
 PROMPT = "a red ball bounces over green hills at sunset"
@@ -34,6 +37,14 @@ async def create(
 
 async def available(client: httpx.AsyncClient, account: Person) -> int:
     return int((await client.get("/v1/billing/balance", headers=account.headers)).json()["available"])
+
+
+def fill_disk(app: Litestar) -> None:
+    """Let any disk count as full."""
+    parts: Parts = app.state.parts
+    full = msgspec.structs.replace(parts.settings, full_disk=0.0)
+    bell, announcer = Bell(parts.redis), Announcer(parts.redis)
+    app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, bell, announcer))
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:
@@ -98,6 +109,10 @@ async def test_defaults_are_the_models_and_openais(client: httpx.AsyncClient, ac
         ({"input_reference": {"image_url": "https://example.org/a.png"}}, 422, "input_reference.image_url", "data:"),
         ({"input_reference": {"file_id": "file_1"}}, 422, "input_reference.file_id", "not served"),
         ({"input_reference": {"image_url": "data:image/png;base64,!!"}}, 422, "input_reference.image_url", "base64"),
+        ({"input_reference": {"image_url": "data:image/png;base64,é"}}, 422, "input_reference.image_url", "base64"),
+        ({"metadata": {"a": "x" * 20_000}}, 422, "metadata", "16384 bytes"),
+        ({"size": "64x64\n"}, 422, "size", "Width x height"),
+        ({"seed": 2**32}, 422, "seed", "4294967295"),
         ({"seconds": 10, "size": "1280x720", "n": 4, "quality": "full"}, 200, None, ""),
     ],
 )
@@ -133,6 +148,10 @@ async def test_an_estimate_is_the_price_and_the_refusals(client: httpx.AsyncClie
     assert estimate["eta_seconds"] >= 1
     made = (await create(client, account, seconds=5, n=2)).json()
     assert made["cost"]["credits"] * 2 == estimate["credits"]
+    dear: dict[str, Any] = {"prompt": PROMPT, "seconds": 10, "n": 4, "size": "1280x720"}
+    assert (await create(client, account, **dear)).status_code == 200
+    poor = (await client.post("/v1/videos/estimate", json=dear, headers=account.headers)).json()
+    assert (poor["credits"], [one["code"] for one in poor["refusals"]]) == (160, ["insufficient_credits"])
     over = (await client.post("/v1/videos/estimate", json=ask | {"seconds": 15}, headers=account.headers)).json()
     assert over["credits"] is None
     assert [(one["code"], one["param"]) for one in over["refusals"]] == [("plan_limit", "seconds")]
@@ -154,6 +173,42 @@ async def test_a_key_replays_across_encodings(client: httpx.AsyncClient, account
     stranger = await sign_up(client)
     assert (await create(client, stranger, key, seconds=5)).json()["id"] != first.json()["id"]
     assert await available(client, account) == 290
+
+
+async def test_a_key_belongs_to_one_request_whatever_it_is(client: httpx.AsyncClient, account: Person) -> None:
+    first, second = [(await create(client, account)).json()["id"] for _ in range(2)]
+    keyed = account.headers | {"Idempotency-Key": "stop"}
+    for _ in range(2):
+        answer = await client.post(f"/v1/videos/{first}/cancel", headers=keyed)
+        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    refused = await client.post(f"/v1/videos/{second}/cancel", headers=keyed)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    long = account.headers | {"Idempotency-Key": "x" * 256}
+    for path in (f"{second}/cancel", "estimate"):
+        answer = await client.post(f"/v1/videos/{path}", json={"prompt": PROMPT}, headers=long)
+        assert (answer.status_code, answer.json()["param"]) == (422, "Idempotency-Key")
+
+
+async def test_a_repeated_create_is_answered_even_when_its_video_is_gone_or_the_disk_is_full(
+    client: httpx.AsyncClient, account: Person, app: Litestar
+) -> None:
+    key = {"Idempotency-Key": "k", "Prefer": "wait=1"}
+    first = await create(client, account, {"Idempotency-Key": "k"})
+    await client.delete(first.headers["location"], headers=account.headers)
+    fill_disk(app)
+    again = await create(client, account, key)
+    assert (again.status_code, again.content) == (200, first.content)
+
+
+async def test_what_openai_offers_and_we_do_not_is_said(client: httpx.AsyncClient, account: Person) -> None:
+    for method, path in (("POST", "characters"), ("GET", "characters/char_1"), ("POST", "edits"), ("POST", "x/remix")):
+        answer = await client.request(method, f"/v1/videos/{path}", headers=account.headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_offered_yet")
+
+
+async def test_plans_are_public(client: httpx.AsyncClient) -> None:
+    plans = (await client.get("/v1/billing/plans")).json()["data"]
+    assert [(plan["id"], plan["monthly_credits"]) for plan in plans] == [("free", 300), ("plus", 3000), ("pro", 30000)]
 
 
 async def test_keys_have_a_shape(client: httpx.AsyncClient, account: Person) -> None:
@@ -186,6 +241,28 @@ async def test_a_picture_is_kept_without_its_metadata(client: httpx.AsyncClient,
     assert Image.open(io.BytesIO(parts.storage.read(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
 
 
+async def test_a_photo_is_turned_as_the_camera_was_held(
+    client: httpx.AsyncClient, account: Person, parts: Parts
+) -> None:
+    sideways, broken = io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20), "red").save(sideways, "JPEG", exif=exif)
+    # An orientation whose type is text: cameras do write such things.
+    odd = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0ABC\0\0\0\0\0"
+    Image.new("RGB", (40, 20), "red").save(broken, "JPEG", exif=odd)
+    for photo, size in ((sideways, (20, 40)), (broken, (40, 20))):
+        answer = await client.post(
+            "/v1/videos",
+            data={"prompt": PROMPT},
+            files={"input_reference": ("me.jpg", photo.getvalue(), "image/jpeg")},
+            headers=account.headers,
+        )
+        assert answer.status_code == 200, answer.text
+        kept = parts.storage.read(f"inputs/{answer.json()['id']}/0.png")
+        assert Image.open(io.BytesIO(kept)).size == size
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -212,8 +289,7 @@ async def test_a_hostile_picture_is_refused(
 
 
 async def test_a_full_disk_refuses_and_says_so(client: httpx.AsyncClient, account: Person, app: Litestar) -> None:
-    full = msgspec.structs.replace(app.state.parts.settings, full_disk=0.0)
-    app.state.parts = app.state.parts._replace(settings=full)
+    fill_disk(app)
     answer = await create(client, account)
     assert answer.status_code == 503
     assert "disk" in answer.json()["detail"]
@@ -247,7 +323,13 @@ async def test_a_list_pages_both_ways(client: httpx.AsyncClient, account: Person
     assert seen == made[::-1]
     oldest = (await client.get("/v1/videos?order=asc&limit=1", headers=account.headers)).json()
     assert [video["id"] for video in oldest["data"]] == made[:1]
-    for query, param in (("limit=0", "limit"), ("limit=101", "limit"), ("order=up", "order"), ("after=%00", "after")):
+    for query, param in (
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("order=up", "order"),
+        ("after=%00", "after"),
+        (f"after=usr_{made[0][6:]}", "after"),
+    ):
         refused = await client.get(f"/v1/videos?{query}", headers=account.headers)
         assert (refused.status_code, refused.json()["param"]) == (422, param)
 

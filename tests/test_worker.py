@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,15 +20,17 @@ from api.db import transaction
 from api.events import Announcer
 from api.media import SUFFIXES
 from api.parts import Parts
-from api.queue import Bell
+from api.queue import Bell, Listener
 from api.settings import Settings
 from api.sql import media as renditions
 from api.sweeper import Sweeper
+from api.videos import Videos
 from tests.rows import books
-from tests.test_videos import balance, create, person
+from tests.test_video_routes import png
+from tests.test_videos import balance, claim, create, drawn, person, submission
 
-SHORT = {"seconds": 1, "size": "64x64", "quality": "turbo"}
-LONG = {"seconds": 10, "size": "640x384", "quality": "full"}
+SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
+LONG: dict[str, Any] = {"seconds": 10, "size": "640x384", "quality": "full"}
 PATIENCE = 60
 
 
@@ -155,7 +158,7 @@ async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
         assert claimed.attempt == losses + 1
         async with transaction(real.pool) as db:
             await db.execute("UPDATE generations SET lease_until = now() - interval '1 second'")
-        await sweeper_of(real, worker_settings).sweep()
+        await sweeper_of(real, msgspec.structs.replace(worker_settings, lease=0.0)).sweep()
     assert await ended(real, video_id, account) == "failed:worker_lost"
     assert await balance(real, account) == (300, 0)
 
@@ -174,28 +177,82 @@ async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) 
 
 async def test_files_that_nothing_names_go(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
-    known = await create(real, account, **SHORT)
+    running = await create(real, account, **SHORT)
+    assert (await claim(real)).attempt == 1
     data = real.settings.data
-    killed, present = data / "work" / f"{known}.1", data / "work" / f"{known}.2"
-    nobodys, theirs = (data / "media" / "inputs" / name for name in ("video_unknown", known))
-    for folder in (killed, present, nobodys, theirs):
+    going = [data / "work" / f"{running}.0", data / "media" / "inputs" / "video_unknown"]
+    going += [data / "media" / "videos" / running / "0", data / "media" / "videos" / "video_unknown" / "1"]
+    staying = [data / "media" / "inputs" / running, data / "media" / "videos" / running / "1"]
+    young = data / "work" / f"{running}.1"
+    for folder in (*going, *staying, young):
         folder.mkdir(parents=True)
-    for folder in (killed, nobodys, theirs):
+    for folder in (*going, *staying):
         os.utime(folder, (0, 0))
-    assert await sweeper_of(real, worker_settings).remove_orphans() == 2
-    assert [folder.exists() for folder in (killed, present, nobodys, theirs)] == [False, True, False, True]
+    await sweeper_of(real, worker_settings).clean()
+    assert not [folder for folder in going if folder.exists()]
+    assert all(folder.exists() for folder in (*staying, young))
+
+
+async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    asked = submission(real, account, n=2, **SHORT)._replace(picture=png())
+    await real.videos.create(asked, drawn(real))
+    first, second = await real.videos.page(account.id, None, 2, descending=False)
+    await real.videos.delete(first.id, account.id)
+    await sweeper_of(real, worker_settings).sweep()
+    async with working(worker_settings):
+        assert await ended(real, second.id, account) == "completed"
+
+
+async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    patient = msgspec.structs.replace(worker_settings, max_tries=1)
+    asked = submission(real, account, **SHORT)._replace(picture=png())
+    await real.videos.create(asked, drawn(real))
+    [lost] = await real.videos.page(account.id, None, 1, descending=True)
+    real.storage.remove(f"inputs/{lost.id}")
+    async with working(patient):
+        assert await ended(real, lost.id, account) == "failed:internal"
+        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
+    await books(real.pool, account.id)
+
+
+async def test_stale_wake_ups_do_not_eat_fresh_ones(real: Parts) -> None:
+    bell, idle, heard = Bell(real.redis), asyncio.Event(), asyncio.Semaphore(0)
+    idle.set()
+
+    async def look() -> None:
+        heard.release()
+
+    for _ in range(12):
+        await bell.ring("default")
+    await real.redis.delete(*await real.redis.keys("arq:job:*"), "kinora:bell:default")
+    listener = asyncio.create_task(Listener(real.settings.redis_url, "default", look, idle).main())
+    try:
+        for _ in range(3):
+            await bell.ring("default")
+            await asyncio.wait_for(heard.acquire(), PATIENCE)
+    finally:
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+
+async def test_a_lot_may_expire_twice(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with transaction(real.pool) as db:
+        await db.execute("UPDATE lots SET expires_at = now() - interval '1 second'")
+    await sweeper_of(real, worker_settings).sweep()
+    async with transaction(real.pool) as db:
+        lot = await db.fetchval("SELECT id FROM lots WHERE user_id = $1", account.id)
+        await db.execute("UPDATE lots SET remaining = 5 WHERE id = $1", lot)
+    await sweeper_of(real, worker_settings).sweep()
+    assert (await balance(real, account))[0] == 300
 
 
 def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
-    return Sweeper(
-        settings=settings,
-        pool=parts.pool,
-        storage=parts.storage,
-        videos=parts.videos,
-        bell=Bell(parts.redis),
-        announcer=Announcer(parts.redis),
-    )
+    videos = Videos(settings, parts.pool, parts.storage, Bell(parts.redis), Announcer(parts.redis))
+    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=Bell(parts.redis))
 
 
 def child_of_this_process() -> int:
@@ -213,7 +270,9 @@ async def child_of(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Of all its threads."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text().split()]
 
 
 def command_line(pid: int) -> bytes:

@@ -208,6 +208,10 @@ def _transfer(
 def _leg(
     kind: EntryKind, transfer: str, user_id: str, part: Part, account: str, amount: int, generation_id: str | None
 ) -> Leg:
-    """A row whose key says what it books, so that booking it again is refused by the table."""
-    key = f"{kind}:{generation_id or part.lot}:{part.lot}:{account}"
+    """A row whose key says what it books, so that booking it again is refused by the table.
+
+    A lot may expire twice, when a release that began before the month's end commits after it; each time it gives
+    up only what was left, so those keys are the transfers' own.
+    """
+    key = f"{kind}:{generation_id or (transfer if kind == 'expire' else part.lot)}:{part.lot}:{account}"
     return Leg(ids.new("entry"), transfer, key, user_id, account, part.bucket, kind, amount, part.lot, generation_id)

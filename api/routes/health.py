@@ -57,7 +57,7 @@ async def _redis(parts: Parts) -> str:
     return "ok"
 
 
-@get("/metrics", operation_id="get_metrics", summary="Metrics", media_type="text/plain; version=0.0.4; charset=utf-8")
+@get("/metrics", operation_id="get_metrics", summary="Metrics", media_type="text/plain; version=0.0.4")
 async def get_metrics(parts: NamedDependency[Parts]) -> bytes:
     """Prometheus's text format: requests of this process, and the queue as the database has it."""
     await OBSERVER.observe(parts.pool, parts.settings.data)

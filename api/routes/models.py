@@ -14,14 +14,14 @@ from api.settings import Settings
 from engine import catalog
 
 
-@get("/", operation_id="list_models", summary="List models", responses=problems(401, 429))
+@get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
 async def list_models(parts: NamedDependency[Parts]) -> Page[Model]:
     """Every model a create may name, with its sizes, limits and operations. The first is the default."""
     data = [_shown(name, parts.settings) for name in parts.settings.models]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
 
-@get("/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problems(401, 404, 429))
+@get("/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problems(401, 403, 404, 429))
 async def get_model(model_id: FromPath[str], parts: NamedDependency[Parts]) -> Model:
     """One model, by its own name or by an alias such as `sora-2`."""
     name = parts.settings.aliases.get(model_id, model_id)

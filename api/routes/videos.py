@@ -16,20 +16,22 @@ from litestar.types import ASGIApp
 from api import body, idempotency, media, orders, pictures
 from api.auth import Caller, requires
 from api.billing import credits
-from api.errors import Invalid, Unauthorized, Unavailable
+from api.db import transaction
+from api.errors import InsufficientCredits, Invalid, NotFound, NotYet, Unauthorized
 from api.inputs import VideoCreate
 from api.models import Deleted, Estimate, Page, Variant, Video
 from api.openapi import EventStream, Feed, Files, bodies, per_method, problems, takes
-from api.pages import After, Limit, Order, page
+from api.orders import refusal
+from api.pages import After, Limit, Order, cursor, page
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.videos import Submission
+from api.videos import KIND, Repeat, Submission
 from api.views import poll_headers
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 MAX_WAIT = 60
-PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*(\d{1,4}))?", re.IGNORECASE)
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*\"?(\d{1,4})\"?)?\s*(?=$|[,;])", re.IGNORECASE)
 
 Ask = Request[Caller, Any, State]
 
@@ -54,7 +56,6 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
     asked = await body.read(request, VideoCreate)
     account = credits.account_of(request.user)
     order = orders.place(asked, account.plan, parts.settings)
-    _refuse_on_full_disk(parts)
     await parts.views.pace.refresh()
     reference = asked.input_reference
     submission = Submission(
@@ -66,15 +67,21 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
         picture=None if reference is None else await pictures.read(reference, parts.settings.max_upload),
     )
     answer = await parts.videos.create(submission, lambda row: _answer(row, submission.fingerprint, parts))
-    if wait := _wait(request):
-        video_id = answer.headers["Location"].rpartition("/")[2]
-        return await _shown(await parts.feeds.terminal(video_id, account.id, wait), parts)
+    if (wait := _wait(request)) and (done := await _done(answer, account.id, wait, parts)):
+        return done
     return cast("Response[Video]", _replied(answer))
 
 
-def _refuse_on_full_disk(parts: Parts) -> None:
-    if parts.storage.fullness() >= parts.settings.full_disk:
-        raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
+async def _done(answer: Answer, user_id: str, wait: int, parts: Parts) -> Response[Video] | None:
+    """The created video once it is done; None if it has been deleted since, when the first answer must do."""
+    location = answer.headers["Location"]
+    try:
+        row = await parts.feeds.terminal(location.rpartition("/")[2], user_id, wait)
+    except NotFound:
+        return None
+    shown = await _shown(row, parts)
+    shown.headers["Location"] = location
+    return shown
 
 
 def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
@@ -116,7 +123,8 @@ async def list_videos(
 ) -> Page[Video]:
     """One's own videos, newest first unless asked otherwise."""
     await parts.views.pace.refresh()
-    rows = await parts.videos.page(request.user.user_id, after, limit + 1, descending=order == "desc")
+    begin = cursor(after, KIND)
+    rows = await parts.videos.page(request.user.user_id, begin, limit + 1, descending=order == "desc")
     return page([parts.views.video(row) for row in rows], limit)
 
 
@@ -157,10 +165,13 @@ async def delete_video(request: Ask, video_id: FromPath[str], parts: NamedDepend
     status_code=200,
     guards=[WRITE],
     responses=problems(401, 403, 404, 409, 422, 429),
+    operation_class=takes("Idempotency-Key"),
 )
 async def cancel_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat."""
-    return await _shown(await parts.videos.cancel(video_id, request.user.user_id), parts)
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    repeat = Repeat(key, body.fingerprint(request.method, request.url.path)) if key else None
+    return await _shown(await parts.videos.cancel(video_id, request.user.user_id, repeat), parts)
 
 
 @post(
@@ -170,18 +181,23 @@ async def cancel_video(request: Ask, video_id: FromPath[str], parts: NamedDepend
     status_code=200,
     guards=[READ],
     responses=problems(400, 401, 403, 413, 415, 422, 429),
-    operation_class=bodies(VideoCreate),
+    operation_class=bodies(VideoCreate, "Idempotency-Key"),
 )
 async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimate:
     """What a create with this body would cost and take. Nothing is stored, nothing is set aside."""
     asked = await body.read(request, VideoCreate)
-    plan = request.user.plan
-    if refusals := orders.refusals(asked, plan, parts.settings):
+    idempotency.key_of(request.headers.get("idempotency-key"))
+    account = credits.account_of(request.user)
+    if refusals := orders.refusals(asked, account.plan, parts.settings):
         return Estimate(credits=None, eta_seconds=None, refusals=refusals)
-    order = orders.place(asked, plan, parts.settings)
+    order = orders.place(asked, account.plan, parts.settings)
+    total = order.credits * asked.n
+    async with transaction(parts.pool) as db:
+        available = (await credits.balance(db, account)).available
     await parts.views.pace.refresh()
     work = parts.views.pace.work(order.served_by, asked.quality, asked.seconds, order.width, order.height)
-    return Estimate(credits=order.credits * asked.n, eta_seconds=ceil(work * asked.n), refusals=[])
+    refusals = [] if total <= available else [refusal(InsufficientCredits(total, available))]
+    return Estimate(credits=total, eta_seconds=ceil(work * asked.n), refusals=refusals)
 
 
 @route(
@@ -262,6 +278,17 @@ def stream(frames: Any) -> Stream:
     return Stream(frames, media_type="text/event-stream", headers=headers)
 
 
+@route(
+    ["/characters", "/characters/{rest:path}", "/edits", "/extensions", "/{video_id:str}/remix"],
+    http_method=[HttpMethod.GET, HttpMethod.POST, HttpMethod.DELETE],
+    include_in_schema=False,
+    guards=[READ],
+)
+async def not_yet(request: Ask) -> None:
+    """What OpenAI's clients also ask for: a problem that says so, where a bare 404 would look like a wrong URL."""
+    raise NotYet(f"{request.url.path} is part of OpenAI's Videos API and not offered here yet.")
+
+
 router = Router(
     path="/videos",
     route_handlers=[
@@ -273,6 +300,7 @@ router = Router(
         estimate_video,
         get_video_content,
         watch_video,
+        not_yet,
     ],
     tags=["Videos"],
 )

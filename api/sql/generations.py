@@ -11,6 +11,7 @@ from api.db import Database, row, rows
 from api.models import CostState, Quality, Status, Variant, Visibility
 
 CLAIMS = 0x636C6169  # "clai": claims of one pool take turns, so that concurrency limits hold
+FAIR_AMONG = 500
 QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
 
 
@@ -107,12 +108,13 @@ class Condition(Struct, frozen=True, kw_only=True):
 NEW = New.__struct_fields__
 INSERT = f"INSERT INTO generations ({', '.join(NEW)}) VALUES ({', '.join(f'${n}' for n in range(1, len(NEW) + 1))})"
 
-# Rows before this one in its pool: served earlier for their priority, or older at the same priority.
+# Rows before this one in its pool: served earlier for their priority, or older at the same priority. Two scans of
+# the queue's index that stop early; one condition with OR would walk all of it.
 POSITION = (
-    "CASE WHEN g.state = 'queued' THEN (SELECT count(*)::int FROM (SELECT 1 FROM generations q"
-    " WHERE q.state = 'queued' AND q.pool = g.pool"
-    " AND (q.priority > g.priority OR (q.priority = g.priority AND q.id < g.id))"
-    f" LIMIT {QUEUE_HORIZON}) AS before) END AS queue_position"
+    f"CASE WHEN g.state = 'queued' THEN (SELECT least(count(*), {QUEUE_HORIZON})::int FROM ("
+    "(SELECT 1 FROM generations q WHERE q.state = 'queued' AND q.pool = g.pool AND q.priority > g.priority"
+    f" LIMIT {QUEUE_HORIZON}) UNION ALL (SELECT 1 FROM generations q WHERE q.state = 'queued' AND q.pool = g.pool"
+    f" AND q.priority = g.priority AND q.id < g.id LIMIT {QUEUE_HORIZON})) AS before) END AS queue_position"
 )
 SELECT = (
     "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.negative_prompt,"
@@ -131,12 +133,11 @@ async def insert(db: Database, new: list[New]) -> None:
         await db.execute(INSERT, *(getattr(one, field) for field in NEW))
 
 
-async def add_condition(db: Database, generation_ids: list[str], condition: Condition) -> None:
-    """Give each row the same picture."""
+async def add_condition(db: Database, generation_id: str, condition: Condition) -> None:
+    """Give a row its picture."""
     await db.execute(
-        "INSERT INTO conditions (generation_id, position, key, frame, strength, resize)"
-        " SELECT id, 0, $2, $3, $4, $5 FROM unnest($1::text[]) AS id",
-        generation_ids,
+        "INSERT INTO conditions (generation_id, position, key, frame, strength, resize) VALUES ($1, 0, $2, $3, $4, $5)",
+        generation_id,
         condition.key,
         condition.frame,
         condition.strength,
@@ -185,12 +186,23 @@ async def page(db: Database, user_id: str, after: str | None, limit: int, *, des
     )
 
 
-async def changed(db: Database, user_id: str, since: datetime | None) -> list[Generation]:
-    """The user's rows changed after `since`, oldest change first; without it those that are not terminal."""
+async def active(db: Database, user_id: str) -> list[Generation]:
+    """The user's rows that are not terminal, oldest change first."""
     return rows(
         await db.fetch(
-            f"{SELECT} WHERE g.user_id = $1 AND g.deleted_at IS NULL AND CASE WHEN $2::timestamptz IS NULL"
-            " THEN g.state IN ('queued', 'in_progress') ELSE g.updated_at > $2 END"
+            f"{SELECT} WHERE g.user_id = $1 AND g.deleted_at IS NULL AND g.completed_at IS NULL"
+            " ORDER BY g.updated_at, g.id LIMIT 1000",
+            user_id,
+        ),
+        Generation,
+    )
+
+
+async def changed(db: Database, user_id: str, since: datetime) -> list[Generation]:
+    """The user's rows changed after `since`, oldest change first."""
+    return rows(
+        await db.fetch(
+            f"{SELECT} WHERE g.user_id = $1 AND g.deleted_at IS NULL AND g.updated_at > $2"
             " ORDER BY g.updated_at, g.id LIMIT 1000",
             user_id,
             since,
@@ -214,14 +226,17 @@ async def same_request(db: Database, user_id: str, fingerprint: bytes, within: f
 async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed | None:
     """Lease the best queued row: plan priority, then the user with fewest running, then age.
 
-    Claims of a pool wait for each other, so two workers never take a user above the plan's concurrency.
+    Claims of a pool wait for each other, so two workers never take a user above the plan's concurrency. Fairness
+    is judged among the first of the queue only, so that a long queue costs no more than a short one.
     """
     await db.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", CLAIMS, pool)
     record = await db.fetchrow(
         "WITH running AS (SELECT user_id, count(*) AS n FROM generations WHERE state = 'in_progress' GROUP BY 1),"
-        " best AS (SELECT g.id FROM generations g LEFT JOIN running r USING (user_id)"
+        " first AS (SELECT g.id, coalesce(r.n, 0) AS n FROM generations g LEFT JOIN running r USING (user_id)"
         "  WHERE g.state = 'queued' AND g.pool = $1 AND g.not_before <= now() AND coalesce(r.n, 0) < g.concurrency"
-        "  ORDER BY g.priority DESC, coalesce(r.n, 0), g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)"
+        f"  ORDER BY g.priority DESC, g.id LIMIT {FAIR_AMONG}),"
+        " best AS (SELECT g.id FROM generations g JOIN first USING (id) WHERE g.state = 'queued'"
+        "  ORDER BY g.priority DESC, first.n, g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)"
         " UPDATE generations g SET state = 'in_progress', attempt = attempt + 1, worker = $2,"
         "  lease_until = now() + make_interval(secs => $3), claimed_at = now(),"
         "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
@@ -264,7 +279,7 @@ async def report(
 
 
 async def complete(db: Database, generation_id: str, attempt: int) -> bool:
-    """in_progress → completed, under the attempt's fence."""
+    """In_progress → completed, under the attempt's fence."""
     tag = await db.execute(
         "UPDATE generations SET state = 'completed', progress = 100, eta_seconds = NULL, lease_until = NULL,"
         " published_seconds = seconds, completed_at = now(), updated_at = clock_timestamp(),"
@@ -276,8 +291,18 @@ async def complete(db: Database, generation_id: str, attempt: int) -> bool:
     return tag == "UPDATE 1"
 
 
+async def completed_by(db: Database, generation_id: str, attempt: int) -> bool:
+    """Whether it was this attempt that completed the row."""
+    value: bool = await db.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM generations WHERE id = $1 AND attempt = $2 AND state = 'completed')",
+        generation_id,
+        attempt,
+    )
+    return value
+
+
 async def fail(db: Database, generation_id: str, attempt: int, failure: str) -> bool:
-    """in_progress → failed, under the attempt's fence."""
+    """In_progress → failed, under the attempt's fence."""
     tag = await db.execute(
         "UPDATE generations SET state = 'failed', failure = $3, eta_seconds = NULL, lease_until = NULL,"
         " completed_at = now(), updated_at = clock_timestamp()"
@@ -290,7 +315,7 @@ async def fail(db: Database, generation_id: str, attempt: int, failure: str) -> 
 
 
 async def requeue(db: Database, generation_id: str, attempt: int, *, tries: int, losses: int, wait: float) -> bool:
-    """in_progress → queued again, counting a failed try or a lost worker, not before `wait` seconds."""
+    """In_progress → queued again, counting a failed try or a lost worker, not before `wait` seconds."""
     tag = await db.execute(
         "UPDATE generations SET state = 'queued', lease_until = NULL, worker = NULL, eta_seconds = NULL,"
         " progress = 0, tries = tries + $3, losses = losses + $4, updated_at = clock_timestamp(),"
@@ -303,6 +328,32 @@ async def requeue(db: Database, generation_id: str, attempt: int, *, tries: int,
         wait,
     )
     return tag == "UPDATE 1"
+
+
+class Lost(Struct, frozen=True):
+    """A row whose lease ran out under its worker."""
+
+    id: str
+    user_id: str
+    attempt: int
+    losses: int
+    pool: str
+
+
+async def lost(db: Database, lease: float) -> list[Lost]:
+    """Running rows whose lease has run out, locked so that a late renewal waits for what becomes of them.
+
+    While PostgreSQL was away nobody could renew, so after its start every lease gets its time once more.
+    """
+    return rows(
+        await db.fetch(
+            "SELECT id, user_id, attempt, losses, pool FROM generations WHERE state = 'in_progress'"
+            " AND lease_until < now() AND pg_postmaster_start_time() + make_interval(secs => $1) < now()"
+            " ORDER BY lease_until LIMIT 100 FOR UPDATE SKIP LOCKED",
+            lease,
+        ),
+        Lost,
+    )
 
 
 class Cancelled(Struct, frozen=True):

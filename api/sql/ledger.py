@@ -87,7 +87,7 @@ async def lock_lots(db: Database, user_id: str) -> list[Lot]:
             "SELECT id, bucket, remaining, expires_at FROM lots"
             " WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > now())"
             "   AND (remaining > 0 OR expires_at IS NOT NULL)"
-            " ORDER BY expires_at NULLS LAST, id FOR UPDATE",
+            " ORDER BY expires_at NULLS LAST, id FOR NO KEY UPDATE",
             user_id,
         ),
         Lot,
@@ -170,7 +170,7 @@ async def expire_lots(db: Database, user_id: str | None) -> list[tuple[str, str,
     """Empty expired lots, of one user or of all; return (lot, user, bucket, amount) of each."""
     records = await db.fetch(
         "WITH due AS (SELECT id, remaining FROM lots WHERE expires_at <= now() AND remaining > 0"
-        "   AND ($1::text IS NULL OR user_id = $1) ORDER BY id LIMIT 1000 FOR UPDATE)"
+        "   AND ($1::text IS NULL OR user_id = $1) ORDER BY id LIMIT 1000 FOR NO KEY UPDATE)"
         " UPDATE lots SET remaining = 0 FROM due WHERE lots.id = due.id"
         " RETURNING lots.id, lots.user_id, lots.bucket, due.remaining",
         user_id,

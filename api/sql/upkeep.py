@@ -6,24 +6,6 @@ from msgspec import Struct
 
 from api.db import Database, rows
 
-LOCK = 0x73776565  # "swee": one sweep at a time, whichever worker does it
-
-
-class Lost(Struct, frozen=True):
-    """A lease that ran out under its worker."""
-
-    id: str
-    user_id: str
-    attempt: int
-    losses: int
-    pool: str
-
-
-class Purge(Struct, frozen=True):
-    """A generation whose files are to go."""
-
-    id: str
-
 
 class Pace(Struct, frozen=True):
     """Seconds of work per pixel-second of clip."""
@@ -40,44 +22,29 @@ class Load(Struct, frozen=True):
     running: int
 
 
-async def lock(db: Database) -> bool:
-    """Become the one that sweeps, until the transaction ends."""
-    value: bool = await db.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK)
+async def waiting(db: Database, pool: str, longer_than: float) -> bool:
+    """Whether a row of the pool could be claimed and has waited so many seconds."""
+    value: bool = await db.fetchval(
+        "WITH running AS (SELECT user_id, count(*) AS n FROM generations WHERE state = 'in_progress' GROUP BY 1)"
+        " SELECT EXISTS (SELECT 1 FROM generations g LEFT JOIN running r USING (user_id)"
+        " WHERE g.state = 'queued' AND g.pool = $1 AND coalesce(r.n, 0) < g.concurrency"
+        " AND g.not_before < now() - make_interval(secs => $2))",
+        pool,
+        longer_than,
+    )
     return value
 
 
-async def lost(db: Database) -> list[Lost]:
-    """Running rows whose lease has run out."""
-    return rows(
-        await db.fetch(
-            "SELECT id, user_id, attempt, losses, pool FROM generations"
-            " WHERE state = 'in_progress' AND lease_until < now() ORDER BY lease_until LIMIT 100"
-        ),
-        Lost,
-    )
-
-
-async def waiting_pools(db: Database, longer_than: float) -> list[str]:
-    """Pools with a row that could be claimed and has waited so many seconds."""
+async def purgeable(db: Database, after: float, limit: int = 100) -> list[str]:
+    """Generations whose files are not needed: deleted, expired, or ended without a result `after` seconds ago."""
     records = await db.fetch(
-        "WITH running AS (SELECT user_id, count(*) AS n FROM generations WHERE state = 'in_progress' GROUP BY 1)"
-        " SELECT DISTINCT g.pool FROM generations g LEFT JOIN running r USING (user_id) WHERE g.state = 'queued'"
-        " AND coalesce(r.n, 0) < g.concurrency AND g.not_before < now() - make_interval(secs => $1)",
-        longer_than,
+        "SELECT id FROM generations WHERE purged_at IS NULL AND state NOT IN ('queued', 'in_progress')"
+        " AND (deleted_at IS NOT NULL OR expires_at < now() OR"
+        " (state IN ('failed', 'cancelled') AND completed_at < now() - make_interval(secs => $1))) LIMIT $2",
+        after,
+        limit,
     )
-    return [record["pool"] for record in records]
-
-
-async def purgeable(db: Database, limit: int = 100) -> list[Purge]:
-    """Deleted, expired or ended without a result: generations whose files are not needed any more."""
-    return rows(
-        await db.fetch(
-            "SELECT id FROM generations WHERE purged_at IS NULL AND (deleted_at IS NOT NULL OR expires_at < now())"
-            " AND state NOT IN ('queued', 'in_progress') LIMIT $1",
-            limit,
-        ),
-        Purge,
-    )
+    return [record["id"] for record in records]
 
 
 async def purged(db: Database, generation_id: str) -> None:
@@ -86,10 +53,19 @@ async def purged(db: Database, generation_id: str) -> None:
     await db.execute("UPDATE generations SET purged_at = now() WHERE id = $1", generation_id)
 
 
-async def known(db: Database, ids: list[str]) -> set[str]:
-    """Which of these generations have a row."""
-    records = await db.fetch("SELECT id FROM generations WHERE id = ANY($1)", ids)
+async def unpurged(db: Database, ids: list[str]) -> set[str]:
+    """Which of these generations have a row and still need their files."""
+    records = await db.fetch("SELECT id FROM generations WHERE id = ANY($1) AND purged_at IS NULL", ids)
     return {record["id"] for record in records}
+
+
+async def present_attempt(db: Database, generation_id: str) -> int | None:
+    """The attempt whose files count: the one that runs, or the one that was completed and is kept."""
+    value: int | None = await db.fetchval(
+        "SELECT attempt FROM generations WHERE id = $1 AND purged_at IS NULL AND state IN ('in_progress', 'completed')",
+        generation_id,
+    )
+    return value
 
 
 async def forget(db: Database) -> None:
