@@ -48,12 +48,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     """Everything that stands on a pool and on Redis."""
     keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
-    redis = Redis.from_url(
-        settings.redis_url,
-        socket_timeout=REDIS_TIMEOUT,
-        socket_connect_timeout=REDIS_TIMEOUT,
-        health_check_interval=30,
-    )
+    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     moves = Videos(settings, pool, storage, Bell(redis), Announcer(redis))
     views = Views(settings, keyring, Pace(pool))
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:

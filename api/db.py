@@ -15,11 +15,13 @@ T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "sql" / "migrations"
 MIGRATION_LOCK = 0x6B696E6F7261  # "kinora": one migrator at a time, whoever starts it
 
+ABANDONED = "10s"  # after so long in an open transaction a client is gone, and its locks must not outlive it
 AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
 )
 """What a server that is away, restarting or full raises: reasons to try again, not bugs."""
@@ -52,7 +54,13 @@ async def connect(url: str, *, connections: int = 10, timeout: float = 30.0) -> 
     Raises OSError or asyncpg's errors.
     """
     return await asyncpg.create_pool(
-        url, min_size=1, max_size=connections, init=prepare, reset=_nothing, command_timeout=timeout
+        url,
+        min_size=1,
+        max_size=connections,
+        init=prepare,
+        reset=_nothing,
+        command_timeout=timeout,
+        server_settings={"idle_in_transaction_session_timeout": ABANDONED},
     )
 
 

@@ -14,12 +14,16 @@ from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import NamedTuple, Self
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+log = structlog.get_logger()
+
 CHANGED = "kinora:changed:"
 STOP = "kinora:stop"
+PATIENCE = 1.0  # seconds a command may take
 RECONNECT = 1.0  # seconds between tries while Redis is away
 TOGETHER = 50  # changed videos read with one statement
 CONFIRM = 1.0  # seconds to wait for Redis to confirm a subscription before going on without it
@@ -48,12 +52,14 @@ class Announcer:
     async def changed(self, user_id: str, video_id: str) -> None:
         """Say that a video is not as it was."""
         with suppress(RedisError, OSError):
-            await self._redis.publish(CHANGED + user_id, video_id)
+            async with asyncio.timeout(PATIENCE):
+                await self._redis.publish(CHANGED + user_id, video_id)
 
     async def stop(self, video_id: str) -> None:
         """Ask whichever worker has this video to stop at once; its lease is gone already."""
         with suppress(RedisError, OSError):
-            await self._redis.publish(STOP, video_id)
+            async with asyncio.timeout(PATIENCE):
+                await self._redis.publish(STOP, video_id)
 
 
 async def stops(redis_url: str) -> AsyncIterator[str]:
@@ -119,7 +125,15 @@ class Hub:
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._deliver())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         return self
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A side that fell leaves the watchers looking for themselves, and an error in the log."""
+        if not task.cancelled() and (error := task.exception()):
+            self.connected = False
+            log.error("crash", exc_info=error)
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
@@ -160,8 +174,9 @@ class Hub:
         while True:
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as pubsub:
+                    self._pubsub = pubsub
                     await pubsub.subscribe("kinora:hub", *(CHANGED + user for user in self._watchers))
-                    self._pubsub, self.connected = pubsub, True
+                    self.connected = True
                     async for message in pubsub.listen():
                         self._hear(message["type"], message["channel"].decode(), message["data"])
             self._pubsub, self.connected = None, False

@@ -3,6 +3,9 @@
 A wake-up says "there may be work in this pool" and carries nothing else; PostgreSQL holds the work. Losing every
 wake-up costs seconds, never a job: the sweeper rings again. arq's own loop looks twice a second; ours sleeps in a
 blocking pop on a list (the bell) beside arq's queue and looks once each time it rings.
+
+Time-outs are asyncio's, here and wherever Redis is asked: redis-py's own `socket_timeout` goes through `wait_for`,
+which in Python 3.11 can lose a cancellation, and a worker that was told to stop would go on.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ CLAIM = "claim"
 RING_LIMIT = 1000  # rings nobody has heard; more would say nothing new
 BLOCK = 10  # seconds of one blocking pop, after which the health key is renewed
 STALE = 60_000  # milliseconds after which a wake-up nobody took is dropped
+PATIENCE = 1.0  # seconds a command may take
 RETRY = 1.0  # seconds between looks while Redis is away
 
 Claim = Callable[[], Awaitable[None]]
@@ -64,7 +68,8 @@ class Bell:
         pipe.zremrangebyscore(_queue(pool), "-inf", now - STALE)
         pipe.ltrim(_bell(pool), 0, RING_LIMIT - 1)
         try:
-            await pipe.execute()
+            async with asyncio.timeout(PATIENCE):
+                await pipe.execute()
         except (RedisError, OSError):
             return False
         return True
@@ -72,7 +77,8 @@ class Bell:
     async def unheard(self, pool: str) -> bool:
         """Whether a ring is still waiting, so that no worker of the pool is idle; True if Redis does not answer."""
         try:
-            return bool(await _answer(self._redis.llen(_bell(pool))))
+            async with asyncio.timeout(PATIENCE):
+                return bool(await _answer(self._redis.llen(_bell(pool))))
         except (RedisError, OSError):
             return True
 
@@ -104,7 +110,7 @@ class Listener(Worker):
 
     async def main(self) -> None:
         """Listen until cancelled. Redis going away slows the start of work down to RETRY; it loses nothing."""
-        async with ArqRedis.from_url(self._url, socket_timeout=BLOCK * 2) as self._pool:
+        async with ArqRedis.from_url(self._url) as self._pool:
             while True:
                 try:
                     await self._listen()
@@ -117,8 +123,10 @@ class Listener(Worker):
         while True:
             await self._idle.wait()
             self._heard = False
-            rung = await _answer(self.pool.blpop([self._bell], timeout=BLOCK))
-            await self._poll_iteration()
+            async with asyncio.timeout(BLOCK * 2):
+                rung = await _answer(self.pool.blpop([self._bell], timeout=BLOCK))
+            async with asyncio.timeout(BLOCK):
+                await self._poll_iteration()
             await asyncio.gather(*self.tasks.values())
             if rung and not self._heard:
                 # arq had nothing to run, or something stale: a ring is a reason to look all the same.

@@ -7,6 +7,7 @@ it further than a burst ahead of now.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import math
 import time
@@ -118,7 +119,8 @@ class Limiter:
         try:
             # The braces keep one subject's keys on one node of a Redis cluster.
             keys = [f"limit:{{{subject}}}:{policy.name}" for policy in applied]
-            answer = await self._script(keys, _arguments(applied))
+            async with asyncio.timeout(PAUSE):
+                answer = await self._script(keys, _arguments(applied))
         except (RedisError, OSError) as error:
             self._ask_again_at = self._clock() + PAUSE
             raise LimiterDownError from error

@@ -42,7 +42,7 @@ async def _work(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         pool = await db.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
         stack.push_async_callback(pool.close)
-        redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
+        redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1.0)
         stack.push_async_callback(redis.aclose)
         bell, announcer, storage = Bell(redis), Announcer(redis), Storage(settings.data / "media")
         videos = Videos(settings, pool, storage, bell, announcer)

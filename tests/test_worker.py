@@ -240,7 +240,7 @@ async def test_stale_wake_ups_do_not_eat_fresh_ones(real: Parts) -> None:
 async def test_a_lot_may_expire_twice(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
     async with transaction(real.pool) as db:
-        await db.execute("UPDATE lots SET expires_at = now() - interval '1 second'")
+        await db.execute("UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'")
     await sweeper_of(real, worker_settings).sweep()
     async with transaction(real.pool) as db:
         lot = await db.fetchval("SELECT id FROM lots WHERE user_id = $1", account.id)
