@@ -50,7 +50,7 @@ up: $(STAMP) ## run the whole backend until Ctrl-C; data stays in ./data
 	@$(BIN)/kinora up
 
 test: $(STAMP) ## run every test on the embedded servers
-	@$(BIN)/python -m pytest -n $(JOBS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: $(STAMP) ## lint, types, import contracts, and the committed OpenAPI against the code
 	@$(BIN)/ruff check .

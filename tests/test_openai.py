@@ -111,24 +111,34 @@ class Cut:
     url = ""
     answers = 0
 
+    connections = 0
+
     def __init__(self, site: str) -> None:
         self._target = urlsplit(site)
+        self.idle = asyncio.Semaphore(0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         upstream, sender = await asyncio.open_connection(self._target.hostname, self._target.port)
         creating = asyncio.Event()
         requests = asyncio.create_task(self._forward(reader, sender, creating))
+        await self._answer(upstream, writer, creating)
+        requests.cancel()
+        for stream in (sender, writer):
+            stream.close()
+        await asyncio.gather(requests, sender.wait_closed(), writer.wait_closed(), return_exceptions=True)
+        self.idle.release()
+
+    async def _answer(
+        self, upstream: asyncio.StreamReader, writer: asyncio.StreamWriter, creating: asyncio.Event
+    ) -> None:
         while chunk := await upstream.read(65536):
             if creating.is_set():
                 creating.clear()
                 self.answers += 1
                 if self.answers == 1:
-                    break
+                    return
             writer.write(chunk)
-        requests.cancel()
-        for stream in (sender, writer):
-            stream.close()
-        await asyncio.gather(requests, sender.wait_closed(), writer.wait_closed(), return_exceptions=True)
 
     async def _forward(
         self, reader: asyncio.StreamReader, sender: asyncio.StreamWriter, creating: asyncio.Event
@@ -137,6 +147,7 @@ class Cut:
             if chunk.startswith(b"POST /v1/videos "):
                 creating.set()
             sender.write(chunk)
+        sender.close()
 
 
 @asynccontextmanager
@@ -146,3 +157,5 @@ async def cutting_first_answer(site: str) -> AsyncIterator[Cut]:
     cut.url = "http://{}:{}".format(*server.sockets[0].getsockname()[:2])
     async with server:
         yield cut
+        for _ in range(cut.connections):
+            await asyncio.wait_for(cut.idle.acquire(), PATIENCE)

@@ -16,7 +16,7 @@ sides = st.integers(32, 960).map(lambda half: 2 * half)
 models = st.sampled_from(list(MODELS.values()))
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=str)
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_an_entry_agrees_with_itself(model: Model) -> None:
     assert model.window_frames % model.frame_rule == 1
     assert (model.window_frames - 1) // model.frame_rule > model.context_latents + 1, "no room for anything new"
