@@ -89,6 +89,7 @@ class Runner:
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
+            self._closing = True
             if claimed := await claiming:
                 await self._insist(self._videos.give_back, claimed)
             raise
