@@ -33,8 +33,11 @@ async def run(names: Iterable[str]) -> list[Row]:
 def main() -> None:
     """Measure what is named, or all of it."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Kinora beside its peers.")
-    parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], help="what to measure; everything if none")
+    known = ", ".join(MEASUREMENTS)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {known}; all of them if none is named")
     names = parser.parse_args().names or list(MEASUREMENTS)
+    if unknown := set(names) - MEASUREMENTS.keys():
+        parser.error(f"there is no {', '.join(unknown)}; there are {known}")
     # The loop of the web process, so that a peer written in Python runs on the same one.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(table(runner.run(run(names))))

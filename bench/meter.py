@@ -44,15 +44,19 @@ def _grown(before: dict[int, float], after: dict[int, float]) -> float:
 
 
 def _processor_times(pid: int) -> dict[int, float]:
-    """Seconds so far, of each process of the family."""
-    process = psutil.Process(pid)
-    family = [process] if pid == os.getpid() else [process, *process.children(recursive=True)]
+    """Seconds so far, of each process that counts, in steps of 10 ms."""
     times = {}
-    for each in family:
+    for each in [psutil.Process()] if pid == os.getpid() else family(pid):
         with suppress(psutil.NoSuchProcess):
             used = each.cpu_times()
             times[each.pid] = used.user + used.system
     return times
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """The process and all that it has started."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
 
 
 def resident(pid: int) -> int:
