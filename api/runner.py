@@ -18,8 +18,8 @@ from api.events import stops
 from api.media import SUFFIXES, TYPES
 from api.models import Variant
 from api.settings import Settings
-from api.sql.generations import Claimed
 from api.sql.media import Medium
+from api.sql.moves import Claimed
 from api.storage import Storage
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess

@@ -25,12 +25,13 @@ from api.failures import REASONS
 from api.orders import Order
 from api.queue import Bell
 from api.settings import Settings
-from api.sql import generations
+from api.sql import generations, moves
 from api.sql import idempotency as names
 from api.sql import media as renditions
-from api.sql.generations import Claimed, Condition, Generation, New
+from api.sql.generations import Condition, Generation, New
 from api.sql.idempotency import Answer
 from api.sql.media import Medium
+from api.sql.moves import Claimed
 from api.storage import Storage
 from api.views import Views
 
@@ -137,14 +138,14 @@ class Videos:
         """Cancel what still runs and hide the video; the sweeper removes its files. Raises NotFound."""
         async with transaction(self._pool) as db:
             moved = await self._cancel(db, video_id, user_id)
-            if not ids.valid(video_id, KIND) or not await generations.delete(db, video_id, user_id):
+            if not ids.valid(video_id, KIND) or not await moves.delete(db, video_id, user_id):
                 raise _not_found(video_id)
         if moved:
             await self._stopped(video_id, user_id)
 
     async def _cancel(self, db: Database, video_id: str, user_id: str) -> bool:
         """Cancel in the caller's transaction; what was published is charged, the rest released."""
-        found = await generations.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
+        found = await moves.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
         if found is None:
             return False
         await credits.settle(db, video_id, prices.part(found.credits, found.published_seconds, found.seconds))
@@ -157,7 +158,7 @@ class Videos:
     async def claim(self, worker: str) -> Claimed | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
-            claimed = await generations.claim(db, self._settings.pool, worker, self._settings.lease)
+            claimed = await moves.claim(db, self._settings.pool, worker, self._settings.lease)
         if claimed:
             await self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
@@ -170,13 +171,13 @@ class Videos:
     async def renew(self, claimed: Claimed) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
-            return await generations.renew(db, claimed.id, claimed.attempt, self._settings.lease)
+            return await moves.renew(db, claimed.id, claimed.attempt, self._settings.lease)
 
     async def report(self, claimed: Claimed, progress: float, eta_seconds: float | None) -> bool:
         """Publish progress (0–100) and keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             lease = self._settings.lease
-            held = await generations.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
+            held = await moves.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
         if held:
             await self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -187,8 +188,8 @@ class Videos:
         True also when this attempt did it before and its commit's answer got lost.
         """
         async with transaction(self._pool) as db:
-            if not await generations.complete(db, claimed.id, claimed.attempt):
-                return await generations.completed_by(db, claimed.id, claimed.attempt)
+            if not await moves.complete(db, claimed.id, claimed.attempt):
+                return await moves.completed_by(db, claimed.id, claimed.attempt)
             await renditions.add(db, claimed.id, media)
             await credits.settle(db, claimed.id)
         await self._announcer.changed(claimed.user_id, claimed.id)
@@ -208,11 +209,11 @@ class Videos:
     async def recover(self) -> None:
         """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
         async with transaction(self._pool) as db:
-            found = await generations.lost(db, self._settings.lease)
+            found = await moves.lost(db, self._settings.lease)
             for lost in found:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
-                    await generations.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
+                    await moves.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
                 else:
                     await self._end(db, lost.id, lost.attempt, "worker_lost")
         for lost in found:
@@ -221,7 +222,7 @@ class Videos:
 
     async def _end(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
         """In_progress → failed in the caller's transaction, the whole hold released."""
-        moved = await generations.fail(db, video_id, attempt, failure)
+        moved = await moves.fail(db, video_id, attempt, failure)
         if moved:
             await credits.settle(db, video_id, 0)
         return moved
@@ -233,7 +234,7 @@ class Videos:
     async def _requeue(self, claimed: Claimed, *, tries: int, wait: float) -> bool:
         async with self._pool.acquire() as db:
             attempt = claimed.attempt
-            moved = await generations.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
+            moved = await moves.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
         if moved:
             await self._announcer.changed(claimed.user_id, claimed.id)
             await self._bell.ring(self._settings.pool)

@@ -14,9 +14,10 @@ from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
 from api.inputs import VideoCreate
 from api.orders import place
 from api.parts import Parts
-from api.sql.generations import Claimed, Generation
+from api.sql.generations import Generation
 from api.sql.idempotency import Answer
 from api.sql.media import Medium
+from api.sql.moves import Claimed
 from api.videos import Submission
 from tests.rows import add_account, books
 
