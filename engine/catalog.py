@@ -89,8 +89,8 @@ _MODELS: Final = (
         max_prompt_tokens=64,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=8, guidance_scale=3.0),
-                "full": Sampling(steps=20, guidance_scale=3.0),
+                "turbo": Sampling(steps=6, guidance_scale=5.0),
+                "full": Sampling(steps=16, guidance_scale=5.0),
             }
         ),
     ),
