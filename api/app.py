@@ -15,7 +15,7 @@ from api.auth import Authenticate
 from api.db import Pool
 from api.envelope import envelope
 from api.eta import Pace
-from api.events import Announcer, Hub
+from api.events import Announcer, Hub, Outbox
 from api.feeds import Feeds
 from api.parts import Parts
 from api.queue import Bell
@@ -49,10 +49,11 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     """Everything that stands on a pool and on Redis."""
     keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
-    moves = Videos(settings, pool, storage, Bell(redis), Announcer(redis))
+    outbox = Outbox(redis)
+    moves = Videos(settings, pool, storage, Bell(redis, outbox), Announcer(outbox))
     views = Views(settings, keyring, Pace(pool))
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
-        yield Parts(
+        parts = Parts(
             settings=settings,
             pool=pool,
             redis=redis,
@@ -64,6 +65,10 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             feeds=Feeds(hub, moves, views),
             views=views,
         )
+        try:
+            yield parts
+        finally:
+            await outbox.drain()
 
 
 def provide_parts(state: State) -> Parts:

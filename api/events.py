@@ -43,23 +43,52 @@ Load = Callable[[list[str]], Awaitable[list[Snapshot]]]
 """Reads videos by id. One it cannot give, deleted or out of reach, is left out."""
 
 
-class Announcer:
-    """The sending side. Losing a message delays a watcher until its next look; so failures are swallowed here."""
+class Outbox:
+    """Commands to Redis whose answers nobody waits for: what gathers while one batch is under way goes with the next.
+
+    Those that Redis does not take are dropped: they say only that it is worth looking, and looks happen anyway.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._waiting: list[tuple[str | bytes | int, ...]] = []
+        self._sending: asyncio.Task[None] | None = None
 
-    async def changed(self, user_id: str, video_id: str) -> None:
+    def put(self, *command: str | bytes | int) -> None:
+        """Send a command soon."""
+        self._waiting.append(command)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
+
+    async def drain(self) -> None:
+        """Wait until everything has been sent or dropped."""
+        if self._sending:
+            await asyncio.wait([self._sending])
+
+    async def _send(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            pipe = self._redis.pipeline(transaction=False)
+            for command in batch:
+                pipe.execute_command(*command)
+            with suppress(RedisError, OSError):
+                async with asyncio.timeout(PATIENCE):
+                    await pipe.execute(raise_on_error=False)
+
+
+class Announcer:
+    """The sending side. A message that is lost delays a watcher until its next look."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def changed(self, user_id: str, video_id: str) -> None:
         """Say that a video is not as it was."""
-        with suppress(RedisError, OSError):
-            async with asyncio.timeout(PATIENCE):
-                await self._redis.publish(CHANGED + user_id, video_id)
+        self._outbox.put("PUBLISH", CHANGED + user_id, video_id)
 
-    async def stop(self, video_id: str) -> None:
+    def stop(self, video_id: str) -> None:
         """Ask whichever worker has this video to stop at once; its lease is gone already."""
-        with suppress(RedisError, OSError):
-            async with asyncio.timeout(PATIENCE):
-                await self._redis.publish(STOP, video_id)
+        self._outbox.put("PUBLISH", STOP, video_id)
 
 
 async def stops(redis_url: str) -> AsyncIterator[str]:

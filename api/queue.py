@@ -24,10 +24,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api import ids
+from api.events import Outbox
 
 CLAIM = "claim"
 RING_LIMIT = 1000  # rings nobody has heard; more would say nothing new
 BLOCK = 10  # seconds of one blocking pop, after which the health key is renewed
+TIDY = 50  # rings after which those that nobody heard are cleared away
 STALE = 60_000  # milliseconds after which a wake-up nobody took is dropped
 PATIENCE = 1.0  # seconds a command may take
 RETRY = 1.0  # seconds between looks while Redis is away
@@ -52,27 +54,24 @@ def _answer(reply: Awaitable[T] | T) -> Awaitable[T]:
 class Bell:
     """The sending side, for whoever has just put work in place."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, outbox: Outbox) -> None:
         self._redis = redis
+        self._outbox = outbox
+        self._rings = 0
 
-    async def ring(self, pool: str, times: int = 1) -> bool:
-        """Wake idle workers of the pool. False if Redis does not answer; the sweeper will ring then."""
+    def ring(self, pool: str, times: int = 1) -> None:
+        """Wake idle workers of the pool. If Redis does not hear it, the sweeper will ring again."""
         now = timestamp_ms()
         job = serialize_job(CLAIM, (), {}, None, now, serializer=msgspec.msgpack.encode)
-        pipe = self._redis.pipeline(transaction=False)
         for _ in range(times):
             wake = ids.new("wake")
-            pipe.psetex(job_key_prefix + wake, STALE, job)
-            pipe.zadd(_queue(pool), {wake: now})
-            pipe.rpush(_bell(pool), 1)
-        pipe.zremrangebyscore(_queue(pool), "-inf", now - STALE)
-        pipe.ltrim(_bell(pool), 0, RING_LIMIT - 1)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await pipe.execute()
-        except (RedisError, OSError):
-            return False
-        return True
+            self._outbox.put("PSETEX", job_key_prefix + wake, STALE, job)
+            self._outbox.put("ZADD", _queue(pool), now, wake)
+            self._outbox.put("RPUSH", _bell(pool), 1)
+        if self._rings % TIDY == 0:
+            self._outbox.put("ZREMRANGEBYSCORE", _queue(pool), "-inf", now - STALE)
+            self._outbox.put("LTRIM", _bell(pool), 0, RING_LIMIT - 1)
+        self._rings += 1
 
     async def unheard(self, pool: str) -> bool:
         """Whether a ring is still waiting, so that no worker of the pool is idle; True if Redis does not answer."""

@@ -77,8 +77,11 @@ class Storage:
 
     def fullness(self) -> float:
         """The share of the disk that is used, from 0 to 1."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        usage = shutil.disk_usage(self.root)
+        try:
+            usage = shutil.disk_usage(self.root)
+        except FileNotFoundError:
+            self.root.mkdir(parents=True, exist_ok=True)
+            usage = shutil.disk_usage(self.root)
         return usage.used / usage.total
 
     def _target(self, key: str) -> Path:

@@ -53,7 +53,7 @@ class Sweeper:
         async with self._pool.acquire() as db:
             waiting = await upkeep.waiting(db, pool, UNHEARD_AFTER)
         if waiting and not await self._bell.unheard(pool):
-            await self._bell.ring(pool)
+            self._bell.ring(pool)
 
     async def _purge(self) -> None:
         async with self._pool.acquire() as db:

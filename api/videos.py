@@ -89,9 +89,9 @@ class Videos:
             reply = answer(await _found(db, rows[0].id))
             if submission.key:
                 await idempotency.keep(db, submission.account.id, submission.key, reply)
-        await self._bell.ring(self._settings.pool, len(rows))
+        self._bell.ring(self._settings.pool, len(rows))
         for row in rows:
-            await self._announcer.changed(row.user_id, row.id)
+            self._announcer.changed(row.user_id, row.id)
         return reply
 
     def _refuse_on_full_disk(self) -> None:
@@ -131,7 +131,7 @@ class Videos:
             moved = await self._cancel(db, video_id, user_id)
             row = await _found(db, video_id, user_id)
         if moved:
-            await self._stopped(video_id, user_id)
+            self._stopped(video_id, user_id)
         return row
 
     async def delete(self, video_id: str, user_id: str) -> None:
@@ -141,7 +141,7 @@ class Videos:
             if not ids.valid(video_id, KIND) or not await moves.delete(db, video_id, user_id):
                 raise _not_found(video_id)
         if moved:
-            await self._stopped(video_id, user_id)
+            self._stopped(video_id, user_id)
 
     async def _cancel(self, db: Database, video_id: str, user_id: str) -> bool:
         """Cancel in the caller's transaction; what was published is charged, the rest released."""
@@ -151,16 +151,16 @@ class Videos:
         await credits.settle(db, video_id, prices.part(found.credits, found.published_seconds, found.seconds))
         return True
 
-    async def _stopped(self, video_id: str, user_id: str) -> None:
-        await self._announcer.stop(video_id)
-        await self._announcer.changed(user_id, video_id)
+    def _stopped(self, video_id: str, user_id: str) -> None:
+        self._announcer.stop(video_id)
+        self._announcer.changed(user_id, video_id)
 
     async def claim(self, worker: str) -> Claimed | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
             claimed = await moves.claim(db, self._settings.pool, worker, self._settings.lease)
         if claimed:
-            await self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
 
     async def conditions(self, claimed: Claimed) -> list[Condition]:
@@ -179,7 +179,7 @@ class Videos:
             lease = self._settings.lease
             held = await moves.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
         if held:
-            await self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
     async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
@@ -192,7 +192,7 @@ class Videos:
                 return await moves.completed_by(db, claimed.id, claimed.attempt)
             await renditions.add(db, claimed.id, media)
             await credits.settle(db, claimed.id)
-        await self._announcer.changed(claimed.user_id, claimed.id)
+        self._announcer.changed(claimed.user_id, claimed.id)
         return True
 
     async def fail(self, claimed: Claimed, failure: str) -> bool:
@@ -203,7 +203,7 @@ class Videos:
         async with transaction(self._pool) as db:
             moved = await self._end(db, claimed.id, claimed.attempt, failure)
         if moved:
-            await self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.changed(claimed.user_id, claimed.id)
         return moved
 
     async def recover(self) -> None:
@@ -217,8 +217,8 @@ class Videos:
                 else:
                     await self._end(db, lost.id, lost.attempt, "worker_lost")
         for lost in found:
-            await self._announcer.changed(lost.user_id, lost.id)
-            await self._bell.ring(lost.pool)
+            self._announcer.changed(lost.user_id, lost.id)
+            self._bell.ring(lost.pool)
 
     async def _end(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
         """In_progress → failed in the caller's transaction, the whole hold released."""
@@ -236,8 +236,8 @@ class Videos:
             attempt = claimed.attempt
             moved = await moves.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
         if moved:
-            await self._announcer.changed(claimed.user_id, claimed.id)
-            await self._bell.ring(self._settings.pool)
+            self._announcer.changed(claimed.user_id, claimed.id)
+            self._bell.ring(self._settings.pool)
         return moved
 
 

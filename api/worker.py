@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api import db, logs
-from api.events import Announcer
+from api.events import Announcer, Outbox
 from api.queue import Bell, Listener
 from api.runner import Runner
 from api.settings import Settings
@@ -44,7 +44,9 @@ async def _work(settings: Settings) -> None:
         stack.push_async_callback(pool.close)
         redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1.0)
         stack.push_async_callback(redis.aclose)
-        bell, announcer, storage = Bell(redis), Announcer(redis), Storage(settings.data / "media")
+        outbox = Outbox(redis)
+        stack.push_async_callback(outbox.drain)
+        bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
         videos = Videos(settings, pool, storage, bell, announcer)
         engine = EngineProcess(
             EngineConfig(

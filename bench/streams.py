@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
-from api.events import Announcer
+from api.events import Announcer, Outbox
 from api.parts import Parts
 from bench import load, people
 from bench.meter import quantile, resident, spending
@@ -162,7 +162,7 @@ async def change(parts: Parts, audience: Audience, clips: Sequence[Clip], every:
     async with parts.pool.acquire() as connection:
         await connection.execute(PROGRESS, [clip.video_id for clip in clips])
     audience.expect(len(audience.ears))
-    told = await tell(Announcer(parts.redis), clips, every)
+    told = await tell(Announcer(Outbox(parts.redis)), clips, every)
     await audience.complete()
     return [ear.at - told[ear.clip.video_id] for ear in audience.ears]
 
@@ -174,7 +174,7 @@ async def tell(announcer: Announcer, clips: Iterable[Clip], every: float) -> dic
         if every:
             await asyncio.sleep(max(0.0, began + number * every - time.perf_counter()))
         told[clip.video_id] = time.perf_counter()
-        await announcer.changed(clip.owner.user_id, clip.video_id)
+        announcer.changed(clip.owner.user_id, clip.video_id)
     return told
 
 

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api import feeds
-from api.events import CHANGED, Announcer, Hub, Snapshot
+from api.events import CHANGED, Announcer, Hub, Outbox, Snapshot
 from api.feeds import Feeds
 from api.parts import Parts
 from tests.people import Person, sign_up
@@ -89,7 +89,7 @@ async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
     async with aclosing(real.feeds.one(video_id, account.id)) as stream:
         await following(stream)
         await real.videos.delete(video_id, account.id)
-        await Announcer(real.redis).changed(account.id, video_id)
+        Announcer(Outbox(real.redis)).changed(account.id, video_id)
         with pytest.raises(StopAsyncIteration):
             await anext(stream)
 
@@ -156,7 +156,7 @@ async def test_a_message_about_somebody_elses_video_tells_nothing(real: Parts, r
     async with real.hub.watch(stranger.id) as watcher:
         await redis.publish(CHANGED + stranger.id, video_id)
         own = await create(real, stranger)
-        await Announcer(redis).changed(stranger.id, own)
+        Announcer(Outbox(redis)).changed(stranger.id, own)
         news: list[Snapshot] = []
         while not news:
             news = await watcher.take(5)

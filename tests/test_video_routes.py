@@ -13,7 +13,7 @@ from litestar import Litestar
 from PIL import Image
 from redis.asyncio import Redis
 
-from api.events import Announcer
+from api.events import Announcer, Outbox
 from api.parts import Parts
 from api.queue import Bell
 from api.ratelimit import Limiter
@@ -43,7 +43,8 @@ def fill_disk(app: Litestar) -> None:
     """Let any disk count as full."""
     parts: Parts = app.state.parts
     full = msgspec.structs.replace(parts.settings, full_disk=0.0)
-    bell, announcer = Bell(parts.redis), Announcer(parts.redis)
+    outbox = Outbox(parts.redis)
+    bell, announcer = Bell(parts.redis, outbox), Announcer(outbox)
     app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, bell, announcer))
 
 

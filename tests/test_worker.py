@@ -17,7 +17,7 @@ import pytest
 from api import worker
 from api.billing.credits import Account
 from api.db import transaction
-from api.events import Announcer
+from api.events import Announcer, Outbox
 from api.media import SUFFIXES
 from api.parts import Parts
 from api.queue import Bell, Listener
@@ -218,19 +218,20 @@ async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: Parts, wo
 
 
 async def test_stale_wake_ups_do_not_eat_fresh_ones(real: Parts) -> None:
-    bell, idle, heard = Bell(real.redis), asyncio.Event(), asyncio.Semaphore(0)
+    outbox, idle, heard = Outbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
+    bell = Bell(real.redis, outbox)
     idle.set()
 
     async def look() -> None:
         heard.release()
 
-    for _ in range(12):
-        await bell.ring("default")
+    bell.ring("default", 12)
+    await outbox.drain()
     await real.redis.delete(*await real.redis.keys("arq:job:*"), "kinora:bell:default")
     listener = asyncio.create_task(Listener(real.settings.redis_url, "default", look, idle).main())
     try:
         for _ in range(3):
-            await bell.ring("default")
+            bell.ring("default")
             await asyncio.wait_for(heard.acquire(), PATIENCE)
     finally:
         listener.cancel()
@@ -251,8 +252,10 @@ async def test_a_lot_may_expire_twice(real: Parts, worker_settings: Settings) ->
 
 def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
-    videos = Videos(settings, parts.pool, parts.storage, Bell(parts.redis), Announcer(parts.redis))
-    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=Bell(parts.redis))
+    outbox = Outbox(parts.redis)
+    bell = Bell(parts.redis, outbox)
+    videos = Videos(settings, parts.pool, parts.storage, bell, Announcer(outbox))
+    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=bell)
 
 
 def child_of_this_process() -> int:
