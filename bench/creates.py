@@ -85,6 +85,7 @@ async def record(settings: Settings, person: Person) -> list[Statement]:
                 recorder.forget()
                 answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
                 assert answer.status_code == 200, answer.text
+                await asyncio.sleep(0)  # asyncpg tells its listeners of the commit in the loop's next round
             return await recorder.statements()
 
 
