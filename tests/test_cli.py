@@ -20,6 +20,7 @@ import pytest
 from api import cli, demo, doctor, supervise
 from api.embedded import Servers
 from api.settings import Settings
+from tests.processes import ends, look
 
 KINORA = (sys.executable, "-m", "api.cli")
 PATIENCE = 240.0
@@ -68,10 +69,10 @@ async def up(data: Path, log: Path, weights: Path) -> AsyncIterator[tuple[Proces
 async def all_gone(owner: Process) -> AsyncIterator[set[str]]:
     """The names and arguments of a process's descendants; at the end of the block, wait until none of them runs."""
     family = psutil.Process(owner.pid).children(recursive=True)
-    ends = [os.pidfd_open(child.pid) for child in family]
-    yield {word for child in family for word in (child.name(), *child.cmdline())}
+    ending = ends(family)
+    yield {word for child in family for word in look(child, lambda p: (p.name(), *p.cmdline())) or ()}
     async with asyncio.timeout(PATIENCE):
-        for end in ends:
+        for end in ending:
             await _readable(end)
             os.close(end)
 
