@@ -89,7 +89,12 @@ _MODELS: Final = (
         max_prompt_tokens=64,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=6, guidance_scale=5.0),
+                "turbo": Sampling(
+                    steps=8,
+                    guidance_scale=1.0,
+                    adapter="turbo",
+                    plain=Sampling(steps=6, guidance_scale=5.0),
+                ),
                 "full": Sampling(steps=16, guidance_scale=5.0),
             }
         ),

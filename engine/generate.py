@@ -13,12 +13,12 @@ from typing import Final
 import torch
 
 from engine import ltx
-from engine.catalog import Model, check_request
+from engine.catalog import Model, Sampling, check_request
 from engine.encode import Film
 from engine.estimate import Estimate, Rates
 from engine.finish import finish
 from engine.frames import fit
-from engine.loader import Parts, load, use_threads
+from engine.loader import Parts, Source, load, locate, use_threads
 from engine.schedule import sampling
 from engine.timeline import Plan, plan
 from engine.types import (
@@ -45,6 +45,7 @@ class Engine:
         self._config = config
         self._threads = use_threads(config)
         self._loaded: tuple[str, Parts] | None = None
+        self._sources: dict[str, Source] = {}
         self._rates: dict[str, Rates] = {}
 
     def run(self, request: Request, out_dir: Path, cancelled: Callable[[], bool]) -> Iterator[Event]:
@@ -59,7 +60,9 @@ class Engine:
                 " ".join(problem.message for problem in problems),
             )
         film_plan = plan(request)
-        job = _Job(film_plan, request, self._rates.setdefault(request.model, Rates()), loaded=self._kept(request.model))
+        how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
+        rates = self._rates.setdefault(request.model, Rates())
+        job = _Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         with _room():
             parts = yield from self._load(film_plan.model, job, cancelled)
             yield from _film(job, parts, out_dir, self._threads, cancelled)
@@ -67,11 +70,17 @@ class Engine:
     def _kept(self, name: str) -> bool:
         return self._loaded is not None and self._loaded[0] == name
 
+    def _source(self, model: Model) -> Source:
+        """Located once: a later look might find other adapters than those that are loaded."""
+        if model.name not in self._sources:
+            self._sources[model.name] = locate(model, self._config)
+        return self._sources[model.name]
+
     def _load(self, model: Model, job: _Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
         if self._loaded is not None and self._loaded[0] == model.name:
             return self._loaded[1]
         self._loaded = None  # first let go of the other model: two may not fit
-        loading = load(model, self._config)
+        loading = load(model, self._source(model), self._config)
         before = 0.0
         while True:
             _stop_if(cancelled)
@@ -90,10 +99,10 @@ class Engine:
 class _Job:
     """One request under way: its plan, how it samples, and the numbers its progress is made of."""
 
-    def __init__(self, film_plan: Plan, request: Request, rates: Rates, *, loaded: bool) -> None:
+    def __init__(self, film_plan: Plan, request: Request, how: Sampling, rates: Rates, *, loaded: bool) -> None:
         self.plan = film_plan
         self.request = request
-        self.how = sampling(film_plan.model, request)
+        self.how = how
         self.step = 0
         self.window = 0
         self.estimate = Estimate(rates, self._work(loaded=loaded))

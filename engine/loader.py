@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKLLTXVideo, FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DModel
+from diffusers.loaders import LTXVideoLoraLoaderMixin
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -27,9 +28,18 @@ from engine.catalog import Model
 from engine.types import EngineConfig, EngineError
 
 _PARTS: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
+_LORA: Final = "pytorch_lora_weights.safetensors"
 _PACKAGE: Final = Path(__file__).parent
 _TILE_PIXELS: Final = 768 * 512
 """Above this frame size the decoder works in overlapping tiles: its memory grows with the area."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model's weights on this disk: a diffusers folder, and which of its entry's adapters lie in it."""
+
+    folder: Path
+    adapters: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,7 @@ class Parts:
     """The modules of one LTX model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
+    `adapters` are the LoRAs that the transformer carries, each off until `wear` puts it on.
     """
 
     tokenizer: Any
@@ -46,6 +57,7 @@ class Parts:
     scheduler: Any
     device: torch.device
     dtype: torch.dtype
+    adapters: frozenset[str]
 
     @property
     def spatial(self) -> int:
@@ -69,22 +81,44 @@ def use_threads(config: EngineConfig) -> int:
     return count
 
 
-def load(model: Model, config: EngineConfig) -> Generator[float, None, Parts]:
-    """Load a model, yielding the fraction done after each part so that the caller may stop in between.
+def locate(model: Model, config: EngineConfig) -> Source:
+    """Find the model's weights, and fetch them from the hub if need be. Raises EngineError `model_missing`."""
+    folder = _folder(model, config)
+    return Source(folder, frozenset(name for name in _adapters(model) if (folder / name / _LORA).is_file()))
 
-    Raises EngineError `model_missing`, `model_broken`, `device_missing` or `out_of_memory`.
+
+def load(model: Model, source: Source, config: EngineConfig) -> Generator[float, None, Parts]:
+    """Load what `locate` found, yielding the fraction done after each part so that the caller may stop in between.
+
+    Raises EngineError `model_broken`, `device_missing` or `out_of_memory`.
     """
     device = _device(config.device)
     dtype = _dtype(config.dtype, device)
-    folder = _folder(model, config)
+    folder = source.folder
     sizes = [_bytes(folder / part) for part in _PARTS]
     parts: dict[str, Any] = {}
     for done, name in enumerate(_PARTS):
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
             parts[name] = _READERS[name](folder / name, device, dtype)
+    for name in sorted(source.adapters):
+        with _named(folder / name):
+            _hang(parts["transformer"], name, folder / name)
     yield 1.0
-    return _agreeing(model, Parts(**parts, device=device, dtype=dtype))
+    return _agreeing(model, Parts(**parts, device=device, dtype=dtype, adapters=source.adapters))
+
+
+def wear(parts: Parts, adapter: str) -> None:
+    """Put one of `parts.adapters` on the transformer and take off any other; "" takes off all.
+
+    Without one the transformer computes bit for bit what it would if it had never carried any. Changing takes
+    about a millisecond, so whoever denoises says what it wants rather than trusts the last one to have tidied up.
+    """
+    if adapter:
+        parts.transformer.set_adapter(adapter)
+        parts.transformer.enable_adapters()
+    elif parts.adapters:
+        parts.transformer.disable_adapters()
 
 
 def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
@@ -137,13 +171,29 @@ def _complete(folder: Path, model: Model) -> Path:
 def _fetched(repo: str, model: Model) -> Path:
     """Only the parts: some repositories also hold a hundred gigabytes of other checkpoints."""
     try:
-        return Path(snapshot_download(repo, allow_patterns=[f"{part}/*" for part in _PARTS]))
+        wanted = (*_PARTS, *_adapters(model))
+        return Path(snapshot_download(repo, allow_patterns=[f"{part}/*" for part in wanted]))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         message = (
             f"The weights of {model.name} could not be fetched as {repo!r}: {error} "
             "Check the name and the network, or give a folder that holds them."
         )
         raise EngineError("model_missing", message) from error
+
+
+def _adapters(model: Model) -> set[str]:
+    return {how.adapter for how in model.sampling.values() if how.adapter}
+
+
+def _hang(transformer: Any, name: str, folder: Path) -> None:
+    """Add a LoRA to the transformer, switched off. Diffusers reads its own layout and that of LTX's own trainer."""
+    weights, metadata = LTXVideoLoraLoaderMixin.lora_state_dict(
+        folder, weight_name=_LORA, local_files_only=True, return_lora_metadata=True
+    )
+    LTXVideoLoraLoaderMixin.load_lora_into_transformer(weights, transformer, adapter_name=name, metadata=metadata)
+    if name not in getattr(transformer, "peft_config", {}):
+        raise ValueError("it holds nothing for a transformer")
+    transformer.disable_adapters()
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:

@@ -17,7 +17,7 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from engine.catalog import Model, Sampling
 from engine.frames import picture
-from engine.loader import Parts, tile
+from engine.loader import Parts, tile, wear
 from engine.schedule import scheduler
 from engine.timeline import Plan, Segment, derived, last_frame
 from engine.types import Cancelled, Condition, Request
@@ -106,6 +106,7 @@ def denoise(
     parts: Parts, plan: Plan, how: Sampling, text: Text, tokens: Tokens, seed: int, cancelled: Callable[[], bool]
 ) -> Iterator[int]:
     """Denoise `tokens` in place, yielding the number of each finished step; Cancelled between steps."""
+    wear(parts, how.adapter)
     schedule = scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.extra, parts.device)
     start = tokens.latents
     coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=parts.device)[:, None]

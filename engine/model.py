@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -29,12 +29,20 @@ class Sampling:
 
     `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs);
     without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass.
+    `adapter` is a folder beside the model's parts that holds a LoRA trained for these very steps; `plain` is what
+    serves in its place where the weights come without one.
     """
 
     steps: int
     guidance_scale: float
     schedule: Schedule = "linear"
     sigmas: tuple[float, ...] = ()
+    adapter: str = ""
+    plain: Sampling | None = None
+
+    def given(self, adapters: Collection[str]) -> Sampling:
+        """The same where its adapter is among `adapters` or it needs none, else the plain one."""
+        return self if self.plain is None or self.adapter in adapters else self.plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +14,12 @@ from engine.model import Model, Sampling
 from engine.types import Request
 
 
-def sampling(model: Model, request: Request) -> Sampling:
-    """The model's own sampling at this quality, with what the request says instead."""
-    own = model.sampling[request.quality]
+def sampling(model: Model, request: Request, adapters: Collection[str]) -> Sampling:
+    """The model's own sampling at this quality, with what the request says instead.
+
+    `adapters` are the ones that came with the weights: not every folder has all that the catalogue names.
+    """
+    own = model.sampling[request.quality].given(adapters)
     return replace(
         own,
         steps=own.steps if request.steps is None else request.steps,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.catalog import find
-from engine.loader import Parts, load, use_threads
+from engine.loader import Parts, load, locate, use_threads
 from engine.types import EngineConfig, Request
 
 
@@ -31,7 +31,8 @@ def loaded(loading: Generator[float, None, Parts]) -> tuple[list[float], Parts]:
 @pytest.fixture(scope="session")
 def parts(config: EngineConfig) -> Parts:
     use_threads(config)
-    return loaded(load(find("kinora-mini"), config))[1]
+    mini = find("kinora-mini")
+    return loaded(load(mini, locate(mini, config), config))[1]
 
 
 @pytest.fixture

@@ -25,7 +25,10 @@ def test_an_entry_agrees_with_itself(model: Model) -> None:
     assert bool(model.native_sizes) != bool(model.native_pixels)
     assert all(side % model.native_multiple == 0 for size in model.native_sizes for side in size)
     assert set(model.sampling) == {"turbo", "full"}
-    assert all(not how.sigmas or len(how.sigmas) == how.steps for how in model.sampling.values())
+    for how in model.sampling.values():
+        assert not how.sigmas or len(how.sigmas) == how.steps
+        assert bool(how.adapter) == (how.plain is not None), "weights may come without the adapter"
+        assert how.plain is None or not how.plain.adapter
 
 
 def test_the_default_exists_and_is_bundled() -> None:

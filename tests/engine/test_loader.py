@@ -7,17 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.catalog import find
-from engine.loader import Parts, load, tile, use_threads
+from engine.catalog import Model, find
+from engine.loader import Parts, load, locate, tile, use_threads
 from engine.types import EngineConfig, EngineError
 from tests.engine.conftest import loaded
 
 mini = find("kinora-mini")
 
 
+def reading(model: Model, config: EngineConfig) -> tuple[list[float], Parts]:
+    return loaded(load(model, locate(model, config), config))
+
+
 def failure(config: EngineConfig, name: str = "kinora-mini") -> EngineError:
     with pytest.raises(EngineError) as caught:
-        loaded(load(find(name), config))
+        reading(find(name), config)
     return caught.value
 
 
@@ -27,7 +31,7 @@ def copy(weights: Path, tmp_path: Path) -> Path:
 
 
 def test_loading_reports_how_far_it_is(config: EngineConfig) -> None:
-    fractions, parts = loaded(load(mini, config))
+    fractions, parts = reading(mini, config)
     assert fractions[0] == 0
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
@@ -40,13 +44,13 @@ def test_loading_reports_how_far_it_is(config: EngineConfig) -> None:
 
 def test_the_same_code_loads_any_entry_from_a_folder(weights: Path) -> None:
     for name in ("ltx-video-2b", "ltx-video-13b-distilled"):
-        _, parts = loaded(load(find(name), EngineConfig(weights={name: str(weights)}, device="cpu")))
+        _, parts = reading(find(name), EngineConfig(weights={name: str(weights)}, device="cpu"))
         assert parts.dtype == torch.float32
 
 
 def test_numbers_may_be_halved(weights: Path) -> None:
     config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", dtype="bfloat16")
-    _, parts = loaded(load(mini, config))
+    _, parts = reading(mini, config)
     assert parts.transformer.proj_in.weight.dtype == torch.bfloat16
 
 
@@ -104,5 +108,5 @@ def test_big_frames_are_decoded_in_tiles(parts: Parts) -> None:
 def test_weights_of_another_compression_than_the_catalogue_s_are_refused(weights: Path) -> None:
     other = replace(mini, frame_rule=4)
     with pytest.raises(EngineError, match="32x32x8") as caught:
-        loaded(load(other, EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu")))
+        reading(other, EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu"))
     assert caught.value.code == "model_broken"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from engine.types import Request
 
 @given(st.integers(1, 100), st.sampled_from(["linear", "linear_quadratic"]))
 def test_levels_fall_from_one_and_never_reach_zero(steps: int, schedule: str) -> None:
-    levels = noise_levels(Sampling(steps=steps, guidance_scale=3, schedule=schedule))  # type: ignore[arg-type]
+    levels = noise_levels(Sampling(steps=steps, guidance_scale=3, schedule=schedule))
     assert levels.shape == (steps,)
     assert levels[0] == 1
     assert (np.diff(levels) < 0).all()
@@ -46,9 +48,17 @@ def test_a_distilled_curve_serves_any_number_of_steps(steps: int) -> None:
 def test_a_request_overrides_what_it_names(name: str) -> None:
     model = find(name)
     own = model.sampling["turbo"]
-    assert sampling(model, Request(name, "x", 320, 192, 5, 1, quality="turbo")) == own
-    asked = sampling(model, Request(name, "x", 320, 192, 5, 1, quality="turbo", steps=3, guidance_scale=2))
-    assert (asked.steps, asked.guidance_scale, asked.sigmas) == (3, 2, own.sigmas)
+    request = Request(name, "x", 320, 192, 5, 1, quality="turbo")
+    assert sampling(model, request, {own.adapter}) == own
+    asked = sampling(model, replace(request, steps=3, guidance_scale=2), {own.adapter})
+    assert (asked.steps, asked.guidance_scale, asked.sigmas, asked.adapter) == (3, 2, own.sigmas, own.adapter)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_without_the_adapter_are_sampled_without_it(name: str) -> None:
+    for quality in ("turbo", "full"):
+        how = sampling(find(name), Request(name, "x", 320, 192, 5, 1, quality=quality), frozenset())
+        assert how.adapter == ""
 
 
 def test_a_scheduler_that_shifts_does_so_by_the_number_of_tokens() -> None:
