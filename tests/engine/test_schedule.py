@@ -17,7 +17,7 @@ from engine.types import Request
 
 @given(st.integers(1, 100), st.sampled_from(["linear", "linear_quadratic"]))
 def test_levels_fall_from_one_and_never_reach_zero(steps: int, schedule: str) -> None:
-    levels = noise_levels(Sampling(steps=steps, guidance_scale=3, schedule=schedule))
+    levels = noise_levels(Sampling(steps=steps, guidance_scale=3, schedule=schedule))  # type: ignore[arg-type]
     assert levels.shape == (steps,)
     assert levels[0] == 1
     assert (np.diff(levels) < 0).all()
