@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,13 +15,17 @@ Colour = tuple[int, int, int]
 Layers = list[tuple[Floats, Colour]]  # (cover 0..1, colour), from far to near
 
 SKIES: Final = {  # colour overhead, colour at the horizon
-    "day": ((74, 152, 236), (186, 222, 250)),
-    "sunset": ((214, 88, 86), (255, 196, 112)),
-    "night": ((10, 14, 42), (36, 44, 92)),
+    "day": ((96, 170, 244), (190, 224, 250)),
+    "sunset": ((208, 108, 100), (255, 198, 124)),
+    "night": ((12, 16, 46), (38, 46, 94)),
 }
-LIGHT: Final = {"day": (1.0, 1.0, 1.0), "sunset": (0.96, 0.74, 0.64), "night": (0.34, 0.38, 0.56)}
-LAMPS: Final = {"day": (255, 244, 176), "sunset": (255, 232, 150), "night": (226, 230, 240)}  # sun and moon
+LIGHT: Final = {"day": (1.0, 1.0, 1.0), "sunset": (0.96, 0.76, 0.68), "night": (0.34, 0.38, 0.54)}
+LAMPS: Final = {"day": (255, 244, 186), "sunset": (255, 234, 160), "night": (226, 230, 240)}  # sun and moon
+CLOUDS: Final = {"day": (236, 242, 250), "sunset": (246, 186, 160), "night": (64, 70, 104)}
 STAR: Final[Colour] = (236, 236, 220)
+DROPS: Final[Colour] = (214, 226, 244)
+RAIN_PERIOD: Final = 4  # frames
+PUFFS: Final = ((-0.1, 0.02, 0.06), (0.0, -0.01, 0.085), (0.1, 0.02, 0.065))  # of a cloud: x, y, radius
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +51,60 @@ class Canvas:
         return cover
 
 
-def paint(place: str, time: str, seed: int, width: int, height: int) -> Floats:
-    """The still picture behind the thing, float32 (height, width, 3) in 0..255."""
+def paint(place: str, time: str, seed: int, width: int, height: int, *, clouds: bool = False) -> Floats:
+    """The still picture behind the things, float32 (height, width, 3) in 0..255."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     canvas = Canvas((x + 0.5) / width, (y + 0.5) / height)
-    picture = _sky(time, canvas, rng)
+    picture = _cloudy(time, canvas, rng) if clouds else _clear(time, canvas, rng)
     light = np.array(LIGHT[time], np.float32)
     for cover, colour in GROUNDS[place](canvas, rng):
         picture = _over(picture, np.array(colour, np.float32) * light, cover)
     return picture
 
 
-def _sky(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
+@lru_cache
+def rain(width: int, height: int) -> Floats:
+    """Cover of the streaks, (RAIN_PERIOD, height, width): they fall a quarter of their spacing each frame."""
+    unit = max(1, round(min(width, height) / 96))
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / unit
+    across = (x + y / 4) % 32
+    frames = []
+    for frame in range(RAIN_PERIOD):
+        down = (y - frame * 32 / RAIN_PERIOD) % 32
+        streaks = [
+            np.clip(1.6 - np.abs(across - u), 0, 1) * np.clip(6 - np.abs((down - v + 16) % 32 - 16), 0, 1)
+            for u, v in ((5, 4), (16, 20), (27, 11))
+        ]
+        frames.append(0.45 * np.maximum.reduce(streaks))
+    return np.array(frames, np.float32)
+
+
+def _sky(time: str, canvas: Canvas) -> Floats:
     top, horizon = (np.array(c, np.float32) for c in SKIES[time])
     blend = np.clip(canvas.y / 0.65, 0, 1)[..., None]
-    picture = (top * (1 - blend) + horizon * blend).astype(np.float32)
-    y, radius = (0.5, 0.12) if time == "sunset" else (0.14, 0.07)
+    sky: Floats = (top * (1 - blend) + horizon * blend).astype(np.float32)
+    return sky
+
+
+def _clear(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
+    """Sun or moon, and stars at night."""
+    picture = _sky(time, canvas)
+    y, radius = (0.5, 0.12) if time == "sunset" else (0.14, 0.075)
     picture = _over(picture, LAMPS[time], canvas.disc(rng.uniform(0.1, 0.9), y, radius))
-    for _ in range(6 if time == "night" else 0):
-        star = canvas.disc(rng.uniform(0, 1), rng.uniform(0.02, 0.5), 1.3 / canvas.x.shape[0])
+    for column in range(5 if time == "night" else 0):
+        star = canvas.disc((column + rng.uniform(0.2, 0.8)) / 5, rng.uniform(0.04, 0.4), 0.016)
         picture = _over(picture, STAR, star)
+    return picture
+
+
+def _cloudy(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
+    """A few bright clouds; between them the sky keeps the colour of its hour."""
+    picture = _sky(time, canvas)
+    for third in range(3):
+        x, y = (third + rng.uniform(0.3, 0.7)) / 3, rng.uniform(0.1, 0.2)
+        puffs = [canvas.disc(x + dx / canvas.aspect, y + dy, r) for dx, dy, r in PUFFS]
+        picture = _over(picture, CLOUDS[time], np.maximum.reduce(puffs))
     return picture
 
 
@@ -78,8 +116,8 @@ def _wave(canvas: Canvas, turns: float, phase: float) -> Floats:
 def _hills(canvas: Canvas, rng: np.random.Generator) -> Layers:
     phase = rng.uniform(0, 2 * np.pi)
     return [
-        (canvas.below(0.6 + 0.07 * _wave(canvas, 1.2, phase)), (142, 190, 104)),
-        (canvas.below(0.76 + 0.06 * _wave(canvas, 0.9, phase + 2)), (106, 168, 84)),
+        (canvas.below(0.6 + 0.07 * _wave(canvas, 1.2, phase)), (150, 192, 114)),
+        (canvas.below(0.76 + 0.06 * _wave(canvas, 0.9, phase + 2)), (112, 166, 92)),
     ]
 
 
@@ -87,7 +125,7 @@ def _sea(canvas: Canvas, rng: np.random.Generator) -> Layers:
     rows = canvas.y * canvas.x.shape[0]
     swell = np.sin(rows * 0.55) * 4 - 3 + _wave(canvas, 3, rng.uniform(0, 2 * np.pi))
     water = canvas.below(0.62)
-    return [(water, (52, 122, 176)), ((np.clip(swell, 0, 1) * water * 0.5).astype(np.float32), (150, 196, 222))]
+    return [(water, (92, 146, 182)), ((np.clip(swell, 0, 1) * water * 0.5).astype(np.float32), (166, 204, 226))]
 
 
 def _desert(canvas: Canvas, rng: np.random.Generator) -> Layers:
@@ -99,22 +137,25 @@ def _desert(canvas: Canvas, rng: np.random.Generator) -> Layers:
 
 
 def _city(canvas: Canvas, rng: np.random.Generator) -> Layers:
-    towers = rng.uniform(0.3, 0.58, size=6)
-    roofs = towers[np.minimum((canvas.x * 6).astype(int), 5)].astype(np.float32)
-    windows = (np.sin(canvas.x * 12 * 2 * np.pi - 1.5) > 0.5) * canvas.below(roofs + 0.08) * 0.5
+    """Five towers with two columns of windows each, and a street."""
+    towers = rng.uniform(0.3, 0.56, size=5)
+    column = canvas.x * 5
+    roofs = towers[np.minimum(column.astype(int), 4)].astype(np.float32)
+    gap = np.abs(column % 1 - 0.5)
+    lit = (np.abs(gap - 0.2) < 0.09) * (np.abs(canvas.y * 7 % 1 - 0.5) < 0.24) * canvas.below(roofs + 0.05)
     return [
-        (canvas.below(roofs), (120, 126, 146)),
-        (windows.astype(np.float32), (238, 222, 160)),
-        (canvas.below(0.78), (92, 94, 104)),
-        (canvas.below(0.9), (70, 70, 80)),
+        (canvas.below(roofs) * (gap < 0.45), (124, 130, 150)),
+        (lit.astype(np.float32), (238, 222, 170)),
+        (canvas.below(0.78), (96, 98, 108)),
+        (canvas.below(0.9), (74, 74, 84)),
     ]
 
 
 def _plain(canvas: Canvas, _rng: np.random.Generator) -> Layers:
     return [
-        (canvas.below(0.66), (196, 196, 108)),
-        (canvas.below(0.82), (170, 158, 84)),
-        (canvas.below(0.88), (150, 116, 80)),
+        (canvas.below(0.66), (196, 194, 116)),
+        (canvas.below(0.82), (176, 164, 100)),
+        (canvas.below(0.88), (150, 122, 92)),
     ]
 
 

@@ -19,6 +19,7 @@ Layers = list[tuple[Floats, Colour | None]]
 
 OUTLINE: Final[Colour] = (28, 24, 34)
 GLASS: Final[Colour] = (214, 232, 242)
+BEAK: Final[Colour] = (250, 190, 90)
 EDGE: Final = 0.09  # width of the dark outline, in radii
 ATLAS: Final = 512  # texels a side of a stored shape
 REACH: Final = 1.35  # how far from its middle a stored shape is known, in radii
@@ -63,10 +64,15 @@ def _ring(u: Floats, v: Floats) -> Layers:
     return [(band, None)]
 
 
-def _heart(u: Floats, v: Floats) -> Layers:
-    lobes = np.minimum(np.hypot(u - 0.48, v + 0.3), np.hypot(u + 0.48, v + 0.3)) - 0.56
-    point = _polygon(u, v, [(-0.97, -0.06), (0, -0.4), (0.97, -0.06), (0, 1.05)])
-    return [(np.minimum(lobes, point), None)]
+def _bird(u: Floats, v: Floats) -> Layers:
+    body = _ellipse(u + 0.05, v - 0.2, 0.74, 0.46)
+    head = np.hypot(u - 0.62, v + 0.28) - np.float32(0.36)
+    tail = _polygon(u, v, [(-0.5, 0.1), (-1.2, -0.22), (-1.12, 0.46)])
+    beak = _polygon(u, v, [(0.88, -0.46), (1.28, -0.24), (0.88, -0.1)])
+    wing = _polygon(u, v, [(0.3, 0.06), (-0.62, -0.98), (-0.46, 0.24)])
+    eye = np.hypot(u - 0.7, v + 0.36) - np.float32(0.17)
+    whole = np.minimum.reduce([body, head, tail, wing])
+    return [(whole, None), (beak, BEAK), (eye, OUTLINE)]
 
 
 def _car(u: Floats, v: Floats) -> Layers:
@@ -90,7 +96,7 @@ SHAPES: Final[dict[str, Callable[[Floats, Floats], Layers]]] = {
     "star": _star,
     "triangle": _triangle,
     "ring": _ring,
-    "heart": _heart,
+    "bird": _bird,
     "car": _car,
     "boat": _boat,
 }
@@ -100,6 +106,14 @@ def _box(u: Floats, v: Floats, half_width: float, half_height: float) -> Floats:
     du, dv = np.abs(u) - half_width, np.abs(v) - half_height
     outside: Floats = np.hypot(np.maximum(du, 0), np.maximum(dv, 0))
     return outside + np.minimum(np.maximum(du, dv), 0)
+
+
+def _ellipse(u: Floats, v: Floats, across: float, down: float) -> Floats:
+    """Near enough to a distance for an edge: exact on the ellipse itself."""
+    away: Floats = np.hypot(u / across, v / down)
+    slope = np.hypot(u / across**2, v / down**2)
+    distance: Floats = away * (away - 1) / np.maximum(slope, 1e-6)
+    return distance
 
 
 def _polygon(u: Floats, v: Floats, corners: list[tuple[float, float]]) -> Floats:

@@ -1,4 +1,4 @@
-"""The drawn world: endless little clips of one coloured thing moving in one place, with the truth beside them.
+"""The drawn world: endless little clips of coloured things moving in one place, with the truth beside them.
 
 Everything is painted by numpy from signed distances, so edges are anti-aliased at any size. Nothing here
 knows words (captions.py) or models (train.py), and nothing behind the API imports it: it makes training
@@ -13,41 +13,48 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.mini.scenery import paint
+from engine.mini.scenery import DROPS, RAIN_PERIOD, paint, rain
 from engine.mini.things import REACH, atlas, texels
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
-THINGS: Final = ("ball", "square", "star", "triangle", "ring", "heart", "car", "boat")
+THINGS: Final = ("ball", "square", "star", "triangle", "ring", "bird", "car", "boat")
 COLOURS: Final = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "turquoise")
 MOTIONS: Final = ("left", "right", "up", "down", "bouncing", "circling", "growing", "still")
 PLACES: Final = ("hills", "sea", "desert", "city", "plain", "snow")
 TIMES: Final = ("day", "sunset", "night")
+SIZES: Final = {"small": 0.155, "medium": 0.205, "big": 0.265}  # radius as a share of the picture's short side
 
 FPS: Final = 8
 SECONDS: Final = 5.0
 FRAMES: Final = 41  # 5 s at 8 frames a second, rounded up to the 8k + 1 that the VAE takes
 
+# Hues in the middle of what people call by the name, saturated, and never darkened by the hour.
 PAINT: Final[dict[str, tuple[int, int, int]]] = {
-    "red": (224, 32, 36),
-    "orange": (250, 130, 20),
-    "yellow": (252, 216, 32),
-    "green": (28, 160, 52),
-    "blue": (36, 76, 220),
-    "purple": (132, 44, 190),
-    "pink": (246, 92, 172),
+    "red": (226, 28, 34),
+    "orange": (250, 130, 16),
+    "yellow": (252, 226, 30),
+    "green": (28, 164, 44),
+    "blue": (34, 76, 222),
+    "purple": (138, 44, 200),
+    "pink": (246, 76, 172),
     "white": (250, 250, 250),
     "turquoise": (20, 196, 196),
 }
 
+PAIRS: Final = 0.2  # share of clips with two things
+RAIN: Final = 0.25  # share of clips in which it rains
+SIZED: Final = 0.3  # share of clips whose thing is small or big
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a clip shows. `size`, `x`, `y` and `seed` are the free play within one sentence.
+    """What a clip shows. `second` is another (thing, colour) that does the same beside the first, which is
+    the left or the upper one.
 
-    `size` is the thing's radius as a share of the picture's short side; `x` and `y` in -1..1 push its path
-    about; `seed` lays out the scenery.
+    The rest is free play within one sentence: `play` (0..1) within the size, `x` and `y` (-1..1) push the
+    path about, `seed` lays out the scenery.
     """
 
     thing: str
@@ -55,7 +62,10 @@ class Scene:
     motion: str
     place: str
     time: str
-    size: float = 0.175
+    rain: bool = False
+    size: str = "medium"
+    second: tuple[str, str] | None = None
+    play: float = 0.5
     x: float = 0.0
     y: float = 0.0
     seed: int = 0
@@ -71,11 +81,16 @@ class Scene:
             + 13 * TIMES.index(self.time)
         ) % 16 == 0
 
+    @property
+    def radius(self) -> float:
+        """Of the thing before it grows, as a share of the picture's short side."""
+        return (SIZES[self.size] + 0.03 * self.play) * (0.75 if self.second else 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """`frames` is uint8 (frames, height, width, 3); `mask` float32 (frames, height, width) is the thing's
-    coverage; `centres` float32 (frames, 2) is its middle as shares (x, y) of width and height.
+    """`frames` is uint8 (frames, height, width, 3); `mask` float32 (frames, height, width) is the coverage of
+    the things; `centres` float32 (things, frames, 2) are their middles as shares (x, y) of width and height.
     """
 
     frames: Bytes
@@ -83,24 +98,31 @@ class Clip:
     centres: Floats
 
 
-def random_scene(rng: np.random.Generator, *, held_out: bool = False, balls: float = 0.0) -> Scene:
+def random_scene(rng: np.random.Generator, *, held_out: bool = False, pair: bool | None = None) -> Scene:
     """A scene drawn evenly over the classes, from the training combinations or from the held-out ones.
 
-    A share of `balls` is added for training: it is what most first prompts ask for.
+    `pair` says whether two things are wanted; None leaves it to chance.
     """
+    if pair is None:
+        pair = bool(rng.random() < PAIRS)
     while True:
+        motion = str(rng.choice(MOTIONS))
+        sized = rng.random() < SIZED and not pair and motion != "growing"
         scene = Scene(
-            thing="ball" if rng.random() < balls else str(rng.choice(THINGS)),
+            thing=str(rng.choice(THINGS)),
             colour=str(rng.choice(COLOURS)),
-            motion=str(rng.choice(MOTIONS)),
+            motion=motion,
             place=str(rng.choice(PLACES)),
             time=str(rng.choice(TIMES)),
-            size=float(rng.uniform(0.15, 0.2)),
+            rain=bool(rng.random() < RAIN),
+            size=str(rng.choice(("small", "big"))) if sized else "medium",
+            second=(str(rng.choice(THINGS)), str(rng.choice(COLOURS))) if pair else None,
+            play=float(rng.uniform(0, 1)),
             x=float(rng.uniform(-1, 1)),
             y=float(rng.uniform(-1, 1)),
             seed=int(rng.integers(1 << 31)),
         )
-        if scene.held_out == held_out:
+        if scene.held_out == held_out and (scene.second is None or scene.second[1] != scene.colour):
             return scene
 
 
@@ -109,64 +131,115 @@ def draw(
 ) -> Clip:
     """Paint `frames` frames of the scene at `fps` from second `start`, each `width` by `height` pixels."""
     seconds = start + np.arange(frames, dtype=np.float32) / fps
-    x, y, scale = path(scene, seconds)
     picture = np.repeat(scenery(scene, width, height)[None], frames, axis=0)
     mask = np.zeros((frames, height, width), np.float32)
-    _stamp(picture, mask, scene, x * width, y * height, scale * scene.size * min(width, height))
+    centres = []
+    kinds = [(scene.thing, scene.colour)] + ([scene.second] if scene.second else [])
+    for number, (thing, colour) in enumerate(kinds):
+        x, y, scale = path(scene, number, seconds, width, height)
+        radius = scale * scene.radius * min(width, height)
+        _stamp(picture, mask, thing, colour, x, y, radius, mirrored=scene.motion == "left")
+        centres.append(np.stack([x / width, y / height], axis=1))
+    if scene.rain:
+        _rain(picture)
     return Clip(
         frames=(picture + 0.5).clip(0, 255).astype(np.uint8),
         mask=mask,
-        centres=np.stack([x, y], axis=1).astype(np.float32),
+        centres=np.array(centres, np.float32),
     )
 
 
 # --- motion ---------------------------------------------------------------------------------------------
 
 
-def path(scene: Scene, seconds: Floats) -> tuple[Floats, Floats, Floats]:
-    """Middle of the thing (x, y as shares of width and height) and its relative size at each moment."""
+def path(scene: Scene, number: int, seconds: Floats, width: int, height: int) -> tuple[Floats, Floats, Floats]:
+    """Middle of a thing (x, y in pixels) and its relative size at each moment.
+
+    A motion never ends: what leaves the picture comes back in from the other side, what grows does so ever
+    more slowly.
+    """
     along = seconds / SECONDS
-    x: Floats = np.full_like(seconds, 0.5 + 0.12 * scene.x)
-    y: Floats = np.full_like(seconds, 0.52 + 0.06 * scene.y)
+    side = min(width, height)
+    x: Floats = np.full_like(seconds, 0.5 + 0.1 * scene.x)
+    y: Floats = np.full_like(seconds, 0.52 + 0.05 * scene.y)
     scale = np.ones_like(seconds)
     if scene.motion in {"left", "right"}:
         sign = 1 if scene.motion == "right" else -1
-        x = 0.5 + sign * 0.66 * (along - 0.5) + 0.05 * scene.x
+        x = _around(0.5 + sign * 0.64 * (along - 0.5) + 0.05 * scene.x, 1.3 * scene.radius * side / width)
     elif scene.motion in {"up", "down"}:
         sign = 1 if scene.motion == "down" else -1
-        y = 0.5 + sign * 0.52 * (along - 0.5) + 0.02 * scene.y
+        y = _around(0.5 + sign * 0.5 * (along - 0.5) + 0.02 * scene.y, 1.3 * scene.radius * side / height)
     elif scene.motion == "bouncing":
-        # Half a sine per two seconds: eight frames up, eight frames down.
-        y = 0.74 - 0.4 * np.abs(np.sin(np.float32(np.pi / 2) * seconds)) + 0.02 * scene.y
-        x = x + 0.06 * np.sign(scene.x) * (along - 0.5)
+        # Half a sine in two seconds: eight frames up, eight frames down.
+        floor = min(0.76, 0.98 - scene.radius * side / height)
+        y = floor - 0.36 * np.abs(np.sin(np.float32(np.pi / 2) * seconds))
     elif scene.motion == "circling":
-        turn = 2 * np.pi * along
-        x = 0.5 + 0.06 * scene.x + 0.16 * np.sin(turn)
-        y = 0.5 + 0.02 * scene.y - 0.24 * np.cos(turn)
+        turn, reach = 2 * np.pi * along, side * (0.17 if scene.second else 0.23)
+        x = x + reach / width * np.sin(turn)
+        y = 0.5 + 0.02 * scene.y - reach / height * np.cos(turn)
     elif scene.motion == "growing":
-        scale = 0.55 + 1.15 * along
-    return x, y, scale
+        scale = (0.5 + 1.6 * (1 - np.exp(-seconds / 4))).astype(np.float32)
+    if scene.second:
+        x, y = _beside(scene, number, x, y)
+    return x * width, y * height, scale
+
+
+def _around(position: Floats, margin: float) -> Floats:
+    """Out on one side, in on the other; `margin` is what a thing needs to be out of sight."""
+    wrapped: Floats = (position + margin) % (1 + 2 * margin) - margin
+    return wrapped
+
+
+def _beside(scene: Scene, number: int, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Two things keep out of each other's way: the first goes above the second, or to its left."""
+    side = 1 if number else -1
+    if scene.motion in {"left", "right"}:
+        return x, y + side * np.float32(0.23)
+    return 0.5 + 0.5 * (x - 0.5) + side * np.float32(0.25), y
+
+
+# --- paint ----------------------------------------------------------------------------------------------
 
 
 def scenery(scene: Scene, width: int, height: int) -> Floats:
-    """The still picture behind the thing, float32 (height, width, 3) in 0..255."""
-    return paint(scene.place, scene.time, scene.seed, width, height)
+    """The still picture behind the things, float32 (height, width, 3) in 0..255, without the rain."""
+    return paint(scene.place, scene.time, scene.seed, width, height, clouds=scene.rain)
 
 
-def _stamp(picture: Floats, mask: Floats, scene: Scene, x: Floats, y: Floats, radius: Floats) -> None:
-    """Paint the thing into every frame of `picture`, and its coverage into `mask`, in place."""
+def _stamp(
+    picture: Floats,
+    mask: Floats,
+    thing: str,
+    colour: str,
+    x: Floats,
+    y: Floats,
+    radius: Floats,
+    *,
+    mirrored: bool,
+) -> None:
+    """Paint a thing into every frame of `picture`, and its coverage into `mask`, in place."""
     frames, height, width, _ = picture.shape
-    shade = 0.9 if scene.time == "night" else 1.0
-    layers = [(d, np.array(c or PAINT[scene.colour], np.float32) * shade) for d, c in atlas(scene.thing)]
+    layers = [(d[:, ::-1] if mirrored else d, np.array(c or PAINT[colour], np.float32)) for d, c in atlas(thing)]
     for i in range(frames):
         reach = radius[i] * REACH
         top, left = max(int(y[i] - reach), 0), max(int(x[i] - reach), 0)
         bottom, right = min(int(y[i] + reach) + 2, height), min(int(x[i] + reach) + 2, width)
+        if top >= bottom or left >= right:
+            continue
         rows = texels((np.arange(top, bottom) + 0.5 - y[i]) / radius[i])
         cols = texels((np.arange(left, right) + 0.5 - x[i]) / radius[i])
         patch = picture[i, top:bottom, left:right]
-        for depth, (distance, colour) in enumerate(layers):
+        for depth, (distance, shade) in enumerate(layers):
             cover = np.clip(0.5 - distance[rows[:, None], cols] * radius[i], 0, 1)
-            patch += (colour - patch) * cover[..., None]
+            patch += (shade - patch) * cover[..., None]
             if depth == 0:
-                mask[i, top:bottom, left:right] = cover
+                seen = mask[i, top:bottom, left:right]
+                np.maximum(seen, cover, out=seen)
+
+
+def _rain(picture: Floats) -> None:
+    """Slanting streaks before everything, in place; they repeat every four frames, as the latents' rhythm wants."""
+    frames, height, width, _ = picture.shape
+    cover = rain(width, height)
+    for i in range(frames):
+        picture[i] += (np.array(DROPS, np.float32) - picture[i]) * cover[i % RAIN_PERIOD, ..., None]

@@ -1,0 +1,390 @@
+"""The words of captions.py: what each thing, colour, motion, place and hour may be called in either language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Language = Literal["en", "fr"]
+Phrases = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class English:
+    """`motions` gives what one thing does, doing it, and what several do."""
+
+    things: Mapping[str, Phrases]
+    colours: Mapping[str, Phrases]
+    sizes: Mapping[str, Phrases]
+    motions: Mapping[str, tuple[tuple[str, str, str], ...]]
+    places: Mapping[str, Phrases]
+    times: Mapping[str, Phrases]
+    rain: Phrases
+    rainy_times: Mapping[str, Phrases]
+    sentences: Phrases
+    held_out: Phrases
+
+
+@dataclass(frozen=True, slots=True)
+class French:
+    """`things` says whether a noun is feminine; adjectives come as (masculine, feminine), `motions` as what one
+    thing does and what several do.
+    """
+
+    things: Mapping[str, tuple[tuple[str, bool], ...]]
+    colours: Mapping[str, tuple[tuple[str, str], ...]]
+    sizes: Mapping[str, tuple[tuple[str, str], ...]]
+    motions: Mapping[str, tuple[tuple[str, str], ...]]
+    places: Mapping[str, Phrases]
+    times: Mapping[str, Phrases]
+    rain: Phrases
+    rainy_times: Mapping[str, Phrases]
+    sentences: Phrases
+    held_out: Phrases
+
+
+def _plural(third: str) -> str:
+    """The form for several: "move" of "moves", "go" of "goes", "fly" of "flies"."""
+    if third.endswith("ies"):
+        return third.removesuffix("ies") + "y"
+    return third.removesuffix("es") if third == "goes" else third.removesuffix("s")
+
+
+def _does(third: str, gerund: str, rest: str = "") -> tuple[str, str, str]:
+    """("moves", "moving", "left") to the three forms with what follows behind each."""
+    return f"{third} {rest}".strip(), f"{gerund} {rest}".strip(), f"{_plural(third)} {rest}".strip()
+
+
+def _sideways(side: str, across: str) -> tuple[tuple[str, str, str], ...]:
+    """Ways to say that things move to one side; `across` names both."""
+    verbs = (
+        ("slides", "sliding"),
+        ("flies", "flying"),
+        ("sails", "sailing"),
+        ("rolls", "rolling"),
+        ("heads", "heading"),
+    )
+    return (
+        _does("moves", "moving", side),
+        _does("moves", "moving", f"to the {side}"),
+        _does("goes", "going", side),
+        _does("drives", "driving", side),
+        _does("travels", "travelling", across),
+        *(_does(third, gerund, f"to the {side}") for third, gerund in verbs),
+    )
+
+
+DRY: Final = ("on a sunny day", "par une journée ensoleillée")  # not said while it rains
+
+ENGLISH: Final = English(
+    things={
+        "ball": ("ball", "ball", "ball", "sphere", "round ball", "disc", "circle"),
+        "square": ("square", "square", "box", "block", "cube"),
+        "star": ("star", "star", "five-pointed star"),
+        "triangle": ("triangle", "triangle", "pyramid"),
+        "ring": ("ring", "ring", "hoop", "donut"),
+        "bird": ("bird", "bird", "songbird", "sparrow"),
+        "car": ("car", "car", "automobile", "vehicle"),
+        "boat": ("boat", "boat", "sailboat", "ship", "sailing boat"),
+    },
+    colours={
+        "red": ("red", "red", "bright red", "scarlet", "crimson"),
+        "orange": ("orange", "orange", "bright orange"),
+        "yellow": ("yellow", "yellow", "bright yellow", "golden"),
+        "green": ("green", "green", "bright green", "emerald"),
+        "blue": ("blue", "blue", "deep blue", "dark blue"),
+        "purple": ("purple", "purple", "violet"),
+        "pink": ("pink", "pink", "bright pink", "rose"),
+        "white": ("white", "white", "pure white"),
+        "turquoise": ("turquoise", "turquoise", "cyan", "aqua"),
+    },
+    sizes={"small": ("small", "little", "tiny"), "medium": ("",), "big": ("big", "large", "huge")},
+    motions={
+        "left": _sideways("left", "from right to left"),
+        "right": _sideways("right", "from left to right"),
+        "up": (
+            _does("rises", "rising"),
+            _does("rises", "rising", "into the sky"),
+            _does("moves", "moving", "up"),
+            _does("goes", "going", "up"),
+            _does("floats", "floating", "upwards"),
+            _does("flies", "flying", "up"),
+            _does("climbs", "climbing", "into the sky"),
+        ),
+        "down": (
+            _does("falls", "falling"),
+            _does("falls", "falling", "from the sky"),
+            _does("moves", "moving", "down"),
+            _does("goes", "going", "down"),
+            _does("sinks", "sinking", "slowly"),
+            _does("drops", "dropping"),
+            _does("descends", "descending"),
+        ),
+        "bouncing": (
+            _does("bounces", "bouncing"),
+            _does("bounces", "bouncing"),
+            _does("bounces", "bouncing", "up and down"),
+            _does("jumps", "jumping", "up and down"),
+            _does("hops", "hopping"),
+            ("keeps bouncing", "that keeps bouncing", "keep bouncing"),
+        ),
+        "circling": (
+            _does("circles", "circling"),
+            _does("moves", "moving", "in a circle"),
+            _does("goes", "going", "round and round"),
+            _does("goes", "going", "around in circles"),
+            _does("flies", "flying", "in circles"),
+            _does("turns", "turning", "in a loop"),
+        ),
+        "growing": (
+            _does("grows", "growing"),
+            _does("gets", "getting", "bigger"),
+            _does("becomes", "becoming", "larger"),
+            _does("grows", "growing", "bigger and bigger"),
+            _does("swells", "swelling"),
+            _does("comes", "coming", "closer"),
+        ),
+        "still": (
+            _does("stays", "staying", "still"),
+            ("does not move", "that does not move", "do not move"),
+            _does("stands", "standing", "still"),
+            _does("rests", "resting"),
+            ("is at rest", "at rest", "are at rest"),
+            _does("stays", "staying", "in place"),
+            ("is motionless", "motionless", "are motionless"),
+        ),
+    },
+    places={
+        "hills": (
+            "over green hills",
+            "over the hills",
+            "in the hills",
+            "above rolling hills",
+            "in front of green hills",
+        ),
+        "sea": (
+            "over the sea",
+            "on the sea",
+            "at sea",
+            "above the ocean",
+            "on the water",
+            "over the waves",
+            "by the sea",
+        ),
+        "desert": ("in the desert", "over the desert", "over sand dunes", "above the sand", "in a sandy desert"),
+        "city": (
+            "in the city",
+            "over the city",
+            "in a town",
+            "in front of buildings",
+            "before a skyline",
+            "over the rooftops",
+        ),
+        "plain": (
+            "on the plain",
+            "over the plain",
+            "over a flat field",
+            "in a meadow",
+            "on the prairie",
+            "over the fields",
+        ),
+        "snow": ("in the snow", "over the snow", "in a snowy landscape", "in front of a snowy mountain", "in winter"),
+    },
+    times={
+        "day": (
+            "by day",
+            "during the day",
+            "in daylight",
+            "on a sunny day",
+            "at noon",
+            "under a blue sky",
+            "in the daytime",
+        ),
+        "sunset": ("at sunset", "at sunset", "at dusk", "in the evening", "as the sun sets", "under a warm sky"),
+        "night": ("at night", "at night", "by night", "under the stars", "in the dark", "in the moonlight"),
+    },
+    rain=("in the rain", "in the rain", "while it rains", "while it is raining", "in rainy weather", "under the rain"),
+    rainy_times={
+        "day": ("on a rainy day", "in the daytime rain"),
+        "sunset": ("on a rainy evening", "in the evening rain", "at a rainy sunset"),
+        "night": ("on a rainy night", "in the night rain"),
+    },
+    sentences=(  # {does} follows a finite verb, {doing} a gerund
+        "{s} {does} {p} {n}",
+        "{s} {does} {p} {n}",
+        "{s} {doing} {p} {n}",
+        "{s} {doing} {p} {n}",
+        "{n}, {s} {does} {p}",
+        "{p}, {s} {does} {n}",
+        "a video of {s} {doing} {p} {n}",
+        "an animation of {s} {doing} {p} {n}",
+        "{s}, {doing}, {p}, {n}",
+        "{s} {p} {n} {does}",
+    ),
+    held_out=(
+        "{n} {p} there {be} {s} {doing}",
+        "show me {s} {doing} {n} {p}",
+        "a short clip where {s} {does} {n} {p}",
+    ),
+)
+
+FRENCH: Final = French(
+    things={
+        "ball": (("balle", True), ("balle", True), ("boule", True), ("ballon", False), ("bille", True)),
+        "square": (("carré", False), ("carré", False), ("cube", False), ("bloc", False), ("boîte", True)),
+        "star": (("étoile", True), ("étoile", True)),
+        "triangle": (("triangle", False), ("triangle", False), ("pyramide", True)),
+        "ring": (("anneau", False), ("anneau", False), ("cerceau", False), ("bague", True)),
+        "bird": (("oiseau", False), ("oiseau", False), ("moineau", False)),
+        "car": (("voiture", True), ("voiture", True), ("auto", True), ("automobile", True)),
+        "boat": (("bateau", False), ("bateau", False), ("voilier", False), ("navire", False)),
+    },
+    colours={
+        "red": (("rouge", "rouge"), ("rouge vif", "rouge vif"), ("écarlate", "écarlate")),
+        "orange": (("orange", "orange"), ("orangé", "orangée")),
+        "yellow": (("jaune", "jaune"), ("jaune vif", "jaune vif"), ("doré", "dorée")),
+        "green": (("vert", "verte"), ("vert", "verte"), ("vert émeraude", "vert émeraude")),
+        "blue": (("bleu", "bleue"), ("bleu", "bleue"), ("bleu foncé", "bleu foncé")),
+        "purple": (("violet", "violette"), ("violet", "violette"), ("mauve", "mauve")),
+        "pink": (("rose", "rose"), ("rose vif", "rose vif")),
+        "white": (("blanc", "blanche"), ("blanc", "blanche")),
+        "turquoise": (("turquoise", "turquoise"), ("cyan", "cyan")),
+    },
+    sizes={
+        "small": (("petit", "petite"), ("tout petit", "toute petite"), ("minuscule", "minuscule")),
+        "medium": (("", ""),),
+        "big": (("grand", "grande"), ("gros", "grosse"), ("énorme", "énorme")),
+    },
+    motions={
+        "left": (
+            ("va à gauche", "vont à gauche"),
+            ("va vers la gauche", "vont vers la gauche"),
+            ("se déplace vers la gauche", "se déplacent vers la gauche"),
+            ("glisse vers la gauche", "glissent vers la gauche"),
+            ("roule vers la gauche", "roulent vers la gauche"),
+            ("vole vers la gauche", "volent vers la gauche"),
+            ("avance de droite à gauche", "avancent de droite à gauche"),
+        ),
+        "right": (
+            ("va à droite", "vont à droite"),
+            ("va vers la droite", "vont vers la droite"),
+            ("se déplace vers la droite", "se déplacent vers la droite"),
+            ("glisse vers la droite", "glissent vers la droite"),
+            ("roule vers la droite", "roulent vers la droite"),
+            ("vole vers la droite", "volent vers la droite"),
+            ("avance de gauche à droite", "avancent de gauche à droite"),
+        ),
+        "up": (
+            ("monte", "montent"),
+            ("s'élève", "s'élèvent"),
+            ("monte dans le ciel", "montent dans le ciel"),
+            ("va vers le haut", "vont vers le haut"),
+            ("s'envole", "s'envolent"),
+            ("monte lentement", "montent lentement"),
+        ),
+        "down": (
+            ("descend", "descendent"),
+            ("tombe", "tombent"),
+            ("va vers le bas", "vont vers le bas"),
+            ("tombe du ciel", "tombent du ciel"),
+            ("descend lentement", "descendent lentement"),
+            ("chute", "chutent"),
+        ),
+        "bouncing": (
+            ("rebondit", "rebondissent"),
+            ("rebondit", "rebondissent"),
+            ("bondit", "bondissent"),
+            ("saute", "sautent"),
+            ("saute de haut en bas", "sautent de haut en bas"),
+            ("rebondit sans cesse", "rebondissent sans cesse"),
+        ),
+        "circling": (
+            ("tourne en rond", "tournent en rond"),
+            ("tourne", "tournent"),
+            ("décrit un cercle", "décrivent un cercle"),
+            ("fait des cercles", "font des cercles"),
+            ("tourne en boucle", "tournent en boucle"),
+        ),
+        "growing": (
+            ("grandit", "grandissent"),
+            ("grossit", "grossissent"),
+            ("devient plus grand", "deviennent plus grands"),
+            ("s'agrandit", "s'agrandissent"),
+            ("gonfle", "gonflent"),
+            ("se rapproche", "se rapprochent"),
+        ),
+        "still": (
+            ("reste immobile", "restent immobiles"),
+            ("ne bouge pas", "ne bougent pas"),
+            ("est immobile", "sont immobiles"),
+            ("reste sur place", "restent sur place"),
+            ("se repose", "se reposent"),
+            ("demeure immobile", "demeurent immobiles"),
+        ),
+    },
+    places={
+        "hills": (
+            "sur les collines",
+            "au-dessus des collines",
+            "sur des collines vertes",
+            "dans les collines",
+            "devant des collines vertes",
+        ),
+        "sea": ("sur la mer", "au-dessus de la mer", "en mer", "sur l'océan", "sur l'eau", "au-dessus des vagues"),
+        "desert": ("dans le désert", "au-dessus du désert", "sur les dunes", "sur le sable", "dans un désert de sable"),
+        "city": ("dans la ville", "en ville", "au-dessus de la ville", "devant des immeubles", "devant les bâtiments"),
+        "plain": ("dans la plaine", "sur la plaine", "dans un champ", "dans la prairie", "au-dessus des champs"),
+        "snow": (
+            "dans la neige",
+            "sur la neige",
+            "devant une montagne enneigée",
+            "dans un paysage enneigé",
+            "en hiver",
+        ),
+    },
+    times={
+        "day": ("de jour", "en plein jour", "le jour", "à midi", "sous un ciel bleu", "par une journée ensoleillée"),
+        "sunset": ("au coucher du soleil", "au crépuscule", "le soir", "au soleil couchant", "à la tombée du jour"),
+        "night": ("la nuit", "de nuit", "sous les étoiles", "dans le noir", "au clair de lune", "pendant la nuit"),
+    },
+    rain=("sous la pluie", "sous la pluie", "quand il pleut", "pendant qu'il pleut", "par temps de pluie"),
+    rainy_times={
+        "day": ("par un jour de pluie", "par une journée pluvieuse"),
+        "sunset": ("par un soir de pluie", "un soir pluvieux", "par un crépuscule pluvieux"),
+        "night": ("par une nuit de pluie", "par une nuit pluvieuse"),
+    },
+    sentences=(
+        "{s} {does} {p} {n}",
+        "{s} {does} {p} {n}",
+        "{s} qui {does} {p} {n}",
+        "{n}, {s} {does} {p}",
+        "{p}, {s} {does} {n}",
+        "une vidéo d'{s} qui {does} {p} {n}",
+        "une animation avec {s} qui {does} {p} {n}",
+        "{s} {p} {n} {does}",
+    ),
+    held_out=(
+        "{n} {p} il y a {s} qui {does}",
+        "montre-moi {s} qui {does} {n} {p}",
+        "un petit film où {s} {does} {n} {p}",
+    ),
+)
+
+
+def every() -> Iterator[str]:
+    """Every phrase of both languages, held-out forms included: what the vocabulary is made of."""
+    for words in (ENGLISH, FRENCH):
+        for table in (words.things, words.colours, words.sizes, words.motions):
+            for options in table.values():
+                for option in options:
+                    forms = (option,) if isinstance(option, str) else option
+                    yield from (form for form in forms if isinstance(form, str))
+        for phrases in (*words.places.values(), *words.times.values(), *words.rainy_times.values()):
+            yield from phrases
+        yield from words.rain
+        for form in (*words.sentences, *words.held_out):
+            yield form.format_map(dict.fromkeys(("s", "p", "n", "does", "doing", "be"), " "))
+    yield from ("and with that is are a the one one", "et est sont là un une qui")
