@@ -1,7 +1,8 @@
 """Third stage: drawn clips turned into latents once, so that transformer steps cost no drawing and no encoding.
 
 Shards of 64 clips of one shape appear one after another; training reads whatever is there and picks up new
-ones as they come.
+ones as they come. Some shards hold clips that begin in the middle of their motion: they teach windows to go
+on from given frames, and are never learnt without.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.mini import train_vae, world
+from engine.mini.crops import to_video
+from engine.mini.parts import device
+from engine.mini.recipe import SPAN, Recipe
 from engine.mini.world import FRAMES, Scene
 
 if TYPE_CHECKING:
@@ -25,11 +29,12 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKLLTXVideo
 
 SHARD: Final = 64
-SHAPES: Final = ((160, 96), (160, 96), (160, 96), (160, 96), (96, 160), (128, 128))  # width, height
-CELL: Final = 16
-SPAN: Final = 8
-BALLS: Final = 0.2
+TOGETHER: Final = 8  # clips encoded at a time
+LATER: Final = 0.2  # share of shards whose clips begin some seconds into their motion
+LATEST: Final = 15.0  # seconds
 STILLS: Final = (FRAMES // 2, FRAMES - 1)  # frames also encoded alone: keyframes a clip may be given
+FINE: Final = 4  # parts a side of a cell, where the things' outline is known more finely
+WHERE: Final = SPAN + FINE * FINE  # numbers that tell where the things are within one latent
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +42,29 @@ class Shard:
     """Clips of one shape. Latents are raw (the autoencoder's own scale), channels first.
 
     `latents` (clips, channels, frames, rows, columns); `stills` (clips, stills, channels, rows, columns);
-    `where` (clips, frames, rows, columns, 8): how much of the cell the thing covers at each of the latent's
-    eight frames.
+    `where` (clips, frames, rows, columns, `WHERE`): how much of the cell the things cover at each of the
+    latent's eight frames, then how much of each sixteenth of the cell at the last one. `later` says that the
+    clips begin somewhere in their motion.
     """
 
     scenes: list[Scene]
     latents: Tensor
     stills: Tensor
     where: Tensor
+    later: bool
 
 
 def encode(work: Path, minutes: float, *, seed: int) -> None:
     """Write shards under `work/latents` for `minutes`. Give every process its own `seed`."""
-    vae = train_vae.load(work).to(torch.bfloat16)
+    recipe, vae = Recipe.read(work), train_vae.load(work).to(device(), torch.bfloat16)
     folder = work / "latents"
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, len(list(folder.glob("*.pt")))])
     began, count = time.monotonic(), 0
     while time.monotonic() - began < minutes * 60:
-        width, height = SHAPES[int(rng.integers(len(SHAPES)))]
-        clips = [_clip(vae, world.random_scene(rng, balls=BALLS), width, height) for _ in range(SHARD)]
-        scenes, latents, stills, where = zip(*clips, strict=True)
-        state = {
-            "scenes": list(scenes),
-            "latents": torch.stack(latents),
-            "stills": torch.stack(stills),
-            "where": torch.stack(where),
-        }
-        file = folder / f"{width}x{height}-{seed}-{time.time_ns()}.pt"
-        torch.save(state, file.with_suffix(".part"))
+        shape, later = recipe.shapes[int(rng.integers(len(recipe.shapes)))], bool(rng.random() < LATER)
+        file = folder / f"{shape[0]}x{shape[1]}-{seed}-{time.time_ns()}.pt"
+        torch.save(_shard(vae, recipe.cell, rng, shape, later=later), file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
         count += SHARD
         print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)
@@ -76,22 +75,42 @@ def read(file: Path) -> Shard:
 
 
 @torch.no_grad()
-def _clip(vae: AutoencoderKLLTXVideo, scene: Scene, width: int, height: int) -> tuple[Scene, Tensor, Tensor, Tensor]:
-    clip = world.draw(scene, width=width, height=height)
-    video = train_vae.to_video(clip.frames)[None].to(vae.dtype)
-    latents = vae.encode(video).latent_dist.mean[0]
-    stills = torch.stack([vae.encode(video[:, :, [i]]).latent_dist.mean[0, :, 0] for i in STILLS])
-    return scene, latents, stills, coverage(torch.from_numpy(clip.mask)).to(torch.bfloat16)
+def _shard(
+    vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], *, later: bool
+) -> dict[str, object]:
+    scenes = [world.random_scene(rng) for _ in range(SHARD)]
+    latents: list[Tensor] = []
+    stills: list[Tensor] = []
+    where: list[Tensor] = []
+    for first in range(0, SHARD, TOGETHER):
+        clips = [
+            world.draw(scene, width=shape[0], height=shape[1], start=float(rng.uniform(0, LATEST)) if later else 0.0)
+            for scene in scenes[first : first + TOGETHER]
+        ]
+        video = torch.stack([to_video(clip.frames) for clip in clips]).to(vae.device, vae.dtype)
+        latents.append(vae.encode(video).latent_dist.mean.cpu())
+        alone = [vae.encode(video[:, :, [i]]).latent_dist.mean[:, :, 0].cpu() for i in STILLS]
+        stills.append(torch.stack(alone, dim=1))
+        where.extend(coverage(torch.from_numpy(clip.mask), cell).to(torch.bfloat16) for clip in clips)
+    return {
+        "scenes": scenes,
+        "latents": torch.cat(latents),
+        "stills": torch.cat(stills),
+        "where": torch.stack(where),
+        "later": later,
+    }
 
 
-def coverage(mask: Tensor) -> Tensor:
-    """Thing's coverage (frames, height, width) to (latent frames, rows, columns, 8). The first latent holds
-    one frame, which counts eight times.
+def coverage(mask: Tensor, cell: int) -> Tensor:
+    """Things' coverage (frames, height, width) to (latent frames, rows, columns, `WHERE`), as `Shard` says.
+
+    The first latent holds one frame, which counts eight times.
     """
-    cells = F.avg_pool2d(mask[:, None], CELL)[:, 0]
+    cells = F.avg_pool2d(mask[:, None], cell)[:, 0]
     cells = torch.cat([cells[:1].expand(SPAN - 1, -1, -1), cells])
-    spans: Tensor = cells.unflatten(0, (-1, SPAN)).permute(0, 2, 3, 1)
-    return spans
+    spans = cells.unflatten(0, (-1, SPAN)).permute(0, 2, 3, 1)
+    fine = F.pixel_unshuffle(F.avg_pool2d(mask[::SPAN, None], cell // FINE), FINE).permute(0, 2, 3, 1)
+    return torch.cat([spans, fine], dim=-1)
 
 
 def statistics(shards: Iterable[Shard]) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ on this model, measured on the VAE.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -31,11 +31,11 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
 
 
 def _blocks(matrix: Tensor) -> Tensor:
-    """A wide convolution's matrix as several of at most 128 rows: ten times cheaper to orthogonalise."""
+    """A wide convolution's matrix as several of at most 64 rows: ten times cheaper to orthogonalise."""
     rows, columns = matrix.shape
-    if columns < 1024 or rows <= 128:
+    if columns < 1024 or rows <= 64:
         return matrix
-    count = next(n for n in range(rows // 128, rows + 1) if n and rows % n == 0)
+    count = next(n for n in range(rows // 64, rows + 1) if n and rows % n == 0)
     return matrix.view(count, rows // count, columns)
 
 
@@ -69,26 +69,29 @@ class Muon:
     @torch.no_grad()
     def step(self, rate: float) -> None:
         self.steps += 1
+        gradients = {name: p.grad.float() for name, p in self.parameters.items() if p.grad is not None}
+        for name, update in self._updates(gradients):
+            self.master[name] -= rate * update
         keep = min(self.keep, self.steps / (self.steps + 10))
-        for name, parameter in self.parameters.items():
-            if parameter.grad is None:
-                continue
-            gradient = parameter.grad.float()
-            master = self.master[name]
-            if name in self.matrices:
-                master -= rate * self._muon(name, gradient)
-            else:
-                master -= rate * self.adam_share * self._adam(name, gradient)
-            self.average[name].lerp_(master, 1 - keep)
-            parameter.copy_(master)
-            parameter.grad = None
+        for name in gradients:
+            self.average[name].lerp_(self.master[name], 1 - keep)
+            self.parameters[name].copy_(self.master[name])
+            self.parameters[name].grad = None
 
-    def _muon(self, name: str, gradient: Tensor) -> Tensor:
-        first = self.first[name].mul_(self.momentum).add_(gradient)
-        blocks = _blocks((gradient + self.momentum * first).flatten(1))
-        scale = max(1.0, blocks.shape[-2] / blocks.shape[-1]) ** 0.5
-        update: Tensor = (orthogonalise(blocks) * scale).view_as(gradient)
-        return update
+    def _updates(self, gradients: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """Matrices of one shape are made orthogonal together: a layer has many alike, and each is small."""
+        alike: dict[torch.Size, dict[str, Tensor]] = {}
+        for name, gradient in gradients.items():
+            if name not in self.matrices:
+                yield name, self.adam_share * self._adam(name, gradient)
+                continue
+            first = self.first[name].mul_(self.momentum).add_(gradient)
+            blocks = _blocks((gradient + self.momentum * first).flatten(1))
+            alike.setdefault(blocks.shape, {})[name] = blocks
+        for shape, matrices in alike.items():
+            scale = max(1.0, shape[-2] / shape[-1]) ** 0.5
+            for name, update in zip(matrices, orthogonalise(torch.stack([*matrices.values()])), strict=True):
+                yield name, (update * scale).view_as(gradients[name])
 
     def _adam(self, name: str, gradient: Tensor) -> Tensor:
         first = self.first[name].lerp_(gradient, 0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -13,34 +14,46 @@ from diffusers import (
 )
 from transformers import T5Config, T5EncoderModel
 
+from engine.mini.recipe import SMALL, Recipe
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
-CHANNELS: Final = 48  # of a latent; one latent stands for 16 x 16 pixels x 8 frames
+HEAD: Final = 32  # width of an attention head
 TEXT_WIDTH: Final = 128
 TEXT_LENGTH: Final = 64  # tokens a caption may have
 QUIET: Final = -8.0  # log variance of the posterior: conditioning frames come back almost without noise
 
 
-def new_vae() -> AutoencoderKLLTXVideo:
-    """16 x 16 x 8: patches of 2, then three halvings of width, height and time."""
+def device() -> torch.device:
+    """Where training runs: on a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def workers() -> int:
+    """Processes that draw beside the one that trains: a GPU would wait for one, a CPU has none to spare."""
+    return max(1, (os.cpu_count() or 2) - 2) if device().type == "cuda" else 0
+
+
+def new_vae(recipe: Recipe = SMALL) -> AutoencoderKLLTXVideo:
+    """Patches of an eighth of a cell, then three halvings of width, height and time."""
     vae = AutoencoderKLLTXVideo(
-        latent_channels=CHANNELS,
-        patch_size=2,
+        latent_channels=recipe.channels,
+        patch_size=recipe.cell // 8,
         patch_size_t=1,
-        block_out_channels=(24, 48, 96, 128),
+        block_out_channels=recipe.encoder,
         down_block_types=("LTXVideo095DownBlock3D",) * 3,
         downsample_type=("spatiotemporal",) * 3,
         spatio_temporal_scaling=(True,) * 3,
-        layers_per_block=(0, 1, 1, 1),
-        decoder_block_out_channels=(48, 96, 96),
+        layers_per_block=(0, 1, 2, 1),
+        decoder_block_out_channels=recipe.decoder,
         decoder_spatio_temporal_scaling=(True,) * 3,
-        decoder_layers_per_block=(1, 1, 2, 2),
+        decoder_layers_per_block=(1, 2, 4, 1),
         decoder_inject_noise=(False,) * 4,
         upsample_residual=(True,) * 3,
-        upsample_factor=(2, 2, 1),
+        upsample_factor=(2, 2, 2),
         timestep_conditioning=False,
         encoder_causal=True,
         decoder_causal=False,
@@ -52,14 +65,14 @@ def new_vae() -> AutoencoderKLLTXVideo:
     return vae
 
 
-def new_transformer(layers: int = 6, heads: int = 6, head_width: int = 32) -> LTXVideoTransformer3DModel:
+def new_transformer(recipe: Recipe = SMALL) -> LTXVideoTransformer3DModel:
     return LTXVideoTransformer3DModel(
-        in_channels=CHANNELS,
-        out_channels=CHANNELS,
-        num_attention_heads=heads,
-        attention_head_dim=head_width,
-        cross_attention_dim=heads * head_width,
-        num_layers=layers,
+        in_channels=recipe.channels,
+        out_channels=recipe.channels,
+        num_attention_heads=recipe.heads,
+        attention_head_dim=HEAD,
+        cross_attention_dim=recipe.heads * HEAD,
+        num_layers=recipe.layers,
         caption_channels=TEXT_WIDTH,
     )
 

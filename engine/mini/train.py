@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from engine.mini import latents, parts, train_text, train_transformer, train_vae
+from engine.mini import latents, parts, recipe, train_text, train_transformer, train_vae
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -39,12 +39,15 @@ def main() -> None:
     parser.add_argument("stage", choices=stages)
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and latents")
     parser.add_argument("--minutes", type=float, default=15, help="minutes the stage may take, stops included")
+    parser.add_argument("--recipe", choices=recipe.RECIPES, default="small", help="of a new work folder")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the clips that `latents` draws")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that `export` writes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
+    if not (options.work / recipe.FILE).exists():
+        recipe.RECIPES[options.recipe].write(options.work)
     stages[options.stage](options)
 
 

@@ -7,7 +7,6 @@ afterwards: later stages read it, none changes it.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
-from engine.mini import captions, world
+from engine.mini import captions, wordings, world
+from engine.mini.journal import Journal
 from engine.mini.muon import Muon
 from engine.mini.parts import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BATCH: Final = 64
+PAIRS: Final = 0.4  # share of sentences about two things: telling them apart is the hardest to learn
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 # Words people put around a request: they must not disturb the reading, nor be taken for anything.
 CHATTER: Final = (
-    "please", "make", "create", "draw", "generate", "want", "would", "like", "nice", "beautiful", "little",
-    "small", "big", "large", "flat", "style", "cartoon", "simple", "smoothly", "slowly", "quickly", "gently",
-    "happy", "alone", "camera", "scene", "film", "movie", "picture", "shot", "cinematic", "with", "of", "and",
-    "very", "grand", "grande", "petit", "petite", "joli", "jolie", "belle", "beau", "film", "scene", "avec",
-    "et", "tres", "lentement", "doucement", "vite", "fais", "cree", "dessine", "je", "veux", "low", "quality",
-    "worst", "blurry", "jittery", "distorted", "inconsistent", "motion",
-)  # fmt: skip
+    *("please", "make", "create", "draw", "generate", "show", "me", "want", "would", "like", "there", "short", "clip"),
+    *("where", "nice", "beautiful", "flat", "style", "cartoon", "simple", "smoothly", "slowly", "quickly", "gently"),
+    *("happy", "alone", "camera", "scene", "film", "movie", "picture", "shot", "cinematic", "very", "low", "quality"),
+    *("worst", "blurry", "jittery", "distorted", "inconsistent", "motion", "joli", "jolie", "belle", "beau", "tres"),
+    *("lentement", "doucement", "vite", "fais", "cree", "dessine", "je", "veux", "montre", "moi", "il", "y", "ou"),
+)
 
 
 def new_tokenizer() -> PreTrainedTokenizerBase:
@@ -53,7 +53,7 @@ def new_tokenizer() -> PreTrainedTokenizerBase:
             normalizers.Strip(),
         ]
     )
-    words = {w for phrase in (*captions.wordings(), *CHATTER) for w in normalise.normalize_str(phrase).split()}
+    words = {w for phrase in (*wordings.every(), *CHATTER) for w in normalise.normalize_str(phrase).split()}
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0), ("▁", -3.0)]
     pieces += [(f"▁{word}", -1.0) for word in sorted(words) if len(word) > 1]
     pieces += [(f"{mark}{letter}", -6.0) for mark in ("", "▁") for letter in LETTERS]
@@ -88,13 +88,18 @@ def sentences(rng: np.random.Generator, count: int) -> tuple[list[str], Tensor]:
     """Captions with chatter here and there, and their labels (count, attributes), `UNSAID` as the last class."""
     texts, labels = [], []
     for _ in range(count):
-        text, stated = captions.caption(world.random_scene(rng), rng)
+        text, stated = captions.caption(world.random_scene(rng, pair=bool(rng.random() < PAIRS)), rng)
         words = text.split()
-        for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.5 else 0):
+        for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.4 else 0):
             words.insert(int(rng.integers(len(words) + 1)), _chatter(rng))
         texts.append(" ".join(words))
-        labels.append([label % (len(v) + 1) for label, v in zip(stated, captions.ATTRIBUTES.values(), strict=True)])
+        labels.append(_classes(stated))
     return texts, torch.tensor(labels)
+
+
+def _classes(stated: tuple[int, ...]) -> list[int]:
+    """The class of each attribute, what is unsaid being the last."""
+    return [label % (len(values) + 1) for label, values in zip(stated, captions.ATTRIBUTES.values(), strict=True)]
 
 
 def _chatter(rng: np.random.Generator) -> str:
@@ -115,19 +120,19 @@ def train(work: Path, minutes: float, *, rate: float = 0.01) -> None:
     reader = Reader(new_text_encoder(len(tokenizer)))
     optimiser = Muon(reader.named_parameters(), names_adam=("shared", "embed", "bias", "heads"))
     rng = np.random.default_rng(0)
-    began = told = time.monotonic()
-    while (progress := (time.monotonic() - began) / (minutes * 60)) < 1:
-        texts, labels = sentences(rng, BATCH)
-        ids, mask = tokens(tokenizer, texts, pad="max_length" if rng.random() < 0.1 else True)
-        outputs = reader(ids, mask if rng.random() < 0.6 else None)
-        value = torch.stack([_loss(out, labels[:, i], mask) for i, out in enumerate(outputs)]).mean()
-        value.backward()
-        optimiser.step(rate * (1 - progress) + 1e-5)
-        if time.monotonic() - told > 20:
-            told = time.monotonic()
-            print(f"text {progress:4.0%}  step {optimiser.steps:5d}  loss {float(value.detach()):.4f}", flush=True)
+    with Journal("text", minutes) as journal:
+        while journal.running():
+            texts, labels = sentences(rng, BATCH)
+            ids, mask = tokens(tokenizer, texts, pad="max_length" if rng.random() < 0.1 else True)
+            outputs = reader(ids, mask if rng.random() < 0.6 else None)
+            value = torch.stack([_loss(out, labels[:, i], mask) for i, out in enumerate(outputs)]).mean()
+            value.backward()
+            optimiser.step(rate * (1 - journal.progress) + 1e-5)
+            journal.note(loss=float(value.detach()))
+            journal.due(optimiser.steps)
     reader.load_state_dict(optimiser.average, strict=False)
-    print(f"text read right, every attribute: {accuracy(tokenizer, reader):.1%}")
+    for name, share in accuracy(tokenizer, reader).items():
+        print(f"text reads the {name} right in {share:.1%}")
     tokenizer.save_pretrained(work / "text")
     reader.encoder.save_pretrained(work / "text")
 
@@ -139,16 +144,16 @@ def _loss(output: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def accuracy(tokenizer: PreTrainedTokenizerBase, reader: Reader, count: int = 500) -> float:
-    """Share of sentences in held-out forms of which every token tells every attribute rightly."""
+def accuracy(tokenizer: PreTrainedTokenizerBase, reader: Reader, count: int = 500) -> dict[str, float]:
+    """For each attribute, the share of sentences in held-out forms that tell it rightly at nine tokens in ten."""
     rng = np.random.default_rng(99)
-    right = 0
+    right = np.zeros(len(captions.ATTRIBUTES))
     for _ in range(count):
         text, labels = captions.caption(world.random_scene(rng, held_out=True), rng, held_out=True)
         ids, mask = tokens(tokenizer, [text])
-        guesses = torch.stack([out[0].argmax(-1) for out in reader(ids, mask)], dim=-1)
-        right += bool((guesses == torch.tensor(labels)).all())
-    return right / count
+        guesses = torch.stack([out[0].argmax(-1) for out in reader(ids, mask)])
+        right += ((guesses == torch.tensor(_classes(labels))[:, None]).float().mean(1) > 0.9).numpy()
+    return dict(zip(captions.ATTRIBUTES, (right / count).tolist(), strict=True))
 
 
 def load(work: Path) -> tuple[PreTrainedTokenizerBase, T5EncoderModel]:

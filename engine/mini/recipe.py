@@ -1,0 +1,80 @@
+"""How big a model is trained, and on what: the numbers that tell a laptop's model from a large card's.
+
+The first stage writes its recipe into the work folder, and the others go by what is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPAN: Final = 8  # frames that a latent stands for; the first one of a clip stands for one
+FILE: Final = "recipe.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Sizes in pixels are multiples of `cell`, the pixels a side that one latent stands for.
+
+    `shapes` are (width, height), as often as they are trained. `encoder` and `decoder` are the widths of the
+    autoencoder from fine to coarse. A step of the autoencoder learns from two crops of `crop` pixels a side of
+    each of `clips` clips and `pictures` pictures, a step of the transformer from `tokens` latents.
+    """
+
+    cell: int
+    shapes: tuple[tuple[int, int], ...]
+    channels: int
+    encoder: tuple[int, int, int, int]
+    decoder: tuple[int, int, int]
+    layers: int
+    heads: int
+    crop: int
+    clips: int
+    pictures: int
+    tokens: int
+
+    def write(self, work: Path) -> None:
+        (work / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+
+    @staticmethod
+    def read(work: Path) -> Recipe:
+        """The recipe of a work folder."""
+        return msgspec.json.decode((work / FILE).read_bytes(), type=Recipe)
+
+
+RECIPES: Final = {
+    # Two cores: hours. What ships.
+    "small": Recipe(
+        cell=16,
+        shapes=((160, 96),) * 4 + ((96, 160), (128, 128)),
+        channels=48,
+        encoder=(24, 48, 96, 192),
+        decoder=(48, 96, 192),
+        layers=6,
+        heads=6,
+        crop=64,
+        clips=2,
+        pictures=8,
+        tokens=4320,  # twelve whole clips
+    ),
+    # A large card: half an hour. Latents stand for four times the pixels, so sampling costs no more.
+    "large": Recipe(
+        cell=32,
+        shapes=((320, 192),) * 4 + ((192, 320), (256, 256)),
+        channels=96,
+        encoder=(48, 96, 128, 192),
+        decoder=(64, 128, 192),
+        layers=8,
+        heads=8,
+        crop=128,
+        clips=16,
+        pictures=64,
+        tokens=92_160,  # 256 whole clips
+    ),
+}
+SMALL: Final = RECIPES["small"]

@@ -1,0 +1,208 @@
+"""The stages that make the bundled model, from drawn clips to a folder the engine runs, at a thousandth of the size."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.catalog import DEFAULT
+from engine.generate import Engine
+from engine.mini import crops, latents, train, train_text, train_transformer, train_vae, world
+from engine.mini.library import Batch, Library, Sentences, coordinates
+from engine.mini.muon import Muon, orthogonalise
+from engine.mini.recipe import Recipe
+from engine.types import Done, EngineConfig, Request
+
+A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is
+TINY = Recipe(
+    cell=16,
+    shapes=((96, 64), (64, 96)),
+    channels=8,
+    encoder=(8, 8, 16, 16),
+    decoder=(8, 16, 32),
+    layers=2,
+    heads=1,
+    crop=32,
+    clips=1,
+    pictures=1,
+    tokens=300,
+)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder in which every stage up to the transformer has run."""
+    folder = tmp_path_factory.mktemp("work")
+    TINY.write(folder)
+    train_vae.train(folder, A_MOMENT)
+    train_text.train(folder, A_MOMENT)
+    for seed in range(40):
+        latents.encode(folder, 1e-6, seed=seed)
+        if len({latents.read(file).later for file in (folder / "latents").iterdir()}) == 2:
+            break
+    train_transformer.train(folder, A_MOMENT, compiled=False)
+    return folder
+
+
+@pytest.fixture
+def batches(work: Path) -> list[Batch]:
+    library, rng = Library(work), np.random.default_rng(0)
+    return [library.batch(rng) for _ in range(60)]
+
+
+def test_a_trained_folder_makes_a_clip(work: Path, tmp_path: Path) -> None:
+    train.export(work, tmp_path / "weights")
+    engine = Engine(EngineConfig(weights={DEFAULT: str(tmp_path / "weights")}, threads=1))
+    request = Request(DEFAULT, "a red ball moves left", 160, 96, 1.0, seed=1, steps=1)
+    *_, last = engine.run(request, tmp_path / "out", lambda: False)
+    assert isinstance(last, Done)
+    assert last.result.frames == 8
+
+
+def test_stages_go_on_where_they_stopped(work: Path) -> None:
+    plain = partial(train_transformer.train, compiled=False)
+    for stage, file in ((train_vae.train, "vae.pt"), (plain, "transformer.pt")):
+        before = torch.load(work / file)
+        stage(work, before["spent"] / 60 + A_MOMENT)
+        after = torch.load(work / file)
+        assert after["optimiser"]["steps"] > before["optimiser"]["steps"]
+        assert after["spent"] > before["spent"]
+
+
+def test_the_decoder_stage_leaves_every_latent_as_it_is(work: Path) -> None:
+    before = train_vae.load(work)
+    train_vae.train(work, A_MOMENT, decoder_only=True)
+    after = train_vae.load(work)
+    video = torch.randn(1, 3, 9, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(before.encode(video).latent_dist.mean, after.encode(video).latent_dist.mean)
+    assert not torch.equal(before.decoder.conv_out.conv.weight, after.decoder.conv_out.conv.weight)
+
+
+def test_the_command_says_which_stages_there_are(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "engine.mini.train", "paint", "--work", str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "transformer" in told.stderr
+
+
+def test_an_autoencoder_learns_from_clips_and_from_pictures() -> None:
+    clips, pictures = next(crops.loader(TINY, 0, workers=0))
+    assert pictures.video.shape == (2, 3, 1, 32, 32)
+    assert clips.video.shape[2] in {9, 17}
+    assert clips.mask.shape[2:] == clips.video.shape[2:]
+    assert -1 <= clips.video.min() < clips.video.max() <= 1
+
+
+def test_crops_are_drawn_apart_by_every_worker() -> None:
+    steps = crops.loader(TINY, 0, workers=2)
+    (_, first), (_, second) = next(steps), next(steps)
+    assert not torch.equal(first.video, second.video)
+
+
+def test_coverage_counts_the_first_frame_eight_times_and_every_other_once() -> None:
+    mask = torch.zeros(9, 32, 32)
+    mask[0, :16, :16] = 1
+    mask[8, 16:, 16:20] = 1
+    where = latents.coverage(mask, 16)
+    assert where.shape == (2, 2, 2, latents.WHERE)
+    assert where[0, 0, 0].tolist() == [1.0] * latents.WHERE
+    assert where[1, 1, 1, :8].tolist() == [0.0] * 7 + [0.25]
+    assert where[1, 1, 1, 8:].view(4, 4)[:, 0].tolist() == [1.0] * 4
+    assert where[1, 1, 1, 8:].sum() == 4
+
+
+def test_batches_hold_about_as_many_tokens_whatever_their_length(batches: list[Batch]) -> None:
+    for batch in batches:
+        count, tokens, channels = batch.clean.shape
+        assert channels == TINY.channels
+        assert tokens <= count * tokens <= 2 * TINY.tokens
+        assert batch.given.shape == (count, tokens)
+        assert batch.where.shape == (count, tokens, latents.WHERE)
+        assert batch.coordinates.shape == (count, 3, tokens)
+        assert len(batch.scenes) == count
+    assert len({batch.clean.shape[1] for batch in batches}) > 3
+
+
+def test_something_is_always_left_to_denoise(batches: list[Batch]) -> None:
+    assert any(batch.given.any() for batch in batches)
+    assert all((~batch.given).any(dim=1).all() for batch in batches)
+
+
+def test_clips_that_begin_in_the_middle_are_never_learnt_without_their_beginning(work: Path) -> None:
+    library = Library(work)
+    library.shards = {name: shard for name, shard in library.shards.items() if shard.later}
+    assert library.shards
+    rng = np.random.default_rng(1)
+    assert all(library.batch(rng).given.any() for _ in range(20))
+
+
+def test_coordinates_are_those_of_the_condition_pipeline() -> None:
+    seconds, rows, columns = coordinates(16, 3, 2, 2)
+    assert seconds[::4].tolist() == [0.0, 1 / 8, 9 / 8]
+    assert rows[:4].tolist() == [0, 0, 16, 16]
+    assert columns[:4].tolist() == [0, 16, 0, 16]
+
+
+def test_given_frames_are_worn_a_little_and_what_is_asked_for_is_not(batches: list[Batch]) -> None:
+    batch = next(each for each in batches if each.given.any())
+    gap = (train_transformer.worn(batch) - batch.clean).abs()
+    assert gap[~batch.given].max() == 0
+    assert 0 < gap[batch.given].mean() < 0.2
+
+
+def test_no_loss_counts_what_was_given(work: Path, batches: list[Batch]) -> None:
+    batch = next(each for each in batches if each.given.any())
+    student = train_transformer.Student(train_transformer.load(work)[0])
+    text, mask = Sentences(work).read(["a red ball"] * len(batch.scenes))
+    level = torch.full((len(batch.scenes),), 0.5)
+
+    def loss() -> list[float]:
+        torch.manual_seed(0)
+        return [float(value.detach()) for value in train_transformer.losses(student, batch, level, text, mask)]
+
+    before = loss()
+    batch.where[batch.given] += 1
+    assert loss() == pytest.approx(before)
+    batch.where[~batch.given] += 1
+    assert loss() != pytest.approx(before)
+
+
+def test_captions_are_dropped_now_and_then(work: Path) -> None:
+    rng = np.random.default_rng(0)
+    scene = world.random_scene(rng)
+    said = [Sentences._caption(scene, rng) for _ in range(300)]
+    assert 10 < said.count("") < 50
+    assert len(set(said)) > 100
+    assert work.exists()
+
+
+def test_orthogonal_updates_have_singular_values_near_one() -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonalise(torch.randn(3, 40, 90)).float())
+    assert values.min() > 0.5
+    assert values.max() < 1.5
+
+
+def test_the_optimiser_keeps_apart_what_it_treats_alike() -> None:
+    """Matrices of one shape are worked on together, and each must get its own update."""
+    torch.manual_seed(0)
+    start = {name: torch.randn(6, 6) for name in "abc"}
+    gradients = {name: torch.randn(6, 6) for name in "abc"}
+
+    def stepped(*names: str) -> dict[str, torch.Tensor]:
+        optimiser = Muon((name, torch.nn.Parameter(start[name].clone())) for name in names)
+        for name in names:
+            optimiser.parameters[name].grad = gradients[name].clone()
+        optimiser.step(0.1)
+        return optimiser.master
+
+    together = stepped("a", "b", "c")
+    for name in "abc":
+        assert torch.allclose(stepped(name)[name], together[name], atol=2e-3)
