@@ -65,6 +65,7 @@ _MODELS: Final = (
         family="ltx",
         repo="mini/weights",
         bundled=True,
+        drawn=True,
         created=1_764_000_000,
         owner="kinora",
         licence="Apache-2.0",

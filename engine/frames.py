@@ -1,7 +1,7 @@
 """Shapes pictures: between the size a model denoises at and the size of the file, and from an uploaded image.
 
 The rule, both ways: the file shows the largest centred part of the native frame that has the file's aspect,
-scaled with an antialiased bicubic filter. Nothing is stretched by more than the rounding of one native pixel.
+scaled with an antialiased bicubic filter, or for flat drawings as `engine.enlarge` does. Nothing is stretched by more than the rounding of one native pixel.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
 from engine.catalog import Size
+from engine.enlarge import enlarge
 from engine.types import Condition, EngineError, Resize
 
 MAX_PICTURE_PIXELS: Final = 64_000_000
@@ -38,12 +39,17 @@ def visible(native: Size, size: Size) -> Box:
     return Box((native.width - width) // 2, (native.height - height) // 2, width, height)
 
 
-def fit(frames: torch.Tensor, size: Size) -> torch.Tensor:
-    """Native frames [F, 3, h, w] as floats -> [F, 3, height, width] of the file. May overshoot the range a little."""
+def fit(frames: torch.Tensor, size: Size, *, drawn: bool = False) -> torch.Tensor:
+    """Native frames [F, 3, h, w] as floats -> [F, 3, height, width] of the file. May overshoot the range a little.
+
+    `drawn` says that they are flat drawings, whose edges stay crisp.
+    """
     box = visible(Size(frames.shape[3], frames.shape[2]), size)
     shown = frames[..., box.top : box.top + box.height, box.left : box.left + box.width]
     if (box.width, box.height) == size:
         return shown
+    if drawn:
+        return enlarge(shown, size)
     return functional.interpolate(shown, (size.height, size.width), mode="bicubic", antialias=True)
 
 

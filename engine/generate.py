@@ -177,7 +177,8 @@ def _save(job: _Job, frames: torch.Tensor, film: Film, cancelled: Callable[[], b
     yield job.progress("decoding")
     for batch in torch.split(frames, _BATCH):
         _stop_if(cancelled)
-        film.write(finish(fit(batch, job.plan.size).permute(0, 2, 3, 1).cpu().numpy()))
+        fitted = fit(batch, job.plan.size, drawn=job.plan.model.drawn)
+        film.write(finish(fitted.permute(0, 2, 3, 1).cpu().numpy()))
         job.estimate.did("saving", len(batch) * job.plan.size.width * job.plan.size.height)
         yield job.progress("saving")
 

@@ -53,7 +53,7 @@ class Model:
     `max_side`; what is denoised is `native`: one of `native_sizes` if the model was trained on fixed shapes,
     else a shape of at most `native_pixels` whose sides are multiples of `native_multiple`. A window has at
     most `window_frames` frames, a count of the form `frame_rule * k + 1`, and hands `context_latents` latent
-    frames on to the next.
+    frames on to the next. `drawn` says that it makes flat drawings, which are enlarged with crisp edges.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Model:
     family: Family
     repo: str
     bundled: bool = False
+    drawn: bool = False
     created: int
     owner: str
     licence: str

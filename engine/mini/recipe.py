@@ -58,8 +58,8 @@ RECIPES: Final = {
         layers=6,
         heads=6,
         crop=64,
-        clips=2,
-        pictures=8,
+        clips=3,
+        pictures=4,
         tokens=4320,  # twelve whole clips
     ),
     # A large card: half an hour. Latents stand for four times the pixels, so sampling costs no more.

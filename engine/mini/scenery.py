@@ -122,8 +122,8 @@ def _hills(canvas: Canvas, rng: np.random.Generator) -> Layers:
 
 
 def _sea(canvas: Canvas, rng: np.random.Generator) -> Layers:
-    rows = canvas.y * canvas.x.shape[0]
-    swell = np.sin(rows * 0.55) * 4 - 3 + _wave(canvas, 3, rng.uniform(0, 2 * np.pi))
+    crests = canvas.y * 53 * max(1.0, 1 / canvas.aspect)
+    swell = np.sin(crests) * 4 - 3 + _wave(canvas, 3, rng.uniform(0, 2 * np.pi))
     water = canvas.below(0.62)
     return [(water, (92, 146, 182)), ((np.clip(swell, 0, 1) * water * 0.5).astype(np.float32), (166, 204, 226))]
 

@@ -165,16 +165,16 @@ def path(scene: Scene, number: int, seconds: Floats, width: int, height: int) ->
     scale = np.ones_like(seconds)
     if scene.motion in {"left", "right"}:
         sign = 1 if scene.motion == "right" else -1
-        x = _around(0.5 + sign * 0.64 * (along - 0.5) + 0.05 * scene.x, 1.3 * scene.radius * side / width)
+        x = _around(0.5 + sign * 0.56 * (along - 0.5) + 0.05 * scene.x, 1.3 * scene.radius * side / width)
     elif scene.motion in {"up", "down"}:
         sign = 1 if scene.motion == "down" else -1
-        y = _around(0.5 + sign * 0.5 * (along - 0.5) + 0.02 * scene.y, 1.3 * scene.radius * side / height)
+        y = _around(0.5 + sign * 0.45 * (along - 0.5) + 0.02 * scene.y, 1.3 * scene.radius * side / height)
     elif scene.motion == "bouncing":
         # Half a sine in two seconds: eight frames up, eight frames down.
         floor = min(0.76, 0.98 - scene.radius * side / height)
-        y = floor - 0.36 * np.abs(np.sin(np.float32(np.pi / 2) * seconds))
+        y = floor - 0.32 * np.abs(np.sin(np.float32(np.pi / 2) * seconds))
     elif scene.motion == "circling":
-        turn, reach = 2 * np.pi * along, side * (0.17 if scene.second else 0.23)
+        turn, reach = 2 * np.pi * along, side * (0.16 if scene.second else 0.2)
         x = x + reach / width * np.sin(turn)
         y = 0.5 + 0.02 * scene.y - reach / height * np.cos(turn)
     elif scene.motion == "growing":

@@ -12,6 +12,7 @@ from PIL import Image
 
 from engine.catalog import MODELS, Size, native
 from engine.frames import Box, fit, picture, visible
+from engine.mini.world import Scene, draw
 from engine.types import Condition, EngineError
 
 sides = st.integers(32, 960).map(lambda half: 2 * half)
@@ -45,6 +46,25 @@ def test_what_is_shown_is_centred_and_hardly_stretched(model: object, width: int
     scale = max(size.width / made.width, size.height / made.height)
     assert abs(box.width * scale - width) <= scale / 2 + 1e-6
     assert abs(box.height * scale - height) <= scale / 2 + 1e-6
+
+
+@pytest.mark.parametrize("size", [Size(320, 192), Size(640, 384)])
+def test_drawings_are_enlarged_closer_to_what_would_have_been_drawn(size: Size) -> None:
+    scene = Scene("star", "red", "still", "desert", "day")
+    small = torch.from_numpy(draw(scene, frames=1).frames).permute(0, 3, 1, 2) / 255
+    large = torch.from_numpy(draw(scene, width=size.width, height=size.height, frames=1).frames).permute(0, 3, 1, 2)
+    crisp, smooth = ((fit(small, size, drawn=drawn) - large / 255).square().mean() for drawn in (True, False))
+    assert crisp < 0.85 * smooth
+
+
+def test_a_drawing_gains_no_colours_and_an_even_one_nothing_at_all() -> None:
+    frames = torch.rand(1, 3, 12, 20).round()
+    crisp, smooth = (fit(frames, Size(80, 48), drawn=drawn) for drawn in (True, False))
+    assert crisp.min() >= smooth.min() - 1e-5
+    assert crisp.max() <= smooth.max() + 1e-5
+    even = torch.full((1, 3, 12, 20), 0.3)
+    torch.testing.assert_close(fit(even, Size(80, 48), drawn=True), torch.full((1, 3, 48, 80), 0.3))
+    assert torch.equal(fit(frames, Size(10, 6), drawn=True), fit(frames, Size(10, 6)))
 
 
 def test_a_frame_of_the_right_size_is_only_cut() -> None:
