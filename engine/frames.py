@@ -1,7 +1,8 @@
 """Shapes pictures: between the size a model denoises at and the size of the file, and from an uploaded image.
 
 The rule, both ways: the file shows the largest centred part of the native frame that has the file's aspect,
-scaled with an antialiased bicubic filter, or for flat drawings as `engine.enlarge` does. Nothing is stretched by more than the rounding of one native pixel.
+scaled with an antialiased bicubic filter, or for flat drawings as `engine.enlarge` does. Nothing is stretched by
+more than the rounding of one native pixel.
 """
 
 from __future__ import annotations
