@@ -1,150 +1,236 @@
 """Ask the engine for clips of what training never saw, and count what they show: `python -m engine.mini.evaluate`.
 
-Prompts are held-out combinations in held-out wordings, in English and French. Beside each figure stand the
-judge's own ceiling (drawn clips of the same scenes) and chance (the same verdicts against other prompts).
+Prompts are held-out combinations in held-out wordings, in English and French. Beside each figure stands the
+judge's own ceiling, on drawn clips of the same scenes; beside the main ones also chance, the same verdicts
+against other prompts. The main table comes by itself, other sections when asked for.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
-from dataclasses import dataclass
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import av
 import numpy as np
-from PIL import Image
+import torch
+from diffusers import AutoencoderKLLTXVideo
 
-from engine.catalog import DEFAULT
+from engine.catalog import DEFAULT, Size
 from engine.generate import Engine
-from engine.mini import captions, world
-from engine.mini.judge import Verdict, judge
-from engine.types import Done, EngineConfig, Request
+from engine.mini import scores, train_vae, world
+from engine.mini.crops import to_video
+from engine.mini.scores import PAIR, SINGLE, Trial, percent, trial
+from engine.mini.studio import (
+    FRAMES,
+    NATIVE,
+    Question,
+    Studio,
+    answered,
+    drawn,
+    made,
+    picture,
+    psnr,
+    questions,
+    through_codec,
+    truth,
+)
+from engine.types import EngineConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from engine.types import Quality
+    from engine.mini.world import Bytes, Scene
 
-ASPECTS: Final = ("thing", "colour", "motion", "place", "time")
-SHOWN: Final = 6  # frames of a clip on the contact sheet
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A scene, the sentence that asked for it, the frames that came, and what the judge saw in them."""
-
-    scene: world.Scene
-    prompt: str
-    frames: world.Bytes
-    verdict: Verdict
-
-    def right(self, aspect: str) -> bool:
-        return bool(getattr(self.verdict, aspect) == getattr(self.scene, aspect))
+WEIGHTS: Final = Path(__file__).parent / "weights"
+GIVEN: Final = {"first frame": (0,), "first and last": (0, -1), "middle": (FRAMES // 2,)}
+PARTS: Final = 4  # of five seconds, in a long clip
 
 
-def questions(count: int, seed: int) -> list[tuple[world.Scene, str]]:
-    """Held-out scenes and sentences; motions and colours come round evenly, languages by turns."""
-    rng = np.random.default_rng([seed, 2])
-    asked: list[tuple[world.Scene, str]] = []
-    while len(asked) < count:
-        scene = world.random_scene(rng, held_out=True)
-        if scene.motion == world.MOTIONS[len(asked) % 8] and scene.colour == world.COLOURS[len(asked) // 2 % 9]:
-            language: captions.Language = "en" if len(asked) // 8 % 2 == 0 else "fr"
-            asked.append((scene, captions.caption(scene, rng, language=language, held_out=True)[0]))
-    return asked
+class Section(NamedTuple):
+    """Clips for the contact sheet, and what to print."""
+
+    trials: list[Trial]
+    text: str
 
 
-def film(engine: Engine, request: Request) -> world.Bytes:
-    """The frames (frames, height, width, 3) of the file that the engine makes for a request."""
-    with tempfile.TemporaryDirectory() as folder:
-        for event in engine.run(request, Path(folder), lambda: False):
-            if isinstance(event, Done):
-                with av.open(str(event.result.video)) as file:
-                    return np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
-    raise AssertionError("the engine ended without a clip")
+def single(studio: Studio, asked: Sequence[Question]) -> Section:
+    """One thing: the main table, by motion, by language, and how the pictures hold up."""
+    trials, ceiling = made(studio, asked), drawn(asked, studio.size)
+    tables = (scores.table(trials, ceiling), scores.by_motion(trials, ceiling), scores.by_language(trials))
+    return Section(trials, "\n\n".join((*tables, scores.pictures(trials, ceiling), studio.pace)))
 
 
-def generated(engine: Engine, asked: Sequence[tuple[world.Scene, str]], quality: Quality) -> list[Trial]:
-    trials = []
-    for number, (scene, prompt) in enumerate(asked):
-        request = Request(DEFAULT, prompt, 160, 96, world.SECONDS, seed=number, quality=quality)
-        frames = film(engine, request)
-        trials.append(Trial(scene, prompt, frames, judge(frames)))
-    return trials
+def pairs(studio: Studio, asked: Sequence[Question]) -> Section:
+    """Two things that do the same."""
+    trials = made(studio, asked)
+    return Section(trials, f"{scores.table(trials, drawn(asked, studio.size), PAIR)}\n\n{studio.pace}")
 
 
-def drawn(asked: Sequence[tuple[world.Scene, str]]) -> list[Trial]:
-    trials = []
-    for scene, prompt in asked:
-        frames = world.draw(scene, frames=40).frames
-        trials.append(Trial(scene, prompt, frames, judge(frames)))
-    return trials
+def turbo(full: Sequence[Trial], studio: Studio, asked: Sequence[Question]) -> Section:
+    """The few-step version beside the full one, of the same prompts and seeds."""
+    fast = replace(studio, quality="turbo", seconds=0.0, clips=0)
+    trials = made(fast, asked)
+    return Section(trials, f"{scores.side_by_side({'full': full, 'turbo': trials})}\n\n{studio.pace}; {fast.pace}")
 
 
-def table(trials: list[Trial], ceiling: list[Trial]) -> str:
-    """Shares of right verdicts, one row per aspect and one per motion, as Markdown."""
-    lines = ["| | right | drawn clips | chance |", "|---|---|---|---|"]
-    lines += [
-        f"| {aspect} | {_share(trials, aspect)} | {_share(ceiling, aspect)} | {_chance(trials, aspect)} |"
-        for aspect in ASPECTS
+# --- given frames ---------------------------------------------------------------------------------------
+
+
+def given(studio: Studio, asked: Sequence[Question]) -> Section:
+    """Drawn frames given: how well they come back, and whether the clip goes on from them as asked."""
+    lines = [
+        "| given | dB, half are better | at worst | through the codec alone | motion | colour | shape |",
+        "|---" * 7 + "|",
     ]
-    for name in world.MOTIONS:
-        ours, theirs = ([t for t in some if t.scene.motion == name] for some in (trials, ceiling))
-        lines.append(f"| motion: {name} | {_share(ours, 'motion')} | {_share(theirs, 'motion')} | |")
-    for language, parity in (("English", 0), ("French", 1)):
-        rows = [t for number, t in enumerate(trials) if number // 8 % 2 == parity]
-        shares = ", ".join(f"{aspect} {_share(rows, aspect)}" for aspect in ASPECTS)
-        lines.append(f"| {language} | {shares} | | |")
-    still = [float(np.median([t.verdict.flicker for t in some])) for some in (trials, ceiling)]
-    lines.append(f"| flicker, levels of 255 | {still[0]:.2f} | {still[1]:.2f} | |")
-    return "\n".join(lines)
+    truths = [truth(question, studio.size) for question in asked]
+    shown: list[Trial] = []
+    for name, places in GIVEN.items():
+        trials = [
+            _continued(studio, q, true, places, seed) for seed, (q, true) in enumerate(zip(asked, truths, strict=True))
+        ]
+        ours = [_decibels(t.frames, true, places) for t, true in zip(trials, truths, strict=True)]
+        codec = [_decibels(through_codec(true), true, places) for true in truths]
+        figures = [f"{np.median(ours):.1f}", f"{min(ours):.1f}", f"{np.median(codec):.1f}"]
+        figures += [scores.share(trials, SINGLE[check]) for check in ("motion", "colour", "shape")]
+        lines.append(f"| {name} | {' | '.join(figures)} |")
+        shown += trials[:PARTS]
+    return Section(shown, "\n".join(lines))
 
 
-def _share(trials: list[Trial], aspect: str) -> str:
-    return f"{np.mean([trial.right(aspect) for trial in trials]):.0%}" if trials else "-"
+def _continued(studio: Studio, question: Question, true: Bytes, places: tuple[int, ...], seed: int) -> Trial:
+    conditions = [picture(true, place) for place in places]
+    return answered(question, studio.film(question.prompt, seed, given=conditions))
 
 
-def _chance(trials: list[Trial], aspect: str) -> str:
-    """The same clips held against every other prompt."""
-    seen = [getattr(trial.verdict, aspect) for trial in trials]
-    wanted = [getattr(trial.scene, aspect) for trial in trials]
-    hits = [a == b for i, a in enumerate(seen) for j, b in enumerate(wanted) if i != j]
-    return f"{np.mean(hits):.0%}"
+def _decibels(ours: Bytes, true: Bytes, places: tuple[int, ...]) -> float:
+    return min(psnr(ours[place], true[place]) for place in places)
 
 
-def contact_sheet(trials: Sequence[Trial], file: Path) -> None:
-    """One row of frames per clip, in the order of the trials."""
-    rows = [
-        np.concatenate(list(t.frames[np.linspace(0, len(t.frames) - 1, SHOWN).round().astype(int)]), axis=1)
-        for t in trials
-    ]
-    Image.fromarray(np.concatenate(rows)).save(file)
+# --- length ---------------------------------------------------------------------------------------------
+
+
+def long(studio: Studio, asked: Sequence[Question]) -> Section:
+    """Twenty seconds, judged five by five: is it still the same, and does it still move?"""
+    films = [studio.film(q.prompt, seed, length=PARTS * world.SECONDS) for seed, q in enumerate(asked)]
+    truths = [truth(q, studio.size, PARTS * FRAMES) for q in asked]
+    columns = [_lasting([q.scene for q in asked], clips) for clips in (films, truths)]
+    lines = ["| | clips | drawn clips |", "|---|---|---|"]
+    lines += [f"| {name} | {columns[0][name]} | {columns[1][name]} |" for name in columns[0]]
+    return Section([answered(q, film) for q, film in zip(asked, films, strict=True)], "\n".join(lines))
+
+
+def _lasting(scenes: list[Scene], films: list[Bytes]) -> dict[str, str]:
+    cut = [[trial(s, part) for part in np.split(f, PARTS)] for s, f in zip(scenes, films, strict=True)]
+    jumps = [trial(s, f).verdict.jump for s, f in zip(scenes, films, strict=True)]
+    rows = {
+        f"{name} right in every part": percent(all(SINGLE[name](t.scene, t.verdict) for t in parts) for parts in cut)
+        for name in ("colour", "shape", "place", "time of day")
+    }
+    for part in range(PARTS):
+        spoken = f"motion right from {5 * part} to {5 * part + 5} s"
+        rows[spoken] = percent(moves_on(parts[part], first=part == 0) for parts in cut)
+    rows["most that scenery changes between two frames, levels"] = f"{np.median(jumps):.1f}, at worst {max(jumps):.1f}"
+    return rows
+
+
+def moves_on(part: Trial, *, first: bool) -> bool:
+    """What grows does so ever more slowly (world.path): after five seconds it may seem to stand still."""
+    settled = not first and part.scene.motion == "growing" and part.verdict.motion == "still"
+    return settled or SINGLE["motion"](part.scene, part.verdict)
+
+
+# --- the autoencoder alone ------------------------------------------------------------------------------
+
+
+def vae(folder: Path, asked: Sequence[Question]) -> Section:
+    """Drawn clips encoded and decoded: what no transformer can better. `folder` holds weights, or is where
+    training keeps its state.
+    """
+    training = (folder / "vae.pt").exists()
+    coder = train_vae.load(folder) if training else AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
+    trials, decibels = [], []
+    for question in asked:
+        clip = world.draw(question.scene)
+        frames, thing = decoded(coder, clip.frames), clip.mask > 0.5
+        some = (np.s_[:], thing, np.s_[:1])
+        decibels.append([psnr(frames[part], clip.frames[part]) for part in some])
+        trials.append(answered(question, frames[:FRAMES]))
+    ceiling = drawn(asked)
+    whole, things, first = np.mean(decibels, axis=0)
+    spoken = f"PSNR {whole:.1f} dB, of things {things:.1f} dB, of frame 0 {first:.1f} dB"
+    tables = (scores.table(trials, ceiling), scores.by_motion(trials, ceiling), scores.pictures(trials, ceiling))
+    return Section(trials, "\n\n".join((*tables, spoken)))
+
+
+@torch.inference_mode()
+def decoded(coder: AutoencoderKLLTXVideo, frames: Bytes) -> Bytes:
+    """Frames, uint8 (8 k + 1, height, width, 3), through an autoencoder and back."""
+    video = to_video(frames)[None].to(coder.dtype)
+    back = coder.decode(coder.encode(video).latent_dist.mode()).sample[0].permute(1, 2, 3, 0)
+    pixels: Bytes = (back.float().clamp(-1, 1) * 127.5 + 128).byte().numpy()
+    return pixels
+
+
+# --- command --------------------------------------------------------------------------------------------
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    options = _options()
+    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    shown: list[Trial] = []
+    for title, section in _sections(options):
+        print(f"## {title}\n\n{section.text}\n", flush=True)
+        shown += section.trials[: options.rows]
+        if options.sheet:
+            scores.contact_sheet(shown, options.sheet)
+
+
+def _sections(wanted: argparse.Namespace) -> Iterator[tuple[str, Section]]:
+    """Each section as soon as it is there."""
+    asked = questions(wanted.count, wanted.seed)
+    if wanted.vae:
+        yield "Drawn clips through the autoencoder", vae(wanted.weights or WEIGHTS, asked)
+        return
+    weights = {DEFAULT: str(wanted.weights)} if wanted.weights else {}
+    studio = Studio(Engine(EngineConfig(weights=weights, threads=wanted.threads)), wanted.size, wanted.quality)
+    yield "One thing", (main_section := single(studio, asked))
+    few = asked[: max(8, len(asked) // 6)]
+    if wanted.turbo:
+        yield "Full and turbo", turbo(main_section.trials, studio, asked)
+    if wanted.pairs:
+        some = questions(max(8, len(asked) // 3), wanted.seed, pair=True)
+        yield "Two things", pairs(replace(studio, seconds=0.0, clips=0), some)
+    if wanted.given:
+        yield "Given frames", given(replace(studio, size=NATIVE), few)
+    if wanted.long:
+        yield "Twenty seconds", long(replace(studio, size=NATIVE), few)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="folder of weights, default the bundled ones")
-    parser.add_argument("--count", type=int, default=72)
+    parser.add_argument("--count", type=int, default=72, help="clips of the main table; other sections take fewer")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=_size, default=NATIVE, help="of the file, such as 320x192")
     parser.add_argument("--quality", choices=("turbo", "full"), default="full")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--sheet", type=Path, help="PNG file for a contact sheet of the first clips")
+    parser.add_argument("--sheet", type=Path, help="PNG file for a contact sheet of the first clips of each section")
+    parser.add_argument("--rows", type=int, default=12, help="clips of a section on the contact sheet")
+    parser.add_argument("--vae", action="store_true", help="nothing but drawn clips through the autoencoder")
+    for section in ("pairs", "given", "long", "turbo"):
+        parser.add_argument(f"--{section}", action="store_true")
+    parser.add_argument("--all", action="store_true", help="every section but --vae")
     options = parser.parse_args()
-    weights = {DEFAULT: str(options.weights)} if options.weights else {}
-    engine = Engine(EngineConfig(weights=weights, threads=options.threads))
-    asked = questions(options.count, options.seed)
-    began = time.monotonic()
-    trials = generated(engine, asked, options.quality)
-    seconds = (time.monotonic() - began) / len(trials)
-    print(table(trials, drawn(asked)))
-    print(f"\n{len(trials)} clips of {world.SECONDS:g} s, {seconds:.1f} s each")
-    if options.sheet:
-        contact_sheet(trials[:12], options.sheet)
-    for trial in trials[:12]:
-        print(f"- {trial.prompt} -> {trial.verdict}")
+    if options.all:
+        options.pairs = options.given = options.long = options.turbo = True
+    return options
+
+
+def _size(text: str) -> Size:
+    width, height = text.split("x")
+    return Size(int(width), int(height))
 
 
 if __name__ == "__main__":

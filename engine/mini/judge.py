@@ -1,32 +1,36 @@
-"""Says what a clip shows by plain image analysis: the thing's colour, shape and motion, the place, the time.
+"""Says what a clip shows by plain image analysis: things, colours and motions, the place, the time, the rain.
 
-No learnt model looks at the pixels. Colours are told by the nearest paint, motions by the path of the
-thing's middle, shapes by overlap with drawn ones, scenery by the nearest drawn scenery. How well it judges
-is itself measured, on drawn clips (evaluate.py prints that ceiling beside every figure).
+Colours are told by hue (seeing.py), motions by the path of a thing's middle, scenery by the nearest drawn one;
+only shapes are told by a small learnt classifier (shapes.py). How well it judges is itself measured, on drawn
+clips: evaluate.py prints that ceiling beside every figure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.mini import world
-from engine.mini.things import OUTLINE
-from engine.mini.world import COLOURS, PAINT, PLACES, THINGS, TIMES, Scene
+from engine.mini import seeing, shapes
+from engine.mini.scenery import RAIN_PERIOD
 
-NIGHT_SHADE: Final = 0.9
-LEAST: Final = 0.006  # share of the picture the thing must cover to count as there
-GRID: Final = 24  # cells a side of a shape that is compared
+if TYPE_CHECKING:
+    from engine.mini import world
+    from engine.mini.seeing import Found, Mask
+
+FALLS: Final = ((8, 2), (6, 2), (6, 1))  # pixels down and to the left that rain moves in a frame, wide and square
+LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was seen, in the world's words; "" where there was nothing to see. `flicker` is the mean change of
-    the scenery from frame to frame, in levels of 255.
+    """What was seen, in the world's words; "" where there was nothing to see.
+
+    `second` is another (thing, colour), which comes after the first as in a Scene: to its right, or below;
+    `together` says whether it moves as the first does. `flicker` is the mean change of the scenery from frame
+    to frame other than rain, `jump` the largest, `sharpness` the steepest change from pixel to pixel at the
+    things' edges, all in levels of 255 on a picture of `seeing.SIDE` pixels.
     """
 
     thing: str
@@ -34,156 +38,203 @@ class Verdict:
     motion: str
     place: str
     time: str
+    rain: bool
+    second: tuple[str, str] | None
+    together: bool
     flicker: float
+    jump: float
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Where a thing is in the frames it can be seen in, in short sides of the picture; `area` in their squares."""
+
+    x: world.Floats
+    y: world.Floats
+    area: world.Floats
 
 
 def judge(frames: world.Bytes) -> Verdict:
-    """Judge a clip of uint8 (frames, height, width, 3)."""
-    place, time = scenery(np.median(frames[::4], axis=0))
-    colour, masks = thing_pixels(frames, place, time)
+    """Judge a clip of uint8 (frames, height, width, 3), of any size."""
+    frames = seeing.shrunk(frames)
+    kind = seeing.setting(frames)
+    things = _first_two(seeing.find(frames, kind))
+    busy = seeing.widened(np.logical_or.reduce([found.mask for found in things]), 6) if things else None
+    luma = frames @ LUMA
+    rain = _rains(luma, busy)
+    changes = _changes(frames, busy, RAIN_PERIOD if rain else 1)
+    seen = [shapes.tell(seeing.crops(frames, found, kind)) for found in things]
+    motions = [motion(path(found.mask)) for found in things]
     return Verdict(
-        thing=shape(masks) if colour else "",
-        colour=colour,
-        motion=motion(masks) if colour else "",
-        place=place,
-        time=time,
-        flicker=flicker(frames, masks),
+        thing=seen[0] if seen else "",
+        colour=things[0].colour if things else "",
+        motion=motions[0] if motions else "",
+        place=kind.place,
+        time=kind.time,
+        rain=rain,
+        second=(seen[1], things[1].colour) if len(things) > 1 else None,
+        together=len(set(motions)) == 1,
+        flicker=float(changes.mean()),
+        jump=float(changes.max()),
+        sharpness=_sharpness(luma, things),
     )
 
 
-# --- scenery --------------------------------------------------------------------------------------------
+def _first_two(things: list[Found]) -> list[Found]:
+    """The largest, and the next if it is no mere fragment; the one above or to the left first."""
+    if len(things) < 2 or not _is_second(things[0].mask, things[1].mask):
+        return things[:1]
+    ys, xs = ([np.nonzero(found.mask)[axis].mean() for found in things[:2]] for axis in (1, 2))
+    axis = ys if abs(ys[1] - ys[0]) > abs(xs[1] - xs[0]) else xs
+    return things[:2] if axis[0] <= axis[1] else [things[1], things[0]]
 
 
-def scenery(picture: NDArray[np.floating]) -> tuple[str, str]:
-    """(place, time) of the drawn scenery most like this picture (height, width, 3)."""
-    height, width, _ = picture.shape
-    names, examples = _sceneries(width, height)
-    distances = np.abs(examples - _small(picture.astype(np.float32))).mean(axis=(1, 2, 3))
-    return names[int(distances.argmin())]
+def _is_second(first: Mask, second: Mask) -> bool:
+    there = second.sum(axis=(1, 2)) > 0.1 * first.sum(axis=(1, 2)).mean()
+    return bool(second.sum() > 0.2 * first.sum() and there.mean() > 0.6)
 
 
-@lru_cache
-def _sceneries(width: int, height: int) -> tuple[list[tuple[str, str]], world.Floats]:
-    scenes = [
-        Scene("ball", "red", "still", place, time, seed=seed)
-        for place in PLACES
-        for time in TIMES
-        for seed in range(24)
-    ]
-    pictures = np.stack([_small(world.scenery(scene, width, height)) for scene in scenes])
-    return [(scene.place, scene.time) for scene in scenes], pictures
+# --- motion ---------------------------------------------------------------------------------------------
 
 
-def _small(picture: world.Floats) -> world.Floats:
-    height, width, _ = picture.shape
-    small: world.Floats = picture.reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3))
-    return small
-
-
-# --- the thing ------------------------------------------------------------------------------------------
-
-
-def thing_pixels(frames: world.Bytes, place: str, time: str) -> tuple[str, NDArray[np.bool_]]:
-    """The thing's colour ("" if there is none) and which pixels it covers, bool (frames, height, width).
-
-    Each pixel goes to the nearest of the paints and of the colours that this scenery has; the paint with the
-    most pixels wins.
+def path(mask: Mask) -> Path:
+    """The way of the middle of these pixels, bool (frames, height, width). What leaves on one side and comes
+    back on the other goes on beyond the edge.
     """
-    shade = NIGHT_SHADE if time == "night" else 1.0
-    paints = np.array([PAINT[name] for name in COLOURS], np.float32) * shade
-    palette = np.concatenate([paints, _scenery_colours(place, time), np.array([OUTLINE], np.float32)])
-    pixels = frames.reshape(-1, 3).astype(np.float32)
-    nearest = (palette**2).sum(1) - 2 * pixels @ palette.T
-    kinds = nearest.argmin(1).reshape(frames.shape[:3])
-    counts = np.array([(kinds == i).mean() for i in range(len(COLOURS))])
-    best = int(counts.argmax())
-    if counts[best] < LEAST:
-        return "", np.zeros(frames.shape[:3], bool)
-    return COLOURS[best], kinds == best
-
-
-@lru_cache
-def _scenery_colours(place: str, time: str) -> world.Floats:
-    """About two dozen colours that scenery of this kind is made of."""
-    scene = Scene("ball", "red", "still", place, time)
-    pixels = np.concatenate([world.scenery(replace(scene, seed=s), 80, 48).reshape(-1, 3) for s in range(4)])
-    return np.unique(np.round(pixels / 16) * 16, axis=0).astype(np.float32)
-
-
-def motion(masks: NDArray[np.bool_]) -> str:
-    """The motion of the thing whose pixels these are, from the path of its middle and its area."""
-    height, width = masks.shape[1:]
-    areas = masks.sum(axis=(1, 2)).astype(float)
-    seen = areas > max(12.0, 0.15 * float(np.median(areas)))
-    if seen.sum() < len(masks) * 0.6:
-        return ""
+    _, height, width = mask.shape
     side = min(height, width)
-    y, x = np.array([np.argwhere(mask).mean(axis=0) for mask in masks[seen]]).T / side
-    areas = areas[seen]
-    ends = max(2, len(x) // 6)
-    if areas[-ends:].mean() > 2.2 * areas[:ends].mean():
+    areas = mask.sum(axis=(1, 2))
+    seen = areas > max(12.0, 0.15 * float(np.median(areas)))
+    middles = np.array([_middle(frame) for frame in mask[seen]], np.float32).reshape(-1, 2)
+    return Path(
+        x=_onwards(middles[:, 1], width) / side,
+        y=_onwards(middles[:, 0], height) / side,
+        area=areas[seen].astype(np.float32) / side**2,
+    )
+
+
+def _middle(mask: Mask) -> world.Floats:
+    """(y, x) of the pixels, but for those far off the rest."""
+    where = np.argwhere(mask).astype(np.float32)
+    away = np.hypot(*(where - np.median(where, axis=0)).T)
+    near = where[away <= 2.5 * np.sqrt(len(where) / np.pi) + 1]
+    middle: world.Floats = (near if len(near) else where).mean(axis=0)
+    return middle
+
+
+def _onwards(way: world.Floats, length: int) -> world.Floats:
+    """A jump of more than half the picture is a passage through its edge, and becomes an ordinary step."""
+    steps = np.diff(way)
+    jumps = np.abs(steps) > length / 2
+    steps[jumps] = np.median(steps[~jumps]) if (~jumps).any() else 0
+    onwards: world.Floats = np.concatenate([way[:1], way[:1] + np.cumsum(steps)])
+    return onwards
+
+
+def motion(way: Path) -> str:
+    """The motion with this path, "" if it is none that the world knows."""
+    if len(way.x) < 5:
+        return ""
+    spread_x, spread_y = _spread(way.x), _spread(way.y)
+    if straight := _straight(way, spread_x, spread_y):
+        return straight
+    if growth(way) > 1.8:
         return "growing"
-    dx, dy = (float(v[-ends:].mean() - v[:ends].mean()) for v in (x, y))
-    spread_x, spread_y = (float(np.percentile(v, 95) - np.percentile(v, 5)) for v in (x, y))
-    return _named_path(dx, dy, spread_x, spread_y)
-
-
-def _named_path(dx: float, dy: float, spread_x: float, spread_y: float) -> str:
-    """All in shares of the short side: net way from start to end, and the extent of the path."""
-    if max(spread_x, spread_y) < 0.12:
+    if max(spread_x, spread_y) < 0.1:
         return "still"
-    if abs(dx) > 0.3 and abs(dx) > 0.7 * spread_x and abs(dx) > 2 * spread_y:
-        return "right" if dx > 0 else "left"
-    if abs(dy) > 0.2 and abs(dy) > 0.65 * spread_y and abs(dy) > 2 * spread_x:
-        return "down" if dy > 0 else "up"
-    if spread_x > 0.2 and spread_y > 0.2:
+    if min(spread_x, spread_y) > 0.09 and _turns(way) > 0.65:
         return "circling"
-    return "bouncing" if spread_y > 0.15 and spread_y > spread_x else ""
+    return "bouncing" if spread_y > 0.15 and spread_y > 2 * spread_x and _reversals(way.y) > 1 else ""
 
 
-def shape(masks: NDArray[np.bool_]) -> str:
-    """The thing whose drawn outline overlaps best with these pixels, by vote over the frames."""
-    votes = [_shape_of(mask) for mask in masks[::3] if mask.sum() >= 24]
-    return max(set(votes), key=votes.count) if votes else ""
+def _straight(way: Path, spread_x: float, spread_y: float) -> str:
+    (way_x, even_x), (way_y, even_y) = _line(way.x), _line(way.y)
+    if abs(way_x) > 0.3 and even_x > 0.85 and abs(way_x) > 2 * spread_y:
+        return "right" if way_x > 0 else "left"
+    if abs(way_y) > 0.25 and even_y > 0.85 and abs(way_y) > 2 * spread_x:
+        return "down" if way_y > 0 else "up"
+    return ""
 
 
-def _shape_of(mask: NDArray[np.bool_]) -> str:
-    piece = _normal(mask)
-    overlaps = {thing: float((piece & m).sum() / (piece | m).sum()) for thing, m in _outlines().items()}
-    return max(overlaps, key=lambda thing: overlaps[thing])
+def growth(way: Path) -> float:
+    """How many times as large the thing is at the end as it was at the beginning."""
+    ends = max(2, len(way.area) // 8)
+    return float(way.area[-ends:].mean() / way.area[:ends].mean())
 
 
-@lru_cache
-def _outlines() -> dict[str, NDArray[np.bool_]]:
-    """Own-coloured pixels of each thing, as `_normal` puts them."""
-    found = {}
-    for thing in THINGS:
-        clip = world.draw(Scene(thing, "red", "still", "snow", "day", size=0.4), width=192, height=192, frames=1)
-        red = np.abs(clip.frames[0].astype(int) - PAINT["red"]).sum(-1) < 40
-        found[thing] = _normal(red)
-    return found
+def _line(values: world.Floats) -> tuple[float, float]:
+    """The way from end to end of the straight line through them, and how much of their variance it explains."""
+    time = np.linspace(-0.5, 0.5, len(values))
+    slope = float((time * values).sum() / (time**2).sum())
+    explained = slope**2 * float((time**2).mean()) / (float(values.var()) + 1e-9)
+    return slope, explained
 
 
-def _normal(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cut to the main body's box and scaled, keeping its proportions, into a square grid."""
-    rows, columns = (np.flatnonzero(mask.sum(axis=axis) > 1) for axis in (1, 0))
-    if not len(rows) or not len(columns):
-        return np.zeros((GRID, GRID), bool)
-    middle = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
-    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    steps = ((np.arange(GRID) + 0.5) / GRID - 0.5) * side
-    y, x = (np.rint(m + steps).astype(int) for m in middle)
-    inside = ((y >= 0) & (y < mask.shape[0]))[:, None] & ((x >= 0) & (x < mask.shape[1]))[None]
-    picked = mask[y.clip(0, mask.shape[0] - 1)[:, None], x.clip(0, mask.shape[1] - 1)[None]]
-    normal: NDArray[np.bool_] = picked & inside
-    return normal
+def _spread(values: world.Floats) -> float:
+    return float(np.percentile(values, 95) - np.percentile(values, 5))
 
 
-def flicker(frames: world.Bytes, masks: NDArray[np.bool_]) -> float:
-    """Mean change from frame to frame where neither frame has the thing nor its surroundings, in levels."""
-    change = np.abs(np.diff(frames.astype(np.float32), axis=0)).mean(-1)
-    busy = masks.any(axis=0)
-    reach = 10
-    for axis in (0, 1):
-        busy = np.any([np.roll(busy, shift, axis) for shift in range(-reach, reach + 1)], axis=0)
-    return float(change[:, ~busy].mean()) if (~busy).any() else float(change.mean())
+def _turns(way: Path) -> float:
+    """How many times the path goes round its middle, in either sense."""
+    x, y = ((v - (np.percentile(v, 95) + np.percentile(v, 5)) / 2) for v in (way.x, way.y))
+    angles = np.unwrap(np.arctan2(y, x))
+    return float(abs(angles[-1] - angles[0]) / (2 * np.pi))
+
+
+def _reversals(values: world.Floats) -> int:
+    """How often they turn back by more than a third of their extent."""
+    least, count, low, high, sense = _spread(values) / 3, 0, values[0], values[0], 0
+    for value in values[1:]:
+        low, high = min(low, value), max(high, value)
+        turned = 1 if value - low > least and sense != 1 else -1 if high - value > least and sense != -1 else 0
+        if turned:
+            count += sense != 0
+            sense, low, high = turned, value, value
+    return count
+
+
+# --- rain, flicker, edges -------------------------------------------------------------------------------
+
+
+def _rains(luma: world.Floats, busy: Mask | None) -> bool:
+    """Whether what passes over the scenery falls as streaks do: the same picture, a step lower, a frame later.
+    It must be more like that than like what stays where it is, or what rises.
+    """
+    if len(luma) < 2 * RAIN_PERIOD:
+        return False
+    lasting = np.lib.stride_tricks.sliding_window_view(luma, RAIN_PERIOD, axis=0).mean(axis=-1)
+    passing = luma[: len(lasting)] - lasting
+    if busy is not None:
+        ever = busy.any(axis=0)
+        passing[busy[: len(lasting)] if ever.mean() > 0.8 else np.broadcast_to(ever, passing.shape)] = 0
+    if np.sqrt((passing**2).mean()) < 0.5:
+        return False
+    stays = _likeness(passing, 0, 0)
+    return max(_likeness(passing, *fall) - max(stays, _likeness(passing[::-1], *fall)) for fall in FALLS) > 0.2
+
+
+def _likeness(passing: world.Floats, down: int, across: int) -> float:
+    """How much each frame is like the one before, moved down and to the left: a correlation."""
+    _, height, width = passing.shape
+    before, after = passing[:-1, : height - down, across:], passing[1:, down:, : width - across]
+    return float((before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum() + 1e-6))
+
+
+def _changes(frames: world.Bytes, busy: Mask | None, step: int) -> world.Floats:
+    """Mean change of the scenery from each frame to the one `step` later, where neither has a thing nearby."""
+    if len(frames) <= step:
+        return np.zeros(1, np.float32)
+    pixels = frames.astype(np.int16)
+    change = np.abs(pixels[step:] - pixels[:-step]).mean(axis=-1, dtype=np.float32)
+    calm = np.ones(change.shape, bool) if busy is None else ~(busy[step:] | busy[:-step])
+    changes: world.Floats = (change * calm).sum(axis=(1, 2)) / np.maximum(calm.sum(axis=(1, 2)), 1)
+    return changes
+
+
+def _sharpness(luma: world.Floats, things: list[Found]) -> float:
+    if not things:
+        return 0.0
+    near = seeing.widened(np.logical_or.reduce([found.mask for found in things]), 2)[:, 1:, 1:]
+    steep = np.hypot(np.diff(luma, axis=1)[:, :, 1:], np.diff(luma, axis=2)[:, 1:])
+    return float(np.percentile(steep[near], 90))
