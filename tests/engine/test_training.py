@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.catalog import DEFAULT
+from engine.catalog import DEFAULT, find
 from engine.generate import Engine
-from engine.mini import crops, latents, train, train_text, train_transformer, train_vae, world
+from engine.loader import locate
+from engine.mini import crops, latents, train, train_text, train_transformer, train_turbo, train_vae, world
 from engine.mini.library import Batch, Library, Sentences, coordinates
 from engine.mini.muon import Muon, orthogonalise
 from engine.mini.recipe import Recipe
@@ -73,6 +74,13 @@ def test_stages_go_on_where_they_stopped(work: Path) -> None:
         after = torch.load(work / file)
         assert after["optimiser"]["steps"] > before["optimiser"]["steps"]
         assert after["spent"] > before["spent"]
+
+
+def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_path: Path) -> None:
+    train_turbo.train(work, A_MOMENT, compiled=False)
+    train.export(work, tmp_path)
+    mini = find(DEFAULT)
+    assert locate(mini, EngineConfig(weights={DEFAULT: str(tmp_path)})).adapters == {mini.sampling["turbo"].adapter}
 
 
 def test_the_decoder_stage_leaves_every_latent_as_it_is(work: Path) -> None:

@@ -1,0 +1,261 @@
+"""Last stage: a few unguided steps learn to land where twice as many guided ones do.
+
+The trained transformer is the teacher and stays as it is; what learns is a LoRA on a copy of it, small enough to
+ship beside the weights and to be switched on for one clip and off for the next. Clips are carried from noise to
+picture by what the student makes of them, and at every step the teacher shows where it would have gone from there:
+so the student learns in the very states it will meet, its own mistakes among them.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from diffusers.loaders import LTXVideoLoraLoaderMixin
+from peft import LoraConfig
+from torch import Tensor, nn
+
+from engine.catalog import DEFAULT, Model, find
+from engine.mini import train_transformer
+from engine.mini.journal import Journal
+from engine.mini.library import Batch, Library, Sentences
+from engine.mini.muon import Muon
+from engine.mini.parts import device
+from engine.schedule import noise_levels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from diffusers import LTXVideoTransformer3DModel
+
+ADAPTER: Final = "turbo"
+RANK: Final = 32
+LANES: Final = 8  # batches under way at once, each at a step of its own: neighbouring lessons then differ
+FROM_NOISE: Final = 0.7  # share of batches that begin as a clip asked for does; the rest are drawn clips, noised
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The student's noise `levels`, from 1 down to 0, and what the teacher does between two of them: `substeps`
+    Euler steps under `guidance`.
+    """
+
+    levels: tuple[float, ...]
+    substeps: int
+    guidance: float
+
+    @classmethod
+    def of(cls, model: Model) -> Course:
+        """As the catalogue has the two qualities sampled."""
+        few, full = model.sampling["turbo"], model.sampling["full"]
+        return cls((*noise_levels(few).tolist(), 0.0), round(full.steps / few.steps), full.guidance_scale)
+
+
+@dataclass(slots=True)
+class Lane:
+    """A batch of clips on their way from noise to picture; `x` stands before the student's step number `step`.
+
+    `x` (batch, tokens, channels) float32; `given` (batch, tokens) bool; `coordinates` (batch, 3, tokens); `text`
+    (batch, length, width) and `mask` (batch, length) say what is asked for.
+    """
+
+    x: Tensor
+    step: int
+    given: Tensor
+    coordinates: Tensor
+    text: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """The full model, what it teaches, and the encoded empty prompt (1, length, width) that guidance departs from."""
+
+    transformer: LTXVideoTransformer3DModel
+    course: Course
+    text: Tensor
+    mask: Tensor
+
+    @torch.no_grad()
+    def show(self, lane: Lane) -> tuple[Tensor, Tensor]:
+        """(the flow that leads in one step of the student's to where the teacher's own steps end; the flow that the
+        teacher sees at first without guidance, which is all that an untaught student would say).
+        """
+        level, end = self.course.levels[lane.step : lane.step + 2]
+        x, nothing = lane.x, (self.text.expand(len(lane.x), -1, -1), self.mask.expand(len(lane.x), -1))
+        seen = []
+        for now, then in pairwise(np.linspace(level, end, self.course.substeps + 1).tolist()):
+            without = flow(self.transformer, lane, x, now, *nothing)
+            seen.append(towards := flow(self.transformer, lane, x, now, lane.text, lane.mask))
+            x = x - (now - then) * free(lane) * (without + self.course.guidance * (towards - without))
+        return (lane.x - x) / (level - end), seen[0]
+
+
+def flow(
+    transformer: LTXVideoTransformer3DModel, lane: Lane, x: Tensor, level: float, text: Tensor, mask: Tensor
+) -> Tensor:
+    """What the transformer says of `x` at this noise level, float32; given tokens are told to be clean."""
+    said: Tensor = transformer(
+        hidden_states=x.to(transformer.dtype),
+        encoder_hidden_states=text.to(transformer.dtype),
+        timestep=level * 1000 * ~lane.given,
+        encoder_attention_mask=mask,
+        video_coords=lane.coordinates,
+        return_dict=False,
+    )[0]
+    return said.float()
+
+
+def free(lane: Lane) -> Tensor:
+    """(batch, tokens, 1): 1 where the model decides, 0 where the clip was given."""
+    return (~lane.given)[..., None].float()
+
+
+def new_lane(batch: Batch, text: Tensor, mask: Tensor, course: Course, rng: np.random.Generator) -> Lane:
+    """Pure noise around what is given, or the drawn clips themselves at a level further down."""
+    step = 0 if rng.random() < FROM_NOISE else int(rng.integers(1, len(course.levels) - 1))
+    level = course.levels[step] * ~batch.given[..., None]
+    x = torch.lerp(train_transformer.worn(batch), torch.randn_like(batch.clean), level)
+    return Lane(x, step, batch.given, batch.coordinates, text, mask)
+
+
+def new_student(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
+    """A copy under a LoRA on every linear layer, the only thing that learns; as yet it changes nothing."""
+    student = copy.deepcopy(transformer).requires_grad_(requires_grad=False)
+    linear = [name for name, module in student.named_modules() if isinstance(module, nn.Linear)]
+    student.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=linear), ADAPTER)
+    return student
+
+
+def lesson(teacher: Teacher, student: LTXVideoTransformer3DModel, lane: Lane) -> tuple[Tensor, Tensor]:
+    """(how far the student is from its teacher, how far it was before all lessons), and one step of the lane,
+    taken as the student would.
+    """
+    level, end = teacher.course.levels[lane.step : lane.step + 2]
+    shown, untaught = teacher.show(lane)
+    said, decided = flow(student, lane, lane.x, level, lane.text, lane.mask), free(lane)
+    lane.x = lane.x - (level - end) * decided * said.detach()
+    lane.step += 1
+    off, before = (((each - shown).square() * decided).sum() for each in (said, untaught))
+    return off / (decided.sum() * said.shape[-1]), before / (decided.sum() * said.shape[-1])
+
+
+class Distillation:
+    """A teacher, its student, and the lanes they work on; `draw` gives new ones."""
+
+    def __init__(self, teacher: Teacher, draw: Callable[[], Lane]) -> None:
+        self.teacher, self.draw = teacher, draw
+        self.student = new_student(teacher.transformer)
+        self.optimiser = Muon(self.student.named_parameters())
+        self.lanes = [draw() for _ in range(LANES)]
+        self.rng = np.random.default_rng()
+
+    def step(self, rate: float) -> tuple[float, float]:
+        """One lesson on one lane, and how far off it found the student and an untaught one."""
+        which = int(self.rng.integers(LANES))
+        off, untaught = lesson(self.teacher, self.student, self.lanes[which])
+        off.backward()
+        self.optimiser.step(rate)
+        if self.lanes[which].step == len(self.teacher.course.levels) - 1:
+            self.lanes[which] = self.draw()  # it has arrived
+        return float(off.detach()), float(untaught)
+
+    def save(self, file: Path, spent: float) -> None:
+        """Keep what was learnt, from whom, and in how many seconds."""
+        state = {"optimiser": self.optimiser.state_dict(), "spent": spent, "teacher": self._whose()}
+        torch.save(state, file.with_suffix(".part"))
+        file.with_suffix(".part").rename(file)
+
+    def resume(self, file: Path) -> float:
+        """Take up what `file` holds, if it exists. The seconds it took, 0 if another teacher gave them."""
+        if not file.exists():
+            return 0.0
+        state = torch.load(file)
+        self.optimiser.load_state_dict(state["optimiser"])
+        return float(state["spent"]) if state["teacher"] == self._whose() else 0.0
+
+    def _whose(self) -> str:
+        return _identity(self.teacher.transformer)
+
+
+def train(work: Path, minutes: float, *, rate: float = 0.01, compiled: bool = True) -> None:
+    """Distil until `minutes` have passed in all, going on from `work/turbo.pt` where that exists.
+
+    It wants the latents, the text encoder and a finished `work/transformer.pt`: with another transformer than the
+    last time the minutes count anew, from the adapter as it is.
+    """
+    library, sentences, rng = Library(work, share=0.5), Sentences(work), np.random.default_rng()
+    transformer, library.mean, library.deviation = train_transformer.load(work)
+    train_transformer.plain_attention(transformer)
+    teacher = Teacher(_still(transformer), Course.of(find(DEFAULT)), *(_here(sentences.read([""]))))
+
+    def draw() -> Lane:
+        batch = library.batch(rng)
+        text, mask = _here(sentences(batch.scenes, rng))
+        return new_lane(batch.to(device()), text, mask, teacher.course, rng)
+
+    distillation = Distillation(teacher, draw)
+    if compiled:
+        for block in (*transformer.transformer_blocks, *distillation.student.transformer_blocks):
+            block.compile(dynamic=True)
+    file, optimiser = work / "turbo.pt", distillation.optimiser
+    with Journal("turbo", minutes, distillation.resume(file)) as journal:
+        while journal.running():
+            off, untaught = distillation.step(_rate(rate, optimiser.steps, journal.progress))
+            journal.note(off=off, untaught=untaught)
+            if journal.due(optimiser.steps):
+                distillation.save(file, journal.spent)
+        distillation.save(file, journal.spent)
+
+
+def export(work: Path, folder: Path) -> None:
+    """Write the adapter into `folder`, the weights it belongs to, as diffusers lays out a LoRA.
+
+    Where there is none, or it was learnt from another transformer than `work/transformer.pt` now holds, `folder` is
+    left without: full quality in fewer steps beats an adapter that does not fit.
+    """
+    shutil.rmtree(folder / ADAPTER, ignore_errors=True)
+    if not (file := work / "turbo.pt").exists():
+        return
+    state = torch.load(file)
+    if state["teacher"] != _identity(_still(train_transformer.load(work)[0])):
+        print("turbo: learnt from another transformer, so not exported; train it some more")
+        return
+    write(state["optimiser"]["average"], folder / ADAPTER)
+
+
+def write(weights: dict[str, Tensor], folder: Path) -> None:
+    """Write a student's trained weights, by their names in it, as a LoRA in bfloat16."""
+    layers = {name.replace(f".{ADAPTER}.", "."): weight.bfloat16().contiguous() for name, weight in weights.items()}
+    LTXVideoLoraLoaderMixin.save_lora_weights(folder, transformer_lora_layers=layers)
+    for file in folder.iterdir():
+        file.chmod(0o644)  # some writers leave them readable by their owner alone
+
+
+def _still(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
+    """In the numbers that ship, and not to be changed."""
+    return transformer.to(device(), torch.bfloat16).requires_grad_(requires_grad=False)
+
+
+def _here(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return pair[0].to(device()), pair[1].to(device())
+
+
+def _identity(transformer: LTXVideoTransformer3DModel) -> str:
+    """The same for the same weights, wherever they lie."""
+    digest = hashlib.sha256()
+    for weight in transformer.state_dict().values():
+        digest.update(weight.float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _rate(peak: float, step: int, progress: float) -> float:
+    """Warm up over 20 steps, hold, and fall to nothing over the last half."""
+    return peak * min(1.0, (step + 1) / 20, (1.02 - progress) / 0.5)

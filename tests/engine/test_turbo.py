@@ -1,0 +1,318 @@
+"""Turbo: a student that learns to take its teacher's steps two at a time, and the adapter it becomes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import LTXConditionPipeline, LTXPipeline
+from safetensors.torch import load_file, save_file
+
+from engine import ltx
+from engine.catalog import find
+from engine.generate import Engine
+from engine.loader import Parts, load, locate
+from engine.mini import train_turbo
+from engine.mini.library import Batch, coordinates
+from engine.mini.parts import new_transformer
+from engine.mini.recipe import SMALL
+from engine.mini.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
+from engine.schedule import sampling
+from engine.timeline import plan
+from engine.types import EngineConfig, EngineError, Progress, Request
+from tests.engine.conftest import loaded
+
+MINI = find("kinora-mini")
+TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
+COURSE = Course((1.0, 0.5, 0.0), substeps=2, guidance=4.0)
+FILE = "pytorch_lora_weights.safetensors"
+
+
+def never() -> bool:
+    return False
+
+
+def taught(parts: Parts, course: Course = COURSE) -> Teacher:
+    return Teacher(parts.transformer, course, torch.zeros(1, 3, 32), torch.ones(1, 3))
+
+
+def lane(*, given: bool = False, course: Course = COURSE) -> Lane:
+    """Two clips of two latent frames of 2 by 3 cells, the first frame of them given or not."""
+    batch = Batch(
+        clean=torch.randn(2, 12, 16),
+        given=(torch.arange(12) < 6 if given else torch.zeros(12, dtype=torch.bool)).expand(2, -1),
+        where=torch.empty(0),
+        coordinates=coordinates(16, 2, 2, 3).expand(2, -1, -1),
+        scenes=[],
+    )
+    return train_turbo.new_lane(batch, torch.randn(2, 5, 32) * 4, torch.ones(2, 5), course, np.random.default_rng(0))
+
+
+def moved(student: Any, strength: float = 0.1) -> dict[str, torch.Tensor]:
+    """Make an adapter that changes something, as if it had learnt it."""
+    weights = {name: weight for name, weight in student.named_parameters() if weight.requires_grad}
+    with torch.no_grad():
+        for weight in weights.values():
+            weight.copy_((torch.randn_like(weight) * strength).bfloat16())
+    return weights
+
+
+@pytest.fixture(scope="module")
+def quick_weights(parts: Parts, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that came with an adapter."""
+    copy = shutil.copytree(weights, tmp_path_factory.mktemp("turbo") / "weights")
+    torch.manual_seed(0)
+    train_turbo.write(moved(train_turbo.new_student(parts.transformer)), copy / ADAPTER)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def quick_config(quick_weights: Path) -> EngineConfig:
+    return EngineConfig(weights={"kinora-mini": str(quick_weights)}, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="module")
+def quick(quick_config: EngineConfig) -> Parts:
+    return loaded(load(MINI, locate(MINI, quick_config), quick_config))[1]
+
+
+# What is learnt
+
+
+def test_the_course_is_what_the_catalogue_samples() -> None:
+    course = Course.of(MINI)
+    assert len(course.levels) == TURBO.steps + 1 <= 9
+    assert (course.levels[0], course.levels[-1]) == (1, 0)
+    assert course.substeps * TURBO.steps == FULL.steps
+    assert course.guidance == FULL.guidance_scale
+
+
+def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request) -> None:
+    """Two guided steps of the engine's own loop, of four, are one step of a course of two."""
+    how = replace(FULL, steps=4, schedule="linear")
+    clip = replace(request_, negative_prompt="blurry")
+    made = plan(clip)
+    text = ltx.encode_text(parts, clip, how, longest=64)
+    tokens = ltx.prepare(parts, made, made.segments[0], ltx.reel(parts, made))
+    start = tokens.latents.clone()
+    steps = ltx.denoise(parts, made, how, text, tokens, clip.seed, never)
+    next(steps), next(steps)
+
+    course = Course((1.0, 0.5, 0.0), 2, how.guidance_scale)
+    place = tokens.coordinates / torch.tensor([made.fps, 1.0, 1.0])[:, None]
+    before = Lane(start, 0, tokens.strength == 1, place, text.embeds[1:], text.mask[1:])
+    flow, _ = Teacher(parts.transformer, course, text.embeds[:1], text.mask[:1]).show(before)
+    torch.testing.assert_close(start - 0.5 * flow, tokens.latents, rtol=1e-4, atol=1e-4)
+
+
+def test_a_new_student_of_an_unguided_teacher_has_nothing_to_learn(parts: Parts) -> None:
+    same = Course((1.0, 0.5, 0.0), substeps=1, guidance=1.0)
+    student = train_turbo.new_student(parts.transformer)
+    assert train_turbo.lesson(taught(parts, same), student, lane(course=same))[0] < 1e-9
+    off, untaught = train_turbo.lesson(taught(parts), student, lane())
+    assert off == untaught > 1e-6
+
+
+def test_a_lane_goes_the_student_s_way_and_leaves_what_is_given(parts: Parts) -> None:
+    student, under_way = train_turbo.new_student(parts.transformer), lane(given=True)
+    moved(student)
+    before = under_way.x.clone()
+    said = train_turbo.flow(student, under_way, before, 1.0, under_way.text, under_way.mask)
+    train_turbo.lesson(taught(parts), student, under_way)
+    assert under_way.step == 1
+    assert torch.equal(under_way.x[:, :6], before[:, :6])
+    torch.testing.assert_close(under_way.x[:, 6:], (before - 0.5 * said)[:, 6:])
+
+
+def test_lanes_begin_as_noise_or_as_clips_under_noise(parts: Parts) -> None:
+    course = Course((1.0, 0.75, 0.5, 0.25, 0.0), 2, 4.0)
+    rng = np.random.default_rng(0)
+    clean = torch.full((2, 12, 16), 9.0)
+    batch = Batch(clean, torch.zeros(2, 12, dtype=torch.bool), torch.empty(0), torch.empty(0), [])
+    lanes = [train_turbo.new_lane(batch, torch.empty(0), torch.empty(0), course, rng) for _ in range(50)]
+    assert {each.step for each in lanes} == {0, 1, 2, 3}
+    for each in lanes:
+        assert each.x.mean().item() == pytest.approx(9 * (1 - course.levels[each.step]), abs=0.3)
+
+
+def test_distilling_brings_the_student_nearer_and_leaves_the_teacher(parts: Parts) -> None:
+    before = {name: weight.clone() for name, weight in parts.transformer.state_dict().items()}
+    here = Distillation(taught(parts), same_lane)
+    apart = off(here)
+    for _ in range(20):
+        here.step(0.01)
+    assert off(here) < apart / 3
+    assert all(torch.equal(weight, before[name]) for name, weight in parts.transformer.state_dict().items())
+
+
+def same_lane() -> Lane:
+    torch.manual_seed(1)
+    return lane()
+
+
+def off(here: Distillation) -> float:
+    """How far the student is from its teacher over a whole lane."""
+    under_way = same_lane()
+    return sum(train_turbo.lesson(here.teacher, here.student, under_way)[0].item() for _ in COURSE.levels[1:])
+
+
+def test_distilling_goes_on_where_it_was(parts: Parts, tmp_path: Path) -> None:
+    file = tmp_path / "turbo.pt"
+    first, second, other = (Distillation(taught(parts), same_lane) for _ in range(3))
+    assert first.resume(file) == 0
+    first.step(0.02)
+    first.save(file, 30.0)
+    assert second.resume(file) == 30
+    assert second.optimiser.steps == 1
+    assert off(second) == off(first)
+    other.teacher = replace(other.teacher, transformer=train_turbo.new_student(parts.transformer))
+    assert other.resume(file) == 0, "of another teacher the minutes count anew"
+    assert off(other) == off(first), "and what was learnt stays"
+
+
+# What is exported
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """Where a transformer was trained and then distilled."""
+    SMALL.write(tmp_path)
+    transformer = new_transformer(SMALL)
+    weights = {f"transformer.{name}": weight for name, weight in transformer.state_dict().items()}
+    state = {"optimiser": {"average": weights}, "mean": torch.zeros(1), "deviation": torch.ones(1)}
+    torch.save(state, tmp_path / "transformer.pt")
+    teacher = train_turbo._identity(train_turbo._still(transformer))
+    average = moved(train_turbo.new_student(transformer))
+    torch.save({"optimiser": {"average": average}, "spent": 1.0, "teacher": teacher}, tmp_path / "turbo.pt")
+    return tmp_path
+
+
+def test_the_adapter_is_small_and_readable_by_all(work: Path) -> None:
+    train_turbo.export(work, work / "out")
+    file = work / "out" / ADAPTER / FILE
+    assert file.stat().st_size < 3_000_000
+    assert file.stat().st_mode & 0o777 == 0o644
+    weights = load_file(file)
+    assert all(weight.dtype == torch.bfloat16 for weight in weights.values())
+    assert "transformer.proj_out.lora_B.weight" in weights
+
+
+@pytest.mark.parametrize("missing", ["turbo.pt", "its transformer"])
+def test_no_adapter_is_better_than_one_that_does_not_fit(work: Path, missing: str) -> None:
+    train_turbo.export(work, work / "out")
+    if missing == "turbo.pt":
+        (work / "turbo.pt").unlink()
+    else:
+        state = torch.load(work / "transformer.pt")
+        state["optimiser"]["average"]["transformer.proj_out.bias"] += 1
+        torch.save(state, work / "transformer.pt")
+    train_turbo.export(work, work / "out")
+    assert not (work / "out" / ADAPTER).exists()
+
+
+@pytest.mark.parametrize("kind", [LTXPipeline, LTXConditionPipeline])
+def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: Path, kind: Any) -> None:
+    torch.manual_seed(0)
+    student = train_turbo.new_student(parts.transformer)
+    moved(student)
+    pipeline = kind.from_pretrained(quick_weights)
+    under_way = lane()
+    asked = (under_way, under_way.x, 1.0, under_way.text, under_way.mask)
+    without = train_turbo.flow(pipeline.transformer, *asked)
+    pipeline.load_lora_weights(quick_weights / ADAPTER)
+    worn = train_turbo.flow(pipeline.transformer, *asked)
+    torch.testing.assert_close(worn, train_turbo.flow(student, *asked))
+    assert not torch.allclose(worn, without, atol=1e-2)
+
+
+# What the engine makes of it
+
+
+def latents(parts: Parts, request: Request) -> torch.Tensor:
+    made, how = plan(request), sampling(MINI, request, parts.adapters)
+    text = ltx.encode_text(parts, request, how, longest=64)
+    tokens = ltx.prepare(parts, made, made.segments[0], ltx.reel(parts, made))
+    list(ltx.denoise(parts, made, how, text, tokens, request.seed, never))
+    return tokens.latents
+
+
+def test_full_quality_is_bit_for_bit_what_it_is_without_an_adapter(
+    parts: Parts, quick: Parts, request_: Request
+) -> None:
+    turbo = replace(request_, quality="turbo")
+    before = latents(quick, request_)
+    fast = latents(quick, turbo)
+    after = latents(quick, request_)
+    assert torch.equal(before, after)
+    assert torch.equal(before, latents(parts, request_))
+    assert torch.equal(fast, latents(quick, turbo))
+    alone = replace(request_, guidance_scale=1.0)
+    assert not torch.allclose(fast, latents(quick, alone), atol=1e-2), "the adapter must do something"
+
+
+def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request_: Request) -> None:
+    before = latents(quick, request_)
+    turbo = replace(request_, quality="turbo")
+    made, how = plan(turbo), sampling(MINI, turbo, quick.adapters)
+    text = ltx.encode_text(quick, turbo, how, longest=64)
+    tokens = ltx.prepare(quick, made, made.segments[0], ltx.reel(quick, made))
+    steps: Iterator[int] = ltx.denoise(quick, made, how, text, tokens, turbo.seed, never)
+    next(steps)  # and never closed
+    assert torch.equal(latents(quick, request_), before)
+
+
+def passes(engine: Engine, request: Request, out: Path) -> tuple[list[int], set[int]]:
+    """The batch of each pass through the transformer, and how many steps were announced."""
+    list(engine.run(request, out, never))
+    assert engine._loaded is not None
+    seen: list[int] = []
+    handle = engine._loaded[1].transformer.register_forward_pre_hook(
+        lambda _module, _inputs, given: seen.append(len(given["hidden_states"])), with_kwargs=True
+    )
+    steps = {event.steps for event in engine.run(request, out, never) if isinstance(event, Progress)}
+    handle.remove()
+    return seen, steps
+
+
+def test_turbo_is_a_few_passes_without_a_second_one_each(
+    quick_config: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    turbo = replace(request_, quality="turbo", steps=None)
+    assert passes(Engine(quick_config), turbo, tmp_path) == ([1] * TURBO.steps, {TURBO.steps})
+
+
+def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, request_: Request, tmp_path: Path) -> None:
+    plain = TURBO.plain
+    assert plain is not None
+    config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", threads=1)
+    turbo = replace(request_, quality="turbo", steps=None)
+    assert passes(Engine(config), turbo, tmp_path) == ([2] * plain.steps, {plain.steps})
+
+
+def test_numbers_may_be_halved_with_an_adapter_too(quick_config: EngineConfig) -> None:
+    half = replace(quick_config, dtype="bfloat16")
+    _, parts = loaded(load(MINI, locate(MINI, half), half))
+    assert {weight.dtype for weight in parts.transformer.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("fault", ["no safetensors", "another model's", "nothing for a transformer"])
+def test_an_adapter_that_cannot_be_used_is_named(quick_weights: Path, tmp_path: Path, fault: str) -> None:
+    copy = shutil.copytree(quick_weights, tmp_path / "copy")
+    file = copy / ADAPTER / FILE
+    if fault == "no safetensors":
+        file.write_bytes(b"\x00not what it was")
+    elif fault == "another model's":
+        save_file({name: torch.zeros(weight.shape[0], 3) for name, weight in load_file(file).items()}, file)
+    else:
+        save_file({f"unet.{name}": weight for name, weight in load_file(file).items()}, file)
+    config = EngineConfig(weights={"kinora-mini": str(copy)}, device="cpu", threads=1)
+    with pytest.raises(EngineError) as caught:
+        loaded(load(MINI, locate(MINI, config), config))
+    assert caught.value.code == "model_broken"
+    assert str(copy / ADAPTER) in str(caught.value)
