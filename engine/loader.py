@@ -111,8 +111,8 @@ def load(model: Model, source: Source, config: EngineConfig) -> Generator[float,
 def wear(parts: Parts, adapter: str) -> None:
     """Put one of `parts.adapters` on the transformer and take off any other; "" takes off all.
 
-    Without one the transformer computes bit for bit what it would if it had never carried any. Changing takes
-    about a millisecond, so whoever denoises says what it wants rather than trusts the last one to have tidied up.
+    Without one the transformer computes bit for bit what it would if it had never carried any. Changing takes a few
+    milliseconds, so whoever denoises says what it wants rather than trusts the last one to have tidied up.
     """
     if adapter:
         parts.transformer.set_adapter(adapter)
