@@ -21,7 +21,7 @@ from engine.catalog import DEFAULT, Size
 from engine.generate import Engine
 from engine.mini import scores, train_vae, world
 from engine.mini.crops import to_video
-from engine.mini.scores import PAIR, SINGLE, Trial, percent, trial
+from engine.mini.scores import PAIR, SINGLE, Trial, percent
 from engine.mini.studio import (
     FRAMES,
     NATIVE,
@@ -41,11 +41,12 @@ from engine.types import EngineConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.mini.world import Bytes, Scene
+    from engine.mini.world import Bytes
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 GIVEN: Final = {"first frame": (0,), "first and last": (0, -1), "middle": (FRAMES // 2,)}
 PARTS: Final = 4  # of five seconds, in a long clip
+LASTING: Final = ("colour", "shape", "motion", "place", "time of day")
 
 
 class Section(NamedTuple):
@@ -115,30 +116,46 @@ def long(studio: Studio, asked: Sequence[Question]) -> Section:
     """Twenty seconds, judged five by five: is it still the same, and does it still move?"""
     films = [studio.film(q.prompt, seed, length=PARTS * world.SECONDS) for seed, q in enumerate(asked)]
     truths = [truth(q, studio.size, PARTS * FRAMES) for q in asked]
-    columns = [_lasting([q.scene for q in asked], clips) for clips in (films, truths)]
-    lines = ["| | clips | drawn clips |", "|---|---|---|"]
-    lines += [f"| {name} | {columns[0][name]} | {columns[1][name]} |" for name in columns[0]]
-    return Section([answered(q, film) for q, film in zip(asked, films, strict=True)], "\n".join(lines))
+    wholes, ideals = ([answered(q, f) for q, f in zip(asked, some, strict=True)] for some in (films, truths))
+    jumps = [[t.verdict.jump for t in some] for some in (wholes, ideals)]
+    spoken = (
+        "Most that scenery changes between two frames, levels: {:.1f}, at worst {:.1f}; drawn clips {:.1f}, {:.1f}."
+    )
+    figures = [figure(some) for some in jumps for figure in (np.median, max)]
+    return Section(wholes, f"{_lasting(asked, films, truths)}\n\n{spoken.format(*figures)}")
 
 
-def _lasting(scenes: list[Scene], films: list[Bytes]) -> dict[str, str]:
-    cut = [[trial(s, part) for part in np.split(f, PARTS)] for s, f in zip(scenes, films, strict=True)]
-    jumps = [trial(s, f).verdict.jump for s, f in zip(scenes, films, strict=True)]
-    rows = {
-        f"{name} right in every part": percent(all(SINGLE[name](t.scene, t.verdict) for t in parts) for parts in cut)
-        for name in ("colour", "shape", "place", "time of day")
-    }
-    for part in range(PARTS):
-        spoken = f"motion right from {5 * part} to {5 * part + 5} s"
-        rows[spoken] = percent(moves_on(parts[part], first=part == 0) for parts in cut)
-    rows["most that scenery changes between two frames, levels"] = f"{np.median(jumps):.1f}, at worst {max(jumps):.1f}"
-    return rows
+def _lasting(asked: Sequence[Question], films: Sequence[Bytes], truths: Sequence[Bytes]) -> str:
+    """The share right of each part. A thing on its way round through the edges is out of sight for a while: counted
+    are parts in which the drawn clip can be judged.
+    """
+    ours, ideal = ([_parts(q, film) for q, film in zip(asked, some, strict=True)] for some in (films, truths))
+    fair = [
+        [{name: right for name, right in part.items() if drawing[name]} for part, drawing in zip(*clip, strict=True)]
+        for clip in zip(ours, ideal, strict=True)
+    ]
+    lines = ["| | " + " | ".join(f"{5 * part} to {5 * part + 5} s" for part in range(PARTS)) + " |"]
+    lines.append("|---" * (PARTS + 1) + "|")
+    for name in LASTING:
+        counted = [[parts[i][name] for parts in fair if name in parts[i]] for i in range(PARTS)]
+        lines.append(f"| {name} | {' | '.join(f'{percent(some)} of {len(some)}' for some in counted)} |")
+    held = percent(all(all(part.values()) for part in parts) for parts in fair)
+    return "\n".join(
+        (*lines, "", f"Counted where a drawn clip can be judged. All right from beginning to end: {held}.")
+    )
 
 
-def moves_on(part: Trial, *, first: bool) -> bool:
-    """What grows does so ever more slowly (world.path): after five seconds it may seem to stand still."""
-    settled = not first and part.scene.motion == "growing" and part.verdict.motion == "still"
-    return settled or SINGLE["motion"](part.scene, part.verdict)
+def _parts(question: Question, film: Bytes) -> list[dict[str, bool]]:
+    """What is right in each part. What grows does so ever more slowly: after five seconds it may seem to stand
+    still.
+    """
+    found = []
+    for number, part in enumerate(np.split(film, PARTS)):
+        trial = answered(question, part)
+        right = {name: SINGLE[name](trial.scene, trial.verdict) for name in LASTING}
+        settled = number > 0 and trial.scene.motion == "growing" and trial.verdict.motion == "still"
+        found.append(right | {"motion": right["motion"] or settled})
+    return found
 
 
 # --- the autoencoder alone ------------------------------------------------------------------------------

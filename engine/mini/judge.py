@@ -106,21 +106,34 @@ def path(mask: Mask) -> Path:
     side = min(height, width)
     areas = mask.sum(axis=(1, 2))
     seen = areas > max(12.0, 0.15 * float(np.median(areas)))
-    middles = np.array([_middle(frame) for frame in mask[seen]], np.float32).reshape(-1, 2)
-    return Path(
-        x=_onwards(middles[:, 1], width) / side,
-        y=_onwards(middles[:, 0], height) / side,
-        area=areas[seen].astype(np.float32) / side**2,
-    )
+    bodies = np.array([_body(frame) for frame in mask[seen]], np.float32).reshape(-1, 3, 2)
+    x, y = (_onwards(_uncut(bodies[:, :, axis], length), length) for axis, length in ((1, width), (0, height)))
+    return Path(x / side, y / side, areas[seen].astype(np.float32) / side**2)
 
 
-def _middle(mask: Mask) -> world.Floats:
-    """(y, x) of the pixels, but for those far off the rest."""
+def _body(mask: Mask) -> tuple[world.Floats, world.Floats, world.Floats]:
+    """(y, x) of the middle of the pixels, the least and the greatest; those far off the rest do not count."""
     where = np.argwhere(mask).astype(np.float32)
     away = np.hypot(*(where - np.median(where, axis=0)).T)
     near = where[away <= 2.5 * np.sqrt(len(where) / np.pi) + 1]
-    middle: world.Floats = (near if len(near) else where).mean(axis=0)
-    return middle
+    body = near if len(near) else where
+    return body.mean(axis=0), body.min(axis=0), body.max(axis=0)
+
+
+def _uncut(bodies: world.Floats, length: int) -> world.Floats:
+    """The middles along one axis, of bodies (frames, 3): where an edge of the picture cuts one off, its other end
+    tells.
+    """
+    middle, low, high = bodies[:, 0], bodies[:, 1], bodies[:, 2]
+    cut_low, cut_high = low < 1, high > length - 2
+    whole = ~cut_low & ~cut_high
+    if whole.sum() < 3:
+        return middle
+    before, after = np.median((middle - low)[whole]), np.median((high - middle)[whole])
+    uncut: world.Floats = np.where(
+        cut_low & ~cut_high, high - after, np.where(cut_high & ~cut_low, low + before, middle)
+    )
+    return uncut
 
 
 def _onwards(way: world.Floats, length: int) -> world.Floats:

@@ -79,7 +79,8 @@ def setting(frames: world.Bytes) -> Setting:
     """
     _, height, width, _ = frames.shape
     settings, examples = _examples(width, height)
-    gaps = np.abs(examples - _cells(np.median(frames[::3], axis=0))).mean(axis=-1)
+    cells = _cells(np.median(frames[::3], axis=0), width, height)
+    gaps = np.abs(examples - cells).mean(axis=-1)
     gaps.sort(axis=1)
     distances = gaps[:, : int(0.8 * gaps.shape[1])].mean(axis=1)
     return settings[int(distances.argmin())]
@@ -89,14 +90,13 @@ def setting(frames: world.Bytes) -> Setting:
 def _examples(width: int, height: int) -> tuple[list[Setting], world.Floats]:
     settings = [Setting(*kind) for kind in product(PLACES, TIMES) for _ in range(EXAMPLES)]
     pictures = [
-        _cells(scenery.paint(*kind, seed, width, height, clouds=bool(seed % 2))) for seed, kind in enumerate(settings)
+        scenery.paint(*kind, seed, width // 2, height // 2, clouds=bool(seed % 2)) for seed, kind in enumerate(settings)
     ]
-    return settings, np.stack(pictures)
+    return settings, np.stack([_cells(picture, width, height) for picture in pictures])
 
 
-def _cells(picture: NDArray[np.floating]) -> world.Floats:
-    """(height, width, 3) to the mean colours of cells of about 8 x 8 pixels, (cells, 3)."""
-    height, width, _ = picture.shape
+def _cells(picture: NDArray[np.floating], width: int, height: int) -> world.Floats:
+    """The mean colours, (cells, 3), of what are cells of about 8 x 8 pixels in a picture of `width` by `height`."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)
     cells: world.Floats = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
     return cells
