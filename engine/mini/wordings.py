@@ -369,7 +369,7 @@ FRENCH: Final = French(
     held_out=(
         "{n} {p} il y a {s} qui {does}",
         "montre-moi {s} qui {does} {n} {p}",
-        "un petit film où {s} {does} {n} {p}",
+        "un film court où {s} {does} {n} {p}",
     ),
 )
 
