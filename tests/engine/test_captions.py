@@ -91,7 +91,7 @@ def test_held_out_sentences_leave_nothing_out_and_training_never_has_them(langua
     forms = [
         form.format(s="(.+)", does="(.+)", doing="(.+)", be="(is|are)", p="(.+)", n="(.+)") for form in words.held_out
     ]
-    openings = ("show me ", "a short clip where ", "montre-moi ", "un petit film où ")
+    openings = ("show me ", "a short clip where ", "montre-moi ", "un film court où ")
     rng = np.random.default_rng(6)
     for _ in range(50):
         scene = world.random_scene(rng, held_out=True)
