@@ -18,7 +18,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from engine.mini import scenery, world
-from engine.mini.things import OUTLINE
+from engine.mini.things import DARK
 from engine.mini.world import COLOURS, PLACES, TIMES
 
 Mask = NDArray[np.bool_]
@@ -115,7 +115,7 @@ def _unlikeness(kind: Setting) -> world.Floats:
     """
     cells, counts = np.unique((_drawn(kind).reshape(-1, 3) / 12).astype(int), axis=0, return_counts=True)
     plain = torch.from_numpy(cells[counts > 6] * 12 + 6).float()
-    dark = torch.tensor(OUTLINE).float()
+    dark = torch.tensor(DARK).float()
     palette = torch.cat([torch.lerp(dark, plain, share) for share in (1.0, 0.75, 0.5, 0.25)])
     nearest = [torch.cdist(some, palette).amin(dim=1) for some in torch.from_numpy(_grid()).split(1 << 15)]
     return torch.cat(nearest).numpy()

@@ -14,25 +14,27 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Colour = tuple[int, int, int]
-# (signed distance, colour or None for the thing's own), from back to front
-Layers = list[tuple[Floats, Colour | None]]
+Shade = Colour | float  # a colour of its own, or how bright the thing's paint is
+Layers = list[tuple[Floats, Shade]]  # (signed distance, shade), from back to front
 
-OUTLINE: Final[Colour] = (28, 24, 34)
+PAINT: Final[Shade] = 1.0
+RIM: Final[Shade] = 0.68
+DARK: Final[Colour] = (28, 24, 34)
 GLASS: Final[Colour] = (214, 232, 242)
 BEAK: Final[Colour] = (250, 190, 90)
-EDGE: Final = 0.09  # width of the dark outline, in radii
+EDGE: Final = 0.09  # width of the rim, in radii
 ATLAS: Final = 512  # texels a side of a stored shape
 REACH: Final = 1.35  # how far from its middle a stored shape is known, in radii
 
 
 @lru_cache
 def atlas(thing: str) -> Layers:
-    """Layers on a grid of `ATLAS` texels a side over -`REACH`..`REACH`, the dark outline first."""
+    """Layers on a grid of `ATLAS` texels a side over -`REACH`..`REACH`, the rim first."""
     axis = ((np.arange(ATLAS, dtype=np.float32) + 0.5) / (ATLAS / 2) - 1) * REACH
     u, v = np.meshgrid(axis, axis)
     parts = SHAPES[thing](u, v)
     whole = np.minimum.reduce([distance for distance, _ in parts])
-    return [(whole, OUTLINE), *((distance + EDGE, colour) for distance, colour in parts)]
+    return [(whole, RIM), *((distance + EDGE, colour) for distance, colour in parts)]
 
 
 def texels(offsets: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -41,27 +43,27 @@ def texels(offsets: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _ball(u: Floats, v: Floats) -> Layers:
-    return [(np.hypot(u, v) - 1, None)]
+    return [(np.hypot(u, v) - 1, PAINT)]
 
 
 def _square(u: Floats, v: Floats) -> Layers:
-    return [(_box(u, v, 0.88, 0.88), None)]
+    return [(_box(u, v, 0.88, 0.88), PAINT)]
 
 
 def _star(u: Floats, v: Floats) -> Layers:
     turn = -np.pi / 2 + np.arange(10) * np.pi / 5
     reach = np.where(np.arange(10) % 2 == 0, 1.15, 0.52)
     corners = [(float(x), float(y)) for x, y in zip(reach * np.cos(turn), reach * np.sin(turn), strict=True)]
-    return [(_polygon(u, v, corners), None)]
+    return [(_polygon(u, v, corners), PAINT)]
 
 
 def _triangle(u: Floats, v: Floats) -> Layers:
-    return [(_polygon(u, v, [(0, -1.05), (1.05, 0.85), (-1.05, 0.85)]), None)]
+    return [(_polygon(u, v, [(0, -1.05), (1.05, 0.85), (-1.05, 0.85)]), PAINT)]
 
 
 def _ring(u: Floats, v: Floats) -> Layers:
     band = np.abs(np.hypot(u, v) - np.float32(0.74)) - np.float32(0.28)
-    return [(band, None)]
+    return [(band, PAINT)]
 
 
 def _bird(u: Floats, v: Floats) -> Layers:
@@ -72,7 +74,7 @@ def _bird(u: Floats, v: Floats) -> Layers:
     wing = _polygon(u, v, [(0.3, 0.06), (-0.62, -0.98), (-0.46, 0.24)])
     eye = np.hypot(u - 0.7, v + 0.36) - np.float32(0.17)
     whole = np.minimum.reduce([body, head, tail, wing])
-    return [(whole, None), (beak, BEAK), (eye, OUTLINE)]
+    return [(whole, PAINT), (beak, BEAK), (eye, DARK)]
 
 
 def _car(u: Floats, v: Floats) -> Layers:
@@ -80,14 +82,14 @@ def _car(u: Floats, v: Floats) -> Layers:
     body = np.minimum(_box(u, v - 0.12, 1.2, 0.34), cabin)
     wheels = np.minimum(np.hypot(u - 0.62, v - 0.5), np.hypot(u + 0.62, v - 0.5)) - 0.3
     window = _polygon(u, v, [(-0.5, -0.16), (-0.32, -0.56), (0.28, -0.56), (0.5, -0.16)]) + 0.02
-    return [(body, None), (window, GLASS), (wheels, OUTLINE)]
+    return [(body, PAINT), (window, GLASS), (wheels, DARK)]
 
 
 def _boat(u: Floats, v: Floats) -> Layers:
     hull = _polygon(u, v, [(-1.2, 0.3), (1.2, 0.3), (0.75, 0.9), (-0.75, 0.9)])
     sail = _polygon(u, v, [(-0.1, -1.15), (0.85, 0.14), (-0.1, 0.14)])
     jib = _polygon(u, v, [(-0.22, -0.8), (-0.22, 0.14), (-0.85, 0.14)])
-    return [(hull, None), (np.minimum(sail, jib), None)]
+    return [(hull, PAINT), (np.minimum(sail, jib), PAINT)]
 
 
 SHAPES: Final[dict[str, Callable[[Floats, Floats], Layers]]] = {

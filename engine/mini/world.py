@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.mini.scenery import DROPS, RAIN_PERIOD, paint, rain
-from engine.mini.things import REACH, atlas, texels
+from engine.mini.things import REACH, Shade, atlas, texels
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -24,7 +24,7 @@ COLOURS: Final = ("red", "orange", "yellow", "green", "blue", "purple", "pink", 
 MOTIONS: Final = ("left", "right", "up", "down", "bouncing", "circling", "growing", "still")
 PLACES: Final = ("hills", "sea", "desert", "city", "plain", "snow")
 TIMES: Final = ("day", "sunset", "night")
-SIZES: Final = {"small": 0.155, "medium": 0.205, "big": 0.265}  # radius as a share of the picture's short side
+SIZES: Final = {"small": 0.165, "medium": 0.21, "big": 0.265}  # radius as a share of the picture's short side
 
 FPS: Final = 8
 SECONDS: Final = 5.0
@@ -84,7 +84,8 @@ class Scene:
     @property
     def radius(self) -> float:
         """Of the thing before it grows, as a share of the picture's short side."""
-        return (SIZES[self.size] + 0.03 * self.play) * (0.75 if self.second else 1.0)
+        beside = 0.65 if self.motion == "growing" else 0.85
+        return (SIZES[self.size] + 0.03 * self.play) * (beside if self.second else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _beside(scene: Scene, number: int, x: Floats, y: Floats) -> tuple[Floats, Fl
     """Two things keep out of each other's way: the first goes above the second, or to its left."""
     side = 1 if number else -1
     if scene.motion in {"left", "right"}:
-        return x, y + side * np.float32(0.23)
+        return x, y + side * np.float32(0.255)
     return 0.5 + 0.5 * (x - 0.5) + side * np.float32(0.25), y
 
 
@@ -219,7 +220,7 @@ def _stamp(
 ) -> None:
     """Paint a thing into every frame of `picture`, and its coverage into `mask`, in place."""
     frames, height, width, _ = picture.shape
-    layers = [(d[:, ::-1] if mirrored else d, np.array(c or PAINT[colour], np.float32)) for d, c in atlas(thing)]
+    layers = [(d[:, ::-1] if mirrored else d, _mixed(shade, colour)) for d, shade in atlas(thing)]
     for i in range(frames):
         reach = radius[i] * REACH
         top, left = max(int(y[i] - reach), 0), max(int(x[i] - reach), 0)
@@ -235,6 +236,13 @@ def _stamp(
             if depth == 0:
                 seen = mask[i, top:bottom, left:right]
                 np.maximum(seen, cover, out=seen)
+
+
+def _mixed(shade: Shade, colour: str) -> Floats:
+    """What a layer is painted with: a colour of its own, or the thing's paint, darker at the rim."""
+    paint = np.multiply(PAINT[colour], shade) if isinstance(shade, float) else np.array(shade)
+    mixed: Floats = paint.astype(np.float32)
+    return mixed
 
 
 def _rain(picture: Floats) -> None:

@@ -59,7 +59,7 @@ def test_the_judge_sees_it_through_blur_and_noise() -> None:
     trials = [scores.trial(scene(CLIPS + number), frames) for number, frames in enumerate(clips)]
     assert max(wrong(trials, dict(scores.SINGLE)).values(), default=0) <= 1
     sharp = judge(world.draw(scene(CLIPS), frames=40).frames).sharpness
-    assert trials[0].verdict.sharpness < 0.7 * sharp
+    assert trials[0].verdict.sharpness < 0.9 * sharp
 
 
 @pytest.mark.parametrize("motion_", ["left", "circling", "growing", "bouncing"])
