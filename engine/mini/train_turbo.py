@@ -185,7 +185,7 @@ class Distillation:
         return _identity(self.teacher.transformer)
 
 
-def train(work: Path, minutes: float, *, rate: float = 0.01, compiled: bool = True) -> None:
+def train(work: Path, minutes: float, *, rate: float = 0.003, compiled: bool = True) -> None:
     """Distil until `minutes` have passed in all, going on from `work/turbo.pt` where that exists.
 
     It wants the latents, the text encoder and a finished `work/transformer.pt`: with another transformer than the
