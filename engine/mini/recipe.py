@@ -5,10 +5,9 @@ The first stage writes its recipe into the work folder, and the others go by wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-import msgspec
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +38,17 @@ class Recipe:
     tokens: int
 
     def write(self, work: Path) -> None:
-        (work / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+        (work / FILE).write_text(json.dumps(asdict(self)) + "\n")
 
     @staticmethod
     def read(work: Path) -> Recipe:
         """The recipe of a work folder."""
-        return msgspec.json.decode((work / FILE).read_bytes(), type=Recipe)
+        return Recipe(**{name: _tuples(value) for name, value in json.loads((work / FILE).read_text()).items()})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON knows lists only."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 RECIPES: Final = {

@@ -90,8 +90,7 @@ def examples(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
     for _ in range(clips):
         scene = world.random_scene(rng)
         kind = seeing.Setting(scene.place, scene.time)
-        clip = world.draw(scene, frames=LOOKS, fps=1, start=float(rng.uniform(0, 5)))
-        frames = blurred(clip.frames, rng)
+        frames = blurred(_smeared(scene, rng), rng)
         things = {scene.colour: scene.thing, **({scene.second[1]: scene.second[0]} if scene.second else {})}
         for found in seeing.find(frames, kind):
             if found.colour in things:
@@ -100,9 +99,18 @@ def examples(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
     return torch.cat(crops), torch.tensor(labels)
 
 
+def _smeared(scene: world.Scene, rng: np.random.Generator) -> world.Bytes:
+    """Some frames of a clip, each the mean of three moments: what moves leaves traces in a model's pictures."""
+    start, apart = rng.uniform(0.2, 5), rng.uniform(0, 0.2)
+    moments = [start + apart * step for step in (-1, 0, 1)]
+    clips = [world.draw(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
+    smeared: world.Bytes = np.mean(clips, axis=0).astype(np.uint8)
+    return smeared
+
+
 def blurred(frames: world.Bytes, rng: np.random.Generator, *, sigma: float | None = None) -> world.Bytes:
-    """A clip as a model might make it: a gaussian's blur of `sigma` pixels, by chance up to 1.8, and some noise."""
-    sigma = float(rng.uniform(0.2, 1.8)) if sigma is None else sigma
+    """A clip as a model might make it: a gaussian's blur of `sigma` pixels, by chance up to 2, and some noise."""
+    sigma = float(rng.uniform(0.2, 2)) if sigma is None else sigma
     steps = torch.arange(-5, 6)
     weights = torch.exp(-(steps**2) / (2 * sigma**2))
     weights = weights / weights.sum()
