@@ -1,0 +1,77 @@
+"""The evaluation asks the real engine, here with tiny random weights, and scores what is right as right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.generate import Engine
+from engine.mini import evaluate, scores
+from engine.mini.studio import Question, Studio, answered, picture, psnr, questions, through_codec, truth
+from engine.mini.world import Scene
+from engine.types import EngineConfig
+
+BALL = Question(Scene("ball", "red", "left", "hills", "sunset", x=-1.0, seed=3), "a red ball", "en")
+
+
+@pytest.fixture
+def studio(config: EngineConfig) -> Studio:
+    return Studio(Engine(config))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(studio: Studio) -> None:
+    true = truth(BALL)
+    frames = studio.film("a red ball", 1, given=[picture(true, 0), picture(true, -1)])
+    assert frames.shape == (40, 96, 160, 3)
+    assert frames.dtype == np.uint8
+    assert studio.clips == 1
+    assert studio.pace.startswith("1 clips in full quality")
+
+
+def test_the_main_table_has_every_motion_and_both_languages(studio: Studio) -> None:
+    section = evaluate.single(studio, questions(1))
+    assert len(section.trials) == 1
+    for row in ("| colour |", "| all of these |", "| bouncing |", "English (1) | French (0)", "| flicker |"):
+        assert row in section.text
+
+
+def test_the_autoencoder_is_measured_by_itself(weights: Path) -> None:
+    section = evaluate.vae(weights, [BALL])
+    assert section.trials[0].frames.shape == (40, 96, 160, 3)
+    assert "of frame 0" in section.text
+
+
+def test_a_drawn_clip_holds_together_for_twenty_seconds_and_another_does_not() -> None:
+    film = truth(BALL, frames=160)
+    assert "from beginning to end: 100 %" in evaluate._lasting([BALL], [film], [film])
+    stopped = np.concatenate([film[:40], np.repeat(film[40:41], 120, axis=0)])
+    told = evaluate._lasting([BALL], [stopped], [film])
+    assert "| motion | 100 % of 1 | 0 % of 1 |" in told
+    assert "from beginning to end: 0 %" in told
+
+
+def test_the_codec_costs_little() -> None:
+    true = truth(BALL)
+    assert psnr(true, true) > 60
+    assert 30 < psnr(through_codec(true)[0], true[0]) < 50
+
+
+def test_a_contact_sheet_has_a_labelled_row_for_each_clip(tmp_path: Path) -> None:
+    true = truth(BALL)
+    right, wrong = answered(BALL, true), answered(replace(BALL, prompt="« un œuf »"), true[::-1])
+    scores.contact_sheet([right, wrong], tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (6 * 160, 2 * (96 + scores.LABEL))
+        label = np.asarray(sheet.convert("L"))[: scores.LABEL]
+        assert label.min() < 100
+        assert label.max() == 255
