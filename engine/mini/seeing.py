@@ -110,8 +110,8 @@ def _drawn(kind: Setting) -> world.Floats:
 
 @lru_cache
 def _unlikeness(kind: Setting) -> world.Floats:
-    """How far each colour of `_grid` is from all that scenery is made of. Outlines blend with it, so its darkened
-    colours count as its own.
+    """How far each colour of `_grid` is from all that scenery is made of. Dark rims and wheels blend with
+    it, so its darkened colours count as its own.
     """
     cells, counts = np.unique((_drawn(kind).reshape(-1, 3) / 12).astype(int), axis=0, return_counts=True)
     plain = torch.from_numpy(cells[counts > 6] * 12 + 6).float()

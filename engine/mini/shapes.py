@@ -119,7 +119,9 @@ def blurred(frames: world.Bytes, rng: np.random.Generator, *, sigma: float | Non
         reach = [5 * (side > 1) for side in kernel.shape]
         pixels = F.conv2d(F.pad(pixels, (reach[3], reach[3], reach[2], reach[2]), mode="replicate"), kernel)
     soft = pixels.view(len(frames), 3, *frames.shape[1:3]).permute(0, 2, 3, 1).numpy()
-    return (soft + rng.normal(0, rng.uniform(1, 6), soft.shape)).clip(0, 255).astype(np.uint8)
+    noise = np.float32(rng.uniform(1, 6)) * rng.standard_normal(soft.shape, np.float32)
+    worse: world.Bytes = (soft + noise).clip(0, 255).astype(np.uint8)
+    return worse
 
 
 def _varied(crops: Tensor) -> Tensor:

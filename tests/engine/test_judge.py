@@ -18,7 +18,7 @@ from engine.mini.studio import questions
 from engine.mini.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
 
 SCENE = Scene("ball", "red", "bouncing", "hills", "sunset", seed=3)
-CLIPS = 40
+CLIPS = 36
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_the_judge_sees_what_was_drawn() -> None:
 def test_the_judge_sees_it_through_blur_and_noise() -> None:
     rng = np.random.default_rng(0)
     clips = [
-        blurred(world.draw(scene(number), frames=40).frames, rng, sigma=1.2) for number in range(CLIPS, CLIPS + 20)
+        blurred(world.draw(scene(number), frames=40).frames, rng, sigma=1.2) for number in range(CLIPS, CLIPS + 16)
     ]
     trials = [scores.trial(scene(CLIPS + number), frames) for number, frames in enumerate(clips)]
     assert max(wrong(trials, dict(scores.SINGLE)).values(), default=0) <= 1
