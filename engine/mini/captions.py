@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.mini.wordings import DRY, ENGLISH, FRENCH, Language
+from engine.mini.wordings import DRY, ENGLISH, FRENCH, Language, agree
 from engine.mini.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def caption(
     language = language or ("en" if rng.random() < 0.6 else "fr")
     silent = {name for name, often in LEFT_OUT.items() if rng.random() < often and not held_out}
     write = _english if language == "en" else _french
-    sentence = " ".join(write(scene, rng, silent, held_out=held_out).split()).replace(" ,", ",").strip(", ")
+    written = write(scene, rng, silent, held_out=held_out)
+    sentence = ", ".join(" ".join(part.split()) for part in written.split(",") if part.strip())
     if language == "en":
         sentence = re.sub(r"\b(a) (?=[aeiou])", "an ", sentence)
     return _finish(sentence, rng), _labels(scene, silent)
@@ -85,14 +86,15 @@ def _english(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_o
 
 def _french(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
     does, do = _pick(FRENCH.motions[scene.motion], rng) if "motion" not in silent else ("est là", "sont là")
-    things = []
+    things, all_feminine = [], True
     for thing, colour in _things(scene):
         noun, feminine = _pick(FRENCH.things[thing], rng)
         size, shade = _pick(FRENCH.sizes[scene.size], rng)[feminine], _pick(FRENCH.colours[colour], rng)[feminine]
+        all_feminine &= feminine
         things.append(f"{'une' if feminine else 'un'} {size} {noun} {shade}")
     return _pick(FRENCH.held_out if held_out else FRENCH.sentences, rng).format(
         s=" et ".join(things),
-        does=do if scene.second else does,
+        does=agree(do if scene.second else does, feminine=all_feminine),
         p=_pick(FRENCH.places[scene.place], rng) if "place" not in silent else "",
         n=_when(scene, rng, silent, "fr"),
     )

@@ -31,7 +31,7 @@ class English:
 @dataclass(frozen=True, slots=True)
 class French:
     """`things` says whether a noun is feminine; adjectives come as (masculine, feminine), `motions` as what one
-    thing does and what several do.
+    thing does and what several do, with `(e)` where it agrees with a feminine noun.
     """
 
     things: Mapping[str, tuple[tuple[str, bool], ...]]
@@ -75,6 +75,11 @@ def _sideways(side: str, across: str) -> tuple[tuple[str, str, str], ...]:
         _does("travels", "travelling", across),
         *(_does(third, gerund, f"to the {side}") for third, gerund in verbs),
     )
+
+
+def agree(words: str, *, feminine: bool) -> str:
+    """French words with their `(e)` written out or dropped."""
+    return words.replace("(e)", "e" if feminine else "")
 
 
 DRY: Final = ("on a sunny day", "par une journée ensoleillée")  # not said while it rains
@@ -311,7 +316,7 @@ FRENCH: Final = French(
         "growing": (
             ("grandit", "grandissent"),
             ("grossit", "grossissent"),
-            ("devient plus grand", "deviennent plus grands"),
+            ("devient plus grand(e)", "deviennent plus grand(e)s"),
             ("s'agrandit", "s'agrandissent"),
             ("gonfle", "gonflent"),
             ("se rapproche", "se rapprochent"),
@@ -381,7 +386,9 @@ def every() -> Iterator[str]:
             for options in table.values():
                 for option in options:
                     forms = (option,) if isinstance(option, str) else option
-                    yield from (form for form in forms if isinstance(form, str))
+                    for form in forms:
+                        if isinstance(form, str):
+                            yield from {agree(form, feminine=False), agree(form, feminine=True)}
         for phrases in (*words.places.values(), *words.times.values(), *words.rainy_times.values()):
             yield from phrases
         yield from words.rain

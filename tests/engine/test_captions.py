@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_sentences_say_what_the_scene_is(language: Language) -> None:
 def test_sentences_are_whole(language: Language) -> None:
     for held_out in (False, True):
         for _, sentence in written(3, language, 200, held_out=held_out):
-            assert not re.search(r"[{}]|  | ,|^,|,$", sentence)
+            assert not re.search(r"[{}()]|  | ,|,,|, ,|^,|,$", sentence)
 
 
 def test_english_articles_fit_the_next_word() -> None:
@@ -79,6 +80,23 @@ def test_french_articles_and_colours_agree_with_the_noun() -> None:
     for article, noun, shade in found:
         assert (article == "une") == (noun in feminine)
         assert shade in (told.values() if noun in feminine else told)
+
+
+def test_french_growth_agrees_with_all_that_grows() -> None:
+    rng = np.random.default_rng(9)
+    growing = Scene("ball", "red", "growing", "sea", "day")
+    agreed = {
+        ("star", None): r"\bdevient plus grande\b",
+        ("boat", None): r"\bdevient plus grand\b",
+        ("star", "car"): r"\bdeviennent plus grandes\b",
+        ("star", "boat"): r"\bdeviennent plus grands\b",
+    }
+    for (thing, second), form in agreed.items():
+        scene = replace(growing, thing=thing, second=(second, "blue") if second else None)
+        texts = [captions.caption(scene, rng, language="fr")[0] for _ in range(60)]
+        found = [text for text in texts if "plus grand" in text]
+        assert found
+        assert all(re.search(form, text) for text in found)
 
 
 def _nouns() -> list[str]:

@@ -18,7 +18,7 @@ from engine.mini.studio import questions
 from engine.mini.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
 
 SCENE = Scene("ball", "red", "bouncing", "hills", "sunset", seed=3)
-CLIPS = 36
+CLIPS = 24
 
 
 @pytest.fixture(autouse=True)
