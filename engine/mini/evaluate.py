@@ -19,10 +19,10 @@ from diffusers import AutoencoderKLLTXVideo
 
 from engine.catalog import DEFAULT, Size
 from engine.generate import Engine
-from engine.mini import scores, train_vae, world
-from engine.mini.crops import to_video
-from engine.mini.scores import PAIR, SINGLE, Trial, percent
-from engine.mini.studio import (
+from engine.mini.drawn import world
+from engine.mini.judging import scores
+from engine.mini.judging.scores import PAIR, SINGLE, Trial, percent
+from engine.mini.judging.studio import (
     FRAMES,
     NATIVE,
     Question,
@@ -36,12 +36,14 @@ from engine.mini.studio import (
     through_codec,
     truth,
 )
+from engine.mini.training import train_vae
+from engine.mini.training.crops import to_video
 from engine.types import EngineConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.mini.world import Bytes
+    from engine.mini.drawn.world import Bytes
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 GIVEN: Final = {"first frame": (0,), "first and last": (0, -1), "middle": (FRAMES // 2,)}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from engine.mini import latents, parts, recipe, train_text, train_transformer, train_turbo, train_vae
+from engine.mini.training import latents, parts, recipe, train_text, train_transformer, train_turbo, train_vae
 
 WEIGHTS = Path(__file__).parent / "weights"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.catalog import MODELS, Size, native
 from engine.frames import Box, fit, picture, visible
-from engine.mini.world import Scene, draw
+from engine.mini.drawn.world import Scene, draw
 from engine.types import Condition, EngineError
 
 sides = st.integers(32, 960).map(lambda half: 2 * half)

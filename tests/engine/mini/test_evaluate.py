@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from engine.generate import Engine
-from engine.mini import evaluate, scores
-from engine.mini.studio import Question, Studio, answered, picture, psnr, questions, through_codec, truth
-from engine.mini.world import Scene
+from engine.mini import evaluate
+from engine.mini.drawn.world import Scene
+from engine.mini.judging import scores
+from engine.mini.judging.studio import Question, Studio, answered, picture, psnr, questions, through_codec, truth
 from engine.types import EngineConfig
 
 BALL = Question(Scene("ball", "red", "left", "hills", "sunset", x=-1.0, seed=3), "a red ball", "en")

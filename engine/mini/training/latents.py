@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.mini import train_vae, world
-from engine.mini.crops import to_video
-from engine.mini.parts import device
-from engine.mini.recipe import SPAN, Recipe
-from engine.mini.world import FRAMES, Scene
+from engine.mini.drawn import world
+from engine.mini.drawn.world import FRAMES, Scene
+from engine.mini.training import train_vae
+from engine.mini.training.crops import to_video
+from engine.mini.training.parts import device
+from engine.mini.training.recipe import SPAN, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

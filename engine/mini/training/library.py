@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.mini import captions, latents, train_text, world
-from engine.mini.latents import STILLS, WHERE
-from engine.mini.recipe import SPAN, Recipe
+from engine.mini.drawn import captions, world
+from engine.mini.training import latents, train_text
+from engine.mini.training.latents import STILLS, WHERE
+from engine.mini.training.recipe import SPAN, Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

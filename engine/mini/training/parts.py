@@ -15,7 +15,7 @@ from diffusers import (
 from torch import Tensor
 from transformers import T5Config, T5EncoderModel
 
-from engine.mini.recipe import SMALL, Recipe
+from engine.mini.training.recipe import SMALL, Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

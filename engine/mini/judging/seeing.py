@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from engine.mini import scenery, world
-from engine.mini.things import DARK
-from engine.mini.world import COLOURS, PLACES, TIMES
+from engine.mini.drawn import scenery, world
+from engine.mini.drawn.things import DARK
+from engine.mini.drawn.world import COLOURS, PLACES, TIMES
 
 Mask = NDArray[np.bool_]
 

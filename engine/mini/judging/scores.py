@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.mini.judge import Verdict, judge
-from engine.mini.world import MOTIONS, Bytes, Scene
+from engine.mini.drawn.world import MOTIONS, Bytes, Scene
+from engine.mini.judging.judge import Verdict, judge
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.mini.wordings import Language
+    from engine.mini.drawn.wordings import Language
 
 Check = Callable[[Scene, Verdict], bool]
 

@@ -18,11 +18,11 @@ from engine import ltx
 from engine.catalog import find
 from engine.generate import Engine
 from engine.loader import Parts, load, locate
-from engine.mini import train_turbo
-from engine.mini.library import Batch, coordinates
-from engine.mini.parts import new_transformer
-from engine.mini.recipe import SMALL
-from engine.mini.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
+from engine.mini.training import train_turbo
+from engine.mini.training.library import Batch, coordinates
+from engine.mini.training.parts import new_transformer
+from engine.mini.training.recipe import SMALL
+from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
 from engine.schedule import sampling
 from engine.timeline import plan
 from engine.types import EngineConfig, EngineError, Progress, Request

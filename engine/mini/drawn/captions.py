@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.mini.wordings import DRY, ENGLISH, FRENCH, Language, agree
-from engine.mini.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES
+from engine.mini.drawn.wordings import DRY, ENGLISH, FRENCH, Language, agree
+from engine.mini.drawn.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from engine.mini.world import Scene
+    from engine.mini.drawn.world import Scene
 
 T = TypeVar("T")
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
-from engine.mini import captions, wordings, world
-from engine.mini.journal import Journal
-from engine.mini.muon import Muon
-from engine.mini.parts import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
+from engine.mini.drawn import captions, wordings, world
+from engine.mini.training.journal import Journal
+from engine.mini.training.muon import Muon
+from engine.mini.training.parts import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from engine.mini import seeing, shapes
-from engine.mini.scenery import RAIN_PERIOD
+from engine.mini.drawn.scenery import RAIN_PERIOD
+from engine.mini.judging import seeing, shapes
 
 if TYPE_CHECKING:
-    from engine.mini import world
-    from engine.mini.seeing import Found, Mask
+    from engine.mini.drawn import world
+    from engine.mini.judging.seeing import Found, Mask
 
 FALLS: Final = ((8, 2), (6, 2), (6, 1))  # pixels down and to the left that rain moves in a frame, wide and square
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from engine.mini import world
+from engine.mini.drawn import world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.mini.recipe import Recipe
+    from engine.mini.training.recipe import Recipe
 
 WHOLE: Final = 0.15  # share of the clips that are whole pictures, with their borders
 LONG: Final = 0.4  # share of the other clips that are 17 frames long; the rest have 9, which are cheaper

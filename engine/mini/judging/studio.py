@@ -15,16 +15,16 @@ from PIL import Image
 
 from engine.catalog import DEFAULT, Size
 from engine.encode import Film
-from engine.mini import captions, world
-from engine.mini.scores import Trial, trial
+from engine.mini.drawn import captions, world
+from engine.mini.judging.scores import Trial, trial
 from engine.types import Condition, Done, Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.generate import Engine
-    from engine.mini.wordings import Language
-    from engine.mini.world import Bytes, Scene
+    from engine.mini.drawn.wordings import Language
+    from engine.mini.drawn.world import Bytes, Scene
     from engine.types import Quality
 
 NATIVE: Final = Size(160, 96)

@@ -1,8 +1,8 @@
 """The drawn world: endless little clips of coloured things moving in one place, with the truth beside them.
 
 Everything is painted by numpy from signed distances, so edges are anti-aliased at any size. Nothing here
-knows words (captions.py) or models (train.py), and nothing behind the API imports it: it makes training
-clips and the yardsticks of evaluate.py, never an answer.
+knows words (captions.py) or models (training/), and nothing behind the API imports it: it makes training
+clips and the yardsticks of judging/, never an answer.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.mini.scenery import DROPS, RAIN_PERIOD, paint, rain
-from engine.mini.things import REACH, Shade, atlas, texels
+from engine.mini.drawn.scenery import DROPS, RAIN_PERIOD, paint, rain
+from engine.mini.drawn.things import REACH, Shade, atlas, texels
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]

@@ -14,10 +14,12 @@ import torch
 from engine.catalog import DEFAULT, find
 from engine.generate import Engine
 from engine.loader import locate
-from engine.mini import crops, latents, train, train_text, train_transformer, train_turbo, train_vae, world
-from engine.mini.library import Batch, Library, Sentences, coordinates
-from engine.mini.muon import Muon, orthogonalise
-from engine.mini.recipe import Recipe
+from engine.mini import train
+from engine.mini.drawn import world
+from engine.mini.training import crops, latents, train_text, train_transformer, train_turbo, train_vae
+from engine.mini.training.library import Batch, Library, Sentences, coordinates
+from engine.mini.training.muon import Muon, orthogonalise
+from engine.mini.training.recipe import Recipe
 from engine.types import Done, EngineConfig, Request
 
 A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is

@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.mini import scores, world
-from engine.mini.judge import Verdict, judge, motion, path
-from engine.mini.seeing import HUES, name, shrunk
-from engine.mini.shapes import blurred
-from engine.mini.studio import questions
-from engine.mini.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
+from engine.mini.drawn import world
+from engine.mini.drawn.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
+from engine.mini.judging import scores
+from engine.mini.judging.judge import Verdict, judge, motion, path
+from engine.mini.judging.seeing import HUES, name, shrunk
+from engine.mini.judging.shapes import blurred
+from engine.mini.judging.studio import questions
 
 SCENE = Scene("ball", "red", "bouncing", "hills", "sunset", seed=3)
 CLIPS = 24

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.mini import captions, train_text, world
-from engine.mini.captions import ATTRIBUTES, UNSAID
-from engine.mini.wordings import ENGLISH, FRENCH, Language
-from engine.mini.world import Scene
+from engine.mini.drawn import captions, world
+from engine.mini.drawn.captions import ATTRIBUTES, UNSAID
+from engine.mini.drawn.wordings import ENGLISH, FRENCH, Language
+from engine.mini.drawn.world import Scene
+from engine.mini.training import train_text
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "fr"])
 

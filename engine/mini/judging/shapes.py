@@ -1,4 +1,4 @@
-"""A small classifier of shapes, learnt from the drawn world: `python -m engine.mini.shapes` trains it anew.
+"""A small classifier of shapes, learnt from the drawn world: `python -m engine.mini.judging.shapes` trains it anew.
 
 It sees a thing cut out of its picture (seeing.crops), never a caption or a colour's name. Pictures are blurred,
 bent and made noisy while it learns, so that it can tell what a model has made.
@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.mini import seeing, world
-from engine.mini.world import THINGS
+from engine.mini.drawn import world
+from engine.mini.drawn.world import THINGS
+from engine.mini.judging import seeing
 
 FILE: Final = Path(__file__).with_suffix(".safetensors")
 BATCH: Final = 64

@@ -23,11 +23,11 @@ from peft import LoraConfig
 from torch import Tensor, nn
 
 from engine.catalog import DEFAULT, Model, find
-from engine.mini import train_transformer
-from engine.mini.journal import Journal
-from engine.mini.library import Batch, Library, Sentences
-from engine.mini.muon import Muon
-from engine.mini.parts import device
+from engine.mini.training import train_transformer
+from engine.mini.training.journal import Journal
+from engine.mini.training.library import Batch, Library, Sentences
+from engine.mini.training.muon import Muon
+from engine.mini.training.parts import device
 from engine.schedule import noise_levels
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The world the bundled model has seen: drawn clips, and sentences about them."""

@@ -1,0 +1,1 @@
+"""How the bundled model comes to be: its parts, the stages that train them, and what each stage learns from."""
