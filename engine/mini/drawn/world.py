@@ -7,7 +7,7 @@ clips and the yardsticks of judging/, never an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,8 @@ PAINT: Final[dict[str, tuple[int, int, int]]] = {
     "white": (250, 250, 250),
     "turquoise": (20, 196, 196),
 }
+
+GROWN: Final = 2.1  # how many times its size a growing thing comes to in the end
 
 PAIRS: Final = 0.2  # share of clips with two things
 RAIN: Final = 0.25  # share of clips in which it rains
@@ -89,6 +91,14 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Up to and including `frame` the things move as `before` says, and only then as their scene does."""
+
+    before: str
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """`frames` is uint8 (frames, height, width, 3); `mask` float32 (frames, height, width) is the coverage of
     the things; `centres` float32 (things, frames, 2) are their middles as shares (x, y) of width and height.
@@ -128,7 +138,14 @@ def random_scene(rng: np.random.Generator, *, held_out: bool = False, pair: bool
 
 
 def draw(
-    scene: Scene, *, width: int = 160, height: int = 96, frames: int = FRAMES, fps: float = FPS, start: float = 0
+    scene: Scene,
+    *,
+    width: int = 160,
+    height: int = 96,
+    frames: int = FRAMES,
+    fps: float = FPS,
+    start: float = 0,
+    turn: Turn | None = None,
 ) -> Clip:
     """Paint `frames` frames of the scene at `fps` from second `start`, each `width` by `height` pixels."""
     seconds = start + np.arange(frames, dtype=np.float32) / fps
@@ -137,9 +154,12 @@ def draw(
     centres = []
     kinds = [(scene.thing, scene.colour)] + ([scene.second] if scene.second else [])
     for number, (thing, colour) in enumerate(kinds):
-        x, y, scale = path(scene, number, seconds, width, height)
+        if turn is None:
+            x, y, scale = path(scene, number, seconds, width, height)
+        else:
+            x, y, scale = _turned(scene, turn, number, seconds, width, height)
         radius = scale * scene.radius * min(width, height)
-        _stamp(picture, mask, thing, colour, x, y, radius, mirrored=scene.motion == "left")
+        _stamp(picture, mask, (thing, colour), x, y, radius, mirrored=_leftward(scene, turn, frames))
         centres.append(np.stack([x / width, y / height], axis=1))
     if scene.rain:
         _rain(picture)
@@ -179,10 +199,48 @@ def path(scene: Scene, number: int, seconds: Floats, width: int, height: int) ->
         x = x + reach / width * np.sin(turn)
         y = 0.5 + 0.02 * scene.y - reach / height * np.cos(turn)
     elif scene.motion == "growing":
-        scale = (0.5 + 1.6 * (1 - np.exp(-seconds / 4))).astype(np.float32)
+        scale = (0.5 + (GROWN - 0.5) * (1 - np.exp(-seconds / 4))).astype(np.float32)
     if scene.second:
         x, y = _beside(scene, number, x, y)
     return x * width, y * height, scale
+
+
+def _turned(
+    scene: Scene, turn: Turn, number: int, seconds: Floats, width: int, height: int
+) -> tuple[Floats, Floats, Floats]:
+    """The path of a thing that does something else from a frame on, without a jump in place or size.
+
+    What moves across or rests goes on from where it is; what bounces or circles is there within a second.
+    """
+    first, later = seconds[: turn.frame + 1], seconds[turn.frame :] - seconds[turn.frame]
+    x, y, scale = path(replace(scene, motion=turn.before), number, first, width, height)
+    then_x, then_y, then_scale = path(scene, number, later, width, height)
+    off_x, off_y = x[-1] - then_x[0], y[-1] - then_y[0]
+    reach = 1.3 * scale[-1] * scene.radius * min(width, height)
+    if scene.motion in {"bouncing", "circling"}:
+        settling = np.minimum(later, 1)
+        left = 1 - settling * settling * (3 - 2 * settling)
+        off_x, off_y = off_x * (left if scene.motion == "circling" else 1), off_y * left
+    then_x, then_y = then_x + off_x, then_y + off_y
+    if scene.motion in {"left", "right"}:
+        then_x = width * _around(then_x / width, reach / width)
+    elif scene.motion in {"up", "down"}:
+        then_y = height * _around(then_y / height, reach / height)
+    grown = then_scale - then_scale[0]
+    then_scale = scale[-1] + grown / (GROWN - then_scale[0]) * max(GROWN - scale[-1], 0)
+    return (
+        np.concatenate([x, then_x[1:]]),
+        np.concatenate([y, then_y[1:]]),
+        np.concatenate([scale, then_scale[1:]]),
+    )
+
+
+def _leftward(scene: Scene, turn: Turn | None, frames: int) -> NDArray[np.bool_]:
+    """In which frames the things face left."""
+    facing = np.full(frames, scene.motion == "left")
+    if turn is not None:
+        facing[: turn.frame + 1] = turn.before == "left"
+    return facing
 
 
 def _around(position: Floats, margin: float) -> Floats:
@@ -210,17 +268,16 @@ def scenery(scene: Scene, width: int, height: int) -> Floats:
 def _stamp(
     picture: Floats,
     mask: Floats,
-    thing: str,
-    colour: str,
+    kind: tuple[str, str],
     x: Floats,
     y: Floats,
     radius: Floats,
     *,
-    mirrored: bool,
+    mirrored: NDArray[np.bool_],
 ) -> None:
-    """Paint a thing into every frame of `picture`, and its coverage into `mask`, in place."""
+    """Paint a thing of a kind (thing, colour) into every frame of `picture`, and its coverage into `mask`, in place."""
     frames, height, width, _ = picture.shape
-    layers = [(d[:, ::-1] if mirrored else d, _mixed(shade, colour)) for d, shade in atlas(thing)]
+    layers = [(distance, _mixed(shade, kind[1])) for distance, shade in atlas(kind[0])]
     for i in range(frames):
         reach = radius[i] * REACH
         top, left = max(int(y[i] - reach), 0), max(int(x[i] - reach), 0)
@@ -231,7 +288,8 @@ def _stamp(
         cols = texels((np.arange(left, right) + 0.5 - x[i]) / radius[i])
         patch = picture[i, top:bottom, left:right]
         for depth, (distance, shade) in enumerate(layers):
-            cover = np.clip(0.5 - distance[rows[:, None], cols] * radius[i], 0, 1)
+            facing = distance[:, ::-1] if mirrored[i] else distance
+            cover = np.clip(0.5 - facing[rows[:, None], cols] * radius[i], 0, 1)
             patch += (shade - patch) * cover[..., None]
             if depth == 0:
                 seen = mask[i, top:bottom, left:right]

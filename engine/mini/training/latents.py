@@ -1,15 +1,15 @@
 """Third stage: drawn clips turned into latents once, so that transformer steps cost no drawing and no encoding.
 
 Shards of 64 clips of one shape appear one after another; training reads whatever is there and picks up new
-ones as they come. Some shards hold clips that begin in the middle of their motion: they teach windows to go
-on from given frames, and are never learnt without.
+ones as they come. Some shards hold clips that begin in the middle of their motion, or with another motion
+than the one they are about: they teach windows to go on from given frames, and are never learnt without.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.mini.drawn import world
-from engine.mini.drawn.world import FRAMES, Scene
+from engine.mini.drawn.world import FRAMES, Scene, Turn
 from engine.mini.training import train_vae
 from engine.mini.training.crops import to_video
 from engine.mini.training.parts import device
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 SHARD: Final = 64
 TOGETHER: Final = 8  # clips encoded at a time
-LATER: Final = 0.2  # share of shards whose clips begin some seconds into their motion
-LATEST: Final = 15.0  # seconds
-STILLS: Final = (FRAMES // 2, FRAMES - 1)  # frames also encoded alone: keyframes a clip may be given
+Beginning: TypeAlias = Literal["first", "later", "turned"]
+BEGINNINGS: Final = (0.7, 0.18, 0.12)  # share of shards whose clips begin so
+LATEST: Final = 15.0  # seconds into its motion that a clip begins
+TURN: Final = 2 * SPAN  # the frame after which a turned clip does what it is about: three latents show before
 FINE: Final = 4  # parts a side of a cell, where the things' outline is known more finely
 WHERE: Final = SPAN + FINE * FINE  # numbers that tell where the things are within one latent
 
@@ -44,15 +45,17 @@ class Shard:
 
     `latents` (clips, channels, frames, rows, columns); `stills` (clips, stills, channels, rows, columns);
     `where` (clips, frames, rows, columns, `WHERE`): how much of the cell the things cover at each of the
-    latent's eight frames, then how much of each sixteenth of the cell at the last one. `later` says that the
-    clips begin somewhere in their motion.
+    latent's eight frames, then how much of each sixteenth of the cell at the last one. `stills_at` says which
+    frames were also encoded alone. The clips begin where their motion does, `later`, or, `turned`, with another
+    motion until frame `TURN`.
     """
 
     scenes: list[Scene]
     latents: Tensor
     stills: Tensor
     where: Tensor
-    later: bool
+    stills_at: tuple[int, ...]
+    beginning: Beginning
 
 
 def encode(work: Path, minutes: float, *, seed: int) -> None:
@@ -63,9 +66,10 @@ def encode(work: Path, minutes: float, *, seed: int) -> None:
     rng = np.random.default_rng([seed, len(list(folder.glob("*.pt")))])
     began, count = time.monotonic(), 0
     while time.monotonic() - began < minutes * 60:
-        shape, later = recipe.shapes[int(rng.integers(len(recipe.shapes)))], bool(rng.random() < LATER)
+        shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
+        beginning: Beginning = get_args(Beginning)[rng.choice(len(BEGINNINGS), p=BEGINNINGS)]
         file = folder / f"{shape[0]}x{shape[1]}-{seed}-{time.time_ns()}.pt"
-        torch.save(_shard(vae, recipe.cell, rng, shape, later=later), file.with_suffix(".part"))
+        torch.save(_shard(vae, recipe.cell, rng, shape, beginning), file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
         count += SHARD
         print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)
@@ -77,20 +81,18 @@ def read(file: Path) -> Shard:
 
 @torch.no_grad()
 def _shard(
-    vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], *, later: bool
+    vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], beginning: Beginning
 ) -> dict[str, object]:
     scenes = [world.random_scene(rng) for _ in range(SHARD)]
+    stills_at = (int(rng.integers(SPAN // 2, FRAMES - SPAN // 2)), FRAMES - 1)
     latents: list[Tensor] = []
     stills: list[Tensor] = []
     where: list[Tensor] = []
     for first in range(0, SHARD, TOGETHER):
-        clips = [
-            world.draw(scene, width=shape[0], height=shape[1], start=float(rng.uniform(0, LATEST)) if later else 0.0)
-            for scene in scenes[first : first + TOGETHER]
-        ]
+        clips = [_clip(scene, shape, beginning, rng) for scene in scenes[first : first + TOGETHER]]
         video = torch.stack([to_video(clip.frames) for clip in clips]).to(vae.device, vae.dtype)
         latents.append(vae.encode(video).latent_dist.mean.cpu())
-        alone = [vae.encode(video[:, :, [i]]).latent_dist.mean[:, :, 0].cpu() for i in STILLS]
+        alone = [vae.encode(video[:, :, [i]]).latent_dist.mean[:, :, 0].cpu() for i in stills_at]
         stills.append(torch.stack(alone, dim=1))
         where.extend(coverage(torch.from_numpy(clip.mask), cell).to(torch.bfloat16) for clip in clips)
     return {
@@ -98,8 +100,15 @@ def _shard(
         "latents": torch.cat(latents),
         "stills": torch.cat(stills),
         "where": torch.stack(where),
-        "later": later,
+        "stills_at": stills_at,
+        "beginning": beginning,
     }
+
+
+def _clip(scene: Scene, shape: tuple[int, int], beginning: Beginning, rng: np.random.Generator) -> world.Clip:
+    start = 0.0 if beginning == "first" else float(rng.uniform(0, LATEST))
+    turn = Turn(str(rng.choice(world.MOTIONS)), TURN) if beginning == "turned" else None
+    return world.draw(scene, width=shape[0], height=shape[1], start=start, turn=turn)
 
 
 def coverage(mask: Tensor, cell: int) -> Tensor:

@@ -11,16 +11,19 @@ from torch import Tensor
 
 from engine.mini.drawn import captions, world
 from engine.mini.training import latents, train_text
-from engine.mini.training.latents import STILLS, WHERE
+from engine.mini.training.latents import TURN, WHERE
 from engine.mini.training.recipe import SPAN, Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LENGTHS: Final = (0.05, 0.03, 0.08, 0.12, 0.12, 0.6)  # share of batches with 1, 2 ... 6 latent frames
-GIVEN: Final = 0.15  # share of batches with frames already there (image to video, keyframes)
-KEYFRAME: Final = 0.5  # share of those, at full length, that are (also) given the middle or the last frame
+LENGTHS: Final = (0.05, 0.03, 0.17, 0.08, 0.15, 0.52)  # share of batches with 1, 2 ... 6 latent frames
+GIVEN: Final = 0.2  # share of batches of clips from their beginning with something already there
+# What may be there already, and how often: the first frames, the last ones, both, single frames somewhere, or
+# all of it under so much noise (a remix, or one clip that becomes another).
+PATTERNS: Final = {"first": 0.35, "last": 0.1, "ends": 0.15, "keyframe": 0.2, "noised": 0.2}
 WORN: Final = 0.15  # most noise in frames given, in deviations: a window goes on from frames that were made
+LEAST: Final = {"nothing": 1, "first": 3, "last": 3, "ends": 5, "turned": 4, "noised": 2}  # latent frames wanted
 NO_CAPTION: Final = 0.1  # share of captions dropped: guidance needs the model without any
 NEGATIVE: Final = "worst quality, inconsistent motion, blurry, jittery, distorted"
 
@@ -29,20 +32,26 @@ NEGATIVE: Final = "worst quality, inconsistent motion, blurry, jittery, distorte
 class Batch:
     """Tokens come frame by frame, row by row; keyframes given as extra tokens stand in front.
 
-    `clean` (batch, tokens, channels) normalised latents; `given` (batch, tokens) bool; `where` (batch,
-    tokens, `WHERE`) the things' coverage; `coordinates` (batch, 3, tokens) seconds, pixel row, pixel column.
+    `clean` (batch, tokens, channels) normalised latents; `ceiling` (batch, tokens) the most noise each may get:
+    0 is given, 1 is free; `where` (batch, tokens, `WHERE`) the things' coverage; `coordinates` (batch, 3, tokens)
+    seconds, pixel row, pixel column.
     """
 
     clean: Tensor
-    given: Tensor
+    ceiling: Tensor
     where: Tensor
     coordinates: Tensor
     scenes: list[world.Scene]
 
+    @property
+    def given(self) -> Tensor:
+        """(batch, tokens) bool: what is there from the start and stays."""
+        return self.ceiling == 0
+
     def to(self, device: torch.device) -> Batch:
         return Batch(
             self.clean.to(device),
-            self.given.to(device),
+            self.ceiling.to(device),
             self.where.to(device),
             self.coordinates.to(device),
             self.scenes,
@@ -84,35 +93,30 @@ class Library:
     def batch(self, rng: np.random.Generator) -> Batch:
         shard = self.shards[str(rng.choice(list(self.shards)))]
         whole, rows, columns = shard.latents.shape[2:]
+        pattern = _pattern(shard, rng)
         wanted = 1 + int(rng.choice(len(LENGTHS), p=LENGTHS))
-        given = shard.later or rng.random() < GIVEN
-        frames = min(max(wanted, 3), whole) if given else min(wanted, whole)
+        frames = whole if pattern == "keyframe" else min(max(wanted, LEAST[pattern]), whole)
+        ceiling = _ceiling(pattern, frames, rng)
         count = min(max(1, self.tokens // (frames * rows * columns)), len(shard.scenes))
         picked = torch.from_numpy(rng.choice(len(shard.scenes), size=count, replace=False))
         batch = Batch(
             clean=self._normal(shard.latents[picked, :, :frames]),
-            given=torch.zeros(count, frames * rows * columns, dtype=torch.bool),
+            ceiling=ceiling.repeat_interleave(rows * columns).expand(count, -1),
             where=shard.where[picked, :frames].flatten(1, 3),
             coordinates=coordinates(self.cell, frames, rows, columns).expand(count, -1, -1),
             scenes=[shard.scenes[i] for i in picked.tolist()],
         )
-        if not given:
-            return batch
-        keyframe = frames == whole and rng.random() < KEYFRAME
-        if not keyframe or shard.later or rng.random() < 0.5:
-            first = int(rng.choice([1, 3, 3] if shard.later else [1, 1, 1, 2, 3]))
-            batch.given[:, : rows * columns * min(first, frames - 1)] = True
-        return self._with_keyframe(batch, shard, picked, rng) if keyframe else batch
+        return self._with_keyframe(batch, shard, picked, rng) if pattern == "keyframe" else batch
 
     def _with_keyframe(self, batch: Batch, shard: latents.Shard, picked: Tensor, rng: np.random.Generator) -> Batch:
-        """The middle or the last frame as extra tokens in front."""
-        still = int(rng.integers(len(STILLS)))
+        """A single frame as extra tokens in front."""
+        still = int(rng.integers(len(shard.stills_at)))
         extra = self._normal(shard.stills[picked, still][:, :, None])
         rows, columns = shard.stills.shape[-2:]
-        place = coordinates(self.cell, 1, rows, columns, at_frame=STILLS[still]).expand(len(extra), -1, -1)
+        place = coordinates(self.cell, 1, rows, columns, at_frame=shard.stills_at[still]).expand(len(extra), -1, -1)
         return Batch(
             clean=torch.cat([extra, batch.clean], dim=1),
-            given=torch.cat([torch.ones(extra.shape[:2], dtype=torch.bool), batch.given], dim=1),
+            ceiling=torch.cat([torch.zeros(extra.shape[:2]), batch.ceiling], dim=1),
             where=torch.cat([batch.where.new_zeros(*extra.shape[:2], WHERE), batch.where], dim=1),
             coordinates=torch.cat([place, batch.coordinates], dim=2),
             scenes=batch.scenes,
@@ -122,6 +126,33 @@ class Library:
         shape = (1, -1, 1, 1, 1)
         normal = (raw.float() - self.mean.view(shape)) / self.deviation.view(shape)
         return normal.flatten(2).transpose(1, 2)
+
+
+def _pattern(shard: latents.Shard, rng: np.random.Generator) -> str:
+    """What of a batch is given. A clip that does not begin at the beginning never goes without."""
+    if shard.beginning == "turned":
+        return "turned"
+    if shard.beginning == "first" and rng.random() >= GIVEN:
+        return "nothing"
+    allowed = {name: often for name, often in PATTERNS.items() if shard.beginning == "first" or name != "keyframe"}
+    shares = np.array(list(allowed.values()))
+    return str(rng.choice(list(allowed), p=shares / shares.sum()))
+
+
+def _ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
+    """The most noise that each of a clip's latent frames may get."""
+    if pattern == "noised":
+        return torch.from_numpy(np.interp(np.linspace(0, 2, frames), [0, 1, 2], rng.uniform(0.1, 1, 3))).float()
+    ceiling, first, last = torch.ones(frames), 0, 0
+    if pattern == "turned":
+        first = 1 + TURN // SPAN
+    elif pattern in {"first", "ends"} or (pattern == "keyframe" and rng.random() < 0.5):
+        first = min(int(rng.choice([1, 1, 2, 3])), frames - 2)
+    if pattern in {"last", "ends"}:
+        last = min(int(rng.choice([1, 2, 3])), frames - 1 - first)
+    ceiling[:first] = 0
+    ceiling[frames - last :] = 0
+    return ceiling
 
 
 class Sentences:

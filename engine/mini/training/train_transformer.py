@@ -122,9 +122,12 @@ def worn(batch: Batch) -> Tensor:
 
 
 def losses(student: Student, batch: Batch, level: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """(error of the flow, error of where): means over the tokens that are not given, the things' more."""
+    """(error of the flow, error of where): means over the tokens that are not given, the things' more.
+
+    No token is noised beyond its ceiling, which is how an engine treats a frame given at less than full strength.
+    """
     dtype = student.where.weight.dtype
-    sigma = level[:, None] * ~batch.given
+    sigma = torch.minimum(level[:, None], batch.ceiling)
     noise = torch.randn_like(batch.clean)
     x = torch.lerp(worn(batch), noise, sigma[..., None])
     flow, where = student(x.to(dtype), sigma * 1000, text.to(dtype), mask, batch.coordinates)

@@ -62,13 +62,13 @@ class Course:
 class Lane:
     """A batch of clips on their way from noise to picture; `x` stands before the student's step number `step`.
 
-    `x` (batch, tokens, channels) float32; `given` (batch, tokens) bool; `coordinates` (batch, 3, tokens); `text`
-    (batch, length, width) and `mask` (batch, length) say what is asked for.
+    `x` (batch, tokens, channels) float32; `ceiling` (batch, tokens) the most noise each gets, 0 where it is given;
+    `coordinates` (batch, 3, tokens); `text` (batch, length, width) and `mask` (batch, length) say what is asked for.
     """
 
     x: Tensor
     step: int
-    given: Tensor
+    ceiling: Tensor
     coordinates: Tensor
     text: Tensor
     mask: Tensor
@@ -90,22 +90,22 @@ class Teacher:
         """
         level, end = self.course.levels[lane.step : lane.step + 2]
         x, nothing = lane.x, (self.text.expand(len(lane.x), -1, -1), self.mask.expand(len(lane.x), -1))
-        seen = []
+        seen, decided = [], free(lane, level)
         for now, then in pairwise(np.linspace(level, end, self.course.substeps + 1).tolist()):
             without = flow(self.transformer, lane, x, now, *nothing)
             seen.append(towards := flow(self.transformer, lane, x, now, lane.text, lane.mask))
-            x = x - (now - then) * free(lane) * (without + self.course.guidance * (towards - without))
+            x = x - (now - then) * decided * (without + self.course.guidance * (towards - without))
         return (lane.x - x) / (level - end), seen[0]
 
 
 def flow(
     transformer: LTXVideoTransformer3DModel, lane: Lane, x: Tensor, level: float, text: Tensor, mask: Tensor
 ) -> Tensor:
-    """What the transformer says of `x` at this noise level, float32; given tokens are told to be clean."""
+    """What the transformer says of `x` at this noise level, float32; no token is told more noise than its ceiling."""
     said: Tensor = transformer(
         hidden_states=x.to(transformer.dtype),
         encoder_hidden_states=text.to(transformer.dtype),
-        timestep=level * 1000 * ~lane.given,
+        timestep=1000 * lane.ceiling.clamp(max=level),
         encoder_attention_mask=mask,
         video_coords=lane.coordinates,
         return_dict=False,
@@ -113,17 +113,17 @@ def flow(
     return said.float()
 
 
-def free(lane: Lane) -> Tensor:
-    """(batch, tokens, 1): 1 where the model decides, 0 where the clip was given."""
-    return (~lane.given)[..., None].float()
+def free(lane: Lane, level: float) -> Tensor:
+    """(batch, tokens, 1): 1 where the model decides at this noise level, 0 what was given or waits for its own."""
+    return (lane.ceiling >= level)[..., None].float()
 
 
 def new_lane(batch: Batch, text: Tensor, mask: Tensor, course: Course, rng: np.random.Generator) -> Lane:
     """Pure noise around what is given, or the drawn clips themselves at a level further down."""
     step = 0 if rng.random() < FROM_NOISE else int(rng.integers(1, len(course.levels) - 1))
-    level = course.levels[step] * ~batch.given[..., None]
+    level = batch.ceiling.clamp(max=course.levels[step])[..., None]
     x = torch.lerp(train_transformer.worn(batch), torch.randn_like(batch.clean), level)
-    return Lane(x, step, batch.given, batch.coordinates, text, mask)
+    return Lane(x, step, batch.ceiling, batch.coordinates, text, mask)
 
 
 def new_student(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
@@ -140,11 +140,12 @@ def lesson(teacher: Teacher, student: LTXVideoTransformer3DModel, lane: Lane) ->
     """
     level, end = teacher.course.levels[lane.step : lane.step + 2]
     shown, untaught = teacher.show(lane)
-    said, decided = flow(student, lane, lane.x, level, lane.text, lane.mask), free(lane)
+    said, decided = flow(student, lane, lane.x, level, lane.text, lane.mask), free(lane, level)
     lane.x = lane.x - (level - end) * decided * said.detach()
     lane.step += 1
     off, before = (((each - shown).square() * decided).sum() for each in (said, untaught))
-    return off / (decided.sum() * said.shape[-1]), before / (decided.sum() * said.shape[-1])
+    count = decided.sum().clamp(min=1) * said.shape[-1]  # all may still wait
+    return off / count, before / count
 
 
 class Distillation:

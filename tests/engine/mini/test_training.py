@@ -47,7 +47,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_text.train(folder, A_MOMENT)
     for seed in range(40):
         latents.encode(folder, 1e-6, seed=seed)
-        if len({latents.read(file).later for file in (folder / "latents").iterdir()}) == 2:
+        if len({latents.read(file).beginning for file in (folder / "latents").iterdir()}) == 3:
             break
     train_transformer.train(folder, A_MOMENT, compiled=False)
     return folder
@@ -133,7 +133,7 @@ def test_batches_hold_about_as_many_tokens_whatever_their_length(batches: list[B
         count, tokens, channels = batch.clean.shape
         assert channels == TINY.channels
         assert tokens <= count * tokens <= 2 * TINY.tokens
-        assert batch.given.shape == (count, tokens)
+        assert batch.ceiling.shape == (count, tokens)
         assert batch.where.shape == (count, tokens, latents.WHERE)
         assert batch.coordinates.shape == (count, 3, tokens)
         assert len(batch.scenes) == count
@@ -147,10 +147,25 @@ def test_something_is_always_left_to_denoise(batches: list[Batch]) -> None:
 
 def test_clips_that_begin_in_the_middle_are_never_learnt_without_their_beginning(work: Path) -> None:
     library = Library(work)
-    library.shards = {name: shard for name, shard in library.shards.items() if shard.later}
-    assert library.shards
+    library.shards = {name: shard for name, shard in library.shards.items() if shard.beginning != "first"}
+    assert {shard.beginning for shard in library.shards.values()} == {"later", "turned"}
     rng = np.random.default_rng(1)
-    assert all(library.batch(rng).given.any() for _ in range(20))
+    assert all((library.batch(rng).ceiling < 1).any() for _ in range(40))
+
+
+def test_what_is_given_takes_every_form_an_operation_needs(work: Path) -> None:
+    library, rng = Library(work), np.random.default_rng(2)
+    seen: set[str | tuple[bool, bool]] = set()
+    for batch in (library.batch(rng) for _ in range(400)):
+        assert all(torch.equal(row, batch.ceiling[0]) for row in batch.ceiling)
+        row = batch.ceiling[0]
+        if ((row > 0) & (row < 1)).any():
+            seen.add("noised")
+        elif len(row) > 6 * 24:
+            seen.add("keyframe")
+        elif batch.given.any():
+            seen.add((bool(row[0] == 0), bool(row[-1] == 0)))
+    assert seen == {"noised", "keyframe", (True, False), (False, True), (True, True)}
 
 
 def test_coordinates_are_those_of_the_condition_pipeline() -> None:

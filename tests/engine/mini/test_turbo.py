@@ -46,7 +46,7 @@ def lane(*, given: bool = False, course: Course = COURSE) -> Lane:
     """Two clips of two latent frames of 2 by 3 cells, the first frame of them given or not."""
     batch = Batch(
         clean=torch.randn(2, 12, 16),
-        given=(torch.arange(12) < 6 if given else torch.zeros(12, dtype=torch.bool)).expand(2, -1),
+        ceiling=((torch.arange(12) >= 6) | (not given)).float().expand(2, -1),
         where=torch.empty(0),
         coordinates=coordinates(16, 2, 2, 3).expand(2, -1, -1),
         scenes=[],
@@ -106,7 +106,7 @@ def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request)
 
     course = Course((1.0, 0.5, 0.0), 2, how.guidance_scale)
     place = tokens.coordinates / torch.tensor([made.fps, 1.0, 1.0])[:, None]
-    before = Lane(start, 0, tokens.strength == 1, place, text.embeds[1:], text.mask[1:])
+    before = Lane(start, 0, 1 - tokens.strength, place, text.embeds[1:], text.mask[1:])
     flow, _ = Teacher(parts.transformer, course, text.embeds[:1], text.mask[:1]).show(before)
     torch.testing.assert_close(start - 0.5 * flow, tokens.latents, rtol=1e-4, atol=1e-4)
 
@@ -134,7 +134,7 @@ def test_lanes_begin_as_noise_or_as_clips_under_noise(parts: Parts) -> None:
     course = Course((1.0, 0.75, 0.5, 0.25, 0.0), 2, 4.0)
     rng = np.random.default_rng(0)
     clean = torch.full((2, 12, 16), 9.0)
-    batch = Batch(clean, torch.zeros(2, 12, dtype=torch.bool), torch.empty(0), torch.empty(0), [])
+    batch = Batch(clean, torch.ones(2, 12), torch.empty(0), torch.empty(0), [])
     lanes = [train_turbo.new_lane(batch, torch.empty(0), torch.empty(0), course, rng) for _ in range(50)]
     assert {each.step for each in lanes} == {0, 1, 2, 3}
     for each in lanes:

@@ -142,3 +142,25 @@ def test_pairs_come_when_wanted_and_never_in_one_colour() -> None:
     assert all(scene.second and scene.second[1] != scene.colour for scene in pairs)
     assert not any(world.random_scene(rng, pair=False).second for _ in range(100))
     assert 5 < sum(world.random_scene(rng).second is not None for _ in range(100)) < 40
+
+
+@pytest.mark.parametrize("before", MOTIONS)
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_a_thing_turns_to_something_else_without_a_jump(before: str, motion: str) -> None:
+    scene = Scene("car", "red", motion, "plain", "day", x=0.3, y=-0.4)
+    clip = world.draw(scene, frames=41, start=1.5, turn=world.Turn(before, 16))
+    alone = world.draw(replace(scene, motion=before), frames=17, start=1.5)
+    assert np.array_equal(clip.frames[:17], alone.frames)
+    step = np.abs(np.diff(clip.centres[0][15:19] * (160, 96), axis=0))
+    assert step.max() < 8
+    area = clip.mask[15:19].sum((1, 2))
+    assert (np.abs(np.diff(area)) < 0.2 * area[:-1] + 12).all()
+
+
+@pytest.mark.parametrize(("motion", "axis", "sign"), [("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)])
+def test_after_the_turn_a_thing_goes_its_new_way_at_once(motion: str, axis: int, sign: int) -> None:
+    scene = Scene("ball", "red", motion, "plain", "day")
+    for before in MOTIONS:
+        path = world.draw(scene, start=0.5, turn=world.Turn(before, 16)).centres[0, 16:26]
+        assert (sign * np.diff(path[:, axis]) > 0).all()
+        assert np.allclose(np.diff(path[:, 1 - axis]), 0)
