@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
@@ -65,6 +66,25 @@ def picture(condition: Condition, native: Size, size: Size) -> torch.Tensor:
     pixels = torch.from_numpy(np.asarray(image, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
     right, bottom = native.width - box.width - box.left, native.height - box.height - box.top
     return functional.pad(pixels, (box.left, right, box.top, bottom), mode="replicate").unsqueeze(2)
+
+
+def place(frames: NDArray[np.uint8], native: Size, size: Size) -> torch.Tensor:
+    """Frames of a film [F, H, W, 3] as native frames [1, 3, F, h, w] in -1..1, placed as `picture` does."""
+    box = visible(native, size)
+    shown = cover(frames, Size(box.width, box.height)) * 2 - 1
+    right, bottom = native.width - box.width - box.left, native.height - box.height - box.top
+    padded = functional.pad(shown, (box.left, right, box.top, bottom), mode="replicate")
+    return padded.transpose(0, 1)[None]
+
+
+def cover(frames: NDArray[np.uint8], size: Size) -> torch.Tensor:
+    """The largest centred part of a film's frames [F, H, W, 3] that has the size's aspect -> [F, 3, h, w] in 0..1."""
+    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    box = visible(Size(pixels.shape[3], pixels.shape[2]), size)
+    part = pixels[..., box.top : box.top + box.height, box.left : box.left + box.width]
+    if (box.width, box.height) == size:
+        return part
+    return functional.interpolate(part, (size.height, size.width), mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def _open(data: bytes) -> Image.Image:

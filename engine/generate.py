@@ -17,10 +17,11 @@ from engine.catalog import Model, Sampling, check_request
 from engine.encode import Film
 from engine.estimate import Estimate, Rates
 from engine.finish import finish
-from engine.frames import fit
+from engine.frames import cover, fit
 from engine.loader import Parts, Source, load, locate, use_threads
+from engine.plan import Kept, Plan, Shown, Window
 from engine.schedule import sampling
-from engine.timeline import Plan, plan
+from engine.timeline import plan
 from engine.types import (
     Cancelled,
     Done,
@@ -30,8 +31,8 @@ from engine.types import (
     Loading,
     Progress,
     Request,
+    Segment,
     Stage,
-    Window,
 )
 
 _BATCH: Final = 8
@@ -107,16 +108,16 @@ class _Job:
         self.window = 0
         self.estimate = Estimate(rates, self._work(loaded=loaded))
 
-    def pass_units(self, index: int) -> float:
-        """What one step of a window costs: its area times its latents, twice with guidance."""
+    def pass_units(self, window: Window) -> float:
+        """What one step of a window costs: its area times its latents, for each prompt and for what to avoid."""
         width, height = self.plan.native
-        return self.plan.segments[index].latents * width * height / 1024 * (1 + (self.how.guidance_scale > 1))
+        passes = len(window.weights) + (self.how.guidance_scale > 1)
+        return window.latents * width * height / 1024 * passes
 
-    def decode_units(self, index: int) -> float:
-        """What decoding a window costs: its latents with those decoded again beside them, times their area."""
-        segment = self.plan.segments[index]
+    def decode_units(self, shown: Shown) -> float:
+        """What decoding costs: the latents with those decoded again beside them, times their area."""
         width, height = self.plan.native
-        return (segment.end - segment.decode_from) * width * height
+        return (shown.decode_to - shown.decode_from) * width * height
 
     def progress(self, stage: Stage) -> Progress:
         return Progress(
@@ -126,59 +127,75 @@ class _Job:
             step=self.step,
             steps=self.how.steps,
             window=self.window,
-            windows=len(self.plan.segments),
+            windows=len(self.plan.windows),
         )
 
     def _work(self, *, loaded: bool) -> dict[Stage, float]:
-        steps = sum(self.pass_units(index) for index in range(len(self.plan.segments))) * self.how.steps
+        steps = self.plan.steps
         return {
             "loading": 0.0 if loaded else 1.0,
             "encoding": 1.0,
-            "denoising": steps,
-            "decoding": sum(self.decode_units(index) for index in range(len(self.plan.segments))),
+            "denoising": sum(self.pass_units(step) for step in steps if isinstance(step, Window)) * self.how.steps,
+            "decoding": sum(self.decode_units(step) for step in steps if isinstance(step, Shown)),
             "saving": self.plan.frames * self.plan.size.width * self.plan.size.height,
         }
 
 
 def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
     _stop_if(cancelled)
-    text = ltx.encode_text(parts, job.request, job.how, job.plan.model.max_prompt_tokens)
+    text = ltx.encode_text(parts, job.plan, job.request.negative_prompt, job.how)
     job.estimate.did("encoding", 1.0)
     yield job.progress("encoding")
-    reel = ltx.reel(parts, job.plan)
+    cut = ltx.Cut.of(job.plan)
     with Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film:
-        for segment in job.plan.segments:
-            job.window, job.step = segment.index + 1, 0
-            yield from _denoise(job, parts, text, reel, cancelled)
+        for step in job.plan.steps:
             _stop_if(cancelled)
-            yield from _save(job, ltx.decode(parts, job.plan, segment, job.request.seed, reel), film, cancelled)
-            yield Window(
-                segment.index,
-                len(job.plan.segments),
-                segment.frames_after,
-                segment.frames_after / job.plan.fps,
-            )
+            match step:
+                case Window():
+                    yield from _denoise(job, parts, cut, text, step, cancelled)
+                case Shown():
+                    frames = ltx.decode(parts, cut, step)
+                    job.estimate.did("decoding", job.decode_units(step))
+                    yield job.progress("decoding")
+                    yield from _save(job, _scaled(job.plan, frames), film, cancelled)
+                case Kept():
+                    yield from _save(job, _taken(cut, step), film, cancelled)
+            if not isinstance(step, Window):
+                yield Segment(step.last + 1, (step.last + 1) / job.plan.fps)
     job.estimate.did("saving", 0.0)
     yield Done(film.result())
 
 
-def _denoise(job: _Job, parts: Parts, text: ltx.Text, reel: ltx.Reel, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    segment = job.plan.segments[job.window - 1]
-    tokens = ltx.prepare(parts, job.plan, segment, reel)
-    for step in ltx.denoise(parts, job.plan, job.how, text, tokens, segment.seed, cancelled):
+def _denoise(
+    job: _Job, parts: Parts, cut: ltx.Cut, text: ltx.Text, window: Window, cancelled: Callable[[], bool]
+) -> Iterator[Event]:
+    job.window, job.step = job.window + 1, 0
+    tokens = ltx.prepare(parts, cut, window)
+    said = text.at(window.weights)
+    for step in ltx.denoise(parts, job.plan, job.how, said, tokens, window.seed, cancelled):
         job.step = step
-        job.estimate.did("denoising", job.pass_units(segment.index))
+        job.estimate.did("denoising", job.pass_units(window))
         yield job.progress("denoising")
-    ltx.keep(parts, job.plan, segment, tokens, reel)
+    ltx.keep(parts, cut, window, tokens)
 
 
-def _save(job: _Job, frames: torch.Tensor, film: Film, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    job.estimate.did("decoding", job.decode_units(job.window - 1))
-    yield job.progress("decoding")
+def _scaled(plan: Plan, frames: torch.Tensor) -> Iterator[torch.Tensor]:
+    """What was made, at the file's size, a few frames [F, 3, height, width] at a time."""
     for batch in torch.split(frames, _BATCH):
+        yield fit(batch, plan.size, drawn=plan.model.drawn)
+
+
+def _taken(cut: ltx.Cut, kept: Kept) -> Iterator[torch.Tensor]:
+    """What is kept of a film, likewise."""
+    for past in range(0, kept.last - kept.first + 1, _BATCH):
+        last = min(kept.start + past + _BATCH - 1, kept.start + kept.last - kept.first)
+        yield cover(cut.footage.frames(kept.film, kept.start + past, last), cut.plan.size)
+
+
+def _save(job: _Job, batches: Iterator[torch.Tensor], film: Film, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    for batch in batches:
         _stop_if(cancelled)
-        fitted = fit(batch, job.plan.size, drawn=job.plan.model.drawn)
-        film.write(finish(fitted.permute(0, 2, 3, 1).cpu().numpy()))
+        film.write(finish(batch.permute(0, 2, 3, 1).cpu().numpy()))
         job.estimate.did("saving", len(batch) * job.plan.size.width * job.plan.size.height)
         yield job.progress("saving")
 

@@ -9,18 +9,20 @@ files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from engine.catalog import Model, Sampling
-from engine.frames import picture
+from engine.footage import Footage
+from engine.frames import picture, place
 from engine.loader import Parts, tile, wear
+from engine.plan import Frame, Guide, Plan, Shown, Window, derived
 from engine.schedule import scheduler
-from engine.timeline import Plan, Segment, derived, last_frame
-from engine.types import Cancelled, Condition, Request
+from engine.types import Cancelled, Condition
 
 _GIVEN: Final = 1.0 - 1e-6
 """A token of a higher strength is given, not denoised."""
@@ -28,10 +30,23 @@ _GIVEN: Final = 1.0 - 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Encoded prompts [B, length, channels] and their mask; with guidance B is 2: first what to avoid."""
+    """Encoded prompts [B, length, channels] and their mask. With guidance the first is what to avoid; the others
+    count as `weights` says.
+    """
 
     embeds: torch.Tensor
     mask: torch.Tensor
+    weights: tuple[float, ...]
+
+    @property
+    def guided(self) -> bool:
+        """Whether there is something to avoid."""
+        return len(self.embeds) > len(self.weights)
+
+    def at(self, weights: tuple[tuple[int, float], ...]) -> Text:
+        """Only the prompts of these numbers, with these weights."""
+        rows = [0] * self.guided + [number + self.guided for number, _ in weights]
+        return Text(self.embeds[rows], self.mask[rows], tuple(weight for _, weight in weights))
 
 
 @dataclass(slots=True)
@@ -49,54 +64,61 @@ class Tokens:
     extra: int = 0
 
 
-@dataclass(slots=True)
-class Reel:
-    """The clip so far: all its latents [1, C, F, h, w], and the last frame of some recent ones, for anchors."""
-
-    latents: torch.Tensor
-    frames: dict[int, torch.Tensor] = field(default_factory=dict)
+Strip: TypeAlias = dict[int, torch.Tensor]
+"""A gap's latents so far by their number, each [1, C, 1, h, w]."""
 
 
-def reel(parts: Parts, plan: Plan) -> Reel:
-    """An empty reel."""
-    return Reel(torch.zeros(_grid_shape(parts, plan, 0), device=parts.device))
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One clip in the making: its plan, the latents of each gap, and the films it is made from."""
+
+    plan: Plan
+    footage: Footage
+    strips: tuple[Strip, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Cut:
+        """Nothing made yet."""
+        return cls(plan, Footage(plan.fps), tuple({} for _ in plan.gaps))
 
 
 @torch.inference_mode()
-def encode_text(parts: Parts, request: Request, how: Sampling, longest: int) -> Text:
-    """Encode the prompt, and what to avoid when there is guidance; what is beyond `longest` tokens is cut
-    off.
+def encode_text(parts: Parts, plan: Plan, negative: str, how: Sampling) -> Text:
+    """Encode the plan's prompts, and what to avoid when there is guidance; what is too long is cut off.
 
-    Padding reaches only to the longer of the two: masked tokens change nothing and cost time.
+    Padding reaches only to the longest of them: masked tokens change nothing and cost time.
     """
-    prompts = [request.prompt] if how.guidance_scale <= 1 else [request.negative_prompt, request.prompt]
-    limit = min(longest, parts.tokenizer.model_max_length)
+    prompts = [*([] if how.guidance_scale <= 1 else [negative]), *plan.prompts]
+    limit = min(plan.model.max_prompt_tokens, parts.tokenizer.model_max_length)
     found = parts.tokenizer(prompts, padding=True, max_length=limit, truncation=True, return_tensors="pt")
     ids, mask = found.input_ids.to(parts.device), found.attention_mask.bool().to(parts.device)
     embeds = parts.text_encoder(ids, attention_mask=mask)[0]
-    return Text(embeds.to(parts.dtype), mask)
+    return Text(embeds.to(parts.dtype), mask, (1.0,) * len(plan.prompts))
 
 
 @torch.inference_mode()
-def prepare(parts: Parts, plan: Plan, segment: Segment, so_far: Reel) -> Tokens:
-    """Noise for one window, with the anchor, the carried latents and the pictures written into it."""
-    shape = _grid_shape(parts, plan, segment.latents)
-    generator = torch.Generator("cpu").manual_seed(segment.seed)
+def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
+    """Noise for one window, with everything it is given written into it; films beside its gap go into the strip."""
+    shape = _grid_shape(parts, cut.plan, window.latents)
+    generator = torch.Generator("cpu").manual_seed(window.seed)
     grid = randn_tensor(shape, generator=generator, device=parts.device, dtype=torch.float32)
-    given = torch.zeros(segment.latents, device=parts.device)
-    _carry(parts, segment, so_far, grid, given)
+    given = torch.zeros(window.latents, device=parts.device)
+    _continue(parts, cut, window, grid, given)
+    for guide in window.guides:
+        _follow(parts, cut, guide, grid, given)
+    _remember(cut.strips[window.gap], window, grid)
     beside = []
-    for placed in segment.conditions:
-        latents = _encode(parts, picture(placed.condition, plan.native, plan.size))
+    for placed in window.pictures:
+        latents, strength = _encode(parts, _pixels(parts, cut, placed.picture)), _strength(placed.picture)
         if placed.frame == 0:
-            grid[:, :, :1] = torch.lerp(grid[:, :, :1], latents, placed.condition.strength)
-            given[0] = placed.condition.strength
+            grid[:, :, :1] = torch.lerp(grid[:, :, :1], latents, strength)
+            given[0] = strength
         else:
-            beside.append(_beside(parts, plan.model, placed.frame, latents, placed.condition, generator))
+            beside.append(_beside(parts, cut.plan.model, placed.frame, latents, strength, generator))
     own = Tokens(
         _pack(grid),
         given.repeat_interleave(shape[3] * shape[4])[None],
-        _coordinates(parts, plan.model, *shape[2:]),
+        _coordinates(parts, cut.plan.model, *shape[2:]),
     )
     return _joined([*beside, own])
 
@@ -126,33 +148,34 @@ def denoise(
 
 
 @torch.inference_mode()
-def keep(parts: Parts, plan: Plan, segment: Segment, tokens: Tokens, so_far: Reel) -> None:
-    """Append a denoised window's new latents to the reel."""
-    shape = _grid_shape(parts, plan, segment.latents)
+def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
+    """Put a denoised window's new latents into their strip."""
+    shape = _grid_shape(parts, cut.plan, window.latents)
     grid = tokens.latents[:, tokens.extra :].transpose(1, 2).reshape(shape)
-    so_far.latents = torch.cat([so_far.latents, grid[:, :, segment.latents - segment.new :]], dim=2)
+    for latent in range(window.first, window.end):
+        at = latent - window.origin
+        cut.strips[window.gap][latent] = grid[:, :, at : at + 1].clone()
 
 
 @torch.inference_mode()
-def decode(parts: Parts, plan: Plan, segment: Segment, seed: int, so_far: Reel) -> torch.Tensor:
-    """The frames this window adds to the file, at native size: [F, 3, h, w] floats around 0..1.
+def decode(parts: Parts, cut: Cut, shown: Shown) -> torch.Tensor:
+    """The frames of the clip that are shown, at native size: [F, 3, h, w] floats around 0..1.
 
     When there is no room for whole frames it tries once more in tiles.
     """
+    strip, plan = cut.strips[shown.gap], cut.plan
     mean, std = _statistics(parts)
-    latents = so_far.latents[:, :, segment.decode_from : segment.end]
+    latents = torch.cat([strip[latent] for latent in range(shown.decode_from, shown.decode_to)], dim=2)
     latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
-    latents, level = _renoised(parts, plan.model, latents, seed, segment.decode_from)
+    latents, level = _renoised(parts, plan, latents, shown)
     tile(parts, *plan.native)
     try:
         video = parts.vae.decode(latents, level, return_dict=False)[0]
     except torch.OutOfMemoryError:
         tile(parts, *plan.native, force=True)
         video = parts.vae.decode(latents, level, return_dict=False)[0]
-    skip = segment.frames_before - last_frame(parts.temporal, segment.decode_from)
-    shown = video[0, :, skip : skip + segment.frames_after - segment.frames_before]
-    frames: torch.Tensor = shown.transpose(0, 1).float() / 2 + 0.5
-    _remember(parts, segment, frames, so_far)
+    skip = shown.first - plan.gaps[shown.gap].origin - parts.temporal * shown.decode_from
+    frames: torch.Tensor = video[0, :, skip : skip + shown.last - shown.first + 1].transpose(0, 1).float() / 2 + 0.5
     _settle(parts)
     return frames
 
@@ -171,7 +194,7 @@ def _grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, 
 def _velocity(
     parts: Parts, how: Sampling, text: Text, latents: torch.Tensor, times: torch.Tensor, coordinates: torch.Tensor
 ) -> torch.Tensor:
-    batch = text.embeds.shape[0]
+    batch = len(text.embeds)
     predicted: torch.Tensor = parts.transformer(
         hidden_states=latents.to(parts.dtype).expand(batch, -1, -1),
         encoder_hidden_states=text.embeds,
@@ -180,9 +203,11 @@ def _velocity(
         video_coords=coordinates.expand(batch, -1, -1),
         return_dict=False,
     )[0].float()
-    if batch == 1:
-        return predicted
-    without, towards = predicted.chunk(2)
+    counted = torch.tensor(text.weights, device=parts.device)[:, None, None]
+    towards = (counted * predicted[text.guided :]).sum(0, keepdim=True) if len(text.weights) > 1 else predicted[-1:]
+    if not text.guided:
+        return towards
+    without = predicted[:1]
     return without + how.guidance_scale * (towards - without)
 
 
@@ -193,25 +218,80 @@ def _stir(tokens: Tokens, start: torch.Tensor, scale: torch.Tensor, generator: t
     tokens.latents = torch.where(given[..., None], start + scale * noise, tokens.latents)
 
 
-def _carry(parts: Parts, segment: Segment, so_far: Reel, grid: torch.Tensor, given: torch.Tensor) -> None:
-    if not segment.anchored:
-        return
-    grid[:, :, :1] = _encode(parts, so_far.frames[segment.origin][None, :, None] * 2 - 1)
-    carried = so_far.latents[:, :, segment.first - segment.carried : segment.first]
-    grid[:, :, 1 : 1 + segment.carried] = carried
-    given[: 1 + segment.carried] = 1.0
+def _continue(parts: Parts, cut: Cut, window: Window, grid: torch.Tensor, given: torch.Tensor) -> None:
+    """Write into the window what its own strip already has in front of it and behind it."""
+    strip = cut.strips[window.gap]
+    if window.before == "strip":
+        grid[:, :, :1] = _anchor(parts, cut, window)
+        given[: window.lead] = 1.0
+        for latent in range(window.origin + 1, window.first):
+            grid[:, :, latent - window.origin] = strip[latent][:, :, 0]
+    if window.behind == "strip":
+        given[window.lead + window.new :] = 1.0
+        for latent in range(window.end, window.end + window.trail):
+            grid[:, :, latent - window.origin] = strip[latent][:, :, 0]
+
+
+def _anchor(parts: Parts, cut: Cut, window: Window) -> torch.Tensor:
+    """The frame before what a window carries, as a latent 0. It is decoded for this alone, so that no window has to
+    wait until the one before is shown.
+    """
+    frame = cut.plan.gaps[window.gap].origin + parts.temporal * window.origin
+    around = Shown(window.gap, frame, frame, max(0, window.origin - 1), min(window.origin + 2, window.first))
+    return _encode(parts, decode(parts, cut, around).transpose(0, 1)[None] * 2 - 1)
+
+
+def _follow(parts: Parts, cut: Cut, guide: Guide, grid: torch.Tensor, given: torch.Tensor) -> None:
+    """Write frames of a film into the window, under as much noise as their strengths leave."""
+    count, ahead = len(guide.strengths), int(guide.at > 0)
+    last = guide.start - ahead + parts.temporal * (count - 1 + ahead)
+    pixels = _film(parts, cut, guide.film, guide.start - ahead, last)
+    strengths = torch.tensor(guide.strengths, device=parts.device)
+    place = slice(guide.at, guide.at + count)
+    latents = _encode(parts, pixels)[:, :, ahead:]
+    grid[:, :, place] = torch.lerp(grid[:, :, place], latents, strengths.view(1, 1, -1, 1, 1))
+    given[place] = strengths
+
+
+def _remember(strip: Strip, window: Window, grid: torch.Tensor) -> None:
+    """Films beside a gap belong to its strip: the decoder looks at them."""
+    own = [*range(window.lead if window.before == "film" else 0)]
+    if window.behind in {"film", "beginning"}:
+        own += range(window.lead + window.new, window.latents)
+    for at in own:
+        strip[window.origin + at] = grid[:, :, at : at + 1].clone()
+
+
+def _pixels(parts: Parts, cut: Cut, shown: Condition | Frame) -> torch.Tensor:
+    """A picture as a native frame [1, 3, 1, h, w] in -1..1."""
+    if isinstance(shown, Frame):
+        return _film(parts, cut, shown.film, shown.number, shown.number)
+    return picture(shown, cut.plan.native, cut.plan.size)
+
+
+def _strength(shown: Condition | Frame) -> float:
+    return shown.strength if isinstance(shown, Condition) else 1.0
+
+
+def _film(parts: Parts, cut: Cut, film: Path | None, first: int, last: int) -> torch.Tensor:
+    """Frames of a film, or of the clip's own beginning, as native frames [1, 3, F, h, w] in -1..1."""
+    if film is not None:
+        return place(cut.footage.frames(film, first, last), cut.plan.native, cut.plan.size)
+    latest = -(-last // parts.temporal)
+    beginning = Shown(0, first, last, 0, min(latest + 2, 1 + max(cut.strips[0])))
+    return decode(parts, cut, beginning).transpose(0, 1)[None] * 2 - 1
 
 
 def _beside(
-    parts: Parts, model: Model, frame: int, latents: torch.Tensor, condition: Condition, generator: torch.Generator
+    parts: Parts, model: Model, frame: int, latents: torch.Tensor, strength: float, generator: torch.Generator
 ) -> Tokens:
     """A picture within the window, as tokens that share its place in time with the grid's own."""
     noise = randn_tensor(latents.shape, generator=generator, device=parts.device, dtype=torch.float32)
-    packed = _pack(torch.lerp(noise, latents, condition.strength))
+    packed = _pack(torch.lerp(noise, latents, strength))
     coordinates = _coordinates(parts, model, 1, *latents.shape[3:])
     coordinates[:, 0] += frame
-    strength = torch.full(packed.shape[:2], condition.strength, device=parts.device)
-    return Tokens(packed, strength, coordinates, extra=packed.shape[1])
+    strengths = torch.full(packed.shape[:2], strength, device=parts.device)
+    return Tokens(packed, strengths, coordinates, extra=packed.shape[1])
 
 
 def _joined(all_tokens: list[Tokens]) -> Tokens:
@@ -241,7 +321,7 @@ def _statistics(parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _renoised(
-    parts: Parts, model: Model, latents: torch.Tensor, seed: int, first: int
+    parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Decoders since 0.9.1 take the last denoising step themselves: they want a little noise, and its level.
 
@@ -249,26 +329,18 @@ def _renoised(
     """
     if not parts.vae.config.timestep_conditioning:
         return latents, None
+    origin = plan.gaps[shown.gap].origin
     noise = [
         randn_tensor(
             latents[:, :, :1].shape,
-            generator=torch.Generator("cpu").manual_seed(derived(seed, f"decode {first + index}")),
+            generator=torch.Generator("cpu").manual_seed(derived(plan.seed, f"decode {origin} {latent}")),
             device=parts.device,
             dtype=latents.dtype,
         )
-        for index in range(latents.shape[2])
+        for latent in range(shown.decode_from, shown.decode_to)
     ]
-    level = torch.tensor([model.decode_timestep], device=parts.device, dtype=latents.dtype)
-    return torch.lerp(latents, torch.cat(noise, dim=2), model.decode_noise), level
-
-
-def _remember(parts: Parts, segment: Segment, frames: torch.Tensor, so_far: Reel) -> None:
-    """Keep the last frame of each latent that may yet be an anchor: those behind are past that."""
-    for index in range(segment.frames_before, segment.frames_after):
-        if index % parts.temporal == 0:
-            so_far.frames[index // parts.temporal] = frames[index - segment.frames_before].clone()
-    for latent in [each for each in so_far.frames if each < segment.oldest_anchor]:
-        del so_far.frames[latent]
+    level = torch.tensor([plan.model.decode_timestep], device=parts.device, dtype=latents.dtype)
+    return torch.lerp(latents, torch.cat(noise, dim=2), plan.model.decode_noise), level
 
 
 def _coordinates(parts: Parts, model: Model, latents: int, height: int, width: int) -> torch.Tensor:

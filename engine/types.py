@@ -61,9 +61,51 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """A stretch of a film sent in: `frames` of it from its frame `start` on, laid at frame `at` of the clip.
+
+    Frames are counted at the model's rate. `strength` says how much of it stays, in values at equal distances from
+    its first frame to its last with straight lines between: 1 throughout keeps its very pixels; below that the clip
+    starts from a noised copy, and 0 leaves nothing of it.
+    """
+
+    film: Path
+    start: int
+    frames: int
+    at: int
+    strength: tuple[float, ...] = (1.0,)
+
+    @property
+    def kept(self) -> bool:
+        """Whether its pixels stay as they are."""
+        return min(self.strength) >= 1
+
+    def strength_at(self, frame: float) -> float:
+        """Its strength at a frame of the clip; 0 where it does not reach."""
+        if not self.at <= frame <= self.at + self.frames - 1:
+            return 0.0
+        along = (frame - self.at) / max(1, self.frames - 1) * (len(self.strength) - 1)
+        left = min(int(along), len(self.strength) - 2) if len(self.strength) > 1 else 0
+        right = min(left + 1, len(self.strength) - 1)
+        return self.strength[left] + (self.strength[right] - self.strength[left]) * (along - left)
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """`prompt` from frame `at` to frame `until`. From there the clip moves to the next cue's prompt by degrees;
+    where the next begins at `until` itself, it cuts.
+    """
+
+    at: int
+    until: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One clip to make. `width`, `height` in pixels of the file; 0 `seconds` asks for a still (one frame).
 
+    `cues`, where there are any, take the place of `prompt`. A `loop` goes on from its last frame to its first.
     `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
     same seed on the same machine gives the same frames.
     """
@@ -77,6 +119,9 @@ class Request:
     negative_prompt: str = ""
     quality: Quality = "full"
     conditions: tuple[Condition, ...] = ()
+    takes: tuple[Take, ...] = ()
+    cues: tuple[Cue, ...] = ()
+    loop: bool = False
     steps: int | None = None
     guidance_scale: float | None = None
 
@@ -121,11 +166,9 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A window is finished: the first `frames` frames (`seconds_done`) of the clip are in the file."""
+class Segment:
+    """A stretch of the clip is finished: its first `frames` frames (`seconds_done`) are in the file."""
 
-    index: int
-    windows: int
     frames: int
     seconds_done: float
 
@@ -137,7 +180,7 @@ class Done:
     result: Result
 
 
-Event: TypeAlias = Loading | Progress | Window | Done
+Event: TypeAlias = Loading | Progress | Segment | Done
 
 
 @dataclass(frozen=True, slots=True)

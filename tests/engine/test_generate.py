@@ -23,7 +23,7 @@ from engine.types import (
     Loading,
     Progress,
     Request,
-    Window,
+    Segment,
 )
 
 MINI = find("kinora-mini")
@@ -101,13 +101,12 @@ def test_a_model_is_loaded_once(config: EngineConfig, request_: Request, tmp_pat
 
 def test_a_long_clip_is_handed_over_window_by_window(engine: Engine, request_: Request, tmp_path: Path) -> None:
     events = list(engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never))
-    windows = [event for event in events if isinstance(event, Window)]
-    assert len(windows) == windows[0].windows > 1
-    assert [window.index for window in windows] == list(range(len(windows)))
-    assert windows[-1].seconds_done == LONG
-    assert all(window.frames == window.seconds_done * MINI.fps for window in windows)
+    segments = [event for event in events if isinstance(event, Segment)]
+    assert len(segments) > 1
+    assert segments[-1].seconds_done == LONG
+    assert all(segment.frames == segment.seconds_done * MINI.fps for segment in segments)
     assert len(pixels(tmp_path / "video.mp4")) == LONG * MINI.fps
-    first = events.index(windows[0])
+    first = events.index(segments[0])
     assert any(isinstance(event, Progress) and event.stage == "denoising" for event in events[first:])
 
 

@@ -98,8 +98,8 @@ def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request)
     how = replace(FULL, steps=4, schedule="linear")
     clip = replace(request_, negative_prompt="blurry")
     made = plan(clip)
-    text = ltx.encode_text(parts, clip, how, longest=64)
-    tokens = ltx.prepare(parts, made, made.segments[0], ltx.reel(parts, made))
+    text = ltx.encode_text(parts, made, clip.negative_prompt, how)
+    tokens = ltx.prepare(parts, ltx.Cut.of(made), made.windows[0])
     start = tokens.latents.clone()
     steps = ltx.denoise(parts, made, how, text, tokens, clip.seed, never)
     next(steps), next(steps)
@@ -236,8 +236,8 @@ def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: P
 
 def latents(parts: Parts, request: Request) -> torch.Tensor:
     made, how = plan(request), sampling(MINI, request, parts.adapters)
-    text = ltx.encode_text(parts, request, how, longest=64)
-    tokens = ltx.prepare(parts, made, made.segments[0], ltx.reel(parts, made))
+    text = ltx.encode_text(parts, made, "", how)
+    tokens = ltx.prepare(parts, ltx.Cut.of(made), made.windows[0])
     list(ltx.denoise(parts, made, how, text, tokens, request.seed, never))
     return tokens.latents
 
@@ -260,8 +260,8 @@ def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request
     before = latents(quick, request_)
     turbo = replace(request_, quality="turbo")
     made, how = plan(turbo), sampling(MINI, turbo, quick.adapters)
-    text = ltx.encode_text(quick, turbo, how, longest=64)
-    tokens = ltx.prepare(quick, made, made.segments[0], ltx.reel(quick, made))
+    text = ltx.encode_text(quick, made, "", how)
+    tokens = ltx.prepare(quick, ltx.Cut.of(made), made.windows[0])
     steps: Iterator[int] = ltx.denoise(quick, made, how, text, tokens, turbo.seed, never)
     next(steps)  # and never closed
     assert torch.equal(latents(quick, request_), before)
