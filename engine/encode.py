@@ -18,17 +18,21 @@ from typing import Final, Self
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.types import EngineError, Result
+from engine.segments import Segments
+from engine.types import EngineError, Result, Segment
 
 VIDEO: Final = "video.mp4"
 POSTER: Final = "poster.jpg"
 THUMBNAIL: Final = "thumbnail.webp"
 SPRITESHEET: Final = "spritesheet.jpg"
+HEAD: Final = "head.mp4"
+SEGMENT: Final = "segment-{:04d}.m4s"
 PART: Final = ".part"
 
 POSTER_BYTES: Final = 300_000
@@ -52,6 +56,8 @@ class Film:
         self._fps = fps
         self._frames = frames
         self._written = 0
+        self._cuts = 0
+        self._fresh = True
         self._sprites = _Sprites(frames)
         self._poster: Image.Image | None = None
         with _named():
@@ -62,6 +68,7 @@ class Film:
             )
             self._stream = _stream(self._container, width, height, fps, threads)
             self._container.start_encoding()
+            self._segments = Segments(self._stream)
 
     def __enter__(self) -> Self:
         return self
@@ -78,13 +85,29 @@ class Film:
     def write(self, frames: NDArray[np.uint8]) -> None:
         """Append frames [F, H, W, 3] of the film's size."""
         for pixels in frames:
+            frame = _video_frame(pixels, self._written, self._fps)
+            if self._fresh:
+                frame.pict_type, self._fresh = PictureType.I, False
             with _named():
-                self._container.mux(self._stream.encode(_video_frame(pixels, self._written, self._fps)))
+                for packet in self._stream.encode(frame):
+                    self._segments.add(packet)
+                    self._container.mux(packet)
             image = Image.fromarray(pixels)
             self._sprites.see(self._written, image)
             if self._written == self._frames // 2:
                 self._poster = image
             self._written += 1
+
+    def cut(self) -> Segment:
+        """What was written since the last cut, as a file that can be played before the film is whole."""
+        head, file = self._folder / HEAD, self._folder / SEGMENT.format(self._cuts)
+        with _named():
+            fragment = self._segments.cut()
+            for path, data in ((head, fragment.head), (file, fragment.body)):
+                path.with_suffix(PART).write_bytes(data)
+                path.with_suffix(PART).replace(path)
+        self._fresh, self._cuts = True, self._cuts + 1
+        return Segment(self._cuts - 1, self._written, self._written / self._fps, head, file)
 
     def result(self) -> Result:
         """The files, once the block was left without an error."""
@@ -104,6 +127,7 @@ class Film:
         if self._poster is None or self._written != self._frames:
             raise EngineError("encode_failed", f"{self._written} frames came of {self._frames}.")
         with _named():
+            self._segments.close()
             self._container.mux(self._stream.encode(None))
             self._container.close()
             for name, data in (
@@ -117,8 +141,9 @@ class Film:
 
     def _abandon(self) -> None:
         # What cannot be closed properly, on a full disk for one, is removed all the same.
-        with suppress(OSError):
-            self._container.close()
+        for container in (self._segments, self._container):
+            with suppress(OSError):
+                container.close()
         _clear(self._folder)
 
 
@@ -145,10 +170,11 @@ class _Sprites:
 
 
 def _stream(container: av.container.OutputContainer, width: int, height: int, fps: int, threads: int) -> VideoStream:
-    """H.264 that every phone plays; without B-frames the first picture is at 0 and none is reordered."""
-    stream = container.add_stream(
-        "libx264", rate=fps, options={"crf": "18", "preset": "veryfast", "profile": "high", "bf": "0"}
-    )
+    """H.264 that every phone plays. Without B-frames the first picture is at 0 and none is reordered; without a look
+    ahead every frame comes out as soon as it went in, so that a film can be cut anywhere.
+    """
+    options = {"crf": "18", "preset": "veryfast", "profile": "high", "bf": "0", "tune": "zerolatency"}
+    stream = container.add_stream("libx264", rate=fps, options=options | {"forced-idr": "1"})
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
     context.time_base = Fraction(1, fps)
@@ -195,8 +221,9 @@ def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
 
 def _clear(folder: Path) -> None:
     """Remove unfinished files, a killed process's among them."""
-    for path in folder.glob("*" + PART):
-        path.unlink()
+    for pattern in ("*" + PART, HEAD, SEGMENT.format(0).replace("0000", "*")):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 Work is counted in units that cost about the same on one machine (token passes, pixels). What a unit takes is
 measured while a job runs and remembered for the next, so the second job's estimate is right from its start.
+Stages overlap, so that more seconds of work are done than pass: how many more is measured too.
 """
 
 from __future__ import annotations
@@ -25,10 +26,18 @@ Only the proportions matter: the first measurement scales them all.
 """
 
 
+_TRUSTED: Final = 2.0
+"""Seconds for which the pace of the job before is believed more than this job's own."""
+
+
 class Rates:
-    """Seconds per unit of each stage, as measured in this process for one model."""
+    """Seconds per unit of each stage, as measured in this process for one model.
+
+    `pace` is how many seconds of work are done in one second, by stages at work at once.
+    """
 
     def __init__(self) -> None:
+        self.pace = 1.0
         self._seconds: dict[Stage, float] = {}
         self._units: dict[Stage, float] = {}
 
@@ -61,15 +70,18 @@ class Estimate:
         self._work = dict(work)
         self._done: dict[Stage, float] = dict.fromkeys(work, 0.0)
         self._clock = clock
-        self._mark = clock()
+        self._began = clock()
+        self._expected = rates.pace
+        self._spent = 0.0
         self._fraction = 0.0
 
-    def did(self, stage: Stage, units: float) -> None:
-        """Count `units` as done in `stage`, and all the time since the last call as theirs."""
-        now = self._clock()
+    def did(self, stage: Stage, units: float, seconds: float) -> None:
+        """Count `units` as done in `stage`, which took `seconds`, maybe while others were at work too."""
         self._done[stage] += units
-        self._rates.add(stage, units, now - self._mark)
-        self._mark = now
+        self._rates.add(stage, units, seconds)
+        self._spent += seconds
+        passed = self._clock() - self._began
+        self._rates.pace = max(1.0, (self._spent + self._expected * _TRUSTED) / (passed + _TRUSTED))
 
     def fraction(self) -> float:
         """Of the whole job in seconds, 0 to 1. Where a new measurement would take it back, it waits instead."""
@@ -81,7 +93,7 @@ class Estimate:
         """Seconds left, or None until this process has denoised once: before that nothing is known."""
         if not self._rates.known("denoising"):
             return None
-        return max(0.0, self._seconds(self._work) - self._seconds(self._done))
+        return max(0.0, self._seconds(self._work) - self._seconds(self._done)) / self._rates.pace
 
     def _seconds(self, units: Mapping[Stage, float]) -> float:
         return sum(count * self._rates.per_unit(stage) for stage, count in units.items())

@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import torch
 
 from engine import ltx
 from engine.catalog import Model, Sampling, check_request
+from engine.darkroom import Darkroom, Did, Told, decoding_units
 from engine.encode import Film
 from engine.estimate import Estimate, Rates
-from engine.finish import finish
-from engine.frames import cover, fit
 from engine.loader import Parts, Source, load, locate, use_threads
-from engine.plan import Kept, Plan, Shown, Window
+from engine.plan import Plan, Shown, Window
 from engine.schedule import sampling
 from engine.timeline import plan
 from engine.types import (
@@ -31,12 +30,8 @@ from engine.types import (
     Loading,
     Progress,
     Request,
-    Segment,
     Stage,
 )
-
-_BATCH: Final = 8
-"""Frames scaled and encoded at a time, so that memory does not grow with the clip and a cancel is seen soon."""
 
 
 class Engine:
@@ -82,7 +77,7 @@ class Engine:
             return self._loaded[1]
         self._loaded = None  # first let go of the other model: two may not fit
         loading = load(model, self._source(model), self._config)
-        before = 0.0
+        before, began = 0.0, time.monotonic()
         while True:
             _stop_if(cancelled)
             try:
@@ -91,10 +86,10 @@ class Engine:
                 parts: Parts = end.value
                 self._loaded = (model.name, parts)
                 return parts
-            job.estimate.did("loading", fraction - before)
-            before = fraction
+            now = time.monotonic()
             yield Loading(fraction)
-            yield job.progress("loading")
+            yield job.did("loading", fraction - before, now - began)
+            before, began = fraction, now
 
 
 class _Job:
@@ -114,10 +109,15 @@ class _Job:
         passes = len(window.weights) + (self.how.guidance_scale > 1)
         return window.latents * width * height / 1024 * passes
 
-    def decode_units(self, shown: Shown) -> float:
-        """What decoding costs: the latents with those decoded again beside them, times their area."""
-        width, height = self.plan.native
-        return (shown.decode_to - shown.decode_from) * width * height
+    def did(self, stage: Stage, units: float, seconds: float) -> Progress:
+        """Count work as done; how far the job is then."""
+        self.estimate.did(stage, units, seconds)
+        return self.progress(stage)
+
+    def heard(self, told: Iterable[Told]) -> Iterator[Event]:
+        """What the darkroom tells, as events."""
+        for each in told:
+            yield self.did(each.stage, each.units, each.seconds) if isinstance(each, Did) else each
 
     def progress(self, stage: Stage) -> Progress:
         return Progress(
@@ -136,33 +136,30 @@ class _Job:
             "loading": 0.0 if loaded else 1.0,
             "encoding": 1.0,
             "denoising": sum(self.pass_units(step) for step in steps if isinstance(step, Window)) * self.how.steps,
-            "decoding": sum(self.decode_units(step) for step in steps if isinstance(step, Shown)),
+            "decoding": sum(decoding_units(self.plan, step) for step in steps if isinstance(step, Shown)),
             "saving": self.plan.frames * self.plan.size.width * self.plan.size.height,
         }
 
 
 def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
     _stop_if(cancelled)
+    began = time.monotonic()
     text = ltx.encode_text(parts, job.plan, job.request.negative_prompt, job.how)
-    job.estimate.did("encoding", 1.0)
-    yield job.progress("encoding")
+    yield job.did("encoding", 1.0, time.monotonic() - began)
     cut = ltx.Cut.of(job.plan)
-    with Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film:
+    with (
+        Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
+        Darkroom(parts, cut, film, cancelled) as darkroom,
+    ):
         for step in job.plan.steps:
             _stop_if(cancelled)
-            match step:
-                case Window():
-                    yield from _denoise(job, parts, cut, text, step, cancelled)
-                case Shown():
-                    frames = ltx.decode(parts, cut, step)
-                    job.estimate.did("decoding", job.decode_units(step))
-                    yield job.progress("decoding")
-                    yield from _save(job, _scaled(job.plan, frames), film, cancelled)
-                case Kept():
-                    yield from _save(job, _taken(cut, step), film, cancelled)
-            if not isinstance(step, Window):
-                yield Segment(step.last + 1, (step.last + 1) / job.plan.fps)
-    job.estimate.did("saving", 0.0)
+            if isinstance(step, Window):
+                for event in _denoise(job, parts, cut, text, step, cancelled):
+                    yield event
+                    yield from job.heard(darkroom.news())
+            else:
+                yield from job.heard(darkroom.take(step))
+        yield from job.heard(darkroom.finish())
     yield Done(film.result())
 
 
@@ -170,34 +167,13 @@ def _denoise(
     job: _Job, parts: Parts, cut: ltx.Cut, text: ltx.Text, window: Window, cancelled: Callable[[], bool]
 ) -> Iterator[Event]:
     job.window, job.step = job.window + 1, 0
-    tokens = ltx.prepare(parts, cut, window)
-    said = text.at(window.weights)
+    began = time.monotonic()
+    tokens, said = ltx.prepare(parts, cut, window), text.at(window.weights)
     for step in ltx.denoise(parts, job.plan, job.how, said, tokens, window.seed, cancelled):
-        job.step = step
-        job.estimate.did("denoising", job.pass_units(window))
-        yield job.progress("denoising")
+        job.step, now = step, time.monotonic()
+        yield job.did("denoising", job.pass_units(window), now - began)
+        began = now
     ltx.keep(parts, cut, window, tokens)
-
-
-def _scaled(plan: Plan, frames: torch.Tensor) -> Iterator[torch.Tensor]:
-    """What was made, at the file's size, a few frames [F, 3, height, width] at a time."""
-    for batch in torch.split(frames, _BATCH):
-        yield fit(batch, plan.size, drawn=plan.model.drawn)
-
-
-def _taken(cut: ltx.Cut, kept: Kept) -> Iterator[torch.Tensor]:
-    """What is kept of a film, likewise."""
-    for past in range(0, kept.last - kept.first + 1, _BATCH):
-        last = min(kept.start + past + _BATCH - 1, kept.start + kept.last - kept.first)
-        yield cover(cut.footage.frames(kept.film, kept.start + past, last), cut.plan.size)
-
-
-def _save(job: _Job, batches: Iterator[torch.Tensor], film: Film, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    for batch in batches:
-        _stop_if(cancelled)
-        film.write(finish(batch.permute(0, 2, 3, 1).cpu().numpy()))
-        job.estimate.did("saving", len(batch) * job.plan.size.width * job.plan.size.height)
-        yield job.progress("saving")
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:

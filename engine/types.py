@@ -167,10 +167,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the clip is finished: its first `frames` frames (`seconds_done`) are in the file."""
+    """A stretch of the clip can be watched: `file` holds what lies between the frames of the segment before and
+    frame `frames` (`seconds_done`), and plays after `head`, which is the same for all. Both are fragmented MP4.
+    """
 
+    index: int
     frames: int
     seconds_done: float
+    head: Path
+    file: Path
 
 
 @dataclass(frozen=True, slots=True)

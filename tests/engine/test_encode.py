@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import encode
+from engine import encode, segments
 from engine.encode import Film
 from engine.types import EngineError, Result
 
@@ -144,3 +144,54 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         Film(tmp_path / "file" / "folder", 64, 64, 16, 1)
     assert caught.value.code == "encode_failed"
+
+
+def played(*files: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
+    """Time and picture of each frame, of files put behind each other."""
+    with av.open(io.BytesIO(b"".join(file.read_bytes() for file in files)), "r") as container:
+        stream = container.streams.video[0]
+        shown = [
+            (frame.pts, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)) for frame in container.decode(stream)
+        ]
+        assert stream.time_base is not None
+        return [(pts * stream.time_base, pixels) for pts, pixels in shown if pts is not None]
+
+
+def test_a_film_can_be_watched_piece_by_piece_while_it_grows(tmp_path: Path) -> None:
+    pieces = []
+    with Film(tmp_path, 160, 96, 16, 40) as film:
+        for index, pixels in enumerate(ball(40, 160, 96)):
+            film.write(pixels)
+            if index in {8, 24, 39}:
+                piece = film.cut()
+                pieces.append((piece, played(piece.head, piece.file), piece.head.read_bytes()))
+    assert [piece.index for piece, _, _ in pieces] == [0, 1, 2]
+    assert [piece.frames for piece, _, _ in pieces] == [9, 25, 40]
+    assert [piece.seconds_done for piece, _, _ in pieces] == [9 / 16, 25 / 16, 40 / 16]
+    assert len({head for _, _, head in pieces}) == 1, "one head serves all"
+    alone = [shown for _, frames, _ in pieces for shown in frames]
+    assert [time for time, _ in alone] == [Fraction(index, 16) for index in range(40)]
+    together = played(pieces[0][0].head, *(piece.file for piece, _, _ in pieces))
+    whole = played(film.result().video)
+    for one, other in ((alone, whole), (together, whole)):
+        assert [time for time, _ in one] == [time for time, _ in other]
+        assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True))
+
+
+def test_a_piece_is_nothing_but_frames(tmp_path: Path) -> None:
+    with Film(tmp_path, 160, 96, 16, 10) as film:
+        for pixels in ball(10, 160, 96):
+            film.write(pixels)
+        piece = film.cut()
+    assert [name for name, _ in segments._all_boxes(piece.head.read_bytes())] == [b"ftyp", b"moov"]
+    assert [name for name, _ in segments._all_boxes(piece.file.read_bytes())][:2] == [b"moof", b"mdat"]
+    assert b"mfra" not in piece.file.read_bytes()
+
+
+def test_a_film_that_is_given_up_leaves_no_piece(tmp_path: Path) -> None:
+    with contextlib.suppress(KeyboardInterrupt), Film(tmp_path, 64, 64, 8, 10) as film:
+        for pixels in ball(5, 64, 64):
+            film.write(pixels)
+        film.cut()
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []

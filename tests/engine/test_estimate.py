@@ -30,7 +30,7 @@ def job(rates: Rates, clock: Clock, seconds: dict[Stage, float]) -> Iterator[Est
     for stage in STAGES:
         for _ in range(int(WORK[stage])):
             clock.now += seconds[stage]
-            estimate.did(stage, 1)
+            estimate.did(stage, 1, seconds[stage])
             yield estimate
 
 
@@ -76,5 +76,19 @@ def test_the_first_measurement_scales_the_guesses() -> None:
     rates, clock = Rates(), Clock()
     estimate = Estimate(rates, {"denoising": 1e6, "decoding": 1e6}, clock)
     clock.now = 1e-6
-    estimate.did("denoising", 10)
+    estimate.did("denoising", 10, 1e-6)
     assert estimate.eta() == pytest.approx(0.1, rel=0.1), "decoding a unit costs about a hundredth of a pass"
+
+
+def test_stages_that_overlap_take_less_than_their_sum() -> None:
+    """Decoding goes on beside denoising: half-way through the second job its estimate is what it turns out to be."""
+    rates, clock = Rates(), Clock()
+    for _ in range(2):
+        estimate = Estimate(rates, {"denoising": 100, "decoding": 100}, clock)
+        began, half = clock.now, None
+        for unit in range(100):
+            clock.now += 1
+            estimate.did("denoising", 1, 1)
+            estimate.did("decoding", 1, 0.8)
+            half = estimate.eta() if unit == 49 else half
+    assert half == pytest.approx((clock.now - began) / 2, rel=0.05)
