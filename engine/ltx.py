@@ -9,7 +9,8 @@ files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -21,7 +22,7 @@ from engine.footage import Footage
 from engine.frames import picture, place
 from engine.loader import Parts, tile, wear
 from engine.plan import Frame, Guide, Plan, Shown, Window, derived
-from engine.schedule import scheduler
+from engine.schedule import noise_levels, scheduler
 from engine.types import Cancelled, Condition
 
 _GIVEN: Final = 1.0 - 1e-6
@@ -31,12 +32,13 @@ _GIVEN: Final = 1.0 - 1e-6
 @dataclass(frozen=True, slots=True)
 class Text:
     """Encoded prompts [B, length, channels] and their mask. With guidance the first is what to avoid; the others
-    count as `weights` says.
+    count as `weights` says. `source` (embeds, mask) is what a film that is edited shows.
     """
 
     embeds: torch.Tensor
     mask: torch.Tensor
     weights: tuple[float, ...]
+    source: tuple[torch.Tensor, torch.Tensor]
 
     @property
     def guided(self) -> bool:
@@ -46,7 +48,12 @@ class Text:
     def at(self, weights: tuple[tuple[int, float], ...]) -> Text:
         """Only the prompts of these numbers, with these weights."""
         rows = [0] * self.guided + [number + self.guided for number, _ in weights]
-        return Text(self.embeds[rows], self.mask[rows], tuple(weight for _, weight in weights))
+        return Text(self.embeds[rows], self.mask[rows], tuple(weight for _, weight in weights), self.source)
+
+    @property
+    def of_source(self) -> Text:
+        """What the film shows, alone and without guidance."""
+        return Text(*self.source, (1.0,), self.source)
 
 
 @dataclass(slots=True)
@@ -55,13 +62,16 @@ class Tokens:
 
     `latents` [1, S, C] in float32; `strength` [1, S], how far each token is given (1) or free (0);
     `coordinates` [1, 3, S], its frame and upper left pixel. The first `extra` tokens are pictures that sit
-    beside the window's own grid and are dropped at the end.
+    beside the window's own grid and are dropped at the end. `source` [1, S, C] is the film that is edited, and
+    `begins` the noise level down from which it changes.
     """
 
     latents: torch.Tensor
     strength: torch.Tensor
     coordinates: torch.Tensor
     extra: int = 0
+    source: torch.Tensor | None = None
+    begins: float = 1.0
 
 
 Strip: TypeAlias = dict[int, torch.Tensor]
@@ -88,12 +98,13 @@ def encode_text(parts: Parts, plan: Plan, negative: str, how: Sampling) -> Text:
 
     Padding reaches only to the longest of them: masked tokens change nothing and cost time.
     """
-    prompts = [*([] if how.guidance_scale <= 1 else [negative]), *plan.prompts]
+    prompts = [plan.source_prompt, *([] if how.guidance_scale <= 1 else [negative]), *plan.prompts]
     limit = min(plan.model.max_prompt_tokens, parts.tokenizer.model_max_length)
     found = parts.tokenizer(prompts, padding=True, max_length=limit, truncation=True, return_tensors="pt")
     ids, mask = found.input_ids.to(parts.device), found.attention_mask.bool().to(parts.device)
     embeds = parts.text_encoder(ids, attention_mask=mask)[0]
-    return Text(embeds.to(parts.dtype), mask, (1.0,) * len(plan.prompts))
+    embeds = embeds.to(parts.dtype)
+    return Text(embeds[1:], mask[1:], (1.0,) * len(plan.prompts), (embeds[:1], mask[:1]))
 
 
 @torch.inference_mode()
@@ -120,7 +131,7 @@ def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
         given.repeat_interleave(shape[3] * shape[4])[None],
         _coordinates(parts, cut.plan.model, *shape[2:]),
     )
-    return _joined([*beside, own])
+    return _upon(parts, cut, window.edited, own) if window.edited else _joined([*beside, own])
 
 
 @torch.inference_mode()
@@ -129,20 +140,13 @@ def denoise(
 ) -> Iterator[int]:
     """Denoise `tokens` in place, yielding the number of each finished step; Cancelled between steps."""
     wear(parts, how.adapter)
-    schedule = scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.extra, parts.device)
-    start = tokens.latents
     coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=parts.device)[:, None]
-    stirring = torch.Generator("cpu").manual_seed(derived(seed, "stir"))
-    for step, timestep in enumerate(schedule.timesteps, start=1):
+    way = _edit if tokens.source is not None else _clear
+    steps = way(parts, plan, how, text, tokens, coordinates, seed)
+    for step in range(1, how.steps + 1):
         if cancelled():
             raise Cancelled
-        if plan.model.condition_noise:
-            _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
-        times = torch.minimum(timestep, (1 - tokens.strength) * 1000)
-        velocity = _velocity(parts, how, text, tokens.latents, times, coordinates)
-        moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
-        free = timestep / 1000 - 1e-6 < 1 - tokens.strength
-        tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)
+        next(steps)
         _settle(parts)
         yield step
 
@@ -155,6 +159,7 @@ def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
     for latent in range(window.first, window.end):
         at = latent - window.origin
         cut.strips[window.gap][latent] = grid[:, :, at : at + 1].clone()
+    _settle(parts)
 
 
 @torch.inference_mode()
@@ -180,10 +185,51 @@ def decode(parts: Parts, cut: Cut, shown: Shown) -> torch.Tensor:
     return frames
 
 
+def _clear(
+    parts: Parts, plan: Plan, how: Sampling, text: Text, tokens: Tokens, coordinates: torch.Tensor, seed: int
+) -> Iterator[None]:
+    """From noise to a clip; what is given at less than full strength joins in when the rest has come down to it."""
+    schedule = scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.extra, parts.device)
+    start = tokens.latents
+    stirring = torch.Generator("cpu").manual_seed(derived(seed, "stir"))
+    for timestep in schedule.timesteps:
+        if plan.model.condition_noise:
+            _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
+        times = torch.minimum(timestep, (1 - tokens.strength) * 1000)
+        velocity = _velocity(parts, how, text, tokens.latents, times, coordinates)
+        moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
+        free = timestep / 1000 - 1e-6 < 1 - tokens.strength
+        tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)
+        yield
+
+
+def _edit(
+    parts: Parts, _plan: Plan, how: Sampling, text: Text, tokens: Tokens, coordinates: torch.Tensor, seed: int
+) -> Iterator[None]:
+    """From a film to another straight away: at each noise level it moves by how differently the two prompts would
+    clear it, so that what they agree on stays (FlowEdit, arXiv 2412.08629).
+    """
+    source = tokens.source
+    if source is None:
+        return
+    generator = torch.Generator("cpu").manual_seed(seed)
+    free = (tokens.strength < _GIVEN)[..., None]
+    levels = [*(noise_levels(how) * tokens.begins).tolist(), 0.0]
+    for level, below in pairwise(levels):
+        noise = randn_tensor(source.shape, generator=generator, device=parts.device, dtype=source.dtype)
+        noised = torch.lerp(source, noise, level)
+        times = free[..., 0] * level * 1000
+        theirs = _velocity(parts, how, text.of_source, torch.where(free, noised, source), times, coordinates)
+        ours = torch.where(free, tokens.latents + noised - source, tokens.latents)
+        difference = _velocity(parts, how, text, ours, times, coordinates) - theirs
+        tokens.latents = torch.where(free, tokens.latents + (below - level) * difference, tokens.latents)
+        yield
+
+
 def _settle(parts: Parts) -> None:
     """Wait for the GPU: work is only queued there, so progress would run ahead of it and a cancel come late."""
     if parts.device.type == "cuda":
-        torch.cuda.synchronize(parts.device)
+        torch.cuda.current_stream(parts.device).synchronize()
 
 
 def _grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
@@ -260,6 +306,15 @@ def _remember(strip: Strip, window: Window, grid: torch.Tensor) -> None:
         own += range(window.lead + window.new, window.latents)
     for at in own:
         strip[window.origin + at] = grid[:, :, at : at + 1].clone()
+
+
+def _upon(parts: Parts, cut: Cut, edited: Guide, tokens: Tokens) -> Tokens:
+    """A window that starts as the film it changes, except where it is given what was changed already."""
+    last = edited.start + parts.temporal * (len(edited.strengths) - 1)
+    source = _pack(_encode(parts, _film(parts, cut, edited.film, edited.start, last)))
+    given = tokens.strength > _GIVEN
+    latents = torch.where(given[..., None], tokens.latents, source)
+    return replace(tokens, latents=latents, source=source, begins=1 - edited.strengths[0])
 
 
 def _pixels(parts: Parts, cut: Cut, shown: Condition | Frame) -> torch.Tensor:

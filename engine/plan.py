@@ -60,7 +60,7 @@ class Window:
     It sees `lead` latents in front of them: an anchor and latents of the strip, or frames of the film before, or
     (`blank`) one frame that it makes and throws away. And `trail` behind them: latents that were made earlier,
     frames of the film behind, or the clip's own beginning, to which a loop returns. `weights` are how much each
-    prompt of the request counts.
+    prompt of the request counts. `edited` is a film that changes under it, instead of noise.
     """
 
     gap: int
@@ -74,6 +74,7 @@ class Window:
     guides: tuple[Guide, ...]
     pictures: tuple[Placed, ...]
     weights: tuple[tuple[int, float], ...]
+    edited: Guide | None = None
 
     @property
     def end(self) -> int:
@@ -153,6 +154,7 @@ class Plan:
     frames: int
     seed: int
     prompts: tuple[str, ...]
+    source_prompt: str
     gaps: tuple[Gap, ...]
     steps: tuple[Step, ...]
 

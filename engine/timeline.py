@@ -36,6 +36,7 @@ def plan(request: Request) -> Plan:
         frames=total,
         seed=request.seed,
         prompts=tuple(cue.prompt for cue in request.cues) or (request.prompt,),
+        source_prompt=request.source_prompt,
         gaps=gaps,
         steps=tuple(step for _, steps in sorted(shown, key=lambda each: each[0]) for step in steps),
     )

@@ -66,7 +66,8 @@ class Take:
 
     Frames are counted at the model's rate. `strength` says how much of it stays, in values at equal distances from
     its first frame to its last with straight lines between: 1 throughout keeps its very pixels; below that the clip
-    starts from a noised copy, and 0 leaves nothing of it.
+    starts from a noised copy, and 0 leaves nothing of it. `edited` takes another way: the film changes by what the
+    prompt says otherwise than `Request.source_prompt` does, the less the stronger the take.
     """
 
     film: Path
@@ -74,11 +75,12 @@ class Take:
     frames: int
     at: int
     strength: tuple[float, ...] = (1.0,)
+    edited: bool = False
 
     @property
     def kept(self) -> bool:
         """Whether its pixels stay as they are."""
-        return min(self.strength) >= 1
+        return not self.edited and min(self.strength) >= 1
 
     def strength_at(self, frame: float) -> float:
         """Its strength at a frame of the clip; 0 where it does not reach."""
@@ -106,6 +108,7 @@ class Request:
     """One clip to make. `width`, `height` in pixels of the file; 0 `seconds` asks for a still (one frame).
 
     `cues`, where there are any, take the place of `prompt`. A `loop` goes on from its last frame to its first.
+    `source_prompt` says what a film that is edited shows, as far as that is known.
     `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
     same seed on the same machine gives the same frames.
     """
@@ -122,6 +125,7 @@ class Request:
     takes: tuple[Take, ...] = ()
     cues: tuple[Cue, ...] = ()
     loop: bool = False
+    source_prompt: str = ""
     steps: int | None = None
     guidance_scale: float | None = None
 

@@ -121,6 +121,7 @@ def _directed(model: Model, request: Request, total: int, gap: Gap, window: Wind
             if first <= frame <= last
         ),
         weights=_weights(request.cues, (first + min(last, gap.last)) / 2),
+        edited=_edited(request, window, starts, (first + last) // 2),
     )
 
 
@@ -153,18 +154,23 @@ def _given(model: Model, gap: Gap, window: Window) -> Iterator[Guide]:
 def _reshaped(model: Model, request: Request, gap: Gap, window: Window) -> Iterator[Guide]:
     """What the new latents of a window start from: each from the take that is strongest there."""
     for take in request.takes:
-        if take.kept:
+        if take.kept or take.edited:
             continue
         strengths = [
-            _strongest(
-                request.takes, take, gap.origin + model.frame_rule * latent - (model.frame_rule // 2) * (latent > 0)
-            )
-            for latent in range(window.first, window.end)
+            _strongest(request.takes, take, _middle(model, gap, latent)) for latent in range(window.first, window.end)
         ]
         for at, run in _runs(strengths):
             latent = window.first + at
             frame = gap.origin if latent == 0 else frame_behind(model, gap.origin, latent)
             yield Guide(take.film, take.start + frame - take.at, window.lead + at, run)
+
+
+def _edited(request: Request, window: Window, starts: int, middle: int) -> Guide | None:
+    """The film that changes under a window, all of it that the window sees."""
+    for take in request.takes:
+        if take.edited and take.at <= middle < take.at + take.frames:
+            return Guide(take.film, take.start + starts - take.at, 0, (take.strength_at(middle),) * window.latents)
+    return None
 
 
 def _middle(model: Model, gap: Gap, latent: int) -> int:
@@ -175,7 +181,11 @@ def _middle(model: Model, gap: Gap, latent: int) -> int:
 def _strongest(takes: Sequence[Take], take: Take, frame: int) -> float:
     """How strong a take is at a frame; 0 where another is stronger."""
     strength = take.strength_at(frame)
-    return strength if strength == max(each.strength_at(frame) for each in takes if not each.kept) else 0.0
+    return (
+        strength
+        if strength == max(each.strength_at(frame) for each in takes if not each.kept and not each.edited)
+        else 0.0
+    )
 
 
 def _runs(strengths: Sequence[float]) -> Iterator[tuple[int, tuple[float, ...]]]:
