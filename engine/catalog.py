@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -40,7 +41,7 @@ MAX_GUIDANCE: Final = 20.0
 class Problem:
     """Why a model cannot meet a request: the field at fault, its limit, and a sentence that says both."""
 
-    field: Literal["model", "size", "seconds", "seed", "steps", "guidance_scale", "conditions"]
+    field: Literal["model", "size", "seconds", "seed", "steps", "guidance_scale", "conditions", "takes", "cues", "loop"]
     limit: str
     message: str
 
@@ -250,7 +251,7 @@ def check_request(request: Request) -> tuple[Problem, ...]:
         model = find(request.model)
     except UnknownModelError as error:
         return (Problem("model", ", ".join(MODELS), str(error)),)
-    return check(
+    problems = check(
         model,
         request.width,
         request.height,
@@ -260,6 +261,8 @@ def check_request(request: Request) -> tuple[Problem, ...]:
         guidance_scale=request.guidance_scale,
         conditions=request.conditions,
     )
+    total = frames(model, request.seconds)
+    return (*problems, *_film_problems(model, request), *_take_problems(request, total), *_cue_problems(request, total))
 
 
 def _size_problems(model: Model, width: int, height: int) -> list[Problem]:
@@ -320,3 +323,42 @@ def _place_problems(model: Model, seconds: float, frame: int) -> list[Problem]:
         text = f"{model.name} follows a first frame only, not one at frame {frame}."
         return [Problem("conditions", "frame 0", text)]
     return []
+
+
+def _film_problems(model: Model, request: Request) -> list[Problem]:
+    """What a model that follows nothing but a first picture cannot do."""
+    if model.conditions == "any":
+        return []
+    problems = []
+    if request.takes:
+        text = f"{model.name} cannot go on from a film or lead to one; choose another model."
+        problems.append(Problem("takes", "none", text))
+    if request.loop:
+        problems.append(Problem("loop", "false", f"{model.name} cannot make a loop; choose another model."))
+    return problems
+
+
+def _take_problems(request: Request, total: int) -> list[Problem]:
+    problems = []
+    for take in request.takes:
+        if take.frames < 1 or take.start < 0 or take.at < 0 or take.at + take.frames > total:
+            text = f"A film's {take.frames} frames from frame {take.at} on do not fit into a clip of {total}."
+            problems.append(Problem("takes", f"frames 0..{total - 1}", text))
+        if not take.strength or not all(0 <= each <= 1 for each in take.strength):
+            text = f"A film's strength goes from 0 to 1, not {take.strength}."
+            problems.append(Problem("takes", "strength 0..1", text))
+    kept = sorted((take for take in request.takes if take.kept), key=lambda take: take.at)
+    for earlier, later in pairwise(kept):
+        if earlier.at + earlier.frames > later.at:
+            text = f"Two films that are kept overlap at frame {later.at}; lay them one behind the other."
+            problems.append(Problem("takes", "one behind the other", text))
+    return problems
+
+
+def _cue_problems(request: Request, total: int) -> list[Problem]:
+    ends = [(cue.at, cue.until) for cue in request.cues]
+    edges = [edge for pair in ends for edge in pair]
+    if edges == sorted(edges) and all(0 <= at < total and until <= total for at, until in ends):
+        return []
+    text = f"Prompts must follow each other within the clip's {total} frames, and each end after it begins."
+    return [Problem("cues", f"frames 0..{total}", text)]

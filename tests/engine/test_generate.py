@@ -4,18 +4,22 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from engine import operations
 from engine.catalog import find, frames
-from engine.encode import PART
+from engine.encode import PART, Film
 from engine.generate import Engine
+from engine.operations import Card, Clip, Direction, Strength
 from engine.types import (
     Cancelled,
     Condition,
+    Cue,
     Done,
     EngineConfig,
     EngineError,
@@ -24,6 +28,7 @@ from engine.types import (
     Progress,
     Request,
     Segment,
+    Take,
 )
 
 MINI = find("kinora-mini")
@@ -168,6 +173,12 @@ def test_a_cancelled_job_spoils_nothing_for_the_next(engine: Engine, request_: R
         ({"width": 61}, "bad_request"),
         ({"seconds": 99}, "bad_request"),
         ({"conditions": (Condition(b"not a picture", 0),)}, "bad_condition"),
+        ({"takes": (Take(Path("nowhere.mp4"), 0, 4, 0),)}, "bad_condition"),
+        ({"takes": (Take(Path("nowhere.mp4"), 0, 99, 0),)}, "bad_request"),
+        ({"takes": (Take(Path("a"), 0, 4, 0), Take(Path("b"), 0, 4, 3))}, "bad_request"),
+        ({"takes": (Take(Path("a"), 0, 4, 0, (1.5,)),)}, "bad_request"),
+        ({"cues": (Cue(4, 2, "a"),)}, "bad_request"),
+        ({"model": "ltx-video-2b", "width": 320, "height": 256, "loop": True}, "bad_request"),
     ],
 )
 def test_what_cannot_be_made_is_refused_by_name(
@@ -197,3 +208,84 @@ def test_leaving_early_cleans_up(engine: Engine, request_: Request, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["video.mp4.part"]
     events.close()  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of 24 frames, each of a grey of its own."""
+    folder = tmp_path_factory.mktemp("source")
+    with Film(folder, 160, 96, MINI.fps, 24) as film:
+        for index in range(24):
+            film.write(np.full((1, 96, 160, 3), 10 * index, np.uint8))
+    return film.result().video
+
+
+def made(engine: Engine, request: Request, folder: Path) -> np.ndarray:
+    list(engine.run(request, folder, never))
+    return pixels(folder / "video.mp4").astype(float)
+
+
+def greys(film: np.ndarray) -> list[float]:
+    return [round(float(frame.mean()) / 10) for frame in film]
+
+
+def test_what_is_kept_of_a_film_is_the_film(engine: Engine, request_: Request, source: Path, tmp_path: Path) -> None:
+    takes = (Take(source, 0, 8, 0), Take(source, 16, 8, 24))
+    film = made(engine, replace(request_, seconds=4, takes=takes), tmp_path)
+    assert greys(film[:8]) == list(range(8))
+    assert greys(film[24:]) == list(range(16, 24))
+    assert film[8:24].std(axis=(1, 2, 3)).min() > 5, "what lies between is made, and no flat grey"
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_an_extension_reaches_the_file_in_order(
+    engine: Engine, request_: Request, source: Path, tmp_path: Path, direction: Direction
+) -> None:
+    request = operations.extend(request_, Clip(source, 24), 3, direction)
+    events = list(engine.run(request, tmp_path, never))
+    film = pixels(tmp_path / "video.mp4")
+    assert len(film) == 48
+    assert greys(film[24:] if direction == "backward" else film[:24]) == list(range(24))
+    ends = [event.frames for event in events if isinstance(event, Segment)]
+    assert ends == sorted(ends)
+    assert ends[-1] == 48
+
+
+def test_every_operation_makes_a_film_of_its_length(
+    engine: Engine, request_: Request, source: Path, tmp_path: Path
+) -> None:
+    clip, other = Clip(source, 24), Clip(source, 16)
+    cards = [Card(0, "a red ball"), Card(1, "a blue star"), Card(2, clip=other)]
+    requests = {
+        "remix": operations.remix(request_, clip, "mild"),
+        "edit": operations.edit(request_, clip, "mild"),
+        "blend": operations.blend(request_, clip, other, "even", 2),
+        "loop": operations.loop(request_, clip, "short"),
+        "recut": operations.recut(request_, clip, [(0.5, 1)]),
+        "storyboard": operations.storyboard(replace(request_, seconds=4), cards),
+        "loop of words": replace(request_, loop=True, seconds=2),
+    }
+    for name, request in requests.items():
+        film = made(engine, request, tmp_path / name)
+        assert len(film) == round(request.seconds * MINI.fps), name
+        assert np.isfinite(film).all()
+
+
+def test_a_subtle_remix_is_nearer_to_its_source_than_a_strong_one(
+    engine: Engine, request_: Request, source: Path, tmp_path: Path
+) -> None:
+    truth = pixels(source).astype(float)
+    off = [
+        np.abs(made(engine, operations.remix(request_, Clip(source, 24), strength), tmp_path / strength) - truth).mean()
+        for strength in get_args(Strength)
+    ]
+    assert off == sorted(off)
+
+
+def test_a_clip_is_published_while_it_is_made(engine: Engine, request_: Request, tmp_path: Path) -> None:
+    events = engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never)
+    first = next(event for event in events if isinstance(event, Segment))
+    assert first.frames < LONG * MINI.fps / 4
+    with av.open(io.BytesIO(first.head.read_bytes() + first.file.read_bytes()), "r") as container:
+        assert len(list(container.decode(video=0))) == first.frames
+    assert any(isinstance(event, Progress) and event.stage == "denoising" for event in events), "and it goes on"
