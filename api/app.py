@@ -21,6 +21,7 @@ from api.parts import Parts
 from api.queue import Bell
 from api.ratelimit import Limiter
 from api.routes import account, auth, billing, docs, health, keys, models
+from api.routes import streams as stream_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
 from api.storage import Storage
@@ -94,6 +95,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             keys.router,
             video_routes.router,
             video_routes.feed,
+            stream_routes.router,
             models.router,
             billing.router,
         ],

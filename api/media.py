@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from api import ids
 from api.db import Pool
-from api.errors import Conflict, Expired, HasFailed, Internal, NotFound, NotReady, RangeNotSatisfiable, WasCancelled
+from api.errors import (
+    Conflict,
+    Expired,
+    HasFailed,
+    Internal,
+    Invalid,
+    NotFound,
+    NotReady,
+    RangeNotSatisfiable,
+    Unauthorized,
+    WasCancelled,
+)
 from api.failures import REASONS
 from api.models import Variant
 from api.sql import media
 from api.sql.media import Served
+from api.tokens import Keyring
 
 if TYPE_CHECKING:
     from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
@@ -77,6 +89,17 @@ def _fruitless(served: Served) -> Conflict:
         return WasCancelled("This video was cancelled; there is nothing to download.", state=served.state)
     why = REASONS[served.failure].en
     return HasFailed(f"This video failed ({served.failure}): {why}", state=served.state, reason=served.failure)
+
+
+def reader(user_id: str | None, path: str, expires: int | None, signature: str | None, keyring: Keyring) -> str | None:
+    """The user who reads, or None for whoever holds a URL that was signed for `path`. Raises Invalid, Unauthorized."""
+    if user_id is not None:
+        return user_id
+    if expires is None or signature is None:
+        raise Invalid("A signed URL has both `expires` and `signature`.", param="expires")
+    if not keyring.check_media(path, expires, signature):
+        raise Unauthorized("This URL has expired or is not one of ours; read the video again for a fresh one.")
+    return None
 
 
 def headers(rendition: Rendition) -> dict[str, str]:

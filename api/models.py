@@ -72,6 +72,7 @@ class Assets(Struct, frozen=True):
     thumbnail: str | None = None
     poster: str | None = None
     spritesheet: str | None = None
+    stream: str | None = None
 
 
 class VideoError(Struct, frozen=True):

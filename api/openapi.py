@@ -59,6 +59,18 @@ class Files(Described):
     content: ClassVar[Document | None] = {kind: {} for kind in ("video/mp4", "image/jpeg", "image/webp")}
 
 
+class Playlist(Described):
+    """An HLS playlist."""
+
+    content: ClassVar[Document | None] = {"application/vnd.apple.mpegurl": {"schema": {"type": "string"}}}
+
+
+class Pieces(Described):
+    """A fragment of a film."""
+
+    content: ClassVar[Document | None] = {"video/mp4": {}}
+
+
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:
     """An operation that takes this Struct as JSON or as a form, and these headers."""
     return type(f"{kind.__name__}Operation", (Described,), {"body": kind, "headers": headers})

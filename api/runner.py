@@ -17,13 +17,14 @@ from api.db import AWAY
 from api.events import stops
 from api.media import SUFFIXES, TYPES
 from api.models import Variant
+from api.publisher import Publisher
 from api.settings import Settings
 from api.sql.media import Medium
 from api.sql.moves import Claimed
 from api.storage import Storage
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess
-from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result
+from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result, Segment
 
 log = structlog.get_logger()
 
@@ -154,10 +155,13 @@ class Runner:
     async def _watch(self, claimed: Claimed, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
         last, result = 0.0, None
+        publisher = Publisher(claimed, self._videos, self._storage)
         async with aclosing(self._engine.run(await self._request(claimed), folder)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     result = event.result
+                elif isinstance(event, Segment):
+                    await self._unless_lost(publisher.publish(event))
                 elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                     last = monotonic()
                     await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from time import time
 
+from api import streams
 from api.billing import credits
 from api.db import Pool, transaction
 from api.queue import Bell
@@ -19,6 +20,7 @@ from api.videos import Videos
 
 UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
 ORPHAN_AGE = 3600.0  # seconds after which files go that nothing names
+STREAM_AGE = 25 * 3600.0  # seconds after which nobody may watch a stream any more
 VIDEOS, INPUTS, WORK = "videos", "inputs", "work"
 
 
@@ -46,6 +48,7 @@ class Sweeper:
             await upkeep.forget(db)
         await self._remove_inputs()
         await self._remove_attempts()
+        await self._remove_streams()
         await self._remove_unfinished()
 
     async def _ring(self) -> None:
@@ -59,7 +62,7 @@ class Sweeper:
         async with self._pool.acquire() as db:
             due = await upkeep.purgeable(db, ORPHAN_AGE)
         for video_id in due:
-            for folder in (VIDEOS, INPUTS):
+            for folder in (VIDEOS, INPUTS, streams.FOLDER):
                 await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
                 await upkeep.purged(db, video_id)
@@ -81,6 +84,11 @@ class Sweeper:
             for attempt in attempts:
                 if attempt != str(present):
                     await asyncio.to_thread(self._storage.remove, f"{VIDEOS}/{video_id}/{attempt}")
+
+    async def _remove_streams(self) -> None:
+        """What could be watched while a clip was made, once its signatures have ended."""
+        for video_id in await _old(self._storage, streams.FOLDER, STREAM_AGE):
+            await asyncio.to_thread(self._storage.remove, f"{streams.FOLDER}/{video_id}")
 
     async def _remove_unfinished(self) -> None:
         """An attempt's working folder that is older than an attempt may become is a killed worker's."""

@@ -25,13 +25,14 @@ from api.failures import REASONS
 from api.orders import Order
 from api.queue import Bell
 from api.settings import Settings
-from api.sql import generations, moves
+from api.sql import generations, moves, streams
 from api.sql import idempotency as names
 from api.sql import media as renditions
 from api.sql.generations import Condition, Generation, New
 from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.sql.moves import Claimed
+from api.sql.streams import Segment
 from api.storage import Storage
 from api.views import Views
 
@@ -181,6 +182,19 @@ class Videos:
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
+
+    async def publish(self, claimed: Claimed, segment: Segment, published: float) -> bool:
+        """List a piece that is in storage, up to second `published`; False when the lease is lost."""
+        async with transaction(self._pool) as db:
+            held = await streams.publish(db, claimed.id, segment, published)
+        if held:
+            self._announcer.changed(claimed.user_id, claimed.id)
+        return held
+
+    async def published(self, claimed: Claimed) -> int:
+        """How many pieces earlier attempts have published."""
+        async with self._pool.acquire() as db:
+            return await streams.count(db, claimed.id)
 
     async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
         """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.

@@ -7,6 +7,7 @@ from time import time
 
 import msgspec
 
+from api import streams
 from api.eta import Pace
 from api.events import Snapshot
 from api.failures import REASONS
@@ -70,9 +71,18 @@ class Views:
         query = f"variant={variant}&expires={expires}&signature={signature}"
         return f"{self._origin}/v1/videos/{video_id}/content?{query}"
 
+    def stream_url(self, row: Generation) -> str | None:
+        """A URL that opens the clip's stream without a token, once there is something to watch."""
+        ends = streams.expires(row.created_at)
+        if not row.published_seconds or row.state == "failed" or time() > ends:
+            return None
+        signature = self._keyring.sign_media(streams.path(row.id), ends)
+        return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
+
     def _assets(self, row: Generation) -> Assets:
         expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
-        return Assets(**{variant: self.asset_url(row.id, variant, expires) for variant in row.variants})
+        files = {variant: self.asset_url(row.id, variant, expires) for variant in row.variants}
+        return Assets(**files, stream=self.stream_url(row))
 
     def _eta(self, row: Generation) -> int | None:
         """What the worker measures once it has, before that what such clips took lately."""

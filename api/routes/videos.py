@@ -17,7 +17,7 @@ from api import body, idempotency, media, orders, pictures
 from api.auth import Caller, requires
 from api.billing import credits
 from api.db import transaction
-from api.errors import InsufficientCredits, Invalid, NotFound, NotYet, Unauthorized
+from api.errors import InsufficientCredits, NotFound, NotYet
 from api.inputs import VideoCreate
 from api.models import Deleted, Estimate, Page, Variant, Video
 from api.openapi import EventStream, Feed, Files, bodies, per_method, problems, takes
@@ -219,7 +219,10 @@ async def get_video_content(
     signature: Annotated[str | None, QueryParameter(description="Stands for the bearer.", max_length=128)] = None,
 ) -> ASGIApp:
     """The MP4, the poster, the thumbnail or the sprite sheet; whole or in part (`Range`), with validators."""
-    user_id = _reader(request, video_id, variant, expires, signature, parts)
+    caller = cast("Caller | None", request.user)
+    user_id = media.reader(
+        caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, parts.keyring
+    )
     rendition = await media.find(parts.pool, video_id, variant, user_id)
     return media.respond(
         rendition,
@@ -228,20 +231,6 @@ async def get_video_content(
         if_range=request.headers.get("if-range"),
         if_none_match=request.headers.get("if-none-match"),
     )
-
-
-def _reader(
-    request: Ask, video_id: str, variant: Variant, expires: int | None, signature: str | None, parts: Parts
-) -> str | None:
-    """The user who reads, or None for whoever holds a URL that was signed for this rendition."""
-    caller = cast("Caller | None", request.user)
-    if caller is not None:
-        return caller.user_id
-    if expires is None or signature is None:
-        raise Invalid("A signed URL has both `expires` and `signature`.", param="expires")
-    if not parts.keyring.check_media(f"{video_id}/{variant}", expires, signature):
-        raise Unauthorized("This URL has expired or is not one of ours; read the video again for a fresh one.")
-    return None
 
 
 @get(

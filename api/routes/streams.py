@@ -1,0 +1,89 @@
+"""Watching a clip while it is made: its playlist and the pieces."""
+
+from typing import Annotated, Any, cast
+
+from litestar import Request, Response, Router, get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+from litestar.types import ASGIApp
+
+from api import media, streams
+from api.auth import Caller, requires
+from api.errors import NotFound
+from api.media import FileBody, Span
+from api.openapi import Pieces, Playlist, problems
+from api.parts import Parts
+
+READ = requires("videos:read")
+Ask = Request[Caller, Any, State]
+Expires = Annotated[int | None, QueryParameter(description="End of a signed URL, Unix seconds.")]
+Signature = Annotated[str | None, QueryParameter(description="Stands for the bearer.", max_length=128)]
+
+
+@get(
+    "/{video_id:str}/stream.m3u8",
+    operation_id="stream_video",
+    summary="Watch a video while it is made",
+    guards=[READ],
+    opt={"signature": True},
+    responses=problems(401, 403, 404, 409, 410, 422, 429),
+    operation_class=Playlist,
+)
+async def stream_video(
+    request: Ask,
+    video_id: FromPath[str],
+    parts: NamedDependency[Parts],
+    expires: Expires = None,
+    signature: Signature = None,
+) -> Response[str]:
+    """An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
+    signed, in a player: it sends no header. Lines once listed never change.
+    """
+    user_id = _reader(request, video_id, expires, signature, parts)
+    stream, found = await streams.find(parts.pool, video_id, user_id)
+    ends = streams.expires(stream.created_at)
+    query = f"?expires={ends}&signature={parts.keyring.sign_media(streams.path(video_id), ends)}"
+    text = streams.playlist(stream, found, query)
+    return Response(text, media_type=streams.TYPE, headers={"Cache-Control": "no-cache"})
+
+
+@get(
+    "/{video_id:str}/stream/{piece:str}",
+    operation_id="get_stream_piece",
+    summary="Fetch a piece of a stream",
+    guards=[READ],
+    opt={"signature": True},
+    responses=problems(401, 403, 404, 409, 410, 422, 429),
+    operation_class=Pieces,
+)
+async def get_stream_piece(
+    request: Ask,
+    video_id: FromPath[str],
+    piece: FromPath[str],
+    parts: NamedDependency[Parts],
+    expires: Expires = None,
+    signature: Signature = None,
+) -> ASGIApp:
+    """A fragment of MP4 that the playlist names, or the head that players read before the first."""
+    user_id = _reader(request, video_id, expires, signature, parts)
+    await streams.find(parts.pool, video_id, user_id)
+    file = parts.storage.path(streams.key(video_id, piece)) if streams.PIECE.fullmatch(piece) else None
+    if file is None or not file.is_file():
+        raise NotFound("The stream has no such piece; the playlist names those there are.", param="piece")
+    size = file.stat().st_size
+    headers = {
+        "Cache-Control": "private, max-age=86400, immutable",
+        "Content-Length": str(size),
+        "Content-Type": "video/mp4",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return FileBody(file, 200, headers, Span(0, size - 1))
+
+
+def _reader(request: Ask, video_id: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
+    caller = cast("Caller | None", request.user)
+    return media.reader(caller.user_id if caller else None, streams.path(video_id), expires, signature, parts.keyring)
+
+
+router = Router(path="/videos", route_handlers=[stream_video, get_stream_piece], tags=["Videos"])

@@ -1,0 +1,78 @@
+"""The segments table: what of a clip can be watched while it is made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from api.db import Database, row, rows
+from api.models import Status
+
+
+class Segment(Struct, frozen=True, kw_only=True):
+    """A piece of a clip: its place, the name of its head, and how long it lasts."""
+
+    number: int
+    attempt: int
+    head: str
+    seconds: float
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """Whose clip it is and what has become of it."""
+
+    user_id: str
+    state: Status
+    failure: str | None
+    created_at: datetime
+    purged_at: datetime | None
+
+
+async def publish(db: Database, generation_id: str, segment: Segment, published: float) -> bool:
+    """Add a piece, up to second `published` of the clip, under its attempt's fence; False if the lease was lost.
+
+    A piece that an earlier attempt has published stays as it is: a line once listed never changes.
+    """
+    tag = await db.execute(
+        "UPDATE generations SET published_seconds = greatest(published_seconds, $3), updated_at = clock_timestamp()"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        segment.attempt,
+        published,
+    )
+    if tag != "UPDATE 1":
+        return False
+    await db.execute(
+        "INSERT INTO segments (generation_id, number, attempt, head, seconds) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (generation_id, number) DO NOTHING",
+        generation_id,
+        segment.number,
+        segment.attempt,
+        segment.head,
+        segment.seconds,
+    )
+    return True
+
+
+async def count(db: Database, generation_id: str) -> int:
+    """How many pieces of a clip are published."""
+    value: int = await db.fetchval("SELECT count(*) FROM segments WHERE generation_id = $1", generation_id)
+    return value
+
+
+async def find(db: Database, generation_id: str) -> Stream | None:
+    """What a playlist needs to know of a clip that is not deleted."""
+    record = await db.fetchrow(
+        "SELECT user_id, state, failure, created_at, purged_at FROM generations WHERE id = $1 AND deleted_at IS NULL",
+        generation_id,
+    )
+    return row(record, Stream)
+
+
+async def segments(db: Database, generation_id: str) -> list[Segment]:
+    """The pieces of a clip in their order."""
+    records = await db.fetch(
+        "SELECT number, attempt, head, seconds FROM segments WHERE generation_id = $1 ORDER BY number", generation_id
+    )
+    return rows(records, Segment)

@@ -1,0 +1,90 @@
+"""Watching a clip while it is made: its HLS playlist, and where its pieces lie. Knows no engine and no player.
+
+A playlist only ever grows. A piece is in storage before it is listed, and what is listed never changes, whatever
+becomes of the attempt that made it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from api import ids
+from api.db import Pool
+from api.errors import Conflict, Expired, HasFailed, NotFound, NotReady
+from api.failures import REASONS
+from api.sql import streams
+from api.sql.streams import Segment, Stream
+
+FOLDER: Final = "streams"
+TYPE: Final = "application/vnd.apple.mpegurl"
+WATCHABLE: Final = timedelta(hours=24)  # after its creation; then there is the whole file
+PIECE: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
+LONGEST: Final = 3  # seconds; no piece is longer, and a playlist must say so from its start
+
+
+def key(video_id: str, name: str) -> str:
+    """Where a piece or a head lies in storage."""
+    return f"{FOLDER}/{video_id}/{name}"
+
+
+def piece(segment: Segment) -> str:
+    """The name of a piece: a stalled attempt may still write its own, so that each has names of its own."""
+    return f"{segment.attempt}-{segment.number}.m4s"
+
+
+def path(video_id: str) -> str:
+    """What one signature opens: the playlist of a clip and all its pieces."""
+    return f"{video_id}/stream"
+
+
+def expires(created_at: datetime) -> int:
+    """When a clip's stream can no longer be opened, Unix seconds."""
+    return int((created_at + WATCHABLE).timestamp())
+
+
+async def find(pool: Pool, video_id: str, user_id: str | None) -> tuple[Stream, list[Segment]]:
+    """The stream, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
+    async with pool.acquire() as db:
+        stream = await streams.find(db, video_id) if ids.valid(video_id, "video") else None
+        if stream is None or (user_id is not None and stream.user_id != user_id):
+            raise NotFound("There is no such video of yours.", param="video_id")
+        found = await streams.segments(db, video_id)
+    if stream.state == "failed":
+        raise _failed(stream)
+    if stream.purged_at or datetime.now(UTC) > stream.created_at + WATCHABLE:
+        detail = "A stream can be watched for a day; fetch the file from GET /v1/videos/{id}/content instead."
+        raise Expired(detail)
+    if not found:
+        detail = "Nothing of this video can be watched yet; `assets.stream` of GET /v1/videos/{id} says when."
+        raise NotReady(detail, state=stream.state)
+    return stream, found
+
+
+def _failed(stream: Stream) -> Conflict:
+    failure = stream.failure or "internal"
+    return HasFailed(f"This video failed ({failure}): {REASONS[failure].en}", state=stream.state, reason=failure)
+
+
+def playlist(stream: Stream, found: list[Segment], query: str) -> str:
+    """The playlist of what is published; `query` goes behind every URL, which are relative to the playlist's own."""
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{LONGEST}",
+        "#EXT-X-PLAYLIST-TYPE:EVENT",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
+    head = ""
+    for segment in found:
+        if head and segment.head != head:
+            lines.append("#EXT-X-DISCONTINUITY")
+        if segment.head != head:
+            lines.append(f'#EXT-X-MAP:URI="stream/{segment.head}.mp4{query}"')
+        head = segment.head
+        lines += [f"#EXTINF:{segment.seconds:.6f},", f"stream/{piece(segment)}{query}"]
+    if stream.state in ("completed", "cancelled"):
+        lines.append("#EXT-X-ENDLIST")
+    return "\n".join(lines) + "\n"

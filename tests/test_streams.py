@@ -1,0 +1,211 @@
+"""Watching a clip while it is made: a playlist that only grows, whatever becomes of the attempts."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import pytest
+
+from api import streams
+from api.parts import Parts
+from api.publisher import Publisher
+from api.sql.moves import Claimed
+from api.sql.streams import Segment, Stream
+from engine import types
+from tests.people import Person, sign_up
+
+NOW = datetime.now(UTC)
+QUERY = "?expires=1&signature=x"
+
+
+def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[Segment]:
+    return [Segment(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)]
+
+
+def stream(state: Any = "in_progress") -> Stream:
+    return Stream(user_id="u", state=state, failure=None, created_at=NOW, purged_at=None)
+
+
+def test_a_playlist_only_grows() -> None:
+    pieces = listed(1.125, 2.0, 2.0, 2.875)
+    texts = [streams.playlist(stream(), pieces[:count], QUERY) for count in range(1, 5)]
+    texts.append(streams.playlist(stream("completed"), pieces, QUERY))
+    for shorter, longer in pairwise(texts):
+        assert longer.startswith(shorter)
+    assert "ENDLIST" not in texts[-2]
+    assert texts[-1].endswith("#EXT-X-ENDLIST\n")
+
+
+def test_a_playlist_says_what_players_want_to_know() -> None:
+    lines = streams.playlist(stream(), listed(1.125, 2.0), QUERY).splitlines()
+    assert lines[:2] == ["#EXTM3U", "#EXT-X-VERSION:7"]
+    assert "#EXT-X-TARGETDURATION:3" in lines
+    assert "#EXT-X-PLAYLIST-TYPE:EVENT" in lines
+    assert f'#EXT-X-MAP:URI="stream/{"a" * 16}.mp4{QUERY}"' in lines
+    assert lines[-4:] == ["#EXTINF:1.125000,", f"stream/1-0.m4s{QUERY}", "#EXTINF:2.000000,", f"stream/1-1.m4s{QUERY}"]
+
+
+def test_another_head_is_announced() -> None:
+    first, second = listed(2.0, 2.0)
+    other = Segment(number=1, attempt=2, head="b" * 16, seconds=2.0)
+    lines = streams.playlist(stream(), [first, other], QUERY).splitlines()
+    assert lines.index("#EXT-X-DISCONTINUITY") < lines.index(f'#EXT-X-MAP:URI="stream/{"b" * 16}.mp4{QUERY}"')
+    assert "#EXT-X-DISCONTINUITY" not in streams.playlist(stream(), [first, second], QUERY)
+
+
+@pytest.fixture
+async def claimed(client: httpx.AsyncClient, parts: Parts, account: Person) -> Claimed:
+    """A clip that a worker has taken on."""
+    await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
+    found = await parts.videos.claim("worker_a")
+    assert found
+    return found
+
+
+def made(folder: Path, index: int, content: str = "") -> types.Segment:
+    """A piece as the engine hands it over, of one second."""
+    head, file = folder / "head.mp4", folder / f"segment-{index:04}.m4s"
+    head.write_bytes(b"head")
+    file.write_bytes(f"piece {index} {content}".encode())
+    return types.Segment(index, 8 * (index + 1), index + 1.0, head, file)
+
+
+async def shown(client: httpx.AsyncClient, account: Person, video_id: str) -> dict[str, Any]:
+    answer = await client.get(f"/v1/videos/{video_id}", headers=account.headers)
+    return dict(answer.json())
+
+
+async def test_what_is_published_can_be_watched_with_one_signature(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+    early = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "not_ready")
+
+    publisher = Publisher(claimed, parts.videos, parts.storage)
+    for index in range(2):
+        assert await publisher.publish(made(tmp_path, index))
+    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
+    answer = await client.get(f"{url.path}?{url.query.decode()}")
+    assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
+    assert answer.headers["cache-control"] == "no-cache"
+    uris = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    assert len(uris) == 2
+    for index, uri in enumerate(uris):
+        piece = await client.get(str(httpx.URL(f"http://test{url.path}").join(uri)))
+        assert (piece.status_code, piece.content) == (200, f"piece {index} ".encode())
+        assert piece.headers["content-type"] == "video/mp4"
+    head = answer.text.split('#EXT-X-MAP:URI="')[1].split('"')[0]
+    assert (await client.get(str(httpx.URL(f"http://test{url.path}").join(head)))).content == b"head"
+
+
+async def test_a_signature_opens_its_own_stream_and_nothing_else(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
+    signed = url.query.decode()
+    other = (await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)).json()["id"]
+    assert (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8?{signed}")).status_code == 200
+    assert (await client.get(f"/v1/videos/{other}/stream.m3u8?{signed}")).status_code == 401
+    assert (await client.get(f"/v1/videos/{claimed.id}/content?{signed}")).status_code == 401
+    assert (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8")).status_code == 401
+    stranger = await sign_up(client)
+    for end in ("stream.m3u8", "stream/1-0.m4s"):
+        assert (await client.get(f"/v1/videos/{claimed.id}/{end}", headers=stranger.headers)).status_code == 404
+        assert (await client.get(f"/v1/videos/{claimed.id}/{end}", headers=account.headers)).status_code == 200
+    for piece in ("1-7.m4s", "..%2F..%2Fvideo.mp4", "x", "1-0.m4s%00"):
+        answer = await client.get(f"/v1/videos/{claimed.id}/stream/{piece}", headers=account.headers)
+        assert answer.status_code == 404, piece
+
+
+async def test_the_next_attempt_goes_on_where_the_playlist_ends(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, parts.videos, parts.storage)
+    for index in range(2):
+        assert await first.publish(made(tmp_path, index, "of the first"))
+    before = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+
+    assert await parts.videos.give_back(claimed)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, parts.videos, parts.storage)
+    for index in range(3):
+        assert await second.publish(made(tmp_path, index, "of the second"))
+    assert not await first.publish(made(tmp_path, 2, "too late"))
+
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert after.startswith(before)
+    assert [uri.partition("?")[0] for uri in after.splitlines() if "m4s" in uri] == [
+        "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s",
+    ]  # fmt: skip
+    piece = await client.get(f"/v1/videos/{claimed.id}/stream/2-2.m4s", headers=account.headers)
+    assert piece.content == b"piece 2 of the second"
+
+
+async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    cost = (await shown(client, account, claimed.id))["cost"]["credits"]
+    await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    assert (await shown(client, account, claimed.id))["cost"] == {"credits": cost / 4, "state": "settled"}
+    playlist = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert playlist.endswith("#EXT-X-ENDLIST\n"), "what was paid for can be watched"
+
+
+async def test_a_failed_clip_s_stream_is_withdrawn(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    assert await parts.videos.fail(claimed, "bad_frames")
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_failed")
+    video = await shown(client, account, claimed.id)
+    assert video["assets"]["stream"] is None
+    assert video["failure"]["refunded"]
+
+
+async def test_a_stream_ends_after_a_day(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    async with parts.pool.acquire() as db:
+        await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", claimed.id, NOW - timedelta(hours=25))
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert answer.status_code == 410
+    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+
+
+async def test_a_real_clip_plays_from_its_stream_before_it_is_done(web: httpx.AsyncClient, resident: Person) -> None:
+    asked = {"prompt": "a red ball moves left", "seconds": 6, "size": "160x96"}
+    video = (await web.post("/v1/videos", json=asked, headers=resident.headers)).json()
+    early = ""
+    async with web.stream("GET", f"/v1/videos/{video['id']}/events", headers=resident.headers, timeout=120) as events:
+        async for line in events.aiter_lines():
+            if '"stream":"http' in line and not early:
+                early = (await web.get(f"/v1/videos/{video['id']}/stream.m3u8", headers=resident.headers)).text
+    final = (await web.get(f"/v1/videos/{video['id']}/stream.m3u8", headers=resident.headers)).text
+    assert early
+    assert "ENDLIST" not in early
+    assert final.startswith(early)
+    assert final.endswith("#EXT-X-ENDLIST\n")
+    head = final.split('#EXT-X-MAP:URI="')[1].split('"')[0]
+    names = [head, *(line for line in final.splitlines() if not line.startswith("#"))]
+    pieces = [(await web.get(f"/v1/videos/{video['id']}/{name}")).content for name in names]
+    whole = (await web.get(f"/v1/videos/{video['id']}/content", headers=resident.headers)).content
+    assert times(b"".join(pieces)) == times(whole)
+    assert len(times(whole)) == 48
+
+
+def times(film: bytes) -> list[float]:
+    """When each frame is shown."""
+    with av.open(io.BytesIO(film), "r") as container:
+        return [round(float(frame.time or 0), 3) for frame in container.decode(video=0)]
