@@ -6,9 +6,7 @@ made, 130 interrupted.
 
 from __future__ import annotations
 
-import argparse
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -17,16 +15,20 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.catalog import DEFAULT, MODELS, Size, check_request
-from engine.types import Cancelled, Condition, Done, EngineConfig, EngineError, Event, Progress, Request, Result
+from engine import asked
+from engine.catalog import check_request
+from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Progress, Request, Result
 
 _BAR = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = _parser()
+    parser = asked.parser()
     options = parser.parse_args(arguments)
-    config, request = _asked(options)
+    try:
+        config, request = asked.asked(options)
+    except EngineError as error:
+        parser.error(str(error))
     if problems := check_request(request):
         parser.error(" ".join(problem.message for problem in problems))
     if not options.out.parent.is_dir() or options.out.is_dir():
@@ -39,63 +41,6 @@ def main(arguments: list[str] | None = None) -> int:
     except Cancelled:
         print(f"{parser.prog}: interrupted; nothing was written.", file=sys.stderr)
         return 130
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m engine", description="Make a video from a sentence.")
-    parser.add_argument("prompt", help="what the video shows")
-    parser.add_argument("out", type=Path, help="the MP4 file to write")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length, default 5; 0 is a still of one frame")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="pixels, default the model's own")
-    parser.add_argument("--seed", type=int, help="the same seed makes the same video; default random")
-    parser.add_argument("--model", default=DEFAULT, help=f"a folder of weights, or one of {', '.join(MODELS)}")
-    parser.add_argument("--like", default=DEFAULT, choices=MODELS, help="which model the weights in a folder are of")
-    parser.add_argument("--image", type=_image, metavar="FILE", help="a picture to begin with (PNG, JPEG or WebP)")
-    parser.add_argument("--negative", default="", metavar="TEXT", help="what the video should not show")
-    parser.add_argument("--quality", choices=("turbo", "full"), default="full")
-    parser.add_argument("--steps", type=int, help="denoising steps, default the model's own")
-    parser.add_argument("--guidance", type=float, help="how closely to follow the prompt, default the model's own")
-    parser.add_argument("--device", default="auto", help="a torch device, default the best there is")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads, default all")
-    parser.add_argument("--assets", type=Path, metavar="DIR", help="also write poster, thumbnail and sprite sheet")
-    return parser
-
-
-def _size(text: str) -> Size:
-    width, _, height = text.partition("x")
-    try:
-        return Size(int(width), int(height))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, as in 320x192") from None
-
-
-def _image(text: str) -> bytes:
-    try:
-        return Path(text).read_bytes()
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot read {text}: {error.strerror}") from None
-
-
-def _asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
-    folder = options.model not in MODELS and Path(options.model).is_dir()
-    name = options.like if folder else options.model
-    size = options.size or (MODELS[name].default_size if name in MODELS else Size(0, 0))
-    config = EngineConfig(
-        weights={name: options.model} if folder else {}, device=options.device, threads=options.threads
-    )
-    return config, Request(
-        model=name,
-        prompt=options.prompt,
-        width=size.width,
-        height=size.height,
-        seconds=options.seconds,
-        seed=secrets.randbits(32) if options.seed is None else options.seed,
-        negative_prompt=options.negative,
-        quality=options.quality,
-        conditions=() if options.image is None else (Condition(options.image, frame=0),),
-        steps=options.steps,
-        guidance_scale=options.guidance,
-    )
 
 
 def _film(config: EngineConfig, request: Request, out: Path, assets: Path | None) -> int:

@@ -7,6 +7,7 @@ do nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,16 +27,21 @@ class Footage:
     def __init__(self, fps: int) -> None:
         self._fps = fps
 
+    def length(self, film: Path) -> int:
+        """How many frames a film has at this rate, at least one. Raises EngineError `bad_condition`."""
+        with _named(film), av.open(str(film)) as container:
+            stream = container.streams.video[0]
+            ticks = stream.duration or 0
+            return max(1, round(ticks * (stream.time_base or 0) * self._fps))
+
     def frames(self, film: Path, first: int, last: int) -> NDArray[np.uint8]:
         """Frames `first` to `last` as [F, H, W, 3]; before its beginning the first, beyond its end the last.
 
         Raises EngineError `bad_condition` when the file cannot be read.
         """
         wanted = [max(0, number) for number in range(first, last + 1)]
-        try:
+        with _named(film):
             shown = list(self._at(film, wanted))
-        except (OSError, ValueError) as error:  # PyAV's errors are among these
-            raise EngineError("bad_condition", f"The film {film.name} cannot be read: {error}") from error
         if not shown:
             raise EngineError("bad_condition", f"The film {film.name} holds no picture.")
         return np.stack([*shown, *[shown[-1]] * (len(wanted) - len(shown))])
@@ -57,3 +63,11 @@ class Footage:
                 current = frame
             if number is not None and current is not None:
                 yield np.asarray(current.to_ndarray(format="rgb24"), np.uint8)
+
+
+@contextmanager
+def _named(film: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, IndexError) as error:  # PyAV's errors are among these; a film may hold no pictures
+        raise EngineError("bad_condition", f"The film {film.name} cannot be read: {error}") from error

@@ -122,3 +122,33 @@ def _read(screen: int) -> bytes:
         return os.read(screen, 1000)
     except OSError:
         return b""
+
+
+def test_a_film_can_be_gone_on_from(film: list[str], tmp_path: Path) -> None:
+    assert run(*film) == 0
+    source = tmp_path / "source.mp4"
+    (tmp_path / "out.mp4").rename(source)
+    for options, seconds in (
+        (("--extend", str(source)), 2),
+        (("--extend", str(source), "--direction", "backward"), 2),
+        (("--remix", str(source), "--strength", "subtle"), 1),
+        (("--edit", str(source), "--was", "a blue ball"), 1),
+        (("--blend", str(source), str(source), "--curve", "late"), 1),
+        (("--loop", str(source), "--length", "short"), 1),
+        (("--loop",), 1),
+    ):
+        assert run(*film, *options) == 0, options
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            assert container.duration == seconds * 1_000_000
+
+
+def test_what_is_no_film_is_refused_before_anything_is_loaded(
+    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "odd.mp4"
+    odd.write_bytes(b"no film")
+    for options, said in ((("--extend", "nowhere.mp4"), "no film nowhere.mp4"), (("--remix", str(odd)), "odd.mp4")):
+        with pytest.raises(SystemExit) as caught:
+            run(*film, *options)
+        assert caught.value.code == 2
+        assert said in capsys.readouterr().err
