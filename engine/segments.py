@@ -1,4 +1,4 @@
-"""Cuts the packets of a film into fragments that a player can fetch one by one while the film grows (fMP4, for HLS).
+"""Cuts a film's packets into fragments that a player can fetch while the film grows (fMP4, for HLS).
 
 Every fragment comes from a muxer of its own: one muxer for all would write a fragment only when the next begins.
 The times within are those of the whole film, so that a player puts them in their place.
