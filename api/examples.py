@@ -61,6 +61,17 @@ VIDEO = models.Video(
     failure=None,
 )
 
+PLAYLIST = """#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-TARGETDURATION:3
+#EXT-X-PLAYLIST-TYPE:EVENT
+#EXT-X-MEDIA-SEQUENCE:0
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MAP:URI="stream/0c5e1d3f9a7b2468.mp4?expires=1767312000&signature=…"
+#EXTINF:2.125000,
+stream/1-0.m4s?expires=1767312000&signature=…
+"""
+
 ANSWERS: dict[type[Any], msgspec.Struct] = {
     models.Video: VIDEO,
     models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),

@@ -62,7 +62,9 @@ class Files(Described):
 class Playlist(Described):
     """An HLS playlist."""
 
-    content: ClassVar[Document | None] = {"application/vnd.apple.mpegurl": {"schema": {"type": "string"}}}
+    content: ClassVar[Document | None] = {
+        "application/vnd.apple.mpegurl": {"schema": {"type": "string"}, "example": examples.PLAYLIST}
+    }
 
 
 class Pieces(Described):
