@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 THING_WEIGHT: Final = 3.0
 WHERE_WEIGHT: Final = 10.0
-ADAM: Final = ("proj_in", "proj_out", "time_embed", "table", "where")
+# Left to AdamW. Muon pushed the first layer of the caption projection until every unit behind it was shut for good.
+ADAM: Final = ("proj_in", "proj_out", "time_embed", "caption", "table", "where")
 
 
 class PlainAttention:
