@@ -38,6 +38,7 @@ class Publisher:
         head = hashlib.sha256(segment.head.read_bytes()).hexdigest()[:16]
         video_id, attempt = self._claimed.id, self._claimed.attempt
         listed = rows.Segment(number=segment.index, attempt=attempt, head=head, seconds=seconds)
-        self._storage.adopt(segment.head, streams.key(video_id, f"{head}.mp4"))
+        if not self._storage.path(stored := streams.key(video_id, f"{head}.mp4")).is_file():
+            self._storage.adopt(segment.head, stored)
         self._storage.adopt(segment.file, streams.key(video_id, streams.piece(listed)))
         return listed

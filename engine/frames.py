@@ -46,13 +46,8 @@ def fit(frames: torch.Tensor, size: Size, *, drawn: bool = False) -> torch.Tenso
 
     `drawn` says that they are flat drawings, whose edges stay crisp.
     """
-    box = visible(Size(frames.shape[3], frames.shape[2]), size)
-    shown = frames[..., box.top : box.top + box.height, box.left : box.left + box.width]
-    if (box.width, box.height) == size:
-        return shown
-    if drawn:
-        return enlarge(shown, size)
-    return functional.interpolate(shown, (size.height, size.width), mode="bicubic", antialias=True)
+    shown = _part(frames, size)
+    return enlarge(shown, size) if drawn and _size(shown) != size else _scaled(shown, size)
 
 
 def picture(condition: Condition, native: Size, size: Size) -> torch.Tensor:
@@ -64,27 +59,43 @@ def picture(condition: Condition, native: Size, size: Size) -> torch.Tensor:
     box = visible(native, size)
     image = _shaped(_open(condition.image), Size(box.width, box.height), condition.resize)
     pixels = torch.from_numpy(np.asarray(image, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
-    right, bottom = native.width - box.width - box.left, native.height - box.height - box.top
-    return functional.pad(pixels, (box.left, right, box.top, bottom), mode="replicate").unsqueeze(2)
+    return _around(pixels, box, native)
 
 
 def place(frames: NDArray[np.uint8], native: Size, size: Size) -> torch.Tensor:
     """Frames of a film [F, H, W, 3] as native frames [1, 3, F, h, w] in -1..1, placed as `picture` does."""
     box = visible(native, size)
     shown = cover(frames, Size(box.width, box.height)) * 2 - 1
-    right, bottom = native.width - box.width - box.left, native.height - box.height - box.top
-    padded = functional.pad(shown, (box.left, right, box.top, bottom), mode="replicate")
-    return padded.transpose(0, 1)[None]
+    return _around(shown, box, native)
 
 
 def cover(frames: NDArray[np.uint8], size: Size) -> torch.Tensor:
     """The largest centred part of a film's frames [F, H, W, 3] that has the size's aspect -> [F, 3, h, w] in 0..1."""
     pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
-    box = visible(Size(pixels.shape[3], pixels.shape[2]), size)
-    part = pixels[..., box.top : box.top + box.height, box.left : box.left + box.width]
-    if (box.width, box.height) == size:
-        return part
-    return functional.interpolate(part, (size.height, size.width), mode="bicubic", antialias=True).clamp(0, 1)
+    return _scaled(_part(pixels, size), size).clamp(0, 1)
+
+
+def _size(frames: torch.Tensor) -> Size:
+    return Size(frames.shape[3], frames.shape[2])
+
+
+def _part(frames: torch.Tensor, size: Size) -> torch.Tensor:
+    """The part of frames [F, 3, h, w] that a file of `size` shows, not yet scaled."""
+    box = visible(_size(frames), size)
+    return frames[..., box.top : box.top + box.height, box.left : box.left + box.width]
+
+
+def _scaled(frames: torch.Tensor, size: Size) -> torch.Tensor:
+    if _size(frames) == size:
+        return frames
+    return functional.interpolate(frames, (size.height, size.width), mode="bicubic", antialias=True)
+
+
+def _around(shown: torch.Tensor, box: Box, native: Size) -> torch.Tensor:
+    """What fills `box` [F, 3, h, w] as native frames [1, 3, F, h, w], its edges repeated around it."""
+    right, bottom = native.width - box.width - box.left, native.height - box.height - box.top
+    padded = functional.pad(shown, (box.left, right, box.top, bottom), mode="replicate")
+    return padded.transpose(0, 1)[None]
 
 
 def _open(data: bytes) -> Image.Image:

@@ -289,14 +289,18 @@ def _anchor(parts: Parts, cut: Cut, window: Window) -> torch.Tensor:
 
 def _follow(parts: Parts, cut: Cut, guide: Guide, grid: torch.Tensor, given: torch.Tensor) -> None:
     """Write frames of a film into the window, under as much noise as their strengths leave."""
-    count, ahead = len(guide.strengths), int(guide.at > 0)
-    last = guide.start - ahead + parts.temporal * (count - 1 + ahead)
-    pixels = _film(parts, cut, guide.film, guide.start - ahead, last)
     strengths = torch.tensor(guide.strengths, device=parts.device)
-    place = slice(guide.at, guide.at + count)
-    latents = _encode(parts, pixels)[:, :, ahead:]
-    grid[:, :, place] = torch.lerp(grid[:, :, place], latents, strengths.view(1, 1, -1, 1, 1))
-    given[place] = strengths
+    where = slice(guide.at, guide.at + len(guide.strengths))
+    grid[:, :, where] = torch.lerp(grid[:, :, where], _guiding(parts, cut, guide), strengths.view(1, 1, -1, 1, 1))
+    given[where] = strengths
+
+
+def _guiding(parts: Parts, cut: Cut, guide: Guide) -> torch.Tensor:
+    """A guide's frames as its latents [1, C, F, h, w]."""
+    ahead = int(guide.at > 0)
+    first = guide.start - ahead
+    last = first + parts.temporal * (len(guide.strengths) - 1 + ahead)
+    return _encode(parts, _film(parts, cut, guide.film, first, last))[:, :, ahead:]
 
 
 def _remember(strip: Strip, window: Window, grid: torch.Tensor) -> None:
@@ -310,8 +314,7 @@ def _remember(strip: Strip, window: Window, grid: torch.Tensor) -> None:
 
 def _upon(parts: Parts, cut: Cut, edited: Guide, tokens: Tokens) -> Tokens:
     """A window that starts as the film it changes, except where it is given what was changed already."""
-    last = edited.start + parts.temporal * (len(edited.strengths) - 1)
-    source = _pack(_encode(parts, _film(parts, cut, edited.film, edited.start, last)))
+    source = _pack(_guiding(parts, cut, edited))
     given = tokens.strength > _GIVEN
     latents = torch.where(given[..., None], tokens.latents, source)
     return replace(tokens, latents=latents, source=source, begins=1 - edited.strengths[0])

@@ -109,7 +109,7 @@ def short(model: Model) -> int:
 def _directed(model: Model, request: Request, total: int, gap: Gap, window: Window) -> Window:
     """A window with its pictures, its guides, its prompts and its seed."""
     starts = gap.origin + model.frame_rule * window.origin
-    first = gap.origin if window.first == 0 else frame_behind(model, gap.origin, window.first)
+    first = _begins(model, gap, window.first)
     last = gap.origin + model.frame_rule * (window.end - 1)
     return replace(
         window,
@@ -153,15 +153,11 @@ def _given(model: Model, gap: Gap, window: Window) -> Iterator[Guide]:
 
 def _reshaped(model: Model, request: Request, gap: Gap, window: Window) -> Iterator[Guide]:
     """What the new latents of a window start from: each from the take that is strongest there."""
-    for take in request.takes:
-        if take.kept or take.edited:
-            continue
-        strengths = [
-            _strongest(request.takes, take, _middle(model, gap, latent)) for latent in range(window.first, window.end)
-        ]
-        for at, run in _runs(strengths):
-            latent = window.first + at
-            frame = gap.origin if latent == 0 else frame_behind(model, gap.origin, latent)
+    takes = [take for take in request.takes if not take.kept and not take.edited]
+    middles = [_middle(model, gap, latent) for latent in range(window.first, window.end)]
+    for take in takes:
+        for at, run in _runs([_strongest(takes, take, middle) for middle in middles]):
+            frame = _begins(model, gap, window.first + at)
             yield Guide(take.film, take.start + frame - take.at, window.lead + at, run)
 
 
@@ -173,6 +169,11 @@ def _edited(request: Request, window: Window, starts: int, middle: int) -> Guide
     return None
 
 
+def _begins(model: Model, gap: Gap, latent: int) -> int:
+    """The first frame of the clip that a strip's latent stands for."""
+    return frame_behind(model, gap.origin, latent) if latent else gap.origin
+
+
 def _middle(model: Model, gap: Gap, latent: int) -> int:
     """The frame of the clip in the middle of a strip's latent."""
     return gap.origin + model.frame_rule * latent - (model.frame_rule // 2 if latent else 0)
@@ -181,11 +182,7 @@ def _middle(model: Model, gap: Gap, latent: int) -> int:
 def _strongest(takes: Sequence[Take], take: Take, frame: int) -> float:
     """How strong a take is at a frame; 0 where another is stronger."""
     strength = take.strength_at(frame)
-    return (
-        strength
-        if strength == max(each.strength_at(frame) for each in takes if not each.kept and not each.edited)
-        else 0.0
-    )
+    return strength if strength == max(each.strength_at(frame) for each in takes) else 0.0
 
 
 def _runs(strengths: Sequence[float]) -> Iterator[tuple[int, tuple[float, ...]]]:
