@@ -20,10 +20,11 @@ from api.feeds import Feeds
 from api.parts import Parts
 from api.queue import Bell
 from api.ratelimit import Limiter
-from api.routes import account, auth, billing, docs, health, keys, models
+from api.routes import account, auth, billing, docs, health, keys, models, studio
 from api.routes import streams as stream_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
+from api.sources import Sources
 from api.storage import Storage
 from api.tokens import Keyring
 from api.videos import Videos
@@ -63,6 +64,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
             videos=moves,
+            sources=Sources(pool, storage, moves),
             feeds=Feeds(hub, moves, views),
             views=views,
         )
@@ -93,6 +95,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             auth.router,
             account.router,
             keys.router,
+            studio.router,
             video_routes.router,
             video_routes.feed,
             stream_routes.router,

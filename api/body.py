@@ -10,9 +10,9 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from litestar import Request
@@ -24,6 +24,9 @@ from api import forms
 from api.errors import Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
 
 T = TypeVar("T")
+
+Choice = Callable[[Collection[str]], type[T]]
+"""Which Struct a body is, by the names of its fields, where a route takes several."""
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -41,7 +44,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
 
 
-async def read(request: Request[Any, Any, Any], kind: type[T]) -> T:
+async def read(request: Request[Any, Any, Any], kind: type[T] | Choice[T]) -> T:
     """The request's body as a Struct of this kind.
 
     Raises Malformed, PayloadTooLarge, UnsupportedMediaType, and Invalid with the path of the field at fault.
@@ -69,14 +72,12 @@ async def _receive(request: Request[Any, Any, Any]) -> bytes:
         raise PayloadTooLarge(f"The body may have at most {limit:,} bytes.") from error
 
 
-def parse(body: bytes, encoding: str, boundary: str, kind: type[T]) -> T:
+def parse(body: bytes, encoding: str, boundary: str, kind: type[T] | Choice[T]) -> T:
     """The body in this encoding as a Struct of this kind; raises as `read` does."""
     try:
-        tree = _tree(body, encoding, boundary, kind)
-        value = msgspec.convert(tree, kind, strict=False, builtin_types=(bytes,))
-        _storable(tree, ())
-    except msgspec.ValidationError as error:
-        raise _invalid(error, kind) from error
+        tree = _tree(body, encoding, boundary)
+        chosen: type[T] = kind if isinstance(kind, type) else kind(tree if isinstance(tree, dict) else ())
+        value: T = _converted(tree if encoding == JSON else _fit(tree, _shape(cast("Any", chosen))), chosen)
     except UnicodeEncodeError as error:
         raise Malformed("The body contains half a character (a lone surrogate).") from error
     except RecursionError as error:
@@ -84,11 +85,19 @@ def parse(body: bytes, encoding: str, boundary: str, kind: type[T]) -> T:
     return value
 
 
-def _tree(body: bytes, encoding: str, boundary: str, kind: Any) -> Any:
+def _tree(body: bytes, encoding: str, boundary: str) -> Any:
     if encoding == JSON:
         return _json(body)
-    fields = forms.multipart(body, boundary) if encoding == MULTIPART else forms.urlencoded(body)
-    return _fit(forms.tree(fields), _shape(kind))
+    return forms.tree(forms.multipart(body, boundary) if encoding == MULTIPART else forms.urlencoded(body))
+
+
+def _converted(tree: Any, kind: type[T]) -> T:
+    try:
+        value: T = msgspec.convert(tree, kind, strict=False, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        raise _invalid(error, kind) from error
+    _storable(tree, ())
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

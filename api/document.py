@@ -99,7 +99,7 @@ def export(app: Litestar) -> bytes:
 def document(app: Litestar) -> Document:
     """The OpenAPI 3.1 document of the application's routes."""
     routes = list(_routes(app))
-    inputs = {route.described.body for route in routes} - {None}
+    inputs = {kind for route in routes for kind in route.described.bodies}
     outputs = {route.answer for route in routes if schemas.is_struct(route.answer)} | {ProblemBody, Video}
     paths: Document = {}
     for route in routes:
@@ -117,7 +117,7 @@ def document(app: Litestar) -> Document:
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas.components(inputs, outputs),
+            "schemas": schemas.components(inputs, outputs) | _unions(routes),
             "responses": {family(status)[0].__name__: _problem(status) for status in _statuses(routes)},
             "parameters": {_key(name): _header_parameter(name) for name in HEADERS},
             "headers": {
@@ -149,8 +149,8 @@ def _operation(route: Route) -> Document:
     }
     if parameters := list(_parameters(route)):
         operation["parameters"] = parameters
-    if described.body is not None:
-        operation["requestBody"] = _request_body(described.body)
+    if described.bodies:
+        operation["requestBody"] = _request_body(described)
     operation["responses"] = _responses(route)
     return operation
 
@@ -188,15 +188,31 @@ def _parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: Any) -> Doc
     }
 
 
-def _request_body(kind: type[Any]) -> Document:
+def _request_body(described: type[Described]) -> Document:
+    kind = described.bodies[0]
     example = examples.REQUESTS[kind]
+    name, form = described.any_body, f"{described.any_body}Form"
     return {
         "required": True,
         "content": {
-            JSON: {"schema": {"$ref": schemas.PREFIX + kind.__name__}, "example": example},
-            MULTIPART: {"schema": {"$ref": schemas.PREFIX + schemas.form_name(kind)}, "example": example},
+            JSON: {"schema": {"$ref": schemas.PREFIX + (name or kind.__name__)}, "example": example},
+            MULTIPART: {
+                "schema": {"$ref": schemas.PREFIX + (form if name else schemas.form_name(kind))},
+                "example": example,
+            },
         },
     }
+
+
+def _unions(routes: list[Route]) -> dict[str, Document]:
+    """The bodies that may be one of several, each under its name, as JSON and as a form."""
+    found: dict[str, Document] = {}
+    for described in (route.described for route in routes if route.described.any_body):
+        kinds = described.bodies
+        for suffix, names in (("", [k.__name__ for k in kinds]), ("Form", [schemas.form_name(k) for k in kinds])):
+            title = f"{described.any_body}{suffix}"
+            found[title] = {"title": title, "anyOf": [{"$ref": schemas.PREFIX + name} for name in names]}
+    return found
 
 
 def _responses(route: Route) -> Document:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from api.models import Quality, Resize, Visibility
 from engine.catalog import MAX_SEED
+from engine.operations import Curve, Direction, Length, Strength
 
 Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}\Z", description="Width x height in pixels.")]
 Email = Annotated[
@@ -30,21 +31,115 @@ class ImageReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file: bytes | None = None
 
 
-class VideoCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A clip to be made from a sentence and, if given, a first picture."""
+class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A video: one of one's own that is done, or the bytes of a form's file."""
 
-    prompt: Annotated[str, Meta(min_length=1, max_length=32_000)]
-    model: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    seconds: Annotated[int, Meta(ge=1, description="Length of the clip, as a number or as a string.")] = 4
-    size: Size | None = None
-    input_reference: ImageReference | None = None
+    id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    file: bytes | None = None
+
+
+Prompt = Annotated[str, Meta(min_length=1, max_length=32_000)]
+Source = Annotated[str, Meta(min_length=1, max_length=200)] | VideoReference
+Moment = Annotated[float, Meta(ge=0, le=3600, description="Seconds from the beginning.")]
+
+
+class Making(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every request for a new clip may say."""
+
     negative_prompt: Annotated[str, Meta(max_length=8_000)] = ""
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     n: Annotated[int, Meta(ge=1, le=4, description="Variations, each with a seed of its own.")] = 1
     quality: Quality = "full"
-    resize: Resize = "crop"
     visibility: Visibility = "private"
     metadata: Annotated[dict[str, Any], Meta(max_length=16)] = {}
+
+
+class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a storyboard wants at second `at`: a prompt, a picture, or a clip that is kept as it is.
+
+    A prompt lasts `until` a second; without it, until shortly before the next one begins. Where it lasts until the
+    very moment when the next begins, the clip cuts.
+    """
+
+    at: Moment = 0.0
+    until: Moment | None = None
+    prompt: Prompt | None = None
+    upload: ImageReference | None = None
+    video: Source | None = None
+
+
+class VideoCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clip to be made from a sentence; if given, between pictures, along a storyboard, or without an end."""
+
+    prompt: Prompt
+    model: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    seconds: Annotated[int, Meta(ge=1, description="Length of the clip, as a number or as a string.")] = 4
+    size: Size | None = None
+    input_reference: ImageReference | None = None
+    first_frame: ImageReference | None = None
+    last_frame: ImageReference | None = None
+    storyboard: Annotated[list[Card], Meta(max_length=20)] = []
+    loop: bool = False
+    resize: Resize = "crop"
+
+
+class VideoRemix(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clip made again by another prompt. `video` is for estimates, where no path names it."""
+
+    prompt: Prompt
+    strength: Strength = "mild"
+    video: Source | None = None
+
+
+class VideoEdit(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clip changed where the prompt says otherwise; the rest is kept."""
+
+    video: Source
+    prompt: Prompt
+    strength: Strength = "mild"
+
+
+class VideoExtension(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clip with `seconds` more at its end or before its beginning. Without a prompt it goes on by its own."""
+
+    video: Source
+    seconds: Annotated[int, Meta(ge=1, description="Seconds to add, as a number or as a string.")]
+    direction: Direction = "forward"
+    prompt: Prompt | None = None
+
+
+class Stretch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a clip, in seconds from its beginning."""
+
+    start: Moment = field(name="from")
+    stop: Moment = field(name="to")
+
+
+class VideoRecut(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some parts of a clip, and something new around them; as long as the clip unless `seconds` says otherwise."""
+
+    video: Source
+    keep: Annotated[list[Stretch], Meta(min_length=1, max_length=20)]
+    seconds: Annotated[int, Meta(ge=1)] | None = None
+    prompt: Prompt | None = None
+
+
+class VideoBlend(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clip that begins as one and ends as another. Without a prompt theirs give way to each other."""
+
+    first: Source = field(name="from")
+    second: Source = field(name="to")
+    curve: Curve = "even"
+    seconds: Annotated[int, Meta(ge=1)] = 4
+    prompt: Prompt | None = None
+
+
+class VideoLoop(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A clip that goes on from its end to its beginning; `length` says how much of it is made anew for that."""
+
+    video: Source
+    length: Length = "normal"
+    prompt: Prompt | None = None
 
 
 class SignUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

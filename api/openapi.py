@@ -26,7 +26,8 @@ Document = dict[str, Any]
 class Described(Operation):
     """What an operation takes and gives beyond its function's signature."""
 
-    body: ClassVar[type[Any] | None] = None
+    bodies: ClassVar[tuple[type[Any], ...]] = ()
+    any_body: ClassVar[str] = ""
     headers: ClassVar[tuple[str, ...]] = ()
     content: ClassVar[Document | None] = None
 
@@ -75,7 +76,12 @@ class Pieces(Described):
 
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:
     """An operation that takes this Struct as JSON or as a form, and these headers."""
-    return type(f"{kind.__name__}Operation", (Described,), {"body": kind, "headers": headers})
+    return type(f"{kind.__name__}Operation", (Described,), {"bodies": (kind,), "headers": headers})
+
+
+def any_of(name: str, kinds: tuple[type[Any], ...], *headers: str) -> type[Operation]:
+    """An operation that takes one of these Structs, which together are called `name`, and these headers."""
+    return type(f"{name}Operation", (Described,), {"bodies": kinds, "any_body": name, "headers": headers})
 
 
 def takes(*headers: str) -> type[Operation]:

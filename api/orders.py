@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from secrets import randbits
 from typing import NamedTuple
 
 import msgspec
 
+from api import studio
 from api.billing import prices
 from api.billing.plans import PLANS
+from api.drafts import Draft, Footage, draft
 from api.errors import Forbidden, Invalid, PlanLimit, Problem
-from api.inputs import VideoCreate
+from api.inputs import Making
 from api.models import Refusal
 from api.settings import Settings
 from engine import catalog
 from engine.catalog import MAX_SEED
+from engine.types import Condition, Request
 
 MAX_METADATA = 16_384  # bytes; it comes back with every read of the video
 OPENAI_SIZE = "720x1280"  # what OpenAI's own service took when no size was named
@@ -22,48 +26,109 @@ SEED_BITS = 31  # of a seed we choose; small enough to read out
 
 
 class Order(NamedTuple):
-    """A create that may be accepted: which model serves it, at which size, for how many credits each."""
+    """A clip that may be made: from what, by which model at which size, for how many credits each.
 
-    asked: VideoCreate
+    `frames` says where each of the draft's pictures lies; -1 is the last frame. `generated` is the length in seconds
+    without what is kept from films.
+    """
+
+    asked: Making
+    draft: Draft
+    footage: tuple[Footage, ...]
     model: str
     served_by: str
     width: int
     height: int
+    frames: list[int]
+    generated: float
     seeds: list[int]
     credits: int
 
 
-def place(asked: VideoCreate, plan_name: str, settings: Settings) -> Order:
-    """The order, or a problem that names the field and the limit."""
-    name = asked.model or settings.models[0]
+def place(asked: Making, plan_name: str, settings: Settings, footage: Sequence[Footage] = ()) -> Order:
+    """The order, or a problem that names the field and the limit. `footage` is what the body's films are."""
+    wanted = draft(asked, footage)
+    name = wanted.model or settings.models[0]
     served_by = settings.aliases.get(name, name)
     if served_by not in settings.models:
         detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *settings.aliases))}."
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
-    width, height = _size(asked, name, model)
-    if found := catalog.check(model, width, height, asked.seconds):
-        raise Invalid(found[0].message, param=found[0].field, limit=found[0].limit)
-    if asked.input_reference is not None and model.conditions == "none":
-        detail = f"{name} makes clips from text only; leave input_reference out."
-        raise Invalid(detail, param="input_reference")
+    width, height = _size(wanted, name, model)
+    _able(model, wanted)
+    frames = [-1 if at is None else round(at * model.fps) for _, _, at in wanted.pictures]
+    request = _request(asked, wanted, served_by, (width, height), frames, footage)
+    if found := catalog.check_request(request):
+        raise Invalid(found[0].message, param=_field(found[0], wanted), limit=found[0].limit)
     if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
         raise Invalid(f"`metadata` may have {MAX_METADATA} bytes as JSON, and this one has {size}.", param="metadata")
-    _within_plan(asked.seconds, width, height, plan_name)
-    price = prices.credits(asked.seconds, width, height, asked.quality)
-    return Order(asked, name, served_by, width, height, _seeds(asked), price)
+    _within_plan(wanted.seconds, width, height, plan_name)
+    generated = studio.generated(request)
+    return Order(
+        asked=asked,
+        draft=wanted,
+        footage=tuple(footage),
+        model=name,
+        served_by=served_by,
+        width=width,
+        height=height,
+        frames=frames,
+        generated=generated,
+        seeds=_seeds(asked),
+        credits=prices.credits(generated, width, height, asked.quality),
+    )
 
 
-def _size(asked: VideoCreate, name: str, model: catalog.Model) -> tuple[int, int]:
-    text = asked.size or (OPENAI_SIZE if name.startswith("sora-") else str(model.default_size))
+def _size(wanted: Draft, name: str, model: catalog.Model) -> tuple[int, int]:
+    text = wanted.size or (OPENAI_SIZE if name.startswith("sora-") else str(model.default_size))
     width, height = text.split("x")
     return int(width), int(height)
 
 
-def _within_plan(seconds: int, width: int, height: int, plan_name: str) -> None:
+def _able(model: catalog.Model, wanted: Draft) -> None:
+    """Refuse by name what the model cannot do."""
+    operation = None if wanted.operation is None else wanted.operation.__struct_config__.tag
+    if operation is not None and operation not in model.operations:
+        can = ", ".join(sorted(model.operations))
+        raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)
+    if wanted.pictures and model.conditions == "none":
+        field = wanted.pictures[0].field
+        raise Invalid(f"{model.name} makes clips from text only; leave {field} out.", param=field)
+
+
+def _request(
+    asked: Making,
+    wanted: Draft,
+    served_by: str,
+    size: tuple[int, int],
+    frames: Sequence[int],
+    footage: Sequence[Footage],
+) -> Request:
+    """What the engine will be asked, but for the pictures' bytes."""
+    plain = Request(
+        model=served_by,
+        prompt=wanted.prompt,
+        width=size[0],
+        height=size[1],
+        seconds=wanted.seconds,
+        seed=asked.seed or 0,
+        quality=asked.quality,
+        conditions=tuple(Condition(b"", frame) for frame in frames),
+    )
+    return studio.laid(wanted.operation, plain, [found.film for found in footage])
+
+
+def _field(problem: catalog.Problem, wanted: Draft) -> str:
+    """The body's own name for what the engine finds wrong."""
+    if problem.field == "conditions":
+        return wanted.pictures[-1].field
+    return {"takes": "storyboard", "cues": "storyboard"}.get(problem.field, problem.field)
+
+
+def _within_plan(seconds: float, width: int, height: int, plan_name: str) -> None:
     plan = PLANS[plan_name]
     if seconds > plan.max_seconds:
-        detail = f"The {plan.name} plan makes clips of up to {plan.max_seconds} seconds, and this one has {seconds}."
+        detail = f"The {plan.name} plan makes clips of up to {plan.max_seconds} seconds, and this one has {seconds:g}."
         raise PlanLimit(detail, param="seconds", limit=plan.max_seconds)
     if min(width, height) > plan.max_short_side:
         detail = (
@@ -73,21 +138,16 @@ def _within_plan(seconds: int, width: int, height: int, plan_name: str) -> None:
         raise PlanLimit(detail, param="size", limit=plan.max_short_side)
 
 
-def _seeds(asked: VideoCreate) -> list[int]:
+def _seeds(asked: Making) -> list[int]:
     """A seed for each variation: the one asked for and those after it, or fresh ones."""
     first = asked.seed if asked.seed is not None else randbits(SEED_BITS)
     return [(first + number) % (MAX_SEED + 1) for number in range(asked.n)]
 
 
-def refusals(asked: VideoCreate, plan_name: str, settings: Settings) -> list[Refusal]:
-    """Why `place` would refuse, as data."""
-    try:
-        place(asked, plan_name, settings)
-    except (Invalid, Forbidden) as problem:
-        return [refusal(problem)]
-    return []
-
-
 def refusal(problem: Problem) -> Refusal:
     """A problem as data."""
     return Refusal(problem.code, problem.param, problem.detail)
+
+
+REFUSING = (Invalid, Forbidden)
+"""What keeps an order from being placed, for whoever only asks."""

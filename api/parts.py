@@ -9,6 +9,7 @@ from api.events import Hub
 from api.feeds import Feeds
 from api.ratelimit import Limiter
 from api.settings import Settings
+from api.sources import Sources
 from api.storage import Storage
 from api.tokens import Keyring
 from api.videos import Videos
@@ -26,5 +27,6 @@ class Parts(NamedTuple):
     limiter: Limiter
     hub: Hub
     videos: Videos
+    sources: Sources
     feeds: Feeds
     views: Views

@@ -30,46 +30,45 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 KEPT_SIDE = 2048  # larger pictures are scaled down to this before they are kept
-FIELD = "input_reference"
 
 
-async def read(reference: ImageReference, max_bytes: int) -> bytes:
+async def read(reference: ImageReference, field: str, max_bytes: int) -> bytes:
     """The picture as a PNG without metadata, its sides at most KEPT_SIDE. Raises problems that name the field."""
-    content = _inline(reference) if reference.file is None else reference.file
+    content = _inline(reference, field) if reference.file is None else reference.file
     if len(content) > max_bytes:
         detail = f"A picture may have {max_bytes} bytes, and this one has {len(content)}."
-        raise PayloadTooLarge(detail, param=FIELD)
-    return await asyncio.get_running_loop().run_in_executor(PAINTERS, _redraw, content)
+        raise PayloadTooLarge(detail, param=field)
+    return await asyncio.get_running_loop().run_in_executor(PAINTERS, _redraw, content, field)
 
 
-def _inline(reference: ImageReference) -> bytes:
+def _inline(reference: ImageReference, field: str) -> bytes:
     if reference.file_id is not None:
         detail = "Uploads by id are not served here; send the picture itself as a file or a data: URL."
-        raise Invalid(detail, param=f"{FIELD}.file_id")
+        raise Invalid(detail, param=f"{field}.file_id")
     head, comma, body = (reference.image_url or "").partition(",")
     if not head.startswith("data:image/") or not head.endswith(";base64") or not comma:
         detail = "image_url takes a data: URL (data:image/png;base64,…); other addresses are not fetched."
-        raise Invalid(detail, param=f"{FIELD}.image_url")
+        raise Invalid(detail, param=f"{field}.image_url")
     try:
         return base64.b64decode(body, validate=True)
     except ValueError as error:
-        raise Invalid("The data: URL is not valid base64.", param=f"{FIELD}.image_url") from error
+        raise Invalid("The data: URL is not valid base64.", param=f"{field}.image_url") from error
 
 
-def _redraw(content: bytes) -> bytes:
+def _redraw(content: bytes, field: str) -> bytes:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            return _png(picture)
+            return _png(picture, field)
     except UnidentifiedImageError as error:
-        raise UnsupportedMediaType(f"The picture must be one of {', '.join(FORMATS)}.", param=FIELD) from error
+        raise UnsupportedMediaType(f"The picture must be one of {', '.join(FORMATS)}.", param=field) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Invalid("The picture is damaged and cannot be read.", param=FIELD) from error
+        raise Invalid("The picture is damaged and cannot be read.", param=field) from error
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(picture: Image.Image, field: str) -> bytes:
     if picture.width * picture.height > MAX_PIXELS:
         detail = f"A picture may have {MAX_PIXELS} pixels, and this one has {picture.width * picture.height}."
-        raise Invalid(detail, param=FIELD, limit=MAX_PIXELS)
+        raise Invalid(detail, param=field, limit=MAX_PIXELS)
     picture.draft("RGB", (KEPT_SIDE, KEPT_SIDE))
     drawn = picture.convert("RGB")
     drawn.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)

@@ -12,7 +12,7 @@ from typing import ParamSpec
 
 import structlog
 
-from api import ids
+from api import ids, studio
 from api.db import AWAY
 from api.events import stops
 from api.media import SUFFIXES, TYPES
@@ -22,6 +22,7 @@ from api.settings import Settings
 from api.sql.media import Medium
 from api.sql.moves import Claimed
 from api.storage import Storage
+from api.studio import Film
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess
 from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result, Segment
@@ -192,6 +193,7 @@ class Runner:
         await self._engine.kill()
 
     async def _request(self, claimed: Claimed) -> Request:
+        conditions, films = await self._videos.inputs(claimed)
         pictures = [
             Condition(
                 image=await asyncio.to_thread(self._storage.read, one.key),
@@ -199,9 +201,9 @@ class Runner:
                 strength=one.strength,
                 resize="pad" if one.resize == "pad" else "crop",
             )
-            for one in await self._videos.conditions(claimed)
+            for one in conditions
         ]
-        return Request(
+        plain = Request(
             model=claimed.served_by,
             prompt=claimed.prompt,
             width=claimed.width,
@@ -212,6 +214,7 @@ class Runner:
             quality=claimed.quality,
             conditions=tuple(pictures),
         )
+        return studio.laid(claimed.operation, plain, [Film(self._storage.path(one.key), one.seconds) for one in films])
 
     async def _keep(self, claimed: Claimed, result: Result) -> str:
         """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""

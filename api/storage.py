@@ -57,6 +57,21 @@ class Storage:
             os.fsync(file.fileno())
         _rename(arriving, target)
 
+    def link(self, source: Path, key: str) -> None:
+        """Keep a finished file under a further key, whatever becomes of the first; a copy where links do not reach.
+
+        Raises FileNotFoundError.
+        """
+        target = self._target(key)
+        arriving = target.with_name(f".{target.name}.arriving")
+        try:
+            arriving.hardlink_to(source)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(source, arriving)
+        _rename(arriving, target)
+
     def read(self, key: str) -> bytes:
         """All of a small file. Raises FileNotFoundError."""
         return self.path(key).read_bytes()

@@ -19,6 +19,7 @@ from api.billing import credits, prices
 from api.billing.credits import Account
 from api.billing.plans import PLANS
 from api.db import AWAY, Database, Pool, transaction
+from api.drafts import Footage
 from api.errors import NotFound, Unavailable
 from api.events import Announcer, Load, Snapshot
 from api.failures import REASONS
@@ -28,7 +29,7 @@ from api.settings import Settings
 from api.sql import generations, moves, streams
 from api.sql import idempotency as names
 from api.sql import media as renditions
-from api.sql.generations import Condition, Generation, New
+from api.sql.generations import Condition, Film, Generation, New
 from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.sql.moves import Claimed
@@ -51,7 +52,7 @@ class Submission(NamedTuple):
     fingerprint: bytes
     key: str | None
     retried: bool
-    picture: bytes | None
+    pictures: list[bytes]
 
 
 class Repeat(NamedTuple):
@@ -78,14 +79,14 @@ class Videos:
         Raises InsufficientCredits, Unavailable, StillRunning, KeyReused.
         """
         rows = _rows(submission, self._settings)
-        pictures = [await self._keep_picture(row.id, submission) for row in rows if submission.picture]
+        inputs = [await self._keep_inputs(row.id, submission) for row in rows]
         async with transaction(self._pool) as db:
             if earlier := await _earlier(db, submission, answer):
                 return earlier
             self._refuse_on_full_disk()
             await generations.insert(db, rows)
-            for row, picture in zip(rows, pictures, strict=False):
-                await generations.add_condition(db, row.id, picture)
+            for row, (pictures, films) in zip(rows, inputs, strict=True):
+                await generations.add_inputs(db, row.id, pictures, films)
             await credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
             reply = answer(await _found(db, rows[0].id))
             if submission.key:
@@ -95,15 +96,33 @@ class Videos:
             self._announcer.changed(row.user_id, row.id)
         return reply
 
+    async def answered(self, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
+        """The first answer to a request, if it has had one. Raises StillRunning, KeyReused."""
+        async with transaction(self._pool) as db:
+            return await idempotency.replay(db, user_id, key, fingerprint)
+
     def _refuse_on_full_disk(self) -> None:
         if self._storage.fullness() >= self._settings.full_disk:
             raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
 
-    async def _keep_picture(self, video_id: str, submission: Submission) -> Condition:
-        """Store the picture before the row that names it; the sweeper removes one whose row never came."""
-        key = f"inputs/{video_id}/0.png"
-        await asyncio.to_thread(self._storage.write, key, submission.picture or b"")
-        return Condition(key=key, frame=0, strength=1.0, resize=submission.order.asked.resize)
+    async def _keep_inputs(self, video_id: str, submission: Submission) -> tuple[list[Condition], list[Film]]:
+        """Store pictures and films before the row that names them; the sweeper removes those whose row never came."""
+        order, pictures, films = submission.order, [], []
+        for number, (picture, frame) in enumerate(zip(submission.pictures, order.frames, strict=True)):
+            key = f"inputs/{video_id}/{number}.png"
+            await asyncio.to_thread(self._storage.write, key, picture)
+            pictures.append(Condition(key=key, frame=frame, strength=1.0, resize=order.draft.resize))
+        for number, found in enumerate(order.footage):
+            key = f"inputs/{video_id}/{number}.mp4"
+            await self._link(found, key)
+            films.append(Film(key=key, seconds=found.film.seconds))
+        return pictures, films
+
+    async def _link(self, found: Footage, key: str) -> None:
+        try:
+            await asyncio.to_thread(self._storage.link, found.film.path, key)
+        except FileNotFoundError as error:  # it was deleted since it was found
+            raise _not_found(found.id or "") from error
 
     async def get(self, video_id: str, user_id: str) -> Generation:
         """One of the user's videos. Raises NotFound."""
@@ -164,10 +183,10 @@ class Videos:
             self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
 
-    async def conditions(self, claimed: Claimed) -> list[Condition]:
-        """The pictures the clip must pass through."""
+    async def inputs(self, claimed: Claimed) -> tuple[list[Condition], list[Film]]:
+        """The pictures the clip must pass through, and the films it is made from."""
         async with self._pool.acquire() as db:
-            return await generations.conditions(db, claimed.id)
+            return await generations.conditions(db, claimed.id), await generations.films(db, claimed.id)
 
     async def renew(self, claimed: Claimed) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""
@@ -267,9 +286,12 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             fingerprint=submission.fingerprint,
             model=order.model,
             served_by=order.served_by,
-            prompt=order.asked.prompt,
+            prompt=order.draft.prompt,
             negative_prompt=order.asked.negative_prompt,
-            seconds=order.asked.seconds,
+            seconds=order.draft.seconds,
+            generated_seconds=order.generated,
+            operation=order.draft.operation,
+            parents=list(dict.fromkeys(found.id for found in order.footage if found.id)),
             width=order.width,
             height=order.height,
             seed=seed,

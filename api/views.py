@@ -14,6 +14,7 @@ from api.failures import REASONS
 from api.models import Assets, Cost, Failure, Variant, Video, VideoError
 from api.settings import Settings
 from api.sql.generations import Generation
+from api.studio import Remix
 from api.tokens import Keyring
 
 SIGNED_FOR = 900  # seconds; signed URLs change at whole multiples, so that caches can keep what they fetched
@@ -44,7 +45,9 @@ class Views:
             expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
             prompt=row.prompt,
             negative_prompt=row.negative_prompt,
-            seconds=str(row.seconds),
+            remixed_from_video_id=row.parents[0] if isinstance(row.operation, Remix) and row.parents else None,
+            parents=row.parents,
+            seconds=f"{row.seconds:g}",
             size=f"{row.width}x{row.height}",
             seed=row.seed,
             quality=row.quality,
@@ -90,7 +93,7 @@ class Views:
             return None
         if row.eta_seconds is not None:
             return ceil(row.eta_seconds)
-        work = self.pace.work(row.served_by, row.quality, row.seconds, row.width, row.height)
+        work = self.pace.work(row.served_by, row.quality, row.generated_seconds, row.width, row.height)
         return ceil(self.pace.wait(work, row.queue_position or 0))
 
 

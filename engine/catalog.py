@@ -126,6 +126,7 @@ _MODELS: Final = (
         ),
         # The first release shifts its noise levels by the number of tokens, counts time without the causal
         # correction of later ones, and was trained on first frames only.
+        operations=frozenset({"text_to_video", "image_to_video", "still"}),
         conditions="first",
         max_conditions=1,
         causal_time=False,

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from engine.types import Quality
 
 Family: TypeAlias = Literal["ltx"]
 Schedule: TypeAlias = Literal["linear", "linear_quadratic"]
-Operation: TypeAlias = Literal["text_to_video", "image_to_video", "still"]
+Operation: TypeAlias = Literal[
+    "text_to_video",
+    "image_to_video",
+    "still",
+    "keyframes",
+    "storyboard",
+    "remix",
+    "edit",
+    "extend",
+    "recut",
+    "blend",
+    "loop",
+]
 
 
 class Size(NamedTuple):
@@ -82,7 +94,7 @@ class Model:
     max_seconds: float
     max_prompt_tokens: int = 256
     sampling: Mapping[Quality, Sampling]
-    operations: frozenset[Operation] = frozenset({"text_to_video", "image_to_video", "still"})
+    operations: frozenset[Operation] = frozenset(get_args(Operation))
     conditions: Literal["none", "first", "any"] = "any"
     max_conditions: int = 8
     condition_noise: float = 0.0

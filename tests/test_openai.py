@@ -66,6 +66,10 @@ async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> Non
         )
         assert with_picture.status == "completed"
 
+        remix = await client.videos.poll((await client.videos.remix(with_picture.id, prompt="the same at night")).id)
+        assert (remix.status, remix.remixed_from_video_id) == ("completed", with_picture.id)
+        await client.videos.delete(remix.id)
+
         assert (await client.videos.retrieve(video.id)).id == video.id
         assert [one.id async for one in client.videos.list(limit=1)] == [with_picture.id, video.id]
         assert [one.id async for one in client.videos.list(order="asc")] == [video.id, with_picture.id]

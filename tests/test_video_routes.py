@@ -105,7 +105,7 @@ async def test_defaults_are_the_models_and_openais(client: httpx.AsyncClient, ac
         ({"n": 5}, 422, "n", "<= 4"),
         ({"quality": "best"}, 422, "quality", "turbo"),
         ({"seed": -1}, 422, "seed", ">= 0"),
-        ({"storyboard": []}, 422, "storyboard", "no field"),
+        ({"scenes": []}, 422, "scenes", "no field"),
         ({"metadata": {str(n): n for n in range(17)}}, 422, "metadata", "16"),
         ({"input_reference": {"image_url": "https://example.org/a.png"}}, 422, "input_reference.image_url", "data:"),
         ({"input_reference": {"file_id": "file_1"}}, 422, "input_reference.file_id", "not served"),
@@ -202,7 +202,7 @@ async def test_a_repeated_create_is_answered_even_when_its_video_is_gone_or_the_
 
 
 async def test_what_openai_offers_and_we_do_not_is_said(client: httpx.AsyncClient, account: Person) -> None:
-    for method, path in (("POST", "characters"), ("GET", "characters/char_1"), ("POST", "edits"), ("POST", "x/remix")):
+    for method, path in (("POST", "characters"), ("GET", "characters/char_1")):
         answer = await client.request(method, f"/v1/videos/{path}", headers=account.headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_offered_yet")
 

@@ -11,7 +11,7 @@ from api.billing import credits
 from api.billing.credits import Account
 from api.db import transaction
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
-from api.inputs import VideoCreate
+from api.inputs import ImageReference, VideoCreate
 from api.orders import place
 from api.parts import Parts
 from api.sql.generations import Generation
@@ -33,12 +33,21 @@ async def person(parts: Parts, plan: str = "free") -> Account:
 
 
 def submission(
-    parts: Parts, account: Account, *, key: str | None = None, retried: bool = False, **asked: object
+    parts: Parts,
+    account: Account,
+    *,
+    key: str | None = None,
+    retried: bool = False,
+    picture: bytes | None = None,
+    **asked: object,
 ) -> Submission:
     form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
+    if picture is not None:
+        form = msgspec.structs.replace(form, first_frame=ImageReference(file=picture))
     order = place(form, account.plan, parts.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
-    return Submission(account, order, fingerprint, key=key, retried=retried, picture=None)
+    pictures = [] if picture is None else [picture]
+    return Submission(account, order, fingerprint, key=key, retried=retried, pictures=pictures)
 
 
 async def create(parts: Parts, account: Account, **asked: object) -> str:

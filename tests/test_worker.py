@@ -195,7 +195,7 @@ async def test_files_that_nothing_names_go(real: Parts, worker_settings: Setting
 
 async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
-    asked = submission(real, account, n=2, **SHORT)._replace(picture=png())
+    asked = submission(real, account, picture=png(), n=2, **SHORT)
     await real.videos.create(asked, drawn(real))
     first, second = await real.videos.page(account.id, None, 2, descending=False)
     await real.videos.delete(first.id, account.id)
@@ -207,7 +207,7 @@ async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, wo
 async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
     patient = msgspec.structs.replace(worker_settings, max_tries=1)
-    asked = submission(real, account, **SHORT)._replace(picture=png())
+    asked = submission(real, account, picture=png(), **SHORT)
     await real.videos.create(asked, drawn(real))
     [lost] = await real.videos.page(account.id, None, 1, descending=True)
     real.storage.remove(f"inputs/{lost.id}")

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from api.db import Database, row, rows
 from api.models import CostState, Quality, Status, Variant, Visibility
+from api.studio import Operation
 
 QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
 
@@ -25,7 +26,10 @@ class Generation(Struct, frozen=True, kw_only=True):
     served_by: str
     prompt: str
     negative_prompt: str
-    seconds: int
+    seconds: float
+    generated_seconds: float
+    operation: Operation | None
+    parents: list[str]
     width: int
     height: int
     seed: int
@@ -64,7 +68,10 @@ class New(Struct, frozen=True, kw_only=True):
     served_by: str
     prompt: str
     negative_prompt: str
-    seconds: int
+    seconds: float
+    generated_seconds: float
+    operation: Operation | None
+    parents: list[str]
     width: int
     height: int
     seed: int
@@ -86,6 +93,13 @@ class Condition(Struct, frozen=True, kw_only=True):
     resize: str
 
 
+class Film(Struct, frozen=True, kw_only=True):
+    """A film the clip is made from; its bytes lie in storage."""
+
+    key: str
+    seconds: float
+
+
 NEW = New.__struct_fields__
 INSERT = f"INSERT INTO generations ({', '.join(NEW)}) VALUES ({', '.join(f'${n}' for n in range(1, len(NEW) + 1))})"
 
@@ -99,7 +113,8 @@ POSITION = (
 )
 SELECT = (
     "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.negative_prompt,"
-    " g.seconds, g.width, g.height, g.seed, g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress,"
+    " g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height, g.seed, g.quality, g.visibility,"
+    " g.metadata, g.pool, g.attempt, g.progress,"
     " g.eta_seconds, g.published_seconds, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
     " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state,"
     " ARRAY(SELECT v.id FROM generations v WHERE v.variation_of = g.variation_of ORDER BY v.id) AS variations,"
@@ -114,15 +129,16 @@ async def insert(db: Database, new: list[New]) -> None:
         await db.execute(INSERT, *(getattr(one, field) for field in NEW))
 
 
-async def add_condition(db: Database, generation_id: str, condition: Condition) -> None:
-    """Give a row its picture."""
-    await db.execute(
-        "INSERT INTO conditions (generation_id, position, key, frame, strength, resize) VALUES ($1, 0, $2, $3, $4, $5)",
-        generation_id,
-        condition.key,
-        condition.frame,
-        condition.strength,
-        condition.resize,
+async def add_inputs(db: Database, generation_id: str, pictures: list[Condition], films: list[Film]) -> None:
+    """Give a row its pictures and its films."""
+    await db.executemany(
+        "INSERT INTO conditions (generation_id, position, key, frame, strength, resize)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        [(generation_id, at, one.key, one.frame, one.strength, one.resize) for at, one in enumerate(pictures)],
+    )
+    await db.executemany(
+        "INSERT INTO films (generation_id, position, key, seconds) VALUES ($1, $2, $3, $4)",
+        [(generation_id, at, one.key, one.seconds) for at, one in enumerate(films)],
     )
 
 
@@ -135,6 +151,12 @@ async def conditions(db: Database, generation_id: str) -> list[Condition]:
         ),
         Condition,
     )
+
+
+async def films(db: Database, generation_id: str) -> list[Film]:
+    """The films of a row, in order."""
+    query = "SELECT key, seconds FROM films WHERE generation_id = $1 ORDER BY position"
+    return rows(await db.fetch(query, generation_id), Film)
 
 
 async def get(db: Database, generation_id: str, user_id: str | None = None) -> Generation | None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from api.db import Database, row, rows
 from api.models import Quality
+from api.studio import Operation
 
 CLAIMS = 0x636C6169  # "clai": claims of one pool take turns, so that concurrency limits hold
 FAIR_AMONG = 500  # rows at the head of the queue among which the user with fewest running is served first
@@ -24,7 +25,8 @@ class Claimed(Struct, frozen=True, kw_only=True):
     served_by: str
     prompt: str
     negative_prompt: str
-    seconds: int
+    seconds: float
+    operation: Operation | None
     width: int
     height: int
     seed: int
@@ -49,7 +51,7 @@ async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed |
         "  lease_until = now() + make_interval(secs => $3), claimed_at = now(),"
         "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
         " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by, g.prompt,"
-        "  g.negative_prompt, g.seconds, g.width, g.height, g.seed, g.quality",
+        "  g.negative_prompt, g.seconds, g.operation, g.width, g.height, g.seed, g.quality",
         pool,
         worker,
         lease,
@@ -170,7 +172,7 @@ class Cancelled(Struct, frozen=True):
     id: str
     user_id: str
     attempt: int
-    seconds: int
+    seconds: float
     published_seconds: float
     credits: int
 

@@ -81,9 +81,9 @@ async def load(db: Database) -> Load:
     """How fast the last hundred videos were made, and how many are being made now."""
     paces = await db.fetch(
         "SELECT served_by AS model, quality, (sum(extract(epoch FROM completed_at - claimed_at))"
-        " / sum(seconds::float8 * width * height))::float8 AS pace"
+        " / sum(generated_seconds * width * height))::float8 AS pace"
         " FROM (SELECT * FROM generations WHERE state = 'completed' ORDER BY completed_at DESC LIMIT 100) AS recent"
-        " GROUP BY served_by, quality"
+        " GROUP BY served_by, quality HAVING sum(generated_seconds) > 0"
     )
     running: int = await db.fetchval("SELECT count(*) FROM generations WHERE state = 'in_progress'")
     return Load(paces=rows(paces, Pace), running=running)

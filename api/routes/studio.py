@@ -1,0 +1,265 @@
+"""Making videos: from a sentence, or from other videos. OpenAI's Videos API is a subset."""
+
+from collections.abc import Collection
+from math import ceil
+from typing import cast
+
+import msgspec
+from litestar import Response, Router, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from api import body, drafts, idempotency, orders, pictures
+from api.answers import Ask, shown, wait_of
+from api.auth import requires
+from api.billing import credits
+from api.billing.credits import Account
+from api.db import transaction
+from api.errors import InsufficientCredits, Invalid, NotFound
+from api.inputs import (
+    Making,
+    VideoBlend,
+    VideoCreate,
+    VideoEdit,
+    VideoExtension,
+    VideoLoop,
+    VideoRecut,
+    VideoRemix,
+)
+from api.models import Estimate, Video
+from api.openapi import any_of, bodies, problems
+from api.orders import Order, refusal
+from api.parts import Parts
+from api.sql.generations import Generation
+from api.sql.idempotency import Answer
+from api.videos import Submission
+from api.views import poll_headers
+
+READ, WRITE = requires("videos:read"), requires("videos:write")
+HEADERS = ("Idempotency-Key", "Prefer")
+REFUSALS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
+BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoBlend, VideoLoop)
+
+
+@post(
+    "/",
+    operation_id="create_video",
+    summary="Create a video",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoCreate, *HEADERS),
+)
+async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Queue a clip and set its credits aside; nothing is charged unless it is made.
+
+    Takes JSON or a form. With `n` above 1 the answer is the first variation and names all in `variations`.
+    `Idempotency-Key` makes a repetition safe for 24 hours; `Prefer: wait=60` holds the answer until the clip is
+    done.
+    """
+    return await _make(request, parts, await body.read(request, VideoCreate))
+
+
+@post(
+    "/{video_id:str}/remix",
+    operation_id="remix_video",
+    summary="Remix a video",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoRemix, *HEADERS),
+)
+async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little."""
+    asked = await body.read(request, VideoRemix)
+    if asked.video is not None:
+        raise Invalid("The path names the video to remix; leave `video` out.", param="video")
+    return await _make(request, parts, msgspec.structs.replace(asked, video=video_id))
+
+
+@post(
+    "/edits",
+    operation_id="edit_video",
+    summary="Edit a video",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoEdit, *HEADERS),
+)
+async def edit_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Change what the prompt says otherwise than the clip's own, and keep the rest."""
+    return await _make(request, parts, await body.read(request, VideoEdit))
+
+
+@post(
+    "/extensions",
+    operation_id="extend_video",
+    summary="Extend a video",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoExtension, *HEADERS),
+)
+async def extend_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged."""
+    return await _make(request, parts, await body.read(request, VideoExtension))
+
+
+@post(
+    "/recuts",
+    operation_id="recut_video",
+    summary="Re-cut a video",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoRecut, *HEADERS),
+)
+async def recut_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Keep some parts of a clip and make what lies around them anew."""
+    return await _make(request, parts, await body.read(request, VideoRecut))
+
+
+@post(
+    "/blends",
+    operation_id="blend_videos",
+    summary="Blend two videos",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoBlend, *HEADERS),
+)
+async def blend_videos(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip that begins as one and ends as another."""
+    return await _make(request, parts, await body.read(request, VideoBlend))
+
+
+@post(
+    "/loops",
+    operation_id="loop_video",
+    summary="Loop a video",
+    status_code=200,
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=REFUSALS,
+    operation_class=bodies(VideoLoop, *HEADERS),
+)
+async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip go on from its end to its beginning, so that it can play for ever."""
+    return await _make(request, parts, await body.read(request, VideoLoop))
+
+
+@post(
+    "/estimate",
+    operation_id="estimate_video",
+    summary="Estimate a video",
+    status_code=200,
+    guards=[READ],
+    responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
+    operation_class=any_of("VideoWanted", BODIES, "Idempotency-Key"),
+)
+async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimate:
+    """What any of the requests that make a video would cost and take, by its body; a remix names its `video` in it.
+
+    Nothing is stored, nothing is set aside.
+    """
+    asked = await body.read(request, _kind)
+    idempotency.key_of(request.headers.get("idempotency-key"))
+    account = credits.account_of(request.user)
+    try:
+        order = await _order(asked, account, parts)
+    except orders.REFUSING as problem:
+        return Estimate(credits=None, eta_seconds=None, refusals=[refusal(problem)])
+    total = order.credits * asked.n
+    async with transaction(parts.pool) as db:
+        available = (await credits.balance(db, account)).available
+    await parts.views.pace.refresh()
+    work = parts.views.pace.work(order.served_by, asked.quality, order.generated, order.width, order.height)
+    refusals = [] if total <= available else [refusal(InsufficientCredits(total, available))]
+    return Estimate(credits=total, eta_seconds=ceil(work * asked.n), refusals=refusals)
+
+
+def _kind(names: Collection[str]) -> type[Making]:
+    """Which request a body is of, by what only it has."""
+    if "video" not in names:
+        return VideoBlend if "from" in names or "to" in names else VideoCreate
+    if "keep" in names:
+        return VideoRecut
+    if "seconds" in names or "direction" in names:
+        return VideoExtension
+    if "strength" in names:
+        return VideoRemix
+    return VideoLoop if "length" in names or "prompt" not in names else VideoEdit
+
+
+async def _make(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
+    """Place an order for what was asked, or answer a repetition as the first time."""
+    account = credits.account_of(request.user)
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    fingerprint = body.fingerprint(request.method, request.url.path, asked)
+    if key and drafts.references(asked) and (kept := await parts.videos.answered(account.id, key, fingerprint)):
+        return cast("Response[Video]", _replied(kept))  # what it was made from may be gone by now
+    order = await _order(asked, account, parts)
+    await parts.views.pace.refresh()
+    limit = parts.settings.max_upload
+    submission = Submission(
+        account=account,
+        order=order,
+        fingerprint=fingerprint,
+        key=key,
+        retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
+        pictures=[await pictures.read(one.reference, one.field, limit) for one in order.draft.pictures],
+    )
+    answer = await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
+    if (wait := wait_of(request)) and (done := await _done(answer, account.id, wait, parts)):
+        return done
+    return cast("Response[Video]", _replied(answer))
+
+
+async def _order(asked: Making, account: Account, parts: Parts) -> Order:
+    footage = await parts.sources.find(drafts.references(asked), account.id)
+    return orders.place(asked, account.plan, parts.settings, footage)
+
+
+async def _done(answer: Answer, user_id: str, wait: int, parts: Parts) -> Response[Video] | None:
+    """The created video once it is done; None if it has been deleted since, when the first answer must do."""
+    location = answer.headers["Location"]
+    try:
+        row = await parts.feeds.terminal(location.rpartition("/")[2], user_id, wait)
+    except NotFound:
+        return None
+    done = await shown(row, parts)
+    done.headers["Location"] = location
+    return done
+
+
+def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
+    """The reply to a create, ready to be sent and to be kept."""
+    video = parts.views.video(row)
+    headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
+    return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))
+
+
+def _replied(answer: Answer) -> Response[bytes]:
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
+
+
+router = Router(
+    path="/videos",
+    route_handlers=[
+        create_video,
+        remix_video,
+        edit_video,
+        extend_video,
+        recut_video,
+        blend_videos,
+        loop_video,
+        estimate_video,
+    ],
+    tags=["Videos"],
+)
