@@ -27,6 +27,7 @@ from api.settings import Settings
 from api.sources import Sources
 from api.storage import Storage
 from api.tokens import Keyring
+from api.uploads import Uploads
 from api.videos import Videos
 from api.views import Views
 
@@ -53,7 +54,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     outbox = Outbox(redis)
     moves = Videos(settings, pool, storage, Bell(redis, outbox), Announcer(outbox))
-    views = Views(settings, keyring, Pace(pool))
+    views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
@@ -64,7 +65,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
             videos=moves,
-            sources=Sources(pool, storage, moves),
+            sources=Sources(pool, storage, moves, uploads),
+            uploads=uploads,
             feeds=Feeds(hub, moves, views),
             views=views,
         )

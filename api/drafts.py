@@ -35,10 +35,11 @@ class Reference(NamedTuple):
 
 
 class Footage(NamedTuple):
-    """A film that was found: one of the user's videos (`id`, with its model, size and prompt), or an upload."""
+    """A film that was found and its pixels: one of the user's videos, with its model and prompt, or an upload."""
 
     film: Film
-    size: str
+    width: int
+    height: int
     id: str | None = None
     model: str | None = None
     prompt: str | None = None
@@ -53,13 +54,14 @@ class Picture(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A clip as it was asked for. `model` and `size` are None where the body leaves them open."""
+    """A clip as it was asked for. What the body leaves open is None; `like` is a film whose shape it then has."""
 
     prompt: str
     seconds: float
     operation: Operation | None
     model: str | None = None
     size: str | None = None
+    like: Footage | None = None
     pictures: tuple[Picture, ...] = ()
     resize: Resize = "crop"
 
@@ -123,7 +125,8 @@ def _create(asked: VideoCreate, footage: Sequence[Footage]) -> Draft:
         seconds=asked.seconds,
         operation=_timeline(asked, shots),
         model=asked.model or next((found.model for found in footage if found.model), None),
-        size=asked.size or next((found.size for found in footage), None),
+        size=asked.size,
+        like=next(iter(footage), None),
         pictures=(*(Picture(f, given, at) for f, given, at in framing if given is not None), *laid),
         resize=asked.resize,
     )
@@ -154,13 +157,14 @@ def _blend(asked: VideoBlend, footage: Sequence[Footage]) -> Draft:
     first, second = footage
     prompts = None if asked.prompt else (_prompt(first, None), _prompt(second, None))
     about = asked.prompt or " → ".join(prompts or ())
-    return Draft(about, asked.seconds, Blend(asked.curve, prompts), first.model, first.size)
+    model = first.model or second.model
+    return Draft(about, asked.seconds, Blend(asked.curve, prompts), model, like=first)
 
 
 def _upon(footage: Footage, prompt: str | None, operation: Operation, seconds: float | None = None) -> Draft:
-    """A clip made from one other: of its model and size, and as long unless it says otherwise."""
+    """A clip made from one other: of its model and shape, and as long unless it says otherwise."""
     length = footage.film.seconds if seconds is None else seconds
-    return Draft(_prompt(footage, prompt), length, operation, footage.model, footage.size)
+    return Draft(_prompt(footage, prompt), length, operation, footage.model, like=footage)
 
 
 def _prompt(footage: Footage, prompt: str | None) -> str:

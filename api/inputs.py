@@ -32,9 +32,10 @@ class ImageReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A video: one of one's own that is done, or the bytes of a form's file."""
+    """A video: one of one's own that is done, a `data:` URL, or the bytes of a form's file."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    video_url: Annotated[str, Meta(min_length=1)] | None = None
     file: bytes | None = None
 
 

@@ -151,6 +151,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     side_multiple: int
     max_upload_bytes: int
     max_upload_pixels: int
+    max_film_pixels: int
+    max_film_seconds: float
 
 
 class Model(Struct, frozen=True, kw_only=True):

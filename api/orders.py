@@ -54,7 +54,7 @@ def place(asked: Making, plan_name: str, settings: Settings, footage: Sequence[F
         detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *settings.aliases))}."
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
-    width, height = _size(wanted, name, model)
+    width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
     _able(model, wanted)
     frames = [-1 if at is None else round(at * model.fps) for _, _, at in wanted.pictures]
     request = _request(asked, wanted, served_by, (width, height), frames, footage)
@@ -79,7 +79,13 @@ def place(asked: Making, plan_name: str, settings: Settings, footage: Sequence[F
     )
 
 
-def _size(wanted: Draft, name: str, model: catalog.Model) -> tuple[int, int]:
+def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[int, int]:
+    """The size asked for, that of the video it is made from, or the offered one that is most like what was sent in."""
+    like = wanted.like
+    if wanted.size is None and like is not None:
+        if like.id is not None:
+            return like.width, like.height
+        return catalog.nearest(model, like.width, like.height, most)
     text = wanted.size or (OPENAI_SIZE if name.startswith("sora-") else str(model.default_size))
     width, height = text.split("x")
     return int(width), int(height)

@@ -12,6 +12,7 @@ from api.settings import Settings
 from api.sources import Sources
 from api.storage import Storage
 from api.tokens import Keyring
+from api.uploads import Uploads
 from api.videos import Videos
 from api.views import Views
 
@@ -28,5 +29,6 @@ class Parts(NamedTuple):
     hub: Hub
     videos: Videos
     sources: Sources
+    uploads: Uploads
     feeds: Feeds
     views: Views

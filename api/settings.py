@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     rate_limits: bool = True
     full_disk: float = 0.95
-    max_upload: int = 10 * 1024 * 1024
+    max_upload: int = 50 * 1024 * 1024
 
     @property
     def loopback(self) -> bool:

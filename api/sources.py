@@ -1,8 +1,10 @@
-"""The films a request names: one's own videos by id, as files that are there to be made something of."""
+"""The films a request names, as files that are there to be made something of: one's own videos, and what it brings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from api import media
 from api.db import Pool
@@ -11,30 +13,42 @@ from api.errors import Invalid, Problem
 from api.inputs import VideoReference
 from api.storage import Storage
 from api.studio import Film
+from api.uploads import Uploads
 from api.videos import Videos
+
+NAMED = ("id", "file", "video_url")
 
 
 class Sources:
     """Finds films for a user."""
 
-    def __init__(self, pool: Pool, storage: Storage, videos: Videos) -> None:
+    def __init__(self, pool: Pool, storage: Storage, videos: Videos, uploads: Uploads) -> None:
         self._pool = pool
         self._storage = storage
         self._videos = videos
+        self._uploads = uploads
 
-    async def find(self, references: Sequence[Reference], user_id: str) -> list[Footage]:
-        """What the references name, in their order.
+    @asynccontextmanager
+    async def found(self, references: Sequence[Reference], user_id: str) -> AsyncIterator[list[Footage]]:
+        """What the references name, in their order; uploads go when the block is left.
 
-        Raises Invalid, NotFound, Expired and Conflict, each naming the field.
+        Raises Invalid, NotFound, Expired, Conflict, PayloadTooLarge and UnsupportedMediaType, each naming the field.
         """
-        return [await self._one(reference, user_id) for reference in references]
+        if not references:
+            yield []
+            return
+        async with self._uploads.folder() as folder:
+            yield [await self._one(reference, user_id, folder) for reference in references]
 
-    async def _one(self, reference: Reference, user_id: str) -> Footage:
+    async def _one(self, reference: Reference, user_id: str, folder: Path) -> Footage:
         source = reference.source
         named = VideoReference(id=source) if isinstance(source, str) else source
-        if named.id is None:
-            detail = f"`{reference.field}` takes the id of one of your videos; films sent in are not read here yet."
+        if sum(getattr(named, name) is not None for name in NAMED) != 1:
+            detail = f"`{reference.field}` takes the id of one of your videos, a file, or a data: URL."
             raise Invalid(detail, param=reference.field)
+        if named.id is None:
+            upload = await self._uploads.film(named, folder, reference.field)
+            return Footage(Film(upload.file, upload.seconds), upload.width, upload.height)
         try:
             return await self._video(named.id, user_id)
         except Problem as problem:
@@ -44,10 +58,5 @@ class Sources:
     async def _video(self, video_id: str, user_id: str) -> Footage:
         row = await self._videos.get(video_id, user_id)
         rendition = await media.find(self._pool, video_id, "video", user_id)
-        return Footage(
-            film=Film(self._storage.path(rendition.key), row.seconds),
-            size=f"{row.width}x{row.height}",
-            id=row.id,
-            model=row.model,
-            prompt=row.prompt,
-        )
+        film = Film(self._storage.path(rendition.key), row.seconds)
+        return Footage(film, row.width, row.height, id=row.id, model=row.model, prompt=row.prompt)

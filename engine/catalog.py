@@ -29,12 +29,15 @@ __all__ = [
     "find",
     "frames",
     "native",
+    "nearest",
 ]
 
 MAX_SEED: Final = 2**32 - 1
 """Torch's CPU generator looks at 32 bits: larger seeds would make the same film as smaller ones."""
 MAX_STEPS: Final = 100
 MAX_GUIDANCE: Final = 20.0
+_ALIKE: Final = 0.15
+"""Difference of two aspects, as a natural logarithm, that is taken for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,17 @@ def native(model: Model, width: int, height: int) -> Size:
     if up.width * up.height <= model.native_pixels:
         return up
     return Size(*(max(step, math.floor(side * shrink / step) * step) for side in (width, height)))
+
+
+def nearest(model: Model, width: int, height: int, most: int) -> Size:
+    """The offered size most like a film of `width` by `height`, its short side at most `most` where one is so small:
+    of the nearest shape, and of those the largest that the film fills, else the smallest.
+    """
+    fitting = [size for size in model.sizes if min(size) <= most] or [min(model.sizes, key=math.prod)]
+    ways = {size: abs(math.log(size.width / size.height) - math.log(width / height)) for size in fitting}
+    alike = [size for size in fitting if ways[size] <= min(ways.values()) + _ALIKE]
+    filled = [size for size in alike if size.width <= width and size.height <= height]
+    return max(filled, key=math.prod) if filled else min(alike, key=math.prod)
 
 
 def check(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -145,6 +145,19 @@ class Film:
             with suppress(OSError):
                 container.close()
         _clear(self._folder)
+
+
+def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, height: int, fps: int) -> int:
+    """Frames [H, W, 3] with even sides as a film and nothing else; how many there were."""
+    count = 0
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = _stream(container, width, height, fps, threads=1)
+        for count, pixels in enumerate(frames, 1):
+            with _named():
+                container.mux(stream.encode(_video_frame(pixels, count - 1, fps)))
+        with _named():
+            container.mux(stream.encode(None))
+    return count
 
 
 class _Sprites:

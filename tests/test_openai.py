@@ -17,6 +17,7 @@ from openai import AsyncOpenAI
 from PIL import Image
 
 from tests.people import Person
+from tests.test_studio import clip as phone_film
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The Sora API is scheduled"),
@@ -69,6 +70,12 @@ async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> Non
         remix = await client.videos.poll((await client.videos.remix(with_picture.id, prompt="the same at night")).id)
         assert (remix.status, remix.remixed_from_video_id) == ("completed", with_picture.id)
         await client.videos.delete(remix.id)
+        edit = await client.videos.edit(prompt="the same in blue", video=("clip.mp4", phone_film(), "video/mp4"))
+        longer = await client.videos.extend(prompt="and on", seconds="4", video=phone_film())
+        for made, seconds in ((edit, "2"), (longer, "6")):
+            done = await client.videos.poll(made.id)
+            assert (done.status, done.seconds, done.size) == ("completed", seconds, "192x320")
+            await client.videos.delete(done.id)
 
         assert (await client.videos.retrieve(video.id)).id == video.id
         assert [one.id async for one in client.videos.list(limit=1)] == [with_picture.id, video.id]

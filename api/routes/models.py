@@ -9,9 +9,8 @@ from api.errors import NotFound
 from api.models import Limits, Model, Page
 from api.openapi import problems
 from api.parts import Parts
-from api.pictures import MAX_PIXELS
 from api.settings import Settings
-from engine import catalog
+from engine import catalog, limits
 
 
 @get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
@@ -47,7 +46,9 @@ def _shown(name: str, settings: Settings) -> Model:
             max_side=model.max_side,
             side_multiple=model.multiple,
             max_upload_bytes=settings.max_upload,
-            max_upload_pixels=MAX_PIXELS,
+            max_upload_pixels=limits.PICTURE_PIXELS,
+            max_film_pixels=limits.FILM_PIXELS,
+            max_film_seconds=max(catalog.find(each).max_seconds for each in settings.models),
         ),
         aliases=[alias for alias, served in settings.aliases.items() if served == name],
     )

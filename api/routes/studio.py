@@ -9,11 +9,10 @@ from litestar import Response, Router, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from api import body, drafts, idempotency, orders, pictures
+from api import body, drafts, idempotency, orders
 from api.answers import Ask, shown, wait_of
 from api.auth import requires
 from api.billing import credits
-from api.billing.credits import Account
 from api.db import transaction
 from api.errors import InsufficientCredits, Invalid, NotFound
 from api.inputs import (
@@ -28,7 +27,7 @@ from api.inputs import (
 )
 from api.models import Estimate, Video
 from api.openapi import any_of, bodies, problems
-from api.orders import Order, refusal
+from api.orders import refusal
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
@@ -171,10 +170,11 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
     asked = await body.read(request, _kind)
     idempotency.key_of(request.headers.get("idempotency-key"))
     account = credits.account_of(request.user)
-    try:
-        order = await _order(asked, account, parts)
-    except orders.REFUSING as problem:
-        return Estimate(credits=None, eta_seconds=None, refusals=[refusal(problem)])
+    async with parts.sources.found(drafts.references(asked), account.id) as footage:
+        try:
+            order = orders.place(asked, account.plan, parts.settings, footage)
+        except orders.REFUSING as problem:
+            return Estimate(credits=None, eta_seconds=None, refusals=[refusal(problem)])
     total = order.credits * asked.n
     async with transaction(parts.pool) as db:
         available = (await credits.balance(db, account)).available
@@ -204,26 +204,21 @@ async def _make(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
     if key and drafts.references(asked) and (kept := await parts.videos.answered(account.id, key, fingerprint)):
         return cast("Response[Video]", _replied(kept))  # what it was made from may be gone by now
-    order = await _order(asked, account, parts)
     await parts.views.pace.refresh()
-    limit = parts.settings.max_upload
-    submission = Submission(
-        account=account,
-        order=order,
-        fingerprint=fingerprint,
-        key=key,
-        retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
-        pictures=[await pictures.read(one.reference, one.field, limit) for one in order.draft.pictures],
-    )
-    answer = await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
+    async with parts.sources.found(drafts.references(asked), account.id) as footage:
+        order = orders.place(asked, account.plan, parts.settings, footage)
+        submission = Submission(
+            account=account,
+            order=order,
+            fingerprint=fingerprint,
+            key=key,
+            retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
+            pictures=[await parts.uploads.picture(one.reference, one.field) for one in order.draft.pictures],
+        )
+        answer = await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
     if (wait := wait_of(request)) and (done := await _done(answer, account.id, wait, parts)):
         return done
     return cast("Response[Video]", _replied(answer))
-
-
-async def _order(asked: Making, account: Account, parts: Parts) -> Order:
-    footage = await parts.sources.find(drafts.references(asked), account.id)
-    return orders.place(asked, account.plan, parts.settings, footage)
 
 
 async def _done(answer: Answer, user_id: str, wait: int, parts: Parts) -> Response[Video] | None:

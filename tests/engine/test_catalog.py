@@ -112,3 +112,14 @@ def test_what_is_denoised_fits_the_model(model: Model, width: int, height: int) 
 def test_a_portrait_is_denoised_upright() -> None:
     assert catalog.native(mini, 720, 1280) == Size(96, 160)
     assert catalog.native(catalog.find("ltx-video-2b"), 720, 1280) == Size(736, 1280)
+
+
+@given(st.sampled_from(sorted(MODELS)), st.integers(16, 4000), st.integers(16, 4000), st.sampled_from([320, 720, 1080]))
+def test_a_film_sent_in_gets_the_offered_size_most_like_it(name: str, width: int, height: int, most: int) -> None:
+    model = catalog.find(name)
+    size = catalog.nearest(model, width, height, most)
+    assert size in model.sizes
+    if any(min(each) <= most for each in model.sizes):
+        assert min(size) <= most
+        if max(width, height) > 1.5 * min(width, height):
+            assert (size.width > size.height) == (width > height)
