@@ -18,9 +18,10 @@ from api.eta import Pace
 from api.events import Announcer, Hub, Outbox
 from api.feeds import Feeds
 from api.parts import Parts
+from api.presets import Presets
 from api.queue import Bell
 from api.ratelimit import Limiter
-from api.routes import account, auth, billing, docs, health, keys, models, studio
+from api.routes import account, auth, billing, docs, health, keys, models, presets, studio
 from api.routes import streams as stream_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
@@ -67,6 +68,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             videos=moves,
             sources=Sources(pool, storage, moves, uploads),
             uploads=uploads,
+            presets=Presets(pool, storage),
             feeds=Feeds(hub, moves, views),
             views=views,
         )
@@ -101,6 +103,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             video_routes.router,
             video_routes.feed,
             stream_routes.router,
+            presets.router,
             models.router,
             billing.router,
         ],

@@ -74,6 +74,18 @@ stream/1-0.m4s?expires=1767312000&signature=…
 
 ANSWERS: dict[type[Any], msgspec.Struct] = {
     models.Video: VIDEO,
+    models.Preset: models.Preset(
+        id="film_noir",
+        name="Film noir",
+        prompt="Film noir in black and white: hard light from one side, deep shadows",
+        negative_prompt="colour",
+        picture=None,
+        built_in=True,
+        own=False,
+        shared=True,
+        created_at=0,
+        updated_at=0,
+    ),
     models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),
     models.Estimate: models.Estimate(credits=8, eta_seconds=6, refusals=[]),
     models.Model: models.Model(
@@ -148,6 +160,8 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     inputs.VideoRecut: {"video": _VIDEO, "keep": [{"from": 0, "to": 1.5}], "prompt": "the ball bursts"},
     inputs.VideoBlend: {"from": _VIDEO, "to": "video_01KDVHG3008Q1V4W0T6M2X9ZRC", "curve": "even", "seconds": 4},
     inputs.VideoLoop: {"video": _VIDEO, "length": "short"},
+    inputs.PresetCreate: {"name": "Our brand", "prompt": "flat colours, thick outlines, a teal sky", "shared": True},
+    inputs.PresetChange: {"name": "Our brand, 2027"},
     inputs.SignUp: {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "locale": "en"},
     inputs.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
     inputs.Refresh: {"refresh_token": "…"},

@@ -51,6 +51,7 @@ class Making(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None
     n: Annotated[int, Meta(ge=1, le=4, description="Variations, each with a seed of its own.")] = 1
     quality: Quality = "full"
+    preset: Annotated[str, Meta(min_length=1, max_length=100, description="A style, by its id.")] | None = None
     visibility: Visibility = "private"
     metadata: Annotated[dict[str, Any], Meta(max_length=16)] = {}
 
@@ -141,6 +142,25 @@ class VideoLoop(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
     video: Source
     length: Length = "normal"
     prompt: Prompt | None = None
+
+
+class PresetCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A style to be kept. One that is `shared` may be used by whoever has its id."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    prompt: Annotated[str, Meta(min_length=1, max_length=4_000)]
+    negative_prompt: Annotated[str, Meta(max_length=2_000)] = ""
+    picture: ImageReference | None = None
+    shared: bool = False
+
+
+class PresetChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What changes of a preset; what is left out stays."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    prompt: Annotated[str, Meta(min_length=1, max_length=4_000)] | None = None
+    negative_prompt: Annotated[str, Meta(max_length=2_000)] | None = None
+    shared: bool | None = None
 
 
 class SignUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

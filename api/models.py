@@ -108,6 +108,7 @@ class Video(Struct, frozen=True, kw_only=True):
     prompt: str
     negative_prompt: str
     revised_prompt: str | None = None
+    preset: str | None = None
     seconds: str
     size: str
     seed: int
@@ -123,6 +124,22 @@ class Video(Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     error: VideoError | None
     failure: Failure | None
+
+
+class Preset(Struct, frozen=True, kw_only=True):
+    """A style: words that are added to a prompt and, if it has one, a picture whose look clips start from."""
+
+    id: str
+    object: Literal["preset"] = "preset"
+    name: str
+    prompt: str
+    negative_prompt: str
+    picture: str | None
+    built_in: bool
+    own: bool
+    shared: bool
+    created_at: int
+    updated_at: int
 
 
 class Refusal(Struct, frozen=True):

@@ -74,6 +74,12 @@ class Pieces(Described):
     content: ClassVar[Document | None] = {"video/mp4": {}}
 
 
+class Picture(Described):
+    """A picture's bytes."""
+
+    content: ClassVar[Document | None] = {"image/png": {}}
+
+
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:
     """An operation that takes this Struct as JSON or as a form, and these headers."""
     return type(f"{kind.__name__}Operation", (Described,), {"bodies": (kind,), "headers": headers})

@@ -16,20 +16,30 @@ from api.errors import Forbidden, Invalid, PlanLimit, Problem
 from api.inputs import Making
 from api.models import Refusal
 from api.settings import Settings
+from api.studio import Operation
+from api.styles import NOTHING, Style
 from engine import catalog
 from engine.catalog import MAX_SEED
 from engine.types import Condition, Request
 
 MAX_METADATA = 16_384  # bytes; it comes back with every read of the video
 OPENAI_SIZE = "720x1280"  # what OpenAI's own service took when no size was named
+LOOK = 0.35  # how much of a style's picture a clip starts from
 SEED_BITS = 31  # of a seed we choose; small enough to read out
+
+
+class Place(NamedTuple):
+    """Where a picture lies, by the frame (-1 is the last), and how much of it stays."""
+
+    frame: int
+    strength: float = 1.0
 
 
 class Order(NamedTuple):
     """A clip that may be made: from what, by which model at which size, for how many credits each.
 
-    `frames` says where each of the draft's pictures lies; -1 is the last frame. `generated` is the length in seconds
-    without what is kept from films.
+    `places` says where each of the draft's pictures lies, and behind them the style's. `revised` is the prompt in the
+    style's words, if there is a style. `generated` is the length in seconds without what is kept from films.
     """
 
     asked: Making
@@ -39,13 +49,18 @@ class Order(NamedTuple):
     served_by: str
     width: int
     height: int
-    frames: list[int]
+    places: list[Place]
+    style: Style
+    revised: str | None
+    operation: Operation | None
     generated: float
     seeds: list[int]
     credits: int
 
 
-def place(asked: Making, plan_name: str, settings: Settings, footage: Sequence[Footage] = ()) -> Order:
+def place(
+    asked: Making, plan_name: str, settings: Settings, footage: Sequence[Footage] = (), style: Style = NOTHING
+) -> Order:
     """The order, or a problem that names the field and the limit. `footage` is what the body's films are."""
     wanted = draft(asked, footage)
     name = wanted.model or settings.models[0]
@@ -56,8 +71,9 @@ def place(asked: Making, plan_name: str, settings: Settings, footage: Sequence[F
     model = catalog.find(served_by)
     width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
     _able(model, wanted)
-    frames = [-1 if at is None else round(at * model.fps) for _, _, at in wanted.pictures]
-    request = _request(asked, wanted, served_by, (width, height), frames, footage)
+    places = [*_places(model, wanted), *_look(model, wanted, style)]
+    operation = studio.styled(wanted.operation, style.said)
+    request = _request(asked, wanted, operation, served_by, (width, height), places, footage)
     if found := catalog.check_request(request):
         raise Invalid(found[0].message, param=_field(found[0], wanted), limit=found[0].limit)
     if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
@@ -72,7 +88,10 @@ def place(asked: Making, plan_name: str, settings: Settings, footage: Sequence[F
         served_by=served_by,
         width=width,
         height=height,
-        frames=frames,
+        places=places,
+        style=style,
+        revised=style.said(wanted.prompt) if style.prompt else None,
+        operation=operation,
         generated=generated,
         seeds=_seeds(asked),
         credits=prices.credits(generated, width, height, asked.quality),
@@ -102,12 +121,23 @@ def _able(model: catalog.Model, wanted: Draft) -> None:
         raise Invalid(f"{model.name} makes clips from text only; leave {field} out.", param=field)
 
 
+def _places(model: catalog.Model, wanted: Draft) -> list[Place]:
+    return [Place(-1 if at is None else round(at * model.fps)) for _, _, at in wanted.pictures]
+
+
+def _look(model: catalog.Model, wanted: Draft, style: Style) -> list[Place]:
+    """The style's picture lies loosely under the beginning of a clip that has no beginning of its own."""
+    begun = wanted.like is not None or any(at == 0 for _, _, at in wanted.pictures)
+    return [] if style.picture is None or begun or model.conditions == "none" else [Place(0, LOOK)]
+
+
 def _request(
     asked: Making,
     wanted: Draft,
+    operation: Operation | None,
     served_by: str,
     size: tuple[int, int],
-    frames: Sequence[int],
+    places: Sequence[Place],
     footage: Sequence[Footage],
 ) -> Request:
     """What the engine will be asked, but for the pictures' bytes."""
@@ -119,15 +149,15 @@ def _request(
         seconds=wanted.seconds,
         seed=asked.seed or 0,
         quality=asked.quality,
-        conditions=tuple(Condition(b"", frame) for frame in frames),
+        conditions=tuple(Condition(b"", frame, strength) for frame, strength in places),
     )
-    return studio.laid(wanted.operation, plain, [found.film for found in footage])
+    return studio.laid(operation, plain, [found.film for found in footage])
 
 
 def _field(problem: catalog.Problem, wanted: Draft) -> str:
     """The body's own name for what the engine finds wrong."""
     if problem.field == "conditions":
-        return wanted.pictures[-1].field
+        return wanted.pictures[-1].field if wanted.pictures else "preset"
     return {"takes": "storyboard", "cues": "storyboard"}.get(problem.field, problem.field)
 
 

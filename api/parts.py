@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from api.db import Pool
 from api.events import Hub
 from api.feeds import Feeds
+from api.presets import Presets
 from api.ratelimit import Limiter
 from api.settings import Settings
 from api.sources import Sources
@@ -30,5 +31,6 @@ class Parts(NamedTuple):
     videos: Videos
     sources: Sources
     uploads: Uploads
+    presets: Presets
     feeds: Feeds
     views: Views

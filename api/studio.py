@@ -5,11 +5,12 @@ Pure arithmetic: films are paths with their length in seconds, and nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from engine import catalog, operations
@@ -106,6 +107,18 @@ def laid(operation: Operation | None, request: Request, films: Sequence[Film]) -
             cards = [operations.Card(s.at, s.prompt, s.until, clip=_of(clips, s.film)) for s in shots]
             made = operations.storyboard(replace(request, loop=loop), cards)
     return made
+
+
+def styled(operation: Operation | None, said: Callable[[str], str]) -> Operation | None:
+    """The operation with its own prompts in a style's words."""
+    match operation:
+        case Storyboard(shots):
+            spoken = (msgspec.structs.replace(s, prompt=said(s.prompt)) if s.prompt else s for s in shots)
+            return msgspec.structs.replace(operation, shots=tuple(spoken))
+        case Blend(prompts=(first, second)):
+            return msgspec.structs.replace(operation, prompts=(said(first), said(second)))
+        case _:
+            return operation
 
 
 def generated(request: Request) -> float:

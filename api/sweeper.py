@@ -12,9 +12,10 @@ from time import time
 from api import streams
 from api.billing import credits
 from api.db import Pool, transaction
+from api.presets import FOLDER as PRESETS
 from api.queue import Bell
 from api.settings import Settings
-from api.sql import upkeep
+from api.sql import presets, upkeep
 from api.storage import Storage
 from api.videos import Videos
 
@@ -47,6 +48,7 @@ class Sweeper:
         async with transaction(self._pool) as db:
             await upkeep.forget(db)
         await self._remove_inputs()
+        await self._remove_pictures()
         await self._remove_attempts()
         await self._remove_streams()
         await self._remove_unfinished()
@@ -74,6 +76,14 @@ class Sweeper:
             kept = await upkeep.unpurged(db, old)
         for video_id in set(old) - kept:
             await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
+
+    async def _remove_pictures(self) -> None:
+        """Pictures of presets that were never kept, or whose owner is gone."""
+        old = await _old(self._storage, PRESETS, ORPHAN_AGE)
+        async with self._pool.acquire() as db:
+            kept = await presets.present(db, old)
+        for preset_id in set(old) - kept:
+            await asyncio.to_thread(self._storage.remove, f"{PRESETS}/{preset_id}")
 
     async def _remove_attempts(self) -> None:
         """Renditions of attempts that were lost on the way, by now of no use to anybody."""

@@ -108,10 +108,11 @@ class Videos:
     async def _keep_inputs(self, video_id: str, submission: Submission) -> tuple[list[Condition], list[Film]]:
         """Store pictures and films before the row that names them; the sweeper removes those whose row never came."""
         order, pictures, films = submission.order, [], []
-        for number, (picture, frame) in enumerate(zip(submission.pictures, order.frames, strict=True)):
+        given = [*submission.pictures, order.style.picture or b""]
+        for number, (picture, (frame, strength)) in enumerate(zip(given, order.places, strict=False)):
             key = f"inputs/{video_id}/{number}.png"
             await asyncio.to_thread(self._storage.write, key, picture)
-            pictures.append(Condition(key=key, frame=frame, strength=1.0, resize=order.draft.resize))
+            pictures.append(Condition(key=key, frame=frame, strength=strength, resize=order.draft.resize))
         for number, found in enumerate(order.footage):
             key = f"inputs/{video_id}/{number}.mp4"
             await self._link(found, key)
@@ -287,10 +288,12 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             model=order.model,
             served_by=order.served_by,
             prompt=order.draft.prompt,
-            negative_prompt=order.asked.negative_prompt,
+            revised_prompt=order.revised,
+            preset=order.asked.preset,
+            negative_prompt=order.style.avoided(order.asked.negative_prompt),
             seconds=order.draft.seconds,
             generated_seconds=order.generated,
-            operation=order.draft.operation,
+            operation=order.operation,
             parents=list(dict.fromkeys(found.id for found in order.footage if found.id)),
             width=order.width,
             height=order.height,

@@ -44,6 +44,8 @@ class Views:
             completed_at=int(row.completed_at.timestamp()) if row.completed_at else None,
             expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
             prompt=row.prompt,
+            revised_prompt=row.revised_prompt,
+            preset=row.preset,
             negative_prompt=row.negative_prompt,
             remixed_from_video_id=row.parents[0] if isinstance(row.operation, Remix) and row.parents else None,
             parents=row.parents,

@@ -40,6 +40,8 @@ async def add_generation(db: Database, account: Account, **changes: Any) -> str:
         "seconds": 4,
         "generated_seconds": 4,
         "operation": None,
+        "revised_prompt": None,
+        "preset": None,
         "parents": [],
         "width": 64,
         "height": 64,

@@ -171,8 +171,9 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
     idempotency.key_of(request.headers.get("idempotency-key"))
     account = credits.account_of(request.user)
     async with parts.sources.found(drafts.references(asked), account.id) as footage:
+        style = await parts.presets.style(asked.preset, account.id)
         try:
-            order = orders.place(asked, account.plan, parts.settings, footage)
+            order = orders.place(asked, account.plan, parts.settings, footage, style)
         except orders.REFUSING as problem:
             return Estimate(credits=None, eta_seconds=None, refusals=[refusal(problem)])
     total = order.credits * asked.n
@@ -206,7 +207,8 @@ async def _make(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
         return cast("Response[Video]", _replied(kept))  # what it was made from may be gone by now
     await parts.views.pace.refresh()
     async with parts.sources.found(drafts.references(asked), account.id) as footage:
-        order = orders.place(asked, account.plan, parts.settings, footage)
+        style = await parts.presets.style(asked.preset, account.id)
+        order = orders.place(asked, account.plan, parts.settings, footage, style)
         submission = Submission(
             account=account,
             order=order,

@@ -25,6 +25,8 @@ class Generation(Struct, frozen=True, kw_only=True):
     model: str
     served_by: str
     prompt: str
+    revised_prompt: str | None
+    preset: str | None
     negative_prompt: str
     seconds: float
     generated_seconds: float
@@ -67,6 +69,8 @@ class New(Struct, frozen=True, kw_only=True):
     model: str
     served_by: str
     prompt: str
+    revised_prompt: str | None
+    preset: str | None
     negative_prompt: str
     seconds: float
     generated_seconds: float
@@ -112,10 +116,10 @@ POSITION = (
     f" AND q.priority = g.priority AND q.id < g.id LIMIT {QUEUE_HORIZON})) AS before) END AS queue_position"
 )
 SELECT = (
-    "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.negative_prompt,"
-    " g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height, g.seed, g.quality, g.visibility,"
-    " g.metadata, g.pool, g.attempt, g.progress,"
-    " g.eta_seconds, g.published_seconds, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
+    "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.revised_prompt,"
+    " g.preset, g.negative_prompt, g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height, g.seed,"
+    " g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress, g.eta_seconds,"
+    " g.published_seconds, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
     " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state,"
     " ARRAY(SELECT v.id FROM generations v WHERE v.variation_of = g.variation_of ORDER BY v.id) AS variations,"
     " ARRAY(SELECT m.variant FROM media m WHERE m.generation_id = g.id) AS variants,"

@@ -50,7 +50,8 @@ async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed |
         " UPDATE generations g SET state = 'in_progress', attempt = attempt + 1, worker = $2,"
         "  lease_until = now() + make_interval(secs => $3), claimed_at = now(),"
         "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
-        " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by, g.prompt,"
+        " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by,"
+        "  coalesce(g.revised_prompt, g.prompt) AS prompt,"
         "  g.negative_prompt, g.seconds, g.operation, g.width, g.height, g.seed, g.quality",
         pool,
         worker,

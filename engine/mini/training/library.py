@@ -17,11 +17,11 @@ from engine.mini.training.recipe import SPAN, Recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-LENGTHS: Final = (0.05, 0.03, 0.17, 0.08, 0.15, 0.52)  # share of batches with 1, 2 ... 6 latent frames
-GIVEN: Final = 0.2  # share of batches of clips from their beginning with something already there
+LENGTHS: Final = (0.05, 0.25, 0.1, 0.2, 0.2, 0.2)  # share of batches with 1, 2 ... 6 latents: windows are short
+GIVEN: Final = 0.45  # share of batches of clips from their beginning with something already there
 # What may be there already, and how often: the first frames, the last ones, both, single frames somewhere, or
 # all of it under so much noise (a remix, or one clip that becomes another).
-PATTERNS: Final = {"first": 0.35, "last": 0.1, "ends": 0.15, "keyframe": 0.2, "noised": 0.2}
+PATTERNS: Final = {"first": 0.55, "last": 0.1, "ends": 0.15, "keyframe": 0.1, "noised": 0.1}
 WORN: Final = 0.15  # most noise in frames given, in deviations: a window goes on from frames that were made
 LEAST: Final = {"nothing": 1, "first": 3, "last": 3, "ends": 5, "turned": 4, "noised": 2}  # latent frames wanted
 NO_CAPTION: Final = 0.1  # share of captions dropped: guidance needs the model without any
