@@ -17,10 +17,10 @@ from typing import Final, Self, TypeAlias
 
 import torch
 
-from engine import ltx
 from engine.encode import Film
 from engine.finish import finish
 from engine.frames import cover, fit
+from engine.latents import Cut, decode
 from engine.loader import Parts
 from engine.plan import Kept, Plan, Shown
 from engine.types import Cancelled, Segment, Stage
@@ -46,7 +46,7 @@ Told: TypeAlias = Did | Segment
 class Darkroom:
     """Takes stretches of a clip in their order. Leaving the `with` block early drops what is not yet done."""
 
-    def __init__(self, parts: Parts, cut: ltx.Cut, film: Film, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, parts: Parts, cut: Cut, film: Film, cancelled: Callable[[], bool]) -> None:
         self._parts = parts
         self._cut = cut
         self._film = film
@@ -100,7 +100,7 @@ class Darkroom:
     def _decode(self, shown: Shown) -> torch.Tensor:
         self._stop()
         began = time.monotonic()
-        frames = ltx.decode(self._parts, self._cut, shown)
+        frames = decode(self._parts, self._cut, shown)
         self._told.put(Did("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 

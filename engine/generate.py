@@ -17,10 +17,12 @@ from engine.catalog import Model, Sampling, check_request
 from engine.darkroom import Darkroom, Did, Told, decoding_units
 from engine.encode import Film
 from engine.estimate import Estimate, Rates
+from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
 from engine.plan import Plan, Shown, Window
 from engine.schedule import sampling
 from engine.timeline import plan
+from engine.tokens import keep, prepare
 from engine.types import (
     Cancelled,
     Done,
@@ -146,7 +148,7 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
     began = time.monotonic()
     text = ltx.encode_text(parts, job.plan, job.request.negative_prompt, job.how)
     yield job.did("encoding", 1.0, time.monotonic() - began)
-    cut = ltx.Cut.of(job.plan)
+    cut = Cut.of(job.plan)
     with (
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
         Darkroom(parts, cut, film, cancelled) as darkroom,
@@ -164,16 +166,16 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
 
 
 def _denoise(
-    job: _Job, parts: Parts, cut: ltx.Cut, text: ltx.Text, window: Window, cancelled: Callable[[], bool]
+    job: _Job, parts: Parts, cut: Cut, text: ltx.Text, window: Window, cancelled: Callable[[], bool]
 ) -> Iterator[Event]:
     job.window, job.step = job.window + 1, 0
     began = time.monotonic()
-    tokens, said = ltx.prepare(parts, cut, window), text.at(window.weights)
+    tokens, said = prepare(parts, cut, window), text.at(window.weights)
     for step in ltx.denoise(parts, job.plan, job.how, said, tokens, window.seed, cancelled):
         job.step, now = step, time.monotonic()
         yield job.did("denoising", job.pass_units(window), now - began)
         began = now
-    ltx.keep(parts, cut, window, tokens)
+    keep(parts, cut, window, tokens)
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:

@@ -16,9 +16,11 @@ from PIL import Image
 
 from engine import ltx
 from engine.catalog import Model, Sampling, Size, find
+from engine.latents import Cut, _renoised, decode
 from engine.loader import Parts
 from engine.plan import Plan, Shown, Window
 from engine.timeline import plan
+from engine.tokens import _pack, keep, prepare
 from engine.types import Cancelled, Condition, Request
 
 STEPS = 4
@@ -50,23 +52,23 @@ def never() -> bool:
 
 def film(
     parts: Parts, made: Plan, request: Request, how: Sampling, cancelled: Callable[[], bool] = never
-) -> tuple[ltx.Cut, torch.Tensor]:
+) -> tuple[Cut, torch.Tensor]:
     """What was made of the whole clip, and its native frames."""
-    cut = ltx.Cut.of(made)
+    cut = Cut.of(made)
     text = ltx.encode_text(parts, made, request.negative_prompt, how)
     frames = []
     for step in made.steps:
         if isinstance(step, Shown):
-            frames.append(ltx.decode(parts, cut, step))
+            frames.append(decode(parts, cut, step))
         elif isinstance(step, Window):
-            tokens = ltx.prepare(parts, cut, step)
+            tokens = prepare(parts, cut, step)
             said = text.at(step.weights)
             assert list(ltx.denoise(parts, made, how, said, tokens, step.seed, cancelled)) == [1, 2, 3, 4][: how.steps]
-            ltx.keep(parts, cut, step, tokens)
+            keep(parts, cut, step, tokens)
     return cut, torch.cat(frames)
 
 
-def latents(cut: ltx.Cut) -> torch.Tensor:
+def latents(cut: Cut) -> torch.Tensor:
     """All latents of the only gap [1, C, F, h, w]."""
     (strip,) = cut.strips
     return torch.cat([strip[number] for number in sorted(strip)], dim=2)
@@ -159,7 +161,7 @@ def test_the_first_release_s_conventions_are_those_of_its_own_pipeline(parts: Pa
         generator=torch.Generator("cpu").manual_seed(clip.seed), output_type="latent", return_dict=False,
     )[0]  # fmt: skip
     cut, _ = film(shifted, made, clip, how)
-    assert_same(ltx._pack(latents(cut)), ltx._pack(other) if other.ndim == 5 else other)
+    assert_same(_pack(latents(cut)), _pack(other) if other.ndim == 5 else other)
 
 
 def test_the_same_seed_makes_the_same_frames_and_another_others(parts: Parts, clip: Request) -> None:
@@ -186,18 +188,18 @@ def test_a_long_clip_has_all_its_frames_from_carried_latents(parts: Parts, long_
 def test_a_window_begins_with_what_the_last_one_ended_with(parts: Parts, long_clip: Request) -> None:
     made = plan(long_clip)
     *before, third = made.windows[:3]
-    cut = ltx.Cut.of(made)
+    cut = Cut.of(made)
     text = ltx.encode_text(parts, made, "", GUIDED)
     for window in before:
-        tokens = ltx.prepare(parts, cut, window)
+        tokens = prepare(parts, cut, window)
         list(ltx.denoise(parts, made, GUIDED, text, tokens, window.seed, never))
-        ltx.keep(parts, cut, window, tokens)
+        keep(parts, cut, window, tokens)
 
-    tokens = ltx.prepare(parts, cut, third)
+    tokens = prepare(parts, cut, third)
     area = 3 * 5
     given = slice(area, area * third.lead)
     carried = tokens.latents[:, given].clone()
-    assert_same(carried, ltx._pack(latents(cut)[:, :, 1 - third.lead :]))
+    assert_same(carried, _pack(latents(cut)[:, :, 1 - third.lead :]))
     list(ltx.denoise(parts, made, GUIDED, text, tokens, third.seed, never))
     assert torch.equal(tokens.latents[:, given], carried), "what is given must come out as it went in"
     assert tokens.strength[0, : area * third.lead].eq(1).all()
@@ -210,8 +212,8 @@ def test_seams_are_decoded_with_both_neighbours(parts: Parts, long_clip: Request
     """
     made = plan(long_clip)
     cut, frames = film(parts, made, long_clip, GUIDED)
-    at_once = ltx.decode(parts, cut, Shown(0, 0, 95, 0, made.gaps[0].latents))
-    alone = torch.cat([ltx.decode(parts, cut, without_context(window)) for window in made.windows])[:96]
+    at_once = decode(parts, cut, Shown(0, 0, 95, 0, made.gaps[0].latents))
+    alone = torch.cat([decode(parts, cut, without_context(window)) for window in made.windows])[:96]
     assert (frames - at_once).abs().mean() < (alone - at_once).abs().mean() * 0.6
 
 
@@ -224,7 +226,7 @@ def without_context(window: Window) -> Shown:
 def test_a_cancel_between_steps_stops_at_once(parts: Parts, clip: Request) -> None:
     made = plan(clip)
     asked = iter([False, False, True])
-    tokens = ltx.prepare(parts, ltx.Cut.of(made), made.windows[0])
+    tokens = prepare(parts, Cut.of(made), made.windows[0])
     text = ltx.encode_text(parts, made, clip.negative_prompt, GUIDED)
     steps = ltx.denoise(parts, made, GUIDED, text, tokens, 1, lambda: next(asked))
     assert [next(steps), next(steps)] == [1, 2]
@@ -239,7 +241,7 @@ def test_stirring_moves_only_what_is_given_and_fades(parts: Parts, clip: Request
     text = ltx.encode_text(parts, made, request.negative_prompt, GUIDED)
     seen = []
     for each in (made, stirred):
-        tokens = ltx.prepare(parts, ltx.Cut.of(each), each.windows[0])
+        tokens = prepare(parts, Cut.of(each), each.windows[0])
         clean = tokens.latents.clone()
         steps = ltx.denoise(parts, each, GUIDED, text, tokens, 1, never)
         seen.append([(tokens.latents - clean)[:, :15].abs().max().item() for _step in steps])
@@ -252,8 +254,8 @@ def test_a_decoder_that_denoises_gets_noise_that_depends_on_the_place_alone(part
     model: Model = replace(find("kinora-mini"), decode_noise=0.1, decode_timestep=0.05)
     told, made = replace(parts, vae=_Told(parts.vae)), replace(plan(clip), model=model)
     clean = torch.zeros(1, 16, 6, 3, 5)
-    whole, level = ltx._renoised(told, made, clean, Shown(0, 0, 40, 0, 6))
-    part, _ = ltx._renoised(told, made, clean[:, :, :4], Shown(0, 17, 40, 2, 6))
+    whole, level = _renoised(told, made, clean, Shown(0, 0, 40, 0, 6))
+    part, _ = _renoised(told, made, clean[:, :, :4], Shown(0, 17, 40, 2, 6))
     assert torch.equal(whole[:, :, 2:], part)
     assert not torch.equal(whole[:, :, 0], whole[:, :, 1])
     assert level is not None

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from engine import ltx
 from engine.catalog import find
 from engine.generate import Engine
+from engine.latents import Cut
 from engine.loader import Parts, load, locate
 from engine.mini.training import train_turbo
 from engine.mini.training.library import Batch, coordinates
@@ -25,6 +26,7 @@ from engine.mini.training.recipe import SMALL
 from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
 from engine.schedule import sampling
 from engine.timeline import plan
+from engine.tokens import prepare
 from engine.types import EngineConfig, EngineError, Progress, Request
 from tests.engine.conftest import loaded
 
@@ -99,7 +101,7 @@ def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request)
     clip = replace(request_, negative_prompt="blurry")
     made = plan(clip)
     text = ltx.encode_text(parts, made, clip.negative_prompt, how)
-    tokens = ltx.prepare(parts, ltx.Cut.of(made), made.windows[0])
+    tokens = prepare(parts, Cut.of(made), made.windows[0])
     start = tokens.latents.clone()
     steps = ltx.denoise(parts, made, how, text, tokens, clip.seed, never)
     next(steps), next(steps)
@@ -237,7 +239,7 @@ def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: P
 def latents(parts: Parts, request: Request) -> torch.Tensor:
     made, how = plan(request), sampling(MINI, request, parts.adapters)
     text = ltx.encode_text(parts, made, "", how)
-    tokens = ltx.prepare(parts, ltx.Cut.of(made), made.windows[0])
+    tokens = prepare(parts, Cut.of(made), made.windows[0])
     list(ltx.denoise(parts, made, how, text, tokens, request.seed, never))
     return tokens.latents
 
@@ -261,7 +263,7 @@ def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request
     turbo = replace(request_, quality="turbo")
     made, how = plan(turbo), sampling(MINI, turbo, quick.adapters)
     text = ltx.encode_text(quick, made, "", how)
-    tokens = ltx.prepare(quick, ltx.Cut.of(made), made.windows[0])
+    tokens = prepare(quick, Cut.of(made), made.windows[0])
     steps: Iterator[int] = ltx.denoise(quick, made, how, text, tokens, turbo.seed, never)
     next(steps)  # and never closed
     assert torch.equal(latents(quick, request_), before)
