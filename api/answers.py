@@ -1,15 +1,22 @@
-"""What routes about videos share: how a client says that it waits, and how it is answered with a video."""
+"""What routes about videos share: placing an order for what a body asks, and answering with the video."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 
+from api import body, drafts, idempotency, orders
 from api.auth import Caller
+from api.billing import credits
+from api.errors import NotFound
+from api.inputs import Making
 from api.models import Video
 from api.parts import Parts
 from api.sql.generations import Generation
+from api.sql.idempotency import Answer
+from api.videos import Submission
 from api.views import poll_headers
 
 MAX_WAIT = 60
@@ -29,3 +36,53 @@ def wait_of(request: Ask) -> int:
     """Seconds the client is ready to wait, by `Prefer: wait` or `wait=60`."""
     match = PREFER_WAIT.search(request.headers.get("prefer", ""))
     return 0 if match is None else min(MAX_WAIT, int(match[1] or MAX_WAIT))
+
+
+async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
+    """Place an order for what was asked, or answer a repetition as the first time. Raises every kind of problem."""
+    account = credits.account_of(request.user)
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    fingerprint = body.fingerprint(request.method, request.url.path, asked)
+    if key and drafts.references(asked) and (kept := await parts.videos.answered(account.id, key, fingerprint)):
+        return kept  # what it was made from may be gone by now
+    await parts.views.pace.refresh()
+    async with parts.sources.found(drafts.references(asked), account.id) as footage:
+        style = await parts.presets.style(asked.preset, account.id)
+        order = orders.place(asked, account.plan, parts.settings, footage, style)
+        submission = Submission(
+            account=account,
+            order=order,
+            fingerprint=fingerprint,
+            key=key,
+            retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
+            pictures=[await parts.uploads.picture(one.reference, one.field) for one in order.draft.pictures],
+        )
+        return await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
+
+
+async def made(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
+    """The new video, at once or, if the client waits, once it is done."""
+    answer = await make(request, parts, asked)
+    if (wait := wait_of(request)) and (done := await _done(answer, request.user.user_id, wait, parts)):
+        return done
+    kept = Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
+    return cast("Response[Video]", kept)
+
+
+async def _done(answer: Answer, user_id: str, wait: int, parts: Parts) -> Response[Video] | None:
+    """The created video once it is done; None if it has been deleted since, when the first answer must do."""
+    location = answer.headers["Location"]
+    try:
+        row = await parts.feeds.terminal(location.rpartition("/")[2], user_id, wait)
+    except NotFound:
+        return None
+    done = await shown(row, parts)
+    done.headers["Location"] = location
+    return done
+
+
+def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
+    """The reply to a create, ready to be sent and to be kept."""
+    video = parts.views.video(row)
+    headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
+    return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))

@@ -21,7 +21,7 @@ from api.parts import Parts
 from api.presets import Presets
 from api.queue import Bell
 from api.ratelimit import Limiter
-from api.routes import account, auth, billing, docs, health, keys, models, presets, studio
+from api.routes import account, auth, billing, docs, health, images, keys, models, presets, studio
 from api.routes import streams as stream_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
@@ -103,6 +103,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             video_routes.router,
             video_routes.feed,
             stream_routes.router,
+            images.router,
             presets.router,
             models.router,
             billing.router,

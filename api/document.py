@@ -36,6 +36,7 @@ The backend a phone app needs to turn a sentence into a video. OpenAI's Videos A
 
 TAGS = {
     "Videos": "Make, watch, fetch and stop clips.",
+    "Images": "Make pictures.",
     "Presets": "Styles, built in and one's own.",
     "Models": "What can be asked of each model.",
     "Sign-in": "Accounts, tokens and the devices that are signed in.",

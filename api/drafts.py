@@ -11,6 +11,7 @@ from typing import NamedTuple
 from api.errors import Invalid
 from api.inputs import (
     Card,
+    ImageCreate,
     ImageReference,
     Making,
     Source,
@@ -25,6 +26,8 @@ from api.inputs import (
 )
 from api.models import Resize
 from api.studio import Blend, Edit, Extension, Film, Loop, Operation, Recut, Remix, Shot, Storyboard
+
+STILL = 0.0  # seconds of a picture
 
 
 class Reference(NamedTuple):
@@ -71,6 +74,8 @@ def references(asked: Making) -> list[Reference]:
     match asked:
         case VideoCreate(storyboard=cards):
             named = [(f"storyboard.{number}.video", card.video) for number, card in enumerate(cards)]
+        case ImageCreate():
+            named = []
         case VideoBlend(first=first, second=second):
             named = [("from", first), ("to", second)]
         case VideoRemix(video=video) | VideoEdit(video=video) | VideoExtension(video=video):
@@ -87,6 +92,8 @@ def draft(asked: Making, footage: Sequence[Footage]) -> Draft:
     match asked:
         case VideoCreate():
             found = _create(asked, footage)
+        case ImageCreate(prompt=prompt, model=model, size=size):
+            found = Draft(prompt, STILL, None, model, size)
         case VideoRemix(prompt=prompt, strength=strength):
             found = _upon(footage[0], prompt, Remix(strength))
         case VideoEdit(prompt=prompt, strength=strength):

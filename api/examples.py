@@ -86,6 +86,17 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         created_at=0,
         updated_at=0,
     ),
+    models.Images: models.Images(
+        created=_NOW,
+        data=[
+            models.Image(
+                id=_VIDEO,
+                url=f"http://127.0.0.1:8000/v1/videos/{_VIDEO}/content?variant=poster&expires=1767312000&signature=…",
+                b64_json=None,
+                revised_prompt="a red ball over green hills",
+            )
+        ],
+    ),
     models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),
     models.Estimate: models.Estimate(credits=8, eta_seconds=6, refusals=[]),
     models.Model: models.Model(
@@ -162,6 +173,7 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     inputs.VideoLoop: {"video": _VIDEO, "length": "short"},
     inputs.PresetCreate: {"name": "Our brand", "prompt": "flat colours, thick outlines, a teal sky", "shared": True},
     inputs.PresetChange: {"name": "Our brand, 2027"},
+    inputs.ImageCreate: {"prompt": "a red ball over green hills", "n": 1, "response_format": "url"},
     inputs.SignUp: {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "locale": "en"},
     inputs.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
     inputs.Refresh: {"refresh_token": "…"},

@@ -85,6 +85,15 @@ class VideoCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True)
     resize: Resize = "crop"
 
 
+class ImageCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A picture to be made from a sentence. Without a size it has the model's own."""
+
+    prompt: Prompt
+    model: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    size: Size | None = None
+    response_format: Literal["url", "b64_json"] = "url"
+
+
 class VideoRemix(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A clip made again by another prompt. `video` is for estimates, where no path names it."""
 

@@ -142,6 +142,23 @@ class Preset(Struct, frozen=True, kw_only=True):
     updated_at: int
 
 
+class Image(Struct, frozen=True, kw_only=True):
+    """A picture, by a URL that opens for a while or as base 64; `id` finds it among one's videos."""
+
+    id: str
+    url: str | None
+    b64_json: str | None
+    revised_prompt: str
+
+
+class Images(Struct, frozen=True, kw_only=True):
+    """Pictures that were made."""
+
+    created: int
+    output_format: Literal["jpeg"] = "jpeg"
+    data: list[Image]
+
+
 class Refusal(Struct, frozen=True):
     """One reason why a create with this body would be refused."""
 

@@ -11,7 +11,7 @@ import msgspec
 from api import studio
 from api.billing import prices
 from api.billing.plans import PLANS
-from api.drafts import Draft, Footage, draft
+from api.drafts import STILL, Draft, Footage, draft
 from api.errors import Forbidden, Invalid, PlanLimit, Problem
 from api.inputs import Making
 from api.models import Refusal
@@ -112,7 +112,9 @@ def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[in
 
 def _able(model: catalog.Model, wanted: Draft) -> None:
     """Refuse by name what the model cannot do."""
-    operation = None if wanted.operation is None else wanted.operation.__struct_config__.tag
+    operation = "still" if wanted.seconds == STILL else None
+    if wanted.operation is not None:
+        operation = str(wanted.operation.__struct_config__.tag)
     if operation is not None and operation not in model.operations:
         can = ", ".join(sorted(model.operations))
         raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)

@@ -285,6 +285,7 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             user_id=submission.account.id,
             variation_of=video_ids[0],
             fingerprint=submission.fingerprint,
+            kind=KIND if order.draft.seconds else "image",
             model=order.model,
             served_by=order.served_by,
             prompt=order.draft.prompt,

@@ -33,6 +33,7 @@ async def add_generation(db: Database, account: Account, **changes: Any) -> str:
         "user_id": account.id,
         "variation_of": video_id,
         "fingerprint": b"",
+        "kind": "video",
         "model": "kinora-mini",
         "served_by": "kinora-mini",
         "prompt": "a red ball",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -85,6 +86,23 @@ async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> Non
         assert (gone.id, gone.deleted, gone.object) == (video.id, True, "video.deleted")
         with pytest.raises(openai.NotFoundError):
             await client.videos.retrieve(video.id)
+
+
+async def test_pictures_come_as_openais_do(site: str, key: str) -> None:
+    async with AsyncOpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0) as client:
+        inline = await client.images.generate(prompt=PROMPT, n=2, response_format="b64_json")
+        assert inline.data is not None
+        shown = [Image.open(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in inline.data]
+        assert [(one.format, one.size) for one in shown] == [("JPEG", (320, 192))] * 2
+        assert shown[0].tobytes() != shown[1].tobytes()
+        linked = await client.images.generate(prompt=PROMPT, size="192x320")
+        assert linked.data is not None
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            fetched = await browser.get(linked.data[0].url or "")
+        assert Image.open(io.BytesIO(fetched.content)).size == (192, 320)
+        listed = [one async for one in client.videos.list()]
+        assert [(one.model_extra or {})["kind"] for one in listed] == ["image"] * 3
+        assert {(one.model_extra or {})["cost"]["credits"] for one in listed} == {1}
 
 
 async def test_mistakes_arrive_as_openais_errors(site: str, key: str) -> None:

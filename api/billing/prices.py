@@ -22,4 +22,4 @@ def _tier(short_side: int) -> int:
 
 def part(total: int, published_seconds: float, seconds: float) -> int:
     """What the published part of a cancelled clip costs, rounded up, never above the whole."""
-    return min(total, ceil(total * published_seconds / seconds))
+    return min(total, ceil(total * published_seconds / seconds)) if seconds else 0

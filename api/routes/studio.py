@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from math import ceil
-from typing import cast
 
 import msgspec
 from litestar import Response, Router, post
@@ -10,11 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from api import body, drafts, idempotency, orders
-from api.answers import Ask, shown, wait_of
+from api.answers import Ask, made
 from api.auth import requires
 from api.billing import credits
 from api.db import transaction
-from api.errors import InsufficientCredits, Invalid, NotFound
+from api.errors import InsufficientCredits, Invalid
 from api.inputs import (
     Making,
     VideoBlend,
@@ -29,10 +28,6 @@ from api.models import Estimate, Video
 from api.openapi import any_of, bodies, problems
 from api.orders import refusal
 from api.parts import Parts
-from api.sql.generations import Generation
-from api.sql.idempotency import Answer
-from api.videos import Submission
-from api.views import poll_headers
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 HEADERS = ("Idempotency-Key", "Prefer")
@@ -57,7 +52,7 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
     `Idempotency-Key` makes a repetition safe for 24 hours; `Prefer: wait=60` holds the answer until the clip is
     done.
     """
-    return await _make(request, parts, await body.read(request, VideoCreate))
+    return await made(request, parts, await body.read(request, VideoCreate))
 
 
 @post(
@@ -75,7 +70,7 @@ async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDepende
     asked = await body.read(request, VideoRemix)
     if asked.video is not None:
         raise Invalid("The path names the video to remix; leave `video` out.", param="video")
-    return await _make(request, parts, msgspec.structs.replace(asked, video=video_id))
+    return await made(request, parts, msgspec.structs.replace(asked, video=video_id))
 
 
 @post(
@@ -90,7 +85,7 @@ async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDepende
 )
 async def edit_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Change what the prompt says otherwise than the clip's own, and keep the rest."""
-    return await _make(request, parts, await body.read(request, VideoEdit))
+    return await made(request, parts, await body.read(request, VideoEdit))
 
 
 @post(
@@ -105,7 +100,7 @@ async def edit_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Vi
 )
 async def extend_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged."""
-    return await _make(request, parts, await body.read(request, VideoExtension))
+    return await made(request, parts, await body.read(request, VideoExtension))
 
 
 @post(
@@ -120,7 +115,7 @@ async def extend_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
 )
 async def recut_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Keep some parts of a clip and make what lies around them anew."""
-    return await _make(request, parts, await body.read(request, VideoRecut))
+    return await made(request, parts, await body.read(request, VideoRecut))
 
 
 @post(
@@ -135,7 +130,7 @@ async def recut_video(request: Ask, parts: NamedDependency[Parts]) -> Response[V
 )
 async def blend_videos(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip that begins as one and ends as another."""
-    return await _make(request, parts, await body.read(request, VideoBlend))
+    return await made(request, parts, await body.read(request, VideoBlend))
 
 
 @post(
@@ -150,7 +145,7 @@ async def blend_videos(request: Ask, parts: NamedDependency[Parts]) -> Response[
 )
 async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip go on from its end to its beginning, so that it can play for ever."""
-    return await _make(request, parts, await body.read(request, VideoLoop))
+    return await made(request, parts, await body.read(request, VideoLoop))
 
 
 @post(
@@ -196,54 +191,6 @@ def _kind(names: Collection[str]) -> type[Making]:
     if "strength" in names:
         return VideoRemix
     return VideoLoop if "length" in names or "prompt" not in names else VideoEdit
-
-
-async def _make(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
-    """Place an order for what was asked, or answer a repetition as the first time."""
-    account = credits.account_of(request.user)
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
-    fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    if key and drafts.references(asked) and (kept := await parts.videos.answered(account.id, key, fingerprint)):
-        return cast("Response[Video]", _replied(kept))  # what it was made from may be gone by now
-    await parts.views.pace.refresh()
-    async with parts.sources.found(drafts.references(asked), account.id) as footage:
-        style = await parts.presets.style(asked.preset, account.id)
-        order = orders.place(asked, account.plan, parts.settings, footage, style)
-        submission = Submission(
-            account=account,
-            order=order,
-            fingerprint=fingerprint,
-            key=key,
-            retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
-            pictures=[await parts.uploads.picture(one.reference, one.field) for one in order.draft.pictures],
-        )
-        answer = await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
-    if (wait := wait_of(request)) and (done := await _done(answer, account.id, wait, parts)):
-        return done
-    return cast("Response[Video]", _replied(answer))
-
-
-async def _done(answer: Answer, user_id: str, wait: int, parts: Parts) -> Response[Video] | None:
-    """The created video once it is done; None if it has been deleted since, when the first answer must do."""
-    location = answer.headers["Location"]
-    try:
-        row = await parts.feeds.terminal(location.rpartition("/")[2], user_id, wait)
-    except NotFound:
-        return None
-    done = await shown(row, parts)
-    done.headers["Location"] = location
-    return done
-
-
-def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
-    """The reply to a create, ready to be sent and to be kept."""
-    video = parts.views.video(row)
-    headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
-    return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))
-
-
-def _replied(answer: Answer) -> Response[bytes]:
-    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
 
 
 router = Router(

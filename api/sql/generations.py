@@ -66,6 +66,7 @@ class New(Struct, frozen=True, kw_only=True):
     user_id: str
     variation_of: str
     fingerprint: bytes
+    kind: str
     model: str
     served_by: str
     prompt: str

@@ -1,0 +1,59 @@
+"""Pictures, as OpenAI's Images API makes them: asked for and answered in one request."""
+
+import asyncio
+import base64
+
+import msgspec
+from litestar import Router, post
+from litestar.di import NamedDependency
+
+from api import answers, body, media
+from api.answers import Ask
+from api.auth import requires
+from api.errors import Unavailable
+from api.inputs import ImageCreate
+from api.models import Image, Images, Video
+from api.openapi import bodies, problems
+from api.parts import Parts
+from api.sql.generations import Generation
+from api.views import TERMINAL
+
+WAIT = 120.0  # seconds; a client that asks again after that waits for the same pictures
+
+
+@post(
+    "/generations",
+    operation_id="create_image",
+    summary="Create pictures",
+    status_code=200,
+    guards=[requires("videos:write")],
+    opt={"creates": True},
+    responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=bodies(ImageCreate, "Idempotency-Key"),
+)
+async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Images:
+    """Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`."""
+    asked = await body.read(request, ImageCreate)
+    first = msgspec.json.decode((await answers.make(request, parts, asked)).body, type=Video)
+    user_id = request.user.user_id
+    waiting = (parts.feeds.terminal(each, user_id, WAIT) for each in first.variations)
+    rows = await asyncio.gather(*waiting)
+    inline = asked.response_format == "b64_json"
+    return Images(created=first.created_at, data=[await _image(row, parts, inline=inline) for row in rows])
+
+
+async def _image(row: Generation, parts: Parts, *, inline: bool) -> Image:
+    if row.state not in TERMINAL:
+        detail = f"The picture is still being made; ask again, or read GET /v1/videos/{row.id}."
+        raise Unavailable(detail, headers={"Retry-After": "5"})
+    rendition = await media.find(parts.pool, row.id, "poster", row.user_id)
+    content = await asyncio.to_thread(parts.storage.read, rendition.key) if inline else None
+    return Image(
+        id=row.id,
+        url=None if inline else parts.views.video(row).assets.poster,
+        b64_json=base64.b64encode(content).decode() if content is not None else None,
+        revised_prompt=row.revised_prompt or row.prompt,
+    )
+
+
+router = Router(path="/images", route_handlers=[create_image], tags=["Images"])
