@@ -64,6 +64,7 @@ class Storage:
         """
         target = self._target(key)
         arriving = target.with_name(f".{target.name}.arriving")
+        arriving.unlink(missing_ok=True)  # a copy must never be written into somebody else's link
         try:
             arriving.hardlink_to(source)
         except FileNotFoundError:

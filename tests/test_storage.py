@@ -1,0 +1,53 @@
+"""Files under keys: whole or not there, and kept for whoever still needs them."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from api.storage import Storage
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "media")
+
+
+def no_links(self: Path, target: Path) -> None:
+    raise OSError(errno.EXDEV, f"{self} and {target} lie on two disks")
+
+
+@pytest.mark.parametrize("one_disk", [True, False])
+def test_what_is_linked_outlives_its_first_key(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, *, one_disk: bool
+) -> None:
+    if not one_disk:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+    storage.write("videos/a/film.mp4", b"film")
+    storage.link(storage.path("videos/a/film.mp4"), "inputs/b/0.mp4")
+    storage.remove("videos/a")
+    assert storage.read("inputs/b/0.mp4") == b"film"
+    assert [file.name for file in storage.path("inputs/b").iterdir()] == ["0.mp4"]
+
+
+def test_what_an_earlier_try_left_is_not_written_into(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage.write("videos/a/film.mp4", b"one")
+    storage.write("videos/c/film.mp4", b"another")
+    left = storage.path("inputs/b/.0.mp4.arriving")
+    left.parent.mkdir(parents=True)
+    left.hardlink_to(storage.path("videos/a/film.mp4"))
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    storage.link(storage.path("videos/c/film.mp4"), "inputs/b/0.mp4")
+    assert (storage.read("inputs/b/0.mp4"), storage.read("videos/a/film.mp4")) == (b"another", b"one")
+
+
+def test_a_file_that_has_gone_cannot_be_linked(storage: Storage) -> None:
+    with pytest.raises(FileNotFoundError):
+        storage.link(storage.path("videos/a/film.mp4"), "inputs/b/0.mp4")
+
+
+def test_no_key_leads_out(storage: Storage) -> None:
+    with pytest.raises(ValueError, match="secret"):
+        storage.path("../secret")
