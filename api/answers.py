@@ -43,8 +43,8 @@ async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
     account = credits.account_of(request.user)
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    if key and drafts.references(asked) and (kept := await parts.videos.answered(account.id, key, fingerprint)):
-        return kept  # what it was made from may be gone by now
+    if key and (kept := await parts.videos.answered(account.id, key, fingerprint)):
+        return kept  # first of all: what it was made from may be gone by now
     await parts.views.pace.refresh()
     async with parts.sources.found(drafts.references(asked), account.id) as footage:
         style = await parts.presets.style(asked.preset, account.id)

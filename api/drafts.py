@@ -38,7 +38,10 @@ class Reference(NamedTuple):
 
 
 class Footage(NamedTuple):
-    """A film that was found and its pixels: one of the user's videos, with its model and prompt, or an upload."""
+    """A film that was found and its pixels: one of the user's videos, with its model and prompt, or an upload.
+
+    `said` is the prompt in the words of the style it was made in.
+    """
 
     film: Film
     width: int
@@ -46,6 +49,7 @@ class Footage(NamedTuple):
     id: str | None = None
     model: str | None = None
     prompt: str | None = None
+    said: str | None = None
 
 
 class Picture(NamedTuple):
@@ -89,25 +93,26 @@ def references(asked: Making) -> list[Reference]:
 
 def draft(asked: Making, footage: Sequence[Footage]) -> Draft:
     """What the body asks for, given the films it names. Raises Invalid."""
+    about = "" if isinstance(asked, VideoCreate | ImageCreate | VideoBlend) else _prompt(asked, footage[0])
     match asked:
         case VideoCreate():
             found = _create(asked, footage)
         case ImageCreate(prompt=prompt, model=model, size=size):
             found = Draft(prompt, STILL, None, model, size)
-        case VideoRemix(prompt=prompt, strength=strength):
-            found = _upon(footage[0], prompt, Remix(strength))
-        case VideoEdit(prompt=prompt, strength=strength):
-            found = _upon(footage[0], prompt, Edit(strength, footage[0].prompt or ""))
-        case VideoExtension(prompt=prompt, seconds=seconds, direction=direction):
+        case VideoRemix(strength=strength):
+            found = _upon(footage[0], about, Remix(strength))
+        case VideoEdit(strength=strength):
+            found = _upon(footage[0], about, Edit(strength, footage[0].said or ""))
+        case VideoExtension(seconds=seconds, direction=direction):
             longer = footage[0].film.seconds + seconds
-            found = _upon(footage[0], prompt, Extension(seconds, direction), longer)
-        case VideoRecut(prompt=prompt, seconds=new_length, keep=keep):
+            found = _upon(footage[0], about, Extension(seconds, direction), longer)
+        case VideoRecut(seconds=new_length, keep=keep):
             kept = _kept(keep, footage[0].film.seconds, new_length)
-            found = _upon(footage[0], prompt, Recut(kept), new_length)
+            found = _upon(footage[0], about, Recut(kept), new_length)
         case VideoBlend():
             found = _blend(asked, footage)
-        case VideoLoop(prompt=prompt, length=length):
-            found = _upon(footage[0], prompt, Loop(length))
+        case VideoLoop(length=length):
+            found = _upon(footage[0], about, Loop(length))
         case _:
             raise TypeError(asked)
     return found
@@ -144,7 +149,7 @@ def _timeline(asked: VideoCreate, shots: list[Shot]) -> Operation | None:
     if not shots:
         return Loop("normal") if asked.loop else None
     spoken = [shot.at for shot in shots if shot.prompt]
-    if spoken and min(spoken) > 0:
+    if not spoken or min(spoken) > 0:
         shots = [Shot(0.0, prompt=asked.prompt), *shots]
     return Storyboard(tuple(shots), asked.loop)
 
@@ -162,20 +167,22 @@ def _check_card(card: Card, field: str, seconds: float) -> None:
 
 def _blend(asked: VideoBlend, footage: Sequence[Footage]) -> Draft:
     first, second = footage
-    prompts = None if asked.prompt else (_prompt(first, None), _prompt(second, None))
+    prompts = None if asked.prompt else (_prompt(asked, first), _prompt(asked, second))
     about = asked.prompt or " → ".join(prompts or ())
     model = first.model or second.model
     return Draft(about, asked.seconds, Blend(asked.curve, prompts), model, like=first)
 
 
-def _upon(footage: Footage, prompt: str | None, operation: Operation, seconds: float | None = None) -> Draft:
+def _upon(footage: Footage, prompt: str, operation: Operation, seconds: float | None = None) -> Draft:
     """A clip made from one other: of its model and shape, and as long unless it says otherwise."""
     length = footage.film.seconds if seconds is None else seconds
-    return Draft(_prompt(footage, prompt), length, operation, footage.model, like=footage)
+    return Draft(prompt, length, operation, footage.model, like=footage)
 
 
-def _prompt(footage: Footage, prompt: str | None) -> str:
-    if not (found := prompt or footage.prompt):
+def _prompt(asked: Making, footage: Footage) -> str:
+    """The request's own prompt, else the film's: in the words of its style, unless the request brings another."""
+    own: str | None = getattr(asked, "prompt", None)
+    if not (found := own or (footage.prompt if asked.preset else footage.said)):
         raise Invalid("An uploaded film comes without a prompt; say in `prompt` what the clip shows.", param="prompt")
     return found
 

@@ -53,6 +53,7 @@ class Order(NamedTuple):
     style: Style
     revised: str | None
     operation: Operation | None
+    seconds: float
     generated: float
     seeds: list[int]
     credits: int
@@ -78,8 +79,10 @@ def place(
         raise Invalid(found[0].message, param=_field(found[0], wanted), limit=found[0].limit)
     if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
         raise Invalid(f"`metadata` may have {MAX_METADATA} bytes as JSON, and this one has {size}.", param="metadata")
-    _within_plan(wanted.seconds, width, height, plan_name)
+    _within_plan(request.seconds, width, height, plan_name)
     generated = studio.generated(request)
+    if generated <= 0:
+        raise Invalid("Nothing of this clip would be made anew; leave something out.", param=_field_of_films(wanted))
     return Order(
         asked=asked,
         draft=wanted,
@@ -92,6 +95,7 @@ def place(
         style=style,
         revised=style.said(wanted.prompt) if style.prompt else None,
         operation=operation,
+        seconds=request.seconds,
         generated=generated,
         seeds=_seeds(asked),
         credits=prices.credits(generated, width, height, asked.quality),
@@ -160,7 +164,13 @@ def _field(problem: catalog.Problem, wanted: Draft) -> str:
     """The body's own name for what the engine finds wrong."""
     if problem.field == "conditions":
         return wanted.pictures[-1].field if wanted.pictures else "preset"
-    return {"takes": "storyboard", "cues": "storyboard"}.get(problem.field, problem.field)
+    if problem.field in ("takes", "cues"):
+        return _field_of_films(wanted)
+    return problem.field
+
+
+def _field_of_films(wanted: Draft) -> str:
+    return "storyboard" if isinstance(wanted.operation, studio.Storyboard) else "keep"
 
 
 def _within_plan(seconds: float, width: int, height: int, plan_name: str) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from api import streams
+from api import streams, studio
 from api.sql import streams as rows
 from api.sql.moves import Claimed
 from api.storage import Storage
 from api.videos import Videos
-from engine.types import Segment
+from engine.types import Request, Segment
 
 
 class Publisher:
     """One attempt's side. What an earlier attempt has published is not published again: seeds make the same clip."""
 
-    def __init__(self, claimed: Claimed, videos: Videos, storage: Storage) -> None:
+    def __init__(self, claimed: Claimed, request: Request, videos: Videos, storage: Storage) -> None:
         self._claimed = claimed
+        self._request = request
         self._videos = videos
         self._storage = storage
         self._before: int | None = None
@@ -31,7 +32,8 @@ class Publisher:
         if segment.index < self._before:
             return True
         listed = await asyncio.to_thread(self._store, segment, segment.seconds_done - began)
-        return await self._videos.publish(self._claimed, listed, segment.seconds_done)
+        generated = studio.generated(self._request, segment.frames)
+        return await self._videos.publish(self._claimed, listed, segment.seconds_done, generated)
 
     def _store(self, segment: Segment, seconds: float) -> rows.Segment:
         """Move the files in. A head is named by its content: where it changes, players must read it again."""

@@ -156,8 +156,9 @@ class Runner:
     async def _watch(self, claimed: Claimed, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
         last, result = 0.0, None
-        publisher = Publisher(claimed, self._videos, self._storage)
-        async with aclosing(self._engine.run(await self._request(claimed), folder)) as events:
+        request = await self._request(claimed)
+        publisher = Publisher(claimed, request, self._videos, self._storage)
+        async with aclosing(self._engine.run(request, folder)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     result = event.result

@@ -14,7 +14,7 @@ from api.inputs import VideoReference
 from api.storage import Storage
 from api.studio import Film
 from api.uploads import Uploads
-from api.videos import Videos
+from api.videos import KIND, Videos
 
 NAMED = ("id", "file", "video_url")
 
@@ -57,6 +57,10 @@ class Sources:
 
     async def _video(self, video_id: str, user_id: str) -> Footage:
         row = await self._videos.get(video_id, user_id)
+        if row.kind != KIND:
+            detail = "This is a picture; films are made from films. Send it as `first_frame` of a new video instead."
+            raise Invalid(detail, param="video")
         rendition = await media.find(self._pool, video_id, "video", user_id)
+        said = row.revised_prompt or row.prompt
         film = Film(self._storage.path(rendition.key), row.seconds)
-        return Footage(film, row.width, row.height, id=row.id, model=row.model, prompt=row.prompt)
+        return Footage(film, row.width, row.height, id=row.id, model=row.model, prompt=row.prompt, said=said)

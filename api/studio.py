@@ -121,11 +121,12 @@ def styled(operation: Operation | None, said: Callable[[str], str]) -> Operation
             return operation
 
 
-def generated(request: Request) -> float:
-    """Seconds of the clip that are made; the others are kept from films."""
+def generated(request: Request, until: int | None = None) -> float:
+    """Seconds that are made of the clip, or of its first `until` frames; the others are kept from films."""
     model = catalog.find(request.model)
-    total = catalog.frames(model, request.seconds)
-    return (total - sum(take.frames for take in request.takes if take.kept)) / model.fps
+    end = catalog.frames(model, request.seconds) if until is None else until
+    kept = sum(max(0, min(take.frames, end - take.at)) for take in request.takes if take.kept)
+    return (end - kept) / model.fps
 
 
 def _clip(request: Request, film: Film) -> Clip:

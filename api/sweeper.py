@@ -17,12 +17,12 @@ from api.queue import Bell
 from api.settings import Settings
 from api.sql import presets, upkeep
 from api.storage import Storage
-from api.videos import Videos
+from api.videos import INPUTS, Videos
 
 UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
 ORPHAN_AGE = 3600.0  # seconds after which files go that nothing names
 STREAM_AGE = 25 * 3600.0  # seconds after which nobody may watch a stream any more
-VIDEOS, INPUTS, WORK = "videos", "inputs", "work"
+VIDEOS, WORK = "videos", "work"
 
 
 class Sweeper:

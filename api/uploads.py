@@ -21,7 +21,7 @@ import structlog
 from msgspec import Struct
 
 from api import ids
-from api.errors import Invalid, PayloadTooLarge, Problem, UnsupportedMediaType
+from api.errors import Invalid, PayloadTooLarge, Problem, Unavailable, UnsupportedMediaType
 from api.inputs import ImageReference, VideoReference
 from api.settings import Settings
 from engine import catalog, limits
@@ -29,6 +29,7 @@ from engine import catalog, limits
 log = structlog.get_logger()
 
 AT_ONCE = 2  # children; each may take a core and a gigabyte for some seconds
+WAITING = 20  # files that may wait for a child or be with one; each is held in memory
 PATIENCE = 180.0  # seconds for one file; the child limits its own computing to less
 Kind = Literal["picture", "film"]
 KINDS: dict[Kind, tuple[str, ...]] = {"picture": limits.PICTURES, "film": limits.FILMS}
@@ -62,6 +63,7 @@ class Uploads:
         self._most = settings.max_upload
         self._longest = max(catalog.find(name).max_seconds for name in settings.models)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
     @asynccontextmanager
     async def folder(self) -> AsyncIterator[Path]:
@@ -80,7 +82,7 @@ class Uploads:
             raise Invalid(detail, param=f"{field}.file_id")
         content = reference.file
         if content is None:
-            content = _inline(reference.image_url or "", "image", f"{field}.image_url")
+            content = await asyncio.to_thread(_inline, reference.image_url or "", "image", f"{field}.image_url")
         async with self.folder() as folder:
             upload = await self._read("picture", content, folder, field)
             return await asyncio.to_thread(upload.file.read_bytes)
@@ -89,18 +91,24 @@ class Uploads:
         """The film as one of ours, in `folder`. Raises problems that name the field."""
         content = reference.file
         if content is None:
-            content = _inline(reference.video_url or "", "video", f"{field}.video_url")
+            content = await asyncio.to_thread(_inline, reference.video_url or "", "video", f"{field}.video_url")
         return await self._read("film", content, folder, field)
 
     async def _read(self, kind: Kind, content: bytes, folder: Path, field: str) -> Upload:
         if len(content) > self._most:
             detail = f"A {kind} may have {self._most} bytes, and this one has {len(content)}."
             raise PayloadTooLarge(detail, param=field)
+        if self._waiting >= WAITING:
+            raise Unavailable("Too many files are being read at this moment.", headers={"Retry-After": "5"})
         name = ids.new(kind)
         source, target = folder / name, folder / f"{name}.read"
-        await asyncio.to_thread(source.write_bytes, content)
-        async with self._turns:
-            answer = await self._child(kind, source, target)
+        self._waiting += 1
+        try:
+            await asyncio.to_thread(source.write_bytes, content)
+            async with self._turns:
+                answer = await self._child(kind, source, target)
+        finally:
+            self._waiting -= 1
         if answer.refused:
             raise _problem(kind, answer, field)
         return Upload(target, answer.width, answer.height, answer.seconds)

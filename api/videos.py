@@ -8,7 +8,8 @@ the watchers' own reads make up for it. A worker's moves carry its attempt and d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ from api.views import Views
 log = structlog.get_logger()
 
 KIND = "video"
+INPUTS = "inputs"
 RETRY_WINDOW = 120.0  # seconds in which a client's own retry without a key finds the video it made before
 RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before a failed try is repeated
 
@@ -53,6 +55,13 @@ class Submission(NamedTuple):
     key: str | None
     retried: bool
     pictures: list[bytes]
+
+
+class Inputs(NamedTuple):
+    """What a clip is made from, as it lies in storage."""
+
+    pictures: list[Condition]
+    films: list[Film]
 
 
 class Repeat(NamedTuple):
@@ -79,14 +88,13 @@ class Videos:
         Raises InsufficientCredits, Unavailable, StillRunning, KeyReused.
         """
         rows = _rows(submission, self._settings)
-        inputs = [await self._keep_inputs(row.id, submission) for row in rows]
-        async with transaction(self._pool) as db:
+        async with self._inputs(rows, submission) as kept, transaction(self._pool) as db:
             if earlier := await _earlier(db, submission, answer):
                 return earlier
             self._refuse_on_full_disk()
             await generations.insert(db, rows)
-            for row, (pictures, films) in zip(rows, inputs, strict=True):
-                await generations.add_inputs(db, row.id, pictures, films)
+            for row, inputs in zip(rows, kept, strict=True):
+                await generations.add_inputs(db, row.id, inputs.pictures, inputs.films)
             await credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
             reply = answer(await _found(db, rows[0].id))
             if submission.key:
@@ -105,19 +113,44 @@ class Videos:
         if self._storage.fullness() >= self._settings.full_disk:
             raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
 
-    async def _keep_inputs(self, video_id: str, submission: Submission) -> tuple[list[Condition], list[Film]]:
-        """Store pictures and films before the row that names them; the sweeper removes those whose row never came."""
-        order, pictures, films = submission.order, [], []
-        given = [*submission.pictures, order.style.picture or b""]
+    @asynccontextmanager
+    async def _inputs(self, rows: list[New], submission: Submission) -> AsyncIterator[list[Inputs]]:
+        """Pictures and films, stored before the rows that name them, each once and then linked.
+
+        What no row came to name goes when the block is left; what a crash leaves behind is the sweeper's.
+        """
+        given = [*submission.pictures, *filter(None, [submission.order.style.picture])]
+        if given or submission.order.footage:
+            self._refuse_on_full_disk()
+        named: list[Inputs] = []
+        try:
+            for row in rows:
+                named.append(await self._keep(row.id, submission.order, given, named[0] if named else None))
+            yield named
+        finally:
+            if named:
+                await self._forget_unnamed([row.id for row in rows])
+
+    async def _keep(self, video_id: str, order: Order, given: list[bytes], first: Inputs | None) -> Inputs:
+        pictures, films = [], []
         for number, (picture, (frame, strength)) in enumerate(zip(given, order.places, strict=False)):
-            key = f"inputs/{video_id}/{number}.png"
-            await asyncio.to_thread(self._storage.write, key, picture)
+            key = f"{INPUTS}/{video_id}/{number}.png"
+            if first is None:
+                await asyncio.to_thread(self._storage.write, key, picture)
+            else:
+                await asyncio.to_thread(self._storage.link, self._storage.path(first.pictures[number].key), key)
             pictures.append(Condition(key=key, frame=frame, strength=strength, resize=order.draft.resize))
         for number, found in enumerate(order.footage):
-            key = f"inputs/{video_id}/{number}.mp4"
+            key = f"{INPUTS}/{video_id}/{number}.mp4"
             await self._link(found, key)
             films.append(Film(key=key, seconds=found.film.seconds))
-        return pictures, films
+        return Inputs(pictures, films)
+
+    async def _forget_unnamed(self, video_ids: list[str]) -> None:
+        async with self._pool.acquire() as db:
+            named = await generations.present(db, video_ids)
+        for video_id in set(video_ids) - named:
+            await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
 
     async def _link(self, found: Footage, key: str) -> None:
         try:
@@ -169,7 +202,9 @@ class Videos:
         found = await moves.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
         if found is None:
             return False
-        await credits.settle(db, video_id, prices.part(found.credits, found.published_seconds, found.seconds))
+        await credits.settle(
+            db, video_id, prices.part(found.credits, found.published_generated, found.generated_seconds)
+        )
         return True
 
     def _stopped(self, video_id: str, user_id: str) -> None:
@@ -184,10 +219,10 @@ class Videos:
             self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
 
-    async def inputs(self, claimed: Claimed) -> tuple[list[Condition], list[Film]]:
+    async def inputs(self, claimed: Claimed) -> Inputs:
         """The pictures the clip must pass through, and the films it is made from."""
         async with self._pool.acquire() as db:
-            return await generations.conditions(db, claimed.id), await generations.films(db, claimed.id)
+            return Inputs(await generations.conditions(db, claimed.id), await generations.films(db, claimed.id))
 
     async def renew(self, claimed: Claimed) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""
@@ -203,10 +238,12 @@ class Videos:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
-    async def publish(self, claimed: Claimed, segment: Segment, published: float) -> bool:
-        """List a piece that is in storage, up to second `published`; False when the lease is lost."""
+    async def publish(self, claimed: Claimed, segment: Segment, published: float, generated: float) -> bool:
+        """List a piece that is in storage, up to second `published`, of which so many were made; False when the lease
+        is lost.
+        """
         async with transaction(self._pool) as db:
-            held = await streams.publish(db, claimed.id, segment, published)
+            held = await streams.publish(db, claimed.id, segment, published, generated)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -285,14 +322,14 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             user_id=submission.account.id,
             variation_of=video_ids[0],
             fingerprint=submission.fingerprint,
-            kind=KIND if order.draft.seconds else "image",
+            kind=KIND if order.seconds else "image",
             model=order.model,
             served_by=order.served_by,
             prompt=order.draft.prompt,
             revised_prompt=order.revised,
             preset=order.asked.preset,
             negative_prompt=order.style.avoided(order.asked.negative_prompt),
-            seconds=order.draft.seconds,
+            seconds=order.seconds,
             generated_seconds=order.generated,
             operation=order.operation,
             parents=list(dict.fromkeys(found.id for found in order.footage if found.id)),

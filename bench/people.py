@@ -37,10 +37,11 @@ WITH numbers AS (
   FROM users u, generate_series(1, $1::int) AS n),
 clips AS (
   INSERT INTO generations (id, user_id, variation_of, fingerprint, state, model, served_by, prompt, negative_prompt,
-    seconds, width, height, seed, quality, visibility, metadata, pool, priority, concurrency, retention_days,
-    attempt, progress, published_seconds, started_at, claimed_at, completed_at, expires_at)
+    seconds, generated_seconds, width, height, seed, quality, visibility, metadata, pool, priority, concurrency,
+    retention_days, attempt, progress, published_seconds, started_at, claimed_at, completed_at, expires_at)
   SELECT id, user_id, id, '', 'completed', 'kinora-mini', 'kinora-mini',
-    'a red ball bounces over green hills at sunset', '', 5, 320, 192, 7, 'full', 'private', '{}', 'default', 0, 1, 30,
+    'a red ball bounces over green hills at sunset', '',
+    5, 5, 320, 192, 7, 'full', 'private', '{}', 'default', 0, 1, 30,
     1, 100, 5, now(), now() - interval '9 seconds', now(), now() + interval '30 days'
   FROM numbers RETURNING id, user_id),
 holds AS (

@@ -165,7 +165,7 @@ def _shown(container: Any, stream: Any, longest: float) -> Iterator[_Frame]:
         if frame.width * frame.height > FILM_PIXELS:
             raise Refused("pixels", frame.width * frame.height, FILM_PIXELS)
         lasts = float((frame.duration or 0) * (frame.time_base or 0)) or 1 / RATE
-        yield _Frame(second, second + lasts, _small(frame))
+        yield _Frame(second, min(second + lasts, longest), _small(frame))
 
 
 def _small(frame: Any) -> NDArray[np.uint8]:

@@ -172,6 +172,7 @@ def test_prices_go_by_the_short_side(seconds: int, width: int, height: int, qual
 
 def test_a_published_part_is_charged_rounded_up() -> None:
     assert [part(8, published, 4) for published in (0, 0.1, 1, 2.1, 4, 9)] == [0, 1, 2, 5, 8, 8]
+    assert part(1, 0, 0) == 0  # a picture has no length to have published a part of
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.people import Person, sign_up
 
 NOW = datetime.now(UTC)
 QUERY = "?expires=1&signature=x"
+REQUEST = types.Request("kinora-mini", "a red ball", 320, 192, 4.0, 1)
 
 
 def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[Segment]:
@@ -88,7 +89,7 @@ async def test_what_is_published_can_be_watched_with_one_signature(
     early = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (early.status_code, early.json()["error"]["code"]) == (409, "not_ready")
 
-    publisher = Publisher(claimed, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
     for index in range(2):
         assert await publisher.publish(made(tmp_path, index))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
@@ -108,7 +109,7 @@ async def test_what_is_published_can_be_watched_with_one_signature(
 async def test_a_signature_opens_its_own_stream_and_nothing_else(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
     signed = url.query.decode()
     other = (await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)).json()["id"]
@@ -128,7 +129,7 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, parts.videos, parts.storage)
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
     for index in range(2):
         assert await first.publish(made(tmp_path, index, "of the first"))
     before = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
@@ -136,7 +137,7 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     assert await parts.videos.give_back(claimed)
     again = await parts.videos.claim("worker_b")
     assert again
-    second = Publisher(again, parts.videos, parts.storage)
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
     for index in range(3):
         assert await second.publish(made(tmp_path, index, "of the second"))
     assert not await first.publish(made(tmp_path, 2, "too late"))
@@ -153,7 +154,7 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
     cost = (await shown(client, account, claimed.id))["cost"]["credits"]
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await shown(client, account, claimed.id))["cost"] == {"credits": cost / 4, "state": "settled"}
@@ -164,7 +165,7 @@ async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
 async def test_a_failed_clip_s_stream_is_withdrawn(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
     assert await parts.videos.fail(claimed, "bad_frames")
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_failed")
@@ -176,7 +177,7 @@ async def test_a_failed_clip_s_stream_is_withdrawn(
 async def test_a_stream_ends_after_a_day(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
     async with parts.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", claimed.id, NOW - timedelta(hours=25))
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)

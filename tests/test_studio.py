@@ -17,13 +17,15 @@ import pytest
 from api import studio
 from api.inputs import Making
 from api.parts import Parts
+from api.publisher import Publisher
 from api.routes.studio import BODIES, _kind
 from api.sql.media import Medium
 from api.sql.moves import Claimed
 from api.studio import Film, Operation
+from api.styles import BUILT_IN
 from engine import catalog
 from engine.footage import Footage
-from engine.types import Request
+from engine.types import Request, Segment
 from tests.people import Person, sign_up
 from tests.test_video_routes import available, create, png
 
@@ -163,6 +165,7 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
         ("recuts", {"keep": [{"from": 1, "to": 9}]}, 422, "keep", "4 seconds"),
         ("recuts", {"keep": [{"from": 0, "to": 2}, {"from": 1, "to": 3}]}, 422, "keep", "one behind the other"),
         ("recuts", {"keep": [{"from": 0, "to": 4}]}, 422, "keep", "leave something"),
+        ("recuts", {"keep": [{"from": 0, "to": 3.99}]}, 422, "keep", "leave something"),
         ("recuts", {"keep": []}, 422, "keep", "length >= 1"),
         ("recuts", {"keep": [{"from": 0, "to": 1}], "seconds": 11}, 403, "seconds", "up to 10"),
         ("extensions", {"seconds": 7, "prompt": "on"}, 403, "seconds", "this one has 11"),
@@ -235,6 +238,87 @@ async def test_input_reference_is_the_first_frame(client: httpx.AsyncClient, acc
     files = {name: ("a.png", png(), "image/png") for name in ("input_reference", "first_frame")}
     answer = await client.post("/v1/videos", data={"prompt": "x"}, files=files, headers=account.headers)
     assert (answer.status_code, answer.json()["param"]) == (422, "first_frame")
+
+
+async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
+    client: httpx.AsyncClient, parts: Parts, account: Person
+) -> None:
+    source = await finished(client, parts, account, seconds=2)
+    answer = await create(client, account, storyboard=[{"at": 1, "video": source}], seconds=4)
+    assert (answer.status_code, answer.json()["cost"]["credits"]) == (200, 4), answer.text
+    claimed = await claim(parts)
+    shots = (studio.Shot(0, prompt=answer.json()["prompt"]), studio.Shot(1, film=0))
+    assert claimed.operation == studio.Storyboard(shots, loop=False)
+    full = await create(client, account, storyboard=[{"at": 0, "video": source}], seconds=2)
+    assert (full.status_code, full.json()["param"]) == (422, "storyboard")
+
+
+@pytest.mark.parametrize(("direction", "frames", "charged"), [("forward", 64, 0), ("backward", 16, 4)])
+async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
+    client: httpx.AsyncClient, parts: Parts, account: Person, direction: str, frames: int, charged: int
+) -> None:
+    """Ten seconds, eight of them the film's own: what is published first is the film, or all that is new."""
+    source = await finished(client, parts, account, seconds=8)
+    await post(client, account, "extensions", {"video": source, "seconds": 2, "direction": direction})
+    claimed = await claim(parts)
+    plain = Request(claimed.served_by, claimed.prompt, claimed.width, claimed.height, claimed.seconds, claimed.seed)
+    request = studio.laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
+    files = [parts.storage.root / name for name in ("head.mp4", "segment.m4s")]
+    for file in files:
+        file.write_bytes(b"bytes")
+    publisher = Publisher(claimed, request, parts.videos, parts.storage)
+    assert await publisher.publish(Segment(0, frames, frames / 8, *files))
+    before = await available(client, account)
+    cancelled = await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    assert cancelled.json()["status"] == "cancelled"
+    assert await available(client, account) == before + 4 - charged
+
+
+async def test_a_picture_is_no_film(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+    source = await finished(client, parts, account)
+    async with parts.pool.acquire() as db:
+        await db.execute("UPDATE generations SET kind = 'image', seconds = 0 WHERE id = $1", source)
+    answer = await post(client, account, "loops", {"video": source})
+    assert (answer.status_code, answer.json()["param"]) == (422, "video")
+
+
+async def test_what_cannot_be_paid_leaves_no_files(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+    async with parts.pool.acquire() as db:
+        await db.execute("UPDATE lots SET remaining = 0 WHERE user_id = $1", account.id)
+    files = {"first_frame": ("a.png", png(), "image/png")}
+    answer = await client.post("/v1/videos", data={"prompt": "x", "n": "4"}, files=files, headers=account.headers)
+    assert answer.status_code == 402
+    assert not list((parts.storage.root / "inputs").iterdir())
+
+
+async def test_variations_share_the_bytes_of_their_picture(
+    client: httpx.AsyncClient, parts: Parts, account: Person
+) -> None:
+    files = {"first_frame": ("a.png", png(), "image/png")}
+    answer = await client.post("/v1/videos", data={"prompt": "x", "n": "3"}, files=files, headers=account.headers)
+    kept = [parts.storage.path(f"inputs/{each}/0.png").stat() for each in answer.json()["variations"]]
+    assert {(each.st_ino, each.st_nlink) for each in kept} == {(kept[0].st_ino, 3)}
+
+
+async def test_without_words_a_clip_goes_on_in_its_style(
+    client: httpx.AsyncClient, parts: Parts, account: Person
+) -> None:
+    source = await finished(client, parts, account, prompt="a street", preset="film_noir")
+    noir, paper = BUILT_IN["film_noir"].prompt, BUILT_IN["papercraft"].prompt
+    for extra, prompt in (({}, f"a street. {noir}"), ({"preset": "papercraft"}, f"a street. {paper}")):
+        await post(client, account, "loops", {"video": source, **extra})
+        claimed = await claim(parts)
+        assert claimed.prompt == prompt
+        assert await parts.videos.complete(claimed, [])
+
+
+async def test_a_repetition_is_answered_when_its_preset_is_gone(client: httpx.AsyncClient, account: Person) -> None:
+    preset = {"name": "Ours", "prompt": "flat colours"}
+    url = f"/v1/presets/{(await client.post('/v1/presets', json=preset, headers=account.headers)).json()['id']}"
+    key = {"Idempotency-Key": "k"}
+    first = await create(client, account, key, preset=url.rpartition("/")[2])
+    await client.delete(url, headers=account.headers)
+    assert (await create(client, account, key, preset=url.rpartition("/")[2])).content == first.content
 
 
 def bodies() -> Iterator[tuple[type[Making], set[str]]]:

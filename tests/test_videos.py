@@ -125,7 +125,7 @@ async def test_what_was_published_before_a_cancel_is_charged(parts: Parts) -> No
     video_id = await create(parts, account, seconds=4)
     await claim(parts)
     async with transaction(parts.pool) as db:
-        await db.execute("UPDATE generations SET published_seconds = 1.2 WHERE id = $1", video_id)
+        await db.execute("UPDATE generations SET published_generated = 1.2 WHERE id = $1", video_id)
     row = await parts.videos.cancel(video_id, account.id)
     assert (row.credits, row.settled, row.cost_state) == (8, 3, "settled")
     assert await balance(parts, account) == (297, 0)

@@ -18,6 +18,7 @@ from api import worker
 from api.billing.credits import Account
 from api.db import transaction
 from api.events import Announcer, Outbox
+from api.inputs import PresetCreate
 from api.media import SUFFIXES
 from api.parts import Parts
 from api.queue import Bell, Listener
@@ -180,12 +181,19 @@ async def test_files_that_nothing_names_go(real: Parts, worker_settings: Setting
     running = await create(real, account, **SHORT)
     assert (await claim(real)).attempt == 1
     data = real.settings.data
+    asked = PresetCreate(name="Ours", prompt="flat colours")
+    kept = (await real.presets.create(account.id, asked, png(), None, b"")).id
     going = [data / "work" / f"{running}.0", data / "media" / "inputs" / "video_unknown"]
     going += [data / "media" / "videos" / running / "0", data / "media" / "videos" / "video_unknown" / "1"]
-    staying = [data / "media" / "inputs" / running, data / "media" / "videos" / running / "1"]
+    going += [data / "media" / "presets" / "preset_unknown", data / "work" / "upload_left"]
+    staying = [
+        data / "media" / "presets" / kept,
+        data / "media" / "inputs" / running,
+        data / "media" / "videos" / running / "1",
+    ]
     young = data / "work" / f"{running}.1"
     for folder in (*going, *staying, young):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     for folder in (*going, *staying):
         os.utime(folder, (0, 0))
     await sweeper_of(real, worker_settings).clean()

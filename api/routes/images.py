@@ -18,7 +18,7 @@ from api.parts import Parts
 from api.sql.generations import Generation
 from api.views import TERMINAL
 
-WAIT = 120.0  # seconds; a client that asks again after that waits for the same pictures
+WAIT = 60.0  # seconds; a client that then asks again by itself is known for as long once more, and waits for the same
 
 
 @post(

@@ -73,6 +73,7 @@ async def get_preset_picture(request: Ask, preset_id: FromPath[str], parts: Name
     operation_id="create_preset",
     summary="Create a preset",
     guards=[WRITE],
+    opt={"creates": True},
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(PresetCreate, "Idempotency-Key"),
 )

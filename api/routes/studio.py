@@ -154,13 +154,14 @@ async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Vi
     summary="Estimate a video",
     status_code=200,
     guards=[READ],
+    opt={"creates": True},
     responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
     operation_class=any_of("VideoWanted", BODIES, "Idempotency-Key"),
 )
 async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimate:
-    """What any of the requests that make a video would cost and take, by its body; a remix names its `video` in it.
+    """What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.
 
-    Nothing is stored, nothing is set aside.
+    A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
     """
     asked = await body.read(request, _kind)
     idempotency.key_of(request.headers.get("idempotency-key"))

@@ -173,8 +173,8 @@ class Cancelled(Struct, frozen=True):
     id: str
     user_id: str
     attempt: int
-    seconds: float
-    published_seconds: float
+    generated_seconds: float
+    published_generated: float
     credits: int
 
 
@@ -185,7 +185,7 @@ async def cancel(db: Database, generation_id: str, user_id: str) -> Cancelled | 
         " completed_at = now(), updated_at = clock_timestamp()"
         " FROM holds h WHERE g.id = $1 AND g.user_id = $2 AND g.state IN ('queued', 'in_progress')"
         " AND h.generation_id = g.id"
-        " RETURNING g.id, g.user_id, g.attempt, g.seconds, g.published_seconds, h.credits",
+        " RETURNING g.id, g.user_id, g.attempt, g.generated_seconds, g.published_generated, h.credits",
         generation_id,
         user_id,
     )

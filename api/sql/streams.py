@@ -29,17 +29,20 @@ class Stream(Struct, frozen=True, kw_only=True):
     purged_at: datetime | None
 
 
-async def publish(db: Database, generation_id: str, segment: Segment, published: float) -> bool:
-    """Add a piece, up to second `published` of the clip, under its attempt's fence; False if the lease was lost.
+async def publish(db: Database, generation_id: str, segment: Segment, published: float, generated: float) -> bool:
+    """Add a piece, up to second `published` of the clip, of which `generated` seconds were made for it, under its
+    attempt's fence; False if the lease was lost.
 
     A piece that an earlier attempt has published stays as it is: a line once listed never changes.
     """
     tag = await db.execute(
-        "UPDATE generations SET published_seconds = greatest(published_seconds, $3), updated_at = clock_timestamp()"
+        "UPDATE generations SET published_seconds = greatest(published_seconds, $3),"
+        " published_generated = greatest(published_generated, $4), updated_at = clock_timestamp()"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,
         segment.attempt,
         published,
+        generated,
     )
     if tag != "UPDATE 1":
         return False

@@ -158,6 +158,19 @@ def test_a_film_that_lies_about_its_length_is_counted(tmp_path: Path) -> None:
     assert refused.value.reason == "seconds"
 
 
+def test_a_frame_that_claims_to_last_for_ever_ends_with_the_limit(tmp_path: Path) -> None:
+    source = tmp_path / "a.mkv"
+    with av.open(str(source), "w", options={"live": "1"}) as container:
+        stream: Any = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "rgb24")
+        frame.pts = 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            packet.duration = 10_000_000
+            container.mux(packet)
+    assert decode.film(source, tmp_path / "out.mp4", 2).seconds <= 2
+
+
 def child(*arguments: str) -> dict[str, object]:
     done = subprocess.run(
         [sys.executable, "-I", "-m", "engine.decode", *arguments], check=True, capture_output=True, env={}, timeout=60

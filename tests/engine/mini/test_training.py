@@ -182,9 +182,9 @@ def test_given_frames_are_worn_a_little_and_what_is_asked_for_is_not(batches: li
     assert 0 < gap[batch.given].mean() < 0.2
 
 
-def test_a_third_of_the_lessons_are_nearly_all_noise_and_no_level_is_unknown() -> None:
+def test_many_lessons_are_nearly_all_noise_and_no_level_is_unknown() -> None:
     levels = train_transformer.noise_levels(np.random.default_rng(0), 4000)
-    assert 0.3 < (levels > 0.96).float().mean() < 0.5
+    assert 0.18 < (levels > 0.96).float().mean() < 0.35
     assert 0 <= levels.min() < 0.02
     assert 0.995 < levels.max() <= 1
     assert all(((levels > at) & (levels < at + 0.1)).any() for at in np.arange(0, 1, 0.1))
