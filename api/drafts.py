@@ -93,26 +93,25 @@ def references(asked: Making) -> list[Reference]:
 
 def draft(asked: Making, footage: Sequence[Footage]) -> Draft:
     """What the body asks for, given the films it names. Raises Invalid."""
-    about = "" if isinstance(asked, VideoCreate | ImageCreate | VideoBlend) else _prompt(asked, footage[0])
     match asked:
         case VideoCreate():
             found = _create(asked, footage)
         case ImageCreate(prompt=prompt, model=model, size=size):
             found = Draft(prompt, STILL, None, model, size)
         case VideoRemix(strength=strength):
-            found = _upon(footage[0], about, Remix(strength))
+            found = _upon(asked, footage[0], Remix(strength))
         case VideoEdit(strength=strength):
-            found = _upon(footage[0], about, Edit(strength, footage[0].said or ""))
+            found = _upon(asked, footage[0], Edit(strength, footage[0].said or ""))
         case VideoExtension(seconds=seconds, direction=direction):
             longer = footage[0].film.seconds + seconds
-            found = _upon(footage[0], about, Extension(seconds, direction), longer)
+            found = _upon(asked, footage[0], Extension(seconds, direction), longer)
         case VideoRecut(seconds=new_length, keep=keep):
             kept = _kept(keep, footage[0].film.seconds, new_length)
-            found = _upon(footage[0], about, Recut(kept), new_length)
+            found = _upon(asked, footage[0], Recut(kept), new_length)
         case VideoBlend():
             found = _blend(asked, footage)
         case VideoLoop(length=length):
-            found = _upon(footage[0], about, Loop(length))
+            found = _upon(asked, footage[0], Loop(length))
         case _:
             raise TypeError(asked)
     return found
@@ -173,10 +172,10 @@ def _blend(asked: VideoBlend, footage: Sequence[Footage]) -> Draft:
     return Draft(about, asked.seconds, Blend(asked.curve, prompts), model, like=first)
 
 
-def _upon(footage: Footage, prompt: str, operation: Operation, seconds: float | None = None) -> Draft:
+def _upon(asked: Making, footage: Footage, operation: Operation, seconds: float | None = None) -> Draft:
     """A clip made from one other: of its model and shape, and as long unless it says otherwise."""
     length = footage.film.seconds if seconds is None else seconds
-    return Draft(prompt, length, operation, footage.model, like=footage)
+    return Draft(_prompt(asked, footage), length, operation, footage.model, like=footage)
 
 
 def _prompt(asked: Making, footage: Footage) -> str:

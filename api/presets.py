@@ -59,18 +59,23 @@ class Presets:
     ) -> Preset:
         """Keep a new one; asked again under one Idempotency-Key, the first. Raises Conflict, StillRunning, KeyReused.
 
-        The picture is stored before the row that says so; the sweeper removes one whose row never came.
+        The picture is stored before the row that says so, and goes at once if that row does not come.
         """
-        preset_id = ids.new(KIND)
+        preset_id, named = ids.new(KIND), False
         if picture is not None:
             await asyncio.to_thread(self._storage.write, picture_key(preset_id), picture)
-        async with transaction(self._pool) as db:
-            if key and (first := await idempotency.replay(db, user_id, key, fingerprint)):
-                return msgspec.json.decode(first.body, type=Preset)
-            preset = view(await _add(db, preset_id, user_id, asked, pictured=picture is not None), user_id)
-            if key:
-                answer = Answer(fingerprint=fingerprint, status=201, headers={}, body=msgspec.json.encode(preset))
-                await idempotency.keep(db, user_id, key, answer)
+        try:
+            async with transaction(self._pool) as db:
+                if key and (first := await idempotency.replay(db, user_id, key, fingerprint)):
+                    return msgspec.json.decode(first.body, type=Preset)
+                preset = view(await _add(db, preset_id, user_id, asked, pictured=picture is not None), user_id)
+                if key:
+                    answer = Answer(fingerprint=fingerprint, status=201, headers={}, body=msgspec.json.encode(preset))
+                    await idempotency.keep(db, user_id, key, answer)
+            named = True
+        finally:
+            if picture is not None and not named:
+                await asyncio.to_thread(self._storage.remove, f"{FOLDER}/{preset_id}")
         return preset
 
     async def change(self, preset_id: str, user_id: str, asked: PresetChange) -> Preset:

@@ -27,7 +27,7 @@ from api.failures import REASONS
 from api.orders import Order
 from api.queue import Bell
 from api.settings import Settings
-from api.sql import generations, moves, streams
+from api.sql import generations, moves, streams, upkeep
 from api.sql import idempotency as names
 from api.sql import media as renditions
 from api.sql.generations import Condition, Film, Generation, New
@@ -148,7 +148,7 @@ class Videos:
 
     async def _forget_unnamed(self, video_ids: list[str]) -> None:
         async with self._pool.acquire() as db:
-            named = await generations.present(db, video_ids)
+            named = await upkeep.unpurged(db, video_ids)
         for video_id in set(video_ids) - named:
             await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
 

@@ -18,7 +18,7 @@ from openai import AsyncOpenAI
 from PIL import Image
 
 from tests.people import Person
-from tests.test_studio import clip as phone_film
+from tests.test_uploads import clip as phone_film
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The Sora API is scheduled"),

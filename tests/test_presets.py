@@ -108,14 +108,19 @@ async def test_asked_twice_under_one_key_one_is_kept(client: httpx.AsyncClient, 
         assert await presets.count(db, account.id) == 1
 
 
-async def test_nobody_keeps_them_without_end(
-    client: httpx.AsyncClient, account: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
     assert MOST >= 100
-    monkeypatch.setattr("api.presets.MOST", 1)
-    await keep(client, account)
-    full = await client.post("/v1/presets", json=BRAND, headers=account.headers)
-    assert (full.status_code, full.json()["limit"]) == (409, 1)
+    async with parts.pool.acquire() as db:
+        await db.execute(
+            "INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)"
+            " SELECT 'preset_' || n, $1, '', 'x', '', false, false FROM generate_series(1, $2::int) AS n",
+            account.id,
+            MOST,
+        )
+    files = {"picture": ("a.png", png(), "image/png")}
+    full = await client.post("/v1/presets", data=BRAND, files=files, headers=account.headers)
+    assert (full.status_code, full.json()["limit"]) == (409, MOST)
+    assert not list((parts.storage.root / "presets").iterdir())
 
 
 @pytest.mark.parametrize("name", ["nope", "preset_00000000000000000000000000", "film noir"])

@@ -1,11 +1,13 @@
 """Making videos: from a sentence, or from other videos. OpenAI's Videos API is a subset."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from math import ceil
+from typing import Any
 
 import msgspec
 from litestar import Response, Router, post
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from api import body, drafts, idempotency, orders
@@ -35,16 +37,21 @@ REFUSALS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
 BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoBlend, VideoLoop)
 
 
-@post(
-    "/",
-    operation_id="create_video",
-    summary="Create a video",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoCreate, *HEADERS),
-)
+def making(path: str, kind: type[Making], *, operation_id: str, summary: str) -> Callable[[Any], HTTPRouteHandler]:
+    """A route that makes a video of what a body of this kind asks."""
+    return post(
+        path,
+        operation_id=operation_id,
+        summary=summary,
+        status_code=200,
+        guards=[WRITE],
+        opt={"creates": True},
+        responses=REFUSALS,
+        operation_class=bodies(kind, *HEADERS),
+    )
+
+
+@making("/", VideoCreate, operation_id="create_video", summary="Create a video")
 async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Queue a clip and set its credits aside; nothing is charged unless it is made.
 
@@ -55,16 +62,7 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
     return await made(request, parts, await body.read(request, VideoCreate))
 
 
-@post(
-    "/{video_id:str}/remix",
-    operation_id="remix_video",
-    summary="Remix a video",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoRemix, *HEADERS),
-)
+@making("/{video_id:str}/remix", VideoRemix, operation_id="remix_video", summary="Remix a video")
 async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little."""
     asked = await body.read(request, VideoRemix)
@@ -73,76 +71,31 @@ async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDepende
     return await made(request, parts, msgspec.structs.replace(asked, video=video_id))
 
 
-@post(
-    "/edits",
-    operation_id="edit_video",
-    summary="Edit a video",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoEdit, *HEADERS),
-)
+@making("/edits", VideoEdit, operation_id="edit_video", summary="Edit a video")
 async def edit_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Change what the prompt says otherwise than the clip's own, and keep the rest."""
     return await made(request, parts, await body.read(request, VideoEdit))
 
 
-@post(
-    "/extensions",
-    operation_id="extend_video",
-    summary="Extend a video",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoExtension, *HEADERS),
-)
+@making("/extensions", VideoExtension, operation_id="extend_video", summary="Extend a video")
 async def extend_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged."""
     return await made(request, parts, await body.read(request, VideoExtension))
 
 
-@post(
-    "/recuts",
-    operation_id="recut_video",
-    summary="Re-cut a video",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoRecut, *HEADERS),
-)
+@making("/recuts", VideoRecut, operation_id="recut_video", summary="Re-cut a video")
 async def recut_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Keep some parts of a clip and make what lies around them anew."""
     return await made(request, parts, await body.read(request, VideoRecut))
 
 
-@post(
-    "/blends",
-    operation_id="blend_videos",
-    summary="Blend two videos",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoBlend, *HEADERS),
-)
+@making("/blends", VideoBlend, operation_id="blend_videos", summary="Blend two videos")
 async def blend_videos(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip that begins as one and ends as another."""
     return await made(request, parts, await body.read(request, VideoBlend))
 
 
-@post(
-    "/loops",
-    operation_id="loop_video",
-    summary="Loop a video",
-    status_code=200,
-    guards=[WRITE],
-    opt={"creates": True},
-    responses=REFUSALS,
-    operation_class=bodies(VideoLoop, *HEADERS),
-)
+@making("/loops", VideoLoop, operation_id="loop_video", summary="Loop a video")
 async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip go on from its end to its beginning, so that it can play for ever."""
     return await made(request, parts, await body.read(request, VideoLoop))

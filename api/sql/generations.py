@@ -164,11 +164,6 @@ async def films(db: Database, generation_id: str) -> list[Film]:
     return rows(await db.fetch(query, generation_id), Film)
 
 
-async def present(db: Database, generation_ids: list[str]) -> set[str]:
-    """Which of these rows there are."""
-    return {record["id"] for record in await db.fetch("SELECT id FROM generations WHERE id = ANY($1)", generation_ids)}
-
-
 async def get(db: Database, generation_id: str, user_id: str | None = None) -> Generation | None:
     """One row that is not deleted; with `user_id`, only if it is theirs."""
     record = await db.fetchrow(
