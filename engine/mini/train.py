@@ -2,7 +2,7 @@
 
 The stages, in order: `vae`, `text`, `latents`, `transformer`, then `turbo` (teaches an adapter the same in half the
 steps), `decoder` (sharpens pictures while the rest stays as it is) and `export`. Each goes on where it was stopped,
-and writes one line a minute.
+and writes one line a minute. `unpack` fills a new work folder with the weights that ship, to go on from those.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from engine.mini.training import latents, parts, recipe, train_text, train_transformer, train_turbo, train_vae
+from engine.mini.training import latents, parts, recipe, train_text, train_transformer, train_turbo, train_vae, unpack
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -36,7 +36,8 @@ def main() -> None:
         "transformer": lambda o: train_transformer.train(o.work, o.minutes),
         "turbo": lambda o: train_turbo.train(o.work, o.minutes),
         "decoder": lambda o: train_vae.train(o.work, o.minutes, rate=0.01, decoder_only=True),
-        "export": lambda o: export(o.work, o.out),
+        "export": lambda o: export(o.work, o.weights),
+        "unpack": lambda o: unpack.unpack(o.work, o.weights),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=stages)
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=recipe.RECIPES, default="small", help="of a new work folder")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the clips that `latents` draws")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that `export` writes")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder that `export` writes and `unpack` reads")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)

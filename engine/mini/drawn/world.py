@@ -45,7 +45,7 @@ PAINT: Final[dict[str, tuple[int, int, int]]] = {
 
 GROWN: Final = 2.1  # how many times its size a growing thing comes to in the end
 
-PAIRS: Final = 0.2  # share of clips with two things
+PAIRS: Final = 0.25  # share of clips with two things
 RAIN: Final = 0.25  # share of clips in which it rains
 SIZED: Final = 0.3  # share of clips whose thing is small or big
 

@@ -111,15 +111,15 @@ def plain_attention(transformer: LTXVideoTransformer3DModel) -> None:
 
 
 def noise_levels(rng: np.random.Generator, count: int) -> Tensor:
-    """Mostly near 1, where words decide what a clip shows; some anywhere, so that no level is unknown.
+    """Mostly near 1, where words decide what a clip shows; a third anywhere, where outlines become sharp.
 
     A clip is 17,000 numbers, so that a few hundredths of it among noise already tell place and hour: where it shows
     through at all, a model has no need to read. Without many of its lessons above 0.96 it never did.
     """
-    levels = 1 / (1 + np.exp(-rng.normal(1.4, 1.0, count)))
+    levels = 1 / (1 + np.exp(-rng.normal(1.0, 1.0, count)))
     kind = rng.random(count)
-    levels = np.where(kind < 0.15, rng.random(count), levels)
-    return torch.from_numpy(np.where(kind > 1 - 0.2, rng.uniform(0.96, 1, count), levels)).float()
+    levels = np.where(kind < 0.3, rng.random(count), levels)
+    return torch.from_numpy(np.where(kind > 1 - 0.18, rng.uniform(0.96, 1, count), levels)).float()
 
 
 def worn(batch: Batch) -> Tensor:

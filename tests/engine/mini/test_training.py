@@ -16,10 +16,10 @@ from engine.generate import Engine
 from engine.loader import locate
 from engine.mini import train
 from engine.mini.drawn import world
-from engine.mini.training import crops, latents, train_text, train_transformer, train_turbo, train_vae
+from engine.mini.training import crops, latents, train_text, train_transformer, train_turbo, train_vae, unpack
 from engine.mini.training.library import Batch, Library, Sentences, coordinates
 from engine.mini.training.muon import Muon, orthogonalise
-from engine.mini.training.recipe import Recipe
+from engine.mini.training.recipe import SMALL, Recipe
 from engine.types import Done, EngineConfig, Request
 
 A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is
@@ -76,6 +76,34 @@ def test_stages_go_on_where_they_stopped(work: Path) -> None:
         after = torch.load(work / file)
         assert after["optimiser"]["steps"] > before["optimiser"]["steps"]
         assert after["spent"] > before["spent"]
+
+
+def test_what_ships_can_be_taken_apart_and_trained_on(work: Path, tmp_path: Path) -> None:
+    train_turbo.train(work, A_MOMENT, compiled=False)
+    train.export(work, tmp_path / "shipped")
+    again = tmp_path / "again"
+    again.mkdir()
+    TINY.write(again)
+    unpack.unpack(again, tmp_path / "shipped")
+    state = torch.load(again / "turbo.pt")["optimiser"]
+    written = tmp_path / "turbo"
+    train_turbo.write(state["average"], written)
+    train.export(again, tmp_path / "the same")
+    for file in (tmp_path / "shipped").rglob("*.safetensors"):
+        folder = tmp_path / ("turbo" if file.parent.name == "turbo" else f"the same/{file.parent.name}")
+        assert file.read_bytes() == (folder / file.name).read_bytes(), file
+    with pytest.raises(ValueError, match=r"holds transformer\.pt, turbo\.pt, vae\.pt already"):
+        unpack.unpack(again, tmp_path / "shipped")
+    (again / "latents").symlink_to(work / "latents")
+    train_transformer.train(again, A_MOMENT, compiled=False)
+    assert torch.load(again / "transformer.pt")["optimiser"]["steps"] >= 1
+
+
+def test_weights_of_another_size_are_not_taken_apart(work: Path, tmp_path: Path) -> None:
+    train.export(work, tmp_path / "shipped")
+    Recipe.write(SMALL, tmp_path)
+    with pytest.raises(ValueError, match="another recipe"):
+        unpack.unpack(tmp_path, tmp_path / "shipped")
 
 
 def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_path: Path) -> None:
