@@ -47,6 +47,7 @@ GROWN: Final = 2.1  # how many times its size a growing thing comes to in the en
 
 PAIRS: Final = 0.25  # share of clips with two things
 RAIN: Final = 0.25  # share of clips in which it rains
+FADE: Final = 1.0  # seconds in which one time of day gives way to another
 SIZED: Final = 0.3  # share of clips whose thing is small or big
 
 
@@ -92,10 +93,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Up to and including `frame` the things move as `before` says, and only then as their scene does."""
+    """Up to and including `frame` the things move as `before` says, and only then as their scene does.
+
+    With a `time` it is that time of day until then, and the scene's own comes within `FADE` seconds.
+    """
 
     before: str
     frame: int
+    time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,9 @@ def draw(
     """Paint `frames` frames of the scene at `fps` from second `start`, each `width` by `height` pixels."""
     seconds = start + np.arange(frames, dtype=np.float32) / fps
     picture = np.repeat(scenery(scene, width, height)[None], frames, axis=0)
+    if turn is not None and turn.time:
+        earlier = scenery(replace(scene, time=turn.time), width, height)
+        picture += (earlier - picture) * (1 - _passed(turn, frames, fps))[:, None, None, None]
     mask = np.zeros((frames, height, width), np.float32)
     centres = []
     kinds = [(scene.thing, scene.colour)] + ([scene.second] if scene.second else [])
@@ -233,6 +241,12 @@ def _turned(
         np.concatenate([y, then_y[1:]]),
         np.concatenate([scale, then_scale[1:]]),
     )
+
+
+def _passed(turn: Turn, frames: int, fps: float) -> Floats:
+    """How far the time of day has come to the scene's own in each frame, 0 to 1."""
+    passed: Floats = ((np.arange(frames, dtype=np.float32) - turn.frame) / np.float32(FADE * fps)).clip(0, 1)
+    return passed
 
 
 def _leftward(scene: Scene, turn: Turn | None, frames: int) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ class Shard:
     `where` (clips, frames, rows, columns, `WHERE`): how much of the cell the things cover at each of the
     latent's eight frames, then how much of each sixteenth of the cell at the last one. `stills_at` says which
     frames were also encoded alone. The clips begin where their motion does, `later`, or, `turned`, with another
-    motion until frame `TURN`.
+    motion and often another time of day until frame `TURN`.
     """
 
     scenes: list[Scene]
@@ -107,8 +107,14 @@ def _shard(
 
 def _clip(scene: Scene, shape: tuple[int, int], beginning: Beginning, rng: np.random.Generator) -> world.Clip:
     start = 0.0 if beginning == "first" else float(rng.uniform(0, LATEST))
-    turn = Turn(str(rng.choice(world.MOTIONS)), TURN) if beginning == "turned" else None
+    turn = _turn(rng) if beginning == "turned" else None
     return world.draw(scene, width=shape[0], height=shape[1], start=start, turn=turn)
+
+
+def _turn(rng: np.random.Generator) -> Turn:
+    """Another motion at first, and every other time another time of day as well."""
+    time_of_day = str(rng.choice(world.TIMES)) if rng.random() < 0.5 else ""
+    return Turn(str(rng.choice(world.MOTIONS)), TURN, time_of_day)
 
 
 def coverage(mask: Tensor, cell: int) -> Tensor:

@@ -97,6 +97,18 @@ def test_nothing_leaves_the_picture_for_long(motion: str, width: int, height: in
         assert (clip.mask.sum(axis=(1, 2)) > 0).all()
 
 
+def test_a_time_of_day_gives_way_to_another_within_a_second() -> None:
+    scene = Scene("boat", "red", "left", "sea", "night")
+    clip = world.draw(scene, frames=33, turn=world.Turn("left", 16, "day"))
+    day = world.draw(replace(scene, time="day"), frames=17)
+    night = world.draw(scene, frames=33)
+    assert np.array_equal(clip.frames[:17], day.frames)
+    assert np.array_equal(clip.frames[24:], night.frames[24:])
+    brightness = clip.frames[16:25].mean((1, 2, 3))
+    assert (np.diff(brightness) < 0).all()
+    assert np.allclose(np.diff(brightness), np.diff(brightness).mean(), atol=2)
+
+
 @pytest.mark.parametrize(("motion", "axis", "sign"), [("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)])
 def test_what_leaves_on_one_side_comes_back_on_the_other(motion: str, axis: int, sign: int) -> None:
     clip = world.draw(replace(SCENE, motion=motion), frames=161)
