@@ -104,6 +104,17 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """From frame `leave` to frame `arrive` the things glide to where their motion has them at second `second`, and go
+    on from there. It is what leads the end of a loop to its beginning, and one picture given to another.
+    """
+
+    leave: int
+    arrive: int
+    second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """`frames` is uint8 (frames, height, width, 3); `mask` float32 (frames, height, width) is the coverage of
     the things; `centres` float32 (things, frames, 2) are their middles as shares (x, y) of width and height.
@@ -150,22 +161,19 @@ def draw(
     frames: int = FRAMES,
     fps: float = FPS,
     start: float = 0,
-    turn: Turn | None = None,
+    turn: Turn | Return | None = None,
 ) -> Clip:
     """Paint `frames` frames of the scene at `fps` from second `start`, each `width` by `height` pixels."""
     seconds = start + np.arange(frames, dtype=np.float32) / fps
     picture = np.repeat(scenery(scene, width, height)[None], frames, axis=0)
-    if turn is not None and turn.time:
+    if isinstance(turn, Turn) and turn.time:
         earlier = scenery(replace(scene, time=turn.time), width, height)
         picture += (earlier - picture) * (1 - _passed(turn, frames, fps))[:, None, None, None]
     mask = np.zeros((frames, height, width), np.float32)
     centres = []
     kinds = [(scene.thing, scene.colour)] + ([scene.second] if scene.second else [])
     for number, (thing, colour) in enumerate(kinds):
-        if turn is None:
-            x, y, scale = path(scene, number, seconds, width, height)
-        else:
-            x, y, scale = _turned(scene, turn, number, seconds, width, height)
+        x, y, scale = _way(scene, turn, number, seconds, width, height)
         radius = scale * scene.radius * min(width, height)
         _stamp(picture, mask, (thing, colour), x, y, radius, mirrored=_leftward(scene, turn, frames))
         centres.append(np.stack([x / width, y / height], axis=1))
@@ -213,6 +221,32 @@ def path(scene: Scene, number: int, seconds: Floats, width: int, height: int) ->
     return x * width, y * height, scale
 
 
+def _way(
+    scene: Scene, turn: Turn | Return | None, number: int, seconds: Floats, width: int, height: int
+) -> tuple[Floats, Floats, Floats]:
+    match turn:
+        case Turn():
+            return _turned(scene, turn, number, seconds, width, height)
+        case Return():
+            return _returned(scene, turn, number, seconds, width, height)
+        case None:
+            return path(scene, number, seconds, width, height)
+
+
+def _returned(
+    scene: Scene, turn: Return, number: int, seconds: Floats, width: int, height: int
+) -> tuple[Floats, Floats, Floats]:
+    """The path of a thing that glides from one moment of its motion to another: straight, slow at both ends."""
+    frames = np.arange(len(seconds), dtype=np.float32)
+    along = ((frames - turn.leave) / (turn.arrive - turn.leave)).clip(0, 1)
+    gone = along * along * (3 - 2 * along)
+    later = turn.second + (frames - turn.arrive) * (seconds[1] - seconds[0])
+    leaving = path(scene, number, np.minimum(seconds, seconds[turn.leave]), width, height)
+    coming = path(scene, number, np.maximum(later, np.float32(turn.second)), width, height)
+    x, y, scale = (before + gone * (behind - before) for before, behind in zip(leaving, coming, strict=True))
+    return x, y, scale
+
+
 def _turned(
     scene: Scene, turn: Turn, number: int, seconds: Floats, width: int, height: int
 ) -> tuple[Floats, Floats, Floats]:
@@ -249,10 +283,10 @@ def _passed(turn: Turn, frames: int, fps: float) -> Floats:
     return passed
 
 
-def _leftward(scene: Scene, turn: Turn | None, frames: int) -> NDArray[np.bool_]:
+def _leftward(scene: Scene, turn: Turn | Return | None, frames: int) -> NDArray[np.bool_]:
     """In which frames the things face left."""
     facing = np.full(frames, scene.motion == "left")
-    if turn is not None:
+    if isinstance(turn, Turn):
         facing[: turn.frame + 1] = turn.before == "left"
     return facing
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.mini.drawn import world
-from engine.mini.drawn.world import FRAMES, Scene, Turn
+from engine.mini.drawn.world import FPS, FRAMES, Return, Scene, Turn
 from engine.mini.training import train_vae
 from engine.mini.training.crops import to_video
 from engine.mini.training.parts import device
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 SHARD: Final = 64
 TOGETHER: Final = 8  # clips encoded at a time
-Beginning: TypeAlias = Literal["first", "later", "turned"]
-BEGINNINGS: Final = (0.7, 0.18, 0.12)  # share of shards whose clips begin so
+Beginning: TypeAlias = Literal["first", "later", "turned", "returning"]
+BEGINNINGS: Final = (0.6, 0.15, 0.12, 0.13)  # share of shards whose clips begin so
 LATEST: Final = 15.0  # seconds into its motion that a clip begins
 TURN: Final = 2 * SPAN  # the frame after which a turned clip does what it is about: three latents show before
 FINE: Final = 4  # parts a side of a cell, where the things' outline is known more finely
@@ -47,7 +47,8 @@ class Shard:
     `where` (clips, frames, rows, columns, `WHERE`): how much of the cell the things cover at each of the
     latent's eight frames, then how much of each sixteenth of the cell at the last one. `stills_at` says which
     frames were also encoded alone. The clips begin where their motion does, `later`, or, `turned`, with another
-    motion and often another time of day until frame `TURN`.
+    motion and often another time of day until frame `TURN`. Those that are `returning` have `ends` latents in front of
+    and behind the glide from one moment to another.
     """
 
     scenes: list[Scene]
@@ -56,6 +57,7 @@ class Shard:
     where: Tensor
     stills_at: tuple[int, ...]
     beginning: Beginning
+    ends: tuple[int, int] = (0, 0)
 
 
 def encode(work: Path, minutes: float, *, seed: int) -> None:
@@ -75,6 +77,15 @@ def encode(work: Path, minutes: float, *, seed: int) -> None:
         print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)
 
 
+def _return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> Return:
+    """From behind the latents in front to before those behind: back to what was up to five seconds ago, as a loop
+    does, or on to what will be.
+    """
+    leave, arrive = SPAN * (ends[0] - 1), FRAMES - SPAN * ends[1]
+    skip = float(rng.uniform(-world.SECONDS, world.SECONDS))
+    return Return(leave, arrive, max(0.0, start + leave / FPS + skip))
+
+
 def read(file: Path) -> Shard:
     return Shard(**torch.load(file, weights_only=False))  # our own file: it holds Scene objects
 
@@ -84,12 +95,13 @@ def _shard(
     vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], beginning: Beginning
 ) -> dict[str, object]:
     scenes = [world.random_scene(rng) for _ in range(SHARD)]
+    ends = (int(rng.integers(1, 4)), int(rng.integers(1, 3))) if beginning == "returning" else (0, 0)
     stills_at = (int(rng.integers(SPAN // 2, FRAMES - SPAN // 2)), FRAMES - 1)
     latents: list[Tensor] = []
     stills: list[Tensor] = []
     where: list[Tensor] = []
     for first in range(0, SHARD, TOGETHER):
-        clips = [_clip(scene, shape, beginning, rng) for scene in scenes[first : first + TOGETHER]]
+        clips = [_clip(scene, shape, beginning, ends, rng) for scene in scenes[first : first + TOGETHER]]
         video = torch.stack([to_video(clip.frames) for clip in clips]).to(vae.device, vae.dtype)
         latents.append(vae.encode(video).latent_dist.mean.cpu())
         alone = [vae.encode(video[:, :, [i]]).latent_dist.mean[:, :, 0].cpu() for i in stills_at]
@@ -102,12 +114,19 @@ def _shard(
         "where": torch.stack(where),
         "stills_at": stills_at,
         "beginning": beginning,
+        "ends": ends,
     }
 
 
-def _clip(scene: Scene, shape: tuple[int, int], beginning: Beginning, rng: np.random.Generator) -> world.Clip:
+def _clip(
+    scene: Scene, shape: tuple[int, int], beginning: Beginning, ends: tuple[int, int], rng: np.random.Generator
+) -> world.Clip:
     start = 0.0 if beginning == "first" else float(rng.uniform(0, LATEST))
-    turn = _turn(rng) if beginning == "turned" else None
+    turn: Turn | Return | None = None
+    if beginning == "turned":
+        turn = _turn(rng)
+    elif beginning == "returning":
+        turn = _return(start, ends, rng)
     return world.draw(scene, width=shape[0], height=shape[1], start=start, turn=turn)
 
 

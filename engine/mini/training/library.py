@@ -23,7 +23,15 @@ GIVEN: Final = 0.45  # share of batches of clips from their beginning with somet
 # all of it under so much noise (a remix, or one clip that becomes another).
 PATTERNS: Final = {"first": 0.55, "last": 0.1, "ends": 0.15, "keyframe": 0.1, "noised": 0.1}
 WORN: Final = 0.15  # most noise in frames given, in deviations: a window goes on from frames that were made
-LEAST: Final = {"nothing": 1, "first": 3, "last": 3, "ends": 5, "turned": 4, "noised": 2}  # latent frames wanted
+LEAST: Final = {
+    "nothing": 1,
+    "first": 3,
+    "last": 3,
+    "ends": 5,
+    "turned": 4,
+    "returning": 6,
+    "noised": 2,
+}  # latent frames wanted
 NO_CAPTION: Final = 0.1  # share of captions dropped: guidance needs the model without any
 NEGATIVE: Final = "worst quality, inconsistent motion, blurry, jittery, distorted"
 
@@ -96,7 +104,7 @@ class Library:
         pattern = _pattern(shard, rng)
         wanted = 1 + int(rng.choice(len(LENGTHS), p=LENGTHS))
         frames = whole if pattern == "keyframe" else min(max(wanted, LEAST[pattern]), whole)
-        ceiling = _ceiling(pattern, frames, rng)
+        ceiling = _between(shard.ends, frames) if pattern == "returning" else _ceiling(pattern, frames, rng)
         count = min(max(1, self.tokens // (frames * rows * columns)), len(shard.scenes))
         picked = torch.from_numpy(rng.choice(len(shard.scenes), size=count, replace=False))
         batch = Batch(
@@ -130,8 +138,8 @@ class Library:
 
 def _pattern(shard: latents.Shard, rng: np.random.Generator) -> str:
     """What of a batch is given. A clip that does not begin at the beginning never goes without."""
-    if shard.beginning == "turned":
-        return "turned"
+    if shard.beginning in {"turned", "returning"}:
+        return shard.beginning
     if shard.beginning == "first" and rng.random() >= GIVEN:
         return "nothing"
     allowed = {name: often for name, often in PATTERNS.items() if shard.beginning == "first" or name != "keyframe"}
@@ -152,6 +160,14 @@ def _ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
         last = min(int(rng.choice([1, 2, 3])), frames - 1 - first)
     ceiling[:first] = 0
     ceiling[frames - last :] = 0
+    return ceiling
+
+
+def _between(ends: tuple[int, int], frames: int) -> Tensor:
+    """So many latents given in front and behind, and all noise between them."""
+    ceiling = torch.ones(frames)
+    ceiling[: ends[0]] = 0
+    ceiling[frames - ends[1] :] = 0
     return ceiling
 
 

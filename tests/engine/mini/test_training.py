@@ -47,7 +47,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_text.train(folder, A_MOMENT)
     for seed in range(40):
         latents.encode(folder, 1e-6, seed=seed)
-        if len({latents.read(file).beginning for file in (folder / "latents").iterdir()}) == 3:
+        if len({latents.read(file).beginning for file in (folder / "latents").iterdir()}) == 4:
             break
     train_transformer.train(folder, A_MOMENT, compiled=False)
     return folder
@@ -176,9 +176,21 @@ def test_something_is_always_left_to_denoise(batches: list[Batch]) -> None:
 def test_clips_that_begin_in_the_middle_are_never_learnt_without_their_beginning(work: Path) -> None:
     library = Library(work)
     library.shards = {name: shard for name, shard in library.shards.items() if shard.beginning != "first"}
-    assert {shard.beginning for shard in library.shards.values()} == {"later", "turned"}
+    assert {shard.beginning for shard in library.shards.values()} == {"later", "turned", "returning"}
     rng = np.random.default_rng(1)
     assert all((library.batch(rng).ceiling < 1).any() for _ in range(40))
+
+
+def test_what_leads_from_one_moment_to_another_is_learnt_between_its_two_ends(work: Path) -> None:
+    library, rng = Library(work), np.random.default_rng(2)
+    library.shards = {n: shard for n, shard in library.shards.items() if shard.beginning == "returning"}
+    assert library.shards
+    for _ in range(10):
+        batch = library.batch(rng)
+        ends = {shard.ends for shard in library.shards.values()}
+        frames = len(batch.given[0].unflatten(0, (6, -1)))
+        given = batch.given[0].unflatten(0, (frames, -1)).all(dim=1).tolist()
+        assert given in [[True] * front + [False] * (6 - front - behind) + [True] * behind for front, behind in ends]
 
 
 def test_what_is_given_takes_every_form_an_operation_needs(work: Path) -> None:

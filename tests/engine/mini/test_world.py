@@ -109,6 +109,17 @@ def test_a_time_of_day_gives_way_to_another_within_a_second() -> None:
     assert np.allclose(np.diff(brightness), np.diff(brightness).mean(), atol=2)
 
 
+@pytest.mark.parametrize("motion", world.MOTIONS)
+def test_a_thing_glides_from_one_moment_of_its_motion_to_another(motion: str) -> None:
+    scene = Scene("ball", "red", motion, "plain", "day")
+    clip = world.draw(scene, frames=41, start=2, turn=world.Return(16, 33, 0.5))
+    assert np.array_equal(clip.frames[:17], world.draw(scene, frames=17, start=2).frames)
+    assert np.array_equal(clip.frames[33:], world.draw(scene, frames=8, start=0.5).frames)
+    between = clip.centres[0][16:34]
+    straight = between[0] + np.linspace(0, 1, 18)[:, None] * (between[-1] - between[0])
+    assert np.abs(between - straight).max() <= 0.11 * np.abs(between[-1] - between[0]).max() + 1e-6
+
+
 @pytest.mark.parametrize(("motion", "axis", "sign"), [("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)])
 def test_what_leaves_on_one_side_comes_back_on_the_other(motion: str, axis: int, sign: int) -> None:
     clip = world.draw(replace(SCENE, motion=motion), frames=161)
