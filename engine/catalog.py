@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from engine.entries import ENTRIES
-from engine.model import Model, Sampling, Size
+from engine.model import Model, Operation, Sampling, Size
 from engine.types import Condition, Request
 
 __all__ = [
@@ -37,6 +37,7 @@ MAX_SEED: Final = 2**32 - 1
 """Torch's CPU generator looks at 32 bits: larger seeds would make the same film as smaller ones."""
 MAX_STEPS: Final = 100
 MAX_GUIDANCE: Final = 20.0
+_WITH_FILMS: Final[frozenset[Operation]] = frozenset({"remix", "edit", "extend", "recut", "blend"})
 _ALIKE: Final = 0.15
 """Difference of two aspects, as a natural logarithm, that is taken for none."""
 
@@ -142,7 +143,13 @@ def check_request(request: Request) -> tuple[Problem, ...]:
         conditions=request.conditions,
     )
     total = frames(model, request.seconds)
-    return (*problems, *_film_problems(model, request), *_take_problems(request, total), *_cue_problems(request, total))
+    return (
+        *problems,
+        *_required_problems(model, request),
+        *_film_problems(model, request),
+        *_take_problems(request, total),
+        *_cue_problems(request, total),
+    )
 
 
 def _size_problems(model: Model, width: int, height: int) -> list[Problem]:
@@ -159,7 +166,11 @@ def _size_problems(model: Model, width: int, height: int) -> list[Problem]:
 
 
 def _length_problems(model: Model, seconds: float) -> list[Problem]:
-    if seconds == 0 or model.min_seconds <= seconds <= model.max_seconds:
+    if seconds == 0:
+        return [] if "still" in model.operations else [Problem("seconds", "films", f"{model.name} makes no stills.")]
+    if not model.films:
+        return [Problem("seconds", "0", f"{model.name} makes stills only, no films; choose another model.")]
+    if model.min_seconds <= seconds <= model.max_seconds:
         return []
     limit = f"{model.min_seconds:g}..{model.max_seconds:g}"
     text = f"A clip by {model.name} lasts {model.min_seconds:g} to {model.max_seconds:g} seconds, not {seconds:g}."
@@ -189,6 +200,9 @@ def _condition_problems(model: Model, seconds: float, conditions: tuple[Conditio
         if not 0 <= condition.strength <= 1:
             text = f"A picture's strength goes from 0 to 1, not {condition.strength:g}."
             problems.append(Problem("conditions", "strength 0..1", text))
+        elif condition.strength != 1 and not model.loose:
+            text = f"{model.name} follows a picture as it is, at strength 1, not {condition.strength:g}."
+            problems.append(Problem("conditions", "strength 1", text))
     return problems
 
 
@@ -202,18 +216,40 @@ def _place_problems(model: Model, seconds: float, frame: int) -> list[Problem]:
     if model.conditions == "first" and frame != 0:
         text = f"{model.name} follows a first frame only, not one at frame {frame}."
         return [Problem("conditions", "frame 0", text)]
+    if model.conditions == "ends" and frame not in (0, -1, last):
+        text = f"{model.name} follows a first and a last frame, not one at frame {frame}."
+        return [Problem("conditions", "frame 0 or -1", text)]
     return []
 
 
-def _film_problems(model: Model, request: Request) -> list[Problem]:
-    """What a model that follows nothing but a first picture cannot do."""
-    if model.conditions == "any":
+def _required_problems(model: Model, request: Request) -> list[Problem]:
+    """Which of the pictures that the model cannot do without are missing; a last one is of no use without a first."""
+    if _length_problems(model, request.seconds) or model.conditions == "any":
         return []
+    last = frames(model, request.seconds) - 1
+    given = {-1 if condition.frame == last else condition.frame for condition in request.conditions}
+    wanted = {*model.required_pictures, *([0] if -1 in given else [])}
     problems = []
-    if request.takes:
+    if len(given) < len(request.conditions):
+        text = f"{model.name} follows one picture at each end, not two at the same frame."
+        problems.append(Problem("conditions", "one picture a frame", text))
+    for frame in sorted(wanted - given, reverse=True):
+        name = "first" if frame == 0 else "last"
+        text = f"{model.name} makes clips from pictures: give it one for the {name} frame."
+        problems.append(Problem("conditions", f"frame {frame}", text))
+    return problems
+
+
+def _film_problems(model: Model, request: Request) -> list[Problem]:
+    """What of a request's films, prompts and loops the model cannot do."""
+    problems = []
+    if request.takes and not model.operations & _WITH_FILMS:
         text = f"{model.name} cannot go on from a film or lead to one; choose another model."
         problems.append(Problem("takes", "none", text))
-    if request.loop:
+    if request.cues and not model.operations & {"storyboard", "blend"}:
+        text = f"{model.name} follows one prompt throughout and cannot make a storyboard; choose another model."
+        problems.append(Problem("cues", "none", text))
+    if request.loop and "loop" not in model.operations:
         problems.append(Problem("loop", "false", f"{model.name} cannot make a loop; choose another model."))
     return problems
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.model import Model, Sampling, Size
+from engine.stock_entries import OTHERS, WAN
 
 _LTX_SIZES: Final = (
     Size(768, 512),
@@ -19,7 +20,14 @@ _LTX_SIZES: Final = (
     Size(720, 1280),
 )
 
-ENTRIES: Final = (
+_DISTILLED: Final = MappingProxyType(
+    {
+        "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
+        "full": Sampling(steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)),
+    }
+)
+
+_LTX: Final = (
     Model(
         name="kinora-mini",
         title="Kinora Mini",
@@ -31,6 +39,7 @@ ENTRIES: Final = (
         owner="kinora",
         licence="Apache-2.0",
         licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        about="Draws a small world of coloured things that move; ships with Kinora.",
         memory_gb=0.5,
         sizes=(
             Size(320, 192),
@@ -119,6 +128,57 @@ ENTRIES: Final = (
         decode_noise=0.025,
     ),
     Model(
+        name="ltx-video-2b-distilled",
+        title="LTX-Video 2B 0.9.8 distilled",
+        family="ltx",
+        repo="",
+        about=(
+            "Published as the single file ltxv-2b-0.9.8-distilled.safetensors of Lightricks/LTX-Video only: convert it "
+            "to a folder in diffusers' layout and name the folder in KINORA_WEIGHTS."
+        ),
+        created=1_752_624_000,
+        owner="lightricks",
+        licence="LTXV Open Weights License",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video",
+        memory_gb=16.0,
+        sizes=_LTX_SIZES,
+        min_side=256,
+        max_side=1920,
+        native_pixels=1280 * 736,
+        fps=24,
+        window_frames=121,
+        max_seconds=20.0,
+        sampling=_DISTILLED,
+        decode_timestep=0.05,
+        decode_noise=0.025,
+    ),
+    Model(
+        name="ltx-video-13b",
+        title="LTX-Video 13B 0.9.7",
+        family="ltx",
+        repo="Lightricks/LTX-Video-0.9.7-dev",
+        created=1_746_403_200,
+        owner="lightricks",
+        licence="LTXV Open Weights License",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.7-dev",
+        memory_gb=40.0,
+        sizes=_LTX_SIZES,
+        min_side=256,
+        max_side=1920,
+        native_pixels=1280 * 736,
+        fps=24,
+        window_frames=121,
+        max_seconds=20.0,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic"),
+                "full": Sampling(steps=30, guidance_scale=5.0, schedule="linear_quadratic"),
+            }
+        ),
+        decode_timestep=0.05,
+        decode_noise=0.025,
+    ),
+    Model(
         name="ltx-video-13b-distilled",
         title="LTX-Video 13B 0.9.8 distilled",
         family="ltx",
@@ -135,13 +195,10 @@ ENTRIES: Final = (
         fps=24,
         window_frames=121,
         max_seconds=20.0,
-        sampling=MappingProxyType(
-            {
-                "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
-                "full": Sampling(steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)),
-            }
-        ),
+        sampling=_DISTILLED,
         decode_timestep=0.05,
         decode_noise=0.025,
     ),
 )
+
+ENTRIES: Final = (*_LTX, *WAN, *OTHERS)

@@ -22,6 +22,7 @@ from engine.ltx import Ltx
 from engine.plan import Plan, Shown, Window
 from engine.recipe import Recipe
 from engine.schedule import sampling
+from engine.stock import Stock
 from engine.timeline import plan
 from engine.types import (
     Cancelled,
@@ -167,7 +168,7 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
 
 
 def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
-    return Ltx(parts, cut, job.request, job.how)
+    return (Ltx if job.plan.model.family == "ltx" else Stock)(parts, cut, job.request, job.how)
 
 
 def _denoise(job: _Job, recipe: Recipe, window: Window, cancelled: Callable[[], bool]) -> Iterator[Event]:
