@@ -104,6 +104,9 @@ class Ltx2:
 
     def __init__(self, parts: Parts, plan: Plan, how: Sampling) -> None:
         self._parts, self._plan, self._how = parts, plan, how
+        # The pipeline looks at this when it is built and sets it when it reads: a first job would pad otherwise than
+        # the next.
+        parts.tokenizer.padding_side = "left"
         # The levels of a distilled model are exact; shifting them by the number of tokens is for the others.
         exact = {"use_dynamic_shifting": False, "shift_terminal": None} if how.sigmas else {}
         others = {name: parts.others[name] for name in ("connectors", "audio_vae", "vocoder")}

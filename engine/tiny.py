@@ -88,7 +88,7 @@ def _text_encoder() -> T5EncoderModel:
     return T5EncoderModel(config).eval()
 
 
-def tokenizer(chat: str | None = None) -> PreTrainedTokenizerFast:
+def tokenizer(chat: str | None = None, padding_side: str = "right") -> PreTrainedTokenizerFast:
     """One token per byte, so that it needs no training data; `chat` is a template for those that are spoken to."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {symbol: index for index, symbol in enumerate(["<pad>", "</s>", "<unk>", *alphabet])}
@@ -103,4 +103,5 @@ def tokenizer(chat: str | None = None) -> PreTrainedTokenizerFast:
         unk_token="<unk>",  # noqa: S106
         model_max_length=_MAX_TOKENS,
         chat_template=chat,
+        padding_side=padding_side,
     )

@@ -119,7 +119,7 @@ def ltx2() -> DiffusionPipeline:
         vae=_ltx2_vae(),
         audio_vae=audio_vae,
         text_encoder=text_encoder,
-        tokenizer=tokenizer(),
+        tokenizer=tokenizer(padding_side="left"),
         connectors=LTX2TextConnectors(
             caption_channels=text.hidden_size,
             text_proj_in_factor=text.num_hidden_layers + 1,
