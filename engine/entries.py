@@ -5,11 +5,13 @@ To add a model of a known family is to add an entry here; what the fields mean i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from engine.model import Model, Sampling, Size
 from engine.stock_entries import OTHERS, WAN
+from engine.types import Quality
 
 _LTX_SIZES: Final = (
     Size(768, 512),
@@ -20,7 +22,7 @@ _LTX_SIZES: Final = (
     Size(720, 1280),
 )
 
-_DISTILLED: Final = MappingProxyType(
+_DISTILLED: Final[Mapping[Quality, Sampling]] = MappingProxyType(
     {
         "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
         "full": Sampling(steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)),

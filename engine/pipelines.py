@@ -95,8 +95,9 @@ class Wan:
         vae = self._parts.vae
         ready = _plain(vae, latents)
         remembered: list[Any] = [None] * sum(isinstance(each, WanCausalConv3d) for each in vae.decoder.modules())
+        decoded = apply_forward_hook(_decoded)  # as the autoencoder's own: whatever moves its weights is told of a call
         for number in range(ready.shape[2]):
-            yield _frames(_decoded(vae, ready[:, :, number : number + 1], remembered, first=number == 0))
+            yield _frames(decoded(vae, ready[:, :, number : number + 1], remembered, first=number == 0))
 
 
 class Ltx2:
@@ -217,9 +218,8 @@ def _whole(parts: Parts, plan: Plan, decode: Callable[[], torch.Tensor]) -> torc
         return _frames(decode())
 
 
-@apply_forward_hook
 def _decoded(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bool) -> torch.Tensor:
-    """One latent of Wan, by the steps of its own `decode`; whatever moves the autoencoder about is told of it too."""
+    """One latent of Wan, by the steps of its own `decode`."""
     pixels = vae.decoder(vae.post_quant_conv(latent), feat_cache=remembered, feat_idx=[0], first_chunk=first)
     if vae.config.patch_size is not None:
         pixels = unpatchify(pixels, patch_size=vae.config.patch_size)

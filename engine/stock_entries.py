@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from engine.model import Model, Operation, Quality, Sampling, Size
+from engine.model import Model, Operation, Sampling, Size
+from engine.types import Quality
 
 _TEXT: Final[frozenset[Operation]] = frozenset({"text_to_video", "still"})
 _PICTURE: Final[frozenset[Operation]] = frozenset({"image_to_video"})
@@ -157,12 +158,7 @@ WAN: Final = (
         required_pictures=(0,),
     ),
     Model(
-        **_WAN
-        | {
-            "native_multiple": 32,
-            "fps": 24,
-            "window_frames": 121,
-        },
+        **{**_WAN, "native_multiple": 32, "fps": 24, "window_frames": 121},
         name="wan2.2-ti2v-5b",
         title="Wan 2.2 TI2V 5B",
         repo="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
