@@ -190,15 +190,30 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model served here and what it can do. Sizes are `WxH`; the first is the default."""
+    """A model served here and what it can do. Sizes are `WxH`; the first is the default.
+
+    `repo` is where its weights are published, null where they ship with Kinora or are the operator's own.
+    `memory_gb` is of the device, with all weights on it. It is denoised at `native_sizes`, in frames of the form
+    `frame_rule` × k + 1; files have the size and the length asked for. `pictures` says where a clip may be given any:
+    nowhere, at its first frame, at either end, or anywhere.
+    """
 
     id: str
     object: Literal["model"] = "model"
+    title: str
+    description: str
     created: int
     owned_by: str
+    repo: str | None
     licence: str
+    licence_url: str
+    memory_gb: float
+    memory_estimated: bool
     fps: float
+    frame_rule: int
     sizes: list[str]
+    native_sizes: list[str]
+    pictures: Literal["none", "first", "ends", "any"]
     operations: list[str]
     qualities: list[Quality]
     limits: Limits

@@ -116,15 +116,25 @@ def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[in
 
 def _able(model: catalog.Model, wanted: Draft) -> None:
     """Refuse by name what the model cannot do."""
-    operation = "still" if wanted.seconds == STILL else None
-    if wanted.operation is not None:
-        operation = str(wanted.operation.__struct_config__.tag)
-    if operation is not None and operation not in model.operations:
+    operation = _operation(model, wanted)
+    if operation not in model.operations:
         can = ", ".join(sorted(model.operations))
         raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)
     if wanted.pictures and model.conditions == "none":
         field = wanted.pictures[0].field
         raise Invalid(f"{model.name} makes clips from text only; leave {field} out.", param=field)
+
+
+def _operation(model: catalog.Model, wanted: Draft) -> str:
+    """What is asked for, in the catalogue's words. Where pictures lie, and which are missing, is the catalogue's to
+    say, since it names the frame.
+    """
+    if wanted.seconds == STILL:
+        return "still"
+    if wanted.operation is not None:
+        return str(wanted.operation.__struct_config__.tag)
+    pictures = model.required_pictures or (wanted.pictures and model.conditions != "none")
+    return "image_to_video" if pictures else "text_to_video"
 
 
 def _places(model: catalog.Model, wanted: Draft) -> list[Place]:
@@ -134,7 +144,8 @@ def _places(model: catalog.Model, wanted: Draft) -> list[Place]:
 def _look(model: catalog.Model, wanted: Draft, style: Style) -> list[Place]:
     """The style's picture lies loosely under the beginning of a clip that has no beginning of its own."""
     begun = wanted.like is not None or any(at == 0 for _, _, at in wanted.pictures)
-    return [] if style.picture is None or begun or model.conditions == "none" else [Place(0, LOOK)]
+    able = model.conditions != "none" and model.loose
+    return [Place(0, LOOK)] if able and style.picture is not None and not begun else []
 
 
 def _request(
@@ -163,7 +174,7 @@ def _request(
 def _field(problem: catalog.Problem, wanted: Draft) -> str:
     """The body's own name for what the engine finds wrong."""
     if problem.field == "conditions":
-        return wanted.pictures[-1].field if wanted.pictures else "preset"
+        return wanted.pictures[-1].field if wanted.pictures else "first_frame"
     if problem.field in ("takes", "cues"):
         return _field_of_films(wanted)
     return problem.field

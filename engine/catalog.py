@@ -1,7 +1,7 @@
-"""The models Kinora knows, as data: what each can do, at what size, for how long, under which licence.
+"""What the models Kinora knows can do: finds an entry, fits a size to it, and says what keeps a request from it.
 
 It imports no torch, so the web process asks it what a request may hold; the planner and the loader read the
-same entries. To add a model of a known family is to add an entry here.
+same entries, which are in engine/entries.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, Literal
 
-from engine.model import Model, Sampling, Size
+from engine.entries import ENTRIES
+from engine.model import Model, Operation, Sampling, Size
 from engine.types import Condition, Request
 
 __all__ = [
@@ -36,6 +37,7 @@ MAX_SEED: Final = 2**32 - 1
 """Torch's CPU generator looks at 32 bits: larger seeds would make the same film as smaller ones."""
 MAX_STEPS: Final = 100
 MAX_GUIDANCE: Final = 20.0
+_WITH_FILMS: Final[frozenset[Operation]] = frozenset({"remix", "edit", "extend", "recut", "blend"})
 _ALIKE: Final = 0.15
 """Difference of two aspects, as a natural logarithm, that is taken for none."""
 
@@ -53,143 +55,7 @@ class UnknownModelError(LookupError):
     """No entry has this name."""
 
 
-_LTX_SIZES: Final = (
-    Size(768, 512),
-    Size(512, 768),
-    Size(1216, 704),
-    Size(704, 1216),
-    Size(1280, 720),
-    Size(720, 1280),
-)
-
-_MODELS: Final = (
-    Model(
-        name="kinora-mini",
-        title="Kinora Mini",
-        family="ltx",
-        repo="mini/weights",
-        bundled=True,
-        drawn=True,
-        created=1_764_000_000,
-        owner="kinora",
-        licence="Apache-2.0",
-        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
-        memory_gb=0.5,
-        sizes=(
-            Size(320, 192),
-            Size(192, 320),
-            Size(256, 256),
-            Size(640, 384),
-            Size(384, 640),
-            Size(1280, 720),
-            Size(720, 1280),
-        ),
-        min_side=64,
-        max_side=1920,
-        native_sizes=(Size(160, 96), Size(96, 160), Size(128, 128)),
-        fps=8,
-        window_frames=41,
-        context_latents=2,
-        max_seconds=20.0,
-        max_prompt_tokens=64,
-        sampling=MappingProxyType(
-            {
-                "turbo": Sampling(
-                    steps=8,
-                    guidance_scale=1.0,
-                    adapter="turbo",
-                    plain=Sampling(steps=6, guidance_scale=5.0),
-                ),
-                "full": Sampling(steps=16, guidance_scale=5.0),
-            }
-        ),
-    ),
-    Model(
-        name="ltx-video-2b",
-        title="LTX-Video 2B",
-        family="ltx",
-        repo="Lightricks/LTX-Video",
-        created=1_732_233_600,
-        owner="lightricks",
-        licence="LTXV Open Weights License (use restrictions; read it first)",
-        licence_url="https://huggingface.co/Lightricks/LTX-Video",
-        memory_gb=16.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
-        window_frames=161,
-        max_seconds=20.0,
-        sampling=MappingProxyType(
-            {
-                "turbo": Sampling(steps=20, guidance_scale=3.0),
-                "full": Sampling(steps=50, guidance_scale=3.0),
-            }
-        ),
-        # The first release shifts its noise levels by the number of tokens, counts time without the causal
-        # correction of later ones, and was trained on first frames only.
-        operations=frozenset({"text_to_video", "image_to_video", "still"}),
-        conditions="first",
-        max_conditions=1,
-        causal_time=False,
-    ),
-    Model(
-        name="ltx-video-2b-0.9.5",
-        title="LTX-Video 2B 0.9.5",
-        family="ltx",
-        repo="Lightricks/LTX-Video-0.9.5",
-        created=1_741_132_800,
-        owner="lightricks",
-        licence="OpenRAIL-M",
-        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.5",
-        memory_gb=16.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
-        window_frames=161,
-        max_seconds=20.0,
-        sampling=MappingProxyType(
-            {
-                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic"),
-                "full": Sampling(steps=40, guidance_scale=3.0, schedule="linear_quadratic"),
-            }
-        ),
-        condition_noise=0.15,
-        decode_timestep=0.05,
-        decode_noise=0.025,
-    ),
-    Model(
-        name="ltx-video-13b-distilled",
-        title="LTX-Video 13B 0.9.8 distilled",
-        family="ltx",
-        repo="Lightricks/LTX-Video-0.9.8-13B-distilled",
-        created=1_752_624_000,
-        owner="lightricks",
-        licence="LTXV Open Weights License",
-        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.8-13B-distilled",
-        memory_gb=40.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
-        window_frames=121,
-        max_seconds=20.0,
-        sampling=MappingProxyType(
-            {
-                "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
-                "full": Sampling(steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)),
-            }
-        ),
-        decode_timestep=0.05,
-        decode_noise=0.025,
-    ),
-)
-
-MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in _MODELS})
+MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in ENTRIES})
 DEFAULT: Final = "kinora-mini"
 
 
@@ -277,7 +143,13 @@ def check_request(request: Request) -> tuple[Problem, ...]:
         conditions=request.conditions,
     )
     total = frames(model, request.seconds)
-    return (*problems, *_film_problems(model, request), *_take_problems(request, total), *_cue_problems(request, total))
+    return (
+        *problems,
+        *_required_problems(model, request),
+        *_film_problems(model, request),
+        *_take_problems(request, total),
+        *_cue_problems(request, total),
+    )
 
 
 def _size_problems(model: Model, width: int, height: int) -> list[Problem]:
@@ -294,7 +166,11 @@ def _size_problems(model: Model, width: int, height: int) -> list[Problem]:
 
 
 def _length_problems(model: Model, seconds: float) -> list[Problem]:
-    if seconds == 0 or model.min_seconds <= seconds <= model.max_seconds:
+    if seconds == 0:
+        return [] if "still" in model.operations else [Problem("seconds", "films", f"{model.name} makes no stills.")]
+    if not model.films:
+        return [Problem("seconds", "0", f"{model.name} makes stills only, no films; choose another model.")]
+    if model.min_seconds <= seconds <= model.max_seconds:
         return []
     limit = f"{model.min_seconds:g}..{model.max_seconds:g}"
     text = f"A clip by {model.name} lasts {model.min_seconds:g} to {model.max_seconds:g} seconds, not {seconds:g}."
@@ -324,6 +200,9 @@ def _condition_problems(model: Model, seconds: float, conditions: tuple[Conditio
         if not 0 <= condition.strength <= 1:
             text = f"A picture's strength goes from 0 to 1, not {condition.strength:g}."
             problems.append(Problem("conditions", "strength 0..1", text))
+        elif condition.strength != 1 and not model.loose:
+            text = f"{model.name} follows a picture as it is, at strength 1, not {condition.strength:g}."
+            problems.append(Problem("conditions", "strength 1", text))
     return problems
 
 
@@ -337,18 +216,40 @@ def _place_problems(model: Model, seconds: float, frame: int) -> list[Problem]:
     if model.conditions == "first" and frame != 0:
         text = f"{model.name} follows a first frame only, not one at frame {frame}."
         return [Problem("conditions", "frame 0", text)]
+    if model.conditions == "ends" and frame not in (0, -1, last):
+        text = f"{model.name} follows a first and a last frame, not one at frame {frame}."
+        return [Problem("conditions", "frame 0 or -1", text)]
     return []
 
 
-def _film_problems(model: Model, request: Request) -> list[Problem]:
-    """What a model that follows nothing but a first picture cannot do."""
-    if model.conditions == "any":
+def _required_problems(model: Model, request: Request) -> list[Problem]:
+    """Which of the pictures that the model cannot do without are missing; a last one is of no use without a first."""
+    if _length_problems(model, request.seconds) or model.conditions == "any":
         return []
+    last = frames(model, request.seconds) - 1
+    given = {-1 if condition.frame == last else condition.frame for condition in request.conditions}
+    wanted = {*model.required_pictures, *([0] if -1 in given else [])}
     problems = []
-    if request.takes:
+    if len(given) < len(request.conditions):
+        text = f"{model.name} follows one picture at each end, not two at the same frame."
+        problems.append(Problem("conditions", "one picture a frame", text))
+    for frame in sorted(wanted - given, reverse=True):
+        name = "first" if frame == 0 else "last"
+        text = f"{model.name} makes clips from pictures: give it one for the {name} frame."
+        problems.append(Problem("conditions", f"frame {frame}", text))
+    return problems
+
+
+def _film_problems(model: Model, request: Request) -> list[Problem]:
+    """What of a request's films, prompts and loops the model cannot do."""
+    problems = []
+    if request.takes and not model.operations & _WITH_FILMS:
         text = f"{model.name} cannot go on from a film or lead to one; choose another model."
         problems.append(Problem("takes", "none", text))
-    if request.loop:
+    if request.cues and not model.operations & {"storyboard", "blend"}:
+        text = f"{model.name} follows one prompt throughout and cannot make a storyboard; choose another model."
+        problems.append(Problem("cues", "none", text))
+    if request.loop and "loop" not in model.operations:
         problems.append(Problem("loop", "false", f"{model.name} cannot make a loop; choose another model."))
     return problems
 

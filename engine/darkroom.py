@@ -20,9 +20,9 @@ import torch
 from engine.encode import Film
 from engine.finish import finish
 from engine.frames import cover, fit
-from engine.latents import Cut, decode
-from engine.loader import Parts
+from engine.latents import Cut
 from engine.plan import Kept, Plan, Shown
+from engine.recipe import Recipe
 from engine.types import Cancelled, Segment, Stage
 
 BATCH: Final = 8
@@ -46,8 +46,8 @@ Told: TypeAlias = Did | Segment
 class Darkroom:
     """Takes stretches of a clip in their order. Leaving the `with` block early drops what is not yet done."""
 
-    def __init__(self, parts: Parts, cut: Cut, film: Film, cancelled: Callable[[], bool]) -> None:
-        self._parts = parts
+    def __init__(self, recipe: Recipe, cut: Cut, film: Film, cancelled: Callable[[], bool]) -> None:
+        self._recipe = recipe
         self._cut = cut
         self._film = film
         self._cancelled = cancelled
@@ -100,7 +100,7 @@ class Darkroom:
     def _decode(self, shown: Shown) -> torch.Tensor:
         self._stop()
         began = time.monotonic()
-        frames = decode(self._parts, self._cut, shown)
+        frames = self._recipe.decode(shown)
         self._told.put(Did("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 

@@ -12,17 +12,18 @@ from pathlib import Path
 
 import torch
 
-from engine import ltx
 from engine.catalog import Model, Sampling, check_request
 from engine.darkroom import Darkroom, Did, Told, decoding_units
 from engine.encode import Film
 from engine.estimate import Estimate, Rates
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
+from engine.ltx import Ltx
 from engine.plan import Plan, Shown, Window
+from engine.recipe import Recipe
 from engine.schedule import sampling
+from engine.stock import Stock
 from engine.timeline import plan
-from engine.tokens import keep, prepare
 from engine.types import (
     Cancelled,
     Done,
@@ -146,17 +147,18 @@ class _Job:
 def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
     _stop_if(cancelled)
     began = time.monotonic()
-    text = ltx.encode_text(parts, job.plan, job.request.negative_prompt, job.how)
-    yield job.did("encoding", 1.0, time.monotonic() - began)
     cut = Cut.of(job.plan)
+    recipe = _recipe(job, parts, cut)
+    recipe.read()
+    yield job.did("encoding", 1.0, time.monotonic() - began)
     with (
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
-        Darkroom(parts, cut, film, cancelled) as darkroom,
+        Darkroom(recipe, cut, film, cancelled) as darkroom,
     ):
         for step in job.plan.steps:
             _stop_if(cancelled)
             if isinstance(step, Window):
-                for event in _denoise(job, parts, cut, text, step, cancelled):
+                for event in _denoise(job, recipe, step, cancelled):
                     yield event
                     yield from job.heard(darkroom.news())
             else:
@@ -165,17 +167,17 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
     yield Done(film.result())
 
 
-def _denoise(
-    job: _Job, parts: Parts, cut: Cut, text: ltx.Text, window: Window, cancelled: Callable[[], bool]
-) -> Iterator[Event]:
+def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
+    return (Ltx if job.plan.model.family == "ltx" else Stock)(parts, cut, job.request, job.how)
+
+
+def _denoise(job: _Job, recipe: Recipe, window: Window, cancelled: Callable[[], bool]) -> Iterator[Event]:
     job.window, job.step = job.window + 1, 0
     began = time.monotonic()
-    tokens, said = prepare(parts, cut, window), text.at(window.weights)
-    for step in ltx.denoise(parts, job.plan, job.how, said, tokens, window.seed, cancelled):
+    for step in recipe.denoise(window, cancelled):
         job.step, now = step, time.monotonic()
         yield job.did("denoising", job.pass_units(window), now - began)
         began = now
-    keep(parts, cut, window, tokens)
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:

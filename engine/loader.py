@@ -1,33 +1,33 @@
 """Reads a model's weights from a folder or the hub into torch modules on the right device, and names what
 failed.
 
-It knows diffusers' folder layout and nothing of how a model is used. The same code reads LTX-Video's own
-weights, the bundled model and tiny random ones.
+It knows where folders come from and where their parts go, and nothing of how a model is used; what lies in a folder
+is in engine/folders.py. The same code reads a project's own weights, the bundled model and tiny random ones.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from diffusers import AutoencoderKLLTXVideo, FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DModel
 from diffusers.loaders import LTXVideoLoraLoaderMixin
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, T5EncoderModel
 from transformers.utils import logging as transformers_logging
 
+from engine import folders
 from engine.catalog import Model
+from engine.folders import INDEX, LAYOUTS, Index
 from engine.types import EngineConfig, EngineError
 
-_PARTS: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
+_COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
 _LORA: Final = "pytorch_lora_weights.safetensors"
 _PACKAGE: Final = Path(__file__).parent
 _TILE_PIXELS: Final = 768 * 512
@@ -36,18 +36,22 @@ _TILE_PIXELS: Final = 768 * 512
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model's weights on this disk: a diffusers folder, and which of its entry's adapters lie in it."""
+    """A model's weights on this disk: a diffusers folder, which of its entry's adapters lie in it, and what it says
+    of itself.
+    """
 
     folder: Path
     adapters: frozenset[str]
+    index: Index
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The modules of one LTX model, in evaluation mode on `device`.
+    """The modules of one model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that the transformer carries, each off until `wear` puts it on.
+    `adapters` are the LoRAs that the transformer carries, each off until `wear` puts it on. `others` are the parts
+    that not every family has, by their names, and `settings` what the folder says of its pipeline.
     """
 
     tokenizer: Any
@@ -58,16 +62,18 @@ class Parts:
     device: torch.device
     dtype: torch.dtype
     adapters: frozenset[str]
+    others: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spatial(self) -> int:
         """Pixels per latent along each side."""
-        return int(self.vae.spatial_compression_ratio)
+        return folders.compression(self.vae)[0]
 
     @property
     def temporal(self) -> int:
         """Frames per latent after the first."""
-        return int(self.vae.temporal_compression_ratio)
+        return folders.compression(self.vae)[1]
 
 
 def use_threads(config: EngineConfig) -> int:
@@ -82,9 +88,13 @@ def use_threads(config: EngineConfig) -> int:
 
 
 def locate(model: Model, config: EngineConfig) -> Source:
-    """Find the model's weights, and fetch them from the hub if need be. Raises EngineError `model_missing`."""
+    """Find the model's weights, and fetch them from the hub if need be.
+
+    Raises EngineError `model_missing`, or `model_broken` for a folder of another family.
+    """
     folder = _folder(model, config)
-    return Source(folder, frozenset(name for name in _adapters(model) if (folder / name / _LORA).is_file()))
+    adapters = frozenset(name for name in _adapters(model) if (folder / name / _LORA).is_file())
+    return Source(folder, adapters, folders.index(folder, model))
 
 
 def load(model: Model, source: Source, config: EngineConfig) -> Generator[float, None, Parts]:
@@ -94,18 +104,23 @@ def load(model: Model, source: Source, config: EngineConfig) -> Generator[float,
     """
     device = _device(config.device)
     dtype = _dtype(config.dtype, device)
-    folder = source.folder
-    sizes = [_bytes(folder / part) for part in _PARTS]
-    parts: dict[str, Any] = {}
-    for done, name in enumerate(_PARTS):
+    folder, names = source.folder, [name for name in LAYOUTS[model.family].parts if name in source.index.classes]
+    sizes = [_bytes(folder / name) for name in names]
+    read: dict[str, Any] = {}
+    for done, name in enumerate(names):
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
-            parts[name] = _READERS[name](folder / name, device, dtype)
+            part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
+            read[name] = part.to(device) if isinstance(part, torch.nn.Module) else part
     for name in sorted(source.adapters):
         with _named(folder / name):
-            _hang(parts["transformer"], name, folder / name)
+            _hang(read["transformer"], name, folder / name)
     yield 1.0
-    return _agreeing(model, Parts(**parts, device=device, dtype=dtype, adapters=source.adapters))
+    common = {name: read.pop(name) for name in _COMMON}
+    parts = Parts(
+        **common, device=device, dtype=dtype, adapters=source.adapters, others=read, settings=source.index.settings
+    )
+    return _agreeing(model, parts)
 
 
 def wear(parts: Parts, adapter: str) -> None:
@@ -153,26 +168,19 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 def _folder(model: Model, config: EngineConfig) -> Path:
     """Where the weights lie on disk, fetched from the hub if need be."""
     source = config.weights.get(model.name) or (str(_PACKAGE / model.repo) if model.bundled else model.repo)
-    if (path := Path(source)).is_dir() or path.is_absolute() or source.startswith("."):
-        return _complete(path, model)
-    return _complete(_fetched(source, model), model)
-
-
-def _complete(folder: Path, model: Model) -> Path:
-    if missing := [part for part in _PARTS if not (folder / part).is_dir()]:
-        message = (
-            f"The weights of {model.name} are not in {folder}: it lacks {', '.join(missing)}. "
-            f"Put a diffusers folder of the family {model.family!r} there, or name another one for {model.name}."
-        )
+    if not source:
+        message = f"The weights of {model.name} are in no hub in diffusers' layout. {model.about}"
         raise EngineError("model_missing", message)
-    return folder
+    if (path := Path(source)).is_dir() or path.is_absolute() or source.startswith("."):
+        return path
+    return _fetched(source, model)
 
 
 def _fetched(repo: str, model: Model) -> Path:
     """Only the parts: some repositories also hold a hundred gigabytes of other checkpoints."""
     try:
-        wanted = (*_PARTS, *_adapters(model))
-        return Path(snapshot_download(repo, allow_patterns=[f"{part}/*" for part in wanted]))
+        wanted = (*LAYOUTS[model.family].parts, *_adapters(model))
+        return Path(snapshot_download(repo, allow_patterns=[INDEX, *(f"{part}/*" for part in wanted)]))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         message = (
             f"The weights of {model.name} could not be fetched as {repo!r}: {error} "
@@ -197,13 +205,8 @@ def _hang(transformer: Any, name: str, folder: Path) -> None:
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:
-    """Plans are made from the catalogue before anything is loaded, so the weights must be what it says."""
-    if parts.temporal != model.frame_rule or model.native_multiple % parts.spatial:
-        raise EngineError(
-            "model_broken",
-            f"The weights given for {model.name} compress {parts.spatial}x{parts.spatial}x{parts.temporal}, which is "
-            f"not what the catalogue says of it ({model.frame_rule} frames, sides of {model.native_multiple}).",
-        )
+    if reason := folders.unlike(model, parts.vae, parts.transformer, parts.settings):
+        raise EngineError("model_broken", f"The weights given for {model.name} {reason}.")
     return parts
 
 
@@ -220,34 +223,6 @@ def _named(folder: Path) -> Iterator[None]:
 def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
-
-def _read_tokenizer(folder: Path, _device: torch.device, _dtype: torch.dtype) -> Any:
-    return AutoTokenizer.from_pretrained(folder)
-
-
-def _read_scheduler(folder: Path, _device: torch.device, _dtype: torch.dtype) -> Any:
-    return FlowMatchEulerDiscreteScheduler.from_pretrained(folder)
-
-
-def _read_text_encoder(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    return T5EncoderModel.from_pretrained(folder, dtype=dtype).to(device).eval()
-
-
-def _read_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    return AutoencoderKLLTXVideo.from_pretrained(folder, torch_dtype=dtype).to(device).eval()
-
-
-def _read_transformer(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    return LTXVideoTransformer3DModel.from_pretrained(folder, torch_dtype=dtype).to(device).eval()
-
-
-_READERS: Final[dict[str, Callable[[Path, torch.device, torch.dtype], Any]]] = {
-    "tokenizer": _read_tokenizer,
-    "scheduler": _read_scheduler,
-    "text_encoder": _read_text_encoder,
-    "vae": _read_vae,
-    "transformer": _read_transformer,
-}
 
 # A worker's log is no place for progress bars.
 diffusers_logging.disable_progress_bar()

@@ -2,7 +2,7 @@
 
 The loop is ours, so that a step can be reported and cancelled, and every token may have its own noise level. Noise
 levels follow diffusers' LTXConditionPipeline, to which the tests compare it. It knows tensors and tokens, nothing of
-pixels and files.
+files.
 """
 
 from __future__ import annotations
@@ -15,12 +15,36 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from engine.catalog import Sampling
-from engine.latents import settle
+from engine.latents import Cut, decode, settle
 from engine.loader import Parts, wear
-from engine.plan import Plan, derived
+from engine.plan import Plan, Shown, Window, derived
 from engine.schedule import noise_levels, scheduler
-from engine.tokens import GIVEN, Tokens
-from engine.types import Cancelled
+from engine.tokens import GIVEN, Tokens, keep, prepare
+from engine.types import Cancelled, Request
+
+
+class Ltx:
+    """The recipe of one clip (`engine.recipe.Recipe`)."""
+
+    def __init__(self, parts: Parts, cut: Cut, request: Request, how: Sampling) -> None:
+        self._parts = parts
+        self._cut = cut
+        self._negative = request.negative_prompt
+        self._how = how
+
+    def read(self) -> None:
+        """Encode the prompts."""
+        self._text = encode_text(self._parts, self._cut.plan, self._negative, self._how)
+
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Iterator[int]:
+        """Noise, and everything the window is given, become its latents."""
+        tokens, said = prepare(self._parts, self._cut, window), self._text.at(window.weights)
+        yield from denoise(self._parts, self._cut.plan, self._how, said, tokens, window.seed, cancelled)
+        keep(self._parts, self._cut, window, tokens)
+
+    def decode(self, shown: Shown) -> torch.Tensor:
+        """The frames that are shown, decoded with the latents on either side of them."""
+        return decode(self._parts, self._cut, shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from engine.types import Quality
 
-Family: TypeAlias = Literal["ltx"]
+Family: TypeAlias = Literal["ltx", "wan", "ltx2", "z_image"]
+Pictures: TypeAlias = Literal["none", "first", "ends", "any"]
 Schedule: TypeAlias = Literal["linear", "linear_quadratic"]
 Operation: TypeAlias = Literal[
     "text_to_video",
@@ -40,13 +41,15 @@ class Sampling:
     """How a model denoises at one quality.
 
     `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs);
-    without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass.
+    without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass;
+    `guidance_low` is another one for the low noise levels of a model that has a second transformer for them.
     `adapter` is a folder beside the model's parts that holds a LoRA trained for these very steps; `plain` is what
     serves in its place where the weights come without one.
     """
 
     steps: int
     guidance_scale: float
+    guidance_low: float | None = None
     schedule: Schedule = "linear"
     sigmas: tuple[float, ...] = ()
     adapter: str = ""
@@ -61,17 +64,27 @@ class Sampling:
 class Model:
     """One entry. Sizes in pixels, lengths in seconds, memory in GB on the device with the weights loaded.
 
-    `repo` is a hub id, or a folder of this package when `bundled`. The file may have any even size up to
+    `repo` is a hub id, or a folder of this package when `bundled`; without one, whoever runs the model brings a
+    folder. `about` is what whoever chooses should know besides. `memory_estimated` says that `memory_gb` is no
+    published figure but reckoned from the weights of all parts in bfloat16 and up to a fifth more.
+
+    The file may have any even size up to
     `max_side`; what is denoised is `native`: one of `native_sizes` if the model was trained on fixed shapes,
     else a shape of at most `native_pixels` whose sides are multiples of `native_multiple`. A window has at
     most `window_frames` frames, a count of the form `frame_rule * k + 1`, and hands `context_latents` latent
-    frames on to the next. `drawn` says that it makes flat drawings, which are enlarged with crisp edges.
+    frames on to the next; a `whole` clip is one window however long it is. A decoder of `causal_decoder` looks
+    back in time only, so that what it shows piece by piece is what it would show at once. `drawn` says that it makes
+    flat drawings, which are enlarged with crisp edges.
+
+    `conditions` says where pictures may lie: at the first frame, at either end, or anywhere; at `required_pictures`
+    (-1 is the last frame) one must. Where pictures are not `loose` each is followed as it is, at full strength.
     """
 
     name: str
     title: str
     family: Family
     repo: str
+    about: str = ""
     bundled: bool = False
     drawn: bool = False
     created: int
@@ -79,6 +92,7 @@ class Model:
     licence: str
     licence_url: str
     memory_gb: float
+    memory_estimated: bool = True
     sizes: tuple[Size, ...]
     min_side: int
     max_side: int
@@ -90,13 +104,17 @@ class Model:
     frame_rule: int = 8
     window_frames: int
     context_latents: int = 3
+    whole: bool = False
+    causal_decoder: bool = False
     min_seconds: float = 1.0
     max_seconds: float
     max_prompt_tokens: int = 256
     sampling: Mapping[Quality, Sampling]
     operations: frozenset[Operation] = frozenset(get_args(Operation))
-    conditions: Literal["none", "first", "any"] = "any"
+    conditions: Pictures = "any"
     max_conditions: int = 8
+    required_pictures: tuple[int, ...] = ()
+    loose: bool = True
     condition_noise: float = 0.0
     causal_time: bool = True
     decode_timestep: float = 0.0
@@ -106,3 +124,8 @@ class Model:
     def default_size(self) -> Size:
         """The size a request gets that names none."""
         return self.sizes[0]
+
+    @property
+    def films(self) -> bool:
+        """Whether it makes films at all, and not stills only."""
+        return self.operations != {"still"}

@@ -24,6 +24,7 @@ def sampling(model: Model, request: Request, adapters: Collection[str]) -> Sampl
         own,
         steps=own.steps if request.steps is None else request.steps,
         guidance_scale=own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+        guidance_low=own.guidance_low if request.guidance_scale is None else None,
     )
 
 

@@ -35,7 +35,7 @@ def write(folder: Path | str, seed: int = 0) -> Path:
             scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
             vae=_vae(),
             text_encoder=_text_encoder(),
-            tokenizer=_tokenizer(),
+            tokenizer=tokenizer(),
             transformer=_transformer(),
         )
     pipeline.save_pretrained(folder)
@@ -88,18 +88,20 @@ def _text_encoder() -> T5EncoderModel:
     return T5EncoderModel(config).eval()
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
-    """One token per byte, so that it needs no training data."""
+def tokenizer(chat: str | None = None, padding_side: str = "right") -> PreTrainedTokenizerFast:
+    """One token per byte, so that it needs no training data; `chat` is a template for those that are spoken to."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {symbol: index for index, symbol in enumerate(["<pad>", "</s>", "<unk>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))  # noqa: S106 (not a secret)
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    made = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))  # noqa: S106 (not a secret)
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=made,
         pad_token="<pad>",  # noqa: S106
         eos_token="</s>",  # noqa: S106
         unk_token="<unk>",  # noqa: S106
         model_max_length=_MAX_TOKENS,
+        chat_template=chat,
+        padding_side=padding_side,
     )

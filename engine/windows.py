@@ -34,7 +34,7 @@ def filled(model: Model, request: Request, total: int, index: int, gap: Gap) -> 
     for window, step in zip(windows, shown, strict=True):
         yield window
         if step:
-            yield step
+            yield from _stretches(model, gap, step)
 
 
 def _windows(model: Model, index: int, gap: Gap) -> Iterator[Window]:
@@ -89,7 +89,8 @@ def _most(model: Model, gap: Gap, count: int) -> list[int]:
         last = number == count - 1
         lead = gap.given_before if number == 0 else 1 if gap.backwards else 1 + context
         trail = (context if gap.returns else gap.given_behind) if last else context if gap.backwards else 0
-        most.append(min(short(model) + (lead == 0), longest - lead - trail))
+        free = longest - lead - trail
+        most.append(free if model.whole else min(short(model) + (lead == 0), free))
     return most
 
 
@@ -222,3 +223,17 @@ def _shown(model: Model, index: int, gap: Gap, windows: Sequence[Window]) -> Ite
         neighbours = window.trail if final else min(window.trail, DECODE_AHEAD)
         yield Shown(index, first, last, max(0, latent - DECODE_BEHIND), window.end + neighbours)
         first = last + 1
+
+
+def _stretches(model: Model, gap: Gap, shown: Shown) -> Iterator[Shown]:
+    """The same in stretches about as long as a short window, where the decoder can go on from where it stopped: then a
+    clip that was denoised whole never lies in memory as pixels.
+    """
+    latents = shown.decode_to - shown.decode_from
+    count = -(-latents // short(model)) if model.causal_decoder else 1
+    first, start = shown.first, shown.decode_from
+    for number in range(1, count + 1):
+        stop = shown.decode_from + latents * number // count
+        last = min(shown.last, gap.origin + model.frame_rule * (stop - 1))
+        yield Shown(shown.gap, first, last, start, stop)
+        first, start = last + 1, stop

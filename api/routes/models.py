@@ -33,11 +33,20 @@ def _shown(name: str, settings: Settings) -> Model:
     model = catalog.find(name)
     return Model(
         id=name,
+        title=model.title,
+        description=model.about,
         created=model.created,
         owned_by=model.owner,
+        repo=None if model.bundled else model.repo or None,
         licence=model.licence,
+        licence_url=model.licence_url,
+        memory_gb=model.memory_gb,
+        memory_estimated=model.memory_estimated,
         fps=model.fps,
+        frame_rule=model.frame_rule,
         sizes=[str(size) for size in model.sizes],
+        native_sizes=list(dict.fromkeys(str(catalog.native(model, *size)) for size in model.sizes)),
+        pictures=model.conditions,
         operations=sorted(model.operations),
         qualities=sorted(model.sampling),
         limits=Limits(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine import catalog
 from engine.catalog import MODELS, Model, Size
-from engine.types import Condition, Request
+from engine.types import Condition, Cue, Request, Take
 
 mini = catalog.find("kinora-mini")
 sides = st.integers(32, 960).map(lambda half: 2 * half)
@@ -17,9 +19,10 @@ models = st.sampled_from(list(MODELS.values()))
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_an_entry_agrees_with_itself(model: Model) -> None:
-    assert model.window_frames % model.frame_rule == 1
+    assert (model.window_frames - 1) % model.frame_rule == 0
     longest = 1 + (model.window_frames - 1) // model.frame_rule
-    assert longest > 1 + 2 * model.context_latents, "no room for anything new between two films"
+    assert not model.films or longest > 1 + 2 * model.context_latents, "no room for anything new between two films"
+    assert not model.whole or catalog.frames(model, model.max_seconds) <= model.window_frames
     assert not any(catalog.check(model, *size, model.max_seconds) for size in model.sizes)
     assert bool(model.native_sizes) != bool(model.native_pixels)
     assert all(side % model.native_multiple == 0 for size in model.native_sizes for side in size)
@@ -78,6 +81,40 @@ def test_a_model_trained_on_first_frames_refuses_others() -> None:
     assert catalog.check(model, 768, 512, 5, conditions=(Condition(b"", 0),)) == ()
     (problem,) = catalog.check(model, 768, 512, 5, conditions=(Condition(b"", -1),))
     assert problem.limit == "frame 0"
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "changes", "field", "limit"),
+    [
+        ("wan2.1-t2v-1.3b", 6, {}, "seconds", "1..5"),
+        ("wan2.1-t2v-1.3b", 4, {"takes": (Take(Path("a"), 0, 8, 0, (0.4,)),)}, "takes", "none"),
+        ("wan2.1-t2v-1.3b", 4, {"cues": (Cue(0, 20, "a"), Cue(30, 64, "b"))}, "cues", "none"),
+        ("wan2.1-t2v-1.3b", 4, {"loop": True}, "loop", "false"),
+        ("wan2.1-t2v-1.3b", 4, {"conditions": (Condition(b"", 0),)}, "conditions", "at most 0"),
+        ("wan2.1-i2v-14b-480p", 0, {"conditions": (Condition(b"", 0),)}, "seconds", "films"),
+        ("wan2.1-i2v-14b-480p", 4, {}, "conditions", "frame 0"),
+        ("wan2.1-i2v-14b-480p", 4, {"conditions": (Condition(b"", 0, 0.5),)}, "conditions", "strength 1"),
+        ("wan2.1-flf2v-14b-720p", 4, {"conditions": (Condition(b"", 0),)}, "conditions", "frame -1"),
+        ("wan2.2-i2v-a14b", 4, {"conditions": (Condition(b"", 0), Condition(b"", 9))}, "conditions", "frame 0 or -1"),
+        ("wan2.2-i2v-a14b", 4, {"conditions": (Condition(b"", -1),)}, "conditions", "frame 0"),
+        ("wan2.2-i2v-a14b", 4, {"conditions": (Condition(b"", 0),) * 2}, "conditions", "one picture a frame"),
+        ("ltx-2", 4, {"takes": (Take(Path("a"), 0, 8, 0),)}, "takes", "none"),
+        ("z-image-turbo", 4, {}, "seconds", "0"),
+    ],
+)
+def test_what_a_family_cannot_do_is_refused_by_name(
+    name: str, seconds: float, changes: dict[str, Any], field: str, limit: str
+) -> None:
+    request = Request(name, "x", *catalog.find(name).default_size, seconds, 1, **changes)
+    [problem] = catalog.check_request(request)
+    assert (problem.field, problem.limit) == (field, limit)
+    assert name in problem.message
+
+
+def test_pictures_at_both_ends_are_fine_where_a_model_takes_them() -> None:
+    ends = (Condition(b"", 0), Condition(b"", 63))
+    for name in ("wan2.1-flf2v-14b-720p", "wan2.2-i2v-a14b"):
+        assert catalog.check_request(Request(name, "x", 832, 480, 4, 1, conditions=ends)) == ()
 
 
 def test_too_many_pictures_are_a_problem() -> None:

@@ -16,6 +16,8 @@ from engine.timeline import plan
 from engine.types import Condition, Cue, Request, Take
 from engine.windows import DECODE_AHEAD, DECODE_BEHIND, SHORT
 
+LONG = [model for model in MODELS.values() if not model.whole]
+WHOLE = [model for model in MODELS.values() if model.whole]
 FILM = Path("film.mp4")
 PLAIN = Request("kinora-mini", "x", 320, 192, 5, 1)
 
@@ -23,7 +25,7 @@ PLAIN = Request("kinora-mini", "x", 320, 192, 5, 1)
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
     """A clip of any length: with films kept at some places and prompts that change, or a loop, or neither."""
-    model = draw(st.sampled_from(list(MODELS.values())))
+    model = draw(st.sampled_from([model for model in LONG if "storyboard" in model.operations]))
     seconds = draw(st.one_of(st.just(0.0), st.floats(1, 20)))
     total = catalog.frames(model, seconds)
     borders = sorted(draw(st.sets(st.integers(0, total), max_size=6)))
@@ -309,9 +311,27 @@ def test_the_length_is_exact(seconds: float, frames: int) -> None:
     assert made.seconds == frames / 24
 
 
-@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("model", [model.name for model in LONG])
 def test_four_times_the_length_costs_at_most_four_and_a_half_times_as_much(model: str) -> None:
     short, long = (
         sum(window.latents for window in plan(Request(model, "x", 768, 512, seconds, 1)).windows) for seconds in (5, 20)
     )
     assert long <= 4.5 * short
+
+
+@given(st.sampled_from(WHOLE), st.floats(1, 20))
+def test_a_whole_clip_is_one_window_and_shown_in_stretches_that_a_causal_decoder_allows(
+    model: catalog.Model, seconds: float
+) -> None:
+    made = plan(Request(model.name, "x", *model.default_size, min(seconds, model.max_seconds), 1))
+    (window,) = made.windows
+    pieces = [step for step in made.steps if isinstance(step, Shown)]
+    assert [frame for piece in pieces for frame in range(piece.first, piece.last + 1)] == list(range(made.frames))
+    assert [piece.decode_from for piece in pieces] == [0, *(piece.decode_to for piece in pieces[:-1])]
+    assert pieces[-1].decode_to == window.latents
+    assert not window.pictures
+    assert not window.guides
+    if model.causal_decoder:
+        assert all(piece.last - piece.first < SHORT * model.fps for piece in pieces)
+    else:
+        assert len(pieces) == 1

@@ -1,0 +1,242 @@
+"""How each family's own pipeline of diffusers is built and called for one clip, and how its latents become pixels.
+
+It knows diffusers' arguments; when a pipeline runs, and who may stop it, is the business of engine/stock.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import LTX2ConditionPipeline, WanImageToVideoPipeline, WanPipeline, ZImagePipeline
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d, unpatchify
+from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
+from diffusers.utils.accelerate_utils import apply_forward_hook
+from PIL import Image
+
+from engine.frames import picture
+from engine.loader import Parts, tile
+from engine.model import Sampling
+from engine.plan import Placed, Plan, Window
+from engine.schedule import noise_levels
+from engine.types import Condition
+
+Arguments: TypeAlias = dict[str, Any]
+
+
+class Pipeline(Protocol):
+    """A family's pipeline for one clip."""
+
+    runs: Any
+
+    def words(self, prompt: str, negative: str) -> Arguments:
+        """Encoded prompts, as the pipeline takes them."""
+
+    def arguments(self, window: Window) -> Arguments:
+        """Everything else of the call that is this family's own."""
+
+    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """A clip's latents [1, C, F, h, w] as frames [F, 3, h, w] in 0..1, as many at a time as the decoder makes."""
+
+
+def pipeline(parts: Parts, plan: Plan, how: Sampling, *, pictures: bool) -> Pipeline:
+    """The pipeline of the model's family; `pictures` says whether the clip follows any."""
+    match plan.model.family:
+        case "wan":
+            return Wan(parts, plan, how, pictures=pictures)
+        case "ltx2":
+            return Ltx2(parts, plan, how)
+        case "z_image":
+            return ZImage(parts, plan, how)
+        case "ltx":
+            raise TypeError(plan.model.family)  # it has a recipe of its own
+
+
+class Wan:
+    """Wan 2.1 and 2.2: one or two transformers; from text, or from a first frame and some from a last one."""
+
+    def __init__(self, parts: Parts, plan: Plan, how: Sampling, *, pictures: bool) -> None:
+        self._parts, self._plan, self._how = parts, plan, how
+        own = {
+            **_common(parts),
+            "transformer_2": parts.others.get("transformer_2"),
+            "boundary_ratio": parts.settings.get("boundary_ratio"),
+            "expand_timesteps": bool(parts.settings.get("expand_timesteps")),
+        }
+        self._reads = self.runs = WanPipeline(**own)
+        if pictures:
+            own |= {name: parts.others.get(name) for name in ("image_encoder", "image_processor")}
+            self.runs = WanImageToVideoPipeline(**own)
+
+    def words(self, prompt: str, negative: str) -> Arguments:
+        """Without guidance there is nothing to avoid. The pipeline for pictures would do the same, but for a library
+        that it takes for granted and the one for text does not.
+        """
+        embeds, avoided = self._reads.encode_prompt(prompt, negative, **_encoding(self._parts, self._plan, self._how))
+        return {"prompt_embeds": embeds, "negative_prompt_embeds": avoided}
+
+    def arguments(self, window: Window) -> Arguments:
+        """The pictures, and another guidance for the second transformer where there is one."""
+        two = self.runs.config.boundary_ratio is not None
+        ends = {"image" if each.frame == 0 else "last_image": _image(self._plan, each) for each in window.pictures}
+        return {
+            "num_frames": _count(self._plan, window),
+            "guidance_scale": self._how.guidance_scale,
+            "guidance_scale_2": self._how.guidance_low if two else None,
+            **ends,
+        }
+
+    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Latent by latent: the decoder looks back only, at what it remembers, so that this is what decoding them all
+        at once gives, without ever holding more than a few frames.
+        """
+        vae = self._parts.vae
+        ready = _plain(vae, latents)
+        remembered: list[Any] = [None] * sum(isinstance(each, WanCausalConv3d) for each in vae.decoder.modules())
+        decoded = apply_forward_hook(_decoded)  # as the autoencoder's own: whatever moves its weights is told of a call
+        for number in range(ready.shape[2]):
+            yield _frames(decoded(vae, ready[:, :, number : number + 1], remembered, first=number == 0))
+
+
+class Ltx2:
+    """LTX-2: from text and pictures. It makes sound too, which nobody hears yet."""
+
+    def __init__(self, parts: Parts, plan: Plan, how: Sampling) -> None:
+        self._parts, self._plan, self._how = parts, plan, how
+        # The pipeline looks at this when it is built and sets it when it reads: a first job would pad otherwise than
+        # the next.
+        parts.tokenizer.padding_side = "left"
+        # The levels of a distilled model are exact; shifting them by the number of tokens is for the others.
+        exact = {"use_dynamic_shifting": False, "shift_terminal": None} if how.sigmas else {}
+        others = {name: parts.others[name] for name in ("connectors", "audio_vae", "vocoder")}
+        self.runs = LTX2ConditionPipeline(**_common(parts, **exact), **others)
+
+    def words(self, prompt: str, negative: str) -> Arguments:
+        """Prompts and their masks."""
+        names = "prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds", "negative_prompt_attention_mask"
+        encoded = self.runs.encode_prompt(prompt, negative, **_encoding(self._parts, self._plan, self._how))
+        return dict(zip(names, encoded, strict=True))
+
+    def arguments(self, window: Window) -> Arguments:
+        """LTX-2.0's own way of guidance: the further passes of its successors, which this pipeline would run unless
+        told, are not what it was tuned with.
+        """
+        streams = ("", "audio_")
+        return {
+            "num_frames": _count(self._plan, window),
+            "frame_rate": float(self._plan.fps),
+            "conditions": [self._condition(window, placed) for placed in window.pictures],
+            **{f"{stream}guidance_scale": self._how.guidance_scale for stream in streams},
+            **{f"{stream}stg_scale": 0.0 for stream in streams},
+            **{f"{stream}modality_scale": 1.0 for stream in streams},
+            **{f"{stream}guidance_rescale": 0.0 for stream in streams},
+            "spatio_temporal_guidance_blocks": None,
+            "use_cross_timestep": False,
+            **({"sigmas": noise_levels(self._how).tolist()} if self._how.sigmas else {}),
+        }
+
+    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """All at once: this decoder looks both ways in time."""
+        vae = self._parts.vae
+        level = torch.zeros(1, device=latents.device, dtype=vae.dtype) if vae.config.timestep_conditioning else None
+        ready = latents.to(vae.dtype)
+        yield _whole(self._parts, self._plan, lambda: vae.decode(ready, level, return_dict=False)[0])
+
+    def _condition(self, window: Window, placed: Placed) -> LTX2VideoCondition:
+        """The pipeline counts in latents; the first stands for one frame, each other begins a run of eight."""
+        temporal = self._parts.temporal
+        latent = min(window.latents - 1, 1 + (placed.frame - 1 + temporal // 2) // temporal) if placed.frame else 0
+        strength = placed.picture.strength if isinstance(placed.picture, Condition) else 1.0
+        return LTX2VideoCondition(_image(self._plan, placed), latent, strength)
+
+
+class ZImage:
+    """Z-Image: stills from text."""
+
+    def __init__(self, parts: Parts, plan: Plan, how: Sampling) -> None:
+        self._parts, self._plan, self._how = parts, plan, how
+        self.runs = ZImagePipeline(**_common(parts))
+
+    def words(self, prompt: str, negative: str) -> Arguments:
+        """Without guidance there is nothing to avoid."""
+        how = _encoding(self._parts, self._plan, self._how)
+        embeds, avoided = self.runs.encode_prompt(prompt, negative_prompt=negative, **how)
+        return {"prompt_embeds": embeds, "negative_prompt_embeds": avoided}
+
+    def arguments(self, _window: Window) -> Arguments:
+        """Guidance counted from 0, where all others count from 1."""
+        return {"guidance_scale": self._how.guidance_scale - 1}
+
+    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The only one."""
+        vae = self._parts.vae
+        ready = latents[:, :, 0].to(vae.dtype) / vae.config.scaling_factor + vae.config.shift_factor
+        yield _whole(self._parts, self._plan, lambda: vae.decode(ready, return_dict=False)[0].unsqueeze(2))
+
+
+def _common(parts: Parts, **changed: Any) -> Arguments:
+    """What every pipeline is built from. Its scheduler is its own, since they hold state."""
+    return {
+        "tokenizer": parts.tokenizer,
+        "text_encoder": parts.text_encoder,
+        "vae": parts.vae,
+        "transformer": parts.transformer,
+        "scheduler": type(parts.scheduler).from_config(parts.scheduler.config, **changed),
+    }
+
+
+def _encoding(parts: Parts, plan: Plan, how: Sampling) -> Arguments:
+    return {
+        "do_classifier_free_guidance": how.guidance_scale > 1,
+        "max_sequence_length": plan.model.max_prompt_tokens,
+        "device": parts.device,
+    }
+
+
+def _count(plan: Plan, window: Window) -> int:
+    """Frames of a window: the file may hold a few less."""
+    return 1 + plan.model.frame_rule * (window.latents - 1)
+
+
+def _image(plan: Plan, placed: Placed) -> Image.Image:
+    """A picture at native size."""
+    if not isinstance(placed.picture, Condition):
+        raise TypeError(placed)  # frames of films: these models are refused them at submit
+    pixels = picture(placed.picture, plan.native, plan.size)[0, :, 0].permute(1, 2, 0)
+    return Image.fromarray(((pixels + 1) * 127.5).round().clip(0, 255).numpy().astype(np.uint8))
+
+
+def _whole(parts: Parts, plan: Plan, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """Frames decoded at once; when there is no room for whole ones, once more in tiles."""
+    tile(parts, *plan.native)
+    try:
+        return _frames(decode())
+    except torch.OutOfMemoryError:
+        tile(parts, *plan.native, force=True)
+        return _frames(decode())
+
+
+def _decoded(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bool) -> torch.Tensor:
+    """One latent of Wan, by the steps of its own `decode`."""
+    pixels = vae.decoder(vae.post_quant_conv(latent), feat_cache=remembered, feat_idx=[0], first_chunk=first)
+    if vae.config.patch_size is not None:
+        pixels = unpatchify(pixels, patch_size=vae.config.patch_size)
+    clamped: torch.Tensor = pixels.clamp(-1, 1)
+    return clamped
+
+
+def _plain(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Normalised latents as Wan's decoder takes them, by its pipeline's own arithmetic."""
+    latents = latents.to(vae.dtype)
+
+    def broad(values: Any) -> torch.Tensor:
+        return torch.tensor(values).view(1, -1, 1, 1, 1).to(latents.device, latents.dtype)
+
+    return latents / (1.0 / broad(vae.config.latents_std)) + broad(vae.config.latents_mean)
+
+
+def _frames(video: torch.Tensor) -> torch.Tensor:
+    """[1, 3, F, h, w] in -1..1 -> [F, 3, h, w] in 0..1."""
+    return video[0].transpose(0, 1).float() / 2 + 0.5

@@ -1,0 +1,32 @@
+"""What a model family must be able to do with one clip, so that whoever runs the plan knows no family.
+
+A recipe is made anew for each job, over modules that jobs share; it keeps what it made in the clip's strips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+
+from engine.plan import Shown, Window
+
+
+class Recipe(Protocol):
+    """One clip in the making, by one family."""
+
+    def read(self) -> None:
+        """Encode what the clip shows, once, before the first window."""
+
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Iterator[int]:
+        """Make a window's new latents and put them into its strip, yielding the number of each finished step.
+
+        Raises Cancelled between two steps. Whoever stops iterating early stops the work too.
+        """
+
+    def decode(self, shown: Shown) -> torch.Tensor:
+        """The frames that are shown, at native size: [F, 3, h, w] floats around 0..1.
+
+        Stretches are asked for in the clip's order, by one thread, while another may be denoising.
+        """

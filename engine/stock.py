@@ -1,0 +1,123 @@
+"""The recipe for any other family: diffusers' own pipeline runs, and is watched and stopped step by step.
+
+A pipeline does not give the floor to whoever called it before it is done, so it has a thread, which waits after each
+step until it may go on. What it makes are latents; they are decoded here, stretch by stretch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Semaphore
+from typing import Any, TypeAlias
+
+import torch
+
+from engine.latents import Cut, settle
+from engine.loader import Parts
+from engine.model import Sampling
+from engine.pipelines import Arguments, pipeline
+from engine.plan import Shown, Window
+from engine.types import Cancelled, Request
+
+AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
+
+
+class Stock:
+    """The recipe of one clip (`engine.recipe.Recipe`), which is one window."""
+
+    def __init__(self, parts: Parts, cut: Cut, request: Request, how: Sampling) -> None:
+        self._parts, self._cut, self._request, self._how = parts, cut, request, how
+        self._pipeline = pipeline(parts, cut.plan, how, pictures=bool(request.conditions))
+        self._pipeline.runs.set_progress_bar_config(disable=True)
+        self._words: Arguments = {}
+        self._decoding: Iterator[torch.Tensor] | None = None
+        self._ahead: list[torch.Tensor] = []
+        self._shown = 0
+
+    @torch.inference_mode()
+    def read(self) -> None:
+        """Encode the prompt."""
+        self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
+
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Iterator[int]:
+        """Run the pipeline."""
+        latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
+        for number in range(window.latents):
+            self._cut.strips[window.gap][number] = latents[:, :, number : number + 1].clone()
+
+    @torch.inference_mode()
+    def decode(self, shown: Shown) -> torch.Tensor:
+        """Go on decoding until all that is shown is there; what is decoded beyond it waits for the next stretch."""
+        if self._decoding is None:
+            strip = self._cut.strips[shown.gap]
+            self._decoding = self._pipeline.frames(torch.cat([strip[number] for number in sorted(strip)], dim=2))
+        while self._shown + sum(map(len, self._ahead)) <= shown.last:
+            self._ahead.append(next(self._decoding))
+        frames = torch.cat(self._ahead)
+        beyond = shown.last + 1 - self._shown
+        wanted, self._ahead = frames[shown.first - self._shown : beyond], [frames[beyond:]]
+        self._shown = shown.last + 1
+        settle(self._parts)
+        return wanted
+
+    @torch.inference_mode()
+    def _run(self, window: Window, after_step: AfterStep) -> torch.Tensor:
+        """The latents of a window [1, C, F, h, w]. However it ends, the shared modules are as they were before."""
+        plan = self._cut.plan
+
+        def settled(*told: Any) -> Arguments:
+            settle(self._parts)
+            return after_step(*told)
+
+        try:
+            made: torch.Tensor = self._pipeline.runs(
+                **self._words,
+                **self._pipeline.arguments(window),
+                width=plan.native.width,
+                height=plan.native.height,
+                num_inference_steps=self._how.steps,
+                generator=torch.Generator("cpu").manual_seed(window.seed),
+                output_type="latent",
+                return_dict=False,
+                callback_on_step_end=settled,
+                max_sequence_length=plan.model.max_prompt_tokens,
+            )[0]
+        finally:
+            self._pipeline.runs.maybe_free_model_hooks()
+        return made if made.ndim == 5 else made.unsqueeze(2)
+
+
+def _stepped(
+    run: Callable[[AfterStep], torch.Tensor], cancelled: Callable[[], bool]
+) -> Generator[int, None, torch.Tensor]:
+    """What `run` makes, yielding the number of each step it has finished; it goes on when the next one is asked for.
+
+    Whoever stops iterating, or cancels, stops it where it stands.
+    """
+    told: SimpleQueue[int | None] = SimpleQueue()
+    turn, left = Semaphore(0), False
+
+    def after_step(_pipeline: Any, step: int, _time: Any, _tensors: Arguments) -> Arguments:
+        told.put(step + 1)
+        turn.acquire()
+        if left:
+            raise Cancelled
+        return {}
+
+    if cancelled():
+        raise Cancelled
+    with ThreadPoolExecutor(1, "denoise") as thread:
+        running = thread.submit(run, after_step)
+        running.add_done_callback(lambda _: told.put(None))
+        try:
+            while (step := told.get()) is not None:
+                yield step
+                if cancelled():
+                    raise Cancelled
+                turn.release()
+        finally:
+            left = True
+            turn.release()
+        return running.result()
