@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench.apart import alone
-from bench.films import Made, asked, made
+from bench.films import BUNDLED, Made, Weights, asked, made
 from bench.report import Row, percent
 from engine.types import Quality
 
@@ -25,10 +25,10 @@ CLIPS: Final[tuple[tuple[float, Quality], ...]] = (
 
 async def measure() -> list[Row]:
     """In a process of its own, whose engine learns as it goes."""
-    return await alone(told, "", CLIPS)
+    return await alone(told, BUNDLED, CLIPS)
 
 
-def told(weights: str, clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
+def told(weights: Weights, clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
     """Long and short, full and turbo, in an order in which none is like the one before."""
     made(weights, asked(*WARM))
     return rows([wrong(made(weights, asked(*clip))) for clip in clips], clips)

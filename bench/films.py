@@ -1,7 +1,6 @@
 """Clips of the bundled model, asked for and watched alike: what the measurements of the engine have in common.
 
-Everything here runs in the process that measures, and what it loads stays loaded there. `weights` is a folder that
-takes the place of the bundled weights; "" is those themselves.
+Everything here runs in the process that measures, and what it loads stays loaded there.
 """
 
 from __future__ import annotations
@@ -32,21 +31,32 @@ def asked(seconds: float, quality: Quality = "full", *given: Condition) -> Reque
     return Request(DEFAULT, PROMPT, *NATIVE, seconds, SEED, quality=quality, conditions=given)
 
 
-def config(weights: str) -> EngineConfig:
-    return EngineConfig(weights={DEFAULT: weights} if weights else {})
+class Weights(NamedTuple):
+    """A folder that takes the place of the bundled weights, if it is not "", and torch's threads, 0 for all cores."""
+
+    folder: str = ""
+    threads: int = 0
+
+    @property
+    def config(self) -> EngineConfig:
+        """What an engine is told of it."""
+        return EngineConfig(weights={DEFAULT: self.folder} if self.folder else {}, threads=self.threads)
+
+
+BUNDLED = Weights()
 
 
 @cache
-def engine(weights: str) -> Engine:
+def engine(weights: Weights) -> Engine:
     """The engine of this process, which loads its model with its first clip."""
-    return Engine(config(weights))
+    return Engine(weights.config)
 
 
 @cache
-def loaded(weights: str) -> Parts:
+def loaded(weights: Weights) -> Parts:
     """The very modules that the engine would use, for whoever takes another loop to them."""
-    use_threads(config(weights))
-    loading = load(MODEL, locate(MODEL, config(weights)), config(weights))
+    use_threads(weights.config)
+    loading = load(MODEL, locate(MODEL, weights.config), weights.config)
     while True:
         try:
             next(loading)
@@ -107,7 +117,7 @@ class Watch:
         return time.perf_counter() - self._began
 
 
-def made(weights: str, request: Request) -> Made:
+def made(weights: Weights, request: Request) -> Made:
     """Have the engine make a clip, and throw it away."""
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:

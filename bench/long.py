@@ -22,7 +22,7 @@ from diffusers.pipelines.ltx.pipeline_ltx_i2v_long_multi_prompt import split_int
 from numpy.typing import NDArray
 
 from bench.apart import apart, call
-from bench.films import MODEL, NATIVE, Made, Watch, asked, best, loaded, made
+from bench.films import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, best, loaded, made
 from bench.report import Row, figure, of, percent
 from engine.encode import Film
 from engine.finish import finish
@@ -43,11 +43,12 @@ Clips: TypeAlias = Mapping[tuple[Maker, Quality], Made]
 async def measure() -> list[Row]:
     """Each maker in a process of its own, so that each peak of memory is its own."""
     with ExitStack() as stack:
-        places = {maker: stack.enter_context(apart()) for maker in (*LENGTHS, THEIRS)}
+        makers: tuple[Maker, ...] = (*LENGTHS, THEIRS)
+        places = {maker: stack.enter_context(apart()) for maker in makers}
         return rows(await in_turns(places, LENGTHS), LENGTHS)
 
 
-async def in_turns(places: Mapping[Maker, Executor], lengths: Sequence[int], weights: str = "") -> Clips:
+async def in_turns(places: Mapping[Maker, Executor], lengths: Sequence[int], weights: Weights = BUNDLED) -> Clips:
     """Everybody's best. Full quality comes first: a process is fresh once. The middle length comes once: it is there
     for its memory.
     """
@@ -55,9 +56,10 @@ async def in_turns(places: Mapping[Maker, Executor], lengths: Sequence[int], wei
     turns: list[tuple[Quality, Sequence[int]]] = [("full", lengths), ("full", (short, long)), ("turbo", (short, long))]
     clips: dict[tuple[Maker, Quality], list[Made]] = {}
     for quality, seconds in turns:
-        for maker in (*seconds, THEIRS):
-            make, length = (theirs, long) if maker == THEIRS else (made, maker)
-            clip = await call(places[maker], make, weights, asked(int(length), quality))
+        makers: tuple[Maker, ...] = (*seconds, THEIRS)
+        for maker in makers:
+            make, length = (made, maker) if isinstance(maker, int) else (theirs, long)
+            clip = await call(places[maker], make, weights, asked(length, quality))
             clips.setdefault((maker, quality), []).append(clip)
     return {which: best(some) for which, some in clips.items()}
 
@@ -65,7 +67,7 @@ async def in_turns(places: Mapping[Maker, Executor], lengths: Sequence[int], wei
 # --- diffusers ------------------------------------------------------------------------------------------
 
 
-def theirs(weights: str, request: Request) -> Made:
+def theirs(weights: Weights, request: Request) -> Made:
     """Their pipeline makes the clip, and our encoder writes it: the first second first, then the rest."""
     parts = loaded(weights)
     watch = Watch()
@@ -171,8 +173,8 @@ def _beside(clips: Clips, long: int, quality: Quality) -> list[Row]:
         Row("… first segment, share of that time", percent(ours.out / ours.whole), goal="≤ 25 %"),
     ]
     if quality == "full":
-        most = [figure(clip.peak / MEBI) for clip in (ours, other)]
-        rows.append(Row("… peak memory beyond the weights, MiB", *most, of(ours.peak, other.peak)))
+        most = (figure(ours.peak / MEBI), figure(other.peak / MEBI))
+        rows.append(Row("… peak memory beyond the weights, MiB", most[0], most[1], of(ours.peak, other.peak)))
     return rows
 
 

@@ -78,7 +78,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 class Peak:
     """Bytes of memory that this process needs from now on, at most, beyond what it has in use now.
 
-    Linux says so itself and can be told to forget an earlier peak; elsewhere a peak before now hides a lower one.
+    Linux says so itself and can be told to forget an earlier peak; elsewhere a peak before now hides a lower one. What
+    was freed before and not given back to the system counts as in use.
     """
 
     def __init__(self) -> None:

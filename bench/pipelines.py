@@ -59,10 +59,10 @@ CASES = (
 
 async def measure() -> list[Row]:
     """Each case, in a process that does nothing else."""
-    return await alone(compared, "", TURNS)
+    return await alone(compared, films.BUNDLED, TURNS)
 
 
-def compared(weights: str, turns: int) -> list[Row]:
+def compared(weights: films.Weights, turns: int) -> list[Row]:
     """All cases, with the modules of these weights."""
     parts = films.loaded(weights)
     return [row for case in CASES for row in one(Sides(parts, case), turns)]

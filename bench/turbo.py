@@ -30,10 +30,10 @@ class Films(NamedTuple):
 
 async def measure() -> list[Row]:
     """In a process of its own."""
-    return await alone(compared, "", PROMPTS)
+    return await alone(compared, films.BUNDLED, PROMPTS)
 
 
-def compared(weights: str, prompts: int) -> list[Row]:
+def compared(weights: films.Weights, prompts: int) -> list[Row]:
     """Clip by clip in turns, after one of each that does not count."""
     studios = [Studio(films.engine(weights), films.NATIVE, quality) for quality in QUALITIES]
     made = [Films([], []) for _ in QUALITIES]
@@ -70,7 +70,11 @@ def rows(turbo: Films, full: Films) -> list[Row]:
         Row("… times as fast", figure(slow / fast)),
         Row("… dB of turbo against full, median", figure(median(decibels)), f"at worst {figure(min(decibels))}"),
         *(
-            Row(f"… {name} right, of {clips}", scores.share(turbo.trials, check), f"{scores.share(full.trials, check)} full")
+            Row(
+                f"… {name} right, of {clips}",
+                scores.share(turbo.trials, check),
+                f"{scores.share(full.trials, check)} full",
+            )
             for name, check in SINGLE.items()
         ),
     ]
