@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import uvloop
 
-from bench import claims, content, creates, reads, streams
+from bench import card, claims, content, creates, eta, long, pipelines, reads, streams, turbo
 from bench.report import Row, table
 
 MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -18,6 +18,11 @@ MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "reads": reads.measure,
     "content": content.measure,
     "streams": streams.measure,
+    "pipelines": pipelines.measure,
+    "long": long.measure,
+    "turbo": turbo.measure,
+    "eta": eta.measure,
+    "card": card.measure,
 }
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 @dataclass(slots=True)
@@ -67,3 +73,29 @@ def resident(pid: int) -> int:
 def quantile(values: Sequence[float], share: float) -> float:
     """The value below which this share of them lies: nearest rank."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+class Peak:
+    """Bytes of memory that this process needs from now on, at most, beyond what it has in use now.
+
+    Linux says so itself and can be told to forget an earlier peak; elsewhere a peak before now hides a lower one. What
+    was freed before and not given back to the system counts as in use.
+    """
+
+    def __init__(self) -> None:
+        if _CLEAR.exists():
+            _CLEAR.write_text("5")  # proc(5): 5 resets the peak
+        self._began = resident(os.getpid())
+
+    def grown(self) -> int:
+        """The peak so far, without what was in use before."""
+        return max(0, _most_resident() - self._began)
+
+
+def _most_resident() -> int:
+    """Not `getrusage` on Linux: what it says of a fresh process includes the one that started it."""
+    if _STATUS.exists():
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -1,0 +1,35 @@
+"""Runs functions in a process of their own: fresh, so that its memory and its threads are theirs alone.
+
+A process lives as long as its `with` block, so that what one call loaded the next one finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+@contextmanager
+def apart() -> Iterator[Executor]:
+    """A process that starts with its first call. Not forked: torch's threads would not come along."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.nursery
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        yield process
+
+
+async def call(where: Executor, function: Callable[..., Answer], *given: object) -> Answer:
+    """Run a module's function there; what it raises is raised here."""
+    return await asyncio.get_running_loop().run_in_executor(where, function, *given)
+
+
+async def alone(function: Callable[..., Answer], *given: object) -> Answer:
+    """Run it in a process that ends with it."""
+    with apart() as process:
+        return await call(process, function, *given)

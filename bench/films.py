@@ -1,0 +1,135 @@
+"""Clips of the bundled model, asked for and watched alike: what the measurements of the engine have in common.
+
+Everything here runs in the process that measures, and what it loads stays loaded there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from diffusers.utils import logging as diffusers_logging
+
+from bench.meter import Peak
+from engine.catalog import DEFAULT, find
+from engine.generate import Engine
+from engine.loader import Parts, load, locate, use_threads
+from engine.types import Condition, EngineConfig, Event, Loading, Progress, Quality, Request, Segment
+
+PROMPT = "a red ball bounces over green hills at sunset"
+SEED = 3
+MODEL = find(DEFAULT)
+NATIVE = MODEL.native_sizes[0]  # asked for at the size it is made at, so that nobody enlarges
+
+
+def asked(seconds: float, quality: Quality = "full", *given: Condition) -> Request:
+    """The clip that all measurements ask for."""
+    return Request(DEFAULT, PROMPT, *NATIVE, seconds, SEED, quality=quality, conditions=given)
+
+
+class Weights(NamedTuple):
+    """A folder that takes the place of the bundled weights, if it is not "", and torch's threads, 0 for all cores."""
+
+    folder: str = ""
+    threads: int = 0
+
+    @property
+    def config(self) -> EngineConfig:
+        """What an engine is told of it."""
+        return EngineConfig(weights={DEFAULT: self.folder} if self.folder else {}, threads=self.threads)
+
+
+BUNDLED = Weights()
+
+
+@cache
+def engine(weights: Weights) -> Engine:
+    """The engine of this process, which loads its model with its first clip."""
+    return Engine(weights.config)
+
+
+@cache
+def loaded(weights: Weights) -> Parts:
+    """The very modules that the engine would use, for whoever takes another loop to them."""
+    use_threads(weights.config)
+    loading = load(MODEL, locate(MODEL, weights.config), weights.config)
+    while True:
+        try:
+            next(loading)
+        except StopIteration as end:
+            parts: Parts = end.value
+            diffusers_logging.set_verbosity_error()  # its pipelines warn of what is done here on purpose
+            return parts
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
+
+
+class Made(NamedTuple):
+    """What one clip took, in seconds since the model was there: until the first segment was `out`, until a `second`
+    could be watched, until the `whole` was there. `peak` is the memory it needed at most beyond the model's, in bytes;
+    `told` when which number of seconds was said to be left.
+    """
+
+    out: float
+    second: float
+    whole: float
+    peak: int
+    told: tuple[tuple[float, float], ...] = ()
+
+
+class Watch:
+    """Looks at the events of a clip in the making and at the clock."""
+
+    def __init__(self) -> None:
+        self._begin()
+        self._segments: list[tuple[float, float]] = []
+        self._told: list[tuple[float, float]] = []
+
+    def saw(self, event: Event) -> None:
+        """Note it. As long as the model is loading, the clip has not begun."""
+        match event:
+            case Loading() | Progress(stage="loading"):
+                self._begin()
+            case Segment():
+                self._segments.append((self._passed(), event.seconds_done))
+            case Progress(eta_seconds=float(eta)):
+                self._told.append((self._passed(), eta))
+            case _:
+                pass
+
+    def made(self) -> Made:
+        """What it took, now that all is there."""
+        whole = self._passed()
+        second = next((when for when, done in self._segments if done >= 1), whole)
+        return Made(self._segments[0][0], second, whole, self._peak.grown(), tuple(self._told))
+
+    def _begin(self) -> None:
+        self._peak, self._began = Peak(), time.perf_counter()
+
+    def _passed(self) -> float:
+        return time.perf_counter() - self._began
+
+
+def made(weights: Weights, request: Request) -> Made:
+    """Have the engine make a clip, and throw it away."""
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        for event in engine(weights).run(request, Path(folder), never):
+            watch.saw(event)
+    return watch.made()
+
+
+def best(clips: Iterable[Made]) -> Made:
+    """The least of several turns: what other work takes from a machine only adds. The peak is the first turn's,
+    before which the process had made nothing.
+    """
+    turns = list(clips)
+    out, second, whole = (min(getattr(turn, name) for turn in turns) for name in ("out", "second", "whole"))
+    return Made(out, second, whole, turns[0].peak)

@@ -1,0 +1,200 @@
+"""Twenty seconds: by the engine and by diffusers' `LTXI2VLongMultiPromptPipeline` on the same modules; and what length
+costs the engine, in time and in memory.
+
+Theirs gets windows as long as the model was trained on, with the context that ours hands on; it makes all latents,
+then decodes all of them, so nothing can be watched before. Its frames go through the same encoder.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import LTXI2VLongMultiPromptPipeline
+from diffusers.pipelines.ltx.pipeline_ltx_i2v_long_multi_prompt import split_into_temporal_windows
+from numpy.typing import NDArray
+
+from bench.apart import apart, call
+from bench.films import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, best, loaded, made
+from bench.report import Row, figure, of, percent
+from engine.encode import Film
+from engine.finish import finish
+from engine.loader import Parts, wear
+from engine.schedule import noise_levels, sampling
+from engine.timeline import plan
+from engine.types import Quality, Request
+
+LENGTHS: Final = (5, 10, 20)  # seconds
+THEIRS: Final = "diffusers"
+MEBI: Final = 1 << 20
+
+Maker: TypeAlias = int | str
+"""The engine at one length, or THEIRS at the greatest."""
+Clips: TypeAlias = Mapping[tuple[Maker, Quality], Made]
+
+
+async def measure() -> list[Row]:
+    """Each maker in a process of its own, so that each peak of memory is its own."""
+    with ExitStack() as stack:
+        makers: tuple[Maker, ...] = (*LENGTHS, THEIRS)
+        places = {maker: stack.enter_context(apart()) for maker in makers}
+        return rows(await in_turns(places, LENGTHS), LENGTHS)
+
+
+async def in_turns(places: Mapping[Maker, Executor], lengths: Sequence[int], weights: Weights = BUNDLED) -> Clips:
+    """Everybody's best. Full quality comes first: a process is fresh once. The middle length comes once: it is there
+    for its memory.
+    """
+    short, _, long = lengths
+    turns: list[tuple[Quality, Sequence[int]]] = [("full", lengths), ("full", (short, long)), ("turbo", (short, long))]
+    clips: dict[tuple[Maker, Quality], list[Made]] = {}
+    for quality, seconds in turns:
+        makers: tuple[Maker, ...] = (*seconds, THEIRS)
+        for maker in makers:
+            make, length = (made, maker) if isinstance(maker, int) else (theirs, long)
+            clip = await call(places[maker], make, weights, asked(length, quality))
+            clips.setdefault((maker, quality), []).append(clip)
+    return {which: best(some) for which, some in clips.items()}
+
+
+# --- diffusers ------------------------------------------------------------------------------------------
+
+
+def theirs(weights: Weights, request: Request) -> Made:
+    """Their pipeline makes the clip, and our encoder writes it: the first second first, then the rest."""
+    parts = loaded(weights)
+    watch = Watch()
+    frames = filmed(parts, request)
+    with tempfile.TemporaryDirectory() as folder:
+        with Film(Path(folder), *NATIVE, MODEL.fps, len(frames), torch.get_num_threads()) as film:
+            for stretch in np.split(frames, [MODEL.fps]):
+                film.write(finish(stretch))
+                watch.saw(film.cut())
+        return watch.made()
+
+
+def filmed(parts: Parts, request: Request) -> NDArray[np.float32]:
+    """The frames of the clip, [F, H, W, 3] in 0..1, after as many steps in each window as ours takes."""
+    how, length = sampling(MODEL, request, parts.adapters), plan(request).frames
+    wear(parts, how.adapter)
+    passes: list[int] = []
+    hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
+    with warnings.catch_warnings():
+        # Diffusers hands numpy a tensor in a way that numpy 2 warns of.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        frames: NDArray[np.float32] = _pipeline(parts)(
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt,
+            width=NATIVE.width,
+            height=NATIVE.height,
+            num_frames=MODEL.frame_rule * (_latents(length) - 1) + 1,
+            frame_rate=MODEL.fps,
+            sigmas=torch.tensor([*noise_levels(how), 0.0], dtype=torch.float32),  # it leaves out the last of them
+            guidance_scale=how.guidance_scale,
+            seed=request.seed,
+            temporal_tile_size=MODEL.frame_rule * _LONGEST,
+            temporal_overlap=MODEL.frame_rule * MODEL.context_latents,
+            decode_horizontal_tiles=1,
+            decode_vertical_tiles=1,
+            output_type="np",
+            max_sequence_length=min(MODEL.max_prompt_tokens, parts.tokenizer.model_max_length),
+        ).frames[0]
+    hook.remove()
+    assert len(passes) == how.steps * len(_windows(length)), "they took another number of steps"
+    return frames[:length]
+
+
+def _pipeline(parts: Parts) -> Any:
+    scheduler = type(parts.scheduler).from_config(parts.scheduler.config)
+    pipeline = LTXI2VLongMultiPromptPipeline(
+        scheduler, parts.vae, parts.text_encoder, parts.tokenizer, parts.transformer
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _latents(frames: int) -> int:
+    """Latents that hold at least so many frames."""
+    return 1 + -(-(frames - 1) // MODEL.frame_rule)
+
+
+_LONGEST: Final = _latents(MODEL.window_frames)
+
+
+def _windows(frames: int) -> list[tuple[int, int]]:
+    """The first latent of each of their windows, and the one behind its last."""
+    windows: list[tuple[int, int]] = split_into_temporal_windows(
+        _latents(frames), _LONGEST, MODEL.context_latents, MODEL.frame_rule
+    )
+    return windows
+
+
+# --- the table's part -----------------------------------------------------------------------------------
+
+
+def denoised(seconds: float) -> int:
+    """Latent frames that our windows denoise, with what they are given as context."""
+    return sum(window.latents for window in plan(asked(seconds)).windows)
+
+
+def denoised_by_them(seconds: float) -> int:
+    """The same of theirs."""
+    return sum(behind - first for first, behind in _windows(plan(asked(seconds)).frames))
+
+
+def rows(clips: Clips, lengths: Sequence[int]) -> list[Row]:
+    """Beside theirs, then longer beside shorter."""
+    short, _, long = lengths
+    return [
+        *(row for quality in ("full", "turbo") for row in _beside(clips, long, quality)),
+        Row("… latent frames denoised, context included", str(denoised(long)), str(denoised_by_them(long))),
+        *(_cost(clips, short, long, quality) for quality in ("full", "turbo")),
+        *_memory(clips, lengths),
+    ]
+
+
+def _beside(clips: Clips, long: int, quality: Quality) -> list[Row]:
+    ours, other = clips[long, quality], clips[THEIRS, quality]
+    rows = [
+        Row(
+            f"{long} s, {quality}: seconds to the first that can be watched",
+            figure(ours.second),
+            f"{figure(other.second)} {THEIRS}",
+            of(ours.second, other.second),
+        ),
+        Row("… to the whole film", figure(ours.whole), figure(other.whole), of(ours.whole, other.whole)),
+        Row("… first segment, share of that time", percent(ours.out / ours.whole), goal="≤ 25 %"),
+    ]
+    if quality == "full":
+        most = (figure(ours.peak / MEBI), figure(other.peak / MEBI))
+        rows.append(Row("… peak memory beyond the weights, MiB", most[0], most[1], of(ours.peak, other.peak)))
+    return rows
+
+
+def _cost(clips: Clips, short: int, long: int, quality: Quality) -> Row:
+    times = clips[long, quality].whole / clips[short, quality].whole
+    frames = denoised(long) / denoised(short)
+    name = f"{long} s cost how often {short} s, {quality}"
+    return Row(name, figure(times), f"{figure(frames)} latent frames", of(times, frames), "≤ 1.05 and ≤ 4.5 times")
+
+
+def _memory(clips: Clips, lengths: Sequence[int]) -> list[Row]:
+    peaks = {seconds: clips[seconds, "full"].peak for seconds in lengths}
+    short, *longer = lengths
+    return [
+        Row(
+            f"peak memory beyond the weights, MiB: {seconds} s",
+            figure(peaks[seconds] / MEBI),
+            f"{figure(peaks[short] / MEBI)} {short} s",
+            of(peaks[seconds], peaks[short]),
+            "flat",
+        )
+        for seconds in longer
+    ]

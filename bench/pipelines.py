@@ -1,0 +1,234 @@
+"""One window by our loop and by diffusers' `LTXConditionPipeline`: the same modules, seed, noise levels and words.
+
+What is timed starts from the same encoded words, so that it is the loop; the frames are compared with words that each
+encodes itself.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import torch
+from diffusers import LTXConditionPipeline
+from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
+from PIL import Image
+
+from bench import films
+from bench.apart import alone
+from bench.report import Row, figure, of, percent
+from engine import ltx
+from engine.catalog import Sampling
+from engine.latents import Cut, decode
+from engine.loader import Parts, wear
+from engine.mini.judging import studio
+from engine.plan import Shown, Window
+from engine.schedule import noise_levels, sampling
+from engine.timeline import plan
+from engine.tokens import keep, prepare
+from engine.types import Quality, Request
+
+FRAMES = 17  # the first window of a clip, and all of this one
+TURNS = 7
+LEVELS = 255
+ROUNDED = 1  # levels by which a rounded pixel may differ where the sums behind it were taken in another order
+
+
+class Took(NamedTuple):
+    """Milliseconds that passed, and those of processor time that this process was given."""
+
+    wall: float
+    cpu: float
+
+
+class Case(NamedTuple):
+    """What is asked for: at which quality, and whether a picture is given that the clip begins with."""
+
+    name: str
+    quality: Quality
+    given: bool
+
+
+CASES = (
+    Case("from words, full", "full", given=False),
+    Case("from words, turbo", "turbo", given=False),
+    Case("from a picture, full", "full", given=True),
+)
+
+
+async def measure() -> list[Row]:
+    """Each case, in a process that does nothing else."""
+    return await alone(compared, films.BUNDLED, TURNS)
+
+
+def compared(weights: films.Weights, turns: int) -> list[Row]:
+    """All cases, with the modules of these weights."""
+    parts = films.loaded(weights)
+    return [row for case in CASES for row in one(Sides(parts, case), turns)]
+
+
+def one(sides: Sides, turns: int) -> list[Row]:
+    """The same window from both sides in turns, once it is clear that it is the same."""
+    apart = farthest(sides.ours(decoded=True), sides.theirs(decoded=True, encoded=False))
+    assert apart <= ROUNDED, f"{sides.case.name}: the two differ by up to {apart} levels of {LEVELS}"
+    ways = (sides.ours, sides.theirs)
+    denoising, whole = (in_turns([partial(way, decoded=decoded) for way in ways], turns) for decoded in (False, True))
+    outside = [min(sides.outside(way) for _ in range(turns)) for way in ways]
+    return rows(sides, apart, denoising, whole, outside)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """One case, to be made by either side."""
+
+    parts: Parts
+    case: Case
+
+    @cached_property
+    def picture(self) -> Any:
+        """A frame of a drawn clip, as a condition."""
+        (question,) = studio.questions(1)
+        return studio.picture(studio.truth(question, films.NATIVE), 0)
+
+    @cached_property
+    def request(self) -> Request:
+        given = (self.picture,) if self.case.given else ()
+        return films.asked(FRAMES / films.MODEL.fps, self.case.quality, *given)
+
+    @cached_property
+    def how(self) -> Sampling:
+        return sampling(films.MODEL, self.request, self.parts.adapters)
+
+    @cached_property
+    def text(self) -> ltx.Text:
+        return ltx.encode_text(self.parts, plan(self.request), self.request.negative_prompt, self.how)
+
+    @cached_property
+    def pipeline(self) -> Any:
+        parts = self.parts
+        made = LTXConditionPipeline(
+            type(parts.scheduler).from_config(parts.scheduler.config),
+            parts.vae,
+            parts.text_encoder,
+            parts.tokenizer,
+            parts.transformer,
+        )
+        made.set_progress_bar_config(disable=True)
+        return made
+
+    def ours(self, *, decoded: bool) -> torch.Tensor:
+        """Our loop: latents [1, C, F, h, w], or frames [F, 3, h, w]."""
+        made = plan(self.request)
+        cut, (window, shown) = Cut.of(made), made.steps
+        assert isinstance(window, Window)
+        assert isinstance(shown, Shown)
+        tokens = prepare(self.parts, cut, window)
+        text = self.text.at(window.weights)
+        steps = list(ltx.denoise(self.parts, made, self.how, text, tokens, window.seed, films.never))
+        assert len(steps) == self.how.steps
+        keep(self.parts, cut, window, tokens)
+        return decode(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.strips[0].values()], dim=2)
+
+    def theirs(self, *, decoded: bool, encoded: bool = True) -> torch.Tensor:
+        """Their pipeline: the same. `encoded` says that it is given our encoded words."""
+        wear(self.parts, self.how.adapter)
+        with _unwarned():
+            made: torch.Tensor = self.pipeline(
+                **(self._encoded() if encoded else self._words()),
+                **self._picture(),
+                width=films.NATIVE.width,
+                height=films.NATIVE.height,
+                num_frames=FRAMES,
+                frame_rate=films.MODEL.fps,
+                timesteps=(noise_levels(self.how) * 1000).tolist(),
+                guidance_scale=self.how.guidance_scale,
+                generator=torch.Generator("cpu").manual_seed(self.request.seed),
+                output_type="pt" if decoded else "latent",
+            ).frames
+        return made[0] if decoded else made
+
+    def outside(self, way: Callable[..., Any]) -> float:
+        """The share of denoising in which the transformer was not at work."""
+        with inside(self.parts.transformer) as seconds:
+            whole = timed(partial(way, decoded=False)).wall
+        assert len(seconds) == self.how.steps
+        return 1 - sum(seconds) * 1000 / whole
+
+    def _words(self) -> dict[str, Any]:
+        limit = min(films.MODEL.max_prompt_tokens, self.parts.tokenizer.model_max_length)
+        return {"prompt": films.PROMPT, "negative_prompt": "", "max_sequence_length": limit}
+
+    def _encoded(self) -> dict[str, Any]:
+        embeds, mask, guided = self.text.embeds, self.text.mask, self.text.guided
+        words = {"prompt_embeds": embeds[guided:], "prompt_attention_mask": mask[guided:]}
+        avoided = {"negative_prompt_embeds": embeds[:1], "negative_prompt_attention_mask": mask[:1]}
+        return words | (avoided if guided else {})
+
+    def _picture(self) -> dict[str, Any]:
+        if not self.case.given:
+            return {}
+        image = Image.open(io.BytesIO(self.picture.image))
+        return {"conditions": [LTXVideoCondition(image=image, frame_index=0)], "image_cond_noise_scale": 0.0}
+
+
+def farthest(ours: torch.Tensor, theirs: torch.Tensor) -> int:
+    """By how many levels two films of the same shape, 0..1, differ where they differ most."""
+    assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
+    levels = [(frames * LEVELS).round() for frames in (ours, theirs)]
+    return int((levels[0] - levels[1]).abs().max())
+
+
+def in_turns(ways: Sequence[Callable[[], Any]], turns: int) -> list[Took]:
+    """What each way took, the least of all turns: what other work takes from a machine only adds."""
+    took = [[timed(way) for way in ways] for _ in range(turns)]
+    return [Took(*(min(column) for column in zip(*each, strict=True))) for each in zip(*took, strict=True)]
+
+
+def timed(way: Callable[[], Any]) -> Took:
+    """What it takes once."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    way()
+    return Took((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000)
+
+
+@contextmanager
+def inside(module: torch.nn.Module) -> Iterator[list[float]]:
+    """The seconds of each pass through a module within the block."""
+    began: list[float] = []
+    seconds: list[float] = []
+    hooks = (
+        module.register_forward_pre_hook(lambda *_: began.append(time.perf_counter())),
+        module.register_forward_hook(lambda *_: seconds.append(time.perf_counter() - began[-1])),
+    )
+    yield seconds
+    for hook in hooks:
+        hook.remove()
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Diffusers hands numpy a tensor in a way that numpy 2 warns of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        yield
+
+
+def rows(
+    sides: Sides, apart: int, denoising: Sequence[Took], whole: Sequence[Took], outside: Sequence[float]
+) -> list[Row]:
+    """The table's part for one case."""
+    (ours, theirs), (film, their_film) = denoising, whole
+    name = f"one window {sides.case.name}, {sides.how.steps} steps: ms to denoise"
+    return [
+        Row(name, figure(ours.wall), f"{figure(theirs.wall)} diffusers", of(ours.wall, theirs.wall), "≤ 1.02"),
+        Row("… CPU ms of it", figure(ours.cpu), figure(theirs.cpu), of(ours.cpu, theirs.cpu)),
+        Row("… ms with decoding", figure(film.wall), figure(their_film.wall), of(film.wall, their_film.wall)),
+        Row("… outside the transformer, of denoising", percent(outside[0]), percent(outside[1])),
+        Row(f"… most that a pixel differs, levels of {LEVELS}", str(apart), goal=f"≤ {ROUNDED}"),
+    ]

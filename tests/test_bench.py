@@ -1,0 +1,192 @@
+"""The engine's measurements on tiny weights: each says what it should, and stops when it measured the wrong thing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from mmap import mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DModel
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench import card, eta, films, long, pipelines, turbo
+from bench.apart import alone
+from bench.films import Made, Weights
+from bench.meter import Peak
+from bench.report import Row, table
+
+SHAPE = {
+    "in_channels": 8,
+    "out_channels": 8,
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "cross_attention_dim": 32,
+    "num_layers": 2,
+    "caption_channels": 24,
+}
+WINDOW = card.Window(latents=2, height=3, width=4, words=5, seconds=9 / 24)
+HERE = card.Place(torch.device("cpu"), torch.float32, side=16, turns=1)
+
+
+@pytest.fixture(scope="session")
+def tiny(weights: Path) -> Weights:
+    return Weights(str(weights), threads=1)
+
+
+def named(rows: list[Row], part: str) -> list[Row]:
+    return [row for row in rows if part in row.what]
+
+
+# --- our loop and theirs --------------------------------------------------------------------------------
+
+
+def test_both_loops_make_the_same_and_are_timed(tiny: Weights) -> None:
+    rows = pipelines.compared(tiny, turns=1)
+    assert len(named(rows, "ms to denoise")) == len(pipelines.CASES)
+    assert {row.ours for row in named(rows, "pixel differs")} <= {"0", "1"}
+    assert all("%" in row.ours and "%" in row.peer for row in named(rows, "outside the transformer"))
+    assert table(rows)
+
+
+class Elsewhere(pipelines.Sides):
+    """Whose own loop guides a little less than theirs."""
+
+    def ours(self, *, decoded: bool) -> torch.Tensor:
+        with_less = pipelines.Sides(self.parts, self.case)
+        with_less.__dict__["how"] = replace(self.how, guidance_scale=self.how.guidance_scale * 0.8)
+        return with_less.ours(decoded=decoded)
+
+
+@pytest.mark.parametrize("case", pipelines.CASES, ids=lambda case: case.name)
+def test_another_film_stops_the_measurement(tiny: Weights, case: pipelines.Case) -> None:
+    with pytest.raises(AssertionError, match="differ by up to"):
+        pipelines.one(Elsewhere(films.loaded(tiny), case), turns=1)
+
+
+# --- length ---------------------------------------------------------------------------------------------
+
+
+async def test_length_is_measured_beside_theirs(tiny: Weights) -> None:
+    with ThreadPoolExecutor(1) as here:
+        lengths = (1, 2, 3)
+        clips = await long.in_turns(dict.fromkeys((*lengths, long.THEIRS), here), lengths, tiny)
+    ours, theirs = clips[3, "full"], clips[long.THEIRS, "full"]
+    assert 0 < ours.out <= ours.second < ours.whole
+    assert 0 < theirs.second < theirs.whole
+    rows = long.rows(clips, lengths)
+    assert len(named(rows, "first segment")) == 2
+    assert [row.ours for row in named(rows, "latent frames denoised")] == [str(long.denoised(3))]
+    assert len(named(rows, "peak memory")) == 3
+
+
+def test_what_is_denoised_is_counted_with_its_context() -> None:
+    assert long.denoised(1) == 2  # one window of 9 frames
+    assert long.denoised(20) == 3 + 9 * 5  # each later one: an anchor, two that are carried, two new ones
+    assert long.denoised_by_them(20) == 4 * 6 + 5  # 21 latents in windows of 6, each with 2 of the one before
+
+
+def without_the_first(self: Any, sigmas: torch.Tensor, **more: Any) -> None:
+    FlowMatchEulerDiscreteScheduler.set_timesteps(self, sigmas=sigmas[1:], **more)
+
+
+def test_a_peer_that_takes_fewer_steps_stops_the_measurement(tiny: Weights) -> None:
+    parts = films.loaded(tiny)
+    hasty: Any = type("Hasty", (FlowMatchEulerDiscreteScheduler,), {"set_timesteps": without_the_first})
+    with pytest.raises(AssertionError, match="another number of steps"):
+        long.filmed(replace(parts, scheduler=hasty.from_config(parts.scheduler.config)), films.asked(1))
+
+
+# --- turbo, the estimate --------------------------------------------------------------------------------
+
+
+def test_turbo_is_judged_beside_full(tiny: Weights) -> None:
+    rows = turbo.compared(tiny, prompts=2)
+    assert "full" in rows[0].peer
+    assert len(named(rows, "right, of 2")) == 7
+    assert named(rows, "dB of turbo")
+
+
+def test_a_twin_that_is_the_same_is_as_near_as_can_be() -> None:
+    frames = np.zeros((2, 8, 8, 3), np.uint8)
+    trial: Any = type("Trial", (), {"frames": frames})
+    assert turbo.alike([trial], [trial]) == [pytest.approx(78.1, abs=0.1)]
+
+
+def test_the_estimate_is_held_against_what_came(tiny: Weights) -> None:
+    rows = eta.told(tiny, ((1, "full"), (2, "turbo")))
+    assert rows[-1].ours == "2"
+    assert rows[0].goal == "≤ 30 %"
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ([(1.0, 9.0), (4.0, 6.0), (6.0, 1.0)], 0.0),  # at 4 it said 6, so 5 are left at 5: true; later does not count
+        ([(4.0, 11.0)], 1.0),
+        ([(5.0, 2.5)], -0.5),
+    ],
+)
+def test_what_counts_is_the_last_word_before_half_way(told: list[tuple[float, float]], wrong: float) -> None:
+    assert eta.wrong(Made(0, 0, 10, 0, tuple(told))) == pytest.approx(wrong)
+
+
+def test_an_engine_that_says_nothing_stops_the_measurement() -> None:
+    with pytest.raises(AssertionError, match="nothing was said"):
+        eta.wrong(Made(0, 0, 10, 0, ((9.0, 1.0),)))
+
+
+# --- the card -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prompts", [1, 2])
+def test_operations_are_those_that_torch_counts(prompts: int) -> None:
+    model = LTXVideoTransformer3DModel(**SHAPE).eval()
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
+        card.step(model, card.given(SHAPE, WINDOW, HERE, prompts))
+    assert counted.get_total_flops() == prompts * card.operations(SHAPE, WINDOW)
+
+
+def test_a_card_is_measured_with_each_option() -> None:
+    speeds: dict[str, Callable[[Any], Any]] = {
+        "as it is": card.as_it_is,
+        "compiled": partial(card.compiled, backend="eager"),
+    }
+    rows = card.measured(SHAPE, WINDOW, HERE, speeds, peak=1.0)
+    assert len(named(rows, "ms for a step")) == 4
+    assert len(named(rows, "s of video each second")) == 2 * (len(card.MODEL.sampling) + 1)
+    assert len(named(rows, "data sheet")) == 4
+    assert not named(card.measured(SHAPE, WINDOW, HERE, speeds, peak=None), "data sheet")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+async def test_without_a_card_a_row_says_so() -> None:
+    (row,) = await card.measure()
+    assert row.ours == "not measured"
+
+
+# --- processes and memory -------------------------------------------------------------------------------
+
+
+async def test_a_process_apart_is_another() -> None:
+    assert await alone(os.getpid) != os.getpid()
+    with pytest.raises(ValueError, match="invalid literal"):
+        await alone(int, "x")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a peak cannot be forgotten")
+def test_a_peak_is_what_was_needed_and_given_back() -> None:
+    peak = Peak()
+    with mmap(-1, 64 << 20) as block:  # straight from the system: what was freed before does not serve
+        block[:: 1 << 12] = b"x" * (len(block) >> 12)
+    assert peak.grown() >= 60 << 20
+    assert Peak().grown() < 30 << 20, "an earlier peak must be forgotten"
