@@ -112,14 +112,16 @@ def _clear(
     """From noise to a clip; what is given at less than full strength joins in when the rest has come down to it."""
     schedule = scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.extra, parts.device)
     start = tokens.latents
+    # Where nothing is given, one noise level is that of all tokens, and costs the transformer one embedding.
+    strength = tokens.strength if tokens.strength.any() else tokens.strength[:, :1]
     stirring = torch.Generator("cpu").manual_seed(derived(seed, "stir"))
     for timestep in schedule.timesteps:
         if plan.model.condition_noise:
             _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
-        times = torch.minimum(timestep, (1 - tokens.strength) * 1000)
+        times = torch.minimum(timestep, (1 - strength) * 1000)
         velocity = _velocity(parts, how, text, tokens.latents, times, coordinates)
         moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
-        free = timestep / 1000 - 1e-6 < 1 - tokens.strength
+        free = timestep / 1000 - 1e-6 < 1 - strength
         tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)
         yield
 
