@@ -123,7 +123,7 @@ _MODELS: Final = (
         max_seconds=20.0,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=20, guidance_scale=3.0),
+                "turbo": Sampling(steps=20, guidance_scale=3.0, cache=0.08),
                 "full": Sampling(steps=50, guidance_scale=3.0),
             }
         ),
@@ -153,7 +153,7 @@ _MODELS: Final = (
         max_seconds=20.0,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic"),
+                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic", cache=0.08),
                 "full": Sampling(steps=40, guidance_scale=3.0, schedule="linear_quadratic"),
             }
         ),

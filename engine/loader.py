@@ -8,15 +8,14 @@ weights, the bundled model and tiny random ones.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKLLTXVideo, FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DModel
-from diffusers.loaders import LTXVideoLoraLoaderMixin
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -24,12 +23,16 @@ from safetensors import SafetensorError
 from transformers import AutoTokenizer, T5EncoderModel
 from transformers.utils import logging as transformers_logging
 
+from engine import loras
+from engine.arrange import arrange
 from engine.catalog import Model
-from engine.types import EngineConfig, EngineError
+from engine.machine import look
+from engine.placement import Offload, Placement, choose
+from engine.types import EngineConfig, EngineError, Lora
 
 _PARTS: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
-_LORA: Final = "pytorch_lora_weights.safetensors"
 _PACKAGE: Final = Path(__file__).parent
+_PLAIN: Final = Placement(device="cpu", dtype="float32")
 _TILE_PIXELS: Final = 768 * 512
 """Above this frame size the decoder works in overlapping tiles: its memory grows with the area."""
 
@@ -47,7 +50,8 @@ class Parts:
     """The modules of one LTX model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that the transformer carries, each off until `wear` puts it on.
+    `adapters` are the LoRAs that the transformer carries, each off until a job wears it; `lost` says of others that
+    were to hang there why they do not.
     """
 
     tokenizer: Any
@@ -58,6 +62,8 @@ class Parts:
     device: torch.device
     dtype: torch.dtype
     adapters: frozenset[str]
+    placement: Placement = _PLAIN
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spatial(self) -> int:
@@ -84,54 +90,48 @@ def use_threads(config: EngineConfig) -> int:
 def locate(model: Model, config: EngineConfig) -> Source:
     """Find the model's weights, and fetch them from the hub if need be. Raises EngineError `model_missing`."""
     folder = _folder(model, config)
-    return Source(folder, frozenset(name for name in _adapters(model) if (folder / name / _LORA).is_file()))
+    return Source(folder, frozenset(name for name in _adapters(model) if (folder / name / loras.FILE).is_file()))
 
 
-def load(model: Model, source: Source, config: EngineConfig) -> Generator[float, None, Parts]:
-    """Load what `locate` found, yielding the fraction done after each part so that the caller may stop in between.
+def load(model: Model, source: Source, config: EngineConfig, least: Offload = "none") -> Generator[float, None, Parts]:
+    """Load what `locate` found and put it on the machine, yielding the fraction done after each part so that the
+    caller may stop in between. `least` is how much must be offloaded where that is left to us.
 
-    Raises EngineError `model_broken`, `device_missing` or `out_of_memory`.
+    Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
-    device = _device(config.device)
-    dtype = _dtype(config.dtype, device)
+    placement = choose(look(), model, config, least)
+    named = [lora for lora in config.loras if lora.model == model.name]
+    device, home = _device(placement.device), torch.device(placement.home)
+    dtype = getattr(torch, placement.dtype)
     folder = source.folder
     sizes = [_bytes(folder / part) for part in _PARTS]
     parts: dict[str, Any] = {}
     for done, name in enumerate(_PARTS):
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
-            parts[name] = _READERS[name](folder / name, device, dtype)
+            parts[name] = _READERS[name](folder / name, home, dtype)
     for name in sorted(source.adapters):
         with _named(folder / name):
-            _hang(parts["transformer"], name, folder / name)
+            loras.hang(parts["transformer"], name, str(folder / name))
+    lost = _hang(parts["transformer"], named)
+    with _named(folder):
+        arrange(parts, placement)
     yield 1.0
-    return _agreeing(model, Parts(**parts, device=device, dtype=dtype, adapters=source.adapters))
-
-
-def wear(parts: Parts, adapter: str) -> None:
-    """Put one of `parts.adapters` on the transformer and take off any other; "" takes off all.
-
-    Without one the transformer computes bit for bit what it would if it had never carried any. Changing takes a few
-    milliseconds, so whoever denoises says what it wants rather than trusts the last one to have tidied up.
-    """
-    if adapter:
-        parts.transformer.set_adapter(adapter)
-        parts.transformer.enable_adapters()
-    elif parts.adapters:
-        parts.transformer.disable_adapters()
+    adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
+    rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
+    return _agreeing(model, Parts(**parts, **rest))
 
 
 def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
     """Choose between decoding whole frames and tiles for clips of this size."""
-    if force or width * height > _TILE_PIXELS:
+    wanted = parts.placement.tiling
+    if force or wanted == "on" or (wanted == "auto" and width * height > _TILE_PIXELS):
         parts.vae.enable_tiling()
     else:
         parts.vae.disable_tiling()
 
 
 def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -139,15 +139,6 @@ def _device(name: str) -> torch.device:
         message = f"This machine has no torch device {name!r}: {error}"
         raise EngineError("device_missing", message) from error
     return device
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if name not in dtypes:
-        raise EngineError("bad_request", f"The dtype is one of auto, {', '.join(dtypes)}; not {name!r}.")
-    return dtypes[name]
 
 
 def _folder(model: Model, config: EngineConfig) -> Path:
@@ -185,15 +176,18 @@ def _adapters(model: Model) -> set[str]:
     return {how.adapter for how in model.sampling.values() if how.adapter}
 
 
-def _hang(transformer: Any, name: str, folder: Path) -> None:
-    """Add a LoRA to the transformer, switched off. Diffusers reads its own layout and that of LTX's own trainer."""
-    weights, metadata = LTXVideoLoraLoaderMixin.lora_state_dict(
-        folder, weight_name=_LORA, local_files_only=True, return_lora_metadata=True
-    )
-    LTXVideoLoraLoaderMixin.load_lora_into_transformer(weights, transformer, adapter_name=name, metadata=metadata)
-    if name not in getattr(transformer, "peft_config", {}):
-        raise ValueError("it holds nothing for a transformer")
-    transformer.disable_adapters()
+def _hang(transformer: Any, named: Sequence[Lora]) -> dict[str, str]:
+    """Hang the named LoRAs; of those that cannot be read, why. They fail the jobs that ask for them, and no other."""
+    lost = {}
+    for lora in named:
+        try:
+            with _named(Path(lora.source)):
+                loras.hang(transformer, loras.key(lora.name), lora.source)
+        except EngineError as error:
+            if error.code != "model_broken":
+                raise
+            lost[loras.key(lora.name)] = str(error)
+    return lost
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:

@@ -1,0 +1,159 @@
+"""Running out of memory: what is tried, in which order, and that the engine lives. The error is torch's own; that a
+real GPU would raise it at the same places is taken on trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine import generate, loader
+from engine.generate import Engine
+from engine.loader import Parts
+from engine.placement import Machine, Offload, Placement
+from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
+
+GPU = Machine(kind="cuda", gpus=1, memory=80.0, capability=(9, 0), host_memory=256.0)
+
+
+@pytest.fixture
+def placed(monkeypatch: pytest.MonkeyPatch) -> list[Offload]:
+    """A machine that believes it has a GPU, and what it then chose; the modules go to the processor all the same."""
+    chosen: list[Offload] = []
+
+    def arrange(modules: dict[str, Any], placement: Placement) -> None:
+        chosen.append(placement.offload)
+
+    monkeypatch.setattr(loader, "look", lambda: GPU)
+    monkeypatch.setattr(generate, "look", lambda: GPU)
+    monkeypatch.setattr(loader, "_device", lambda _name: torch.device("cpu"))
+    monkeypatch.setattr(Placement, "home", "cpu")
+    monkeypatch.setattr(loader, "arrange", arrange)
+    return chosen
+
+
+@pytest.fixture
+def auto(config: EngineConfig) -> EngineConfig:
+    return replace(config, device="auto", dtype="float32")
+
+
+def never() -> bool:
+    return False
+
+
+def failing(times: int) -> Callable[..., None]:
+    """Raises torch's own error the first `times` it is called."""
+    left = iter([True] * times)
+
+    def full(*_arguments: object) -> None:
+        if next(left, False):
+            raise torch.OutOfMemoryError("there is no room on this device")
+
+    return full
+
+
+def failed(engine: Engine, request: Request, folder: Path) -> EngineError:
+    with pytest.raises(EngineError) as caught:
+        list(engine.run(request, folder, never))
+    assert caught.value.code == "out_of_memory"
+    assert caught.value.retryable
+    assert list(folder.iterdir()) == []
+    return caught.value
+
+
+def test_loading_goes_down_the_rungs_until_there_is_room(
+    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, read = failing(2), loader._READERS["transformer"]
+
+    def reading(*arguments: Any) -> Any:
+        full()
+        return read(*arguments)
+
+    monkeypatch.setitem(loader._READERS, "transformer", reading)
+    events: list[Event] = list(Engine(auto).run(request_, tmp_path, never))
+    assert isinstance(events[-1], Done)
+    assert placed == ["group"]
+    assert sum(event == Loading(0) for event in events) == 3
+    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    assert fractions == sorted(fractions)
+
+
+def test_loading_that_never_finds_room_is_named_and_the_engine_lives(
+    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(auto)
+    with monkeypatch.context() as patched:
+        patched.setitem(loader._READERS, "vae", lambda *_arguments: failing(1)())
+        tmp_path.joinpath("one").mkdir()
+        assert "no room for the weights" in str(failed(engine, request_, tmp_path / "one"))
+    assert placed == []
+    assert isinstance([*engine.run(request_, tmp_path / "two", never)][-1], Done)
+    assert placed == ["group"]
+
+
+def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
+    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    engine = Engine(auto)
+    list(engine.run(request_, tmp_path / "before", never))
+    for _rung in range(3):
+        transformer(engine).register_forward_pre_hook(failing(1))
+        failed(engine, request_, tmp_path / "failed")
+        list(engine.run(request_, tmp_path / "after", never))
+    assert placed == ["none", "model", "group"], "and at the last rung it stays as it is"
+    films = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
+    assert len(set(films)) == 1
+
+
+def test_what_the_operator_chose_stays(
+    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    engine = Engine(replace(auto, offload="none"))
+    list(engine.run(request_, tmp_path, never))
+    transformer(engine).register_forward_pre_hook(failing(1))
+    failed(engine, request_, tmp_path / "failed")
+    list(engine.run(request_, tmp_path / "after", never))
+    assert placed == ["none"]
+
+
+def test_decoding_that_finds_no_room_goes_on_in_tiles(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(config)
+    list(engine.run(request_, tmp_path / "before", never))
+    vae = parts(engine).vae
+    decode, full, tiled = vae.decode, failing(1), []
+
+    def decoding(*arguments: Any, **more: Any) -> Any:
+        tiled.append(vae.use_tiling)
+        full()
+        return decode(*arguments, **more)
+
+    vae.decode = decoding
+    events = list(engine.run(request_, tmp_path / "tiled", never))
+    assert isinstance(events[-1], Done)
+    assert tiled == [False, True]
+
+
+def test_decoding_that_never_finds_room_is_named(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(config)
+    list(engine.run(request_, tmp_path / "before", never))
+    decoder = parts(engine).vae.decoder
+    hook = decoder.register_forward_pre_hook(failing(10))
+    failed(engine, request_, tmp_path / "failed")
+    hook.remove()
+    assert isinstance([*engine.run(request_, tmp_path / "after", never)][-1], Done)
+
+
+def parts(engine: Engine) -> Parts:
+    assert engine._loaded is not None
+    return engine._loaded[1]
+
+
+def transformer(engine: Engine) -> torch.nn.Module:
+    module: torch.nn.Module = parts(engine).transformer
+    return module
