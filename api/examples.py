@@ -108,6 +108,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         sizes=["320x192", "192x320"],
         operations=["extend", "image_to_video", "text_to_video"],
         qualities=["full", "turbo"],
+        loras=["watercolour"],
         limits=models.Limits(
             max_seconds=20,
             min_side=64,

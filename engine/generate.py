@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -38,6 +39,9 @@ from engine.types import (
     Request,
     Stage,
 )
+
+_PROCESSOR_FULL: Final = "DefaultCPUAllocator"
+"""By this name torch says that the machine's own memory is full; the error is otherwise like any other of its own."""
 
 
 class Engine:
@@ -247,7 +251,9 @@ def _room() -> Iterator[None]:
     """Running out of memory is a named failure; what the job held is given back before the next one."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and _PROCESSOR_FULL not in str(error):
+            raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         raise EngineError("out_of_memory", f"The device has no room for this clip: {error}") from error

@@ -148,8 +148,10 @@ def lower(placement: Placement) -> Offload | None:
 
 
 def kind_of(machine: Machine, config: EngineConfig) -> Kind:
-    """The kind of device: the machine's best, or the one that the operator names."""
-    named = config.device.partition(":")[0]
+    """The machine's best device, or the one that the operator names. Raises EngineError `device_missing`."""
+    named, _, number = config.device.partition(":")
+    if named == "cuda" and int(number or 0) >= machine.gpus:
+        raise EngineError("device_missing", f"There is no {config.device} here: {machine.gpus} CUDA GPUs are seen.")
     return machine.kind if named == "auto" else cast("Kind", named)
 
 

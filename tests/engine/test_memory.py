@@ -149,6 +149,24 @@ def test_decoding_that_never_finds_room_is_named(config: EngineConfig, request_:
     assert isinstance([*engine.run(request_, tmp_path / "after", never)][-1], Done)
 
 
+def test_a_processor_without_room_is_named_too(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(config)
+    list(engine.run(request_, tmp_path / "before", never))
+    hook = transformer(engine).register_forward_pre_hook(lambda *_arguments: (torch.empty(2**55), None)[1])
+    failed(engine, request_, tmp_path / "failed")
+    hook.remove()
+    assert isinstance([*engine.run(request_, tmp_path / "after", never)][-1], Done)
+
+
+def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(config)
+    list(engine.run(request_, tmp_path / "before", never))
+    hook = transformer(engine).register_forward_pre_hook(lambda *_arguments: (torch.ones(2) @ torch.ones(3), None)[1])
+    with pytest.raises(RuntimeError, match="size"):
+        list(engine.run(request_, tmp_path / "failed", never))
+    hook.remove()
+
+
 def parts(engine: Engine) -> Parts:
     assert engine._loaded is not None
     return engine._loaded[1]

@@ -133,6 +133,13 @@ def test_what_the_machine_cannot_do_is_refused_with_a_remedy(
     assert remedy in refused(machine, config)
 
 
+@pytest.mark.parametrize(("machine", "device"), [(PROCESSOR, "cuda"), (H100, "cuda:1")])
+def test_a_gpu_that_is_not_there_is_named(machine: Machine, device: str) -> None:
+    with pytest.raises(EngineError, match=f"no {device} here") as caught:
+        choose(machine, MINI, EngineConfig(device=device))
+    assert caught.value.code == "device_missing"
+
+
 def test_running_out_of_memory_leads_down_the_rungs_unless_the_operator_chose() -> None:
     chosen = choose(H100, LARGE, EngineConfig())
     assert lower(chosen) == "model"
