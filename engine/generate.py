@@ -45,10 +45,14 @@ _PROCESSOR_FULL: Final = "DefaultCPUAllocator"
 
 
 class Engine:
-    """Runs one job at a time; the model of the last one stays loaded."""
+    """Runs one job at a time; the model of the last one stays loaded.
+
+    Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
+    """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self.spent = False
         self._threads = use_threads(config)
         self._loaded: tuple[str, Parts] | None = None
         self._least: dict[str, Offload] = {}
@@ -78,6 +82,7 @@ class Engine:
                 yield from _film(job, parts, out_dir, self._threads, cancelled)
         except EngineError as error:
             if error.code == "out_of_memory":
+                self.spent = self._loaded is not None and self._loaded[1].placement.parallel > 1
                 self._step_down(film_plan.model)
             raise
 

@@ -28,6 +28,7 @@ from engine.arrange import arrange
 from engine.catalog import Model
 from engine.machine import look
 from engine.placement import Offload, Placement, choose
+from engine.ranks import share
 from engine.types import EngineConfig, EngineError, Lora
 
 _PARTS: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
@@ -116,6 +117,10 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
     lost = _hang(parts["transformer"], named)
     with _named(folder):
         arrange(parts, placement)
+    if placement.parallel > 1:
+        hung = [(name, str(folder / name)) for name in sorted(source.adapters)]
+        hung += [(key, lora.source) for lora in named if (key := loras.key(lora.name)) not in lost]
+        share({"transformer": parts["transformer"]}, placement, folder, hung)
     yield 1.0
     adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
     rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}

@@ -56,6 +56,7 @@ def wear(transformer: Any, worn: Sequence[Worn]) -> None:
     Without any the transformer computes bit for bit what it would if it had never carried one. Changing takes a few
     milliseconds, so whoever denoises says what it wants rather than trusts the last one to have tidied up.
     """
+    transformer.worn = tuple(worn)  # for whoever makes the same passes elsewhere
     if worn:
         transformer.set_adapters([each.name for each in worn], [each.weight for each in worn])
         transformer.enable_adapters()

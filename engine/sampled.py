@@ -25,7 +25,8 @@ def sampled(transformer: Any, how: Sampling, *, cached: bool = True) -> Iterator
     prompt and one for what to avoid, names them with the transformer's own `cache_context` around each.
     """
     wear(transformer, how.worn)
-    if not (cached and how.cache):
+    shared = getattr(transformer, "_parallel_config", None) is not None  # each GPU would skip as its part of it looks
+    if shared or not (cached and how.cache):
         yield
         return
     transformer.enable_cache(FirstBlockCacheConfig(threshold=how.cache))

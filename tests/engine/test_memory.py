@@ -111,6 +111,25 @@ def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
     assert len(set(films)) == 1
 
 
+def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
+    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(loader, "look", lambda: replace(GPU, gpus=2))
+    monkeypatch.setattr(generate, "look", lambda: replace(GPU, gpus=2))
+    monkeypatch.setattr(loader, "share", lambda *arguments: shared.append(arguments))
+    engine = Engine(replace(auto, parallel=2, weights={**auto.weights}))
+    list(engine.run(request_, tmp_path / "before", never))
+    [(modules, placement, folder, hung)] = shared
+    assert (list(modules), placement.parallel, hung) == (["transformer"], 2, [])
+    assert str(folder) == auto.weights["kinora-mini"]
+    before = engine.spent
+    transformer(engine).register_forward_pre_hook(failing(1))
+    failed(engine, request_, tmp_path / "failed")
+    assert (before, engine.spent) == (False, True)
+    assert placed == ["none"], "several GPUs offload nothing"
+
+
 def test_what_the_operator_chose_stays(
     placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
