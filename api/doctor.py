@@ -19,6 +19,8 @@ import redis.exceptions
 
 from api import cluster, embedded
 from api.settings import Settings
+from engine import catalog, placement
+from engine.types import EngineError
 
 OLDEST_POSTGRES = 15
 ROOM = 5 * 2**30
@@ -74,6 +76,20 @@ async def _gpu(_settings: Settings) -> Finding:
     if torch.backends.mps.is_available():
         return Finding("ok", "GPU: Apple's, through Metal.")
     return Finding("note", "No GPU: the bundled model runs on the processor, larger models would take hours a clip.")
+
+
+async def _placement(settings: Settings) -> Finding:
+    """How each model served here is put on this machine."""
+    try:
+        from engine.machine import look
+    except ImportError:
+        return Finding("note", "How models are put on this machine cannot be told without torch.")
+    machine, config = look(), settings.engine
+    try:
+        chosen = [f"{name} {placement.choose(machine, catalog.find(name), config)}" for name in settings.models]
+    except (EngineError, catalog.UnknownModelError) as error:
+        return Finding("lack", str(error))
+    return Finding("ok", f"Models run like this: {'; '.join(chosen)}.")
 
 
 async def _postgres(settings: Settings) -> Finding:
@@ -159,6 +175,7 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python,
     _torch,
     _gpu,
+    _placement,
     _postgres,
     _redis,
     _disk,

@@ -117,6 +117,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         pictures="any",
         operations=["extend", "image_to_video", "text_to_video"],
         qualities=["full", "turbo"],
+        loras=["watercolour"],
         limits=models.Limits(
             max_seconds=20,
             min_side=64,

@@ -39,6 +39,8 @@ REASONS: dict[str, Reason] = dict(
         _engine("model_missing", "This model is not installed here.", "Ce modèle n'est pas installé ici."),
         _engine("model_broken", "This model is damaged.", "Ce modèle est endommagé."),
         _engine("device_missing", "The server's graphics card is missing.", "La carte graphique du serveur manque."),
+        _engine("bad_setting", "This server is set up wrongly.", "Ce serveur est mal réglé."),
+        _engine("lora_missing", "A LoRA is not installed here.", "Un LoRA n'est pas installé ici."),
         _engine("out_of_memory", "The clip was too large for the server.", "Le clip était trop grand pour le serveur."),
         _engine(
             "bad_frames",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.models import Quality, Resize, Visibility
+from api.models import Lora, Quality, Resize, Visibility
 from engine.catalog import MAX_SEED
 from engine.operations import Curve, Direction, Length, Strength
 
@@ -52,6 +52,7 @@ class Making(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     n: Annotated[int, Meta(ge=1, le=4, description="Variations, each with a seed of its own.")] = 1
     quality: Quality = "full"
     preset: Annotated[str, Meta(min_length=1, max_length=100, description="A style, by its id.")] | None = None
+    loras: Annotated[list[Lora], Meta(max_length=4, description="What the model has learnt besides.")] = []
     visibility: Visibility = "private"
     metadata: Annotated[dict[str, Any], Meta(max_length=16)] = {}
 

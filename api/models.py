@@ -58,6 +58,13 @@ class Deleted(Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
+class Lora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A LoRA that the model has here, by its name; a weight of 0 is nothing of it, 1 what it was trained for."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    weight: Annotated[float, Meta(ge=-2, le=2)] = 1.0
+
+
 class Cost(Struct, frozen=True):
     """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged."""
 
@@ -109,6 +116,7 @@ class Video(Struct, frozen=True, kw_only=True):
     negative_prompt: str
     revised_prompt: str | None = None
     preset: str | None = None
+    loras: list[Lora] = []
     seconds: str
     size: str
     seed: int
@@ -216,6 +224,7 @@ class Model(Struct, frozen=True, kw_only=True):
     pictures: Literal["none", "first", "ends", "any"]
     operations: list[str]
     qualities: list[Quality]
+    loras: list[str]
     limits: Limits
     aliases: list[str]
 

@@ -72,6 +72,7 @@ def place(
     model = catalog.find(served_by)
     width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
     _able(model, wanted)
+    _learnt(asked, served_by, settings)
     places = [*_places(model, wanted), *_look(model, wanted, style)]
     operation = studio.styled(wanted.operation, style.said)
     request = _request(asked, wanted, operation, served_by, (width, height), places, footage)
@@ -135,6 +136,18 @@ def _operation(model: catalog.Model, wanted: Draft) -> str:
         return str(wanted.operation.__struct_config__.tag)
     pictures = model.required_pictures or (wanted.pictures and model.conditions != "none")
     return "image_to_video" if pictures else "text_to_video"
+
+
+def _learnt(asked: Making, served_by: str, settings: Settings) -> None:
+    """Refuse by name a LoRA that the model does not have here."""
+    there = [lora.name for lora in settings.named_loras if lora.model == served_by]
+    names = [lora.name for lora in asked.loras]
+    for number, name in enumerate(names):
+        if name not in there:
+            can = ", ".join(there) or "none"
+            raise Invalid(f"{served_by} has no LoRA {name!r} here; it has: {can}.", param="loras", limit=can)
+        if name in names[:number]:
+            raise Invalid(f"The LoRA {name!r} is named twice; give it one weight.", param="loras")
 
 
 def _places(model: catalog.Model, wanted: Draft) -> list[Place]:

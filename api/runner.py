@@ -25,7 +25,7 @@ from api.storage import Storage
 from api.studio import Film
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess
-from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result, Segment
+from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result, Segment, Worn
 
 log = structlog.get_logger()
 
@@ -214,6 +214,7 @@ class Runner:
             negative_prompt=claimed.negative_prompt,
             quality=claimed.quality,
             conditions=tuple(pictures),
+            loras=tuple(Worn(lora.name, lora.weight) for lora in claimed.loras),
         )
         return studio.laid(claimed.operation, plain, [Film(self._storage.path(one.key), one.seconds) for one in films])
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from engine.types import EngineConfig, Lora
 
 SHORTEST_SECRET = 16
 UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
@@ -29,6 +32,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are seconds and sizes are bytes. `weights` replaces a catalogue model's own weights by a folder or
     a hub id; `aliases` maps the names old clients send to models served here.
+
+    How a model is put on a machine chooses itself, by the table in `engine.placement`; `kinora doctor` says what comes
+    of it. `offload` sends what is not needed from the GPU into the machine's memory: `model` all but one part at a
+    time, `group` all but a few blocks. `quantisation` keeps weights smaller: `float8` by diffusers itself, `int8` with
+    torchao and `nf4` with bitsandbytes installed. `attention` is a backend of diffusers. `parallel` is how many GPUs
+    share one clip, 0 for all that the process sees.
+
+    `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (without
+    `@model` for the first). They hang on the model when it is loaded, and requests name them.
     """
 
     database_url: str = ""
@@ -51,6 +63,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    offload: Literal["auto", "none", "model", "group"] = "auto"
+    quantisation: Literal["auto", "none", "float8", "int8", "nf4"] = "auto"
+    tiling: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
+    attention: str = "auto"
+    parallel: int = 1
+    loras: dict[str, str] = {}
 
     pool: str = "default"
     lease: float = 15.0
@@ -69,6 +88,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return _is_loopback(self.host) and _is_loopback(urlsplit(self.origin).hostname or "")
 
     @property
+    def named_loras(self) -> tuple[Lora, ...]:
+        """The LoRAs with the models they are for."""
+        parted = ((name, *value.rpartition("@")) for name, value in self.loras.items())
+        return tuple(
+            Lora(name, model if at else self.models[0], source if at else model) for name, source, at, model in parted
+        )
+
+    @property
+    def engine(self) -> EngineConfig:
+        """What of this concerns the engine."""
+        return EngineConfig(
+            weights=self.weights,
+            device=self.device,
+            dtype=self.dtype,
+            threads=self.threads,
+            offload=self.offload,
+            quantisation=self.quantisation,
+            tiling=self.tiling,
+            compile=self.compile,
+            attention=self.attention,
+            parallel=self.parallel,
+            loras=self.named_loras,
+        )
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port that clients use, for absolute URLs in answers."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
@@ -78,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Read the environment; raise SettingsError naming the variable that does not fit."""
         values = {f.name: _value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
         settings = cls(**{name: value for name, value in values.items() if value is not None})
+        _check_loras(settings)
         if not settings.secret:
             return msgspec.structs.replace(settings, secret=_secret(settings.data))
         if len(settings.secret) < SHORTEST_SECRET:
@@ -88,6 +133,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The variables that give a child process these same settings."""
         plain = msgspec.to_builtins(self, enc_hook=str)
         return {_variable(name): _text(value) for name, value in plain.items()}
+
+
+def _check_loras(settings: Settings) -> None:
+    for lora in settings.named_loras:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", lora.name):
+            raise SettingsError(f"KINORA_LORAS names {lora.name!r}: a name has up to 64 letters, digits, - and _.")
+        if lora.model not in settings.models or not lora.source:
+            served = ", ".join(settings.models)
+            reason = f"KINORA_LORAS takes name=source@model, with one of {served} as model; not {lora.model!r}."
+            raise SettingsError(reason)
 
 
 def _is_loopback(host: str) -> bool:

@@ -329,6 +329,7 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             revised_prompt=order.revised,
             preset=order.asked.preset,
             negative_prompt=order.style.avoided(order.asked.negative_prompt),
+            loras=order.asked.loras,
             seconds=order.seconds,
             generated_seconds=order.generated,
             operation=order.operation,

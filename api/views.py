@@ -46,6 +46,7 @@ class Views:
             prompt=row.prompt,
             revised_prompt=row.revised_prompt,
             preset=row.preset,
+            loras=row.loras,
             negative_prompt=row.negative_prompt,
             remixed_from_video_id=row.parents[0] if isinstance(row.operation, Remix) and row.parents else None,
             parents=row.parents,

@@ -21,7 +21,6 @@ from api.storage import Storage
 from api.sweeper import Sweeper
 from api.videos import Videos
 from engine.process import EngineProcess
-from engine.types import EngineConfig
 
 log = structlog.get_logger()
 
@@ -48,11 +47,7 @@ async def _work(settings: Settings) -> None:
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
         videos = Videos(settings, pool, storage, bell, announcer)
-        engine = EngineProcess(
-            EngineConfig(
-                weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads
-            )
-        )
+        engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
         runner = Runner(settings, videos, storage, engine)
         sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)

@@ -26,7 +26,8 @@ from bench.films import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, bes
 from bench.report import Row, figure, of, percent
 from engine.encode import Film
 from engine.finish import finish
-from engine.loader import Parts, wear
+from engine.loader import Parts
+from engine.loras import wear
 from engine.schedule import noise_levels, sampling
 from engine.timeline import plan
 from engine.types import Quality, Request
@@ -83,7 +84,7 @@ def theirs(weights: Weights, request: Request) -> Made:
 def filmed(parts: Parts, request: Request) -> NDArray[np.float32]:
     """The frames of the clip, [F, H, W, 3] in 0..1, after as many steps in each window as ours takes."""
     how, length = sampling(MODEL, request, parts.adapters), plan(request).frames
-    wear(parts, how.adapter)
+    wear(parts.transformer, how.worn)
     passes: list[int] = []
     hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
     with warnings.catch_warnings():

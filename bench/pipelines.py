@@ -26,7 +26,8 @@ from bench.report import Row, figure, of, percent
 from engine import ltx
 from engine.catalog import Sampling
 from engine.latents import Cut, decode
-from engine.loader import Parts, wear
+from engine.loader import Parts
+from engine.loras import wear
 from engine.mini.judging import studio
 from engine.plan import Shown, Window
 from engine.schedule import noise_levels, sampling
@@ -137,7 +138,7 @@ class Sides:
 
     def theirs(self, *, decoded: bool, encoded: bool = True) -> torch.Tensor:
         """Their pipeline: the same. `encoded` says that it is given our encoded words."""
-        wear(self.parts, self.how.adapter)
+        wear(self.parts.transformer, self.how.worn)
         with _unwarned():
             made: torch.Tensor = self.pipeline(
                 **(self._encoded() if encoded else self._words()),

@@ -11,7 +11,7 @@ from typing import Final, get_args
 from engine import operations
 from engine.catalog import DEFAULT, MODELS, Size
 from engine.operations import BRIDGES, CURVES, Clip, Direction, Strength
-from engine.types import Condition, EngineConfig, Request
+from engine.types import Condition, EngineConfig, Lora, Request, Worn
 
 _BLEND: Final = 4.0  # seconds, unless --seconds says otherwise
 
@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quality", choices=("turbo", "full"), default="full")
     made.add_argument("--steps", type=int, help="denoising steps, default the model's own")
     made.add_argument("--guidance", type=float, help="how closely to follow the prompt, default the model's own")
+    made.add_argument(
+        "--lora", type=_lora, action="append", default=[], metavar="NAME=SOURCE[:WEIGHT]", help="a LoRA to wear"
+    )
     made.add_argument("--device", default="auto", help="a torch device, default the best there is")
     made.add_argument("--threads", type=int, default=0, help="CPU threads, default all")
     made.add_argument("--assets", type=Path, metavar="DIR", help="also write poster, thumbnail and sprite sheet")
@@ -70,6 +73,19 @@ def _image(text: str) -> bytes:
         raise argparse.ArgumentTypeError(f"cannot read {text}: {error.strerror}") from None
 
 
+def _lora(text: str) -> tuple[str, str, float]:
+    """Name, source and weight. What stands behind the last colon is a weight only if it is a number."""
+    name, _, rest = text.partition("=")
+    source, _, weight = rest.rpartition(":")
+    try:
+        found = (name, source, float(weight)) if source else (name, rest, 1.0)
+    except ValueError:
+        found = (name, rest, 1.0)
+    if not (found[0] and found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SOURCE or NAME=SOURCE:WEIGHT, as in ink=loras/ink:0.8")
+    return found
+
+
 def _film(text: str) -> Path:
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no film {text}")
@@ -82,7 +98,10 @@ def asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
     name = options.like if folder else options.model
     size = options.size or (MODELS[name].default_size if name in MODELS else Size(0, 0))
     config = EngineConfig(
-        weights={name: options.model} if folder else {}, device=options.device, threads=options.threads
+        weights={name: options.model} if folder else {},
+        device=options.device,
+        threads=options.threads,
+        loras=tuple(Lora(lora, name, source) for lora, source, _ in options.lora),
     )
     pictures = ((options.image, 0), (options.last, -1))
     request = Request(
@@ -98,6 +117,7 @@ def asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
         source_prompt=options.was,
         steps=options.steps,
         guidance_scale=options.guidance,
+        loras=tuple(Worn(lora, weight) for lora, _, weight in options.lora),
     )
     return config, _shaped(request, options) if name in MODELS else request
 

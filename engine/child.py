@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(connection: socket.socket, config: EngineConfig) -> None:
-    """Serve jobs until the other end of `connection` closes."""
+    """Serve jobs until the other end of `connection` closes, or the engine wants a fresh process."""
     lifeline.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not above: the parent imports this module to name the function, and torch is not for the parent.
@@ -32,7 +32,7 @@ def main(connection: socket.socket, config: EngineConfig) -> None:
     inbox = _Inbox(connection)
     engine = Engine(config)
     connection.sendall(pack(Ready()))
-    while True:
+    while not engine.spent:
         run = inbox.next()
         connection.sendall(pack(_work(engine, run, inbox, connection)))
 

@@ -91,7 +91,7 @@ _LTX: Final = (
         max_seconds=20.0,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=20, guidance_scale=3.0),
+                "turbo": Sampling(steps=20, guidance_scale=3.0, cache=0.08),
                 "full": Sampling(steps=50, guidance_scale=3.0),
             }
         ),
@@ -121,7 +121,7 @@ _LTX: Final = (
         max_seconds=20.0,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic"),
+                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic", cache=0.08),
                 "full": Sampling(steps=40, guidance_scale=3.0, schedule="linear_quadratic"),
             }
         ),
@@ -173,7 +173,7 @@ _LTX: Final = (
         max_seconds=20.0,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic"),
+                "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic", cache=0.08),
                 "full": Sampling(steps=30, guidance_scale=5.0, schedule="linear_quadratic"),
             }
         ),

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -18,7 +20,10 @@ from engine.encode import Film
 from engine.estimate import Estimate, Rates
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
+from engine.loras import key
 from engine.ltx import Ltx
+from engine.machine import look
+from engine.placement import Offload, choose, lower
 from engine.plan import Plan, Shown, Window
 from engine.recipe import Recipe
 from engine.schedule import sampling
@@ -36,14 +41,22 @@ from engine.types import (
     Stage,
 )
 
+_PROCESSOR_FULL: Final = "DefaultCPUAllocator"
+"""By this name torch says that the machine's own memory is full; the error is otherwise like any other of its own."""
+
 
 class Engine:
-    """Runs one job at a time; the model of the last one stays loaded."""
+    """Runs one job at a time; the model of the last one stays loaded.
+
+    Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
+    """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self.spent = False
         self._threads = use_threads(config)
         self._loaded: tuple[str, Parts] | None = None
+        self._least: dict[str, Offload] = {}
         self._sources: dict[str, Source] = {}
         self._rates: dict[str, Rates] = {}
 
@@ -58,13 +71,34 @@ class Engine:
                 "model_unknown" if problems[0].field == "model" else "bad_request",
                 " ".join(problem.message for problem in problems),
             )
+        _check_loras(request, self._config)
         film_plan = plan(request)
         how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
         rates = self._rates.setdefault(request.model, Rates())
         job = _Job(film_plan, request, how, rates, loaded=self._kept(request.model))
-        with _room():
-            parts = yield from self._load(film_plan.model, job, cancelled)
-            yield from _film(job, parts, out_dir, self._threads, cancelled)
+        try:
+            with _room():
+                parts = yield from self._load(film_plan.model, job, cancelled)
+                _check_hung(request, parts)
+                yield from _film(job, parts, out_dir, self._threads, cancelled)
+        except EngineError as error:
+            if error.code == "out_of_memory":
+                self.spent = self._loaded is not None and self._loaded[1].placement.parallel > 1
+                self._step_down(film_plan.model)
+            raise
+
+    def _step_down(self, model: Model) -> bool:
+        """After running out of memory: let the model go, and load it with more offloaded from now on, if that is left
+        to us and there is more. A job that ran out while it denoised fails all the same: what was published of it
+        cannot be made again; its next try finds the room.
+        """
+        least = self._least.get(model.name, "none")
+        placement = choose(look(), model, self._config, least)
+        further = lower(placement)
+        if further is None or choose(look(), model, self._config, further).offload == placement.offload:
+            return False
+        self._least[model.name], self._loaded = further, None
+        return True
 
     def _kept(self, name: str) -> bool:
         return self._loaded is not None and self._loaded[0] == name
@@ -79,7 +113,16 @@ class Engine:
         if self._loaded is not None and self._loaded[0] == model.name:
             return self._loaded[1]
         self._loaded = None  # first let go of the other model: two may not fit
-        loading = load(model, self._source(model), self._config)
+        while True:
+            try:
+                return (yield from self._read(model, job, cancelled))
+            except EngineError as error:
+                if error.code != "out_of_memory" or not self._step_down(model):
+                    raise
+
+    def _read(self, model: Model, job: _Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+        _free()  # also of what an error held that ended the try before
+        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"))
         before, began = 0.0, time.monotonic()
         while True:
             _stop_if(cancelled)
@@ -158,9 +201,10 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
         for step in job.plan.steps:
             _stop_if(cancelled)
             if isinstance(step, Window):
-                for event in _denoise(job, recipe, step, cancelled):
-                    yield event
-                    yield from job.heard(darkroom.news())
+                with closing(_denoise(job, recipe, step, cancelled)) as events:
+                    for event in events:
+                        yield event
+                        yield from job.heard(darkroom.news())
             else:
                 yield from job.heard(darkroom.take(step))
         yield from job.heard(darkroom.finish())
@@ -171,13 +215,15 @@ def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
     return (Ltx if job.plan.model.family == "ltx" else Stock)(parts, cut, job.request, job.how)
 
 
-def _denoise(job: _Job, recipe: Recipe, window: Window, cancelled: Callable[[], bool]) -> Iterator[Event]:
+def _denoise(job: _Job, recipe: Recipe, window: Window, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
     job.window, job.step = job.window + 1, 0
     began = time.monotonic()
-    for step in recipe.denoise(window, cancelled):
-        job.step, now = step, time.monotonic()
-        yield job.did("denoising", job.pass_units(window), now - began)
-        began = now
+    # Closed however it ends, because what the transformer wears for this job must come off before the next.
+    with closing(recipe.denoise(window, cancelled)) as steps:
+        for step in steps:
+            job.step, now = step, time.monotonic()
+            yield job.did("denoising", job.pass_units(window), now - began)
+            began = now
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:
@@ -185,12 +231,36 @@ def _stop_if(cancelled: Callable[[], bool]) -> None:
         raise Cancelled
 
 
+def _check_loras(request: Request, config: EngineConfig) -> None:
+    """Raises EngineError `lora_missing` for a name that there is not, or not for this model."""
+    known = [lora.name for lora in config.loras if lora.model == request.model]
+    if unknown := [each.name for each in request.loras if each.name not in known]:
+        there = f"there are {', '.join(known)}" if known else "there are none"
+        raise EngineError("lora_missing", f"There is no LoRA {unknown[0]!r} for {request.model}; {there}.")
+
+
+def _check_hung(request: Request, parts: Parts) -> None:
+    """Raises EngineError `lora_missing` for one that could not be read."""
+    for each in request.loras:
+        if key(each.name) in parts.lost:
+            raise EngineError("lora_missing", f"The LoRA {each.name!r} is missing. {parts.lost[key(each.name)]}")
+
+
+def _free() -> None:
+    """Give what nobody holds any more back to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 @contextmanager
 def _room() -> Iterator[None]:
     """Running out of memory is a named failure; what the job held is given back before the next one."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and _PROCESSOR_FULL not in str(error):
+            raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         raise EngineError("out_of_memory", f"The device has no room for this clip: {error}") from error

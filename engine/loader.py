@@ -8,28 +8,31 @@ is in engine/folders.py. The same code reads a project's own weights, the bundle
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from diffusers.loaders import LTXVideoLoraLoaderMixin
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from engine import folders
+from engine import folders, loras
+from engine.arrange import arrange
 from engine.catalog import Model
 from engine.folders import INDEX, LAYOUTS, Index
-from engine.types import EngineConfig, EngineError
+from engine.machine import look
+from engine.placement import Offload, Placement, choose
+from engine.ranks import share
+from engine.types import EngineConfig, EngineError, Lora
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
-_LORA: Final = "pytorch_lora_weights.safetensors"
 _PACKAGE: Final = Path(__file__).parent
+_PLAIN: Final = Placement(device="cpu", dtype="float32")
 _TILE_PIXELS: Final = 768 * 512
 """Above this frame size the decoder works in overlapping tiles: its memory grows with the area."""
 
@@ -50,8 +53,9 @@ class Parts:
     """The modules of one model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that the transformer carries, each off until `wear` puts it on. `others` are the parts
-    that not every family has, by their names, and `settings` what the folder says of its pipeline.
+    `adapters` are the LoRAs that the transformer carries, each off until a job wears it; `lost` says of others that
+    were to hang there why they do not. `others` are the parts that not every family has, by their names, and `settings`
+    what the folder says of its pipeline.
     """
 
     tokenizer: Any
@@ -64,6 +68,8 @@ class Parts:
     adapters: frozenset[str]
     others: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    placement: Placement = _PLAIN
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spatial(self) -> int:
@@ -93,17 +99,20 @@ def locate(model: Model, config: EngineConfig) -> Source:
     Raises EngineError `model_missing`, or `model_broken` for a folder of another family.
     """
     folder = _folder(model, config)
-    adapters = frozenset(name for name in _adapters(model) if (folder / name / _LORA).is_file())
+    adapters = frozenset(name for name in _adapters(model) if (folder / name / loras.FILE).is_file())
     return Source(folder, adapters, folders.index(folder, model))
 
 
-def load(model: Model, source: Source, config: EngineConfig) -> Generator[float, None, Parts]:
-    """Load what `locate` found, yielding the fraction done after each part so that the caller may stop in between.
+def load(model: Model, source: Source, config: EngineConfig, least: Offload = "none") -> Generator[float, None, Parts]:
+    """Load what `locate` found and put it on the machine, yielding the fraction done after each part so that the
+    caller may stop in between. `least` is how much must be offloaded where that is left to us.
 
-    Raises EngineError `model_broken`, `device_missing` or `out_of_memory`.
+    Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
-    device = _device(config.device)
-    dtype = _dtype(config.dtype, device)
+    placement = choose(look(), model, config, least)
+    named = [lora for lora in config.loras if lora.model == model.name]
+    device, home = _device(placement.device), torch.device(placement.home)
+    dtype = getattr(torch, placement.dtype)
     folder, names = source.folder, [name for name in LAYOUTS[model.family].parts if name in source.index.classes]
     sizes = [_bytes(folder / name) for name in names]
     read: dict[str, Any] = {}
@@ -111,42 +120,34 @@ def load(model: Model, source: Source, config: EngineConfig) -> Generator[float,
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
             part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
-            read[name] = part.to(device) if isinstance(part, torch.nn.Module) else part
+            read[name] = part.to(home) if isinstance(part, torch.nn.Module) else part
     for name in sorted(source.adapters):
         with _named(folder / name):
-            _hang(read["transformer"], name, folder / name)
+            loras.hang(read["transformer"], name, str(folder / name))
+    lost = _hang(read["transformer"], named)
+    with _named(folder):
+        arrange(read, placement)
+    if placement.parallel > 1:
+        hung = [(name, str(folder / name)) for name in sorted(source.adapters)]
+        hung += [(key, lora.source) for lora in named if (key := loras.key(lora.name)) not in lost]
+        share({"transformer": read["transformer"]}, placement, folder, hung)
     yield 1.0
+    adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
+    rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
     common = {name: read.pop(name) for name in _COMMON}
-    parts = Parts(
-        **common, device=device, dtype=dtype, adapters=source.adapters, others=read, settings=source.index.settings
-    )
-    return _agreeing(model, parts)
-
-
-def wear(parts: Parts, adapter: str) -> None:
-    """Put one of `parts.adapters` on the transformer and take off any other; "" takes off all.
-
-    Without one the transformer computes bit for bit what it would if it had never carried any. Changing takes a few
-    milliseconds, so whoever denoises says what it wants rather than trusts the last one to have tidied up.
-    """
-    if adapter:
-        parts.transformer.set_adapter(adapter)
-        parts.transformer.enable_adapters()
-    elif parts.adapters:
-        parts.transformer.disable_adapters()
+    return _agreeing(model, Parts(**common, others=read, settings=source.index.settings, **rest))
 
 
 def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
     """Choose between decoding whole frames and tiles for clips of this size."""
-    if force or width * height > _TILE_PIXELS:
+    wanted = parts.placement.tiling
+    if force or wanted == "on" or (wanted == "auto" and width * height > _TILE_PIXELS):
         parts.vae.enable_tiling()
     else:
         parts.vae.disable_tiling()
 
 
 def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -154,15 +155,6 @@ def _device(name: str) -> torch.device:
         message = f"This machine has no torch device {name!r}: {error}"
         raise EngineError("device_missing", message) from error
     return device
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if name not in dtypes:
-        raise EngineError("bad_request", f"The dtype is one of auto, {', '.join(dtypes)}; not {name!r}.")
-    return dtypes[name]
 
 
 def _folder(model: Model, config: EngineConfig) -> Path:
@@ -193,15 +185,18 @@ def _adapters(model: Model) -> set[str]:
     return {how.adapter for how in model.sampling.values() if how.adapter}
 
 
-def _hang(transformer: Any, name: str, folder: Path) -> None:
-    """Add a LoRA to the transformer, switched off. Diffusers reads its own layout and that of LTX's own trainer."""
-    weights, metadata = LTXVideoLoraLoaderMixin.lora_state_dict(
-        folder, weight_name=_LORA, local_files_only=True, return_lora_metadata=True
-    )
-    LTXVideoLoraLoaderMixin.load_lora_into_transformer(weights, transformer, adapter_name=name, metadata=metadata)
-    if name not in getattr(transformer, "peft_config", {}):
-        raise ValueError("it holds nothing for a transformer")
-    transformer.disable_adapters()
+def _hang(transformer: Any, named: Sequence[Lora]) -> dict[str, str]:
+    """Hang the named LoRAs; of those that cannot be read, why. They fail the jobs that ask for them, and no other."""
+    lost = {}
+    for lora in named:
+        try:
+            with _named(Path(lora.source)):
+                loras.hang(transformer, loras.key(lora.name), lora.source)
+        except EngineError as error:
+            if error.code != "model_broken":
+                raise
+            lost[loras.key(lora.name)] = str(error)
+    return lost
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:

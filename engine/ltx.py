@@ -7,7 +7,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,8 +16,9 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from engine.catalog import Sampling
 from engine.latents import Cut, decode, settle
-from engine.loader import Parts, wear
+from engine.loader import Parts
 from engine.plan import Plan, Shown, Window, derived
+from engine.sampled import sampled
 from engine.schedule import noise_levels, scheduler
 from engine.tokens import GIVEN, Tokens, keep, prepare
 from engine.types import Cancelled, Request
@@ -36,7 +37,7 @@ class Ltx:
         """Encode the prompts."""
         self._text = encode_text(self._parts, self._cut.plan, self._negative, self._how)
 
-    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Iterator[int]:
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Noise, and everything the window is given, become its latents."""
         tokens, said = prepare(self._parts, self._cut, window), self._text.at(window.weights)
         yield from denoise(self._parts, self._cut.plan, self._how, said, tokens, window.seed, cancelled)
@@ -92,18 +93,19 @@ def encode_text(parts: Parts, plan: Plan, negative: str, how: Sampling) -> Text:
 @torch.inference_mode()
 def denoise(
     parts: Parts, plan: Plan, how: Sampling, text: Text, tokens: Tokens, seed: int, cancelled: Callable[[], bool]
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Denoise `tokens` in place, yielding the number of each finished step; Cancelled between steps."""
-    wear(parts, how.adapter)
     coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=parts.device)[:, None]
     way = _edit if tokens.source is not None else _clear
     steps = way(parts, plan, how, text, tokens, coordinates, seed)
-    for step in range(1, how.steps + 1):
-        if cancelled():
-            raise Cancelled
-        next(steps)
-        settle(parts)
-        yield step
+    # An edit lives on small differences between passes, which a step cache would drown.
+    with sampled(parts.transformer, how, cached=tokens.source is None):
+        for step in range(1, how.steps + 1):
+            if cancelled():
+                raise Cancelled
+            next(steps)
+            settle(parts)
+            yield step
 
 
 def _clear(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from engine.types import Quality
+from engine.types import Quality, Worn
 
 Family: TypeAlias = Literal["ltx", "wan", "ltx2", "z_image"]
 Pictures: TypeAlias = Literal["none", "first", "ends", "any"]
@@ -44,7 +44,9 @@ class Sampling:
     without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass;
     `guidance_low` is another one for the low noise levels of a model that has a second transformer for them.
     `adapter` is a folder beside the model's parts that holds a LoRA trained for these very steps; `plain` is what
-    serves in its place where the weights come without one.
+    serves in its place where the weights come without one. `cache` lets a step skip most of the model where its first
+    block answers nearly what it did at the step before: the relative difference that still counts as nearly, 0 for
+    never. `loras` are those that a request names.
     """
 
     steps: int
@@ -54,6 +56,13 @@ class Sampling:
     sigmas: tuple[float, ...] = ()
     adapter: str = ""
     plain: Sampling | None = None
+    cache: float = 0.0
+    loras: tuple[Worn, ...] = ()
+
+    @property
+    def worn(self) -> tuple[Worn, ...]:
+        """What the transformer wears: its own adapter for these steps, and what the request names."""
+        return (*((Worn(self.adapter),) if self.adapter else ()), *self.loras)
 
     def given(self, adapters: Collection[str]) -> Sampling:
         """The same where its adapter is among `adapters` or it needs none, else the plain one."""

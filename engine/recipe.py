@@ -5,7 +5,7 @@ A recipe is made anew for each job, over modules that jobs share; it keeps what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Protocol
 
 import torch
@@ -19,10 +19,10 @@ class Recipe(Protocol):
     def read(self) -> None:
         """Encode what the clip shows, once, before the first window."""
 
-    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Iterator[int]:
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Make a window's new latents and put them into its strip, yielding the number of each finished step.
 
-        Raises Cancelled between two steps. Whoever stops iterating early stops the work too.
+        Raises Cancelled between two steps. Whoever stops iterating early closes it, which stops the work too.
         """
 
     def decode(self, shown: Shown) -> torch.Tensor:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.loras import key
 from engine.model import Model, Sampling
-from engine.types import Request
+from engine.types import Request, Worn
 
 
 def sampling(model: Model, request: Request, adapters: Collection[str]) -> Sampling:
@@ -25,6 +26,7 @@ def sampling(model: Model, request: Request, adapters: Collection[str]) -> Sampl
         steps=own.steps if request.steps is None else request.steps,
         guidance_scale=own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
         guidance_low=own.guidance_low if request.guidance_scale is None else None,
+        loras=tuple(Worn(key(each.name), each.weight) for each in request.loras),
     )
 
 

@@ -19,6 +19,7 @@ from engine.loader import Parts
 from engine.model import Sampling
 from engine.pipelines import Arguments, pipeline
 from engine.plan import Shown, Window
+from engine.sampled import sampled
 from engine.types import Cancelled, Request
 
 AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
@@ -41,9 +42,10 @@ class Stock:
         """Encode the prompt."""
         self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
 
-    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Iterator[int]:
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Run the pipeline."""
-        latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
+        with sampled(self._parts.transformer, self._how):
+            latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
         for number in range(window.latents):
             self._cut.strips[window.gap][number] = latents[:, :, number : number + 1].clone()
 

@@ -22,6 +22,8 @@ FailureCode: TypeAlias = Literal[
     "model_missing",
     "model_broken",
     "device_missing",
+    "bad_setting",
+    "lora_missing",
     "out_of_memory",
     "bad_frames",
     "encode_failed",
@@ -36,6 +38,8 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
         "model_missing": False,  # the weights are not where the catalogue says
         "model_broken": False,  # the weights are there and cannot be read
         "device_missing": False,  # the configured device does not exist on this machine
+        "bad_setting": False,  # a setting asks for what this machine cannot do
+        "lora_missing": False,  # a LoRA that the request names cannot be read, or is for another model
         "out_of_memory": True,  # another worker, or the same one later, may have the room
         "bad_frames": False,  # the model produced numbers that are not a picture; the same seed does it again
         "encode_failed": True,  # the video codec refused a frame or a file
@@ -104,11 +108,20 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
+class Worn:
+    """A LoRA by its name, and how much of it counts: 0 is nothing, 1 what it was trained for."""
+
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One clip to make. `width`, `height` in pixels of the file; 0 `seconds` asks for a still (one frame).
 
     `cues`, where there are any, take the place of `prompt`. A `loop` goes on from its last frame to its first.
     `source_prompt` says what a film that is edited shows, as far as that is known.
+    `loras` are names that EngineConfig.loras has for this model.
     `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
     same seed on the same machine gives the same frames.
     """
@@ -128,6 +141,7 @@ class Request:
     source_prompt: str = ""
     steps: int | None = None
     guidance_scale: float | None = None
+    loras: tuple[Worn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +207,36 @@ Event: TypeAlias = Loading | Progress | Segment | Done
 
 
 @dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA for a model, by a name that requests use. `source` is a folder, a .safetensors file or a hub id."""
+
+    name: str
+    model: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """How this process runs models.
 
     `weights` maps a catalogue name to a folder or hub id that replaces the catalogue's own. `device` is
     "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps"); `dtype` is "auto", "float32", "bfloat16" or
     "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
-    process may run on.
+    process may run on. `offload` to `parallel` say how a model is put on the machine; what they take and what "auto"
+    means is written in `engine.placement`.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    offload: str = "auto"
+    quantisation: str = "auto"
+    tiling: str = "auto"
+    compile: str = "auto"
+    attention: str = "auto"
+    parallel: int = 1
+    loras: tuple[Lora, ...] = ()
 
 
 class Cancelled(Exception):

@@ -38,6 +38,7 @@ async def add_generation(db: Database, account: Account, **changes: Any) -> str:
         "served_by": "kinora-mini",
         "prompt": "a red ball",
         "negative_prompt": "",
+        "loras": [],
         "seconds": 4,
         "generated_seconds": 4,
         "operation": None,

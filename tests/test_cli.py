@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
@@ -170,6 +171,18 @@ async def test_the_doctor_finds_what_is_there(settings: Settings) -> None:
     findings = await doctor.examine(settings)
     assert not [finding for finding in findings if finding.grade == "lack"]
     assert [finding.sentence for finding in findings if "PostgreSQL 18 answers" in finding.sentence]
+
+
+async def test_the_doctor_says_how_models_are_put_on_this_machine(settings: Settings) -> None:
+    here = msgspec.structs.replace(settings, device="cpu")
+    assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.examine(here))
+    wrong = msgspec.structs.replace(here, quantisation="nf4", offload="group")
+    [(grade, sentence)] = [each for each in placements(await doctor.examine(wrong)) if "setting" in each[1]]
+    assert (grade, "offload=group" in sentence) == ("lack", True)
+
+
+def placements(findings: list[doctor.Finding]) -> list[tuple[str, str]]:
+    return [(finding.grade, finding.sentence) for finding in findings]
 
 
 async def test_the_doctor_names_what_is_not(servers: Servers, tmp_path: Path) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from safetensors.torch import load_file, save_file
 
 from api import worker
 from api.billing.credits import Account
@@ -136,6 +138,58 @@ async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings:
     assert shown.failure
     assert shown.failure.refunded
     assert await balance(real, account) == (300, 0)
+
+
+def poisoned(folder: Path) -> None:
+    """Weights whose pictures are no numbers."""
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["decoder.conv_out.conv.bias"].fill_(float("nan"))
+    save_file(tensors, file, {"format": "pt"})
+
+
+def cut_off(folder: Path) -> None:
+    """A file of weights that was not copied to its end."""
+    os.truncate(folder / "transformer" / "diffusion_pytorch_model.safetensors", 1000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong", "failure"),
+    [
+        (poisoned, {}, "bad_frames"),
+        (cut_off, {}, "model_broken"),
+        (None, {"loras": {"ink": "/nowhere/ink"}}, "lora_missing"),
+        (None, {"offload": "group", "device": "cpu"}, "bad_setting"),
+    ],
+)
+async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
+    real: Parts,
+    worker_settings: Settings,
+    weights: Path,
+    tmp_path: Path,
+    spoil: Callable[[Path], None] | None,
+    wrong: dict[str, Any],
+    failure: str,
+) -> None:
+    account, asked = await person(real), dict(SHORT)
+    folder = shutil.copytree(weights, tmp_path / "weights")
+    if spoil:
+        spoil(folder)
+    own: dict[str, str] = {"kinora-mini": str(folder), "ltx-video-2b": str(weights)}
+    changed = msgspec.structs.replace(
+        worker_settings, weights=own, models=["kinora-mini", "ltx-video-2b"], max_tries=1, **wrong
+    )
+    if "loras" in wrong:
+        asked["loras"] = [{"name": "ink"}]
+    served = real._replace(settings=changed)
+    async with working(changed):
+        first = await create(served, account, **asked)
+        assert await ended(real, first, account) == f"failed:{failure}"
+        second = await create(served, account, **{**SHORT, "model": "ltx-video-2b", "size": "256x256"})
+        everywhere = failure == "bad_setting"
+        assert await ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
+    assert (await real.videos.get(first, account.id)).settled == 0
+    await books(real.pool, account.id)
 
 
 async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: Parts, worker_settings: Settings) -> None:

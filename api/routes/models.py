@@ -49,6 +49,7 @@ def _shown(name: str, settings: Settings) -> Model:
         pictures=model.conditions,
         operations=sorted(model.operations),
         qualities=sorted(model.sampling),
+        loras=[lora.name for lora in settings.named_loras if lora.model == name],
         limits=Limits(
             max_seconds=int(model.max_seconds),
             min_side=model.min_side,

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from api.db import Database, row, rows
-from api.models import CostState, Quality, Status, Variant, Visibility
+from api.models import CostState, Lora, Quality, Status, Variant, Visibility
 from api.studio import Operation
 
 QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
@@ -28,6 +28,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     revised_prompt: str | None
     preset: str | None
     negative_prompt: str
+    loras: list[Lora]
     seconds: float
     generated_seconds: float
     operation: Operation | None
@@ -73,6 +74,7 @@ class New(Struct, frozen=True, kw_only=True):
     revised_prompt: str | None
     preset: str | None
     negative_prompt: str
+    loras: list[Lora]
     seconds: float
     generated_seconds: float
     operation: Operation | None
@@ -118,8 +120,8 @@ POSITION = (
 )
 SELECT = (
     "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.revised_prompt,"
-    " g.preset, g.negative_prompt, g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height, g.seed,"
-    " g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress, g.eta_seconds,"
+    " g.preset, g.negative_prompt, g.loras, g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height,"
+    " g.seed, g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress, g.eta_seconds,"
     " g.published_seconds, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
     " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state,"
     " ARRAY(SELECT v.id FROM generations v WHERE v.variation_of = g.variation_of ORDER BY v.id) AS variations,"

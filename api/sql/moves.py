@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from api.db import Database, row, rows
-from api.models import Quality
+from api.models import Lora, Quality
 from api.studio import Operation
 
 CLAIMS = 0x636C6169  # "clai": claims of one pool take turns, so that concurrency limits hold
@@ -25,6 +25,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     served_by: str
     prompt: str
     negative_prompt: str
+    loras: list[Lora]
     seconds: float
     operation: Operation | None
     width: int
@@ -52,7 +53,7 @@ async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed |
         "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
         " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by,"
         "  coalesce(g.revised_prompt, g.prompt) AS prompt,"
-        "  g.negative_prompt, g.seconds, g.operation, g.width, g.height, g.seed, g.quality",
+        "  g.negative_prompt, g.loras, g.seconds, g.operation, g.width, g.height, g.seed, g.quality",
         pool,
         worker,
         lease,

@@ -91,7 +91,7 @@ def test_a_device_that_is_not_there_is_named(config: EngineConfig, device: str) 
 
 
 def test_an_unknown_dtype_is_refused(config: EngineConfig) -> None:
-    assert failure(replace(config, dtype="int3")).code == "bad_request"
+    assert failure(replace(config, dtype="int3")).code == "bad_setting"
 
 
 def test_threads_are_bounded(config: EngineConfig) -> None:

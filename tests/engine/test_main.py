@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
+from engine.asked import parser
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,23 @@ def test_the_pictures_beside_it_come_when_asked_for(film: list[str], tmp_path: P
     assert run(*film, "--assets", str(tmp_path / "assets"), "--image", str(tmp_path / "first.png")) == 0
     names = sorted(path.name for path in (tmp_path / "assets").iterdir())
     assert names == ["poster.jpg", "spritesheet.jpg", "thumbnail.webp"]
+
+
+def test_a_lora_that_is_not_there_is_named(film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*film, "--lora", f"ink={tmp_path}/nowhere:0.5") == 1
+    assert "(lora_missing)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "lora"),
+    [
+        ("ink=loras/ink", ("ink", "loras/ink", 1.0)),
+        ("ink=loras/ink:0.8", ("ink", "loras/ink", 0.8)),
+        ("ink=c:/loras", ("ink", "c:/loras", 1.0)),
+    ],
+)
+def test_a_lora_has_a_name_a_source_and_a_weight(text: str, lora: tuple[str, str, float]) -> None:
+    assert parser().parse_args(["x", "out.mp4", "--lora", text]).lora == [lora]
 
 
 def test_the_named_seed_makes_the_same_film(film: list[str], tmp_path: Path) -> None:

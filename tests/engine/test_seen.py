@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,9 +19,9 @@ from engine.catalog import DEFAULT
 from engine.generate import Engine
 from engine.mini.judging import seeing
 from engine.mini.judging.judge import judge
-from engine.mini.judging.studio import psnr, read
-from engine.operations import Card, Clip
-from engine.types import Cue, Done, EngineConfig, Request
+from engine.mini.judging.studio import read
+from engine.operations import Clip
+from engine.types import Done, EngineConfig, Request
 
 Frames: TypeAlias = NDArray[np.uint8]
 

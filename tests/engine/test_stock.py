@@ -200,7 +200,7 @@ def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Parts]) -> N
     made, cut = recipe(parts, asked("wan2.1-t2v-1.3b"))
     steps = made.denoise(cut.plan.windows[0], never)
     assert next(steps) == 1
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
     assert cut.strips == ({},)
 
 

@@ -1,0 +1,66 @@
+"""A further process of a clip that several GPUs share: holds the transformer, and makes the passes that rank 0 makes.
+
+`engine.ranks` starts it and speaks to it on its standard input; when that ends, or the process behind it, so does this.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from typing import IO, Any
+
+from engine import lifeline
+
+lifeline.die_with_parent(parent=int(os.environ[lifeline.PARENT]))
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+# Below the lines above, because these take seconds, in which the parent may die.
+import torch  # noqa: E402
+from diffusers import AutoModel  # noqa: E402
+
+from engine.arrange import attend  # noqa: E402
+from engine.loras import hang, wear  # noqa: E402
+from engine.quantise import quantise  # noqa: E402
+from engine.ranks import READY, Pass, Seat, exchange, join  # noqa: E402
+
+
+def main(speaker: IO[bytes]) -> None:
+    """Take the seat that `speaker` assigns, and make passes until it says no more."""
+    seat: Seat = pickle.load(speaker)  # noqa: S301 (from our own process)
+    kind = seat.placement.device.partition(":")[0]
+    device = torch.device(kind, seat.rank if kind == "cuda" else 0)
+    transformers = {name: _read(seat, name, device) for name in seat.transformers}
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
+    join(seat.rank, seat.store, seat.placement, list(transformers.values()))
+    while True:
+        try:
+            told: Pass = pickle.load(speaker)  # noqa: S301 (the same)
+        except EOFError:
+            return
+        _pass(transformers[told.transformer], told, device)
+
+
+def _read(seat: Seat, name: str, device: torch.device) -> Any:
+    dtype = getattr(torch, seat.placement.dtype)
+    transformer = AutoModel.from_pretrained(str(seat.folder / name), torch_dtype=dtype).to(device).eval()
+    for lora, source in seat.hung:
+        hang(transformer, lora, source)
+    quantise(transformer, seat.placement.quantisation)
+    attend(transformer, seat.placement.attention)
+    return transformer
+
+
+@torch.inference_mode()
+def _pass(transformer: Any, told: Pass, device: torch.device) -> None:
+    wear(transformer, told.worn)
+    tensors = {
+        name: exchange(torch.empty(shape, dtype=dtype, device=device)) for name, (shape, dtype) in told.tensors.items()
+    }
+    transformer(**tensors, **told.rest)
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer)

@@ -1,0 +1,93 @@
+"""Rank 0 of two, as a process of its own: a process group is for the whole process, and a test's lives on.
+
+Arguments: the folder of weights, and one for a LoRA. It prints what it finds, word by word.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import LTXVideoTransformer3DModel
+from diffusers.loaders import LTXVideoLoraLoaderMixin
+from peft import LoraConfig, get_peft_model_state_dict
+
+from engine import ranks
+from engine.loras import hang, wear
+from engine.placement import Placement
+from engine.types import Worn
+
+TOKENS = 30
+
+
+def read(weights: Path) -> Any:
+    return LTXVideoTransformer3DModel.from_pretrained(weights / "transformer").eval()
+
+
+@torch.inference_mode()
+def answer(transformer: Any) -> torch.Tensor:
+    """With a mask on the text and a noise level for each token."""
+    generator = torch.Generator().manual_seed(3)
+    mask = torch.ones(2, 7, dtype=torch.bool)
+    mask[0, 3:] = False
+    times = torch.full((2, TOKENS), 500.0)
+    times[:, :10] = 0
+    found: torch.Tensor = transformer(
+        hidden_states=torch.randn(1, TOKENS, 16, generator=generator).expand(2, -1, -1),
+        encoder_hidden_states=torch.randn(2, 7, 32, generator=generator),
+        encoder_attention_mask=mask,
+        timestep=times,
+        video_coords=torch.rand(2, 3, TOKENS, generator=generator) * 10,
+        return_dict=False,
+    )[0]
+    return found
+
+
+def main(weights: Path, folder: Path) -> None:
+    torch.set_num_threads(1)
+    alone, shared = read(weights), read(weights)
+    drawn = LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_v"])
+    alone.add_adapter(drawn, "made")
+    LTXVideoLoraLoaderMixin.save_lora_weights(folder, get_peft_model_state_dict(alone, adapter_name="made"))
+    alone = read(weights)
+    for transformer in (alone, shared):
+        hang(transformer, "ink", str(folder))
+    ranks.share(
+        {"transformer": shared}, Placement(device="cpu", dtype="float32", parallel=2), weights, [("ink", str(folder))]
+    )
+    plain = compare("plain:", alone, shared, ())
+    worn = compare("lora:", alone, shared, (Worn("ink", 0.5),))
+    said(*([] if torch.allclose(plain, worn) else ["changed"]))
+    compare("after:", alone, shared, ())
+    others = list(OTHERS)
+    del shared, transformer
+    gc.collect()
+    said("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
+
+
+def compare(name: str, alone: Any, shared: Any, worn: tuple[Worn, ...]) -> torch.Tensor:
+    for transformer in (alone, shared):
+        wear(transformer, worn)
+    expected, found = answer(alone), answer(shared)
+    said(name, "same" if torch.allclose(expected, found, rtol=1e-4, atol=1e-5) else "different")
+    return found
+
+
+def said(*words: str) -> None:
+    print(*words, flush=True)  # noqa: T201 (the test reads it)
+
+
+OTHERS: list[Any] = []
+_start = ranks._start
+
+
+def started(rank: int) -> Any:
+    OTHERS.append(_start(rank))
+    return OTHERS[-1]
+
+
+ranks._start = started
+main(Path(sys.argv[1]), Path(sys.argv[2]))

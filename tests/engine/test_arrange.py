@@ -1,0 +1,174 @@
+"""Every way of putting a model on a machine that runs without a GPU, against the model as it is.
+
+Moving between a GPU and the machine's memory cannot be seen on a processor: there the hooks run, and what they compute
+is compared, but both ends are the same place.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+import torch
+from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
+
+from engine import ltx
+from engine.arrange import _Turns, arrange, attend
+from engine.catalog import find
+from engine.latents import Cut, decode
+from engine.loader import Parts, load, locate
+from engine.model import Sampling
+from engine.placement import Placement
+from engine.plan import Shown, Window
+from engine.timeline import plan
+from engine.tokens import keep, prepare
+from engine.types import EngineConfig, EngineError, Request
+from tests.engine.conftest import loaded
+
+MINI = find("kinora-mini")
+PLAIN: Final = Placement(device="cpu", dtype="float32")
+HOW: Final = Sampling(steps=2, guidance_scale=3.0)
+
+
+@pytest.fixture
+def fresh(config: EngineConfig) -> Callable[[], Parts]:
+    return lambda: loaded(load(MINI, locate(MINI, config), config))[1]
+
+
+@pytest.fixture(scope="module")
+def truth(parts: Parts) -> torch.Tensor:
+    return clip(parts)
+
+
+def modules(parts: Parts) -> dict[str, Any]:
+    return {name: getattr(parts, name) for name in ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")}
+
+
+def arranged(fresh: Callable[[], Parts], **how: Any) -> Parts:
+    parts = fresh()
+    arrange(modules(parts), replace(PLAIN, **how))
+    return parts
+
+
+def clip(parts: Parts) -> torch.Tensor:
+    """All frames of a short clip, through text encoder, transformer and autoencoder."""
+    request = Request("kinora-mini", "a red ball", 160, 96, 2, 7, negative_prompt="a")
+    made = plan(request)
+    cut = Cut.of(made)
+    text = ltx.encode_text(parts, made, request.negative_prompt, HOW)
+    frames = []
+    for step in made.steps:
+        if isinstance(step, Window):
+            tokens = prepare(parts, cut, step)
+            list(ltx.denoise(parts, made, HOW, text.at(step.weights), tokens, step.seed, lambda: False))
+            keep(parts, cut, step, tokens)
+        elif isinstance(step, Shown):
+            frames.append(decode(parts, cut, step))
+    return torch.cat(frames)
+
+
+@pytest.mark.parametrize("offload", ["none", "model", "group"])
+def test_offloading_changes_no_bit(fresh: Callable[[], Parts], truth: torch.Tensor, offload: str) -> None:
+    parts = arranged(fresh, offload=offload)
+    assert torch.equal(clip(parts), truth)
+    assert torch.equal(clip(parts), truth), "nor the second time"
+
+
+def test_blocks_really_travel_under_group_offload(fresh: Callable[[], Parts]) -> None:
+    parts = arranged(fresh, offload="group")
+    for module in (parts.transformer, parts.text_encoder):
+        assert any("group_offloading" in each._diffusers_hook.hooks for each in hooked(module))
+    assert not list(hooked(parts.vae)), "the autoencoder works while the next window is denoised, and stays"
+
+
+def hooked(module: torch.nn.Module) -> Iterator[Any]:
+    return (each for each in module.modules() if hasattr(each, "_diffusers_hook"))
+
+
+def test_one_part_at_a_time_is_on_the_device() -> None:
+    """On torch's device without storage, where one sees who is there; coming home from it is another matter."""
+    turns = _Turns(torch.device("meta"))
+    first, second = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    first.register_forward_pre_hook(turns.come)
+    first(torch.empty(1, 2, device="meta"))
+    assert first.weight.device.type == "meta"
+    assert second.weight.device.type == "cpu"
+    assert turns.here is first
+    sent: list[str] = []
+    first.to = sent.append  # type: ignore[method-assign, assignment]
+    turns.come(second, ())
+    assert sent == ["cpu"]
+    assert turns.here is second
+    assert second.weight.device.type == "meta"
+
+
+def test_a_part_that_finds_no_room_leaves_nobody_there() -> None:
+    turns, module = _Turns(torch.device("cpu")), torch.nn.Linear(2, 2)
+
+    def full(*_arguments: object) -> None:
+        raise torch.OutOfMemoryError
+
+    module.to = full  # type: ignore[method-assign, assignment]
+    with pytest.raises(torch.OutOfMemoryError):
+        turns.come(module, ())
+    assert turns.here is None
+
+
+def test_float8_storage_stays_close(fresh: Callable[[], Parts], truth: torch.Tensor) -> None:
+    parts = arranged(fresh, quantisation="float8")
+    kinds = {layer.weight.dtype for layer in parts.transformer.modules() if isinstance(layer, torch.nn.Linear)}
+    assert torch.float8_e4m3fn in kinds
+    frames = clip(parts)
+    assert not torch.equal(frames, truth)
+    assert (frames - truth).abs().mean() < 0.05 * truth.std()
+
+
+def test_float8_storage_travels_too(fresh: Callable[[], Parts]) -> None:
+    assert torch.equal(
+        clip(arranged(fresh, quantisation="float8", offload="group")), clip(arranged(fresh, quantisation="float8"))
+    )
+
+
+@pytest.mark.parametrize(("how", "package"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
+@pytest.mark.filterwarnings("ignore")  # theirs, of kernels for GPUs that are not here
+def test_other_packages_quantise_where_they_are_installed(
+    fresh: Callable[[], Parts], truth: torch.Tensor, how: str, package: str
+) -> None:
+    pytest.importorskip(package)
+    frames = clip(arranged(fresh, quantisation=how))
+    assert not torch.equal(frames, truth)
+    assert (frames - truth).abs().mean() < 0.2 * truth.std()
+
+
+@pytest.mark.parametrize("backend", ["native", "_native_math", "flex"])
+@pytest.mark.filterwarnings("ignore:flex_attention called without")
+def test_attention_by_another_kernel_computes_the_same(
+    fresh: Callable[[], Parts], truth: torch.Tensor, backend: str
+) -> None:
+    torch.testing.assert_close(clip(arranged(fresh, attention=backend)), truth, rtol=1e-3, atol=1e-4)
+
+
+def test_a_kernel_without_masks_serves_self_attention_alone(fresh: Callable[[], Parts], truth: torch.Tensor) -> None:
+    parts = arranged(fresh, attention="_native_flash")
+    (block, *_) = parts.transformer.transformer_blocks
+    assert block.attn1.processor._attention_backend == AttentionBackendName._NATIVE_FLASH
+    assert block.attn2.processor._attention_backend is None
+    assert _AttentionBackendRegistry.get_active_backend()[0] == AttentionBackendName.NATIVE, "nor anybody else"
+    torch.testing.assert_close(clip(parts), truth, rtol=1e-3, atol=1e-4)
+
+
+def test_a_kernel_that_diffusers_refuses_is_named(parts: Parts) -> None:
+    with pytest.raises(EngineError, match="attention=sage") as caught:
+        attend(parts.transformer, "sage")
+    assert caught.value.code == "bad_setting"
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a compiler")
+@pytest.mark.filterwarnings("ignore")  # the compiler's own, of how it is built
+def test_a_compiled_block_computes_the_same(fresh: Callable[[], Parts], truth: torch.Tensor) -> None:
+    parts = arranged(fresh, compile=True)
+    torch.testing.assert_close(clip(parts), truth, rtol=1e-3, atol=1e-4)
+    assert all(block._compiled_call_impl is not None for block in parts.transformer.transformer_blocks)

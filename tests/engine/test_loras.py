@@ -1,0 +1,142 @@
+"""LoRAs by name: written as diffusers writes them, worn for one job, gone for the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers.loaders import LTXVideoLoraLoaderMixin
+from peft import LoraConfig, get_peft_model_state_dict
+
+from engine.catalog import find
+from engine.generate import Engine
+from engine.loader import load, locate
+from engine.loras import hang, wear
+from engine.types import EngineConfig, EngineError, Lora, Request, Worn
+from tests.engine.conftest import loaded
+
+MINI = find("kinora-mini")
+
+
+def transformer(config: EngineConfig) -> Any:
+    return loaded(load(MINI, locate(MINI, config), config))[1].transformer
+
+
+def write(config: EngineConfig, folder: Path, seed: int) -> Path:
+    """A LoRA that changes something, as diffusers writes one."""
+    made = transformer(config)
+    torch.manual_seed(seed)
+    drawn = LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_k", "to_v"])
+    made.add_adapter(drawn, "made")
+    weights = get_peft_model_state_dict(made, adapter_name="made")
+    LTXVideoLoraLoaderMixin.save_lora_weights(folder, weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def film(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(config, tmp_path_factory.mktemp("film"), 1)
+
+
+@pytest.fixture(scope="module")
+def ink(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(config, tmp_path_factory.mktemp("ink"), 2)
+
+
+@pytest.fixture(scope="module")
+def with_loras(config: EngineConfig, film: Path, ink: Path, tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+    nothing = tmp_path_factory.mktemp("nothing")
+    sources = {"film": film, "ink": ink / "pytorch_lora_weights.safetensors", "lost": nothing}
+    other = Lora("other", "ltx-video-2b", str(film))
+    return replace(config, loras=(*(Lora(name, MINI.name, str(at)) for name, at in sources.items()), other))
+
+
+@pytest.fixture(scope="module")
+def engine(with_loras: EngineConfig) -> Engine:
+    return Engine(with_loras)
+
+
+def video(engine: Engine, request: Request, folder: Path, *loras: Worn) -> bytes:
+    list(engine.run(replace(request, loras=loras), folder, lambda: False))
+    return (folder / "video.mp4").read_bytes()
+
+
+def test_a_lora_counts_as_much_as_its_weight(
+    engine: Engine, config: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    bare = video(Engine(config), request_, tmp_path / "bare")
+    assert video(engine, request_, tmp_path / "none") == bare, "what only hangs there changes nothing"
+    assert video(engine, request_, tmp_path / "zero", Worn("film", 0.0)) == bare
+    whole = video(engine, request_, tmp_path / "one", Worn("film"))
+    half = video(engine, request_, tmp_path / "half", Worn("film", 0.5))
+    both = video(engine, request_, tmp_path / "both", Worn("film"), Worn("ink"))
+    assert len({bare, whole, half, both}) == 4
+    assert video(engine, request_, tmp_path / "again", Worn("film")) == whole, "no weight of another job stays"
+    assert video(engine, request_, tmp_path / "after") == bare, "nor any LoRA"
+
+
+def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Path, ink: Path) -> None:
+    made = transformer(config)
+    hang(made, "turbo", str(ink))
+    hang(made, "lora_film", str(film))
+    seen = []
+    for worn in ((), (Worn("turbo"),), (Worn("turbo"), Worn("lora_film", 0.5)), (Worn("turbo"),), ()):
+        wear(made, worn)
+        seen.append(answer(made))
+    none, turbo, both, turbo_again, none_again = seen
+    assert torch.equal(none, none_again)
+    assert torch.equal(turbo, turbo_again)
+    assert not torch.allclose(turbo, both)
+    assert not torch.allclose(none, turbo)
+
+
+@torch.inference_mode()
+def answer(made: Any) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return made(  # type: ignore[no-any-return]
+        hidden_states=torch.randn(1, 8, 16, generator=generator),
+        encoder_hidden_states=torch.randn(1, 4, 32, generator=generator),
+        encoder_attention_mask=torch.ones(1, 4, dtype=torch.bool),
+        timestep=torch.full((1, 8), 500.0),
+        video_coords=torch.zeros(1, 3, 8),
+        return_dict=False,
+    )[0]
+
+
+@pytest.mark.parametrize("placed", [{"quantisation": "float8"}, {"compile": "off"}])
+def test_a_lora_hangs_on_a_model_that_is_kept_small(
+    with_loras: EngineConfig, config: EngineConfig, request_: Request, tmp_path: Path, placed: dict[str, str]
+) -> None:
+    small = Engine(replace(with_loras, **placed))  # type: ignore[arg-type]
+    bare = video(Engine(replace(config, **placed)), request_, tmp_path / "bare")  # type: ignore[arg-type]
+    assert video(small, request_, tmp_path / "none") == bare
+    assert video(small, request_, tmp_path / "one", Worn("film")) != bare
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nope", "there are film, ink, lost"), ("other", "no LoRA 'other' for kinora-mini"), ("lost", "cannot be read")],
+)
+def test_one_that_cannot_be_worn_is_named_and_the_next_job_runs(
+    engine: Engine, request_: Request, tmp_path: Path, name: str, said: str
+) -> None:
+    with pytest.raises(EngineError, match=said) as caught:
+        video(engine, request_, tmp_path / "lost", Worn(name))
+    assert (caught.value.code, caught.value.retryable) == ("lora_missing", False)
+    assert video(engine, request_, tmp_path / "next")
+
+
+def test_what_is_for_another_kind_of_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="a Linear takes no LoRA"):
+        hang(torch.nn.Linear(1, 1), "film", "somewhere")
+
+
+def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"text_encoder.x.lora_A.weight": torch.ones(1)}, tmp_path / "pytorch_lora_weights.safetensors")
+    with pytest.raises(ValueError, match="holds nothing"):
+        hang(transformer(config), "film", str(tmp_path))

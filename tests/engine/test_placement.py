@@ -1,0 +1,164 @@
+"""What is chosen for which machine. No machine here has a GPU: these are the decisions alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.catalog import find
+from engine.machine import look
+from engine.placement import Machine, Placement, choose, lower
+from engine.types import EngineConfig, EngineError, Lora
+
+PROCESSOR = Machine(kind="cpu", host_memory=16.0, compiler=True)
+APPLE = Machine(kind="mps", host_memory=32.0)
+H100 = Machine(kind="cuda", gpus=1, memory=79.0, capability=(9, 0), host_memory=256.0, compiler=True)
+SMALL = find("ltx-video-2b-0.9.5")  # 16 GB
+LARGE = find("ltx-video-13b-distilled")  # 40 GB
+MINI = find("kinora-mini")
+
+
+def gpu(memory: float) -> Machine:
+    return replace(H100, memory=memory, capability=(8, 9))
+
+
+def refused(machine: Machine, config: EngineConfig) -> str:
+    with pytest.raises(EngineError) as caught:
+        choose(machine, SMALL, config)
+    assert caught.value.code == "bad_setting"
+    return str(caught.value)
+
+
+def test_a_processor_computes_in_float32_and_spares_nothing() -> None:
+    assert choose(PROCESSOR, LARGE, EngineConfig()) == Placement(device="cpu", dtype="float32", movable=True)
+    assert choose(APPLE, LARGE, EngineConfig()).device == "mps"
+
+
+def test_a_model_that_fits_lies_on_the_gpu_as_it_is_and_is_compiled() -> None:
+    chosen = choose(H100, LARGE, EngineConfig())
+    assert (chosen.device, chosen.dtype, chosen.offload, chosen.quantisation) == ("cuda", "bfloat16", "none", "none")
+    assert chosen.compile
+    assert chosen.home == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("memory", "offload", "quantisation"),
+    [
+        (48.0, "none", "none"),  # 40 GB fit into nine tenths
+        (40.0, "model", "none"),  # 28 do
+        (32.0, "model", "none"),
+        (28.0, "none", "float8"),  # blocks would have to travel; 24 GB fit
+        (20.0, "model", "float8"),  # 16.8 do
+        (12.0, "group", "none"),  # nothing spares blocks the way, so nothing is rounded either
+    ],
+)
+def test_what_does_not_fit_is_offloaded_rung_by_rung(memory: float, offload: str, quantisation: str) -> None:
+    chosen = choose(gpu(memory), LARGE, EngineConfig())
+    assert (chosen.offload, chosen.quantisation) == (offload, quantisation)
+    assert (chosen.home == "cpu") == (offload != "none")
+
+
+def test_numbers_of_twice_the_size_need_twice_the_room() -> None:
+    assert choose(gpu(24.0), SMALL, EngineConfig(quantisation="none")).offload == "none"
+    assert choose(gpu(24.0), SMALL, EngineConfig(quantisation="none", dtype="float32")).offload == "group"
+
+
+def test_nothing_is_sent_home_where_the_machine_cannot_hold_it() -> None:
+    assert choose(replace(gpu(32.0), host_memory=8.0), LARGE, EngineConfig()).offload == "none"
+
+
+def test_compiling_is_for_large_models_that_stay_as_they_are() -> None:
+    lora = Lora("film", LARGE.name, "/loras/film")
+    assert not choose(H100, MINI, EngineConfig()).compile
+    assert not choose(replace(H100, capability=(7, 5)), LARGE, EngineConfig()).compile
+    assert not choose(replace(H100, compiler=False), LARGE, EngineConfig()).compile
+    assert not choose(gpu(32.0), LARGE, EngineConfig()).compile
+    assert not choose(H100, LARGE, EngineConfig(loras=(lora,))).compile
+    assert choose(H100, SMALL, EngineConfig(loras=(lora,))).compile
+    assert choose(PROCESSOR, MINI, EngineConfig(compile="on")).compile
+
+
+def test_attention_takes_hopper_s_own_kernels_where_they_are() -> None:
+    packed = frozenset({"flash_attn_interface", "sageattention"})
+    assert choose(H100, LARGE, EngineConfig()).attention == "native"
+    assert choose(replace(H100, packages=packed), LARGE, EngineConfig()).attention == "_flash_3"
+    assert choose(replace(gpu(80.0), packages=packed), LARGE, EngineConfig()).attention == "native"
+    assert choose(replace(gpu(80.0), packages=packed), LARGE, EngineConfig(attention="sage")).attention == "sage"
+
+
+def test_several_gpus_share_a_clip_only_when_told() -> None:
+    two = replace(H100, gpus=2)
+    assert choose(two, LARGE, EngineConfig()).parallel == 1
+    shared = choose(two, LARGE, EngineConfig(parallel=0))
+    assert (shared.parallel, shared.offload, shared.compile) == (2, "none", False)
+    assert choose(PROCESSOR, MINI, EngineConfig(parallel=0)).parallel == 1
+
+
+def test_what_an_operator_says_is_done() -> None:
+    config = EngineConfig(offload="group", quantisation="float8", tiling="on", dtype="float16", device="cuda:0")
+    chosen = choose(H100, MINI, config)
+    assert (chosen.offload, chosen.quantisation, chosen.tiling) == ("group", "float8", "on")
+    assert (chosen.dtype, chosen.device) == ("float16", "cuda:0")
+    packed = replace(H100, packages=frozenset({"torchao"}))
+    assert choose(packed, MINI, EngineConfig(quantisation="int8")).quantisation == "int8"
+
+
+@pytest.mark.parametrize(
+    ("machine", "config", "remedy"),
+    [
+        (PROCESSOR, EngineConfig(offload="group"), "set it to none"),
+        (APPLE, EngineConfig(offload="model"), "set it to none"),
+        (H100, EngineConfig(quantisation="int8"), "Install torchao"),
+        (H100, EngineConfig(quantisation="nf4"), "Install bitsandbytes"),
+        (APPLE, EngineConfig(quantisation="float8"), "Set it to none"),
+        (H100, EngineConfig(attention="flash"), "Install flash_attn"),
+        (PROCESSOR, EngineConfig(attention="_native_cudnn"), "Choose native"),
+        (replace(H100, compiler=False), EngineConfig(compile="on"), "set it to off"),
+        (H100, EngineConfig(parallel=2), "Set it to what there is"),
+        (H100, EngineConfig(parallel=-1), "0 for all"),
+        (PROCESSOR, EngineConfig(parallel=2), "sees 0 CUDA GPUs"),
+        (replace(H100, gpus=2), EngineConfig(parallel=2, offload="group"), "Set parallel to 1"),
+        (replace(H100, gpus=2), EngineConfig(parallel=2, compile="on"), "Set it to off"),
+        (replace(H100, gpus=2), EngineConfig(parallel=2, attention="_native_math"), "Choose one of"),
+        (replace(H100, gpus=2), EngineConfig(parallel=2, device="cuda:1"), "Leave the device out"),
+        (PROCESSOR, EngineConfig(offload="disk"), "one of auto, none, model, group"),
+        (PROCESSOR, EngineConfig(tiling="maybe"), "one of auto, on, off"),
+        (PROCESSOR, EngineConfig(dtype="int3"), "one of auto, float32"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_refused_with_a_remedy(
+    machine: Machine, config: EngineConfig, remedy: str
+) -> None:
+    assert remedy in refused(machine, config)
+
+
+@pytest.mark.parametrize(("machine", "device"), [(PROCESSOR, "cuda"), (H100, "cuda:1")])
+def test_a_gpu_that_is_not_there_is_named(machine: Machine, device: str) -> None:
+    with pytest.raises(EngineError, match=f"no {device} here") as caught:
+        choose(machine, MINI, EngineConfig(device=device))
+    assert caught.value.code == "device_missing"
+
+
+def test_running_out_of_memory_leads_down_the_rungs_unless_the_operator_chose() -> None:
+    chosen = choose(H100, LARGE, EngineConfig())
+    assert lower(chosen) == "model"
+    assert lower(choose(H100, LARGE, EngineConfig(), "model")) == "group"
+    assert lower(choose(H100, LARGE, EngineConfig(), "group")) is None
+    assert lower(choose(H100, LARGE, EngineConfig(offload="none"))) is None
+    assert lower(choose(PROCESSOR, LARGE, EngineConfig())) is None
+
+
+def test_a_placement_reads_as_a_sentence() -> None:
+    assert str(choose(PROCESSOR, MINI, EngineConfig())) == "on cpu in float32"
+    assert str(choose(gpu(20.0), LARGE, EngineConfig())) == (
+        "on cuda in bfloat16, weights kept as float8, one part at a time on the GPU"
+    )
+    assert str(choose(replace(H100, gpus=2), LARGE, EngineConfig(parallel=2))).endswith("shared by 2 GPUs")
+
+
+def test_this_machine_can_be_looked_at() -> None:
+    found = look()
+    assert found.host_memory > 0
+    assert (found.gpus > 0) == (found.kind == "cuda")
+    assert choose(found, MINI, EngineConfig(device="cpu")).device == "cpu"

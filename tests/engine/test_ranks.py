@@ -1,0 +1,32 @@
+"""A clip shared by two processes, over gloo on a processor. On GPUs it is NCCL that carries the same exchanges."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.placement import Placement
+from engine.ranks import share
+from engine.types import EngineError
+
+LEADER = Path(__file__).with_name("leader.py")
+TWO = Placement(device="cpu", dtype="float32", parallel=2)
+
+
+def test_two_processes_compute_what_one_does_and_the_other_ends_with_it(weights: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(LEADER), str(weights), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(LEADER.parents[2]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["plain:", "same", "lora:", "same", "changed", "after:", "same", "other:", "gone"]
+
+
+def test_a_transformer_without_a_plan_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="a Linear cannot be shared") as caught:
+        share({"transformer": torch.nn.Linear(1, 1)}, TWO, tmp_path, [])
+    assert caught.value.code == "bad_setting"
