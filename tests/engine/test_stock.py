@@ -35,12 +35,12 @@ KINDS = {
     "wan2.2-t2v-a14b": "wan_two",
     "wan2.2-ti2v-5b": "wan_small",
     "wan2.1-i2v-14b-480p": "wan_picture",
+    "wan2.1-flf2v-14b-720p": "wan_between",
     "wan2.2-i2v-a14b": "wan_ends",
     "ltx-2": "ltx2",
     "z-image-turbo": "z_image",
 }
 """A model of each kind of folder, and that folder."""
-FILMED = [name for name in KINDS if find(name).films]
 PICTURED = [name for name in KINDS if find(name).conditions != "none"]
 STEPS = 3
 SIZE = Size(64, 64)
@@ -131,8 +131,10 @@ def test_the_seed_and_the_words_reach_the_picture(parts_of: Callable[[str], Part
 @pytest.mark.parametrize("name", PICTURED)
 def test_a_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: str) -> None:
     """Random weights show no picture again; but which one was given must tell, from the first frame on."""
+    others = tuple(each for each in asked(name).conditions if each.frame != 0)
     white, black = (
-        film(parts_of(name), asked(name, conditions=(Condition(picture(color), 0),))) for color in ("white", "black")
+        film(parts_of(name), asked(name, conditions=(Condition(picture(color), 0), *others)))
+        for color in ("white", "black")
     )
     assert (white[0] - black[0]).abs().mean() > 1e-5
 
@@ -178,7 +180,7 @@ def test_both_transformers_of_wan_2_2_are_asked_each_with_its_guidance(parts_of:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("step", [0, 1, 2])
+@pytest.mark.parametrize("step", [0, 2])
 def test_a_cancel_stops_at_the_step_and_spoils_nothing(parts_of: Callable[[str], Parts], name: str, step: int) -> None:
     parts, request = parts_of(name), asked(name)
     before = film(parts, request)
