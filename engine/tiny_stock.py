@@ -44,6 +44,8 @@ from engine.tiny import tokenizer
 
 _TEXT_WIDTH: Final = 32
 _VOCABULARY: Final = 260
+_PATCHES: Final = (32 // 8) ** 2
+"""What the image encoder sees of a picture, beside the whole of it."""
 _CHAT: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
@@ -86,21 +88,12 @@ def wan_small() -> DiffusionPipeline:
 
 def wan_picture() -> DiffusionPipeline:
     """Wan 2.1 from a first frame, which an image encoder sees too."""
-    return WanImageToVideoPipeline(
-        **_wan(),
-        transformer=_wan_transformer(in_channels=36, image_dim=16, added_kv_proj_dim=24),
-        image_encoder=CLIPVisionModel(
-            CLIPVisionConfig(
-                hidden_size=16,
-                intermediate_size=16,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                image_size=32,
-                patch_size=8,
-            )
-        ).eval(),
-        image_processor=CLIPImageProcessor(crop_size=32, size=32),
-    )
+    return WanImageToVideoPipeline(**_wan(), **_wan_sight())
+
+
+def wan_between() -> DiffusionPipeline:
+    """Wan 2.1 between a first and a last frame, both of which the image encoder sees."""
+    return WanImageToVideoPipeline(**_wan(), **_wan_sight(pos_embed_seq_len=2 * (1 + _PATCHES)))
 
 
 def wan_ends() -> DiffusionPipeline:
@@ -205,7 +198,7 @@ def z_image() -> DiffusionPipeline:
 
 
 KINDS: Final[Mapping[str, Callable[[], DiffusionPipeline]]] = MappingProxyType(
-    {each.__name__: each for each in (wan_text, wan_two, wan_small, wan_picture, wan_ends, ltx2, z_image)}
+    {each.__name__: each for each in (wan_text, wan_two, wan_small, wan_picture, wan_between, wan_ends, ltx2, z_image)}
 )
 
 
@@ -225,6 +218,18 @@ def _wan() -> dict[str, Any]:
         "vae": _wan_vae(),
         "text_encoder": UMT5EncoderModel(text).eval(),
         "tokenizer": tokenizer(),
+    }
+
+
+def _wan_sight(**changed: Any) -> dict[str, Any]:
+    """A transformer that is told what an image encoder sees, and that encoder."""
+    sight = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
+    )
+    return {
+        "transformer": _wan_transformer(in_channels=36, image_dim=16, added_kv_proj_dim=24, **changed),
+        "image_encoder": CLIPVisionModel(sight).eval(),
+        "image_processor": CLIPImageProcessor(crop_size=32, size=32),
     }
 
 

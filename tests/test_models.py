@@ -9,6 +9,9 @@ import httpx
 import msgspec
 import pytest
 
+from api import orders
+from api.errors import Invalid
+from api.inputs import ImageCreate
 from api.parts import Parts
 from api.settings import Settings
 from tests.people import Person
@@ -107,3 +110,11 @@ async def test_a_style_s_picture_is_left_out_where_a_model_follows_pictures_whol
     assert (answer.status_code, answer.json()["error"]["param"]) == (422, "first_frame")
     with_one = body | {"first_frame": picture()}
     assert (await client.post("/v1/videos", json=with_one, headers=account.headers)).status_code == 200
+
+
+def test_a_still_is_made_by_a_model_for_stills_and_by_no_other_that_cannot(settings: Settings) -> None:
+    order = orders.place(ImageCreate(prompt=PROMPT, model="z-image-turbo"), "free", settings)
+    assert (order.seconds, order.width, order.height) == (0, 1280, 720)
+    for name in ("wan2.2-i2v-a14b", "ltx-2"):
+        with pytest.raises(Invalid, match=f"{name} cannot do `still`"):
+            orders.place(ImageCreate(prompt=PROMPT, model=name), "free", settings)
