@@ -158,7 +158,7 @@ class Runner:
         last, result = 0.0, None
         request = await self._request(claimed)
         publisher = Publisher(claimed, request, self._videos, self._storage)
-        async with aclosing(self._engine.run(request, folder)) as events:
+        async with aclosing(self._engine.run(request, folder, await publisher.resume())) as events:
             async for event in events:
                 if isinstance(event, Done):
                     result = event.result
@@ -169,6 +169,7 @@ class Runner:
                     await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
+        await self._unless_lost(publisher.flush())
         return result
 
     async def _unless_lost(self, write: Awaitable[bool]) -> None:

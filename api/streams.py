@@ -18,6 +18,7 @@ from api.sql import streams
 from api.sql.streams import Segment, Stream
 
 FOLDER: Final = "streams"
+STATES: Final = "latents"
 TYPE: Final = "application/vnd.apple.mpegurl"
 WATCHABLE: Final = timedelta(hours=24)  # after its creation; then there is the whole file
 PIECE: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
@@ -32,6 +33,11 @@ def key(video_id: str, name: str) -> str:
 def piece(segment: Segment) -> str:
     """The name of a piece: a stalled attempt may still write its own, so that each has names of its own."""
     return f"{segment.attempt}-{segment.number}.m4s"
+
+
+def state(video_id: str, segment: Segment) -> str:
+    """Where it lies in storage what an attempt needs to go on after a piece. Nobody is ever given that."""
+    return f"{STATES}/{video_id}/{segment.attempt}-{segment.number}.safetensors"
 
 
 def path(video_id: str) -> str:
@@ -79,7 +85,7 @@ def playlist(stream: Stream, found: list[Segment], query: str) -> str:
     ]
     head = ""
     for segment in found:
-        if head and segment.head != head:
+        if segment.discontinuity or (head and segment.head != head):
             lines.append("#EXT-X-DISCONTINUITY")
         if segment.head != head:
             lines.append(f'#EXT-X-MAP:URI="stream/{segment.head}.mp4{query}"')

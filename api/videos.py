@@ -248,10 +248,10 @@ class Videos:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
-    async def published(self, claimed: Claimed) -> int:
-        """How many pieces earlier attempts have published."""
+    async def published(self, claimed: Claimed) -> list[Segment]:
+        """The pieces that are published, in their order."""
         async with self._pool.acquire() as db:
-            return await streams.count(db, claimed.id)
+            return await streams.segments(db, claimed.id)
 
     async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
         """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.

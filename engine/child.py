@@ -68,7 +68,7 @@ class _Inbox:
 
 def _work(engine: Engine, run: Run, inbox: _Inbox, connection: socket.socket) -> Ended:
     try:
-        for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job)):
+        for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job), run.resume):
             connection.sendall(pack(Report(run.job, event)))
     except Cancelled:
         return Ended(run.job, cancelled=True)

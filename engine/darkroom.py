@@ -67,15 +67,17 @@ class Darkroom:
         for thread in (self._decoder, self._writer):
             thread.shutdown(cancel_futures=True)
 
-    def take(self, step: Shown | Kept) -> Iterator[Told]:
-        """Take on one stretch; where too many wait already, wait and tell what is done meanwhile."""
+    def take(self, step: Shown | Kept, state: Callable[[], bytes]) -> Iterator[Told]:
+        """Take on one stretch, to be handed over with what is needed to go on after it; where too many wait already,
+        wait and tell what is done meanwhile.
+        """
         while self._waiting >= WAITING:
             yield from self._next()
         match step:
             case Shown():
-                written = self._writer.submit(self._develop, self._decoder.submit(self._decode, step))
+                written = self._writer.submit(self._develop, self._decoder.submit(self._decode, step), state)
             case Kept():
-                written = self._writer.submit(self._print, self._taken(step))
+                written = self._writer.submit(self._print, self._taken(step), state)
         self._waiting += 1
         written.add_done_callback(self._told.put)
 
@@ -104,10 +106,10 @@ class Darkroom:
         self._told.put(Did("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 
-    def _develop(self, decoding: Future[torch.Tensor]) -> None:
-        self._print(self._scaled(decoding.result()))
+    def _develop(self, decoding: Future[torch.Tensor], state: Callable[[], bytes]) -> None:
+        self._print(self._scaled(decoding.result()), state)
 
-    def _print(self, batches: Iterator[torch.Tensor]) -> None:
+    def _print(self, batches: Iterator[torch.Tensor], state: Callable[[], bytes]) -> None:
         """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time."""
         began = time.monotonic()
         for batch in batches:
@@ -116,7 +118,7 @@ class Darkroom:
             now = time.monotonic()
             self._told.put(Did("saving", len(batch) * batch.shape[2] * batch.shape[3], now - began))
             began = now
-        self._told.put(self._film.cut())
+        self._told.put(self._film.cut(state()))
 
     def _scaled(self, frames: torch.Tensor) -> Iterator[torch.Tensor]:
         """What was made."""

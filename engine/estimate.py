@@ -83,6 +83,10 @@ class Estimate:
         passed = self._clock() - self._began
         self._rates.pace = max(1.0, (self._spent + self._expected * _TRUSTED) / (passed + _TRUSTED))
 
+    def skip(self, stage: Stage, units: float) -> None:
+        """Count `units` as done before this job began: they say nothing of how fast it is."""
+        self._done[stage] += units
+
     def fraction(self) -> float:
         """Of the whole job in seconds, 0 to 1. Where a new measurement would take it back, it waits instead."""
         done, whole = self._seconds(self._done), self._seconds(self._work)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,10 +20,11 @@ from engine.encode import Film
 from engine.estimate import Estimate, Rates
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
-from engine.plan import Plan, Shown, Window
+from engine.plan import Plan, Shown, Step, Window
+from engine.resume import begin, kept, packed, stamp
 from engine.schedule import sampling
 from engine.timeline import plan
-from engine.tokens import keep, prepare
+from engine.tokens import grid_shape, keep, prepare
 from engine.types import (
     Cancelled,
     Done,
@@ -32,6 +34,7 @@ from engine.types import (
     Loading,
     Progress,
     Request,
+    Resume,
     Stage,
 )
 
@@ -46,8 +49,12 @@ class Engine:
         self._sources: dict[str, Source] = {}
         self._rates: dict[str, Rates] = {}
 
-    def run(self, request: Request, out_dir: Path, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(
+        self, request: Request, out_dir: Path, cancelled: Callable[[], bool], resume: Resume | None = None
+    ) -> Iterator[Event]:
         """Make the clip into `out_dir` (created), yielding events; the last is Done.
+
+        With a `resume` that fits it goes on after what is published: the first Segment is then the one behind that.
 
         `cancelled` is asked between load stages, steps, decodes and small groups of frames. Raises Cancelled,
         or EngineError for everything that has a name; nothing half-written keeps the name of a result.
@@ -63,7 +70,7 @@ class Engine:
         job = _Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         with _room():
             parts = yield from self._load(film_plan.model, job, cancelled)
-            yield from _film(job, parts, out_dir, self._threads, cancelled)
+            yield from _film(job, parts, out_dir, self._threads, cancelled, resume)
 
     def _kept(self, name: str) -> bool:
         return self._loaded is not None and self._loaded[0] == name
@@ -103,6 +110,7 @@ class _Job:
         self.how = how
         self.step = 0
         self.window = 0
+        self.stamp = stamp(film_plan, how, request.negative_prompt)
         self.estimate = Estimate(rates, self._work(loaded=loaded))
 
     def pass_units(self, window: Window) -> float:
@@ -110,6 +118,12 @@ class _Job:
         width, height = self.plan.native
         passes = len(window.weights) + (self.how.guidance_scale > 1)
         return window.latents * width * height / 1024 * passes
+
+    def skip(self, steps: Sequence[Step]) -> None:
+        """Count steps of the plan as done by an earlier attempt."""
+        self.window += sum(isinstance(step, Window) for step in steps)
+        for stage, units in self._steps(steps).items():
+            self.estimate.skip(stage, units)
 
     def did(self, stage: Stage, units: float, seconds: float) -> Progress:
         """Count work as done; how far the job is then."""
@@ -133,17 +147,21 @@ class _Job:
         )
 
     def _work(self, *, loaded: bool) -> dict[Stage, float]:
-        steps = self.plan.steps
+        return {"loading": 0.0 if loaded else 1.0, "encoding": 1.0, **self._steps(self.plan.steps)}
+
+    def _steps(self, steps: Sequence[Step]) -> dict[Stage, float]:
+        """What steps of the plan cost."""
+        shown = [step for step in steps if not isinstance(step, Window)]
         return {
-            "loading": 0.0 if loaded else 1.0,
-            "encoding": 1.0,
             "denoising": sum(self.pass_units(step) for step in steps if isinstance(step, Window)) * self.how.steps,
-            "decoding": sum(decoding_units(self.plan, step) for step in steps if isinstance(step, Shown)),
-            "saving": self.plan.frames * self.plan.size.width * self.plan.size.height,
+            "decoding": sum(decoding_units(self.plan, step) for step in shown if isinstance(step, Shown)),
+            "saving": sum(step.last - step.first + 1 for step in shown) * self.plan.size.width * self.plan.size.height,
         }
 
 
-def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
+def _film(
+    job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool], resume: Resume | None
+) -> Iterator[Event]:
     _stop_if(cancelled)
     began = time.monotonic()
     text = ltx.encode_text(parts, job.plan, job.request.negative_prompt, job.how)
@@ -153,14 +171,16 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
         Darkroom(parts, cut, film, cancelled) as darkroom,
     ):
-        for step in job.plan.steps:
+        done = begin(cut, film, resume, job.stamp, grid_shape(parts, job.plan, 1), parts.device) if resume else 0
+        job.skip(job.plan.steps[:done])
+        for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
             if isinstance(step, Window):
                 for event in _denoise(job, parts, cut, text, step, cancelled):
                     yield event
                     yield from job.heard(darkroom.news())
             else:
-                yield from job.heard(darkroom.take(step))
+                yield from job.heard(darkroom.take(step, partial(packed, kept(cut, number), job.stamp)))
         yield from job.heard(darkroom.finish())
     yield Done(film.result())
 

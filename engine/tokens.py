@@ -43,7 +43,7 @@ class Tokens:
 @torch.inference_mode()
 def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
     """Noise for one window, with everything it is given written into it; films beside its gap go into the strip."""
-    shape = _grid_shape(parts, cut.plan, window.latents)
+    shape = grid_shape(parts, cut.plan, window.latents)
     generator = torch.Generator("cpu").manual_seed(window.seed)
     grid = randn_tensor(shape, generator=generator, device=parts.device, dtype=torch.float32)
     given = torch.zeros(window.latents, device=parts.device)
@@ -70,7 +70,7 @@ def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
 @torch.inference_mode()
 def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
     """Put a denoised window's new latents into their strip."""
-    shape = _grid_shape(parts, cut.plan, window.latents)
+    shape = grid_shape(parts, cut.plan, window.latents)
     grid = tokens.latents[:, tokens.extra :].transpose(1, 2).reshape(shape)
     for latent in range(window.first, window.end):
         at = latent - window.origin
@@ -78,7 +78,8 @@ def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
     settle(parts)
 
 
-def _grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
+def grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
+    """So many latents as one tensor [1, C, F, h, w]."""
     width, height = (side // parts.spatial for side in plan.native)
     return (1, int(parts.transformer.config.in_channels), latents, height, width)
 

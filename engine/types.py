@@ -172,7 +172,9 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of the clip can be watched: `file` holds what lies between the frames of the segment before and
-    frame `frames` (`seconds_done`), and plays after `head`, which is the same for all. Both are fragmented MP4.
+    frame `frames` (`seconds_done`), and plays after `head`, whose content is the same for all. Both are fragmented MP4.
+
+    `state` is what a later attempt needs to go on after it; None where nothing was kept for that.
     """
 
     index: int
@@ -180,6 +182,25 @@ class Segment:
     seconds_done: float
     head: Path
     file: Path
+    state: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What an earlier attempt has published of a clip, as the files of a Segment."""
+
+    head: Path
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where to go on with a clip: all pieces that are published, in their order, and the `state` handed over with
+    the last. Files that are missing or do not fit are no error: the clip is then made from its start.
+    """
+
+    pieces: tuple[Piece, ...]
+    state: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -71,10 +72,11 @@ async def claimed(client: httpx.AsyncClient, parts: Parts, account: Person) -> C
 
 def made(folder: Path, index: int, content: str = "") -> types.Segment:
     """A piece as the engine hands it over, of one second."""
-    head, file = folder / "head.mp4", folder / f"segment-{index:04}.m4s"
+    head, file, state = folder / "head.mp4", folder / f"segment-{index:04}.m4s", folder / f"state-{index:04}"
     head.write_bytes(b"head")
     file.write_bytes(f"piece {index} {content}".encode())
-    return types.Segment(index, 8 * (index + 1), index + 1.0, head, file)
+    state.write_bytes(f"state {index}".encode())
+    return types.Segment(index, 8 * (index + 1), index + 1.0, head, file, state)
 
 
 async def shown(client: httpx.AsyncClient, account: Person, video_id: str) -> dict[str, Any]:
@@ -126,29 +128,103 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
         assert answer.status_code == 404, piece
 
 
+async def interrupted(client: httpx.AsyncClient, parts: Parts, account: Person, first: Publisher, folder: Path) -> str:
+    """Two pieces are published when their attempt is given back; the playlist then."""
+    for index in range(2):
+        assert await first.publish(made(folder, index, "of the first"))
+    claimed = first._claimed
+    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert await parts.videos.give_back(claimed)
+    return text
+
+
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
     first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
-    for index in range(2):
-        assert await first.publish(made(tmp_path, index, "of the first"))
-    before = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
-
-    assert await parts.videos.give_back(claimed)
+    assert await first.resume() is None
+    before = await interrupted(client, parts, account, first, tmp_path)
     again = await parts.videos.claim("worker_b")
     assert again
     second = Publisher(again, REQUEST, parts.videos, parts.storage)
-    for index in range(3):
+    resume = await second.resume()
+    assert resume
+    assert [piece.file.read_bytes() for piece in resume.pieces] == [b"piece 0 of the first", b"piece 1 of the first"]
+    assert {piece.head.read_bytes() for piece in resume.pieces} == {b"head"}
+    assert resume.state.read_bytes() == b"state 1"
+    assert list(resume.state.parent.iterdir()) == [resume.state], "no earlier state is of use to anybody"
+
+    for index in range(2, 4):
         assert await second.publish(made(tmp_path, index, "of the second"))
     assert not await first.publish(made(tmp_path, 2, "too late"))
-
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     assert after.startswith(before)
+    assert "DISCONTINUITY" not in after
     assert [uri.partition("?")[0] for uri in after.splitlines() if "m4s" in uri] == [
-        "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s",
+        "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s", "stream/2-3.m4s",
     ]  # fmt: skip
+    assert after.count("#EXTINF:1.000000,") == 4
     piece = await client.get(f"/v1/videos/{claimed.id}/stream/2-2.m4s", headers=account.headers)
     assert piece.content == b"piece 2 of the second"
+
+
+async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    for index in range(4):
+        assert await second.publish(made(tmp_path, index, "of the second"))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert after.startswith(before)
+    lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
+    assert lines == [
+        "#EXT-X-DISCONTINUITY", "#EXTINF:1.000000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
+    ]  # fmt: skip
+
+
+async def test_pieces_cut_otherwise_leave_no_hole(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    for index, ends in enumerate((1.5, 3.0, 4.0)):
+        assert await second.publish(replace(made(tmp_path, index), seconds_done=ends))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
+    assert lines == [
+        "#EXT-X-DISCONTINUITY", "#EXTINF:1.500000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
+    ]  # fmt: skip
+
+
+async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
+    client: httpx.AsyncClient,
+    parts: Parts,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+
+    async def away(*_: object) -> bool:
+        raise ConnectionError
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(parts.videos, "publish", away)
+        with pytest.raises(ConnectionError):
+            await publisher.publish(made(tmp_path, 0))
+    assert await publisher.publish(made(tmp_path, 1))
+    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
+        "stream/1-0.m4s", "stream/1-1.m4s",
+    ]  # fmt: skip
 
 
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(

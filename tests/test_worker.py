@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -11,10 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import msgspec
 import pytest
 
-from api import worker
+from api import streams, worker
 from api.billing.credits import Account
 from api.db import transaction
 from api.events import Announcer, Outbox
@@ -24,6 +26,7 @@ from api.parts import Parts
 from api.queue import Bell, Listener
 from api.settings import Settings
 from api.sql import media as renditions
+from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
 from api.videos import Videos
 from tests.rows import books
@@ -103,6 +106,63 @@ async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, work
         assert await ended(real, video_id, account) == "completed"
     assert (await real.videos.get(video_id, account.id)).attempt == 2
     await books(real.pool, account.id)
+
+
+async def test_a_killed_child_goes_on_after_what_is_published(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **(LONG | {"seconds": 6}))
+        await published(real, video_id, account)
+        before = await listed(real, video_id)
+        os.kill(child_of_this_process(), signal.SIGKILL)
+        assert await ended(real, video_id, account) == "completed"
+    after = await listed(real, video_id)
+    assert after[: len(before)] == before
+    assert [piece.number for piece in after] == list(range(len(after)))
+    assert {piece.attempt for piece in after} == {1, 2}
+    assert not any(piece.discontinuity for piece in after), "had it begun anew, players would be told"
+    heads = {real.storage.path(streams.key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
+    pieces = [real.storage.path(streams.key(video_id, streams.piece(piece))).read_bytes() for piece in after]
+    async with real.pool.acquire() as db:
+        served = await renditions.find(db, video_id, "video")
+    assert served
+    assert served.key
+    film = pictures(real.storage.path(served.key).read_bytes())
+    assert len(film) == 48
+    assert film == pictures(b"".join([*heads, *pieces])), "what was watched and what is kept are the same"
+    await books(real.pool, account.id)
+
+
+async def published(parts: Parts, video_id: str, account: Account) -> None:
+    """Wait until there is something to watch."""
+    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
+        while not (await parts.videos.get(video_id, account.id)).published_seconds:
+            await watcher.take(1.0)
+
+
+async def listed(parts: Parts, video_id: str) -> list[Segment]:
+    async with parts.pool.acquire() as db:
+        return await segments(db, video_id)
+
+
+def pictures(film: bytes) -> list[tuple[int | None, bytes]]:
+    """When each frame is shown, and what it shows."""
+    with av.open(io.BytesIO(film), "r") as container:
+        return [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+
+
+async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    queued = await create(real, account, **SHORT)
+    folders = [real.settings.data / "media" / "latents" / name for name in (queued, "video_unknown")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    await sweeper_of(real, worker_settings).clean()
+    assert [folder.exists() for folder in folders] == [True, False]
+    await real.videos.delete(queued, account.id)
+    await sweeper_of(real, worker_settings).sweep()
+    assert not folders[0].exists()
 
 
 async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settings: Settings) -> None:

@@ -11,12 +11,15 @@ from api.models import Status
 
 
 class Segment(Struct, frozen=True, kw_only=True):
-    """A piece of a clip: its place, the name of its head, and how long it lasts."""
+    """A piece of a clip: its place, the name of its head, and how long it lasts. `discontinuity` says that its attempt
+    could not go on from the piece before.
+    """
 
     number: int
     attempt: int
     head: str
     seconds: float
+    discontinuity: bool = False
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -47,21 +50,16 @@ async def publish(db: Database, generation_id: str, segment: Segment, published:
     if tag != "UPDATE 1":
         return False
     await db.execute(
-        "INSERT INTO segments (generation_id, number, attempt, head, seconds) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (generation_id, number) DO NOTHING",
+        "INSERT INTO segments (generation_id, number, attempt, head, seconds, discontinuity)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (generation_id, number) DO NOTHING",
         generation_id,
         segment.number,
         segment.attempt,
         segment.head,
         segment.seconds,
+        segment.discontinuity,
     )
     return True
-
-
-async def count(db: Database, generation_id: str) -> int:
-    """How many pieces of a clip are published."""
-    value: int = await db.fetchval("SELECT count(*) FROM segments WHERE generation_id = $1", generation_id)
-    return value
 
 
 async def find(db: Database, generation_id: str) -> Stream | None:
@@ -76,6 +74,7 @@ async def find(db: Database, generation_id: str) -> Stream | None:
 async def segments(db: Database, generation_id: str) -> list[Segment]:
     """The pieces of a clip in their order."""
     records = await db.fetch(
-        "SELECT number, attempt, head, seconds FROM segments WHERE generation_id = $1 ORDER BY number", generation_id
+        "SELECT number, attempt, head, seconds, discontinuity FROM segments WHERE generation_id = $1 ORDER BY number",
+        generation_id,
     )
     return rows(records, Segment)
