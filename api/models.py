@@ -66,13 +66,16 @@ class Cost(Struct, frozen=True):
 
 
 class Assets(Struct, frozen=True):
-    """Signed URLs a player can open without a token; null until there is something to fetch."""
+    """Signed URLs a player can open without a token; null until there is something to fetch. `preview` is a small
+    picture of what is being made, a guess: null before there is one, and again once what it shows can be watched.
+    """
 
     video: str | None = None
     thumbnail: str | None = None
     poster: str | None = None
     spritesheet: str | None = None
     stream: str | None = None
+    preview: str | None = None
 
 
 class VideoError(Struct, frozen=True):

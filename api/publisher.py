@@ -12,7 +12,7 @@ from api.sql import streams as rows
 from api.sql.moves import Claimed
 from api.storage import Storage
 from api.videos import Videos
-from engine.types import Piece, Request, Resume, Segment
+from engine.types import Piece, Preview, Request, Resume, Segment
 
 ROUNDED: Final = 0.01  # seconds by which a sum of lengths may be off
 
@@ -31,6 +31,7 @@ class Publisher:
         self._waiting: list[Segment] = []
         self._ends: float | None = None
         self._anew = False
+        self._previews = 0
 
     async def resume(self) -> Resume | None:
         """Where the engine can go on; None if nothing is published yet."""
@@ -44,6 +45,13 @@ class Publisher:
         """Store a piece, then list it; False when the lease is lost. One that cannot be listed waits for the next."""
         self._waiting.append(segment)
         return await self.flush()
+
+    async def preview(self, preview: Preview) -> bool:
+        """Store and show a guess at what is still being made; False when the lease is lost."""
+        name = streams.preview(self._claimed.attempt, self._previews)
+        self._previews += 1
+        await asyncio.to_thread(self._storage.adopt, preview.file, streams.key(self._claimed.id, name))
+        return await self._videos.preview(self._claimed, name, preview.seconds)
 
     async def flush(self) -> bool:
         """List what waits, in its order; False when the lease is lost."""

@@ -25,7 +25,7 @@ from api.storage import Storage
 from api.studio import Film
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess
-from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result, Segment
+from engine.types import Cancelled, Condition, Done, EngineError, Preview, Progress, Request, Result, Segment
 
 log = structlog.get_logger()
 
@@ -164,6 +164,8 @@ class Runner:
                     result = event.result
                 elif isinstance(event, Segment):
                     await self._unless_lost(publisher.publish(event))
+                elif isinstance(event, Preview):
+                    await self._unless_lost(publisher.preview(event))
                 elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                     last = monotonic()
                     await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))

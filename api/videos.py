@@ -248,6 +248,14 @@ class Videos:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
+    async def preview(self, claimed: Claimed, name: str, at: float) -> bool:
+        """Show a guess, which is in storage, at what second `at` will be; False when the lease is lost."""
+        async with self._pool.acquire() as db:
+            held = await streams.preview(db, claimed.id, claimed.attempt, name, at)
+        if held:
+            self._announcer.changed(claimed.user_id, claimed.id)
+        return held
+
     async def published(self, claimed: Claimed) -> list[Segment]:
         """The pieces that are published, in their order."""
         async with self._pool.acquire() as db:

@@ -84,10 +84,18 @@ class Views:
         signature = self._keyring.sign_media(streams.path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
 
+    def preview_url(self, row: Generation) -> str | None:
+        """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
+        ends = streams.expires(row.created_at)
+        if row.preview is None or row.state in TERMINAL or time() > ends:
+            return None
+        signature = self._keyring.sign_media(streams.preview_path(row.id), ends)
+        return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
+
     def _assets(self, row: Generation) -> Assets:
         expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
         files = {variant: self.asset_url(row.id, variant, expires) for variant in row.variants}
-        return Assets(**files, stream=self.stream_url(row))
+        return Assets(**files, stream=self.stream_url(row), preview=self.preview_url(row))
 
     def _eta(self, row: Generation) -> int | None:
         """What the worker measures once it has, before that what such clips took lately."""

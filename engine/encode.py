@@ -24,7 +24,7 @@ from PIL import Image
 
 from engine.reel import Reel, played
 from engine.segments import Fragment, Segments
-from engine.stills import POSTER, SPRITESHEET, THUMBNAIL, Stills
+from engine.stills import POSTER, PREVIEW, SPRITESHEET, THUMBNAIL, Stills
 from engine.types import EngineError, Piece, Result, Segment
 
 VIDEO: Final = "video.mp4"
@@ -212,7 +212,7 @@ def _video_frame(pixels: NDArray[np.uint8], index: int, fps: int) -> av.VideoFra
 
 def _clear(folder: Path) -> None:
     """Remove unfinished files, a killed process's among them."""
-    for pattern in ("*" + PART, *(name.format(0).replace("0000", "*") for name in (HEAD, SEGMENT, STATE))):
+    for pattern in ("*" + PART, *(name.format(0).replace("0000", "*") for name in (HEAD, SEGMENT, STATE, PREVIEW))):
         for path in folder.glob(pattern):
             path.unlink()
 

@@ -33,11 +33,13 @@ _TRUSTED: Final = 2.0
 class Rates:
     """Seconds per unit of each stage, as measured in this process for one model.
 
-    `pace` is how many seconds of work are done in one second, by stages at work at once.
+    `pace` is how many seconds of work are done in one second, by stages at work at once. `glimpse` is what a preview
+    took last, in seconds for each native pixel.
     """
 
     def __init__(self) -> None:
         self.pace = 1.0
+        self.glimpse: float | None = None
         self._seconds: dict[Stage, float] = {}
         self._units: dict[Stage, float] = {}
 
@@ -86,6 +88,10 @@ class Estimate:
     def skip(self, stage: Stage, units: float) -> None:
         """Count `units` as done before this job began: they say nothing of how fast it is."""
         self._done[stage] += units
+
+    def whole(self) -> float:
+        """Seconds of work that the job's clip takes, without the loading of a model."""
+        return self._seconds({stage: units for stage, units in self._work.items() if stage != "loading"})
 
     def fraction(self) -> float:
         """Of the whole job in seconds, 0 to 1. Where a new measurement would take it back, it waits instead."""

@@ -21,6 +21,7 @@ from engine.estimate import Estimate, Rates
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
 from engine.plan import Plan, Shown, Step, Window
+from engine.preview import Previews
 from engine.resume import begin, kept, packed, stamp
 from engine.schedule import sampling
 from engine.timeline import plan
@@ -108,6 +109,7 @@ class _Job:
         self.plan = film_plan
         self.request = request
         self.how = how
+        self.rates = rates
         self.step = 0
         self.window = 0
         self.stamp = stamp(film_plan, how, request.negative_prompt)
@@ -173,10 +175,11 @@ def _film(
     ):
         done = begin(cut, film, resume, job.stamp, grid_shape(parts, job.plan, 1), parts.device) if resume else 0
         job.skip(job.plan.steps[:done])
+        previews = Previews(job.plan, job.rates, out_dir)
         for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
             if isinstance(step, Window):
-                for event in _denoise(job, parts, cut, text, step, cancelled):
+                for event in _denoise(job, parts, cut, text, step, previews, cancelled):
                     yield event
                     yield from job.heard(darkroom.news())
             else:
@@ -186,15 +189,24 @@ def _film(
 
 
 def _denoise(
-    job: _Job, parts: Parts, cut: Cut, text: ltx.Text, window: Window, cancelled: Callable[[], bool]
+    job: _Job,
+    parts: Parts,
+    cut: Cut,
+    text: ltx.Text,
+    window: Window,
+    previews: Previews,
+    cancelled: Callable[[], bool],
 ) -> Iterator[Event]:
-    job.window, job.step = job.window + 1, 0
+    job.window, job.step, passed = job.window + 1, 0, 0.0
     began = time.monotonic()
     tokens, said = prepare(parts, cut, window), text.at(window.weights)
     for step in ltx.denoise(parts, job.plan, job.how, said, tokens, window.seed, cancelled):
         job.step, now = step, time.monotonic()
+        passed += now - began
         yield job.did("denoising", job.pass_units(window), now - began)
-        began = now
+        if previews.due(window, step, job.how.steps, passed, job.estimate.whole() / len(job.plan.windows)):
+            yield previews.take(parts, window, tokens)
+        began = time.monotonic()
     keep(parts, cut, window, tokens)
 
 

@@ -94,6 +94,7 @@ def _clear(
             _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
         times = torch.minimum(timestep, (1 - tokens.strength) * 1000)
         velocity = _velocity(parts, how, text, tokens.latents, times, coordinates)
+        tokens.guess = tokens.latents - times[..., None] / 1000 * velocity
         moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
         free = timestep / 1000 - 1e-6 < 1 - tokens.strength
         tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)

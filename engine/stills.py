@@ -15,6 +15,7 @@ from engine.types import EngineError
 POSTER: Final = "poster.jpg"
 THUMBNAIL: Final = "thumbnail.webp"
 SPRITESHEET: Final = "spritesheet.jpg"
+PREVIEW: Final = "preview-{:04d}.jpg"
 
 POSTER_BYTES: Final = 300_000
 _POSTER_QUALITIES: Final = (92, 85, 78, 70, 60, 50, 40)

@@ -28,7 +28,8 @@ class Tokens:
 
     `latents` [1, S, C] in float32; `strength` [1, S], how far each token is given (1) or free (0);
     `coordinates` [1, 3, S], its frame and upper left pixel. The first `extra` tokens are pictures that sit
-    beside the window's own grid and are dropped at the end. `source` [1, S, C] is the film that is edited, and
+    beside the window's own grid and are dropped at the end. `guess` [1, S, C] is what they would be if the present step
+    were the last, once there was one. `source` [1, S, C] is the film that is edited, and
     `begins` the noise level down from which it changes.
     """
 
@@ -36,6 +37,7 @@ class Tokens:
     strength: torch.Tensor
     coordinates: torch.Tensor
     extra: int = 0
+    guess: torch.Tensor | None = None
     source: torch.Tensor | None = None
     begins: float = 1.0
 
@@ -76,6 +78,13 @@ def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
         at = latent - window.origin
         cut.strips[window.gap][latent] = grid[:, :, at : at + 1].clone()
     settle(parts)
+
+
+def guessed(parts: Parts, plan: Plan, window: Window, tokens: Tokens, latent: int) -> torch.Tensor:
+    """What a latent of the strip, one of the window's new, looks like so far: [1, C, 1, h, w]."""
+    guess = tokens.latents if tokens.guess is None else tokens.guess
+    grid = guess[:, tokens.extra :].transpose(1, 2).reshape(grid_shape(parts, plan, window.latents))
+    return grid[:, :, latent - window.origin][:, :, None]
 
 
 def grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:

@@ -170,6 +170,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What the clip will show at a second that is still being denoised, as a small JPEG: a guess, soon outdone."""
+
+    seconds: float
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of the clip can be watched: `file` holds what lies between the frames of the segment before and
     frame `frames` (`seconds_done`), and plays after `head`, whose content is the same for all. Both are fragmented MP4.
@@ -210,7 +218,7 @@ class Done:
     result: Result
 
 
-Event: TypeAlias = Loading | Progress | Segment | Done
+Event: TypeAlias = Loading | Progress | Preview | Segment | Done
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,28 +8,31 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import msgspec
 import pytest
+from PIL import Image
 
 from api import streams, worker
 from api.billing.credits import Account
 from api.db import transaction
 from api.events import Announcer, Outbox
-from api.inputs import PresetCreate
+from api.inputs import PresetCreate, VideoCreate
 from api.media import SUFFIXES
+from api.orders import place
 from api.parts import Parts
 from api.queue import Bell, Listener
 from api.settings import Settings
 from api.sql import media as renditions
 from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
-from api.videos import Videos
+from api.videos import Submission, Videos
 from tests.rows import books
+from tests.test_feeds import following
 from tests.test_video_routes import png
 from tests.test_videos import balance, claim, create, drawn, person, submission
 
@@ -131,6 +134,34 @@ async def test_a_killed_child_goes_on_after_what_is_published(real: Parts, worke
     assert len(film) == 48
     assert film == pictures(b"".join([*heads, *pieces])), "what was watched and what is kept are the same"
     await books(real.pool, account.id)
+
+
+async def test_a_guess_reaches_who_watches_before_the_first_piece(
+    real: Parts, worker_settings: Settings, weights: Path
+) -> None:
+    slow = "ltx-video-2b-0.9.5"
+    serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
+    account = await person(real)
+    asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
+    order = place(asked, account.plan, serving)
+    await real.videos.create(Submission(account, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    [row] = await real.videos.page(account.id, None, 1, descending=True)
+    async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
+        async with asyncio.timeout(PATIENCE):
+            while (assets := shown(await following(events)))["preview"] is None:
+                assert assets["stream"] is None
+        key = streams.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
+        with Image.open(real.storage.path(key)) as image:
+            assert (image.format, image.size) == ("JPEG", (320, 213))
+        await real.videos.cancel(row.id, account.id)
+        assert await ended(real, row.id, account) == "cancelled"
+    assert real.views.video(await real.videos.get(row.id, account.id)).assets.preview is None
+    assert await balance(real, account) == (300, 0), "a guess is not charged for"
+
+
+def shown(events: list[dict[str, str]]) -> dict[str, Any]:
+    """The assets in the last of these events."""
+    return dict(msgspec.json.decode(events[-1]["data"])["assets"])
 
 
 async def published(parts: Parts, video_id: str, account: Account) -> None:

@@ -40,7 +40,8 @@ async def publish(db: Database, generation_id: str, segment: Segment, published:
     """
     tag = await db.execute(
         "UPDATE generations SET published_seconds = greatest(published_seconds, $3),"
-        " published_generated = greatest(published_generated, $4), updated_at = clock_timestamp()"
+        " published_generated = greatest(published_generated, $4), updated_at = clock_timestamp(),"
+        " preview = CASE WHEN preview_at < $3 THEN NULL ELSE preview END"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,
         segment.attempt,
@@ -60,6 +61,22 @@ async def publish(db: Database, generation_id: str, segment: Segment, published:
         segment.discontinuity,
     )
     return True
+
+
+async def preview(db: Database, generation_id: str, attempt: int, name: str, at: float) -> bool:
+    """Show a guess at second `at` of a clip, under the attempt's fence, unless that second is published already; False
+    if the lease was lost.
+    """
+    tag = await db.execute(
+        "UPDATE generations SET preview = CASE WHEN $4 < published_seconds THEN preview ELSE $3 END,"
+        " preview_at = CASE WHEN $4 < published_seconds THEN preview_at ELSE $4 END, updated_at = clock_timestamp()"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+        name,
+        at,
+    )
+    return tag == "UPDATE 1"
 
 
 async def find(db: Database, generation_id: str) -> Stream | None:

@@ -1,0 +1,93 @@
+"""Shows early what a window will be: one frame of the present guess at it, small and at little cost.
+
+While a window is denoised there is at each step a guess at its clean latents. One of them is decoded alone, which
+costs about an eighth of what it costs with its neighbours; denoising waits for that. So a look is taken only where it
+is worth its time: when the window still takes a while, and all looks at it stay within a share of its work.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from engine.catalog import Size
+from engine.encode import PART
+from engine.estimate import Rates
+from engine.finish import finish
+from engine.frames import fit
+from engine.latents import glimpse
+from engine.loader import Parts
+from engine.plan import Plan, Window, frame_behind
+from engine.stills import PREVIEW, encoded
+from engine.tokens import Tokens, guessed
+from engine.types import Preview
+
+SIDE: Final = 320
+"""Pixels of a preview's longer side."""
+MOMENTS: Final = (0.2, 0.55)
+"""Shares of a window's steps after which a look shows something new: what it is about, and what it will look like."""
+LEFT: Final = 2.0
+"""Seconds for which a window must still be denoised: sooner there is the clip itself."""
+SHARE: Final = 0.03
+"""Of a window's work, decoding and writing included, that all looks at it may take."""
+
+
+class Previews:
+    """The looks at one clip. `rates` remember what a look takes, for the next clip of the model too."""
+
+    def __init__(self, plan: Plan, rates: Rates, folder: Path) -> None:
+        self._plan = plan
+        self._rates = rates
+        self._folder = folder
+        self._pixels = plan.native.width * plan.native.height
+        self._taken = 0
+        self._window: Window | None = None
+        self._looks = 0
+
+    def due(self, window: Window, step: int, steps: int, passed: float, work: float) -> bool:
+        """Whether to look after `step` of `steps`, which took `passed` seconds; `work` are the seconds of work that a
+        window takes in all. The first look at a model is free, since nobody knows yet what it costs.
+        """
+        if window is not self._window:
+            self._window, self._looks = window, 0
+        if self._looks == len(MOMENTS) or step < MOMENTS[self._looks] * steps:
+            return False
+        cost = (self._rates.glimpse or 0.0) * self._pixels
+        return passed / step * (steps - step) >= LEFT and (self._looks + 1) * cost <= SHARE * work
+
+    def take(self, parts: Parts, window: Window, tokens: Tokens) -> Preview:
+        """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.
+
+        Raises EngineError `bad_frames`, as the window itself would.
+        """
+        began = time.monotonic()
+        number = window.first + window.new // 2 if window.first else 0
+        latent = guessed(parts, self._plan, window, tokens, number)
+        native = glimpse(parts, self._plan, window.gap, number, latent)
+        small = fit(native, self._size(), drawn=self._plan.model.drawn)
+        [pixels] = finish(small.permute(0, 2, 3, 1).cpu().numpy())
+        file = self._written(encoded(Image.fromarray(pixels), "JPEG", quality=80))
+        self._looks += 1
+        self._rates.glimpse = (time.monotonic() - began) / self._pixels
+        return Preview(self._second(window, number), file)
+
+    def _size(self) -> Size:
+        width, height = self._plan.size
+        scale = min(1.0, SIDE / max(width, height))
+        return Size(max(1, round(width * scale)), max(1, round(height * scale)))
+
+    def _second(self, window: Window, number: int) -> float:
+        """Where in the clip a latent of a window is seen."""
+        gap = self._plan.gaps[window.gap]
+        frame = frame_behind(self._plan.model, gap.origin, number) if number else gap.origin
+        return min(max(frame, gap.first), gap.last) / self._plan.fps
+
+    def _written(self, data: bytes) -> Path:
+        file = self._folder / PREVIEW.format(self._taken)
+        file.with_suffix(PART).write_bytes(data)
+        file.with_suffix(PART).replace(file)
+        self._taken += 1
+        return file
