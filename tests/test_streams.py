@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Awaitable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -311,17 +312,16 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
     publisher = Publisher(claimed, REQUEST, real.videos, real.storage)
     async with aclosing(real.feeds.one(video_id, person.id)) as stream:
         await following(stream)
-        seen = []
-        for act in (
-            lambda: publisher.preview(guess(tmp_path, 0.0)),
-            lambda: publisher.preview(guess(tmp_path, 0.5)),
-            lambda: publisher.publish(made(tmp_path, 0)),
-        ):
-            await act()
+
+        async def told(act: Awaitable[bool]) -> tuple[str | None, str | None]:
+            assert await act
             [event] = await following(stream)
             assets = msgspec.json.decode(event["data"])["assets"]
-            seen.append((assets["preview"], assets["stream"]))
-    (one, nothing), (two, nothing_yet), (gone, playlist) = seen
+            return assets["preview"], assets["stream"]
+
+        one, nothing = await told(publisher.preview(guess(tmp_path, 0.0)))
+        two, nothing_yet = await told(publisher.preview(guess(tmp_path, 0.5)))
+        gone, playlist = await told(publisher.publish(made(tmp_path, 0)))
     assert one
     assert two
     assert one != two
