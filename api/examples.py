@@ -58,6 +58,7 @@ VIDEO = models.Video(
         stream=f"https://video.example.org/v1/videos/{_VIDEO}/stream.m3u8?expires=1767312000&signature=…",
         preview=f"https://video.example.org/v1/videos/{_VIDEO}/preview/1-2.jpg?expires=1767312000&signature=…",
     ),
+    provenance=models.Provenance("pending"),
     visibility="private",
     metadata={"shot": "1"},
     error=None,

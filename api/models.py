@@ -78,6 +78,14 @@ class Assets(Struct, frozen=True):
     preview: str | None = None
 
 
+class Provenance(Struct, frozen=True):
+    """Whether the file says by a signature where it comes from: `pending` while it is made, `unsigned` once it is final
+    and carries none.
+    """
+
+    state: Literal["pending", "unsigned"]
+
+
 class VideoError(Struct, frozen=True):
     """Why it failed, as OpenAI's clients read it."""
 
@@ -123,6 +131,7 @@ class Video(Struct, frozen=True, kw_only=True):
     eta_seconds: int | None
     cost: Cost
     assets: Assets
+    provenance: Provenance
     visibility: Visibility
     metadata: dict[str, Any]
     error: VideoError | None

@@ -28,7 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One process's settings.
 
     Times are seconds and sizes are bytes. `weights` replaces a catalogue model's own weights by a folder or
-    a hub id; `aliases` maps the names old clients send to models served here.
+    a hub id; `aliases` maps the names old clients send to models served here. `frame_rules` names a function of the
+    operator's, as `package.module:function`, that judges frames before they leave: it takes [F, H, W, 3] bytes and
+    returns None, or in a few words why not.
     """
 
     database_url: str = ""
@@ -51,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    frame_rules: str = ""
 
     pool: str = "default"
     lease: float = 15.0

@@ -11,7 +11,7 @@ from api import streams
 from api.eta import Pace
 from api.events import Snapshot
 from api.failures import REASONS
-from api.models import Assets, Cost, Failure, Variant, Video, VideoError
+from api.models import Assets, Cost, Failure, Provenance, Variant, Video, VideoError
 from api.settings import Settings
 from api.sql.generations import Generation
 from api.studio import Remix
@@ -58,6 +58,7 @@ class Views:
             eta_seconds=self._eta(row),
             cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state),
             assets=self._assets(row),
+            provenance=Provenance("unsigned" if row.state in TERMINAL else "pending"),
             visibility=row.visibility,
             metadata=row.metadata,
             error=VideoError(failure.code, failure.user_message) if failure else None,

@@ -50,7 +50,11 @@ async def _work(settings: Settings) -> None:
         videos = Videos(settings, pool, storage, bell, announcer)
         engine = EngineProcess(
             EngineConfig(
-                weights=settings.weights, device=settings.device, dtype=settings.dtype, threads=settings.threads
+                weights=settings.weights,
+                device=settings.device,
+                dtype=settings.dtype,
+                threads=settings.threads,
+                frame_rules=settings.frame_rules,
             )
         )
         stack.push_async_callback(engine.kill)

@@ -23,6 +23,7 @@ from engine.frames import cover, fit
 from engine.latents import Cut, decode
 from engine.loader import Parts
 from engine.plan import Kept, Plan, Shown
+from engine.safety import MADE, Rule
 from engine.types import Cancelled, Segment, Stage
 
 BATCH: Final = 8
@@ -46,10 +47,13 @@ Told: TypeAlias = Did | Segment
 class Darkroom:
     """Takes stretches of a clip in their order. Leaving the `with` block early drops what is not yet done."""
 
-    def __init__(self, parts: Parts, cut: Cut, film: Film, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, parts: Parts, cut: Cut, film: Film, rules: tuple[Rule, ...], cancelled: Callable[[], bool]
+    ) -> None:
         self._parts = parts
         self._cut = cut
         self._film = film
+        self._rules = rules
         self._cancelled = cancelled
         self._left = Event()
         self._told: SimpleQueue[Told | Future[None]] = SimpleQueue()
@@ -77,7 +81,7 @@ class Darkroom:
             case Shown():
                 written = self._writer.submit(self._develop, self._decoder.submit(self._decode, step), state)
             case Kept():
-                written = self._writer.submit(self._print, self._taken(step), state)
+                written = self._writer.submit(self._print, self._taken(step), self._rules, state)
         self._waiting += 1
         written.add_done_callback(self._told.put)
 
@@ -107,18 +111,27 @@ class Darkroom:
         return frames
 
     def _develop(self, decoding: Future[torch.Tensor], state: Callable[[], bytes]) -> None:
-        self._print(self._scaled(decoding.result()), state)
+        self._print(self._scaled(decoding.result()), MADE + self._rules, state)
 
-    def _print(self, batches: Iterator[torch.Tensor], state: Callable[[], bytes]) -> None:
-        """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time."""
+    def _print(self, batches: Iterator[torch.Tensor], rules: tuple[Rule, ...], state: Callable[[], bytes]) -> None:
+        """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time. All of it is
+        judged before any of it is written.
+        """
         began = time.monotonic()
-        for batch in batches:
+        frames = finish((batch.permute(0, 2, 3, 1).cpu().numpy() for batch in self._unless_stopped(batches)), rules)
+        for first in range(0, len(frames), BATCH):
             self._stop()
-            self._film.write(finish(batch.permute(0, 2, 3, 1).cpu().numpy()))
+            batch = frames[first : first + BATCH]
+            self._film.write(batch)
             now = time.monotonic()
-            self._told.put(Did("saving", len(batch) * batch.shape[2] * batch.shape[3], now - began))
+            self._told.put(Did("saving", len(batch) * batch.shape[1] * batch.shape[2], now - began))
             began = now
         self._told.put(self._film.cut(state()))
+
+    def _unless_stopped(self, batches: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+        for batch in batches:
+            self._stop()
+            yield batch
 
     def _scaled(self, frames: torch.Tensor) -> Iterator[torch.Tensor]:
         """What was made."""

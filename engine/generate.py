@@ -23,6 +23,7 @@ from engine.loader import Parts, Source, load, locate, use_threads
 from engine.plan import Plan, Shown, Step, Window
 from engine.preview import Previews
 from engine.resume import begin, kept, packed, stamp
+from engine.safety import Rule, plugged
 from engine.schedule import sampling
 from engine.timeline import plan
 from engine.tokens import grid_shape, keep, prepare
@@ -41,10 +42,11 @@ from engine.types import (
 
 
 class Engine:
-    """Runs one job at a time; the model of the last one stays loaded."""
+    """Runs one job at a time; the model of the last one stays loaded. Raises BadRuleError."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self._rules = plugged(config.frame_rules)
         self._threads = use_threads(config)
         self._loaded: tuple[str, Parts] | None = None
         self._sources: dict[str, Source] = {}
@@ -71,7 +73,7 @@ class Engine:
         job = _Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         with _room():
             parts = yield from self._load(film_plan.model, job, cancelled)
-            yield from _film(job, parts, out_dir, self._threads, cancelled, resume)
+            yield from _film(job, parts, out_dir, self._threads, self._rules, cancelled, resume)
 
     def _kept(self, name: str) -> bool:
         return self._loaded is not None and self._loaded[0] == name
@@ -162,7 +164,13 @@ class _Job:
 
 
 def _film(
-    job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool], resume: Resume | None
+    job: _Job,
+    parts: Parts,
+    out_dir: Path,
+    threads: int,
+    rules: tuple[Rule, ...],
+    cancelled: Callable[[], bool],
+    resume: Resume | None,
 ) -> Iterator[Event]:
     _stop_if(cancelled)
     began = time.monotonic()
@@ -171,11 +179,11 @@ def _film(
     cut = Cut.of(job.plan)
     with (
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
-        Darkroom(parts, cut, film, cancelled) as darkroom,
+        Darkroom(parts, cut, film, rules, cancelled) as darkroom,
     ):
         done = begin(cut, film, resume, job.stamp, grid_shape(parts, job.plan, 1), parts.device) if resume else 0
         job.skip(job.plan.steps[:done])
-        previews = Previews(job.plan, job.rates, out_dir)
+        previews = Previews(job.plan, job.rates, rules, out_dir)
         for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
             if isinstance(step, Window):
@@ -205,7 +213,7 @@ def _denoise(
         passed += now - began
         yield job.did("denoising", job.pass_units(window), now - began)
         if previews.due(window, step, job.how.steps, passed, job.estimate.whole() / len(job.plan.windows)):
-            yield previews.take(parts, window, tokens)
+            yield from filter(None, [previews.take(parts, window, tokens)])
         began = time.monotonic()
     keep(parts, cut, window, tokens)
 

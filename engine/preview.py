@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+import torch
 from PIL import Image
 
 from engine.catalog import Size
@@ -21,9 +22,10 @@ from engine.frames import fit
 from engine.latents import glimpse
 from engine.loader import Parts
 from engine.plan import Plan, Window, frame_behind
+from engine.safety import Rule
 from engine.stills import PREVIEW, encoded
 from engine.tokens import Tokens, guessed
-from engine.types import Preview
+from engine.types import EngineError, Preview
 
 SIDE: Final = 320
 """Pixels of a preview's longer side."""
@@ -38,8 +40,9 @@ SHARE: Final = 0.03
 class Previews:
     """The looks at one clip. `rates` remember what a look takes, for the next clip of the model too."""
 
-    def __init__(self, plan: Plan, rates: Rates, folder: Path) -> None:
+    def __init__(self, plan: Plan, rates: Rates, rules: tuple[Rule, ...], folder: Path) -> None:
         self._plan = plan
+        self._rules = rules
         self._rates = rates
         self._folder = folder
         self._pixels = plan.native.width * plan.native.height
@@ -58,9 +61,10 @@ class Previews:
         cost = (self._rates.glimpse or 0.0) * self._pixels
         return passed / step * (steps - step) >= LEFT and (self._looks + 1) * cost <= SHARE * work
 
-    def take(self, parts: Parts, window: Window, tokens: Tokens) -> Preview:
+    def take(self, parts: Parts, window: Window, tokens: Tokens) -> Preview | None:
         """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.
 
+        A guess that a rule refuses is not shown, and no more comes of that: the window is judged when it is made.
         Raises EngineError `bad_frames`, as the window itself would.
         """
         began = time.monotonic()
@@ -68,11 +72,19 @@ class Previews:
         latent = guessed(parts, self._plan, window, tokens, number)
         native = glimpse(parts, self._plan, window.gap, number, latent)
         small = fit(native, self._size(), drawn=self._plan.model.drawn)
-        [pixels] = finish(small.permute(0, 2, 3, 1).cpu().numpy())
-        file = self._written(encoded(Image.fromarray(pixels), "JPEG", quality=80))
+        file = self._finished(small)
         self._looks += 1
         self._rates.glimpse = (time.monotonic() - began) / self._pixels
-        return Preview(self._second(window, number), file)
+        return None if file is None else Preview(self._second(window, number), file)
+
+    def _finished(self, frame: torch.Tensor) -> Path | None:
+        try:
+            [pixels] = finish([frame.permute(0, 2, 3, 1).cpu().numpy()], self._rules)
+        except EngineError as error:
+            if error.code == "refused_frames":
+                return None
+            raise
+        return self._written(encoded(Image.fromarray(pixels), "JPEG", quality=80))
 
     def _size(self) -> Size:
         width, height = self._plan.size

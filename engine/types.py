@@ -24,6 +24,7 @@ FailureCode: TypeAlias = Literal[
     "device_missing",
     "out_of_memory",
     "bad_frames",
+    "refused_frames",
     "encode_failed",
     "disk_full",
 ]
@@ -38,6 +39,7 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
         "device_missing": False,  # the configured device does not exist on this machine
         "out_of_memory": True,  # another worker, or the same one later, may have the room
         "bad_frames": False,  # the model produced numbers that are not a picture; the same seed does it again
+        "refused_frames": False,  # the operator's rule does not let the frames leave; the same seed makes them again
         "encode_failed": True,  # the video codec refused a frame or a file
         "disk_full": True,  # there was no room for the result
     }
@@ -228,13 +230,14 @@ class EngineConfig:
     `weights` maps a catalogue name to a folder or hub id that replaces the catalogue's own. `device` is
     "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps"); `dtype` is "auto", "float32", "bfloat16" or
     "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
-    process may run on.
+    process may run on. `frame_rules` names the operator's own rule as engine.safety.plugged takes it.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
     dtype: str = "auto"
     threads: int = 0
+    frame_rules: str = ""
 
 
 class Cancelled(Exception):

@@ -267,6 +267,14 @@ async def test_a_stream_ends_after_a_day(
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
 
 
+async def test_a_file_says_whether_it_is_signed(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
+) -> None:
+    assert (await shown(client, account, claimed.id))["provenance"] == {"state": "pending"}
+    assert await parts.videos.complete(claimed, [])
+    assert (await shown(client, account, claimed.id))["provenance"] == {"state": "unsigned"}
+
+
 def guess(folder: Path, seconds: float) -> types.Preview:
     """A preview as the engine hands it over."""
     file = folder / "preview.jpg"

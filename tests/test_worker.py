@@ -20,6 +20,7 @@ from PIL import Image
 from api import streams, worker
 from api.billing.credits import Account
 from api.db import transaction
+from api.errors import HasFailed
 from api.events import Announcer, Outbox
 from api.inputs import PresetCreate, VideoCreate
 from api.media import SUFFIXES
@@ -162,6 +163,26 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
 def shown(events: list[dict[str, str]]) -> dict[str, Any]:
     """The assets in the last of these events."""
     return dict(msgspec.json.decode(events[-1]["data"])["assets"])
+
+
+async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_lives(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    async with working(msgspec.structs.replace(worker_settings, frame_rules="tests.judges:refuse_the_second")):
+        video_id = await create(real, account, **(LONG | {"seconds": 6}))
+        await published(real, video_id, account)
+        assert await ended(real, video_id, account) == "failed:refused_frames"
+        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
+    row = await real.videos.get(video_id, account.id)
+    video = real.views.video(row)
+    assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
+    assert video.failure
+    assert (video.failure.retryable, video.failure.refunded) == (False, True)
+    with pytest.raises(HasFailed):
+        await streams.find(real.pool, video_id, account.id)
+    assert await balance(real, account) == (299, 0)
+    await books(real.pool, account.id)
 
 
 async def published(parts: Parts, video_id: str, account: Account) -> None:

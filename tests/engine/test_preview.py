@@ -91,7 +91,7 @@ def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path:
 def looks(rates: Rates, *, step_seconds: float, work: float, steps: int = 20) -> list[int]:
     """After which steps of its first window a clip is looked at."""
     made = plan(LONG)
-    previews = Previews(made, rates, Path("nowhere"))
+    previews = Previews(made, rates, (), Path("nowhere"))
     window: Window = made.windows[0]
     found = []
     for step in range(1, steps + 1):
