@@ -8,6 +8,7 @@ Stages overlap, so that more seconds of work are done than pass: how many more i
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -33,13 +34,13 @@ _TRUSTED: Final = 2.0
 class Rates:
     """Seconds per unit of each stage, as measured in this process for one model.
 
-    `pace` is how many seconds of work are done in one second, by stages at work at once. `glimpse` is what a preview
-    took last, in seconds for each native pixel.
+    `pace` is how many seconds of work are done in one second, by stages at work at once. `glimpses` are what
+    the last previews took, in seconds for each native pixel.
     """
 
     def __init__(self) -> None:
         self.pace = 1.0
-        self.glimpse: float | None = None
+        self.glimpses: deque[float] = deque(maxlen=8)
         self._seconds: dict[Stage, float] = {}
         self._units: dict[Stage, float] = {}
 

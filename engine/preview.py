@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from statistics import median_low
 from typing import Final
 
 import torch
@@ -33,6 +34,8 @@ MOMENTS: Final = (0.2, 0.55)
 """Shares of a window's steps after which a look shows something new: what it is about, and what it will look like."""
 LEFT: Final = 2.0
 """Seconds for which a window must still be denoised: sooner there is the clip itself."""
+FREE: Final = 2
+"""Looks after which it is known what one takes: the first may have waited for a device to warm up."""
 SHARE: Final = 0.03
 """Of a window's work, decoding and writing included, that all looks at it may take."""
 
@@ -52,14 +55,13 @@ class Previews:
 
     def due(self, window: Window, step: int, steps: int, passed: float, work: float) -> bool:
         """Whether to look after `step` of `steps`, which took `passed` seconds; `work` are the seconds of work that a
-        window takes in all. The first look at a model is free, since nobody knows yet what it costs.
+        window takes in all.
         """
         if window is not self._window:
             self._window, self._looks = window, 0
         if self._looks == len(MOMENTS) or step < MOMENTS[self._looks] * steps:
             return False
-        cost = (self._rates.glimpse or 0.0) * self._pixels
-        return passed / step * (steps - step) >= LEFT and (self._looks + 1) * cost <= SHARE * work
+        return passed / step * (steps - step) >= LEFT and (self._looks + 1) * self._cost() <= SHARE * work
 
     def take(self, parts: Parts, window: Window, tokens: Tokens) -> Preview | None:
         """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.
@@ -74,8 +76,13 @@ class Previews:
         small = fit(native, self._size(), drawn=self._plan.model.drawn)
         file = self._finished(small)
         self._looks += 1
-        self._rates.glimpse = (time.monotonic() - began) / self._pixels
+        self._rates.glimpses.append((time.monotonic() - began) / self._pixels)
         return None if file is None else Preview(self._second(window, number), file)
+
+    def _cost(self) -> float:
+        """Seconds that a look takes, as most of the last ones did; nothing while nobody knows."""
+        glimpses = self._rates.glimpses
+        return median_low(glimpses) * self._pixels if len(glimpses) >= FREE else 0.0
 
     def _finished(self, frame: torch.Tensor) -> Path | None:
         try:

@@ -104,6 +104,8 @@ def looks(rates: Rates, *, step_seconds: float, work: float, steps: int = 20) ->
 def test_looks_are_taken_where_they_are_worth_their_time() -> None:
     rates = Rates()
     assert looks(rates, step_seconds=1.0, work=30) == [4, 11]
+    rates.glimpses.append(9)
+    assert looks(rates, step_seconds=1.0, work=30) == [4, 11], "the first may have waited for a device"
     assert looks(rates, step_seconds=0.1, work=3) == [], "the window itself comes soon"
     assert looks(rates, step_seconds=0.14, work=30) == [4], "by the second moment it does"
 
@@ -111,5 +113,6 @@ def test_looks_are_taken_where_they_are_worth_their_time() -> None:
 def test_all_looks_at_a_window_stay_within_their_share_of_its_work() -> None:
     rates, pixels = Rates(), 160 * 96
     for seconds, expected in ((0.4, [4, 11]), (0.5, [4]), (0.95, [])):
-        rates.glimpse = seconds / pixels
+        rates.glimpses.extend([seconds / pixels, 9 * seconds / pixels])
         assert looks(rates, step_seconds=1.0, work=30) == expected
+        rates.glimpses.clear()
