@@ -171,6 +171,17 @@ def _said(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
+async def _frame_rules(settings: Settings) -> Finding:
+    from engine import safety
+
+    try:
+        rules = await asyncio.to_thread(safety.plugged, settings.frame_rules)
+    except safety.BadRuleError as error:
+        return Finding("lack", str(error))
+    whose = f"Kinora's own rules and by {settings.frame_rules}" if rules else "Kinora's own rules"
+    return Finding("ok", f"Frames are judged by {whose} before they leave.")
+
+
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python,
     _torch,
@@ -179,5 +190,6 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _postgres,
     _redis,
     _disk,
+    _frame_rules,
     _clock,
 )

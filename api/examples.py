@@ -54,7 +54,11 @@ VIDEO = models.Video(
     queue_position=None,
     eta_seconds=5,
     cost=models.Cost(credits=8, state="held"),
-    assets=models.Assets(),
+    assets=models.Assets(
+        stream=f"https://video.example.org/v1/videos/{_VIDEO}/stream.m3u8?expires=1767312000&signature=…",
+        preview=f"https://video.example.org/v1/videos/{_VIDEO}/preview/1-2.jpg?expires=1767312000&signature=…",
+    ),
+    provenance=models.Provenance("pending"),
     visibility="private",
     metadata={"shot": "1"},
     error=None,

@@ -47,6 +47,11 @@ REASONS: dict[str, Reason] = dict(
             "The pictures came out damaged. Another seed may work.",
             "Les images sont abîmées. Une autre graine peut réussir.",
         ),
+        _engine(
+            "refused_frames",
+            "What came out may not be shown here. Ask for something else.",
+            "Le résultat ne peut pas être montré ici. Demandez autre chose.",
+        ),
         _engine("encode_failed", "The clip could not be written.", "Le clip n'a pas pu être écrit."),
         _engine("disk_full", "The server has run out of space.", "Le serveur n'a plus de place."),
         _ours("timed_out", "This took far too long and was stopped.", "C'était bien trop long ; arrêté."),

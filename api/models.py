@@ -73,13 +73,24 @@ class Cost(Struct, frozen=True):
 
 
 class Assets(Struct, frozen=True):
-    """Signed URLs a player can open without a token; null until there is something to fetch."""
+    """Signed URLs a player can open without a token; null until there is something to fetch. `preview` is a small
+    picture of what is being made, a guess: null before there is one, and again once what it shows can be watched.
+    """
 
     video: str | None = None
     thumbnail: str | None = None
     poster: str | None = None
     spritesheet: str | None = None
     stream: str | None = None
+    preview: str | None = None
+
+
+class Provenance(Struct, frozen=True):
+    """Whether the file says by a signature where it comes from: `pending` while it is made, `unsigned` once it is final
+    and carries none.
+    """
+
+    state: Literal["pending", "unsigned"]
 
 
 class VideoError(Struct, frozen=True):
@@ -128,6 +139,7 @@ class Video(Struct, frozen=True, kw_only=True):
     eta_seconds: int | None
     cost: Cost
     assets: Assets
+    provenance: Provenance
     visibility: Visibility
     metadata: dict[str, Any]
     error: VideoError | None

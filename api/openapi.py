@@ -74,6 +74,12 @@ class Pieces(Described):
     content: ClassVar[Document | None] = {"video/mp4": {}}
 
 
+class Preview(Described):
+    """A small picture."""
+
+    content: ClassVar[Document | None] = {"image/jpeg": {}}
+
+
 class Picture(Described):
     """A picture's bytes."""
 

@@ -25,7 +25,7 @@ from api.storage import Storage
 from api.studio import Film
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess
-from engine.types import Cancelled, Condition, Done, EngineError, Progress, Request, Result, Segment, Worn
+from engine.types import Cancelled, Condition, Done, EngineError, Preview, Progress, Request, Result, Segment, Worn
 
 log = structlog.get_logger()
 
@@ -158,17 +158,20 @@ class Runner:
         last, result = 0.0, None
         request = await self._request(claimed)
         publisher = Publisher(claimed, request, self._videos, self._storage)
-        async with aclosing(self._engine.run(request, folder)) as events:
+        async with aclosing(self._engine.run(request, folder, await publisher.resume())) as events:
             async for event in events:
                 if isinstance(event, Done):
                     result = event.result
                 elif isinstance(event, Segment):
                     await self._unless_lost(publisher.publish(event))
+                elif isinstance(event, Preview):
+                    await self._unless_lost(publisher.preview(event))
                 elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                     last = monotonic()
                     await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
+        await self._unless_lost(publisher.flush())
         return result
 
     async def _unless_lost(self, write: Awaitable[bool]) -> None:

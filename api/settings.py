@@ -41,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (without
     `@model` for the first). They hang on the model when it is loaded, and requests name them.
+
+    `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
+    leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
     """
 
     database_url: str = ""
@@ -70,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     attention: str = "auto"
     parallel: int = 1
     loras: dict[str, str] = {}
+    frame_rules: str = ""
 
     pool: str = "default"
     lease: float = 15.0
@@ -110,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             attention=self.attention,
             parallel=self.parallel,
             loras=self.named_loras,
+            frame_rules=self.frame_rules,
         )
 
     @property

@@ -11,16 +11,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api import ids
-from api.db import Pool
-from api.errors import Conflict, Expired, HasFailed, NotFound, NotReady
+from api.db import Database, Pool
+from api.errors import Conflict, Expired, HasFailed, NotFound, NotReady, WasCancelled
 from api.failures import REASONS
 from api.sql import streams
 from api.sql.streams import Segment, Stream
 
 FOLDER: Final = "streams"
+STATES: Final = "latents"
 TYPE: Final = "application/vnd.apple.mpegurl"
 WATCHABLE: Final = timedelta(hours=24)  # after its creation; then there is the whole file
 PIECE: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
+PREVIEW: Final = re.compile(r"[0-9]{1,6}-[0-9]{1,6}\.jpg\Z")
 LONGEST: Final = 3  # seconds; no piece is longer, and a playlist must say so from its start
 
 
@@ -34,9 +36,24 @@ def piece(segment: Segment) -> str:
     return f"{segment.attempt}-{segment.number}.m4s"
 
 
+def state(video_id: str, segment: Segment) -> str:
+    """Where it lies in storage what an attempt needs to go on after a piece. Nobody is ever given that."""
+    return f"{STATES}/{video_id}/{segment.attempt}-{segment.number}.safetensors"
+
+
+def preview(attempt: int, number: int) -> str:
+    """The name of a guess at what is still being made; an attempt's own, like a piece's."""
+    return f"{attempt}-{number}.jpg"
+
+
 def path(video_id: str) -> str:
     """What one signature opens: the playlist of a clip and all its pieces."""
     return f"{video_id}/stream"
+
+
+def preview_path(video_id: str) -> str:
+    """What one signature opens: the previews of a clip."""
+    return f"{video_id}/preview"
 
 
 def expires(created_at: datetime) -> int:
@@ -47,19 +64,33 @@ def expires(created_at: datetime) -> int:
 async def find(pool: Pool, video_id: str, user_id: str | None) -> tuple[Stream, list[Segment]]:
     """The stream, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
-        stream = await streams.find(db, video_id) if ids.valid(video_id, "video") else None
-        if stream is None or (user_id is not None and stream.user_id != user_id):
-            raise NotFound("There is no such video of yours.", param="video_id")
+        stream = await _open(db, video_id, user_id)
         found = await streams.segments(db, video_id)
+    if not found:
+        detail = "Nothing of this video can be watched yet; `assets.stream` of GET /v1/videos/{id} says when."
+        raise NotReady(detail, state=stream.state)
+    return stream, found
+
+
+async def check_preview(pool: Pool, video_id: str, user_id: str | None) -> None:
+    """Raise NotFound, Expired or Conflict where the clip's previews are not for this reader, or for nobody any more."""
+    async with pool.acquire() as db:
+        stream = await _open(db, video_id, user_id)
+    if stream.state == "cancelled":
+        raise WasCancelled("This video was cancelled before what you ask for was made.", state=stream.state)
+
+
+async def _open(db: Database, video_id: str, user_id: str | None) -> Stream:
+    """A clip whose stream this reader may watch still."""
+    stream = await streams.find(db, video_id) if ids.valid(video_id, "video") else None
+    if stream is None or (user_id is not None and stream.user_id != user_id):
+        raise NotFound("There is no such video of yours.", param="video_id")
     if stream.state == "failed":
         raise _failed(stream)
     if stream.purged_at or datetime.now(UTC) > stream.created_at + WATCHABLE:
         detail = "A stream can be watched for a day; fetch the file from GET /v1/videos/{id}/content instead."
         raise Expired(detail)
-    if not found:
-        detail = "Nothing of this video can be watched yet; `assets.stream` of GET /v1/videos/{id} says when."
-        raise NotReady(detail, state=stream.state)
-    return stream, found
+    return stream
 
 
 def _failed(stream: Stream) -> Conflict:
@@ -79,7 +110,7 @@ def playlist(stream: Stream, found: list[Segment], query: str) -> str:
     ]
     head = ""
     for segment in found:
-        if head and segment.head != head:
+        if segment.discontinuity or (head and segment.head != head):
             lines.append("#EXT-X-DISCONTINUITY")
         if segment.head != head:
             lines.append(f'#EXT-X-MAP:URI="stream/{segment.head}.mp4{query}"')

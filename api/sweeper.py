@@ -51,6 +51,7 @@ class Sweeper:
         await self._remove_pictures()
         await self._remove_attempts()
         await self._remove_streams()
+        await self._remove_states()
         await self._remove_unfinished()
 
     async def _ring(self) -> None:
@@ -64,7 +65,7 @@ class Sweeper:
         async with self._pool.acquire() as db:
             due = await upkeep.purgeable(db, ORPHAN_AGE)
         for video_id in due:
-            for folder in (VIDEOS, INPUTS, streams.FOLDER):
+            for folder in (VIDEOS, INPUTS, streams.FOLDER, streams.STATES):
                 await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
                 await upkeep.purged(db, video_id)
@@ -99,6 +100,14 @@ class Sweeper:
         """What could be watched while a clip was made, once its signatures have ended."""
         for video_id in await _old(self._storage, streams.FOLDER, STREAM_AGE):
             await asyncio.to_thread(self._storage.remove, f"{streams.FOLDER}/{video_id}")
+
+    async def _remove_states(self) -> None:
+        """What was kept to go on with a clip, once nobody will."""
+        old = await _old(self._storage, streams.STATES, ORPHAN_AGE)
+        async with self._pool.acquire() as db:
+            kept = await upkeep.unfinished(db, old)
+        for video_id in set(old) - kept:
+            await asyncio.to_thread(self._storage.remove, f"{streams.STATES}/{video_id}")
 
     async def _remove_unfinished(self) -> None:
         """An attempt's working folder that is older than an attempt may become is a killed worker's."""

@@ -248,10 +248,18 @@ class Videos:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
-    async def published(self, claimed: Claimed) -> int:
-        """How many pieces earlier attempts have published."""
+    async def preview(self, claimed: Claimed, name: str, at: float) -> bool:
+        """Show a guess, which is in storage, at what second `at` will be; False when the lease is lost."""
         async with self._pool.acquire() as db:
-            return await streams.count(db, claimed.id)
+            held = await streams.preview(db, claimed.id, claimed.attempt, name, at)
+        if held:
+            self._announcer.changed(claimed.user_id, claimed.id)
+        return held
+
+    async def published(self, claimed: Claimed) -> list[Segment]:
+        """The pieces that are published, in their order."""
+        async with self._pool.acquire() as db:
+            return await streams.segments(db, claimed.id)
 
     async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
         """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.

@@ -11,7 +11,7 @@ from api import streams
 from api.eta import Pace
 from api.events import Snapshot
 from api.failures import REASONS
-from api.models import Assets, Cost, Failure, Variant, Video, VideoError
+from api.models import Assets, Cost, Failure, Provenance, Variant, Video, VideoError
 from api.settings import Settings
 from api.sql.generations import Generation
 from api.studio import Remix
@@ -59,6 +59,7 @@ class Views:
             eta_seconds=self._eta(row),
             cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state),
             assets=self._assets(row),
+            provenance=Provenance("unsigned" if row.state in TERMINAL else "pending"),
             visibility=row.visibility,
             metadata=row.metadata,
             error=VideoError(failure.code, failure.user_message) if failure else None,
@@ -85,10 +86,18 @@ class Views:
         signature = self._keyring.sign_media(streams.path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
 
+    def preview_url(self, row: Generation) -> str | None:
+        """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
+        ends = streams.expires(row.created_at)
+        if row.preview is None or row.state in TERMINAL or time() > ends:
+            return None
+        signature = self._keyring.sign_media(streams.preview_path(row.id), ends)
+        return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
+
     def _assets(self, row: Generation) -> Assets:
         expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
         files = {variant: self.asset_url(row.id, variant, expires) for variant in row.variants}
-        return Assets(**files, stream=self.stream_url(row))
+        return Assets(**files, stream=self.stream_url(row), preview=self.preview_url(row))
 
     def _eta(self, row: Generation) -> int | None:
         """What the worker measures once it has, before that what such clips took lately."""

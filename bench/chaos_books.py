@@ -57,6 +57,12 @@ EXACT = {
         "SELECT g.id FROM generations g LEFT JOIN media m ON m.generation_id = g.id GROUP BY g.id"
         " HAVING count(m.key) <> CASE g.state WHEN 'completed' THEN 4 ELSE 0 END"
     ),
+    "a playlist has not each frame once": (
+        "SELECT g.id FROM generations g JOIN segments s ON s.generation_id = g.id GROUP BY g.id"
+        " HAVING count(*) <> max(s.number) + 1"
+        " OR (g.state = 'completed' AND g.seconds > 0 AND abs(sum(s.seconds) - g.seconds) > 0.05)"
+    ),
+    "what was published was made again": "SELECT generation_id FROM segments WHERE discontinuity",
     "a file is another attempt's": (
         "SELECT m.key FROM media m JOIN generations g ON g.id = m.generation_id"
         " WHERE NOT starts_with(m.key, 'videos/' || g.id || '/' || g.attempt || '/')"

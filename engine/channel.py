@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from engine.types import EngineError, Event, Request
+from engine.types import EngineError, Event, Request, Resume
 
 _LENGTH: Final = struct.Struct("!I")
 
@@ -26,11 +26,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Make this clip. Jobs are numbered upwards."""
+    """Make this clip, or go on with it. Jobs are numbered upwards."""
 
     job: int
     request: Request
     out_dir: Path
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ import os
 import queue
 import signal
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 from engine import lifeline
 from engine.channel import Cancel, Ended, Ready, Report, Run, pack, receive
+from engine.safety import BadRuleError
 from engine.types import Cancelled, EngineConfig, EngineError
 
 if TYPE_CHECKING:
@@ -30,7 +32,10 @@ def main(connection: socket.socket, config: EngineConfig) -> None:
     from engine.generate import Engine
 
     inbox = _Inbox(connection)
-    engine = Engine(config)
+    try:
+        engine = Engine(config)
+    except BadRuleError as error:
+        sys.exit(str(error))  # on standard error, for whoever reads the worker's log
     connection.sendall(pack(Ready()))
     while not engine.spent:
         run = inbox.next()
@@ -68,7 +73,7 @@ class _Inbox:
 
 def _work(engine: Engine, run: Run, inbox: _Inbox, connection: socket.socket) -> Ended:
     try:
-        for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job)):
+        for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job), run.resume):
             connection.sendall(pack(Report(run.job, event)))
     except Cancelled:
         return Ended(run.job, cancelled=True)

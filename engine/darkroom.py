@@ -23,6 +23,7 @@ from engine.frames import cover, fit
 from engine.latents import Cut
 from engine.plan import Kept, Plan, Shown
 from engine.recipe import Recipe
+from engine.safety import MADE, Rule
 from engine.types import Cancelled, Segment, Stage
 
 BATCH: Final = 8
@@ -46,10 +47,13 @@ Told: TypeAlias = Did | Segment
 class Darkroom:
     """Takes stretches of a clip in their order. Leaving the `with` block early drops what is not yet done."""
 
-    def __init__(self, recipe: Recipe, cut: Cut, film: Film, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, recipe: Recipe, cut: Cut, film: Film, rules: tuple[Rule, ...], cancelled: Callable[[], bool]
+    ) -> None:
         self._recipe = recipe
         self._cut = cut
         self._film = film
+        self._rules = rules
         self._cancelled = cancelled
         self._left = Event()
         self._told: SimpleQueue[Told | Future[None]] = SimpleQueue()
@@ -67,15 +71,17 @@ class Darkroom:
         for thread in (self._decoder, self._writer):
             thread.shutdown(cancel_futures=True)
 
-    def take(self, step: Shown | Kept) -> Iterator[Told]:
-        """Take on one stretch; where too many wait already, wait and tell what is done meanwhile."""
+    def take(self, step: Shown | Kept, state: Callable[[], bytes]) -> Iterator[Told]:
+        """Take on one stretch, to be handed over with what is needed to go on after it; where too many wait already,
+        wait and tell what is done meanwhile.
+        """
         while self._waiting >= WAITING:
             yield from self._next()
         match step:
             case Shown():
-                written = self._writer.submit(self._develop, self._decoder.submit(self._decode, step))
+                written = self._writer.submit(self._develop, self._decoder.submit(self._decode, step), state)
             case Kept():
-                written = self._writer.submit(self._print, self._taken(step))
+                written = self._writer.submit(self._print, self._taken(step), self._rules, state)
         self._waiting += 1
         written.add_done_callback(self._told.put)
 
@@ -104,19 +110,28 @@ class Darkroom:
         self._told.put(Did("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 
-    def _develop(self, decoding: Future[torch.Tensor]) -> None:
-        self._print(self._scaled(decoding.result()))
+    def _develop(self, decoding: Future[torch.Tensor], state: Callable[[], bytes]) -> None:
+        self._print(self._scaled(decoding.result()), MADE + self._rules, state)
 
-    def _print(self, batches: Iterator[torch.Tensor]) -> None:
-        """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time."""
+    def _print(self, batches: Iterator[torch.Tensor], rules: tuple[Rule, ...], state: Callable[[], bytes]) -> None:
+        """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time. All of it is
+        judged before any of it is written.
+        """
         began = time.monotonic()
+        frames = finish((batch.permute(0, 2, 3, 1).cpu().numpy() for batch in self._unless_stopped(batches)), rules)
+        for first in range(0, len(frames), BATCH):
+            self._stop()
+            batch = frames[first : first + BATCH]
+            self._film.write(batch)
+            now = time.monotonic()
+            self._told.put(Did("saving", len(batch) * batch.shape[1] * batch.shape[2], now - began))
+            began = now
+        self._told.put(self._film.cut(state()))
+
+    def _unless_stopped(self, batches: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
         for batch in batches:
             self._stop()
-            self._film.write(finish(batch.permute(0, 2, 3, 1).cpu().numpy()))
-            now = time.monotonic()
-            self._told.put(Did("saving", len(batch) * batch.shape[2] * batch.shape[3], now - began))
-            began = now
-        self._told.put(self._film.cut())
+            yield batch
 
     def _scaled(self, frames: torch.Tensor) -> Iterator[torch.Tensor]:
         """What was made."""

@@ -1,4 +1,4 @@
-"""Writes finished frames to files: the film as MP4, a poster, a thumbnail and a sprite sheet.
+"""Writes finished frames to files: the film as MP4, whole and in pieces, and the pictures beside it.
 
 It takes bytes that came through `engine.finish` and never changes what they show. A file gets its name only
 when it is whole: until then it ends in `.part`.
@@ -7,9 +7,8 @@ when it is whole: until then it ends in `.part`.
 from __future__ import annotations
 
 import errno
-import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -18,29 +17,21 @@ from typing import Final, Self
 
 import av
 import numpy as np
-from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.segments import Segments
-from engine.types import EngineError, Result, Segment
+from engine.reel import Reel, played
+from engine.segments import Fragment, Segments
+from engine.stills import POSTER, PREVIEW, SPRITESHEET, THUMBNAIL, Stills
+from engine.types import EngineError, Piece, Result, Segment
 
 VIDEO: Final = "video.mp4"
-POSTER: Final = "poster.jpg"
-THUMBNAIL: Final = "thumbnail.webp"
-SPRITESHEET: Final = "spritesheet.jpg"
-HEAD: Final = "head.mp4"
+HEAD: Final = "head-{:04d}.mp4"
 SEGMENT: Final = "segment-{:04d}.m4s"
+STATE: Final = "state-{:04d}.safetensors"
 PART: Final = ".part"
-
-POSTER_BYTES: Final = 300_000
-_POSTER_QUALITIES: Final = (92, 85, 78, 70, 60, 50, 40)
-_THUMBNAIL_SIDE: Final = 320
-_SPRITE_SIDE: Final = 160
-_SPRITES: Final = 25
-_SPRITE_COLUMNS: Final = 5
 
 
 class Film:
@@ -55,20 +46,15 @@ class Film:
         self._size = (width, height)
         self._fps = fps
         self._frames = frames
+        self._threads = threads
         self._written = 0
         self._cuts = 0
-        self._fresh = True
-        self._sprites = _Sprites(frames)
-        self._poster: Image.Image | None = None
+        self._stills = Stills(frames)
+        self._segments = self._encoding()
+        self._reel = Reel(folder / (VIDEO + PART))
         with _named():
             folder.mkdir(parents=True, exist_ok=True)
             _clear(folder)
-            self._container = av.open(
-                str(folder / (VIDEO + PART)), "w", format="mp4", options={"movflags": "+faststart"}
-            )
-            self._stream = _stream(self._container, width, height, fps, threads)
-            self._container.start_encoding()
-            self._segments = Segments(self._stream)
 
     def __enter__(self) -> Self:
         return self
@@ -82,32 +68,40 @@ class Film:
                 self._close()
                 unless_closed.pop_all()
 
+    def adopt(self, pieces: Sequence[Piece], lengths: Sequence[int]) -> bool:
+        """Begin with what another Film of this kind was cut into, as it is. False, and nothing has happened, where a
+        piece is not there, has not its length in frames, or is coded otherwise than this film.
+        """
+        if (stills := self._seen(pieces, lengths)) is None:
+            return False
+        with _named():
+            for piece in pieces:
+                self._reel.add(Fragment.of(piece))
+        self._stills, self._written, self._cuts = stills, sum(lengths), len(pieces)
+        return True
+
     def write(self, frames: NDArray[np.uint8]) -> None:
         """Append frames [F, H, W, 3] of the film's size."""
         for pixels in frames:
-            frame = _video_frame(pixels, self._written, self._fps)
-            if self._fresh:
-                frame.pict_type, self._fresh = PictureType.I, False
             with _named():
-                for packet in self._stream.encode(frame):
-                    self._segments.add(packet)
-                    self._container.mux(packet)
-            image = Image.fromarray(pixels)
-            self._sprites.see(self._written, image)
-            if self._written == self._frames // 2:
-                self._poster = image
+                self._segments.add(_video_frame(pixels, self._written, self._fps))
+            self._stills.see(self._written, Image.fromarray(pixels))
             self._written += 1
 
-    def cut(self) -> Segment:
-        """What was written since the last cut, as a file that can be played before the film is whole."""
-        head, file = self._folder / HEAD, self._folder / SEGMENT.format(self._cuts)
+    def cut(self, state: bytes | None = None) -> Segment:
+        """What was written since the last cut, as a file that can be played before the film is whole; beside it what
+        somebody needs to go on from there.
+        """
+        head, file = (self._folder / name.format(self._cuts) for name in (HEAD, SEGMENT))
+        kept = None if state is None else self._folder / STATE.format(self._cuts)
         with _named():
-            fragment = self._segments.cut()
-            for path, data in ((head, fragment.head), (file, fragment.body)):
-                path.with_suffix(PART).write_bytes(data)
-                path.with_suffix(PART).replace(path)
-        self._fresh, self._cuts = True, self._cuts + 1
-        return Segment(self._cuts - 1, self._written, self._written / self._fps, head, file)
+            fragment = self._bound()
+            for path, data in ((head, fragment.head), (file, fragment.body), (kept, state)):
+                if path is not None and data is not None:
+                    path.with_suffix(PART).write_bytes(data)
+                    path.with_suffix(PART).replace(path)
+        self._cuts += 1
+        return Segment(self._cuts - 1, self._written, self._written / self._fps, head, file, kept)
 
     def result(self) -> Result:
         """The files, once the block was left without an error."""
@@ -123,27 +117,57 @@ class Film:
             seconds=self._frames / self._fps,
         )
 
+    def _encoding(self) -> Segments:
+        return Segments(lambda container: _stream(container, *self._size, self._fps, self._threads))
+
+    def _bound(self) -> Fragment:
+        """What was written since the last cut, which is then in the film."""
+        if (fragment := self._segments.cut()) is None:
+            raise EngineError("encode_failed", f"No frame came after frame {self._written}.")
+        self._reel.add(fragment)
+        return fragment
+
+    def _seen(self, pieces: Sequence[Piece], lengths: Sequence[int]) -> Stills | None:
+        """The stills of what pieces show, if they could be of this film."""
+        stills, number = Stills(self._frames), 0
+        try:
+            head = self._head()
+            for piece, length in zip(pieces, lengths, strict=True):
+                fragment, first = Fragment.of(piece), number
+                for number, pixels in enumerate(played(fragment), first + 1):
+                    stills.see(number - 1, Image.fromarray(pixels))
+                if fragment.head != head or number - first != length:
+                    return None
+        except (OSError, ValueError, IndexError):  # PyAV's errors are among these; a file may hold no pictures
+            return None
+        return stills
+
+    def _head(self) -> bytes:
+        """How this film is coded, as a fragment says it."""
+        width, height = self._size
+        trial = self._encoding()
+        trial.add(_video_frame(np.zeros((height, width, 3), np.uint8), 0, self._fps))
+        fragment = trial.cut()
+        return b"" if fragment is None else fragment.head
+
     def _close(self) -> None:
-        if self._poster is None or self._written != self._frames:
+        if self._written != self._frames:
             raise EngineError("encode_failed", f"{self._written} frames came of {self._frames}.")
         with _named():
-            self._segments.close()
-            self._container.mux(self._stream.encode(None))
-            self._container.close()
-            for name, data in (
-                (POSTER, _poster(self._poster)),
-                (THUMBNAIL, _thumbnail(self._poster)),
-                (SPRITESHEET, self._sprites.sheet()),
-            ):
+            if (rest := self._segments.cut()) is not None:
+                self._reel.add(rest)
+            self._reel.close()
+            pictures = self._stills.files()
+            for name, data in pictures.items():
                 (self._folder / (name + PART)).write_bytes(data)
-            for name in (POSTER, THUMBNAIL, SPRITESHEET, VIDEO):
+            for name in (*pictures, VIDEO):
                 (self._folder / (name + PART)).replace(self._folder / name)
 
     def _abandon(self) -> None:
         # What cannot be closed properly, on a full disk for one, is removed all the same.
-        for container in (self._segments, self._container):
+        for opened in (self._segments, self._reel):
             with suppress(OSError):
-                container.close()
+                opened.close()
         _clear(self._folder)
 
 
@@ -160,34 +184,12 @@ def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, heig
     return count
 
 
-class _Sprites:
-    """Small copies of evenly spaced frames, the first and the last among them; memory does not grow with length."""
-
-    def __init__(self, frames: int) -> None:
-        count = min(_SPRITES, frames)
-        self._wanted = {round(index * (frames - 1) / max(1, count - 1)) for index in range(count)}
-        self._images: list[Image.Image] = []
-
-    def see(self, index: int, image: Image.Image) -> None:
-        if index in self._wanted:
-            self._images.append(_shrunk(image, _SPRITE_SIDE))
-
-    def sheet(self) -> bytes:
-        width, height = self._images[0].size
-        columns = min(_SPRITE_COLUMNS, len(self._images))
-        rows = -(-len(self._images) // columns)
-        sheet = Image.new("RGB", (columns * width, rows * height))
-        for index, image in enumerate(self._images):
-            sheet.paste(image, (index % columns * width, index // columns * height))
-        return _encoded(sheet, "JPEG", quality=80)
-
-
 def _stream(container: av.container.OutputContainer, width: int, height: int, fps: int, threads: int) -> VideoStream:
     """H.264 that every phone plays. Without B-frames the first picture is at 0 and none is reordered; without a look
-    ahead every frame comes out as soon as it went in, so that a film can be cut anywhere.
+    ahead every frame comes out as soon as it went in.
     """
     options = {"crf": "18", "preset": "veryfast", "profile": "high", "bf": "0", "tune": "zerolatency"}
-    stream = container.add_stream("libx264", rate=fps, options=options | {"forced-idr": "1"})
+    stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
     context.time_base = Fraction(1, fps)
@@ -208,33 +210,9 @@ def _video_frame(pixels: NDArray[np.uint8], index: int, fps: int) -> av.VideoFra
     return frame
 
 
-def _poster(image: Image.Image) -> bytes:
-    """The best JPEG within POSTER_BYTES: less quality first, then half the size."""
-    for quality in _POSTER_QUALITIES:
-        if len(data := _encoded(image, "JPEG", quality=quality, progressive=True)) <= POSTER_BYTES:
-            return data
-    return _poster(image.reduce(2))
-
-
-def _thumbnail(image: Image.Image) -> bytes:
-    return _encoded(_shrunk(image, _THUMBNAIL_SIDE), "WEBP", quality=80)
-
-
-def _shrunk(image: Image.Image, side: int) -> Image.Image:
-    copy = image.copy()
-    copy.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return copy
-
-
-def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
-
-
 def _clear(folder: Path) -> None:
     """Remove unfinished files, a killed process's among them."""
-    for pattern in ("*" + PART, HEAD, SEGMENT.format(0).replace("0000", "*")):
+    for pattern in ("*" + PART, *(name.format(0).replace("0000", "*") for name in (HEAD, SEGMENT, STATE, PREVIEW))):
         for path in folder.glob(pattern):
             path.unlink()
 

@@ -8,6 +8,7 @@ Stages overlap, so that more seconds of work are done than pass: how many more i
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -33,11 +34,13 @@ _TRUSTED: Final = 2.0
 class Rates:
     """Seconds per unit of each stage, as measured in this process for one model.
 
-    `pace` is how many seconds of work are done in one second, by stages at work at once.
+    `pace` is how many seconds of work are done in one second, by stages at work at once. `glimpses` are what
+    the last previews took, in seconds for each native pixel.
     """
 
     def __init__(self) -> None:
         self.pace = 1.0
+        self.glimpses: deque[float] = deque(maxlen=8)
         self._seconds: dict[Stage, float] = {}
         self._units: dict[Stage, float] = {}
 
@@ -82,6 +85,14 @@ class Estimate:
         self._spent += seconds
         passed = self._clock() - self._began
         self._rates.pace = max(1.0, (self._spent + self._expected * _TRUSTED) / (passed + _TRUSTED))
+
+    def skip(self, stage: Stage, units: float) -> None:
+        """Count `units` as done before this job began: they say nothing of how fast it is."""
+        self._done[stage] += units
+
+    def whole(self) -> float:
+        """Seconds of work that the job's clip takes, without the loading of a model."""
+        return self._seconds({stage: units for stage, units in self._work.items() if stage != "loading"})
 
     def fraction(self) -> float:
         """Of the whole job in seconds, 0 to 1. Where a new measurement would take it back, it waits instead."""

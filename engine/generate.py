@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,11 @@ from engine.loras import key
 from engine.ltx import Ltx
 from engine.machine import look
 from engine.placement import Offload, choose, lower
-from engine.plan import Plan, Shown, Window
+from engine.plan import Plan, Shown, Step, Window
+from engine.preview import Previews
 from engine.recipe import Recipe
+from engine.resume import begin, kept, packed, stamp
+from engine.safety import Rule, plugged
 from engine.schedule import sampling
 from engine.stock import Stock
 from engine.timeline import plan
@@ -38,6 +42,7 @@ from engine.types import (
     Loading,
     Progress,
     Request,
+    Resume,
     Stage,
 )
 
@@ -46,13 +51,14 @@ _PROCESSOR_FULL: Final = "DefaultCPUAllocator"
 
 
 class Engine:
-    """Runs one job at a time; the model of the last one stays loaded.
+    """Runs one job at a time; the model of the last one stays loaded. Raises BadRuleError.
 
     Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
     """
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
+        self._rules = plugged(config.frame_rules)
         self.spent = False
         self._threads = use_threads(config)
         self._loaded: tuple[str, Parts] | None = None
@@ -60,8 +66,12 @@ class Engine:
         self._sources: dict[str, Source] = {}
         self._rates: dict[str, Rates] = {}
 
-    def run(self, request: Request, out_dir: Path, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    def run(
+        self, request: Request, out_dir: Path, cancelled: Callable[[], bool], resume: Resume | None = None
+    ) -> Iterator[Event]:
         """Make the clip into `out_dir` (created), yielding events; the last is Done.
+
+        With a `resume` that fits it goes on after what is published: the first Segment is then the one behind that.
 
         `cancelled` is asked between load stages, steps, decodes and small groups of frames. Raises Cancelled,
         or EngineError for everything that has a name; nothing half-written keeps the name of a result.
@@ -80,7 +90,7 @@ class Engine:
             with _room():
                 parts = yield from self._load(film_plan.model, job, cancelled)
                 _check_hung(request, parts)
-                yield from _film(job, parts, out_dir, self._threads, cancelled)
+                yield from _film(job, parts, out_dir, self._threads, self._rules, cancelled, resume)
         except EngineError as error:
             if error.code == "out_of_memory":
                 self.spent = self._loaded is not None and self._loaded[1].placement.parallel > 1
@@ -145,8 +155,10 @@ class _Job:
         self.plan = film_plan
         self.request = request
         self.how = how
+        self.rates = rates
         self.step = 0
         self.window = 0
+        self.stamp = stamp(film_plan, how, request.negative_prompt)
         self.estimate = Estimate(rates, self._work(loaded=loaded))
 
     def pass_units(self, window: Window) -> float:
@@ -154,6 +166,12 @@ class _Job:
         width, height = self.plan.native
         passes = len(window.weights) + (self.how.guidance_scale > 1)
         return window.latents * width * height / 1024 * passes
+
+    def skip(self, steps: Sequence[Step]) -> None:
+        """Count steps of the plan as done by an earlier attempt."""
+        self.window += sum(isinstance(step, Window) for step in steps)
+        for stage, units in self._steps(steps).items():
+            self.estimate.skip(stage, units)
 
     def did(self, stage: Stage, units: float, seconds: float) -> Progress:
         """Count work as done; how far the job is then."""
@@ -177,17 +195,27 @@ class _Job:
         )
 
     def _work(self, *, loaded: bool) -> dict[Stage, float]:
-        steps = self.plan.steps
+        return {"loading": 0.0 if loaded else 1.0, "encoding": 1.0, **self._steps(self.plan.steps)}
+
+    def _steps(self, steps: Sequence[Step]) -> dict[Stage, float]:
+        """What steps of the plan cost."""
+        shown = [step for step in steps if not isinstance(step, Window)]
         return {
-            "loading": 0.0 if loaded else 1.0,
-            "encoding": 1.0,
             "denoising": sum(self.pass_units(step) for step in steps if isinstance(step, Window)) * self.how.steps,
-            "decoding": sum(decoding_units(self.plan, step) for step in steps if isinstance(step, Shown)),
-            "saving": self.plan.frames * self.plan.size.width * self.plan.size.height,
+            "decoding": sum(decoding_units(self.plan, step) for step in shown if isinstance(step, Shown)),
+            "saving": sum(step.last - step.first + 1 for step in shown) * self.plan.size.width * self.plan.size.height,
         }
 
 
-def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
+def _film(
+    job: _Job,
+    parts: Parts,
+    out_dir: Path,
+    threads: int,
+    rules: tuple[Rule, ...],
+    cancelled: Callable[[], bool],
+    resume: Resume | None,
+) -> Iterator[Event]:
     _stop_if(cancelled)
     began = time.monotonic()
     cut = Cut.of(job.plan)
@@ -196,17 +224,20 @@ def _film(job: _Job, parts: Parts, out_dir: Path, threads: int, cancelled: Calla
     yield job.did("encoding", 1.0, time.monotonic() - began)
     with (
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
-        Darkroom(recipe, cut, film, cancelled) as darkroom,
+        Darkroom(recipe, cut, film, rules, cancelled) as darkroom,
     ):
-        for step in job.plan.steps:
+        done = begin(cut, film, resume, job.stamp, recipe.latent, parts.device) if resume and recipe.latent else 0
+        job.skip(job.plan.steps[:done])
+        previews = Previews(job.plan, job.rates, rules, out_dir)
+        for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
             if isinstance(step, Window):
-                with closing(_denoise(job, recipe, step, cancelled)) as events:
+                with closing(_denoise(job, recipe, step, previews, cancelled)) as events:
                     for event in events:
                         yield event
                         yield from job.heard(darkroom.news())
             else:
-                yield from job.heard(darkroom.take(step))
+                yield from job.heard(darkroom.take(step, partial(packed, kept(cut, number), job.stamp)))
         yield from job.heard(darkroom.finish())
     yield Done(film.result())
 
@@ -215,15 +246,20 @@ def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
     return (Ltx if job.plan.model.family == "ltx" else Stock)(parts, cut, job.request, job.how)
 
 
-def _denoise(job: _Job, recipe: Recipe, window: Window, cancelled: Callable[[], bool]) -> Generator[Event, None, None]:
-    job.window, job.step = job.window + 1, 0
+def _denoise(
+    job: _Job, recipe: Recipe, window: Window, previews: Previews, cancelled: Callable[[], bool]
+) -> Generator[Event, None, None]:
+    job.window, job.step, passed = job.window + 1, 0, 0.0
     began = time.monotonic()
     # Closed however it ends, because what the transformer wears for this job must come off before the next.
     with closing(recipe.denoise(window, cancelled)) as steps:
         for step in steps:
             job.step, now = step, time.monotonic()
+            passed += now - began
             yield job.did("denoising", job.pass_units(window), now - began)
-            began = now
+            if previews.due(window, step, job.how.steps, passed, job.estimate.whole() / len(job.plan.windows)):
+                yield from filter(None, [previews.take(recipe, window)])
+            began = time.monotonic()
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:

@@ -42,9 +42,23 @@ def decode(parts: Parts, cut: Cut, shown: Shown) -> torch.Tensor:
 
     When there is no room for whole frames it tries once more in tiles.
     """
-    strip, plan = cut.strips[shown.gap], cut.plan
-    mean, std = _statistics(parts)
+    strip = cut.strips[shown.gap]
     latents = torch.cat([strip[latent] for latent in range(shown.decode_from, shown.decode_to)], dim=2)
+    skip = shown.first - cut.plan.gaps[shown.gap].origin - parts.temporal * shown.decode_from
+    return _decoded(parts, cut.plan, latents, shown)[skip : skip + shown.last - shown.first + 1]
+
+
+@torch.inference_mode()
+def glimpse(parts: Parts, plan: Plan, gap: int, number: int, latent: torch.Tensor) -> torch.Tensor:
+    """What a latent of a strip [1, C, 1, h, w] looks like alone, as one native frame [1, 3, h, w]. Without neighbours
+    it is but roughly a frame of its stretch, at an eighth of the cost.
+    """
+    return _decoded(parts, plan, latent, Shown(gap, 0, 0, number, number + 1))
+
+
+def _decoded(parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown) -> torch.Tensor:
+    """All frames of these latents [F, 3, h, w]; `shown` says which of a strip they are."""
+    mean, std = _statistics(parts)
     latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
     latents, level = _renoised(parts, plan, latents, shown)
     tile(parts, *plan.native)
@@ -53,8 +67,7 @@ def decode(parts: Parts, cut: Cut, shown: Shown) -> torch.Tensor:
     except torch.OutOfMemoryError:
         tile(parts, *plan.native, force=True)
         video = parts.vae.decode(latents, level, return_dict=False)[0]
-    skip = shown.first - plan.gaps[shown.gap].origin - parts.temporal * shown.decode_from
-    frames: torch.Tensor = video[0, :, skip : skip + shown.last - shown.first + 1].transpose(0, 1).float() / 2 + 0.5
+    frames: torch.Tensor = video[0].transpose(0, 1).float() / 2 + 0.5
     settle(parts)
     return frames
 

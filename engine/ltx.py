@@ -15,12 +15,12 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from engine.catalog import Sampling
-from engine.latents import Cut, decode, settle
+from engine.latents import Cut, decode, glimpse, settle
 from engine.loader import Parts
 from engine.plan import Plan, Shown, Window, derived
 from engine.sampled import sampled
 from engine.schedule import noise_levels, scheduler
-from engine.tokens import GIVEN, Tokens, keep, prepare
+from engine.tokens import GIVEN, Tokens, grid_shape, guessed, keep, prepare
 from engine.types import Cancelled, Request
 
 
@@ -32,6 +32,8 @@ class Ltx:
         self._cut = cut
         self._negative = request.negative_prompt
         self._how = how
+        self._tokens: Tokens | None = None
+        self.latent: tuple[int, ...] | None = grid_shape(parts, cut.plan, 1)
 
     def read(self) -> None:
         """Encode the prompts."""
@@ -39,9 +41,17 @@ class Ltx:
 
     def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Noise, and everything the window is given, become its latents."""
-        tokens, said = prepare(self._parts, self._cut, window), self._text.at(window.weights)
+        self._tokens = tokens = prepare(self._parts, self._cut, window)
+        said = self._text.at(window.weights)
         yield from denoise(self._parts, self._cut.plan, self._how, said, tokens, window.seed, cancelled)
         keep(self._parts, self._cut, window, tokens)
+
+    def glimpse(self, window: Window, number: int) -> torch.Tensor | None:
+        """The latent of the present guess, decoded alone."""
+        if self._tokens is None:
+            return None
+        latent = guessed(self._parts, self._cut.plan, window, self._tokens, number)
+        return glimpse(self._parts, self._cut.plan, window.gap, number, latent)
 
     def decode(self, shown: Shown) -> torch.Tensor:
         """The frames that are shown, decoded with the latents on either side of them."""
@@ -122,6 +132,7 @@ def _clear(
             _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
         times = torch.minimum(timestep, (1 - strength) * 1000)
         velocity = _velocity(parts, how, text, tokens.latents, times, coordinates)
+        tokens.guess = tokens.latents - times[..., None] / 1000 * velocity
         moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
         free = timestep / 1000 - 1e-6 < 1 - strength
         tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)

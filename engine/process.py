@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from engine import child, lifeline
 from engine.channel import Cancel, Ended, Report, Run, pack, receive_async
-from engine.types import Cancelled, EngineConfig, EngineError, Event, Request
+from engine.types import Cancelled, EngineConfig, EngineError, Event, Request, Resume
 
 _PRELOAD: Final = ["engine.nursery", "engine.generate"]
 _UNKNOWN: Final = 255
@@ -64,8 +64,8 @@ class EngineProcess:
         if not self.alive:
             self._alive = await _spawn(self._config)
 
-    async def run(self, request: Request, out_dir: Path) -> AsyncGenerator[Event, None]:
-        """Run one job and yield its events. Raises Cancelled, EngineError, or EngineDied.
+    async def run(self, request: Request, out_dir: Path, resume: Resume | None = None) -> AsyncGenerator[Event, None]:
+        """Run one job and yield its events, as `Engine.run` does. Raises Cancelled, EngineError, or EngineDied.
 
         Leaving the iteration early cancels the job and waits until it has stopped, so close the iterator
         (`contextlib.aclosing`) when you may break out of it.
@@ -77,7 +77,7 @@ class EngineProcess:
         self._job += 1
         self._running = self._job
         try:
-            self._alive.send(Run(self._job, request, out_dir))
+            self._alive.send(Run(self._job, request, out_dir, resume))
             async for event in self._events(self._alive, self._job):
                 yield event
         except (GeneratorExit, asyncio.CancelledError):

@@ -14,7 +14,13 @@ from engine.plan import Shown, Window
 
 
 class Recipe(Protocol):
-    """One clip in the making, by one family."""
+    """One clip in the making, by one family.
+
+    `latent` is the shape of one latent of its strips, by which is checked what an earlier attempt kept; None where the
+    family cannot go on from that.
+    """
+
+    latent: tuple[int, ...] | None
 
     def read(self) -> None:
         """Encode what the clip shows, once, before the first window."""
@@ -23,6 +29,11 @@ class Recipe(Protocol):
         """Make a window's new latents and put them into its strip, yielding the number of each finished step.
 
         Raises Cancelled between two steps. Whoever stops iterating early closes it, which stops the work too.
+        """
+
+    def glimpse(self, window: Window, number: int) -> torch.Tensor | None:
+        """What a latent of the window that is being denoised will roughly look like, as one native frame [1, 3, h, w];
+        None where nobody can tell.
         """
 
     def decode(self, shown: Shown) -> torch.Tensor:

@@ -1,18 +1,22 @@
-"""Cuts a film's packets into fragments that a player can fetch while the film grows (fMP4, for HLS).
+"""Encodes a film in fragments that a player can fetch while the film grows (fMP4, for HLS).
 
-Every fragment comes from a muxer of its own: one muxer for all would write a fragment only when the next begins.
-The times within are those of the whole film, so that a player puts them in their place.
+Every fragment comes from an encoder and a muxer of its own: one muxer for all would write a fragment only when the
+next begins, and one encoder for all would make each depend on those before, so that nobody could go on from them and
+write the same. The times within are those of the whole film, so that a player puts them in their place.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import av
+from av.container import OutputContainer
 from av.video.stream import VideoStream
+
+from engine.types import Piece
 
 _FLAGS: Final = "frag_keyframe+empty_moov+default_base_moof+delay_moov+frag_discont"
 _HEADER: Final = 8
@@ -25,41 +29,49 @@ class Fragment:
     head: bytes
     body: bytes
 
+    @classmethod
+    def of(cls, piece: Piece) -> Self:
+        """From its files. Raises OSError."""
+        return cls(piece.head.read_bytes(), piece.file.read_bytes())
+
 
 class Segments:
-    """Takes the packets of an encoder's `stream`; `cut` hands over what has come since the last cut.
+    """Takes frames; `cut` hands over what has come since the last cut.
 
-    The first packet after a cut must be a key frame, and the encoder must hold none back.
+    `encoder` adds an H.264 stream to a container. It must hold back no frame of a film that is not closed.
     """
 
-    def __init__(self, stream: VideoStream) -> None:
-        self._stream = stream
-        self._begin()
+    def __init__(self, encoder: Callable[[OutputContainer], VideoStream]) -> None:
+        self._encoder = encoder
+        self._buffer = io.BytesIO()
+        self._open: tuple[OutputContainer, VideoStream] | None = None
 
-    def add(self, packet: av.Packet[VideoStream]) -> None:
-        """Append a copy of a packet."""
-        copy = av.Packet(bytes(packet))
-        copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-        copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
-        copy.stream = self._copied
-        self._container.mux(copy)
+    def add(self, frame: av.VideoFrame) -> None:
+        """Append a frame, which knows its time in the whole film."""
+        container, stream = self._open = self._open or self._begun()
+        container.mux(stream.encode(frame))
 
-    def cut(self) -> Fragment:
-        """What was added since the last cut, and begin anew."""
-        self._container.close()
+    def cut(self) -> Fragment | None:
+        """What was added since the last cut, if anything."""
+        if self._open is None:
+            return None
+        container, stream = self._open
+        container.mux(stream.encode(None))
+        self.close()
         written = self._buffer.getvalue()
-        self._begin()
         frames = _boxes(written, b"moof")
         return Fragment(written[: frames.start], written[frames.start : _boxes(written, b"mfra").start])
 
     def close(self) -> None:
         """Let go of what was not cut."""
-        self._container.close()
+        if self._open is not None:
+            self._open[0].close()
+            self._open = None
 
-    def _begin(self) -> None:
+    def _begun(self) -> tuple[OutputContainer, VideoStream]:
         self._buffer = io.BytesIO()
-        self._container = av.open(self._buffer, "w", format="mp4", options={"movflags": _FLAGS})
-        self._copied = self._container.add_stream_from_template(self._stream)
+        container = av.open(self._buffer, "w", format="mp4", options={"movflags": _FLAGS})
+        return container, self._encoder(container)
 
 
 def _boxes(data: bytes, kind: bytes) -> range:

@@ -36,6 +36,7 @@ class Stock:
         self._decoding: Iterator[torch.Tensor] | None = None
         self._ahead: list[torch.Tensor] = []
         self._shown = 0
+        self.latent: tuple[int, ...] | None = None  # its decoders start at the beginning, of which nothing is kept
 
     @torch.inference_mode()
     def read(self) -> None:
@@ -48,6 +49,10 @@ class Stock:
             latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
         for number in range(window.latents):
             self._cut.strips[window.gap][number] = latents[:, :, number : number + 1].clone()
+
+    def glimpse(self, _window: Window, _number: int) -> torch.Tensor | None:
+        """Each pipeline has noise levels of a kind of its own, and says nothing of what comes of them."""
+        return None
 
     @torch.inference_mode()
     def decode(self, shown: Shown) -> torch.Tensor:

@@ -28,7 +28,8 @@ class Tokens:
 
     `latents` [1, S, C] in float32; `strength` [1, S], how far each token is given (1) or free (0);
     `coordinates` [1, 3, S], its frame and upper left pixel. The first `extra` tokens are pictures that sit
-    beside the window's own grid and are dropped at the end. `source` [1, S, C] is the film that is edited, and
+    beside the window's own grid and are dropped at the end. `guess` [1, S, C] is what they would be if the present step
+    were the last, once there was one. `source` [1, S, C] is the film that is edited, and
     `begins` the noise level down from which it changes.
     """
 
@@ -36,6 +37,7 @@ class Tokens:
     strength: torch.Tensor
     coordinates: torch.Tensor
     extra: int = 0
+    guess: torch.Tensor | None = None
     source: torch.Tensor | None = None
     begins: float = 1.0
 
@@ -43,7 +45,7 @@ class Tokens:
 @torch.inference_mode()
 def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
     """Noise for one window, with everything it is given written into it; films beside its gap go into the strip."""
-    shape = _grid_shape(parts, cut.plan, window.latents)
+    shape = grid_shape(parts, cut.plan, window.latents)
     generator = torch.Generator("cpu").manual_seed(window.seed)
     grid = randn_tensor(shape, generator=generator, device=parts.device, dtype=torch.float32)
     given = torch.zeros(window.latents, device=parts.device)
@@ -70,7 +72,7 @@ def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
 @torch.inference_mode()
 def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
     """Put a denoised window's new latents into their strip."""
-    shape = _grid_shape(parts, cut.plan, window.latents)
+    shape = grid_shape(parts, cut.plan, window.latents)
     grid = tokens.latents[:, tokens.extra :].transpose(1, 2).reshape(shape)
     for latent in range(window.first, window.end):
         at = latent - window.origin
@@ -78,7 +80,15 @@ def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
     settle(parts)
 
 
-def _grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
+def guessed(parts: Parts, plan: Plan, window: Window, tokens: Tokens, latent: int) -> torch.Tensor:
+    """What a latent of the strip, one of the window's new, looks like so far: [1, C, 1, h, w]."""
+    guess = tokens.latents if tokens.guess is None else tokens.guess
+    grid = guess[:, tokens.extra :].transpose(1, 2).reshape(grid_shape(parts, plan, window.latents))
+    return grid[:, :, latent - window.origin][:, :, None]
+
+
+def grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
+    """So many latents as one tensor [1, C, F, h, w]."""
     width, height = (side // parts.spatial for side in plan.native)
     return (1, int(parts.transformer.config.in_channels), latents, height, width)
 

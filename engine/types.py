@@ -26,6 +26,7 @@ FailureCode: TypeAlias = Literal[
     "lora_missing",
     "out_of_memory",
     "bad_frames",
+    "refused_frames",
     "encode_failed",
     "disk_full",
 ]
@@ -42,6 +43,7 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
         "lora_missing": False,  # a LoRA that the request names cannot be read, or is for another model
         "out_of_memory": True,  # another worker, or the same one later, may have the room
         "bad_frames": False,  # the model produced numbers that are not a picture; the same seed does it again
+        "refused_frames": False,  # the operator's rule does not let the frames leave; the same seed makes them again
         "encode_failed": True,  # the video codec refused a frame or a file
         "disk_full": True,  # there was no room for the result
     }
@@ -184,9 +186,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What the clip will show at a second that is still being denoised, as a small JPEG: a guess, soon outdone."""
+
+    seconds: float
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of the clip can be watched: `file` holds what lies between the frames of the segment before and
-    frame `frames` (`seconds_done`), and plays after `head`, which is the same for all. Both are fragmented MP4.
+    frame `frames` (`seconds_done`), and plays after `head`, whose content is the same for all. Both are fragmented MP4.
+
+    `state` is what a later attempt needs to go on after it; None where nothing was kept for that.
     """
 
     index: int
@@ -194,6 +206,25 @@ class Segment:
     seconds_done: float
     head: Path
     file: Path
+    state: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What an earlier attempt has published of a clip, as the files of a Segment."""
+
+    head: Path
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where to go on with a clip: all pieces that are published, in their order, and the `state` handed over with
+    the last. Files that are missing or do not fit are no error: the clip is then made from its start.
+    """
+
+    pieces: tuple[Piece, ...]
+    state: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +234,7 @@ class Done:
     result: Result
 
 
-Event: TypeAlias = Loading | Progress | Segment | Done
+Event: TypeAlias = Loading | Progress | Preview | Segment | Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +255,7 @@ class EngineConfig:
     "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
     process may run on. `offload` to `parallel` say how a model is put on the machine; what they take and what "auto"
     means is written in `engine.placement`.
+    process may run on. `frame_rules` names the operator's own rule as engine.safety.plugged takes it.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -237,6 +269,7 @@ class EngineConfig:
     attention: str = "auto"
     parallel: int = 1
     loras: tuple[Lora, ...] = ()
+    frame_rules: str = ""
 
 
 class Cancelled(Exception):

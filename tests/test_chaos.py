@@ -24,6 +24,7 @@ from bench.chaos_people import Crowd
 from tests.test_videos import claim, create, person
 
 KILLS = 5
+PUBLISHED = "INSERT INTO segments (generation_id, number, attempt, head, seconds, discontinuity)"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="chaos holds processes by descriptors that only Linux gives")
@@ -81,6 +82,9 @@ async def test_the_auditor_passes_what_is_in_order(parts: Parts, crowd: Crowd) -
         ("UPDATE ledger_entries SET amount = 11 WHERE account = 'revenue'", "A transfer does not sum to zero"),
         ("UPDATE lots SET remaining = remaining - 1", "A lot is not the sum of its entries"),
         ("DELETE FROM media WHERE variant = 'poster'", "A job has not its four files"),
+        (f"{PUBLISHED} SELECT id, 0, 1, 'a', 4, false FROM generations", "A playlist has not each frame once"),
+        (f"{PUBLISHED} SELECT id, 1, 1, 'a', 5, false FROM generations", "A playlist has not each frame once"),
+        (f"{PUBLISHED} SELECT id, 0, 1, 'a', 5, true FROM generations", "What was published was made again"),
         ("UPDATE media SET key = replace(key, '/1/', '/2/')", "A file is another attempt's"),
         ("UPDATE media SET bytes = bytes + 1", "A file is not what the database says it is"),
         ("UPDATE media SET etag = '' WHERE variant = 'video'", "A file is not what the database says it is"),

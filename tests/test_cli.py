@@ -186,9 +186,19 @@ def placements(findings: list[doctor.Finding]) -> list[tuple[str, str]]:
 
 
 async def test_the_doctor_names_what_is_not(servers: Servers, tmp_path: Path) -> None:
-    nowhere = Settings(database_url="postgresql://127.0.0.1:1/x", redis_url="redis://127.0.0.1:1", data=tmp_path)
+    nowhere = Settings(
+        database_url="postgresql://127.0.0.1:1/x",
+        redis_url="redis://127.0.0.1:1",
+        data=tmp_path,
+        frame_rules="nowhere:rule",
+    )
     lacks = [finding.sentence for finding in await doctor.examine(nowhere) if finding.grade == "lack"]
-    assert [lack.split(" does")[0] for lack in lacks] == ["The PostgreSQL of DATABASE_URL", "The Redis of REDIS_URL"]
+    assert [lack.split(" does")[0] for lack in lacks] == [
+        "The PostgreSQL of DATABASE_URL",
+        "The Redis of REDIS_URL",
+        lacks[-1],
+    ]
+    assert lacks[-1].startswith("KINORA_FRAME_RULES is 'nowhere:rule', which cannot be used")
 
 
 async def test_only_the_first_signal_counts() -> None:

@@ -28,7 +28,7 @@ def document(app: Litestar) -> dict[str, Any]:
     return loaded
 
 
-BYTES = {"get_video_content", "get_stream_piece", "get_preset_picture", "get_metrics"}
+BYTES = {"get_video_content", "get_stream_piece", "get_video_preview", "get_preset_picture", "get_metrics"}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, Operation]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Awaitable
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import av
 import httpx
+import msgspec
 import pytest
 
 from api import streams
@@ -19,6 +23,9 @@ from api.sql.moves import Claimed
 from api.sql.streams import Segment, Stream
 from engine import types
 from tests.people import Person, sign_up
+from tests.test_feeds import following
+from tests.test_videos import claim, create
+from tests.test_videos import person as rich
 
 NOW = datetime.now(UTC)
 QUERY = "?expires=1&signature=x"
@@ -71,10 +78,11 @@ async def claimed(client: httpx.AsyncClient, parts: Parts, account: Person) -> C
 
 def made(folder: Path, index: int, content: str = "") -> types.Segment:
     """A piece as the engine hands it over, of one second."""
-    head, file = folder / "head.mp4", folder / f"segment-{index:04}.m4s"
+    head, file, state = folder / "head.mp4", folder / f"segment-{index:04}.m4s", folder / f"state-{index:04}"
     head.write_bytes(b"head")
     file.write_bytes(f"piece {index} {content}".encode())
-    return types.Segment(index, 8 * (index + 1), index + 1.0, head, file)
+    state.write_bytes(f"state {index}".encode())
+    return types.Segment(index, 8 * (index + 1), index + 1.0, head, file, state)
 
 
 async def shown(client: httpx.AsyncClient, account: Person, video_id: str) -> dict[str, Any]:
@@ -126,29 +134,103 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
         assert answer.status_code == 404, piece
 
 
+async def interrupted(client: httpx.AsyncClient, parts: Parts, account: Person, first: Publisher, folder: Path) -> str:
+    """Two pieces are published when their attempt is given back; the playlist then."""
+    for index in range(2):
+        assert await first.publish(made(folder, index, "of the first"))
+    claimed = first._claimed
+    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert await parts.videos.give_back(claimed)
+    return text
+
+
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
     first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
-    for index in range(2):
-        assert await first.publish(made(tmp_path, index, "of the first"))
-    before = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
-
-    assert await parts.videos.give_back(claimed)
+    assert await first.resume() is None
+    before = await interrupted(client, parts, account, first, tmp_path)
     again = await parts.videos.claim("worker_b")
     assert again
     second = Publisher(again, REQUEST, parts.videos, parts.storage)
-    for index in range(3):
+    resume = await second.resume()
+    assert resume
+    assert [piece.file.read_bytes() for piece in resume.pieces] == [b"piece 0 of the first", b"piece 1 of the first"]
+    assert {piece.head.read_bytes() for piece in resume.pieces} == {b"head"}
+    assert resume.state.read_bytes() == b"state 1"
+    assert list(resume.state.parent.iterdir()) == [resume.state], "no earlier state is of use to anybody"
+
+    for index in range(2, 4):
         assert await second.publish(made(tmp_path, index, "of the second"))
     assert not await first.publish(made(tmp_path, 2, "too late"))
-
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     assert after.startswith(before)
+    assert "DISCONTINUITY" not in after
     assert [uri.partition("?")[0] for uri in after.splitlines() if "m4s" in uri] == [
-        "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s",
+        "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s", "stream/2-3.m4s",
     ]  # fmt: skip
+    assert after.count("#EXTINF:1.000000,") == 4
     piece = await client.get(f"/v1/videos/{claimed.id}/stream/2-2.m4s", headers=account.headers)
     assert piece.content == b"piece 2 of the second"
+
+
+async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    for index in range(4):
+        assert await second.publish(made(tmp_path, index, "of the second"))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert after.startswith(before)
+    lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
+    assert lines == [
+        "#EXT-X-DISCONTINUITY", "#EXTINF:1.000000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
+    ]  # fmt: skip
+
+
+async def test_pieces_cut_otherwise_leave_no_hole(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    for index, ends in enumerate((1.5, 3.0, 4.0)):
+        assert await second.publish(replace(made(tmp_path, index), seconds_done=ends))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
+    assert lines == [
+        "#EXT-X-DISCONTINUITY", "#EXTINF:1.500000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
+    ]  # fmt: skip
+
+
+async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
+    client: httpx.AsyncClient,
+    parts: Parts,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+
+    async def away(*_: object) -> bool:
+        raise ConnectionError
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(parts.videos, "publish", away)
+        with pytest.raises(ConnectionError):
+            await publisher.publish(made(tmp_path, 0))
+    assert await publisher.publish(made(tmp_path, 1))
+    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
+        "stream/1-0.m4s", "stream/1-1.m4s",
+    ]  # fmt: skip
 
 
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
@@ -183,6 +265,109 @@ async def test_a_stream_ends_after_a_day(
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert answer.status_code == 410
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+
+
+async def test_a_file_says_whether_it_is_signed(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
+) -> None:
+    assert (await shown(client, account, claimed.id))["provenance"] == {"state": "pending"}
+    assert await parts.videos.complete(claimed, [])
+    assert (await shown(client, account, claimed.id))["provenance"] == {"state": "unsigned"}
+
+
+def guess(folder: Path, seconds: float) -> types.Preview:
+    """A preview as the engine hands it over."""
+    file = folder / "preview.jpg"
+    file.write_bytes(f"guess at {seconds}".encode())
+    return types.Preview(seconds, file)
+
+
+async def test_a_guess_is_seen_until_there_is_something_better(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    async def assets() -> dict[str, Any]:
+        return dict((await shown(client, account, claimed.id))["assets"])
+
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    assert (await assets())["preview"] is None
+    assert await publisher.preview(guess(tmp_path, 0.0))
+    first = (await assets())["preview"]
+    assert await publisher.preview(guess(tmp_path, 1.0))
+    second = (await assets())["preview"]
+    assert first != second
+    for url, content in ((first, b"guess at 0.0"), (second, b"guess at 1.0")):
+        answer = await client.get(url)
+        assert (answer.status_code, answer.content) == (200, content)
+        assert answer.headers["content-type"] == "image/jpeg"
+    assert await publisher.publish(made(tmp_path, 0))
+    assert (await assets())["preview"] == second, "it shows what cannot be watched yet"
+    assert await publisher.publish(made(tmp_path, 1))
+    assert (await assets())["preview"] is None
+    assert await publisher.preview(guess(tmp_path, 1.5))
+    assert (await assets())["preview"] is None, "that second is published"
+    assert await publisher.preview(guess(tmp_path, 2.5))
+    assert (await assets())["preview"]
+    assert await parts.videos.complete(claimed, [])
+    assert (await assets())["preview"] is None
+
+
+async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_watch(
+    real: Parts, tmp_path: Path
+) -> None:
+    person = await rich(real)
+    video_id = await create(real, person)
+    claimed = await claim(real)
+    publisher = Publisher(claimed, REQUEST, real.videos, real.storage)
+    async with aclosing(real.feeds.one(video_id, person.id)) as stream:
+        await following(stream)
+
+        async def told(act: Awaitable[bool]) -> tuple[str | None, str | None]:
+            assert await act
+            [event] = await following(stream)
+            assets = msgspec.json.decode(event["data"])["assets"]
+            return assets["preview"], assets["stream"]
+
+        one, nothing = await told(publisher.preview(guess(tmp_path, 0.0)))
+        two, nothing_yet = await told(publisher.preview(guess(tmp_path, 0.5)))
+        gone, playlist = await told(publisher.publish(made(tmp_path, 0)))
+    assert one
+    assert two
+    assert one != two
+    assert (nothing, nothing_yet, gone) == (None, None, None)
+    assert playlist
+
+
+async def test_a_preview_opens_for_its_owner_alone(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).preview(guess(tmp_path, 0.0))
+    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["preview"])
+    signed = url.query.decode()
+    stranger = await sign_up(client)
+    assert (await client.get(url.path)).status_code == 401
+    assert (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8?{signed}")).status_code == 401
+    assert (await client.get(url.path, headers=stranger.headers)).status_code == 404
+    assert (await client.get(url.path, headers=account.headers)).status_code == 200
+    for name in ("1-7.jpg", "1-0.m4s", "x", "..%2F..%2Fvideo.mp4"):
+        answer = await client.get(f"/v1/videos/{claimed.id}/preview/{name}", headers=account.headers)
+        assert answer.status_code == 404, name
+
+
+@pytest.mark.parametrize(("end", "code"), [("cancelled", "video_cancelled"), ("failed", "video_failed")])
+async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path, end: str, code: str
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    await publisher.preview(guess(tmp_path, 0.0))
+    url = (await shown(client, account, claimed.id))["assets"]["preview"]
+    if end == "failed":
+        assert await parts.videos.fail(claimed, "bad_frames")
+    else:
+        await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    answer = await client.get(url)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
+    assert (await shown(client, account, claimed.id))["assets"]["preview"] is None
+    assert not await publisher.preview(guess(tmp_path, 1.0)), "a late one is not taken"
 
 
 async def test_a_real_clip_plays_from_its_stream_before_it_is_done(web: httpx.AsyncClient, resident: Person) -> None:

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import msgspec
 import pytest
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from api import worker
+from api import streams, worker
 from api.billing.credits import Account
 from api.db import transaction
+from api.errors import HasFailed
 from api.events import Announcer, Outbox
-from api.inputs import PresetCreate
+from api.inputs import PresetCreate, VideoCreate
 from api.media import SUFFIXES
+from api.orders import place
 from api.parts import Parts
 from api.queue import Bell, Listener
 from api.settings import Settings
 from api.sql import media as renditions
+from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
-from api.videos import Videos
+from api.videos import Submission, Videos
 from tests.rows import books
+from tests.test_feeds import following
 from tests.test_video_routes import png
 from tests.test_videos import balance, claim, create, drawn, person, submission
 
@@ -105,6 +112,111 @@ async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, work
         assert await ended(real, video_id, account) == "completed"
     assert (await real.videos.get(video_id, account.id)).attempt == 2
     await books(real.pool, account.id)
+
+
+async def test_a_killed_child_goes_on_after_what_is_published(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **(LONG | {"seconds": 6}))
+        await published(real, video_id, account)
+        before = await listed(real, video_id)
+        os.kill(child_of_this_process(), signal.SIGKILL)
+        assert await ended(real, video_id, account) == "completed"
+    after = await listed(real, video_id)
+    assert after[: len(before)] == before
+    assert [piece.number for piece in after] == list(range(len(after)))
+    assert {piece.attempt for piece in after} == {1, 2}
+    assert not any(piece.discontinuity for piece in after), "had it begun anew, players would be told"
+    heads = {real.storage.path(streams.key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
+    pieces = [real.storage.path(streams.key(video_id, streams.piece(piece))).read_bytes() for piece in after]
+    async with real.pool.acquire() as db:
+        served = await renditions.find(db, video_id, "video")
+    assert served
+    assert served.key
+    film = pictures(real.storage.path(served.key).read_bytes())
+    assert len(film) == 48
+    assert film == pictures(b"".join([*heads, *pieces])), "what was watched and what is kept are the same"
+    await books(real.pool, account.id)
+
+
+async def test_a_guess_reaches_who_watches_before_the_first_piece(
+    real: Parts, worker_settings: Settings, weights: Path
+) -> None:
+    slow = "ltx-video-2b-0.9.5"
+    serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
+    account = await person(real)
+    asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
+    order = place(asked, account.plan, serving)
+    await real.videos.create(Submission(account, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    [row] = await real.videos.page(account.id, None, 1, descending=True)
+    async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
+        async with asyncio.timeout(PATIENCE):
+            while (assets := shown(await following(events)))["preview"] is None:
+                assert assets["stream"] is None
+        key = streams.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
+        with Image.open(real.storage.path(key)) as image:
+            assert (image.format, image.size) == ("JPEG", (320, 213))
+        await real.videos.cancel(row.id, account.id)
+        assert await ended(real, row.id, account) == "cancelled"
+    assert real.views.video(await real.videos.get(row.id, account.id)).assets.preview is None
+    assert await balance(real, account) == (300, 0), "a guess is not charged for"
+
+
+def shown(events: list[dict[str, str]]) -> dict[str, Any]:
+    """The assets in the last of these events."""
+    return dict(msgspec.json.decode(events[-1]["data"])["assets"])
+
+
+async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_lives(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    async with working(msgspec.structs.replace(worker_settings, frame_rules="tests.judges:refuse_the_second")):
+        video_id = await create(real, account, **(LONG | {"seconds": 6}))
+        await published(real, video_id, account)
+        assert await ended(real, video_id, account) == "failed:refused_frames"
+        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
+    row = await real.videos.get(video_id, account.id)
+    video = real.views.video(row)
+    assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
+    assert video.failure
+    assert (video.failure.retryable, video.failure.refunded) == (False, True)
+    with pytest.raises(HasFailed):
+        await streams.find(real.pool, video_id, account.id)
+    assert await balance(real, account) == (299, 0)
+    await books(real.pool, account.id)
+
+
+async def published(parts: Parts, video_id: str, account: Account) -> None:
+    """Wait until there is something to watch."""
+    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
+        while not (await parts.videos.get(video_id, account.id)).published_seconds:
+            await watcher.take(1.0)
+
+
+async def listed(parts: Parts, video_id: str) -> list[Segment]:
+    async with parts.pool.acquire() as db:
+        return await segments(db, video_id)
+
+
+def pictures(film: bytes) -> list[tuple[int | None, bytes]]:
+    """When each frame is shown, and what it shows."""
+    with av.open(io.BytesIO(film), "r") as container:
+        return [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+
+
+async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    queued = await create(real, account, **SHORT)
+    folders = [real.settings.data / "media" / "latents" / name for name in (queued, "video_unknown")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    await sweeper_of(real, worker_settings).clean()
+    assert [folder.exists() for folder in folders] == [True, False]
+    await real.videos.delete(queued, account.id)
+    await sweeper_of(real, worker_settings).sweep()
+    assert not folders[0].exists()
 
 
 async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settings: Settings) -> None:

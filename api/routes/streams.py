@@ -1,5 +1,6 @@
-"""Watching a clip while it is made: its playlist and the pieces."""
+"""Watching a clip while it is made: its playlist and the pieces, and a guess at what comes next."""
 
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from litestar import Request, Response, Router, get
@@ -12,7 +13,7 @@ from api import media, streams
 from api.auth import Caller, requires
 from api.errors import NotFound
 from api.media import FileBody, Span
-from api.openapi import Pieces, Playlist, problems
+from api.openapi import Pieces, Playlist, Preview, problems
 from api.parts import Parts
 
 READ = requires("videos:read")
@@ -40,7 +41,7 @@ async def stream_video(
     """An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
     signed, in a player: it sends no header. Lines once listed never change.
     """
-    user_id = _reader(request, video_id, expires, signature, parts)
+    user_id = _reader(request, streams.path(video_id), expires, signature, parts)
     stream, found = await streams.find(parts.pool, video_id, user_id)
     ends = streams.expires(stream.created_at)
     query = f"?expires={ends}&signature={parts.keyring.sign_media(streams.path(video_id), ends)}"
@@ -66,24 +67,57 @@ async def get_stream_piece(
     signature: Signature = None,
 ) -> ASGIApp:
     """A fragment of MP4 that the playlist names, or the head that players read before the first."""
-    user_id = _reader(request, video_id, expires, signature, parts)
+    user_id = _reader(request, streams.path(video_id), expires, signature, parts)
     await streams.find(parts.pool, video_id, user_id)
     file = parts.storage.path(streams.key(video_id, piece)) if streams.PIECE.fullmatch(piece) else None
     if file is None or not file.is_file():
         raise NotFound("The stream has no such piece; the playlist names those there are.", param="piece")
+    return _sent(file, "video/mp4")
+
+
+@get(
+    "/{video_id:str}/preview/{picture:str}",
+    operation_id="get_video_preview",
+    summary="See what is being made",
+    guards=[READ],
+    opt={"signature": True},
+    responses=problems(401, 403, 404, 409, 410, 422, 429),
+    operation_class=Preview,
+)
+async def get_video_preview(
+    request: Ask,
+    video_id: FromPath[str],
+    picture: FromPath[str],
+    parts: NamedDependency[Parts],
+    expires: Expires = None,
+    signature: Signature = None,
+) -> ASGIApp:
+    """A small JPEG of what is still being made: a guess, which the clip outdoes. `assets.preview`, which is signed,
+    names the latest, and each has a name of its own. They go with a video that fails or is cancelled.
+    """
+    user_id = _reader(request, streams.preview_path(video_id), expires, signature, parts)
+    await streams.check_preview(parts.pool, video_id, user_id)
+    file = parts.storage.path(streams.key(video_id, picture)) if streams.PREVIEW.fullmatch(picture) else None
+    if file is None or not file.is_file():
+        raise NotFound("There is no such preview; `assets.preview` of the video names the latest.", param="picture")
+    return _sent(file, "image/jpeg")
+
+
+def _sent(file: Path, content_type: str) -> FileBody:
+    """A whole file that never changes."""
     size = file.stat().st_size
     headers = {
         "Cache-Control": "private, max-age=86400, immutable",
         "Content-Length": str(size),
-        "Content-Type": "video/mp4",
+        "Content-Type": content_type,
         "X-Content-Type-Options": "nosniff",
     }
     return FileBody(file, 200, headers, Span(0, size - 1))
 
 
-def _reader(request: Ask, video_id: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
+def _reader(request: Ask, path: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
     caller = cast("Caller | None", request.user)
-    return media.reader(caller.user_id if caller else None, streams.path(video_id), expires, signature, parts.keyring)
+    return media.reader(caller.user_id if caller else None, path, expires, signature, parts.keyring)
 
 
-router = Router(path="/videos", route_handlers=[stream_video, get_stream_piece], tags=["Videos"])
+router = Router(path="/videos", route_handlers=[stream_video, get_stream_piece, get_video_preview], tags=["Videos"])

@@ -44,6 +44,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     progress: float
     eta_seconds: float | None
     published_seconds: float
+    preview: str | None
     failure: str | None
     created_at: datetime
     updated_at: datetime
@@ -122,7 +123,7 @@ SELECT = (
     "SELECT g.id, g.user_id, g.variation_of, g.kind, g.state, g.model, g.served_by, g.prompt, g.revised_prompt,"
     " g.preset, g.negative_prompt, g.loras, g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height,"
     " g.seed, g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress, g.eta_seconds,"
-    " g.published_seconds, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
+    " g.published_seconds, g.preview, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
     " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state,"
     " ARRAY(SELECT v.id FROM generations v WHERE v.variation_of = g.variation_of ORDER BY v.id) AS variations,"
     " ARRAY(SELECT m.variant FROM media m WHERE m.generation_id = g.id) AS variants,"

@@ -11,12 +11,15 @@ from api.models import Status
 
 
 class Segment(Struct, frozen=True, kw_only=True):
-    """A piece of a clip: its place, the name of its head, and how long it lasts."""
+    """A piece of a clip: its place, the name of its head, and how long it lasts. `discontinuity` says that its attempt
+    could not go on from the piece before.
+    """
 
     number: int
     attempt: int
     head: str
     seconds: float
+    discontinuity: bool = False
 
 
 class Stream(Struct, frozen=True, kw_only=True):
@@ -37,7 +40,8 @@ async def publish(db: Database, generation_id: str, segment: Segment, published:
     """
     tag = await db.execute(
         "UPDATE generations SET published_seconds = greatest(published_seconds, $3),"
-        " published_generated = greatest(published_generated, $4), updated_at = clock_timestamp()"
+        " published_generated = greatest(published_generated, $4), updated_at = clock_timestamp(),"
+        " preview = CASE WHEN preview_at < $3 THEN NULL ELSE preview END"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,
         segment.attempt,
@@ -47,21 +51,32 @@ async def publish(db: Database, generation_id: str, segment: Segment, published:
     if tag != "UPDATE 1":
         return False
     await db.execute(
-        "INSERT INTO segments (generation_id, number, attempt, head, seconds) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT (generation_id, number) DO NOTHING",
+        "INSERT INTO segments (generation_id, number, attempt, head, seconds, discontinuity)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (generation_id, number) DO NOTHING",
         generation_id,
         segment.number,
         segment.attempt,
         segment.head,
         segment.seconds,
+        segment.discontinuity,
     )
     return True
 
 
-async def count(db: Database, generation_id: str) -> int:
-    """How many pieces of a clip are published."""
-    value: int = await db.fetchval("SELECT count(*) FROM segments WHERE generation_id = $1", generation_id)
-    return value
+async def preview(db: Database, generation_id: str, attempt: int, name: str, at: float) -> bool:
+    """Show a guess at second `at` of a clip, under the attempt's fence, unless that second is published already; False
+    if the lease was lost.
+    """
+    tag = await db.execute(
+        "UPDATE generations SET preview = CASE WHEN $4 < published_seconds THEN preview ELSE $3 END,"
+        " preview_at = CASE WHEN $4 < published_seconds THEN preview_at ELSE $4 END, updated_at = clock_timestamp()"
+        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        generation_id,
+        attempt,
+        name,
+        at,
+    )
+    return tag == "UPDATE 1"
 
 
 async def find(db: Database, generation_id: str) -> Stream | None:
@@ -76,6 +91,7 @@ async def find(db: Database, generation_id: str) -> Stream | None:
 async def segments(db: Database, generation_id: str) -> list[Segment]:
     """The pieces of a clip in their order."""
     records = await db.fetch(
-        "SELECT number, attempt, head, seconds FROM segments WHERE generation_id = $1 ORDER BY number", generation_id
+        "SELECT number, attempt, head, seconds, discontinuity FROM segments WHERE generation_id = $1 ORDER BY number",
+        generation_id,
     )
     return rows(records, Segment)

@@ -59,6 +59,14 @@ async def unpurged(db: Database, ids: list[str]) -> set[str]:
     return {record["id"] for record in records}
 
 
+async def unfinished(db: Database, ids: list[str]) -> set[str]:
+    """Which of these generations are still to be made."""
+    records = await db.fetch(
+        "SELECT id FROM generations WHERE id = ANY($1) AND state IN ('queued', 'in_progress')", ids
+    )
+    return {record["id"] for record in records}
+
+
 async def present_attempt(db: Database, generation_id: str) -> int | None:
     """The attempt whose files count: the one that runs, or the one that was completed and is kept."""
     value: int | None = await db.fetchval(

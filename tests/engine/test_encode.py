@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import encode, segments
+from engine import encode, segments, stills
 from engine.encode import Film
 from engine.types import EngineError, Result
 
@@ -87,7 +87,7 @@ def test_the_pictures_beside_the_film(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (160, 96)), (3, (480, 96)), (7, (800, 192)), (300, (800, 480))])
 def test_the_sprite_sheet_grows_to_25_frames(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
-    sprites = encode._Sprites(frames)
+    sprites = stills.Sprites(frames)
     for index in range(frames):
         sprites.see(index, Image.new("RGB", (160, 96), (index % 256, 0, 0)))
     assert Image.open(io.BytesIO(sprites.sheet())).size == size
@@ -95,15 +95,17 @@ def test_the_sprite_sheet_grows_to_25_frames(tmp_path: Path, frames: int, size: 
 
 def test_a_poster_is_never_too_heavy() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
-    data = encode._poster(Image.fromarray(noise))
-    assert len(data) <= encode.POSTER_BYTES
+    data = stills._poster(Image.fromarray(noise))
+    assert len(data) <= stills.POSTER_BYTES
     assert Image.open(io.BytesIO(data)).size[0] >= 480
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     with contextlib.suppress(KeyError), Film(tmp_path, 64, 64, 16, 10) as film:
         film.write(next(ball(1, 64, 64)))
-        assert [path.name for path in tmp_path.iterdir()] == ["video.mp4.part"]
+        film.cut(b"state")
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == ["head-0000.mp4", "segment-0000.m4s", "state-0000.safetensors", "video.mp4.part"]
         raise KeyError
     assert list(tmp_path.iterdir()) == []
 

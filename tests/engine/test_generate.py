@@ -203,9 +203,9 @@ def test_numbers_that_are_no_picture_never_leave(config: EngineConfig, request_:
 
 def test_leaving_early_cleans_up(engine: Engine, request_: Request, tmp_path: Path) -> None:
     events: Iterator[Event] = engine.run(request_, tmp_path, never)
-    while not (isinstance(event := next(events), Progress) and event.stage == "decoding"):
+    while not isinstance(next(events), Segment):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == ["video.mp4.part"]
+    assert "video.mp4.part" in [path.name for path in tmp_path.iterdir()]
     events.close()  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
 

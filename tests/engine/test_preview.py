@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine import ltx, preview
+from engine.catalog import Sampling
+from engine.estimate import Rates
+from engine.generate import Engine
+from engine.latents import Cut
+from engine.loader import Parts
+from engine.plan import Window
+from engine.preview import Previews
+from engine.timeline import plan
+from engine.tokens import guessed, prepare
+from engine.types import EngineConfig, EngineError, Event, Preview, Progress, Request, Segment
+
+LONG = Request("kinora-mini", "a red ball", width=640, height=384, seconds=6, seed=7, steps=8)
+
+
+@pytest.fixture(scope="module")
+def engine(config: EngineConfig) -> Engine:
+    return Engine(config)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look whatever it costs."""
+    monkeypatch.setattr(preview, "LEFT", 0.0)
+    monkeypatch.setattr(preview, "SHARE", 9.0)
+
+
+def events(engine: Engine, request: Request, folder: Path) -> list[Event]:
+    return list(engine.run(request, folder, lambda: False))
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_window_is_seen_twice_before_it_can_be_watched(engine: Engine, tmp_path: Path) -> None:
+    made = events(engine, LONG, tmp_path)
+    looks = [event for event in made if isinstance(event, Preview)]
+    windows = plan(LONG).windows
+    assert len(looks) == 2 * len(windows)
+    assert looks[0].seconds == 0
+    assert [look.seconds for look in looks] == sorted(look.seconds for look in looks)
+    assert made.index(looks[0]) < next(made.index(event) for event in made if isinstance(event, Segment))
+    steps = [made[made.index(look) - 1] for look in looks[:2]]
+    assert [step.step for step in steps if isinstance(step, Progress)] == [2, 5]
+    for look in looks:
+        with Image.open(look.file) as image:
+            assert (image.format, image.size) == ("JPEG", (320, 192))
+
+
+@pytest.mark.usefixtures("eager")
+def test_looks_change_nothing(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = replace(LONG, width=160, height=96, steps=4)
+    assert [event for event in events(engine, request, tmp_path / "seen") if isinstance(event, Preview)]
+    monkeypatch.setattr(preview, "MOMENTS", ())
+    assert not [event for event in events(engine, request, tmp_path / "unseen") if isinstance(event, Preview)]
+    seen, unseen = ((tmp_path / name / "video.mp4").read_bytes() for name in ("seen", "unseen"))
+    assert seen == unseen
+
+
+def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Parts) -> None:
+    made, how = plan(LONG), Sampling(steps=6, guidance_scale=1.0)
+    window = made.windows[0]
+    tokens = prepare(parts, Cut.of(made), window)
+    text = ltx.encode_text(parts, made, "", how)
+    steps = ltx.denoise(parts, made, how, text, tokens, window.seed, lambda: False)
+    guesses = [guessed(parts, made, window, tokens, 0) for _ in steps]
+    final = guessed(parts, made, window, replace(tokens, guess=None), 0)
+    off = [float((guess - final).abs().mean()) for guess in guesses]
+    assert off[-1] == pytest.approx(0, abs=1e-5)
+    assert off[0] > 2 * off[-2] > 0
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path: Path) -> None:
+    engine = Engine(config)
+    events(engine, replace(LONG, seconds=1, steps=1), tmp_path / "good")
+    assert engine._loaded is not None
+    engine._loaded[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
+    with pytest.raises(EngineError) as caught:
+        events(engine, LONG, tmp_path / "bad")
+    assert caught.value.code == "bad_frames"
+    assert list((tmp_path / "bad").iterdir()) == []
+
+
+def looks(rates: Rates, *, step_seconds: float, work: float, steps: int = 20) -> list[int]:
+    """After which steps of its first window a clip is looked at."""
+    made = plan(LONG)
+    previews = Previews(made, rates, (), Path("nowhere"))
+    window: Window = made.windows[0]
+    found = []
+    for step in range(1, steps + 1):
+        if previews.due(window, step, steps, step * step_seconds, work):
+            previews._looks += 1
+            found.append(step)
+    return found
+
+
+def test_looks_are_taken_where_they_are_worth_their_time() -> None:
+    rates = Rates()
+    assert looks(rates, step_seconds=1.0, work=30) == [4, 11]
+    rates.glimpses.append(9)
+    assert looks(rates, step_seconds=1.0, work=30) == [4, 11], "the first may have waited for a device"
+    assert looks(rates, step_seconds=0.1, work=3) == [], "the window itself comes soon"
+    assert looks(rates, step_seconds=0.14, work=30) == [4], "by the second moment it does"
+
+
+def test_all_looks_at_a_window_stay_within_their_share_of_its_work() -> None:
+    rates, pixels = Rates(), 160 * 96
+    for seconds, expected in ((0.4, [4, 11]), (0.5, [4]), (0.95, [])):
+        rates.glimpses.extend([seconds / pixels, 9 * seconds / pixels])
+        assert looks(rates, step_seconds=1.0, work=30) == expected
+        rates.glimpses.clear()
