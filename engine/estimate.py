@@ -2,15 +2,15 @@
 
 Work is counted in units that cost about the same on one machine (token passes, pixels). What a unit takes is
 measured while a job runs and remembered for the next, so the second job's estimate is right from its start.
-Stages overlap, so that more seconds of work are done than pass: how many more is measured too.
+Stages overlap, so that more seconds of work are done than pass: what is left is found by going through the plan.
 """
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from engine.types import Stage
 
@@ -27,19 +27,22 @@ Only the proportions matter: the first measurement scales them all.
 """
 
 
-_TRUSTED: Final = 2.0
-"""Seconds for which the pace of the job before is believed more than this job's own."""
+Course: TypeAlias = Sequence[Sequence[tuple[Stage, float]]]
+"""A job's work in units: pieces in their order, in each of which every stage waits for the one before it."""
+
+_HANDS: Final[Mapping[Stage, int]] = MappingProxyType(
+    {"loading": 0, "encoding": 0, "denoising": 0, "decoding": 1, "saving": 2}
+)
+"""Which of three hands does a stage; each does one thing at a time, and all work side by side."""
 
 
 class Rates:
-    """Seconds per unit of each stage, as measured in this process for one model.
+    """Seconds per unit of each stage, as measured in this process for one model in one quality.
 
-    `pace` is how many seconds of work are done in one second, by stages at work at once. `glimpses` are what
-    the last previews took, in seconds for each native pixel.
+    `glimpses` are what the last previews took, in seconds for each native pixel.
     """
 
     def __init__(self) -> None:
-        self.pace = 1.0
         self.glimpses: deque[float] = deque(maxlen=8)
         self._seconds: dict[Stage, float] = {}
         self._units: dict[Stage, float] = {}
@@ -65,46 +68,47 @@ class Rates:
 
 
 class Estimate:
-    """One job: the units of work it has in each stage, and how many of them are done."""
+    """One job: its course, and how many units of each stage are done."""
 
-    def __init__(self, rates: Rates, work: Mapping[Stage, float], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rates: Rates, course: Course) -> None:
         self._rates = rates
         self._rates.fade()
-        self._work = dict(work)
-        self._done: dict[Stage, float] = dict.fromkeys(work, 0.0)
-        self._clock = clock
-        self._began = clock()
-        self._expected = rates.pace
-        self._spent = 0.0
+        self._course = course
+        self._done: dict[Stage, float] = {}
         self._fraction = 0.0
 
     def did(self, stage: Stage, units: float, seconds: float) -> None:
         """Count `units` as done in `stage`, which took `seconds`, maybe while others were at work too."""
-        self._done[stage] += units
+        self.skip(stage, units)
         self._rates.add(stage, units, seconds)
-        self._spent += seconds
-        passed = self._clock() - self._began
-        self._rates.pace = max(1.0, (self._spent + self._expected * _TRUSTED) / (passed + _TRUSTED))
 
     def skip(self, stage: Stage, units: float) -> None:
         """Count `units` as done before this job began: they say nothing of how fast it is."""
-        self._done[stage] += units
+        self._done[stage] = self._done.get(stage, 0.0) + units
 
     def whole(self) -> float:
-        """Seconds of work that the job's clip takes, without the loading of a model."""
-        return self._seconds({stage: units for stage, units in self._work.items() if stage != "loading"})
+        """Seconds of work that the job's clip takes, one after another, without the loading of a model."""
+        each = (pair for piece in self._course for pair in piece)
+        return sum(units * self._rates.per_unit(stage) for stage, units in each if stage != "loading")
 
     def fraction(self) -> float:
         """Of the whole job in seconds, 0 to 1. Where a new measurement would take it back, it waits instead."""
-        done, whole = self._seconds(self._done), self._seconds(self._work)
-        self._fraction = max(self._fraction, min(1.0, done / whole))
+        done = 1 - self._left(self._done) / self._left({})
+        self._fraction = max(self._fraction, min(1.0, done))
         return self._fraction
 
     def eta(self) -> float | None:
         """Seconds left, or None until this process has denoised once: before that nothing is known."""
-        if not self._rates.known("denoising"):
-            return None
-        return max(0.0, self._seconds(self._work) - self._seconds(self._done)) / self._rates.pace
+        return self._left(self._done) if self._rates.known("denoising") else None
 
-    def _seconds(self, units: Mapping[Stage, float]) -> float:
-        return sum(count * self._rates.per_unit(stage) for stage, count in units.items())
+    def _left(self, done: Mapping[Stage, float]) -> float:
+        """Seconds until all is done, when so many units of each stage are done: by going through the course."""
+        passed, free = dict(done), [0.0, 0.0, 0.0]
+        for piece in self._course:
+            ready = free[0]  # a stretch is taken on once everything before it is denoised
+            for stage, units in piece:
+                skipped = min(units, passed.get(stage, 0.0))
+                passed[stage] = passed.get(stage, 0.0) - skipped
+                hand = _HANDS[stage]
+                ready = free[hand] = max(ready, free[hand]) + (units - skipped) * self._rates.per_unit(stage)
+        return max(free)

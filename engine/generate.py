@@ -18,7 +18,7 @@ import torch
 from engine.catalog import Model, Sampling, check_request
 from engine.darkroom import Darkroom, Did, Told, decoding_units
 from engine.encode import Film
-from engine.estimate import Estimate, Rates
+from engine.estimate import Course, Estimate, Rates
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
 from engine.loras import key
@@ -41,6 +41,7 @@ from engine.types import (
     Event,
     Loading,
     Progress,
+    Quality,
     Request,
     Resume,
     Stage,
@@ -64,7 +65,7 @@ class Engine:
         self._loaded: tuple[str, Parts] | None = None
         self._least: dict[str, Offload] = {}
         self._sources: dict[str, Source] = {}
-        self._rates: dict[str, Rates] = {}
+        self._rates: dict[tuple[str, Quality], Rates] = {}
 
     def run(
         self, request: Request, out_dir: Path, cancelled: Callable[[], bool], resume: Resume | None = None
@@ -84,7 +85,7 @@ class Engine:
         _check_loras(request, self._config)
         film_plan = plan(request)
         how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
-        rates = self._rates.setdefault(request.model, Rates())
+        rates = self._rates.setdefault((request.model, request.quality), Rates())
         job = _Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         try:
             with _room():
@@ -159,7 +160,7 @@ class _Job:
         self.step = 0
         self.window = 0
         self.stamp = stamp(film_plan, how, request.negative_prompt)
-        self.estimate = Estimate(rates, self._work(loaded=loaded))
+        self.estimate = Estimate(rates, self._course(loaded=loaded))
 
     def pass_units(self, window: Window) -> float:
         """What one step of a window costs: its area times its latents, for each prompt and for what to avoid."""
@@ -170,8 +171,9 @@ class _Job:
     def skip(self, steps: Sequence[Step]) -> None:
         """Count steps of the plan as done by an earlier attempt."""
         self.window += sum(isinstance(step, Window) for step in steps)
-        for stage, units in self._steps(steps).items():
-            self.estimate.skip(stage, units)
+        for step in steps:
+            for stage, units in self._costs(step):
+                self.estimate.skip(stage, units)
 
     def did(self, stage: Stage, units: float, seconds: float) -> Progress:
         """Count work as done; how far the job is then."""
@@ -194,17 +196,18 @@ class _Job:
             windows=len(self.plan.windows),
         )
 
-    def _work(self, *, loaded: bool) -> dict[Stage, float]:
-        return {"loading": 0.0 if loaded else 1.0, "encoding": 1.0, **self._steps(self.plan.steps)}
+    def _course(self, *, loaded: bool) -> Course:
+        begins: list[tuple[Stage, float]] = [("loading", 0.0 if loaded else 1.0), ("encoding", 1.0)]
+        return [begins, *map(self._costs, self.plan.steps)]
 
-    def _steps(self, steps: Sequence[Step]) -> dict[Stage, float]:
-        """What steps of the plan cost."""
-        shown = [step for step in steps if not isinstance(step, Window)]
-        return {
-            "denoising": sum(self.pass_units(step) for step in steps if isinstance(step, Window)) * self.how.steps,
-            "decoding": sum(decoding_units(self.plan, step) for step in shown if isinstance(step, Shown)),
-            "saving": sum(step.last - step.first + 1 for step in shown) * self.plan.size.width * self.plan.size.height,
-        }
+    def _costs(self, step: Step) -> list[tuple[Stage, float]]:
+        """What a step of the plan takes, in the order in which it is done."""
+        if isinstance(step, Window):
+            return [("denoising", self.pass_units(step) * self.how.steps)]
+        saving = (step.last - step.first + 1) * self.plan.size.width * self.plan.size.height
+        if isinstance(step, Shown):
+            return [("decoding", decoding_units(self.plan, step)), ("saving", saving)]
+        return [("saving", saving)]
 
 
 def _film(

@@ -6,26 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.estimate import Estimate, Rates
+from engine.estimate import Course, Estimate, Rates
 from engine.types import Stage
 
 WORK: dict[Stage, float] = {"loading": 1, "encoding": 1, "denoising": 100, "decoding": 10, "saving": 10}
 STAGES: list[Stage] = ["loading", "encoding", "denoising", "decoding", "saving"]
+COURSE: Course = [[(stage, WORK[stage])] for stage in STAGES[:3]] + [[(stage, WORK[stage]) for stage in STAGES[3:]]]
 
 
 class Clock:
     """Time that passes when told to."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+    now = 0.0
 
 
 def job(rates: Rates, clock: Clock, seconds: dict[Stage, float]) -> Iterator[Estimate]:
     """A job that takes `seconds` per unit, seen after every unit."""
-    estimate = Estimate(rates, WORK, clock)
+    estimate = Estimate(rates, COURSE)
     yield estimate
     for stage in STAGES:
         for _ in range(int(WORK[stage])):
@@ -73,22 +70,30 @@ def test_progress_never_goes_back_and_ends_at_one(seconds: list[float]) -> None:
 
 def test_the_first_measurement_scales_the_guesses() -> None:
     """A machine a thousand times faster than guessed is not said to need the guessed time for the rest."""
-    rates, clock = Rates(), Clock()
-    estimate = Estimate(rates, {"denoising": 1e6, "decoding": 1e6}, clock)
-    clock.now = 1e-6
+    estimate = Estimate(Rates(), [[("denoising", 1e6)], [("decoding", 1e6)]])
     estimate.did("denoising", 10, 1e-6)
     assert estimate.eta() == pytest.approx(0.1, rel=0.1), "decoding a unit costs about a hundredth of a pass"
 
 
 def test_stages_that_overlap_take_less_than_their_sum() -> None:
-    """Decoding goes on beside denoising: half-way through the second job its estimate is what it turns out to be."""
-    rates, clock = Rates(), Clock()
-    for _ in range(2):
-        estimate = Estimate(rates, {"denoising": 100, "decoding": 100}, clock)
-        began, half = clock.now, None
-        for unit in range(100):
-            clock.now += 1
-            estimate.did("denoising", 1, 1)
-            estimate.did("decoding", 1, 0.8)
-            half = estimate.eta() if unit == 49 else half
-    assert half == pytest.approx((clock.now - began) / 2, rel=0.05)
+    """Of three windows the first two are decoded and written while the next is denoised."""
+    rates = Rates()
+    rates.add("denoising", 1, 4)
+    rates.add("decoding", 1, 3)
+    rates.add("saving", 1, 1)
+    windows: Course = [[("denoising", 1)], [("decoding", 1), ("saving", 1)]] * 3
+    estimate = Estimate(rates, windows)
+    assert estimate.eta() == 3 * 4 + 3 + 1
+    estimate.did("denoising", 1, 4)
+    assert estimate.eta() == 2 * 4 + 3 + 1
+    assert estimate.fraction() == pytest.approx(4 / 16)
+    estimate.did("denoising", 1.5, 6)
+    assert estimate.eta() == 3 + 3 + 3 + 1, "now decoding is what all wait for"
+
+
+def test_what_was_done_before_says_nothing_of_the_pace() -> None:
+    rates = Rates()
+    rates.add("denoising", 1, 4)
+    estimate = Estimate(rates, [[("denoising", 2)]])
+    estimate.skip("denoising", 1)
+    assert estimate.eta() == 4
