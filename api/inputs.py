@@ -6,7 +6,8 @@ from msgspec import Meta, Struct, field
 
 from api.models import Lora, Quality, Resize, Visibility
 from engine.catalog import MAX_SEED
-from engine.operations import Curve, Direction, Length, Strength
+from engine.operations import Curve, Direction, Length
+from engine.types import Strength
 
 Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}\Z", description="Width x height in pixels.")]
 Email = Annotated[

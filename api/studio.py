@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from engine import catalog, operations
-from engine.operations import Clip, Curve, Direction, Length, Strength
-from engine.types import Cue, Request
+from engine.operations import Clip, Curve, Direction, Length
+from engine.types import Cue, Request, Strength
 
 GIVES_WAY = (0.25, 0.75)  # of a blend: until here it is about its first film, from there on about its second
 

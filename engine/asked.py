@@ -10,8 +10,8 @@ from typing import Final, get_args
 
 from engine import operations
 from engine.catalog import DEFAULT, MODELS, Size
-from engine.operations import BRIDGES, CURVES, Clip, Direction, Strength
-from engine.types import Condition, EngineConfig, Lora, Request, Worn
+from engine.operations import BRIDGES, CURVES, Clip, Direction
+from engine.types import Condition, EngineConfig, Lora, Request, Strength, Worn
 
 _BLEND: Final = 4.0  # seconds, unless --seconds says otherwise
 

@@ -24,6 +24,7 @@ from engine.latents import Cut
 from engine.plan import Kept, Plan, Shown
 from engine.recipe import Recipe
 from engine.safety import MADE, Rule
+from engine.seam import Beside, Edge, besides, widened
 from engine.types import Cancelled, Segment, Stage
 
 BATCH: Final = 8
@@ -79,7 +80,7 @@ class Darkroom:
             yield from self._next()
         match step:
             case Shown():
-                written = self._writer.submit(self._develop, self._decoder.submit(self._decode, step), state)
+                written = self._writer.submit(self._develop, step, self._decoder.submit(self._decode, step), state)
             case Kept():
                 written = self._writer.submit(self._print, self._taken(step), self._rules, state)
         self._waiting += 1
@@ -104,14 +105,15 @@ class Darkroom:
         self._waiting -= 1
 
     def _decode(self, shown: Shown) -> torch.Tensor:
+        """The stretch, with the frames of films beside it."""
         self._stop()
         began = time.monotonic()
-        frames = self._recipe.decode(shown)
+        frames = self._recipe.decode(widened(self._cut.plan, shown))
         self._told.put(Did("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 
-    def _develop(self, decoding: Future[torch.Tensor], state: Callable[[], bytes]) -> None:
-        self._print(self._scaled(decoding.result()), MADE + self._rules, state)
+    def _develop(self, shown: Shown, decoding: Future[torch.Tensor], state: Callable[[], bytes]) -> None:
+        self._print(self._scaled(shown, decoding.result()), MADE + self._rules, state)
 
     def _print(self, batches: Iterator[torch.Tensor], rules: tuple[Rule, ...], state: Callable[[], bytes]) -> None:
         """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time. All of it is
@@ -133,11 +135,23 @@ class Darkroom:
             self._stop()
             yield batch
 
-    def _scaled(self, frames: torch.Tensor) -> Iterator[torch.Tensor]:
-        """What was made."""
-        plan = self._cut.plan
-        for batch in torch.split(frames, BATCH):
-            yield fit(batch, plan.size, drawn=plan.model.drawn)
+    def _scaled(self, shown: Shown, frames: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What was made, as it meets the films beside it."""
+        first = widened(self._cut.plan, shown).first
+        edges = [self._edge(beside, frames[beside.frame - first]) for beside in besides(self._cut.plan, shown)]
+        made = frames[shown.first - first :][: shown.last - shown.first + 1]
+        for number, batch in enumerate(torch.split(made, BATCH)):
+            scaled = self._fitted(batch)
+            for edge in edges:
+                scaled = edge.mended(scaled, shown.first + number * BATCH)
+            yield scaled
+
+    def _edge(self, beside: Beside, made: torch.Tensor) -> Edge:
+        film = self._cut.footage.frames(beside.film, beside.number, beside.number)
+        return Edge(beside.frame, cover(film, self._cut.plan.size)[0].to(made.device), self._fitted(made[None])[0])
+
+    def _fitted(self, frames: torch.Tensor) -> torch.Tensor:
+        return fit(frames, self._cut.plan.size, drawn=self._cut.plan.model.drawn)
 
     def _taken(self, kept: Kept) -> Iterator[torch.Tensor]:
         """What is kept of a film."""

@@ -60,6 +60,8 @@ _LTX: Final = (
         context_latents=2,
         max_seconds=20.0,
         max_prompt_tokens=64,
+        left=MappingProxyType({"subtle": 0.3, "mild": 0.16, "strong": 0.06}),
+        held=MappingProxyType({"subtle": 0.25, "mild": 0.1, "strong": 0.0}),
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(

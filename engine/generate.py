@@ -31,7 +31,6 @@ from engine.recipe import Recipe
 from engine.resume import begin, kept, packed, stamp
 from engine.safety import Rule, plugged
 from engine.schedule import sampling
-from engine.stock import Stock
 from engine.timeline import plan
 from engine.types import (
     Cancelled,
@@ -246,7 +245,11 @@ def _film(
 
 
 def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
-    return (Ltx if job.plan.model.family == "ltx" else Stock)(parts, cut, job.request, job.how)
+    if job.plan.model.family == "ltx":
+        return Ltx(parts, cut, job.request, job.how)
+    from engine.stock import Stock  # here, because its pipelines take half a second that most workers never need
+
+    return Stock(parts, cut, job.request, job.how)
 
 
 def _denoise(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from engine.types import Quality, Worn
+from engine.types import Quality, Strength, Worn
 
 Family: TypeAlias = Literal["ltx", "wan", "ltx2", "z_image"]
 Pictures: TypeAlias = Literal["none", "first", "ends", "any"]
@@ -24,6 +25,10 @@ Operation: TypeAlias = Literal[
     "blend",
     "loop",
 ]
+
+
+LEFT: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.6, "mild": 0.4, "strong": 0.2})
+HELD: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.5, "mild": 0.25, "strong": 0.1})
 
 
 class Size(NamedTuple):
@@ -87,6 +92,9 @@ class Model:
 
     `conditions` says where pictures may lie: at the first frame, at either end, or anywhere; at `required_pictures`
     (-1 is the last frame) one must. Where pictures are not `loose` each is followed as it is, at full strength.
+
+    `left` is how much of its source a remix starts from, the rest being noise, and `held` how firmly an edit holds
+    on to it: at which noise a model decides on colours and shapes depends on its latents.
     """
 
     name: str
@@ -124,6 +132,8 @@ class Model:
     max_conditions: int = 8
     required_pictures: tuple[int, ...] = ()
     loose: bool = True
+    left: Mapping[Strength, float] = field(default_factory=lambda: LEFT)
+    held: Mapping[Strength, float] = field(default_factory=lambda: HELD)
     condition_noise: float = 0.0
     causal_time: bool = True
     decode_timestep: float = 0.0

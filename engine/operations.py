@@ -13,17 +13,12 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from engine.catalog import find
-from engine.types import Condition, Cue, Request, Resize, Take
+from engine.types import Condition, Cue, Request, Resize, Strength, Take
 
 Direction: TypeAlias = Literal["forward", "backward"]
-Strength: TypeAlias = Literal["subtle", "mild", "strong"]
 Length: TypeAlias = Literal["short", "normal", "long"]
 Curve: TypeAlias = Literal["even", "early", "late", "sudden"]
 
-LEFT: Final[Mapping[Strength, float]] = {"subtle": 0.6, "mild": 0.4, "strong": 0.2}
-"""How much of the source a remix starts from; the rest is noise."""
-HELD: Final[Mapping[Strength, float]] = {"subtle": 0.5, "mild": 0.25, "strong": 0.1}
-"""How firmly an edit holds on to the source's layout."""
 BRIDGES: Final[Mapping[Length, float]] = {"short": 1.0, "normal": 2.0, "long": 3.0}
 """Seconds that a loop makes anew to lead from its end to its beginning."""
 CURVES: Final[Mapping[Curve, tuple[float, ...]]] = {
@@ -91,13 +86,13 @@ def recut(request: Request, clip: Clip, keep: Sequence[tuple[float, float]], sec
 
 def remix(request: Request, clip: Clip, strength: Strength) -> Request:
     """The clip made again from a noised copy of itself: the stronger, the less of it is left."""
-    take = Take(clip.film, 0, clip.frames, 0, (LEFT[strength],))
+    take = Take(clip.film, 0, clip.frames, 0, (find(request.model).left[strength],))
     return replace(request, takes=(take,), seconds=clip.frames / _fps(request))
 
 
 def edit(request: Request, clip: Clip, strength: Strength) -> Request:
     """The clip changed where the prompt says otherwise than its own; the rest is kept as well as the model can."""
-    take = Take(clip.film, 0, clip.frames, 0, (HELD[strength],), edited=True)
+    take = Take(clip.film, 0, clip.frames, 0, (find(request.model).held[strength],), edited=True)
     return replace(request, takes=(take,), seconds=clip.frames / _fps(request))
 
 

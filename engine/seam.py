@@ -7,15 +7,44 @@ decoded too: it is given back to the frames behind it, less and less, and only w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import torch
+
+from engine.plan import Plan, Shown
 
 REACH: Final = 12
 """Frames over which what was lost fades out."""
 STILL: Final = 0.05
 """A change of a pixel, of 1 from black to white, by which it counts as moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Frame `frame` of the clip, beside a stretch that is made, is frame `number` of a film that is kept."""
+
+    frame: int
+    film: Path
+    number: int
+
+
+def besides(plan: Plan, shown: Shown) -> Iterator[Beside]:
+    """The frames of films that a stretch meets and is decoded with. Where a clip cuts it meets none."""
+    gap = plan.gaps[shown.gap]
+    if gap.before is not None and shown.first == gap.first:
+        yield Beside(gap.first - 1, gap.before.film, gap.before.start + gap.before.frames - 1)
+    decoded = gap.origin + plan.model.frame_rule * (shown.decode_to - 1)
+    if gap.behind is not None and shown.last == gap.last < decoded:
+        yield Beside(gap.last + 1, gap.behind.film, gap.behind.start)
+
+
+def widened(plan: Plan, shown: Shown) -> Shown:
+    """The stretch with those frames."""
+    frames = [beside.frame for beside in besides(plan, shown)]
+    return replace(shown, first=min([shown.first, *frames]), last=max([shown.last, *frames]))
 
 
 @dataclass(frozen=True, slots=True)

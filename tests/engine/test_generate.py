@@ -15,7 +15,7 @@ from engine import operations
 from engine.catalog import find, frames
 from engine.encode import PART, Film
 from engine.generate import Engine
-from engine.operations import Card, Clip, Direction, Strength
+from engine.operations import Card, Clip, Direction
 from engine.types import (
     Cancelled,
     Condition,
@@ -28,6 +28,7 @@ from engine.types import (
     Progress,
     Request,
     Segment,
+    Strength,
     Take,
 )
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from engine import operations
 from engine.catalog import frames
-from engine.operations import CURVES, Card, Clip, Curve, Direction, Length, Strength
+from engine.operations import CURVES, Card, Clip, Curve, Direction, Length
 from engine.plan import Kept, Window
 from engine.timeline import plan
-from engine.types import Cue, Request
+from engine.types import Cue, Request, Strength
 
 FPS = 8
 ASKED = Request("kinora-mini", "a red ball", 320, 192, 5, 7)
