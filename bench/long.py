@@ -76,7 +76,7 @@ def theirs(weights: Weights, request: Request) -> Made:
     with tempfile.TemporaryDirectory() as folder:
         with Film(Path(folder), *NATIVE, MODEL.fps, len(frames), torch.get_num_threads()) as film:
             for stretch in np.split(frames, [MODEL.fps]):
-                film.write(finish(stretch))
+                film.write(finish([stretch]))
                 watch.saw(film.cut())
         return watch.made()
 
