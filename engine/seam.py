@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from torch.nn import functional
 
 from engine.plan import Plan, Shown
 
 REACH: Final = 12
 """Frames over which what was lost fades out."""
 STILL: Final = 0.05
-"""A change of a pixel, of 1 from black to white, by which it counts as moved."""
+"""A change, of 1 from black to white, by which a pixel and those around it count as moved."""
+AROUND: Final = 9
+"""Pixels a side of what counts as around one: outlines are lost over some of them."""
+GRAIN: Final = 0.06
+"""A loss above which a pixel is no grain of the scenery but an outline, which belongs to a thing that moves on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +67,12 @@ class Edge:
         """Frames [F, 3, H, W] of the clip from frame `first` on, with what they lost beside this edge."""
         away = (torch.arange(first, first + len(frames), device=frames.device) - self.frame).abs()
         left = (1 - (away - 1) / REACH).clamp(0, 1).view(-1, 1, 1, 1)
-        moved = (frames - self.made).abs().amax(dim=1, keepdim=True)
-        return frames + left * torch.exp(-((moved / STILL) ** 2)) * (self.true - self.made)
+        still = torch.exp(-((_around((frames - self.made).abs()) / STILL) ** 2))
+        lost = self.true - self.made
+        grain = torch.exp(-((_around(lost.abs()[None]) / GRAIN) ** 2))
+        return frames + left * still * grain * lost
+
+
+def _around(change: torch.Tensor) -> torch.Tensor:
+    """The largest change [F, 3, H, W] of any colour around each pixel, [F, 1, H, W]."""
+    return functional.max_pool2d(change.amax(dim=1, keepdim=True), AROUND, 1, AROUND // 2)

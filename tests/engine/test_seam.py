@@ -10,7 +10,7 @@ from engine.seam import REACH, Edge
 def scene() -> tuple[torch.Tensor, torch.Tensor]:
     """A frame with grain, and without."""
     smooth = torch.full((3, 16, 24), 0.5)
-    grain = 0.02 * torch.randn(smooth.shape, generator=torch.Generator().manual_seed(1))
+    grain = 0.004 * torch.randn(smooth.shape, generator=torch.Generator().manual_seed(1))
     return smooth + grain, smooth
 
 
@@ -18,7 +18,7 @@ def test_what_stands_still_goes_on_as_the_film_left_it() -> None:
     true, made = scene()
     frames = made.repeat(REACH + 4, 1, 1, 1)
     mended = Edge(9, true, made).mended(frames, 10)
-    assert torch.allclose(mended[0], true)
+    assert (mended[0] - true).abs().mean() < 0.2 * (made - true).abs().mean()
     off = (mended - made).abs().mean((1, 2, 3))
     assert (off.diff()[:REACH] < 0).all()
     assert torch.equal(mended[REACH:], frames[REACH:])
@@ -29,13 +29,21 @@ def test_what_has_moved_is_left_alone() -> None:
     frames = made.repeat(4, 1, 1, 1)
     frames[:, :, 4:8, 4:8] = 0.9
     mended = Edge(9, true, made).mended(frames, 10)
-    assert torch.allclose(mended[:, :, 4:8, 4:8], frames[:, :, 4:8, 4:8], atol=1e-6)
-    assert not torch.allclose(mended[:, :, 10:], frames[:, :, 10:], atol=1e-3)
+    assert torch.equal(mended[:, :, :12, :12], frames[:, :, :12, :12]), "nor what is around it"
+    assert not torch.allclose(mended[:, :, :, 14:], frames[:, :, :, 14:], atol=1e-3)
+
+
+def test_an_outline_that_was_lost_is_not_drawn_where_the_thing_no_longer_is() -> None:
+    true, made = scene()
+    true[:, 6:10, 6:10] += 0.4
+    frames = made.repeat(4, 1, 1, 1)
+    mended = Edge(9, true, made).mended(frames, 10)
+    assert torch.equal(mended[:, :, 2:14, 2:14], frames[:, :, 2:14, 2:14])
 
 
 def test_frames_that_lead_to_a_film_meet_it_at_their_end() -> None:
     true, made = scene()
     frames = made.repeat(6, 1, 1, 1)
     mended = Edge(10, true, made).mended(frames, 4)
-    assert torch.allclose(mended[5], true)
+    assert (mended[5] - true).abs().mean() < 0.2 * (made - true).abs().mean()
     assert (mended[0] - made).abs().mean() < (mended[5] - made).abs().mean()
