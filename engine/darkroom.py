@@ -24,7 +24,7 @@ from engine.latents import Cut
 from engine.plan import Kept, Plan, Shown
 from engine.recipe import Recipe
 from engine.safety import MADE, Rule
-from engine.seam import Beside, Edge, besides, widened
+from engine.seam import BEGINNING, Beside, Edge, besides, widened
 from engine.types import Cancelled, Segment, Stage
 
 BATCH: Final = 8
@@ -147,8 +147,12 @@ class Darkroom:
             yield scaled
 
     def _edge(self, beside: Beside, made: torch.Tensor) -> Edge:
-        film = self._cut.footage.frames(beside.film, beside.number, beside.number)
-        return Edge(beside.frame, cover(film, self._cut.plan.size)[0].to(made.device), self._fitted(made[None])[0])
+        if beside.film is None:
+            true = self._fitted(self._recipe.decode(BEGINNING))
+        else:
+            film = self._cut.footage.frames(beside.film, beside.number, beside.number)
+            true = cover(film, self._cut.plan.size).to(made.device)
+        return Edge(beside.frame, true[0], self._fitted(made[None])[0])
 
     def _fitted(self, frames: torch.Tensor) -> torch.Tensor:
         return fit(frames, self._cut.plan.size, drawn=self._cut.plan.model.drawn)

@@ -20,6 +20,7 @@ from engine.encode import Film
 from engine.latents import Cut
 from engine.model import Model
 from engine.plan import Frame, Kept, Plan, Shown, Step, Window
+from engine.seam import BEGINNING, besides
 from engine.types import Resume
 
 Latent: TypeAlias = tuple[int, int]
@@ -102,6 +103,8 @@ def _read(plan: Plan, step: Step) -> Iterator[Latent]:
     match step:
         case Shown():
             yield from ((step.gap, number) for number in range(step.decode_from, step.decode_to))
+            if any(beside.film is None for beside in besides(plan, step)):
+                yield from ((BEGINNING.gap, number) for number in range(BEGINNING.decode_to))
         case Window():
             if step.before == "strip":  # what it carries, and around the first of that, what its anchor is decoded from
                 yield from ((step.gap, number) for number in range(max(0, step.origin - 1), step.first))
