@@ -74,11 +74,14 @@ def _behind(model: Model, gap: Gap, first: int, new: int, begun: int) -> tuple[B
 def _lengths(model: Model, gap: Gap) -> list[int]:
     """New latents of each window: as few windows as possible, all about as long.
 
-    Equal windows cost the same, so that progress is even, and none is a stub too short to move.
+    Equal windows cost the same, so that progress is even, and none is a stub too short to move. Raises ValueError for
+    a gap that no number of them fills, which `catalog.check_request` would have refused.
     """
     new = gap.latents - gap.given_before
     count = 2 if gap.returns and new > 1 else 1
     while sum(most := _most(model, gap, count)) < new:
+        if count > new:
+            raise ValueError(f"{model.name} has no windows for frames {gap.first} to {gap.last}")
         count += 1
     lengths = [0] * count
     for _ in range(new):

@@ -346,3 +346,9 @@ def test_a_loop_returns_to_no_more_of_its_beginning_than_there_is_before_a_cut()
     assert last.trail == 0
     longer = plan(replace(PLAIN, seconds=13, cues=(Cue(0, 40, "a"), Cue(40, 104, "b")), loop=True))
     assert longer.windows[-1].trail == MODELS["kinora-mini"].context_latents
+
+
+def test_what_no_window_can_go_on_with_is_refused_and_not_tried_for_ever() -> None:
+    stills = MODELS["z-image-turbo"]
+    with pytest.raises(ValueError, match="z-image-turbo has no windows for frames 0 to 23"):
+        plan(Request(stills.name, "x", 1024, 1024, 1, 1))
