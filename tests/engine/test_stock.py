@@ -387,3 +387,16 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(config: EngineConfig
     assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
     assert parts.vae.dtype == (torch.float32 if find(name).family == "wan" else torch.bfloat16)
     assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
+
+
+@pytest.mark.parametrize("name", ["wan2.2-t2v-a14b", "ltx-2", "z-image-turbo"])
+def test_weights_may_be_kept_as_float8(config: EngineConfig, name: str) -> None:
+    """But for tables of words: Gemma ends in its own, and what all of them say is rounded to the table's numbers."""
+    small = replace(config, quantisation="float8")
+    parts = loaded(load(find(name), locate(find(name), small), small))[1]
+    for module in (parts.transformer, parts.text_encoder):
+        kinds = {layer.weight.dtype for layer in module.modules() if isinstance(layer, torch.nn.Linear)}
+        assert torch.float8_e4m3fn in kinds
+    assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
+    words, *_ = recipe(parts, asked(name))[0]._words.values()
+    assert {each.dtype for each in words} == {torch.float32}
