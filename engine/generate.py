@@ -235,7 +235,8 @@ def _film(
                         yield event
                         yield from job.heard(darkroom.news())
             else:
-                yield from job.heard(darkroom.take(step, partial(packed, kept(cut, number), job.stamp)))
+                state = partial(packed, kept(cut, number), job.stamp) if recipe.latent else None
+                yield from job.heard(darkroom.take(step, state))
         yield from job.heard(darkroom.finish())
     yield Done(film.result())
 

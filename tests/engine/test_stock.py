@@ -252,7 +252,9 @@ def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Call
 
 def test_a_clip_of_wan_is_published_piece_by_piece(config: EngineConfig, tmp_path: Path) -> None:
     request = asked("wan2.2-ti2v-5b", seconds=3, steps=1)
-    ends = [event.frames for event in Engine(config).run(request, tmp_path, never) if isinstance(event, Segment)]
+    segments = [event for event in Engine(config).run(request, tmp_path, never) if isinstance(event, Segment)]
+    assert {each.state for each in segments} == {None}, "nobody could go on from it"
+    ends = [each.frames for each in segments]
     assert len(ends) > 1
     assert ends == sorted(ends)
     assert ends[-1] == 72
