@@ -50,6 +50,7 @@ def take_turns(modules: Iterable[nn.Module], device: torch.device) -> None:
     turns = _Turns(device)
     for module in modules:
         module.register_forward_pre_hook(turns.come)
+        module.register_forward_pre_hook(turns.bring, with_kwargs=True)
 
 
 class _Turns:
@@ -67,6 +68,15 @@ class _Turns:
         self.here = None  # while it comes neither is there, and should there be no room, nobody is
         module.to(self.device)
         self.here = module
+
+    def bring(
+        self, _module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Let what a module is called with follow it: some callers put that where they find its weights, at home."""
+        return tuple(map(self._brought, given)), {name: self._brought(value) for name, value in named.items()}
+
+    def _brought(self, value: Any) -> Any:
+        return value.to(self.device) if isinstance(value, torch.Tensor) else value
 
 
 def stream(module: nn.Module, device: torch.device) -> None:

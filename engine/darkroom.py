@@ -72,9 +72,9 @@ class Darkroom:
         for thread in (self._decoder, self._writer):
             thread.shutdown(cancel_futures=True)
 
-    def take(self, step: Shown | Kept, state: Callable[[], bytes]) -> Iterator[Told]:
-        """Take on one stretch, to be handed over with what is needed to go on after it; where too many wait already,
-        wait and tell what is done meanwhile.
+    def take(self, step: Shown | Kept, state: Callable[[], bytes] | None) -> Iterator[Told]:
+        """Take on one stretch, to be handed over with what is needed to go on after it, if anybody can; where too many
+        wait already, wait and tell what is done meanwhile.
         """
         while self._waiting >= WAITING:
             yield from self._next()
@@ -112,10 +112,12 @@ class Darkroom:
         self._told.put(Did("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 
-    def _develop(self, shown: Shown, decoding: Future[torch.Tensor], state: Callable[[], bytes]) -> None:
+    def _develop(self, shown: Shown, decoding: Future[torch.Tensor], state: Callable[[], bytes] | None) -> None:
         self._print(self._scaled(shown, decoding.result()), MADE + self._rules, state)
 
-    def _print(self, batches: Iterator[torch.Tensor], rules: tuple[Rule, ...], state: Callable[[], bytes]) -> None:
+    def _print(
+        self, batches: Iterator[torch.Tensor], rules: tuple[Rule, ...], state: Callable[[], bytes] | None
+    ) -> None:
         """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time. All of it is
         judged before any of it is written.
         """
@@ -128,7 +130,7 @@ class Darkroom:
             now = time.monotonic()
             self._told.put(Did("saving", len(batch) * batch.shape[1] * batch.shape[2], now - began))
             began = now
-        self._told.put(self._film.cut(state()))
+        self._told.put(self._film.cut(state and state()))
 
     def _unless_stopped(self, batches: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
         for batch in batches:

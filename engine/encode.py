@@ -98,8 +98,7 @@ class Film:
             fragment = self._bound()
             for path, data in ((head, fragment.head), (file, fragment.body), (kept, state)):
                 if path is not None and data is not None:
-                    path.with_suffix(PART).write_bytes(data)
-                    path.with_suffix(PART).replace(path)
+                    put(path, data)
         self._cuts += 1
         return Segment(self._cuts - 1, self._written, self._written / self._fps, head, file, kept)
 
@@ -169,6 +168,13 @@ class Film:
             with suppress(OSError):
                 opened.close()
         _clear(self._folder)
+
+
+def put(path: Path, data: bytes) -> None:
+    """A file beside a film, which gets its name when it is whole. Raises EngineError as a Film does."""
+    with _named():
+        path.with_suffix(PART).write_bytes(data)
+        path.with_suffix(PART).replace(path)
 
 
 def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, height: int, fps: int) -> int:

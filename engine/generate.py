@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import torch
 
@@ -23,7 +22,7 @@ from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
 from engine.loras import key
 from engine.ltx import Ltx
-from engine.machine import look
+from engine.machine import full, look
 from engine.placement import Offload, choose, lower
 from engine.plan import Plan, Shown, Step, Window
 from engine.preview import Previews
@@ -45,9 +44,6 @@ from engine.types import (
     Resume,
     Stage,
 )
-
-_PROCESSOR_FULL: Final = "DefaultCPUAllocator"
-"""By this name torch says that the machine's own memory is full; the error is otherwise like any other of its own."""
 
 
 class Engine:
@@ -239,7 +235,8 @@ def _film(
                         yield event
                         yield from job.heard(darkroom.news())
             else:
-                yield from job.heard(darkroom.take(step, partial(packed, kept(cut, number), job.stamp)))
+                state = partial(packed, kept(cut, number), job.stamp) if recipe.latent else None
+                yield from job.heard(darkroom.take(step, state))
         yield from job.heard(darkroom.finish())
     yield Done(film.result())
 
@@ -301,7 +298,7 @@ def _room() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and _PROCESSOR_FULL not in str(error):
+        if not full(error):
             raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -25,7 +25,7 @@ from engine import folders, loras
 from engine.arrange import arrange
 from engine.catalog import Model
 from engine.folders import INDEX, LAYOUTS, Index
-from engine.machine import look
+from engine.machine import full, look
 from engine.placement import Offload, Placement, choose
 from engine.ranks import share
 from engine.types import EngineConfig, EngineError, Lora
@@ -209,9 +209,9 @@ def _agreeing(model: Model, parts: Parts) -> Parts:
 def _named(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise EngineError("out_of_memory", f"There is no room for the weights in {folder}.") from error
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (MemoryError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if full(error):
+            raise EngineError("out_of_memory", f"There is no room for the weights in {folder}.") from error
         raise EngineError("model_broken", f"The weights in {folder} cannot be read: {error}") from error
 
 

@@ -12,6 +12,8 @@ import torch
 from engine.placement import ATTENTIONS, PACKAGES, Machine
 
 _GB: Final = 2.0**30
+_PROCESSOR_FULL: Final = "DefaultCPUAllocator"
+"""By this name torch says that the machine's own memory is full; the error is otherwise like any other of its own."""
 _OPTIONAL: Final = (*PACKAGES.values(), *filter(None, ATTENTIONS.values()))
 
 
@@ -33,6 +35,11 @@ def look() -> Machine:
         packages=packages,
         compiler=_has("triton"),
     )
+
+
+def full(error: BaseException) -> bool:
+    """Whether an error says that the device's memory, or the machine's own, is full."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or _PROCESSOR_FULL in str(error)
 
 
 def _has(package: str) -> bool:

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from engine.catalog import Size
-from engine.encode import PART
+from engine.encode import put
 from engine.estimate import Rates
 from engine.finish import finish
 from engine.frames import fit
@@ -66,7 +66,7 @@ class Previews:
 
         Not every family knows what it is about to make. A guess that a rule refuses is not shown, and no more comes of
         that: the window is judged when it is made.
-        Raises EngineError `bad_frames`, as the window itself would.
+        Raises EngineError `bad_frames`, as the window itself would, and `disk_full` or `encode_failed`, as a Film does.
         """
         began = time.monotonic()
         number = window.first + window.new // 2 if window.first else 0
@@ -105,7 +105,6 @@ class Previews:
 
     def _written(self, data: bytes) -> Path:
         file = self._folder / PREVIEW.format(self._taken)
-        file.with_suffix(PART).write_bytes(data)
-        file.with_suffix(PART).replace(file)
+        put(file, data)
         self._taken += 1
         return file

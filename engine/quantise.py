@@ -18,8 +18,12 @@ from torch import nn
 
 from engine.placement import Quantisation
 
-_KEPT: Final = (*DEFAULT_SKIP_MODULES_PATTERN, "^time", "shared", "wo", "lm_head", "lora_")
-"""Parts of a name whose layers stay: norms and ends, where rounding shows most, T5's `wo`, which overflows, LoRAs."""
+_KEPT: Final = (*DEFAULT_SKIP_MODULES_PATTERN, "^time", "shared", "embed_tokens", "wo", "lm_head", "lora_")
+"""Parts of a name whose layers stay: norms and ends, where rounding shows most, T5's `wo`, which overflows, LoRAs.
+
+A table of words stays under each of its names: Gemma ends in the one it begins with, and diffusers' pipelines round
+what a text encoder says to the numbers that its first weights, the table, are kept in.
+"""
 
 
 def quantise(module: Any, how: Quantisation) -> None:

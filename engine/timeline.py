@@ -25,7 +25,7 @@ def plan(request: Request) -> Plan:
     total = frames(model, request.seconds)
     gaps = tuple(_gaps(model, request, total))
     shown: list[tuple[int, tuple[Step, ...]]] = [
-        (gap.first, tuple(windows.filled(model, request, total, index, gap))) for index, gap in enumerate(gaps)
+        (gap.first, tuple(windows.filled(model, request, total, gaps, index))) for index, gap in enumerate(gaps)
     ]
     shown += [(take.at, tuple(_kept(model, take))) for take in request.takes if take.kept]
     return Plan(

@@ -19,13 +19,14 @@ SHORT: Final = 2.5
 """Seconds a window may add, so that a clip can be watched early and a cancel loses little."""
 
 
-def filled(model: Model, request: Request, total: int, index: int, gap: Gap) -> Iterator[Step]:
-    """The windows of a gap and what can be shown after each, in the order in which they are made.
+def filled(model: Model, request: Request, total: int, gaps: Sequence[Gap], index: int) -> Iterator[Step]:
+    """The windows of one of a clip's gaps and what can be shown after each, in the order in which they are made.
 
     From front to back, so that they can be watched; but where the only film is behind, each must lead to what
     follows it, so that they are made from back to front and shown when all are there.
     """
-    windows = [_directed(model, request, total, gap, window) for window in _windows(model, index, gap)]
+    gap = gaps[index]
+    windows = [_directed(model, request, total, gap, window) for window in _windows(model, gaps, index)]
     shown = list(_shown(model, index, gap, windows))
     if gap.backwards:
         yield from reversed(windows)
@@ -37,8 +38,9 @@ def filled(model: Model, request: Request, total: int, index: int, gap: Gap) -> 
             yield from _stretches(model, gap, step)
 
 
-def _windows(model: Model, index: int, gap: Gap) -> Iterator[Window]:
+def _windows(model: Model, gaps: Sequence[Gap], index: int) -> Iterator[Window]:
     """A gap's windows, front to back, as yet without pictures, guides and prompts."""
+    gap = gaps[index]
     first, lengths = gap.given_before, _lengths(model, gap)
     for number, new in enumerate(lengths):
         before: Before
@@ -48,20 +50,23 @@ def _windows(model: Model, index: int, gap: Gap) -> Iterator[Window]:
             before, lead = "blank", 1
         else:
             before, lead = "strip", 1 + min(model.context_latents, first - 1)
-        behind, trail = _behind(model, gap, first, new)
+        begun = gaps[0].last if index else model.frame_rule * (first - 1)
+        behind, trail = _behind(model, gap, first, new, begun)
         yield Window(index, first, new, before, lead, behind, trail, 0, (), (), ())
         first += new
 
 
-def _behind(model: Model, gap: Gap, first: int, new: int) -> tuple[Behind, int]:
-    """What a window sees behind what it makes, and how many latents of it."""
+def _behind(model: Model, gap: Gap, first: int, new: int, begun: int) -> tuple[Behind, int]:
+    """What a window sees behind what it makes, and how many latents of it. Up to frame `begun` the clip's own beginning
+    is there to return to: what the gap has of it so far, or all of an earlier gap, which may end at a cut.
+    """
     most, left = model.context_latents, gap.latents - first - new
     if left and gap.backwards:
         return "strip", min(most, left + gap.given_behind)
     if left:
         return "nothing", 0
     if gap.returns:
-        made = model.frame_rule * (first - 1) - (gap.origin + model.frame_rule * (gap.latents - 1) - gap.last - 1)
+        made = begun - (gap.origin + model.frame_rule * (gap.latents - 1) - gap.last - 1)
         return "beginning", max(0, min(most, made // model.frame_rule))
     return ("film", gap.given_behind) if gap.given_behind else ("nothing", 0)
 
@@ -69,11 +74,14 @@ def _behind(model: Model, gap: Gap, first: int, new: int) -> tuple[Behind, int]:
 def _lengths(model: Model, gap: Gap) -> list[int]:
     """New latents of each window: as few windows as possible, all about as long.
 
-    Equal windows cost the same, so that progress is even, and none is a stub too short to move.
+    Equal windows cost the same, so that progress is even, and none is a stub too short to move. Raises ValueError for
+    a gap that no number of them fills, which `catalog.check_request` would have refused.
     """
     new = gap.latents - gap.given_before
     count = 2 if gap.returns and new > 1 else 1
     while sum(most := _most(model, gap, count)) < new:
+        if count > new:
+            raise ValueError(f"{model.name} has no windows for frames {gap.first} to {gap.last}")
         count += 1
     lengths = [0] * count
     for _ in range(new):

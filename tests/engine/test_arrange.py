@@ -16,7 +16,7 @@ import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 
 from engine import ltx
-from engine.arrange import _Turns, arrange, attend
+from engine.arrange import _Turns, arrange, attend, take_turns
 from engine.catalog import find
 from engine.latents import Cut, decode
 from engine.loader import Parts, load, locate
@@ -103,6 +103,14 @@ def test_one_part_at_a_time_is_on_the_device() -> None:
     assert sent == ["cpu"]
     assert turns.here is second
     assert second.weight.device.type == "meta"
+
+
+def test_what_a_part_is_called_with_follows_it() -> None:
+    """Diffusers' pipelines for Wan put words where they find the text encoder's weights, which is at home."""
+    module = torch.nn.Linear(2, 2)
+    take_turns([module], torch.device("meta"))
+    assert module(torch.empty(1, 2)).device.type == "meta"
+    assert module(input=torch.empty(1, 2)).device.type == "meta"
 
 
 def test_a_part_that_finds_no_room_leaves_nobody_there() -> None:

@@ -184,6 +184,14 @@ def test_a_processor_without_room_is_named_too(config: EngineConfig, request_: R
     assert isinstance([*engine.run(request_, tmp_path / "after", never)][-1], Done)
 
 
+def test_a_processor_without_room_for_the_weights_is_named_too(
+    config: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "read", reading("vae", lambda: (torch.empty(2**55), None)[1]))
+    tmp_path.joinpath("failed").mkdir()
+    failed(Engine(config), request_, tmp_path / "failed")
+
+
 def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "before", never))

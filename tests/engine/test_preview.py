@@ -12,6 +12,7 @@ from engine.estimate import Rates
 from engine.generate import Engine
 from engine.latents import Cut
 from engine.loader import Parts
+from engine.ltx import Ltx
 from engine.plan import Window
 from engine.preview import Previews
 from engine.timeline import plan
@@ -86,6 +87,19 @@ def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path:
         events(engine, LONG, tmp_path / "bad")
     assert caught.value.code == "bad_frames"
     assert list((tmp_path / "bad").iterdir()) == []
+
+
+def test_a_full_disk_is_named_as_it_is_for_a_film(parts: Parts, tmp_path: Path) -> None:
+    """An error without a name would end the engine's process."""
+    made = plan(LONG)
+    cut, window = Cut.of(made), made.windows[0]
+    recipe = Ltx(parts, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
+    recipe.read()
+    list(recipe.denoise(window, lambda: False))
+    (tmp_path / "preview-0000.part").symlink_to("/dev/full")
+    with pytest.raises(EngineError) as caught:
+        Previews(made, Rates(), (), tmp_path).take(recipe, window)
+    assert caught.value.code == "disk_full"
 
 
 def looks(rates: Rates, *, step_seconds: float, work: float, steps: int = 20) -> list[int]:

@@ -252,7 +252,9 @@ def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Call
 
 def test_a_clip_of_wan_is_published_piece_by_piece(config: EngineConfig, tmp_path: Path) -> None:
     request = asked("wan2.2-ti2v-5b", seconds=3, steps=1)
-    ends = [event.frames for event in Engine(config).run(request, tmp_path, never) if isinstance(event, Segment)]
+    segments = [event for event in Engine(config).run(request, tmp_path, never) if isinstance(event, Segment)]
+    assert {each.state for each in segments} == {None}, "nobody could go on from it"
+    ends = [each.frames for each in segments]
     assert len(ends) > 1
     assert ends == sorted(ends)
     assert ends[-1] == 72
@@ -387,3 +389,16 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(config: EngineConfig
     assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
     assert parts.vae.dtype == (torch.float32 if find(name).family == "wan" else torch.bfloat16)
     assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
+
+
+@pytest.mark.parametrize("name", ["wan2.2-t2v-a14b", "ltx-2", "z-image-turbo"])
+def test_weights_may_be_kept_as_float8(config: EngineConfig, name: str) -> None:
+    """But for tables of words: Gemma ends in its own, and what all of them say is rounded to the table's numbers."""
+    small = replace(config, quantisation="float8")
+    parts = loaded(load(find(name), locate(find(name), small), small))[1]
+    for module in (parts.transformer, parts.text_encoder):
+        kinds = {layer.weight.dtype for layer in module.modules() if isinstance(layer, torch.nn.Linear)}
+        assert torch.float8_e4m3fn in kinds
+    assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
+    words, *_ = recipe(parts, asked(name))[0]._words.values()
+    assert {each.dtype for each in words} == {torch.float32}

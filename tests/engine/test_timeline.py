@@ -335,3 +335,20 @@ def test_a_whole_clip_is_one_window_and_shown_in_stretches_that_a_causal_decoder
         assert all(piece.last - piece.first < SHORT * model.fps for piece in pieces)
     else:
         assert len(pieces) == 1
+
+
+def test_a_loop_returns_to_no_more_of_its_beginning_than_there_is_before_a_cut() -> None:
+    """A first scene of two frames: the last one leads to those, and not to frames that no scene has."""
+    cues = (Cue(0, 2, "a"), Cue(2, 104, "b"))
+    made = plan(replace(PLAIN, seconds=13, cues=cues, loop=True))
+    *_, last = made.windows
+    assert last.behind == "beginning"
+    assert last.trail == 0
+    longer = plan(replace(PLAIN, seconds=13, cues=(Cue(0, 40, "a"), Cue(40, 104, "b")), loop=True))
+    assert longer.windows[-1].trail == MODELS["kinora-mini"].context_latents
+
+
+def test_what_no_window_can_go_on_with_is_refused_and_not_tried_for_ever() -> None:
+    stills = MODELS["z-image-turbo"]
+    with pytest.raises(ValueError, match="z-image-turbo has no windows for frames 0 to 23"):
+        plan(Request(stills.name, "x", 1024, 1024, 1, 1))
