@@ -45,8 +45,10 @@ Source = Annotated[str, Meta(min_length=1, max_length=200)] | VideoReference
 Moment = Annotated[float, Meta(ge=0, le=3600, description="Seconds from the beginning.")]
 
 
-class Making(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every request for a new clip may say."""
+class Making(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What every request for a new clip may say. What it does not say is left out of its fingerprint, so that one that
+    is repeated across an update is still the same when requests may say more.
+    """
 
     negative_prompt: Annotated[str, Meta(max_length=8_000)] = ""
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] | None = None

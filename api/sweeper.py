@@ -51,7 +51,6 @@ class Sweeper:
         await self._remove_pictures()
         await self._remove_attempts()
         await self._remove_streams()
-        await self._remove_states()
         await self._remove_unfinished()
 
     async def _ring(self) -> None:
@@ -97,17 +96,15 @@ class Sweeper:
                     await asyncio.to_thread(self._storage.remove, f"{VIDEOS}/{video_id}/{attempt}")
 
     async def _remove_streams(self) -> None:
-        """What could be watched while a clip was made, once its signatures have ended."""
-        for video_id in await _old(self._storage, streams.FOLDER, STREAM_AGE):
-            await asyncio.to_thread(self._storage.remove, f"{streams.FOLDER}/{video_id}")
-
-    async def _remove_states(self) -> None:
-        """What was kept to go on with a clip, once nobody will."""
-        old = await _old(self._storage, streams.STATES, ORPHAN_AGE)
-        async with self._pool.acquire() as db:
-            kept = await upkeep.unfinished(db, old)
-        for video_id in set(old) - kept:
-            await asyncio.to_thread(self._storage.remove, f"{streams.STATES}/{video_id}")
+        """What could be watched while a clip was made, once its signatures have ended; and what was kept to go on with
+        it. Both stay while the clip is still to be made: whoever goes on needs the pieces too.
+        """
+        for folder, age in ((streams.FOLDER, STREAM_AGE), (streams.STATES, ORPHAN_AGE)):
+            old = await _old(self._storage, folder, age)
+            async with self._pool.acquire() as db:
+                kept = await upkeep.unfinished(db, old)
+            for video_id in set(old) - kept:
+                await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
 
     async def _remove_unfinished(self) -> None:
         """An attempt's working folder that is older than an attempt may become is a killed worker's."""

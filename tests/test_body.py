@@ -17,6 +17,7 @@ from api import body, problems
 from api.body import JSON, MULTIPART, URLENCODED, fingerprint, parse
 from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
 from api.inputs import ImageReference, VideoCreate
+from api.models import Lora
 
 LIMIT = 300_000
 
@@ -287,6 +288,18 @@ def test_a_fingerprint_sees_the_request_and_not_its_encoding() -> None:
     assert written != fingerprint("POST", "/v1/videos", read_form([*form, ("n", "2")]))
     assert written != fingerprint("POST", "/v1/videos/estimate", read_form(form))
     assert len(written) == 32
+
+
+def test_a_fingerprint_outlives_a_field_that_a_request_gains() -> None:
+    """A client that tries again across an update sends what it sent before."""
+
+    class Earlier(Struct):
+        prompt: str
+        seconds: int
+
+    earlier = fingerprint("POST", "/v1/videos", Earlier("x", 8))
+    assert earlier == fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", seconds=8))
+    assert earlier != fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", seconds=8, loras=[Lora(name="ink")]))
 
 
 def test_a_fingerprint_sees_the_bytes_of_a_file() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from api.db import transaction
 from api.parts import Parts
 from api.routes import images
 from tests.people import Person
@@ -53,3 +54,17 @@ async def test_a_client_that_asks_again_hears_what_became_of_the_first(
 async def test_a_picture_has_no_length(client: httpx.AsyncClient, account: Person) -> None:
     answer = await ask(client, account, seconds=4)
     assert (answer.status_code, answer.json()["param"]) == (422, "seconds")
+
+
+async def test_an_answer_kept_by_an_earlier_version_still_finds_its_pictures(
+    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object that has gained fields since must not keep a client from what it paid for."""
+    monkeypatch.setattr(images, "WAIT", 0.0)
+    keyed = account._replace(headers=account.headers | {"idempotency-key": "across an update"})
+    first = await ask(client, keyed)
+    async with transaction(parts.pool) as db:
+        kept = "convert_to(convert_from(body, 'UTF8')::jsonb - 'provenance' - 'loras' #>> '{}', 'UTF8')"
+        await db.execute(f"UPDATE idempotency SET body = {kept} WHERE user_id = $1", account.id)
+    again = await ask(client, keyed)
+    assert (again.status_code, again.json()["detail"]) == (503, first.json()["detail"])

@@ -383,6 +383,16 @@ async def test_models_say_what_may_be_asked(client: httpx.AsyncClient, account: 
         assert answer["refusals"] == []
 
 
+async def test_an_alias_of_what_is_not_served_is_not_offered(
+    app: Litestar, client: httpx.AsyncClient, account: Person
+) -> None:
+    parts: Parts = app.state.parts
+    app.state.parts = parts._replace(settings=msgspec.structs.replace(parts.settings, models=["ltx-video-2b"]))
+    answer = await create(client, account, model="sora-2")
+    assert (answer.status_code, answer.json()["param"]) == (422, "model")
+    assert answer.json()["detail"] == "There is no model 'sora-2' here; there are ltx-video-2b."
+
+
 async def test_an_api_key_does_what_its_scopes_say(client: httpx.AsyncClient, account: Person) -> None:
     made = await client.post(
         "/v1/api_keys", json={"name": "reader", "scopes": ["videos:read"]}, headers=account.headers

@@ -208,15 +208,16 @@ def pictures(film: bytes) -> list[tuple[int | None, bytes]]:
 async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
     queued = await create(real, account, **SHORT)
-    folders = [real.settings.data / "media" / "latents" / name for name in (queued, "video_unknown")]
+    media = real.settings.data / "media"
+    folders = [media / kind / name for name in (queued, "video_unknown") for kind in ("streams", "latents")]
     for folder in folders:
         folder.mkdir(parents=True)
         os.utime(folder, (0, 0))
     await sweeper_of(real, worker_settings).clean()
-    assert [folder.exists() for folder in folders] == [True, False]
+    assert [folder.exists() for folder in folders] == [True, True, False, False]
     await real.videos.delete(queued, account.id)
     await sweeper_of(real, worker_settings).sweep()
-    assert not folders[0].exists()
+    assert not [folder for folder in folders if folder.exists()]
 
 
 async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settings: Settings) -> None:

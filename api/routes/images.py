@@ -6,19 +6,27 @@ import base64
 import msgspec
 from litestar import Router, post
 from litestar.di import NamedDependency
+from msgspec import Struct
 
 from api import answers, body, media
 from api.answers import Ask
 from api.auth import requires
 from api.errors import Unavailable
 from api.inputs import ImageCreate
-from api.models import Image, Images, Video
+from api.models import Image, Images
 from api.openapi import bodies, problems
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.views import TERMINAL
 
 WAIT = 60.0  # seconds; a client that then asks again by itself is known for as long once more, and waits for the same
+
+
+class Made(Struct, frozen=True):
+    """What the answer to a create is read for. One kept for replay may be older than fields of a video."""
+
+    created_at: int
+    variations: list[str]
 
 
 @post(
@@ -34,7 +42,7 @@ WAIT = 60.0  # seconds; a client that then asks again by itself is known for as 
 async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Images:
     """Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`."""
     asked = await body.read(request, ImageCreate)
-    first = msgspec.json.decode((await answers.make(request, parts, asked)).body, type=Video)
+    first = msgspec.json.decode((await answers.make(request, parts, asked)).body, type=Made)
     user_id = request.user.user_id
     waiting = (parts.feeds.terminal(each, user_id, WAIT) for each in first.variations)
     rows = await asyncio.gather(*waiting)
