@@ -19,6 +19,7 @@ import pytest
 from api import streams
 from api.parts import Parts
 from api.publisher import Publisher
+from api.sql import upkeep
 from api.sql.moves import Claimed
 from api.sql.streams import Segment, Stream
 from engine import types
@@ -262,6 +263,19 @@ async def test_a_stream_ends_after_a_day(
     await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
     async with parts.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", claimed.id, NOW - timedelta(hours=25))
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert answer.status_code == 410
+    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+
+
+async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    assert (await shown(client, account, claimed.id))["assets"]["stream"]
+    async with parts.pool.acquire() as db:
+        await upkeep.purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert answer.status_code == 410
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
