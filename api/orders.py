@@ -67,7 +67,8 @@ def place(
     name = wanted.model or _default(wanted, settings)
     served_by = settings.aliases.get(name, name)
     if served_by not in settings.models:
-        detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *settings.aliases))}."
+        aliases = (alias for alias, served in settings.aliases.items() if served in settings.models)
+        detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *aliases))}."
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
     width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
