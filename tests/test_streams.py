@@ -22,6 +22,7 @@ from api.publisher import Publisher
 from api.sql import upkeep
 from api.sql.moves import Claimed
 from api.sql.streams import Segment, Stream
+from api.storage import Storage
 from engine import types
 from tests.people import Person, sign_up
 from tests.test_feeds import following
@@ -232,6 +233,33 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
         "stream/1-0.m4s", "stream/1-1.m4s",
     ]  # fmt: skip
+
+
+async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
+    client: httpx.AsyncClient,
+    parts: Parts,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    segment = made(tmp_path, 0)
+
+    def lose(_: Storage, source: Path, key: str) -> None:
+        source.unlink()
+        raise OSError(key)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Storage, "adopt", lose)
+        with pytest.raises(OSError, match="latents"):
+            await publisher.publish(segment)
+        with pytest.raises(OSError, match="m4s"):
+            await publisher.flush()
+    with pytest.raises(FileNotFoundError):
+        await publisher.flush()
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert answer.json()["error"]["code"] == "not_ready"
 
 
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
