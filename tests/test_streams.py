@@ -309,6 +309,16 @@ async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
 
 
+async def test_a_clip_cancelled_before_its_first_piece_says_so_to_who_would_watch_it(
+    client: httpx.AsyncClient, account: Person, claimed: Claimed
+) -> None:
+    await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_cancelled"), (
+        "there is no waiting for it"
+    )
+
+
 async def test_a_file_says_whether_it_is_signed(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
 ) -> None:
