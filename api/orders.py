@@ -64,10 +64,10 @@ def place(
 ) -> Order:
     """The order, or a problem that names the field and the limit. `footage` is what the body's films are."""
     wanted = draft(asked, footage)
-    name = wanted.model or settings.models[0]
+    name = wanted.model or _default(wanted, settings)
     served_by = settings.aliases.get(name, name)
     if served_by not in settings.models:
-        aliases = (alias for alias, meant in settings.aliases.items() if meant in settings.models)
+        aliases = (alias for alias, served in settings.aliases.items() if served in settings.models)
         detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *aliases))}."
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
@@ -102,6 +102,13 @@ def place(
         seeds=_seeds(asked),
         credits=prices.credits(generated, width, height, asked.quality),
     )
+
+
+def _default(wanted: Draft, settings: Settings) -> str:
+    """The first model here that makes what is asked for, be it films or stills; none does: simply the first."""
+    models = (catalog.find(name) for name in settings.models)
+    able = (model.name for model in models if ("still" in model.operations if wanted.seconds == STILL else model.films))
+    return next(able, settings.models[0])
 
 
 def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[int, int]:

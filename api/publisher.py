@@ -98,8 +98,8 @@ class Publisher:
             self._storage.write(streams.key(video_id, head.name), content)
         if segment.state is not None and segment.state.is_file():
             self._storage.adopt(segment.state, streams.state(video_id, row))
-        if segment.file.is_file():
-            self._storage.adopt(segment.file, streams.key(video_id, streams.piece(row)))
+        if not (piece := self._stored(streams.piece(row))).is_file():
+            self._storage.adopt(segment.file, streams.key(video_id, piece.name))
         return row
 
     def _forget(self, listed: list[rows.Segment]) -> None:

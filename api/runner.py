@@ -171,8 +171,25 @@ class Runner:
                     await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
-        await self._unless_lost(publisher.flush())
+        await self._list_the_rest(publisher)
         return result
+
+    async def _list_the_rest(self, publisher: Publisher) -> None:
+        """List what waits: a clip that is done ends its playlist, which must then hold all of it.
+
+        Raises one of AWAY after a round of tries. The next attempt goes on behind what is listed by then.
+        """
+        for pause in INSIST:
+            try:
+                await publisher.flush()
+            except AWAY as error:
+                log.warning("server_away", task="stream", error=type(error).__name__)
+                if self._closing:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
+        await publisher.flush()
 
     async def _unless_lost(self, write: Awaitable[bool]) -> None:
         """Stop the engine if the write says that the lease is gone. A database that is away says nothing yet."""

@@ -66,6 +66,8 @@ async def find(pool: Pool, video_id: str, user_id: str | None) -> tuple[Stream, 
     async with pool.acquire() as db:
         stream = await _open(db, video_id, user_id)
         found = await streams.segments(db, video_id)
+    if not found and stream.state == "cancelled":
+        raise _cancelled(stream)
     if not found:
         detail = "Nothing of this video can be watched yet; `assets.stream` of GET /v1/videos/{id} says when."
         raise NotReady(detail, state=stream.state)
@@ -77,7 +79,7 @@ async def check_preview(pool: Pool, video_id: str, user_id: str | None) -> None:
     async with pool.acquire() as db:
         stream = await _open(db, video_id, user_id)
     if stream.state == "cancelled":
-        raise WasCancelled("This video was cancelled before what you ask for was made.", state=stream.state)
+        raise _cancelled(stream)
 
 
 async def _open(db: Database, video_id: str, user_id: str | None) -> Stream:
@@ -96,6 +98,10 @@ async def _open(db: Database, video_id: str, user_id: str | None) -> Stream:
 def _failed(stream: Stream) -> Conflict:
     failure = stream.failure or "internal"
     return HasFailed(f"This video failed ({failure}): {REASONS[failure].en}", state=stream.state, reason=failure)
+
+
+def _cancelled(stream: Stream) -> Conflict:
+    return WasCancelled("This video was cancelled before what you ask for was made.", state=stream.state)
 
 
 def playlist(stream: Stream, found: list[Segment], query: str) -> str:

@@ -79,9 +79,9 @@ class Views:
         return f"{self._origin}/v1/videos/{video_id}/content?{query}"
 
     def stream_url(self, row: Generation) -> str | None:
-        """A URL that opens the clip's stream without a token, once there is something to watch."""
+        """A URL that opens the clip's stream without a token, while there is something to watch."""
         ends = streams.expires(row.created_at)
-        if not row.published_seconds or row.state == "failed" or time() > ends:
+        if not row.published_seconds or row.state == "failed" or row.purged_at or time() > ends:
             return None
         signature = self._keyring.sign_media(streams.path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"

@@ -11,7 +11,7 @@ import pytest
 
 from api import orders
 from api.errors import Invalid
-from api.inputs import ImageCreate
+from api.inputs import ImageCreate, VideoCreate
 from api.parts import Parts
 from api.settings import Settings
 from tests.people import Person
@@ -118,3 +118,22 @@ def test_a_still_is_made_by_a_model_for_stills_and_by_no_other_that_cannot(setti
     for name in ("wan2.2-i2v-a14b", "ltx-2"):
         with pytest.raises(Invalid, match=f"{name} cannot do `still`"):
             orders.place(ImageCreate(prompt=PROMPT, model=name), "free", settings)
+
+
+def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_does(settings: Settings) -> None:
+    still, film = ImageCreate(prompt=PROMPT), VideoCreate(prompt=PROMPT)
+    stills_first = msgspec.structs.replace(settings, models=["z-image-turbo", "wan2.1-t2v-1.3b", "kinora-mini"])
+    assert orders.place(film, "free", stills_first).served_by == "wan2.1-t2v-1.3b"
+    assert orders.place(still, "free", stills_first).served_by == "z-image-turbo"
+    no_stills_first = msgspec.structs.replace(settings, models=["ltx-2", "z-image-turbo"])
+    assert orders.place(still, "free", no_stills_first).served_by == "z-image-turbo"
+    assert orders.place(film, "free", no_stills_first).served_by == "ltx-2"
+    alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
+    with pytest.raises(Invalid, match="z-image-turbo cannot do `text_to_video`"):
+        orders.place(film, "free", alone)
+
+
+def test_an_alias_of_a_model_that_is_not_served_is_not_offered(settings: Settings) -> None:
+    without = msgspec.structs.replace(settings, models=["ltx-2"], aliases={"sora-2": "kinora-mini", "best": "ltx-2"})
+    with pytest.raises(Invalid, match=r"There is no model 'sora-2' here; there are ltx-2, best\.$"):
+        orders.place(VideoCreate(prompt=PROMPT, model="sora-2"), "free", without)

@@ -19,8 +19,10 @@ import pytest
 from api import streams
 from api.parts import Parts
 from api.publisher import Publisher
+from api.sql import upkeep
 from api.sql.moves import Claimed
 from api.sql.streams import Segment, Stream
+from api.storage import Storage
 from engine import types
 from tests.people import Person, sign_up
 from tests.test_feeds import following
@@ -233,6 +235,33 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     ]  # fmt: skip
 
 
+async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
+    client: httpx.AsyncClient,
+    parts: Parts,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    segment = made(tmp_path, 0)
+
+    def lose(_: Storage, source: Path, key: str) -> None:
+        source.unlink()
+        raise OSError(key)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Storage, "adopt", lose)
+        with pytest.raises(OSError, match="latents"):
+            await publisher.publish(segment)
+        with pytest.raises(OSError, match="m4s"):
+            await publisher.flush()
+    with pytest.raises(FileNotFoundError):
+        await publisher.flush()
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert answer.json()["error"]["code"] == "not_ready"
+
+
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
@@ -265,6 +294,29 @@ async def test_a_stream_ends_after_a_day(
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert answer.status_code == 410
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+
+
+async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    assert (await shown(client, account, claimed.id))["assets"]["stream"]
+    async with parts.pool.acquire() as db:
+        await upkeep.purged(db, claimed.id)
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert answer.status_code == 410
+    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+
+
+async def test_a_clip_cancelled_before_its_first_piece_says_so_to_who_would_watch_it(
+    client: httpx.AsyncClient, account: Person, claimed: Claimed
+) -> None:
+    await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_cancelled"), (
+        "there is no waiting for it"
+    )
 
 
 async def test_a_file_says_whether_it_is_signed(

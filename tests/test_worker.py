@@ -139,6 +139,29 @@ async def test_a_killed_child_goes_on_after_what_is_published(real: Parts, worke
     await books(real.pool, account.id)
 
 
+FULL_FOR_A_MOMENT = """
+CREATE SEQUENCE tries;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('tries') <= 2 THEN RAISE 'no room' USING ERRCODE = 'disk_full'; END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_playlist_ends(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    async with real.pool.acquire() as db:
+        await db.execute(FULL_FOR_A_MOMENT)
+    async with working(worker_settings):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "completed"
+    assert sum(piece.seconds for piece in await listed(real, video_id)) == 1
+    assert (await real.videos.get(video_id, account.id)).attempt == 1
+
+
 async def test_a_guess_reaches_who_watches_before_the_first_piece(
     real: Parts, worker_settings: Settings, weights: Path
 ) -> None:

@@ -15,7 +15,9 @@ from engine import catalog, limits
 
 @get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
 async def list_models(parts: NamedDependency[Parts]) -> Page[Model]:
-    """Every model a create may name, with its sizes, limits and operations. The first is the default."""
+    """Every model a create may name, with its sizes, limits and operations. The default is the first of them that makes
+    films, and for stills the first that makes stills.
+    """
     data = [_shown(name, parts.settings) for name in parts.settings.models]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
