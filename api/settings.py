@@ -187,6 +187,8 @@ def _plain(kind: Any, text: str) -> Any:
     if kind == list[str]:
         return parts
     if kind == dict[str, str]:
+        if wrong := [part for part in parts if "=" not in part]:
+            raise ValueError(f"it takes name=value,name=value, and {wrong[0]!r} has no =")
         return dict(part.split("=", 1) for part in parts)
     return Path(text) if kind is Path else msgspec.convert(text, kind, strict=False)
 

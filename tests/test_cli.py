@@ -158,6 +158,8 @@ async def test_a_database_that_is_away_is_a_sentence(command: str, data: Path) -
 async def test_a_setting_that_does_not_fit_is_named() -> None:
     status, _, complaint = await kinora("doctor", KINORA_LEASE="soon")
     assert (status, "KINORA_LEASE" in complaint, "Traceback" in complaint) == (1, True, False)
+    _, _, complaint = await kinora("doctor", KINORA_LORAS="ink")
+    assert "KINORA_LORAS is 'ink', which does not fit: it takes name=value,name=value, and 'ink' has no =" in complaint
 
 
 async def test_the_web_process_never_imports_torch() -> None:

@@ -131,9 +131,3 @@ def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_doe
     alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
     with pytest.raises(Invalid, match="z-image-turbo cannot do `text_to_video`"):
         orders.place(film, "free", alone)
-
-
-def test_an_alias_of_a_model_that_is_not_served_is_not_offered(settings: Settings) -> None:
-    without = msgspec.structs.replace(settings, models=["ltx-2"], aliases={"sora-2": "kinora-mini", "best": "ltx-2"})
-    with pytest.raises(Invalid, match=r"There is no model 'sora-2' here; there are ltx-2, best\.$"):
-        orders.place(VideoCreate(prompt=PROMPT, model="sora-2"), "free", without)
