@@ -8,7 +8,7 @@ A step cache skips most of a model's blocks at steps where the first hardly answ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from diffusers.hooks import FirstBlockCacheConfig
@@ -18,20 +18,19 @@ from engine.model import Sampling
 
 
 @contextmanager
-def sampled(transformer: Any, how: Sampling, *, cached: bool = True) -> Iterator[None]:
-    """Sample as `how` says within the block; `cached` False leaves the step cache out whatever it says.
+def sampled(transformer: Any, how: Sampling, *others: Any, cached: bool = True) -> Iterator[None]:
+    """Sample as `how` says within the block; `cached` False leaves the step cache out whatever it says. `others` are
+    further transformers of the model, which have a cache each and wear nothing.
 
     All passes within count as one sequence for the cache. Who makes passes of two kinds at each step, one for the
-    prompt and one for what to avoid, names them with the transformer's own `cache_context` around each.
+    prompt and one for what to avoid, names them with the transformer's own `cache_context` around each, as diffusers'
+    pipelines do.
     """
     wear(transformer, how.worn)
-    shared = getattr(transformer, "_parallel_config", None) is not None  # each GPU would skip as its part of it looks
-    if shared or not (cached and how.cache):
+    with ExitStack() as over:
+        for each in (transformer, *others) if cached and how.cache else ():
+            if getattr(each, "_parallel_config", None) is None:  # else each GPU would skip as its part of it looks
+                each.enable_cache(FirstBlockCacheConfig(threshold=how.cache))
+                over.callback(each.disable_cache)
+                over.enter_context(each.cache_context("steps"))
         yield
-        return
-    transformer.enable_cache(FirstBlockCacheConfig(threshold=how.cache))
-    try:
-        with transformer.cache_context("steps"):
-            yield
-    finally:
-        transformer.disable_cache()

@@ -45,7 +45,8 @@ class Stock:
 
     def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Run the pipeline."""
-        with sampled(self._parts.transformer, self._how):
+        further = filter(None, [self._parts.others.get("transformer_2")])
+        with sampled(self._parts.transformer, self._how, *further):
             latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
         for number in range(window.latents):
             self._cut.strips[window.gap][number] = latents[:, :, number : number + 1].clone()

@@ -146,7 +146,7 @@ def test_an_edit_is_computed_in_full(parts: Parts) -> None:
     assert not parts.transformer.is_cache_enabled
 
 
-@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.family == "ltx"])
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.family in {"ltx", "wan"}])
 def test_turbo_has_few_steps_an_adapter_or_a_cache(name: str) -> None:
     how = MODELS[name].sampling["turbo"]
     assert how.adapter or how.sigmas or how.cache

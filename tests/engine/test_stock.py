@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,33 @@ def test_a_cancel_leaves_no_step_cache_behind(config: EngineConfig) -> None:
     with pytest.raises(Cancelled):
         list(made.denoise(cut.plan.windows[0], after(2)))
     assert torch.equal(film(parts, request), before)
+
+
+@pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "wan2.2-t2v-a14b", "wan2.2-ti2v-5b", "wan2.1-i2v-14b-480p"])
+def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Callable[[str], Parts], name: str) -> None:
+    parts, full = parts_of(name), asked(name, guidance_scale=5.0)
+    before = film(parts, full)
+    turbo, steps = replace(full, quality="turbo", steps=None), find(name).sampling["turbo"].steps
+    computed: list[int] = []
+    transformers = [each for each in (parts.transformer, parts.others.get("transformer_2")) if each is not None]
+    hooks = [
+        block.attn1.register_forward_hook(lambda *_, number=number: computed.append(number))
+        for transformer in transformers
+        for number, block in enumerate(transformer.blocks)
+    ]
+    for cancelled in (never, after(3)):
+        computed.clear()
+        made, cut = recipe(parts, turbo)
+        with nullcontext() if cancelled is never else pytest.raises(Cancelled):
+            assert list(made.denoise(cut.plan.windows[0], cancelled)) == list(range(1, steps + 1))
+        assert torch.equal(film(parts, full), before)
+        if cancelled is never:
+            turbo_passes = computed[: -2 * 2 * STEPS]
+            assert turbo_passes.count(0) == 2 * steps, "one for the prompt and one for what to avoid"
+            assert 2 <= turbo_passes.count(1) < turbo_passes.count(0)
+        assert computed[-2 * 2 * STEPS :].count(1) == 2 * STEPS, "nothing is skipped at full quality"
+    for hook in hooks:
+        hook.remove()
 
 
 def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Parts]) -> None:
