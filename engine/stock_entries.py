@@ -34,7 +34,7 @@ def _sampling(
 
 
 _CACHE: Final = 0.08
-"""As careful as LTX-Video's. LTX-2 has none: diffusers' step cache does not know its blocks, which answer in sound too."""
+"""As careful as LTX-Video's. LTX-2 has none: its blocks answer in sound too, which diffusers' cache cannot take."""
 _WAN: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "family": "wan",
