@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from engine import ranks, tiny_stock
 from engine.placement import Placement
 from engine.ranks import share
 from engine.types import EngineError
@@ -30,3 +32,28 @@ def test_a_transformer_without_a_plan_is_refused_by_name(tmp_path: Path) -> None
     with pytest.raises(EngineError, match="a Linear cannot be shared") as caught:
         share({"transformer": torch.nn.Linear(1, 1)}, TWO, tmp_path, [])
     assert caught.value.code == "bad_setting"
+
+
+def test_a_transformer_with_sound_is_refused_by_name(tmp_path: Path) -> None:
+    """Diffusers' plan for it parts the tokens of the picture and not where its sound looks for them."""
+    with pytest.raises(EngineError, match="cannot be shared") as caught:
+        share({"transformer": tiny_stock.ltx2().transformer}, TWO, tmp_path, [])
+    assert caught.value.code == "bad_setting"
+
+
+@pytest.mark.parametrize("seats", [("true", "cat"), ("cat", "true")])
+def test_where_one_process_fails_to_start_none_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seats: tuple[str, str]
+) -> None:
+    others: list[subprocess.Popen[bytes]] = []
+
+    def start(rank: int) -> subprocess.Popen[bytes]:
+        command = {"true": ["true"], "cat": ["sh", "-c", "echo ready; exec cat >/dev/null"]}[seats[rank - 1]]
+        others.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        return others[-1]
+
+    monkeypatch.setattr(ranks, "_start", start)
+    with pytest.raises(EngineError) as caught:
+        share({"transformer": tiny_stock.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [])
+    assert caught.value.code == "model_broken"
+    assert all(other.poll() is not None for other in others)
