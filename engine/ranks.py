@@ -14,7 +14,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,8 @@ from engine.types import EngineError, Worn
 
 READY: Final = b"ready\n"
 """What another process says when its weights are read."""
+_APART: Final = frozenset({"LTX2VideoTransformer3DModel"})
+"""Diffusers' plan for these parts the tokens of the picture, and not the places by which their sound looks at it."""
 _PATIENCE: Final = timedelta(minutes=5)  # for one exchange within a pass; between passes they wait for ever
 
 _GOING: Final = 10.0  # seconds to end in order
@@ -62,17 +64,22 @@ class Pass:
 def share(transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]) -> None:
     """Let `placement.parallel` processes make every pass of these transformers together, until they are let go.
 
-    `folder` is where the others read the weights. Raises EngineError `bad_setting` for one that cannot be shared.
+    `folder` is where the others read the weights. Raises EngineError `bad_setting` for one that cannot be shared, and
+    `model_broken` where another process does not come; then none stays.
     """
     for transformer in transformers.values():
         _plan(transformer)
     others = [_start(rank) for rank in range(1, placement.parallel)]
-    store = str(Path(tempfile.mkdtemp(prefix="kinora-ranks-")) / "store")
-    for rank, other in enumerate(others, 1):
-        _say(other, Seat(rank, store, placement, folder, tuple(transformers), tuple(hung)))
-    for other in others:
-        _await(other)
-    join(0, store, placement, list(transformers.values()))
+    with ExitStack() as unless_joined:
+        unless_joined.callback(_leave, others)
+        store = str(Path(tempfile.mkdtemp(prefix="kinora-ranks-")) / "store")
+        for rank, other in enumerate(others, 1):
+            with _expected():
+                _say(other, Seat(rank, store, placement, folder, tuple(transformers), tuple(hung)))
+        for other in others:
+            _await(other)
+        join(0, store, placement, list(transformers.values()))
+        unless_joined.pop_all()
     for name, transformer in transformers.items():
         transformer.register_forward_pre_hook(_telling(others, name, torch.device(placement.device)), with_kwargs=True)
     weakref.finalize(next(iter(transformers.values())), _leave, others).atexit = False  # then they end by themselves
@@ -107,7 +114,7 @@ def _plan(transformer: Any) -> dict[str, Any]:
     """Diffusers' own plan, but that the text stays whole, so that it may come with a mask, and that noise levels which
     each token has for itself are parted like the tokens.
     """
-    if not getattr(transformer, "_cp_plan", None):
+    if not getattr(transformer, "_cp_plan", None) or type(transformer).__name__ in _APART:
         reason = f"a {type(transformer).__name__} cannot be shared by several GPUs. Set it to 1."
         raise EngineError("bad_setting", f"The setting parallel cannot be done here: {reason}")
     plan = {
@@ -152,17 +159,26 @@ def _say(other: subprocess.Popen[bytes], message: Seat | Pass) -> None:
 def _await(other: subprocess.Popen[bytes]) -> None:
     """Until it has read its weights: whoever waits for it in a process group waits for minutes in vain."""
     stream: IO[bytes] | None = other.stdout
-    if stream is None or READY not in iter(stream.readline, b""):
-        other.kill()
+    with _expected():
+        if stream is None or READY not in iter(stream.readline, b""):
+            raise BrokenPipeError
+
+
+@contextmanager
+def _expected() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
         reason = "A further process of a clip that several GPUs share ended while it loaded; the log says why."
-        raise EngineError("model_broken", reason)
+        raise EngineError("model_broken", reason) from error
 
 
 def _leave(others: Sequence[subprocess.Popen[bytes]]) -> None:
     """End the others, which go when nobody can speak to them any more."""
     for other in others:
         if other.stdin is not None:
-            other.stdin.close()
+            with suppress(BrokenPipeError):  # one that has ended already, with something unsaid
+                other.stdin.close()
     for other in others:
         with suppress(subprocess.TimeoutExpired):
             other.wait(_GOING)
