@@ -126,7 +126,7 @@ def test_a_subtle_remix_keeps_more_than_a_strong_one(studio: Studio) -> None:
         seen[strength], kept[strength] = judge(made), psnr(made, read(source.film))
     assert kept["subtle"] > kept["mild"] > kept["strong"]
     assert seen["strong"].colour == "green"
-    assert (seen["mild"].place, seen["mild"].motion) == ("hills", "right")
+    assert (seen["subtle"].place, seen["subtle"].motion) == ("hills", "right")
 
 
 def test_an_edit_keeps_what_the_prompt_does_not_name(studio: Studio) -> None:
