@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from engine import folders, generate, loader
+from engine import folders, generate, loader, tiny_stock
+from engine.catalog import find
 from engine.generate import Engine
 from engine.loader import Parts
 from engine.model import Model
 from engine.placement import Machine, Offload, Placement
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
+from tests.engine.conftest import loaded
 
 GPU = Machine(kind="cuda", gpus=1, memory=80.0, capability=(9, 0), host_memory=256.0)
 
@@ -135,6 +137,19 @@ def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
     failed(engine, request_, tmp_path / "failed")
     assert (before, engine.spent) == (False, True)
     assert placed == ["none"], "several GPUs offload nothing"
+
+
+def test_several_gpus_share_every_transformer(
+    placed: list[Offload], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[str] = []
+    monkeypatch.setattr(loader, "look", lambda: replace(GPU, gpus=2))
+    monkeypatch.setattr(loader, "share", lambda transformers, *_: shared.extend(transformers))
+    model = find("wan2.2-t2v-a14b")
+    two = EngineConfig(weights={model.name: str(tiny_stock.write("wan_two", tmp_path))}, dtype="float32", parallel=2)
+    loaded(loader.load(model, loader.locate(model, two), two))
+    assert placed == ["none"]
+    assert shared == ["transformer", "transformer_2"]
 
 
 def test_what_the_operator_chose_stays(
