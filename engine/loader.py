@@ -130,7 +130,7 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
     if placement.parallel > 1:
         hung = [(name, str(folder / name)) for name in sorted(source.adapters)]
         hung += [(key, lora.source) for lora in named if (key := loras.key(lora.name)) not in lost]
-        share({"transformer": read["transformer"]}, placement, folder, hung)
+        share({name: part for name, part in read.items() if name.startswith("transformer")}, placement, folder, hung)
     yield 1.0
     adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
     rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
