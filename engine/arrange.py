@@ -8,19 +8,16 @@ denoised. Sampling is not its concern; what it does lasts as long as the model i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import torch
 from diffusers.hooks import apply_group_offloading
 from diffusers.models.attention_dispatch import AttentionBackendName, _check_attention_backend_requirements
 from torch import nn
 
-from engine.placement import Placement
+from engine.placement import MASKLESS, Placement
 from engine.quantise import quantise
 from engine.types import EngineError
-
-_MASKLESS: Final = frozenset({"flash", "_flash_3", "_native_flash", "sage"})
-"""Attention backends that take no mask: where text is attended to under one, they serve the rest."""
 
 
 def arrange(modules: Mapping[str, Any], placement: Placement) -> None:
@@ -94,18 +91,19 @@ def attend(transformer: Any, backend: str) -> None:
     """Choose the kernel of attention. Backends without masks serve self-attention alone where text comes masked."""
     if backend == "native":
         return
-    layers = [layer for name, layer in _attentions(transformer) if backend not in _MASKLESS or not crosses(name)]
     try:
-        _check_attention_backend_requirements(AttentionBackendName(backend))
-        for layer in layers:
-            layer.set_attention_backend(backend)
+        kernel = AttentionBackendName(backend)
+        _check_attention_backend_requirements(kernel)
     except (RuntimeError, ValueError) as error:
         raise EngineError("bad_setting", f"The setting attention={backend} cannot be done here: {error}") from error
+    for name, layer in _attentions(transformer):
+        if backend not in MASKLESS or not crosses(name):
+            layer.processor._attention_backend = kernel  # noqa: SLF001 (not every layer can be asked to do it)
 
 
 def crosses(name: str) -> bool:
     """Whether a layer of attention looks at the text, as diffusers' transformers name them."""
-    return name.rpartition(".")[2].startswith(("attn2", "cross"))
+    return name.rpartition(".")[2].removeprefix("audio_").startswith(("attn2", "cross"))
 
 
 def _attentions(transformer: Any) -> list[tuple[str, Any]]:

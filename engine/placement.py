@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, cast, get_args
 
-from engine.model import Model
+from engine.model import Family, Model
 from engine.types import EngineConfig, EngineError
 
 Kind: TypeAlias = Literal["cuda", "mps", "cpu"]
@@ -58,6 +58,10 @@ ATTENTIONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Diffusers' attention backends that need no download while they run, and the package each needs."""
 GPU_ONLY: Final = frozenset({"_native_cudnn", "_native_efficient", "flash", "_flash_3", "sage", "xformers"})
+MASKLESS: Final = frozenset({"flash", "_flash_3", "_native_flash", "sage"})
+"""Backends that take no mask: where text is attended to under one, they serve the rest."""
+_MASKED: Final[frozenset[Family]] = frozenset({"z_image"})
+"""Families that attend to text and picture together, so that a mask on the text is on all."""
 IN_PARALLEL: Final = frozenset({"native", "_native_cudnn", "_native_flash", "flash", "sage"})
 """Backends that diffusers' context parallelism works with."""
 
@@ -134,7 +138,7 @@ def choose(machine: Machine, model: Model, config: EngineConfig, least: Offload 
         device=kind if config.device == "auto" else config.device,
         dtype=dtype if dtype != "auto" else "bfloat16" if kind == "cuda" else "float32",
         tiling=cast("Tiling", _one_of("tiling", config.tiling, get_args(Tiling))),
-        attention=_attention(machine, kind, config),
+        attention=_attention(machine, kind, model, config),
     )
     placed = _weights(machine, kind, model, config, replace(plain, parallel=_parallel(machine, kind, config)), least)
     return replace(placed, compile=_compiles(machine, kind, model, config, placed))
@@ -196,15 +200,18 @@ def _quantisation(machine: Machine, kind: Kind, config: EngineConfig) -> Quantis
     return cast("Quantisation", wanted)
 
 
-def _attention(machine: Machine, kind: Kind, config: EngineConfig) -> str:
+def _attention(machine: Machine, kind: Kind, model: Model, config: EngineConfig) -> str:
     wanted = _one_of("attention", config.attention, ("auto", *ATTENTIONS))
     if wanted == "auto":
         hopper = kind == "cuda" and machine.capability[0] == 9 and ATTENTIONS["_flash_3"] in machine.packages
-        return "_flash_3" if hopper and config.dtype != "float32" and config.parallel == 1 else "native"
+        fitting = model.family not in _MASKED and config.dtype != "float32" and config.parallel == 1
+        return "_flash_3" if hopper and fitting else "native"
     if (package := ATTENTIONS[wanted]) and package not in machine.packages:
         raise _refusal("attention", wanted, f"{package} is not installed", f"Install {package}, or choose native.")
     if wanted in GPU_ONLY and kind != "cuda":
         raise _refusal("attention", wanted, "it runs on CUDA GPUs only", "Choose native.")
+    if wanted in MASKLESS and model.family in _MASKED:
+        raise _refusal("attention", wanted, f"{model.name} masks its text, which it cannot", "Choose native.")
     if config.parallel != 1 and wanted not in IN_PARALLEL:
         can = ", ".join(sorted(IN_PARALLEL))
         raise _refusal("attention", wanted, "it cannot be shared by several GPUs", f"Choose one of {can}.")
