@@ -79,6 +79,15 @@ def test_compiling_is_for_large_models_that_stay_as_they_are() -> None:
     assert choose(PROCESSOR, MINI, EngineConfig(compile="on")).compile
 
 
+def test_a_model_whose_attention_is_masked_throughout_takes_no_kernel_without_masks() -> None:
+    packed, stills = replace(H100, packages=frozenset({"flash_attn_interface", "sageattention"})), find("z-image-turbo")
+    assert choose(packed, stills, EngineConfig()).attention == "native"
+    assert choose(packed, stills, EngineConfig(attention="_native_cudnn")).attention == "_native_cudnn"
+    with pytest.raises(EngineError, match="Choose native") as caught:
+        choose(packed, stills, EngineConfig(attention="sage"))
+    assert caught.value.code == "bad_setting"
+
+
 def test_attention_takes_hopper_s_own_kernels_where_they_are() -> None:
     packed = frozenset({"flash_attn_interface", "sageattention"})
     assert choose(H100, LARGE, EngineConfig()).attention == "native"

@@ -19,6 +19,7 @@ from diffusers.pipelines.wan import pipeline_wan_i2v
 from PIL import Image
 
 from engine import tiny_stock
+from engine.arrange import _attentions
 from engine.catalog import Model, Size, find
 from engine.generate import Engine
 from engine.latents import Cut
@@ -419,14 +420,16 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(config: EngineConfig
     assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
 
 
-@pytest.mark.parametrize("name", ["wan2.2-t2v-a14b", "ltx-2", "z-image-turbo"])
-def test_weights_may_be_kept_as_float8(config: EngineConfig, name: str) -> None:
-    """But for tables of words: Gemma ends in its own, and what all of them say is rounded to the table's numbers."""
-    small = replace(config, quantisation="float8")
-    parts = loaded(load(find(name), locate(find(name), small), small))[1]
-    for module in (parts.transformer, parts.text_encoder):
-        kinds = {layer.weight.dtype for layer in module.modules() if isinstance(layer, torch.nn.Linear)}
-        assert torch.float8_e4m3fn in kinds
-    assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
-    words, *_ = recipe(parts, asked(name))[0]._words.values()
-    assert {each.dtype for each in words} == {torch.float32}
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [*((name, "_native_flash") for name in KINDS if name != "z-image-turbo"), ("z-image-turbo", "_native_math")],
+)
+def test_attention_by_another_kernel_shows_the_same(
+    parts_of: Callable[[str], Parts], config: EngineConfig, name: str, backend: str
+) -> None:
+    chosen = replace(config, attention=backend)
+    parts = loaded(load(find(name), locate(find(name), chosen), chosen))[1]
+    used = {getattr(layer.processor, "_attention_backend", None) for _, layer in _attentions(parts.transformer)}
+    assert backend in used
+    request = asked(name, guidance_scale=3.0)
+    torch.testing.assert_close(film(parts, request), film(parts_of(name), request), rtol=1e-3, atol=1e-4)
