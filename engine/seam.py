@@ -78,6 +78,8 @@ class Edge:
         """Frames [F, 3, H, W] of the clip from frame `first` on, with what they lost beside this edge."""
         away = (torch.arange(first, first + len(frames), device=frames.device) - self.frame).abs()
         left = (1 - (away - 1) / REACH).clamp(0, 1).view(-1, 1, 1, 1)
+        if not left.any():
+            return frames
         anywhere = (1 - away / BRIEF).clamp(0, 1).view(-1, 1, 1, 1)
         still = torch.exp(-((_around((frames - self.made).abs()) / STILL) ** 2))
         lost = self.true - self.made

@@ -1,5 +1,6 @@
 """Watching a clip while it is made: its playlist and the pieces, and a guess at what comes next."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -69,8 +70,8 @@ async def get_stream_piece(
     """A fragment of MP4 that the playlist names, or the head that players read before the first."""
     user_id = _reader(request, streams.path(video_id), expires, signature, parts)
     await streams.find(parts.pool, video_id, user_id)
-    file = parts.storage.path(streams.key(video_id, piece)) if streams.PIECE.fullmatch(piece) else None
-    if file is None or not file.is_file():
+    file = _kept(parts, video_id, piece, streams.PIECE)
+    if file is None:
         raise NotFound("The stream has no such piece; the playlist names those there are.", param="piece")
     return _sent(file, "video/mp4")
 
@@ -97,10 +98,16 @@ async def get_video_preview(
     """
     user_id = _reader(request, streams.preview_path(video_id), expires, signature, parts)
     await streams.check_preview(parts.pool, video_id, user_id)
-    file = parts.storage.path(streams.key(video_id, picture)) if streams.PREVIEW.fullmatch(picture) else None
-    if file is None or not file.is_file():
+    file = _kept(parts, video_id, picture, streams.PREVIEW)
+    if file is None:
         raise NotFound("There is no such preview; `assets.preview` of the video names the latest.", param="picture")
     return _sent(file, "image/jpeg")
+
+
+def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str]) -> Path | None:
+    """What lies with a video's pieces under this name, if it is one of `names`: no other leads anywhere."""
+    file = parts.storage.path(streams.key(video_id, name)) if names.fullmatch(name) else None
+    return file if file is not None and file.is_file() else None
 
 
 def _sent(file: Path, content_type: str) -> FileBody:
