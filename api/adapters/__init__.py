@@ -1,0 +1,1 @@
+"""The twins of outside systems, each reached as the real one is."""
