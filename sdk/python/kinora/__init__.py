@@ -1,0 +1,96 @@
+"""Kinora: from a sentence to a video.
+
+    from kinora import Kinora
+
+    client = Kinora()
+    video = client.videos.create(prompt="a boat at sunset", seconds=10, loop=True)
+    video = client.videos.wait(video, timeout=600, on_progress=print)
+    client.videos.download(video, "boat.mp4")
+
+Importing this costs next to nothing: what is used is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinora._client import AsyncKinora as AsyncKinora
+    from kinora._client import Kinora as Kinora
+    from kinora._errors import APIError as APIError
+    from kinora._errors import BadRequest as BadRequest
+    from kinora._errors import Conflict as Conflict
+    from kinora._errors import ConnectionFailed as ConnectionFailed
+    from kinora._errors import Expired as Expired
+    from kinora._errors import Forbidden as Forbidden
+    from kinora._errors import InsufficientCredits as InsufficientCredits
+    from kinora._errors import Invalid as Invalid
+    from kinora._errors import KinoraError as KinoraError
+    from kinora._errors import NotFound as NotFound
+    from kinora._errors import RateLimited as RateLimited
+    from kinora._errors import ServerError as ServerError
+    from kinora._errors import TimedOut as TimedOut
+    from kinora._errors import TooLarge as TooLarge
+    from kinora._errors import Unauthorized as Unauthorized
+    from kinora._errors import Unavailable as Unavailable
+    from kinora._errors import VideoCancelled as VideoCancelled
+    from kinora._errors import VideoFailed as VideoFailed
+    from kinora._errors import WaitTimeout as WaitTimeout
+    from kinora._errors import WebhookError as WebhookError
+    from kinora._story import Storyboard as Storyboard
+    from kinora._webhooks import WebhookEvent as WebhookEvent
+    from kinora._webhooks import verify as verify_webhook
+
+_HOMES = {
+    "AsyncKinora": "_client",
+    "Kinora": "_client",
+    "Storyboard": "_story",
+    "WebhookEvent": "_webhooks",
+    "verify_webhook": "_webhooks",
+    **dict.fromkeys(
+        (
+            "APIError",
+            "BadRequest",
+            "Conflict",
+            "ConnectionFailed",
+            "Expired",
+            "Forbidden",
+            "InsufficientCredits",
+            "Invalid",
+            "KinoraError",
+            "NotFound",
+            "RateLimited",
+            "ServerError",
+            "TimedOut",
+            "TooLarge",
+            "Unauthorized",
+            "Unavailable",
+            "VideoCancelled",
+            "VideoFailed",
+            "WaitTimeout",
+            "WebhookError",
+        ),
+        "_errors",
+    ),
+    "__version__": "_version",
+}
+
+__all__ = [*sorted(name for name in _HOMES if not name.startswith("_"))]  # noqa: PLE0604 - the names are strings
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name's home when the name is first used."""
+    if name == "types":
+        return import_module("kinora.types")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kinora' has no attribute {name!r}")
+    module = import_module(f"kinora.{home}")
+    value = getattr(module, {"verify_webhook": "verify", "__version__": "VERSION"}.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "types"]

@@ -1,0 +1,183 @@
+"""One call: what is sent, when it is sent again, and what its answer is read as.
+
+A logical call keeps one idempotency key across its retries, so that repeating a create can never make two. It is
+sent again after a broken connection, 408, 409 while the first is still running, 429, and 5xx, with growing, jittered
+pauses, or those the server asks for.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from kinora._bodies import Body, body_of
+from kinora._errors import APIError, ConnectionFailed, KinoraError, error_of, seconds
+from kinora._flow import Ask, Flow
+from kinora._transport import Prepared
+from kinora._version import VERSION
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 0.5  # seconds before the first repetition, doubled for each further one
+LONGEST_PAUSE = 8.0
+LONGEST_ASKED = 60.0  # seconds a server may ask us to wait; above that the error is the caller's
+REPEATED = frozenset({408, 429, 500, 502, 503, 504})
+STILL_RUNNING = "idempotency_in_progress"
+
+
+class Config(NamedTuple):
+    """How a client calls. `timeout` is in seconds, for each request; `max_retries` counts repetitions."""
+
+    api_key: str | None
+    base_url: str
+    timeout: float
+    max_retries: int
+    headers: Mapping[str, str]
+
+
+class Options(NamedTuple):
+    """What one call wants otherwise."""
+
+    idempotency_key: str | None = None
+    timeout: float | None = None
+    prefer: str | None = None
+    last_event_id: str | None = None
+
+
+class Call(NamedTuple, Generic[T]):
+    """One operation with its arguments. `read` makes its result of the answer's bytes."""
+
+    method: str
+    path: str
+    read: Callable[[bytes], T]
+    query: Mapping[str, Any] = {}
+    body: Mapping[str, Any] | None = None
+    public: bool = False
+    once: bool = False
+    options: Options = Options()
+
+
+def call(config: Config, wanted: Call[T]) -> Flow[T]:
+    """Send it until it is answered; give what the answer says. Raises KinoraError."""
+    response = yield from answered(config, prepared(config, wanted), "fetch")
+    return wanted.read(response.content)
+
+
+def answered(config: Config, request: Prepared, how: str) -> Flow[Any]:
+    """The first answer that is a success, from `fetch` or `open`."""
+    for left in range(config.max_retries, -1, -1):
+        try:
+            answer = yield Ask(how, (request,))
+        except ConnectionFailed:
+            if not left:
+                raise
+            wait = None
+        else:
+            response = answer[0] if how == "open" else answer
+            if response.status_code < 400:
+                return answer
+            error = yield from refused(response, how, answer)
+            wait = seconds(response.headers.get("retry-after"))
+            if not left or not _passing(error) or (wait or 0.0) > LONGEST_ASKED:
+                raise error
+        yield Ask("sleep", (_pause(config.max_retries - left, wait),))
+    raise AssertionError("unreachable")
+
+
+def refused(response: Any, how: str, answer: Any) -> Flow[APIError]:
+    """The error of an answer, whose body is read if that has not happened."""
+    if how == "fetch":
+        return error_of(response.status_code, response.content, response.headers)
+    parts = []
+    while (chunk := (yield Ask("chunk", (answer[1],)))) is not None:
+        parts.append(chunk)
+    return error_of(response.status_code, b"".join(parts), response.headers)
+
+
+def _passing(error: APIError) -> bool:
+    return error.status in REPEATED or error.code == STILL_RUNNING
+
+
+def _pause(tries: int, asked: float | None) -> float:
+    """Seconds to leave it alone: what the server asks, or up to half a second, one, two … of which half is chance."""
+    if asked is not None:
+        return asked + random.uniform(0.0, 0.1)
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries)
+    return longest * random.uniform(0.5, 1.0)
+
+
+def prepared(config: Config, wanted: Call[Any]) -> Prepared:
+    """The request of a call, the same for each of its tries."""
+    headers = {"accept": "application/json", "user-agent": f"kinora-python/{VERSION}", **config.headers}
+    if config.api_key:
+        headers["authorization"] = f"Bearer {config.api_key}"
+    elif not wanted.public:
+        raise KinoraError(
+            "This needs an API key: pass api_key=…, set KINORA_API_KEY, or make one with `kinora-cli login`."
+        )
+    options = wanted.options
+    if wanted.once:
+        headers["idempotency-key"] = options.idempotency_key or f"kinora-python-{uuid.uuid4()}"
+    if options.prefer:
+        headers["prefer"] = options.prefer
+    if options.last_event_id:
+        headers["last-event-id"] = options.last_event_id
+    body = body_of(wanted.body) if wanted.body is not None else Body()
+    if body.content is not None:
+        headers["content-type"] = "application/json"
+    return Prepared(
+        method=wanted.method,
+        url=config.base_url + wanted.path + _query(wanted.query),
+        headers=headers,
+        timeout=config.timeout if options.timeout is None else options.timeout,
+        content=body.content,
+        fields=body.fields,
+        files=body.files,
+    )
+
+
+def _query(values: Mapping[str, Any]) -> str:
+    given = {name: value for name, value in values.items() if value is not None}
+    return "?" + urlencode(given) if given else ""
+
+
+def path(template: str, *parts: str) -> str:
+    """A path with its `{}` filled in; no part can leave its place."""
+    return template.format(*(quote(part, safe="") for part in parts))
+
+
+def reader(kind: type[T]) -> Callable[[bytes], T]:
+    """What reads an answer as this type; made once, since making it costs more than using it."""
+    found = _READERS.get(kind)
+    if found is None:
+        found = _READERS[kind] = msgspec.json.Decoder(kind).decode
+    return found
+
+
+_READERS: dict[Any, Callable[[bytes], Any]] = {}
+
+
+def nothing(_: bytes) -> None:
+    """What an empty answer says."""
+
+
+def text(body: bytes) -> str:
+    return body.decode()
+
+
+def raw(body: bytes) -> bytes:
+    return body
+
+
+def ids_of(things: Iterable[Any]) -> list[Any]:
+    return [id_of(thing) for thing in things]
+
+
+def id_of(thing: Any) -> Any:
+    """The id of an object that has one, else the thing as it is: wherever an id goes, the object goes too."""
+    return getattr(thing, "id", thing)

@@ -1,0 +1,159 @@
+"""`Kinora` and `AsyncKinora`: how a program reaches a server. What can be called is generated, in `resources`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kinora import _flow
+from kinora._calls import Call, Config, call
+from kinora._resources import AsyncResources, Resources
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from kinora._pages import AsyncPages, Pages
+    from kinora._transport import SyncTransport
+    from kinora._transport_async import AsyncTransport
+
+T = TypeVar("T")
+
+LOCAL = "http://127.0.0.1:8000"
+
+
+def _config(
+    api_key: str | None, base_url: str | None, timeout: float, max_retries: int, headers: Mapping[str, str] | None
+) -> Config:
+    """Arguments first, then the environment. A base URL is taken with `/v1` at its end and without."""
+    base = base_url or os.environ.get("KINORA_BASE_URL") or LOCAL
+    if not base.startswith(("http://", "https://")):
+        raise ValueError(f"base_url must begin with http:// or https://, and this one is {base!r}.")
+    return Config(
+        api_key=api_key or os.environ.get("KINORA_API_KEY") or None,
+        base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
+        timeout=timeout,
+        max_retries=max_retries,
+        headers=dict(headers or {}),
+    )
+
+
+class Kinora(Resources):
+    """A server's API. One client may be used by many threads; `with Kinora() as client:` closes its connections.
+
+    `api_key` and `base_url` default to KINORA_API_KEY and KINORA_BASE_URL, then to a server on this machine.
+    `timeout` is in seconds for each request, `max_retries` how often one is repeated. `http_client` is an
+    `httpx2.Client` of one's own, for a proxy or one's own certificates.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        http_client: httpx2.Client | None = None,
+    ) -> None:
+        self._config = _config(api_key, base_url, timeout, max_retries, headers)
+        self._http_client = http_client
+        _ = self._transport
+
+    @cached_property
+    def _transport(self) -> SyncTransport:
+        from kinora._transport import SyncTransport
+
+        return SyncTransport(self._http_client)
+
+    def _call(self, wanted: Call[T]) -> T:
+        return _flow.run(call(self._config, wanted), self._transport)
+
+    def _run(self, flow: _flow.Flow[T]) -> T:
+        return _flow.run(flow, self._transport)
+
+    def _each(self, stream: _flow.Stream) -> Iterator[Any]:
+        return _flow.each(stream, self._transport)
+
+    def _pages(self, wanted: Call[Any]) -> Pages[Any]:
+        from kinora._pages import Pages
+
+        return Pages(self._config, self._transport, wanted)
+
+    def with_options(self, **changed: Any) -> Kinora:
+        """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
+        twin = object.__new__(type(self))
+        twin._config = self._config._replace(**changed)
+        twin._http_client = self._http_client
+        twin.__dict__["_transport"] = self._transport
+        return twin
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Kinora:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncKinora(AsyncResources):
+    """The same, awaited; for one event loop. `async with AsyncKinora() as client:` closes its connections."""
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        http_client: httpx2.AsyncClient | None = None,
+    ) -> None:
+        self._config = _config(api_key, base_url, timeout, max_retries, headers)
+        self._http_client = http_client
+        _ = self._transport
+
+    @cached_property
+    def _transport(self) -> AsyncTransport:
+        from kinora._transport_async import AsyncTransport
+
+        return AsyncTransport(self._http_client)
+
+    async def _call(self, wanted: Call[T]) -> T:
+        return await _flow.run_async(call(self._config, wanted), self._transport)
+
+    async def _run(self, flow: _flow.Flow[T]) -> T:
+        return await _flow.run_async(flow, self._transport)
+
+    def _each(self, stream: _flow.Stream) -> AsyncIterator[Any]:
+        return _flow.each_async(stream, self._transport)
+
+    def _pages(self, wanted: Call[Any]) -> AsyncPages[Any]:
+        from kinora._pages import AsyncPages
+
+        return AsyncPages(self._config, self._transport, wanted)
+
+    def with_options(self, **changed: Any) -> AsyncKinora:
+        """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
+        twin = object.__new__(type(self))
+        twin._config = self._config._replace(**changed)
+        twin._http_client = self._http_client
+        twin.__dict__["_transport"] = self._transport
+        return twin
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> AsyncKinora:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()

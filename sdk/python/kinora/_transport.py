@@ -1,0 +1,113 @@
+"""Sockets: what fulfils a flow's asks, on httpx2. `_transport_async` says the same for the other world, line for line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
+
+import httpx2
+
+from kinora._errors import ConnectionFailed, TimedOut
+
+Files = list[tuple[str, tuple[str, bytes, str]]]
+Fields = dict[str, "str | list[str]"]
+
+
+class Prepared(NamedTuple):
+    """A request as it goes out. `timeout` is in seconds, for connecting and for each wait on the socket."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    timeout: float
+    content: bytes | None = None
+    fields: Fields | None = None
+    files: Files | None = None
+
+
+def request_of(prepared: Prepared) -> httpx2.Request:
+    wait = prepared.timeout
+    return httpx2.Request(
+        prepared.method,
+        prepared.url,
+        headers=prepared.headers,
+        content=prepared.content,
+        data=prepared.fields,
+        files=prepared.files,
+        extensions={"timeout": {"connect": min(wait, 10.0), "read": wait, "write": wait, "pool": wait}},
+    )
+
+
+def failure_of(error: httpx2.TransportError, prepared: Prepared) -> ConnectionFailed:
+    where = prepared.url.partition("?")[0]
+    if isinstance(error, httpx2.TimeoutException):
+        return TimedOut(f"No answer from {where} within {prepared.timeout:g} seconds.")
+    return ConnectionFailed(f"Cannot reach {where}: {error or type(error).__name__}.")
+
+
+class SyncHands:
+    """What one flow has in its hands: the client, and the answers it has opened."""
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
+        self._open: list[httpx2.Response] = []
+
+    def fetch(self, prepared: Prepared) -> httpx2.Response:
+        """The whole answer. Raises ConnectionFailed."""
+        try:
+            return self._client.send(request_of(prepared))
+        except httpx2.TransportError as error:
+            raise failure_of(error, prepared) from error
+
+    def open(self, prepared: Prepared) -> tuple[httpx2.Response, Iterator[bytes]]:
+        """The answer's head, and its body as it comes. Raises ConnectionFailed."""
+        try:
+            response = self._client.send(request_of(prepared), stream=True)
+        except httpx2.TransportError as error:
+            raise failure_of(error, prepared) from error
+        self._open.append(response)
+        return response, response.iter_bytes()
+
+    def chunk(self, body: Iterator[bytes]) -> bytes | None:
+        """The next bytes, or None at the end. Raises ConnectionFailed."""
+        try:
+            return next(body, None)
+        except httpx2.TransportError as error:
+            raise ConnectionFailed(f"The connection broke: {error or type(error).__name__}.") from error
+
+    def close(self, response: httpx2.Response) -> None:
+        response.close()
+
+    def sleep(self, wait: float) -> None:
+        time.sleep(wait)
+
+    def tell(self, callback: Callable[..., Any], *values: Any) -> None:
+        """Let the caller's own function hear of it."""
+        callback(*values)
+
+    def write(self, file: BinaryIO, data: bytes) -> None:
+        file.write(data)
+
+    def close_all(self) -> None:
+        for response in self._open:
+            response.close()
+
+
+class SyncTransport:
+    """The connections of one `Kinora`."""
+
+    def __init__(self, client: httpx2.Client | None) -> None:
+        self._client = client or httpx2.Client()
+
+    @contextmanager
+    def scope(self) -> Iterator[SyncHands]:
+        hands = SyncHands(self._client)
+        try:
+            yield hands
+        finally:
+            hands.close_all()
+
+    def close(self) -> None:
+        self._client.close()

@@ -1,0 +1,188 @@
+"""Credentials for programs. Generated from openapi.json by `make sdk`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from kinora import types
+from kinora._calls import Call, Options, id_of, path, reader
+
+if TYPE_CHECKING:
+    from kinora._client import AsyncKinora, Kinora
+    from kinora._pages import AsyncPages, Pages
+    from kinora.types import ApiKey, Deleted, NewApiKey
+
+
+class ApiKeys:
+    """Credentials for programs."""
+
+    def __init__(self, client: Any) -> None:
+        self._client: Kinora = client
+
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        timeout: float | None = None,
+    ) -> Pages[ApiKey]:
+        """List API keys.
+
+        The keys in use, without their secrets; `hint` is how each ends.
+
+        Arguments:
+            after: Begin behind this id.
+            limit: How many at most.
+            order: Oldest or newest first.
+
+        Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
+        """
+        return self._client._pages(
+            Call(
+                "GET",
+                "/v1/api_keys",
+                reader(types.ApiKeyPage),
+                query={
+                    "after": after,
+                    "limit": limit,
+                    "order": order,
+                },
+                options=Options(timeout=timeout),
+            )
+        )
+
+    def create(
+        self,
+        *,
+        name: str,
+        scopes: Sequence[Literal["account:read", "account:write", "videos:read", "videos:write"]] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> NewApiKey:
+        """Make an API key.
+
+        Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there.
+
+        Arguments:
+            name: (up to 100 characters)
+            scopes: (up to 10)
+
+        Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
+            ConnectionFailed.
+
+        Example:
+            client.api_keys.create(name="nightly renders", scopes=['videos:read', 'videos:write'])
+        """
+        return self._client._call(
+            Call(
+                "POST",
+                "/v1/api_keys",
+                reader(types.NewApiKey),
+                body={
+                    "name": name,
+                    "scopes": scopes,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    def delete(self, key: str, *, timeout: float | None = None) -> Deleted:
+        """Delete an API key.
+
+        End a key. The next request that carries it is refused.
+
+        Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
+        """
+        return self._client._call(
+            Call("DELETE", path("/v1/api_keys/{}", id_of(key)), reader(types.Deleted), options=Options(timeout=timeout))
+        )
+
+
+class AsyncApiKeys:
+    """Credentials for programs."""
+
+    def __init__(self, client: Any) -> None:
+        self._client: AsyncKinora = client
+
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncPages[ApiKey]:
+        """List API keys.
+
+        The keys in use, without their secrets; `hint` is how each ends.
+
+        Arguments:
+            after: Begin behind this id.
+            limit: How many at most.
+            order: Oldest or newest first.
+
+        Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
+        """
+        return self._client._pages(
+            Call(
+                "GET",
+                "/v1/api_keys",
+                reader(types.ApiKeyPage),
+                query={
+                    "after": after,
+                    "limit": limit,
+                    "order": order,
+                },
+                options=Options(timeout=timeout),
+            )
+        )
+
+    async def create(
+        self,
+        *,
+        name: str,
+        scopes: Sequence[Literal["account:read", "account:write", "videos:read", "videos:write"]] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> NewApiKey:
+        """Make an API key.
+
+        Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there.
+
+        Arguments:
+            name: (up to 100 characters)
+            scopes: (up to 10)
+
+        Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
+            ConnectionFailed.
+
+        Example:
+            await client.api_keys.create(name="nightly renders", scopes=['videos:read', 'videos:write'])
+        """
+        return await self._client._call(
+            Call(
+                "POST",
+                "/v1/api_keys",
+                reader(types.NewApiKey),
+                body={
+                    "name": name,
+                    "scopes": scopes,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    async def delete(self, key: str, *, timeout: float | None = None) -> Deleted:
+        """Delete an API key.
+
+        End a key. The next request that carries it is refused.
+
+        Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
+        """
+        return await self._client._call(
+            Call("DELETE", path("/v1/api_keys/{}", id_of(key)), reader(types.Deleted), options=Options(timeout=timeout))
+        )
