@@ -46,6 +46,7 @@ ERRORS = {
     "503": "Unavailable",
 }
 
+EXAMPLE_WIDTH = 100
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 FILE = {"type": "string", "format": "binary"}
 NULL = {"type": "null"}
@@ -383,7 +384,10 @@ class _Reader:
         if values is None:
             return ""
         given = [place.name for place in places] + [f"{_name(key)}={_literal(value)}" for key, value in values.items()]
-        return f"client.{resource}.{name}({', '.join(given)})"
+        line = f"client.{resource}.{name}({', '.join(given)})"
+        if len(line) <= EXAMPLE_WIDTH:
+            return line
+        return f"client.{resource}.{name}(\n" + "".join(f"    {one},\n" for one in given) + ")"
 
 
 HEADERS = {
@@ -395,7 +399,11 @@ HEADERS = {
         required=False,
     ),
     "Last-Event-ID": Field(
-        "last_event_id", "Last-Event-ID", "str | None", "The last event seen; what changed since comes first.", False
+        "last_event_id",
+        "Last-Event-ID",
+        "str | None",
+        "The last event seen; what changed since comes first.",
+        required=False,
     ),
 }
 
@@ -459,7 +467,7 @@ def _method_name(operation: str, resource: str) -> str:
 
 
 def _title(resource: str) -> str:
-    return _camel(resource)
+    return f"{_camel(resource)}API"
 
 
 def _camel(words: str) -> str:

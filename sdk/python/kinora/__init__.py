@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kinora._errors import WebhookError as WebhookError
     from kinora._story import Storyboard as Storyboard
     from kinora._webhooks import WebhookEvent as WebhookEvent
-    from kinora._webhooks import verify as verify_webhook
+    from kinora._webhooks import verify_webhook as verify_webhook
 
 _HOMES = {
     "AsyncKinora": "_client",
@@ -76,7 +76,7 @@ _HOMES = {
     "__version__": "_version",
 }
 
-__all__ = [*sorted(name for name in _HOMES if not name.startswith("_"))]  # noqa: PLE0604 - the names are strings
+__all__ = sorted(name for name in _HOMES if not name.startswith("_"))  # noqa: PLE0605 - sorted makes a list
 
 
 def __getattr__(name: str) -> Any:
@@ -87,7 +87,7 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'kinora' has no attribute {name!r}")
     module = import_module(f"kinora.{home}")
-    value = getattr(module, {"verify_webhook": "verify", "__version__": "VERSION"}.get(name, name))
+    value = getattr(module, "VERSION" if name == "__version__" else name)
     globals()[name] = value
     return value
 

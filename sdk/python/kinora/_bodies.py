@@ -46,7 +46,7 @@ def body_of(given: Mapping[str, Any]) -> Body:
     fields: dict[str, str | list[str]] = {
         name: _field(plain(value)) for name, value in values.items() if name not in files
     }
-    return Body(fields=fields, files=[(name, tuple(file)) for name, file in files.items()])
+    return Body(fields=fields, files=[(name, (file.name, file.data, file.kind)) for name, file in files.items()])
 
 
 def _field(value: Any) -> str:

@@ -18,26 +18,40 @@ import msgspec
 from kinora._bodies import Body, body_of
 from kinora._errors import APIError, ConnectionFailed, KinoraError, error_of, seconds
 from kinora._flow import Ask, Flow
-from kinora._transport import Prepared
 from kinora._version import VERSION
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 0.5  # seconds before the first repetition, doubled for each further one
-LONGEST_PAUSE = 8.0
+LONGEST_PAUSE = 8.0  # seconds before a repetition, where the server names none
 LONGEST_ASKED = 60.0  # seconds a server may ask us to wait; above that the error is the caller's
 REPEATED = frozenset({408, 429, 500, 502, 503, 504})
 STILL_RUNNING = "idempotency_in_progress"
 
 
 class Config(NamedTuple):
-    """How a client calls. `timeout` is in seconds, for each request; `max_retries` counts repetitions."""
+    """How a client calls. `timeout` is in seconds, for each request; `max_retries` counts repetitions.
+
+    `retry_pause` is how many seconds lie before the first repetition; each further pause is twice as long.
+    """
 
     api_key: str | None
     base_url: str
     timeout: float
     max_retries: int
+    retry_pause: float
     headers: Mapping[str, str]
+
+
+class Prepared(NamedTuple):
+    """A request as it goes out. `timeout` is in seconds, for connecting and for each wait on the socket."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    timeout: float
+    content: bytes | None = None
+    fields: dict[str, str | list[str]] | None = None
+    files: list[tuple[str, tuple[str, bytes, str]]] | None = None
 
 
 class Options(NamedTuple):
@@ -85,7 +99,7 @@ def answered(config: Config, request: Prepared, how: str) -> Flow[Any]:
             wait = seconds(response.headers.get("retry-after"))
             if not left or not _passing(error) or (wait or 0.0) > LONGEST_ASKED:
                 raise error
-        yield Ask("sleep", (_pause(config.max_retries - left, wait),))
+        yield Ask("sleep", (pause(config.retry_pause, config.max_retries - left, wait),))
     raise AssertionError("unreachable")
 
 
@@ -103,11 +117,11 @@ def _passing(error: APIError) -> bool:
     return error.status in REPEATED or error.code == STILL_RUNNING
 
 
-def _pause(tries: int, asked: float | None) -> float:
-    """Seconds to leave it alone: what the server asks, or up to half a second, one, two … of which half is chance."""
+def pause(first: float, tries: int, asked: float | None) -> float:
+    """Seconds to leave it alone: what the server asks, else the first pause doubled for each try, half of it chance."""
     if asked is not None:
         return asked + random.uniform(0.0, 0.1)
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries)
+    longest: float = min(LONGEST_PAUSE, first * 2**tries)
     return longest * random.uniform(0.5, 1.0)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kinora import _flow
 from kinora._calls import Call, Config, call
@@ -25,7 +25,12 @@ LOCAL = "http://127.0.0.1:8000"
 
 
 def _config(
-    api_key: str | None, base_url: str | None, timeout: float, max_retries: int, headers: Mapping[str, str] | None
+    api_key: str | None,
+    base_url: str | None,
+    timeout: float,
+    max_retries: int,
+    retry_pause: float,
+    headers: Mapping[str, str] | None,
 ) -> Config:
     """Arguments first, then the environment. A base URL is taken with `/v1` at its end and without."""
     base = base_url or os.environ.get("KINORA_BASE_URL") or LOCAL
@@ -36,6 +41,7 @@ def _config(
         base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
         timeout=timeout,
         max_retries=max_retries,
+        retry_pause=retry_pause,
         headers=dict(headers or {}),
     )
 
@@ -44,8 +50,9 @@ class Kinora(Resources):
     """A server's API. One client may be used by many threads; `with Kinora() as client:` closes its connections.
 
     `api_key` and `base_url` default to KINORA_API_KEY and KINORA_BASE_URL, then to a server on this machine.
-    `timeout` is in seconds for each request, `max_retries` how often one is repeated. `http_client` is an
-    `httpx2.Client` of one's own, for a proxy or one's own certificates.
+    `timeout` is in seconds for each request. One that may pass is repeated `max_retries` times, first after about
+    `retry_pause` seconds, then twice as many each time, or when the server says. `http_client` is an `httpx2.Client`
+    of one's own, for a proxy or one's own certificates.
     """
 
     def __init__(
@@ -55,10 +62,11 @@ class Kinora(Resources):
         base_url: str | None = None,
         timeout: float = 60.0,
         max_retries: int = 3,
+        retry_pause: float = 0.5,
         headers: Mapping[str, str] | None = None,
         http_client: httpx2.Client | None = None,
     ) -> None:
-        self._config = _config(api_key, base_url, timeout, max_retries, headers)
+        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
         self._http_client = http_client
         _ = self._transport
 
@@ -67,6 +75,11 @@ class Kinora(Resources):
         from kinora._transport import SyncTransport
 
         return SyncTransport(self._http_client)
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is, without `/v1`."""
+        return self._config.base_url
 
     def _call(self, wanted: Call[T]) -> T:
         return _flow.run(call(self._config, wanted), self._transport)
@@ -82,7 +95,7 @@ class Kinora(Resources):
 
         return Pages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Any) -> Kinora:
+    def with_options(self, **changed: Any) -> Self:
         """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
         twin = object.__new__(type(self))
         twin._config = self._config._replace(**changed)
@@ -94,7 +107,7 @@ class Kinora(Resources):
         """Close the connections."""
         self._transport.close()
 
-    def __enter__(self) -> Kinora:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -111,10 +124,11 @@ class AsyncKinora(AsyncResources):
         base_url: str | None = None,
         timeout: float = 60.0,
         max_retries: int = 3,
+        retry_pause: float = 0.5,
         headers: Mapping[str, str] | None = None,
         http_client: httpx2.AsyncClient | None = None,
     ) -> None:
-        self._config = _config(api_key, base_url, timeout, max_retries, headers)
+        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
         self._http_client = http_client
         _ = self._transport
 
@@ -123,6 +137,11 @@ class AsyncKinora(AsyncResources):
         from kinora._transport_async import AsyncTransport
 
         return AsyncTransport(self._http_client)
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is, without `/v1`."""
+        return self._config.base_url
 
     async def _call(self, wanted: Call[T]) -> T:
         return await _flow.run_async(call(self._config, wanted), self._transport)
@@ -138,7 +157,7 @@ class AsyncKinora(AsyncResources):
 
         return AsyncPages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Any) -> AsyncKinora:
+    def with_options(self, **changed: Any) -> Self:
         """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
         twin = object.__new__(type(self))
         twin._config = self._config._replace(**changed)
@@ -150,7 +169,7 @@ class AsyncKinora(AsyncResources):
         """Close the connections."""
         await self._transport.close()
 
-    async def __aenter__(self) -> AsyncKinora:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kinora._calls import Call, Config, answered, prepared
+from kinora._calls import Call, Config, Prepared, answered, prepared
 from kinora._errors import ConnectionFailed
 from kinora._flow import Ask, Flow
-from kinora._transport import Prepared
 
 Progress = Callable[[int, int], Any]
 """Hears how many bytes are there, and of how many."""
@@ -30,7 +29,7 @@ def download(config: Config, wanted: Call[Any], target: Path, on_progress: Progr
         whole = begin + int(response.headers["content-length"])
         if response.headers.get("etag", "") != etag:
             etag = response.headers.get("etag", "")
-            part = _part(target, etag)
+            part = part_of(target, etag)
             have = part.stat().st_size if etag and part.exists() else 0
             if have:  # an earlier try left this much of the same file
                 yield Ask("close", (response,))
@@ -55,7 +54,8 @@ def _from(request: Prepared, etag: str, have: int) -> Prepared:
     return request._replace(headers={**request.headers, "range": f"bytes={have}-", "if-range": etag})
 
 
-def _part(target: Path, etag: str) -> Path:
+def part_of(target: Path, etag: str) -> Path:
+    """Where the bytes of one version of a file wait for the rest."""
     version = hashlib.sha256(etag.encode()).hexdigest()[:12]
     return target.with_name(f".{target.name}.{version}.part")
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from kinora._calls import Call, Config, call
-from kinora._flow import AsyncTransport, Flow, Item, Stream, Transport, each, each_async, run, run_async
+from kinora._flow import AsyncTransport, Item, Stream, Transport, each, each_async, run, run_async
 
 T = TypeVar("T", bound="Listed")
 

@@ -6,146 +6,146 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kinora.resources.account import Account, AsyncAccount
-    from kinora.resources.api_keys import ApiKeys, AsyncApiKeys
-    from kinora.resources.auth import AsyncAuth, Auth
-    from kinora.resources.billing import AsyncBilling, Billing
-    from kinora.resources.images import AsyncImages, Images
-    from kinora.resources.models import AsyncModels, Models
-    from kinora.resources.presets import AsyncPresets, Presets
-    from kinora.resources.server import AsyncServer, Server
-    from kinora.resources.videos import AsyncVideos, Videos
+    from kinora.resources.account import AccountAPI, AsyncAccountAPI
+    from kinora.resources.api_keys import ApiKeysAPI, AsyncApiKeysAPI
+    from kinora.resources.auth import AsyncAuthAPI, AuthAPI
+    from kinora.resources.billing import AsyncBillingAPI, BillingAPI
+    from kinora.resources.images import AsyncImagesAPI, ImagesAPI
+    from kinora.resources.models import AsyncModelsAPI, ModelsAPI
+    from kinora.resources.presets import AsyncPresetsAPI, PresetsAPI
+    from kinora.resources.server import AsyncServerAPI, ServerAPI
+    from kinora.resources.videos import AsyncVideosAPI, VideosAPI
 
 
 class Resources:
     """The resources of a client."""
 
     @cached_property
-    def videos(self) -> Videos:
+    def videos(self) -> VideosAPI:
         """Make, watch, fetch and stop clips."""
-        from kinora.resources.videos import Videos
+        from kinora.resources.videos import VideosAPI
 
-        return Videos(self)
+        return VideosAPI(self)
 
     @cached_property
-    def images(self) -> Images:
+    def images(self) -> ImagesAPI:
         """Make pictures."""
-        from kinora.resources.images import Images
+        from kinora.resources.images import ImagesAPI
 
-        return Images(self)
+        return ImagesAPI(self)
 
     @cached_property
-    def presets(self) -> Presets:
+    def presets(self) -> PresetsAPI:
         """Styles, built in and one's own."""
-        from kinora.resources.presets import Presets
+        from kinora.resources.presets import PresetsAPI
 
-        return Presets(self)
+        return PresetsAPI(self)
 
     @cached_property
-    def models(self) -> Models:
+    def models(self) -> ModelsAPI:
         """What can be asked of each model."""
-        from kinora.resources.models import Models
+        from kinora.resources.models import ModelsAPI
 
-        return Models(self)
+        return ModelsAPI(self)
 
     @cached_property
-    def auth(self) -> Auth:
+    def auth(self) -> AuthAPI:
         """Accounts, tokens and the devices that are signed in."""
-        from kinora.resources.auth import Auth
+        from kinora.resources.auth import AuthAPI
 
-        return Auth(self)
+        return AuthAPI(self)
 
     @cached_property
-    def account(self) -> Account:
+    def account(self) -> AccountAPI:
         """The person signed in."""
-        from kinora.resources.account import Account
+        from kinora.resources.account import AccountAPI
 
-        return Account(self)
+        return AccountAPI(self)
 
     @cached_property
-    def api_keys(self) -> ApiKeys:
+    def api_keys(self) -> ApiKeysAPI:
         """Credentials for programs."""
-        from kinora.resources.api_keys import ApiKeys
+        from kinora.resources.api_keys import ApiKeysAPI
 
-        return ApiKeys(self)
+        return ApiKeysAPI(self)
 
     @cached_property
-    def billing(self) -> Billing:
+    def billing(self) -> BillingAPI:
         """Credits: what is there and where it went."""
-        from kinora.resources.billing import Billing
+        from kinora.resources.billing import BillingAPI
 
-        return Billing(self)
+        return BillingAPI(self)
 
     @cached_property
-    def server(self) -> Server:
+    def server(self) -> ServerAPI:
         """For whoever runs the server."""
-        from kinora.resources.server import Server
+        from kinora.resources.server import ServerAPI
 
-        return Server(self)
+        return ServerAPI(self)
 
 
 class AsyncResources:
     """The awaited resources of a client."""
 
     @cached_property
-    def videos(self) -> AsyncVideos:
+    def videos(self) -> AsyncVideosAPI:
         """Make, watch, fetch and stop clips."""
-        from kinora.resources.videos import AsyncVideos
+        from kinora.resources.videos import AsyncVideosAPI
 
-        return AsyncVideos(self)
+        return AsyncVideosAPI(self)
 
     @cached_property
-    def images(self) -> AsyncImages:
+    def images(self) -> AsyncImagesAPI:
         """Make pictures."""
-        from kinora.resources.images import AsyncImages
+        from kinora.resources.images import AsyncImagesAPI
 
-        return AsyncImages(self)
+        return AsyncImagesAPI(self)
 
     @cached_property
-    def presets(self) -> AsyncPresets:
+    def presets(self) -> AsyncPresetsAPI:
         """Styles, built in and one's own."""
-        from kinora.resources.presets import AsyncPresets
+        from kinora.resources.presets import AsyncPresetsAPI
 
-        return AsyncPresets(self)
+        return AsyncPresetsAPI(self)
 
     @cached_property
-    def models(self) -> AsyncModels:
+    def models(self) -> AsyncModelsAPI:
         """What can be asked of each model."""
-        from kinora.resources.models import AsyncModels
+        from kinora.resources.models import AsyncModelsAPI
 
-        return AsyncModels(self)
+        return AsyncModelsAPI(self)
 
     @cached_property
-    def auth(self) -> AsyncAuth:
+    def auth(self) -> AsyncAuthAPI:
         """Accounts, tokens and the devices that are signed in."""
-        from kinora.resources.auth import AsyncAuth
+        from kinora.resources.auth import AsyncAuthAPI
 
-        return AsyncAuth(self)
+        return AsyncAuthAPI(self)
 
     @cached_property
-    def account(self) -> AsyncAccount:
+    def account(self) -> AsyncAccountAPI:
         """The person signed in."""
-        from kinora.resources.account import AsyncAccount
+        from kinora.resources.account import AsyncAccountAPI
 
-        return AsyncAccount(self)
+        return AsyncAccountAPI(self)
 
     @cached_property
-    def api_keys(self) -> AsyncApiKeys:
+    def api_keys(self) -> AsyncApiKeysAPI:
         """Credentials for programs."""
-        from kinora.resources.api_keys import AsyncApiKeys
+        from kinora.resources.api_keys import AsyncApiKeysAPI
 
-        return AsyncApiKeys(self)
+        return AsyncApiKeysAPI(self)
 
     @cached_property
-    def billing(self) -> AsyncBilling:
+    def billing(self) -> AsyncBillingAPI:
         """Credits: what is there and where it went."""
-        from kinora.resources.billing import AsyncBilling
+        from kinora.resources.billing import AsyncBillingAPI
 
-        return AsyncBilling(self)
+        return AsyncBillingAPI(self)
 
     @cached_property
-    def server(self) -> AsyncServer:
+    def server(self) -> AsyncServerAPI:
         """For whoever runs the server."""
-        from kinora.resources.server import AsyncServer
+        from kinora.resources.server import AsyncServerAPI
 
-        return AsyncServer(self)
+        return AsyncServerAPI(self)

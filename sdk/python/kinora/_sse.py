@@ -22,10 +22,9 @@ class Parser:
         self._rest = b""
         self._started = False
         self._id: str | None = None
-        self._clear()
-
-    def _clear(self) -> None:
-        self._name, self._data, self._retry = "", list[str](), None
+        self._name = ""
+        self._data: list[str] = []
+        self._retry: int | None = None
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that end within this chunk."""
@@ -57,5 +56,5 @@ class Parser:
 
     def _end(self) -> Event | None:
         event = Event(self._name or "message", "\n".join(self._data), self._id, self._retry) if self._data else None
-        self._clear()
+        self._name, self._data, self._retry = "", [], None
         return event

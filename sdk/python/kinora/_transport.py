@@ -1,30 +1,16 @@
-"""Sockets: what fulfils a flow's asks, on httpx2. `_transport_async` says the same for the other world, line for line."""
+"""Sockets: what fulfils a flow's asks, on httpx2. `_transport_async` says the same, awaited, line for line."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import httpx2
 
+from kinora._calls import Prepared
 from kinora._errors import ConnectionFailed, TimedOut
-
-Files = list[tuple[str, tuple[str, bytes, str]]]
-Fields = dict[str, "str | list[str]"]
-
-
-class Prepared(NamedTuple):
-    """A request as it goes out. `timeout` is in seconds, for connecting and for each wait on the socket."""
-
-    method: str
-    url: str
-    headers: dict[str, str]
-    timeout: float
-    content: bytes | None = None
-    fields: Fields | None = None
-    files: Files | None = None
 
 
 def request_of(prepared: Prepared) -> httpx2.Request:
@@ -44,7 +30,7 @@ def failure_of(error: httpx2.TransportError, prepared: Prepared) -> ConnectionFa
     where = prepared.url.partition("?")[0]
     if isinstance(error, httpx2.TimeoutException):
         return TimedOut(f"No answer from {where} within {prepared.timeout:g} seconds.")
-    return ConnectionFailed(f"Cannot reach {where}: {error or type(error).__name__}.")
+    return ConnectionFailed(f"Cannot reach {where}: {str(error) or type(error).__name__}.")
 
 
 class SyncHands:
@@ -75,7 +61,7 @@ class SyncHands:
         try:
             return next(body, None)
         except httpx2.TransportError as error:
-            raise ConnectionFailed(f"The connection broke: {error or type(error).__name__}.") from error
+            raise ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.") from error
 
     def close(self, response: httpx2.Response) -> None:
         response.close()

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 import httpx2
 
+from kinora._calls import Prepared
 from kinora._errors import ConnectionFailed
-from kinora._transport import Prepared, failure_of, request_of
+from kinora._transport import failure_of, request_of
 
 
 class AsyncHands:
@@ -44,7 +45,7 @@ class AsyncHands:
         try:
             return await anext(body, None)
         except httpx2.TransportError as error:
-            raise ConnectionFailed(f"The connection broke: {error or type(error).__name__}.") from error
+            raise ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.") from error
 
     async def close(self, response: httpx2.Response) -> None:
         await response.aclose()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kinora._calls import Call, Config, Options, answered, id_of, path, prepared, reader
@@ -117,7 +118,7 @@ class _Wait:
         self._tell = on_progress
         self._clock = clock
         self._timeout = timeout
-        self._ends = None if timeout is None else clock() + timeout
+        self._started = clock()
         self._seen: Video | None = None
 
     @property
@@ -127,11 +128,16 @@ class _Wait:
 
     def outcome(self) -> Video:
         """The completed video, or the error that it is."""
-        assert self._seen is not None
-        if self._seen.status == "failed":
-            raise VideoFailed(self._seen)
-        if self._seen.status == "cancelled":
-            raise VideoCancelled(self._seen)
+        video = self._known()
+        if video.status == "failed":
+            raise VideoFailed(video)
+        if video.status == "cancelled":
+            raise VideoCancelled(video)
+        return video
+
+    def _known(self) -> Video:
+        if self._seen is None:
+            raise AssertionError("asked for before anything was seen")
         return self._seen
 
     def listen(self) -> Flow[bool]:
@@ -163,13 +169,17 @@ class _Wait:
     def pause(self, wanted: float) -> Flow[None]:
         """Sleep so long, but not beyond the end."""
         yield from self._in_time()
-        yield Ask("sleep", (wanted if self._ends is None else min(wanted, self._ends - self._clock()),))
+        yield Ask("sleep", (min(wanted, self._left()),))
 
     def _call(self, what: str) -> Call[Any]:
         return Call("GET", path("/v1/videos/{}", self._id) + what, self._read, options=Options())
 
     def _patience(self) -> float:
-        return SILENCE if self._ends is None else max(0.1, min(SILENCE, self._ends - self._clock()))
+        return min(SILENCE, max(0.1, self._left()))
+
+    def _left(self) -> float:
+        """Seconds until the end, not below zero."""
+        return inf if self._timeout is None else max(0.0, self._started + self._timeout - self._clock())
 
     def _now(self, video: Video) -> Flow[None]:
         """The video as it is now; the caller hears of what is new."""
@@ -180,14 +190,12 @@ class _Wait:
 
     def _in_time(self) -> Flow[None]:
         """Raise WaitTimeout when the time is over. Without any news yet, ask once, so that the error has the video."""
-        if self.over or self._ends is None or self._clock() < self._ends:
+        if self._timeout is None or self.over or self._clock() < self._started + self._timeout:
             return
         if self._seen is None:
             yield from self.ask()
-            if self.over:
-                return
-        assert self._seen is not None and self._timeout is not None
-        raise WaitTimeout(self._seen, self._timeout)
+        if not self.over:
+            raise WaitTimeout(self._known(), self._timeout)
 
 
 def tell(callback: Callable[[Video], Any], video: Video) -> Flow[None]:

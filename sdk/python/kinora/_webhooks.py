@@ -33,7 +33,9 @@ class WebhookEvent(NamedTuple):
     video: Video | None
 
 
-def verify(body: bytes, headers: Mapping[str, str], secret: str, *, tolerance: float = TOLERANCE) -> WebhookEvent:
+def verify_webhook(
+    body: bytes, headers: Mapping[str, str], secret: str, *, tolerance: float = TOLERANCE
+) -> WebhookEvent:
     """The message, if it is the server's. `body` must be the bytes as they came. Raises WebhookError."""
     given = {name.lower(): value for name, value in headers.items()}
     try:

@@ -44,7 +44,9 @@ class ApiKeyPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):
     """Signed URLs a player can open without a token; null until there is something to fetch. `preview` is a small
-    picture of what is being made, a guess: null before there is one, and again once what it shows can be watched."""
+    picture of what is being made, a guess: null before there is one, and again once what it shows can be
+    watched.
+    """
 
     video: str | None
     thumbnail: str | None
@@ -74,8 +76,9 @@ class Buckets(msgspec.Struct, frozen=True, kw_only=True):
 class Card(msgspec.Struct, kw_only=True):
     """What a storyboard wants at second `at`: a prompt, a picture, or a clip that is kept as it is.
 
-    A prompt lasts `until` a second; without it, until shortly before the next one begins. Where it lasts until the
-    very moment when the next begins, the clip cuts."""
+    A prompt lasts `until` a second; without it, until shortly before the next one begins. Where it lasts until
+    the very moment when the next begins, the clip cuts.
+    """
 
     at: float | None = None
     """Seconds from the beginning. (0 to 3,600; default 0.0)"""
@@ -204,7 +207,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     `repo` is where its weights are published, null where they ship with Kinora or are the operator's own.
     `memory_gb` is of the device, with all weights on it. It is denoised at `native_sizes`, in frames of the form
     `frame_rule` × k + 1; files have the size and the length asked for. `pictures` says where a clip may be given
-    any: nowhere, at its first frame, at either end, or anywhere."""
+    any: nowhere, at its first frame, at either end, or anywhere.
+    """
 
     id: str
     object: str
@@ -313,7 +317,8 @@ class PresetPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the file says by a signature where it comes from: `pending` while it is made, `unsigned` once it is
-    final and carries none."""
+    final and carries none.
+    """
 
     state: Literal["pending", "unsigned"] | str
 

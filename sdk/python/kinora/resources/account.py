@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kinora.types import User
 
 
-class Account:
+class AccountAPI:
     """The person signed in."""
 
     def __init__(self, client: Any) -> None:
@@ -56,7 +56,7 @@ class Account:
         )
 
 
-class AsyncAccount:
+class AsyncAccountAPI:
     """The person signed in."""
 
     def __init__(self, client: Any) -> None:

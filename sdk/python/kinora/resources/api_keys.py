@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kinora.types import ApiKey, Deleted, NewApiKey
 
 
-class ApiKeys:
+class ApiKeysAPI:
     """Credentials for programs."""
 
     def __init__(self, client: Any) -> None:
@@ -101,7 +101,7 @@ class ApiKeys:
         )
 
 
-class AsyncApiKeys:
+class AsyncApiKeysAPI:
     """Credentials for programs."""
 
     def __init__(self, client: Any) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kinora.types import Deleted, Session, Tokens
 
 
-class Auth:
+class AuthAPI:
     """Accounts, tokens and the devices that are signed in."""
 
     def __init__(self, client: Any) -> None:
@@ -158,7 +158,12 @@ class Auth:
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
         Example:
-            client.auth.sign_up(email="ada@example.com", password="correct horse battery", name="Ada", locale="en")
+            client.auth.sign_up(
+                email="ada@example.com",
+                password="correct horse battery",
+                name="Ada",
+                locale="en",
+            )
         """
         return self._client._call(
             Call(
@@ -177,7 +182,7 @@ class Auth:
         )
 
 
-class AsyncAuth:
+class AsyncAuthAPI:
     """Accounts, tokens and the devices that are signed in."""
 
     def __init__(self, client: Any) -> None:
@@ -322,7 +327,12 @@ class AsyncAuth:
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
         Example:
-            await client.auth.sign_up(email="ada@example.com", password="correct horse battery", name="Ada", locale="en")
+            await client.auth.sign_up(
+                email="ada@example.com",
+                password="correct horse battery",
+                name="Ada",
+                locale="en",
+            )
         """
         return await self._client._call(
             Call(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kinora.types import Balance, LedgerEntry, Plan
 
 
-class Billing:
+class BillingAPI:
     """Credits: what is there and where it went."""
 
     def __init__(self, client: Any) -> None:
@@ -75,7 +75,7 @@ class Billing:
         )
 
 
-class AsyncBilling:
+class AsyncBillingAPI:
     """Credits: what is there and where it went."""
 
     def __init__(self, client: Any) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kinora.types import Images, Lora
 
 
-class Images:
+class ImagesAPI:
     """Make pictures."""
 
     def __init__(self, client: Any) -> None:
@@ -85,7 +85,7 @@ class Images:
         )
 
 
-class AsyncImages:
+class AsyncImagesAPI:
     """Make pictures."""
 
     def __init__(self, client: Any) -> None:

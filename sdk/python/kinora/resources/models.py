@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kinora.types import Model
 
 
-class Models:
+class ModelsAPI:
     """What can be asked of each model."""
 
     def __init__(self, client: Any) -> None:
@@ -41,7 +41,7 @@ class Models:
         )
 
 
-class AsyncModels:
+class AsyncModelsAPI:
     """What can be asked of each model."""
 
     def __init__(self, client: Any) -> None:

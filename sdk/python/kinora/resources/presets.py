@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kinora.types import Deleted, ImageReference, Preset
 
 
-class Presets:
+class PresetsAPI:
     """Styles, built in and one's own."""
 
     def __init__(self, client: Any) -> None:
@@ -79,7 +79,11 @@ class Presets:
             ConnectionFailed.
 
         Example:
-            client.presets.create(name="Our brand", prompt="flat colours, thick outlines, a teal sky", shared=True)
+            client.presets.create(
+                name="Our brand",
+                prompt="flat colours, thick outlines, a teal sky",
+                shared=True,
+            )
         """
         return self._client._call(
             Call(
@@ -174,7 +178,7 @@ class Presets:
         )
 
 
-class AsyncPresets:
+class AsyncPresetsAPI:
     """Styles, built in and one's own."""
 
     def __init__(self, client: Any) -> None:
@@ -238,7 +242,11 @@ class AsyncPresets:
             ConnectionFailed.
 
         Example:
-            await client.presets.create(name="Our brand", prompt="flat colours, thick outlines, a teal sky", shared=True)
+            await client.presets.create(
+                name="Our brand",
+                prompt="flat colours, thick outlines, a teal sky",
+                shared=True,
+            )
         """
         return await self._client._call(
             Call(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kinora.types import Health
 
 
-class Server:
+class ServerAPI:
     """For whoever runs the server."""
 
     def __init__(self, client: Any) -> None:
@@ -46,7 +46,7 @@ class Server:
         return self._client._call(Call("GET", "/metrics", text, public=True, options=Options(timeout=timeout)))
 
 
-class AsyncServer:
+class AsyncServerAPI:
     """For whoever runs the server."""
 
     def __init__(self, client: Any) -> None:

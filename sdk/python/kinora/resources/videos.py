@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kinora.types import Card, Deleted, Estimate, ImageReference, Lora, Stretch, Video, VideoReference
 
 
-class Videos:
+class VideosAPI:
     """Make, watch, fetch and stop clips."""
 
     def __init__(self, client: Any) -> None:
@@ -124,7 +124,13 @@ class Videos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            client.videos.create(prompt="a red ball bounces over green hills at sunset", model="kinora-mini", seconds=4, size="320x192", seed=7)
+            client.videos.create(
+                prompt="a red ball bounces over green hills at sunset",
+                model="kinora-mini",
+                seconds=4,
+                size="320x192",
+                seed=7,
+            )
         """
         return self._client._call(
             Call(
@@ -201,7 +207,12 @@ class Videos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            client.videos.blend(from_="video_01KDVHG3008Q1V4W0T6M2X9ZRB", to="video_01KDVHG3008Q1V4W0T6M2X9ZRC", curve="even", seconds=4)
+            client.videos.blend(
+                from_="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
+                to="video_01KDVHG3008Q1V4W0T6M2X9ZRC",
+                curve="even",
+                seconds=4,
+            )
         """
         return self._client._call(
             Call(
@@ -269,7 +280,10 @@ class Videos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            client.videos.edit(video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'}, prompt="a green ball bounces over green hills at sunset")
+            client.videos.edit(
+                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                prompt="a green ball bounces over green hills at sunset",
+            )
         """
         return self._client._call(
             Call(
@@ -363,7 +377,13 @@ class Videos:
             ServerError, ConnectionFailed.
 
         Example:
-            client.videos.estimate(prompt="a red ball bounces over green hills at sunset", model="kinora-mini", seconds=4, size="320x192", seed=7)
+            client.videos.estimate(
+                prompt="a red ball bounces over green hills at sunset",
+                model="kinora-mini",
+                seconds=4,
+                size="320x192",
+                seed=7,
+            )
         """
         return self._client._call(
             Call(
@@ -444,7 +464,12 @@ class Videos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            client.videos.extend(video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'}, prompt="the red ball goes on bouncing", seconds=4, direction="forward")
+            client.videos.extend(
+                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                prompt="the red ball goes on bouncing",
+                seconds=4,
+                direction="forward",
+            )
         """
         return self._client._call(
             Call(
@@ -579,7 +604,11 @@ class Videos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            client.videos.recut(video="video_01KDVHG3008Q1V4W0T6M2X9ZRB", keep=[{'from': 0, 'to': 1.5}], prompt="the ball bursts")
+            client.videos.recut(
+                video="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
+                keep=[{'from': 0, 'to': 1.5}],
+                prompt="the ball bursts",
+            )
         """
         return self._client._call(
             Call(
@@ -974,7 +1003,7 @@ class Videos:
         return self._client._run(download(self._client._config, wanted, Path(file), on_progress))
 
 
-class AsyncVideos:
+class AsyncVideosAPI:
     """Make, watch, fetch and stop clips."""
 
     def __init__(self, client: Any) -> None:
@@ -1080,7 +1109,13 @@ class AsyncVideos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            await client.videos.create(prompt="a red ball bounces over green hills at sunset", model="kinora-mini", seconds=4, size="320x192", seed=7)
+            await client.videos.create(
+                prompt="a red ball bounces over green hills at sunset",
+                model="kinora-mini",
+                seconds=4,
+                size="320x192",
+                seed=7,
+            )
         """
         return await self._client._call(
             Call(
@@ -1157,7 +1192,12 @@ class AsyncVideos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            await client.videos.blend(from_="video_01KDVHG3008Q1V4W0T6M2X9ZRB", to="video_01KDVHG3008Q1V4W0T6M2X9ZRC", curve="even", seconds=4)
+            await client.videos.blend(
+                from_="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
+                to="video_01KDVHG3008Q1V4W0T6M2X9ZRC",
+                curve="even",
+                seconds=4,
+            )
         """
         return await self._client._call(
             Call(
@@ -1225,7 +1265,10 @@ class AsyncVideos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            await client.videos.edit(video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'}, prompt="a green ball bounces over green hills at sunset")
+            await client.videos.edit(
+                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                prompt="a green ball bounces over green hills at sunset",
+            )
         """
         return await self._client._call(
             Call(
@@ -1319,7 +1362,13 @@ class AsyncVideos:
             ServerError, ConnectionFailed.
 
         Example:
-            await client.videos.estimate(prompt="a red ball bounces over green hills at sunset", model="kinora-mini", seconds=4, size="320x192", seed=7)
+            await client.videos.estimate(
+                prompt="a red ball bounces over green hills at sunset",
+                model="kinora-mini",
+                seconds=4,
+                size="320x192",
+                seed=7,
+            )
         """
         return await self._client._call(
             Call(
@@ -1400,7 +1449,12 @@ class AsyncVideos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            await client.videos.extend(video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'}, prompt="the red ball goes on bouncing", seconds=4, direction="forward")
+            await client.videos.extend(
+                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                prompt="the red ball goes on bouncing",
+                seconds=4,
+                direction="forward",
+            )
         """
         return await self._client._call(
             Call(
@@ -1535,7 +1589,11 @@ class AsyncVideos:
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
 
         Example:
-            await client.videos.recut(video="video_01KDVHG3008Q1V4W0T6M2X9ZRB", keep=[{'from': 0, 'to': 1.5}], prompt="the ball bursts")
+            await client.videos.recut(
+                video="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
+                keep=[{'from': 0, 'to': 1.5}],
+                prompt="the ball bursts",
+            )
         """
         return await self._client._call(
             Call(

@@ -1,0 +1,101 @@
+"""What is generated is what the document says, for both worlds alike, and importing it costs little."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kinora
+import msgspec
+import pytest
+from kinora import _resources as resources
+
+from sdk.generate import PACKAGE, SPEC, generated
+from sdk.reading import METHODS, UnreadableError, read
+
+DOCUMENT: dict[str, Any] = msgspec.json.decode(SPEC.read_bytes())
+API = read(DOCUMENT)
+METHODS_OF = [(resource, method) for resource in API.resources for method in resource.methods]
+
+
+def test_what_is_committed_is_what_the_document_says() -> None:
+    files = generated(API)
+    stale = [path.name for path, text in files.items() if not path.exists() or path.read_text() != text]
+    assert not stale, "run `make sdk` and commit what it writes"
+    assert {*(PACKAGE / "resources").glob("*.py")} <= set(files)
+
+
+def test_every_operation_is_offered() -> None:
+    operations = {
+        operation["operationId"]
+        for verbs in DOCUMENT["paths"].values()
+        for verb, operation in verbs.items()
+        if verb != "head"
+    }
+    offered = [method.operation for _, method in METHODS_OF]
+    assert sorted(offered) == sorted(operations)
+    assert [name for name, method in METHODS.items() if not method] == ["head_video_content"]
+
+
+def classes(resource: str, title: str) -> tuple[type, type]:
+    module = __import__(f"kinora.resources.{resource}", fromlist=[title])
+    return getattr(module, title), getattr(module, f"Async{title}")
+
+
+@pytest.mark.parametrize("resource", API.resources, ids=lambda one: one.name)
+def test_both_worlds_say_the_same(resource: Any) -> None:
+    plain, awaited = classes(resource.name, resource.title)
+    assert hasattr(resources.Resources, resource.name)
+    assert hasattr(resources.AsyncResources, resource.name)
+    names = [name for name in vars(plain) if not name.startswith("_")]
+    assert names == [name for name in vars(awaited) if not name.startswith("_")]
+    for name in names:
+        one, other = inspect.signature(getattr(plain, name)), inspect.signature(getattr(awaited, name))
+        assert [*one.parameters.values()] == [*other.parameters.values()]
+        kinds = {parameter.kind for parameter in list(one.parameters.values())[1:]}
+        assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+        assert inspect.getdoc(getattr(plain, name))
+
+
+def test_a_shape_nobody_has_taught_stops_the_generator() -> None:
+    strange = msgspec.json.decode(msgspec.json.encode(DOCUMENT))
+    strange["components"]["schemas"]["Video"]["properties"]["mood"] = {"type": "feeling"}
+    with pytest.raises(UnreadableError, match="feeling"):
+        read(strange)
+
+
+def test_names_that_python_keeps_for_itself_get_an_underscore() -> None:
+    assert [*inspect.signature(kinora.Kinora(api_key="k").videos.blend).parameters][:2] == ["from_", "to"]
+    assert msgspec.json.encode(kinora.types.Stretch(from_=0, to=1)) == b'{"from":0,"to":1}'
+
+
+def modules(program: str) -> set[str]:
+    said = subprocess.run(
+        [sys.executable, "-c", f"{program}; import sys; print(*sys.modules)"],
+        env={"PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(said.stdout.split())
+
+
+def test_importing_it_imports_nearly_nothing() -> None:
+    bare = modules("pass")
+    named = modules("from kinora import Kinora")
+    assert not {"httpx2", "asyncio", "tqdm", "kinora.types"} & modules("import kinora")
+    assert len(modules("import kinora") - bare) < 60
+    assert not {"httpx2", "asyncio"} & (named - bare)
+    held = modules("from kinora import Kinora; Kinora(api_key='k')")
+    assert not {"asyncio", "tqdm", "kinora.types"} & held
+
+
+def test_everything_named_is_there_and_nothing_else() -> None:
+    for name in kinora.__all__:
+        assert getattr(kinora, name) is not None
+    with pytest.raises(AttributeError, match="telepathy"):
+        _ = kinora.telepathy
+    assert kinora.__version__ == (Path(kinora.__file__).parent / "_version.py").read_text().split('"')[-2]
