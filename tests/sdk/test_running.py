@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
-import sys
 from pathlib import Path
 
 import av
-import httpx
 import kinora
 import pytest
 from kinora import AsyncKinora, Kinora
 
-from tests.people import Person
+from tests.sdk.programs import PYTHON, program
 
 pytestmark = pytest.mark.xdist_group("backend")
 
-PYTHON = Path(kinora.__file__).parents[1]
 EXAMPLES = sorted((PYTHON / "examples").glob("*.py"))
 PROMPT = "a red ball bounces over green hills at sunset"
-
-
-@pytest.fixture
-async def key(web: httpx.AsyncClient, resident: Person) -> str:
-    """An API key of somebody who has just signed up."""
-    answer = await web.post("/v1/api_keys", json={"name": "sdk"}, headers=resident.headers)
-    return str(answer.raise_for_status().json()["key"])
 
 
 def frames(film: bytes) -> int:
@@ -79,24 +68,6 @@ async def test_the_awaited_program_runs(site: str, key: str, tmp_path: Path) -> 
         assert (await client.videos.list(limit=1)).data[0].id == video.id
         async for seen in client.videos.watch(video):
             assert seen.status == "completed"
-
-
-async def program(
-    site: str, key: str, folder: Path, *arguments: str | Path, answers: str = "", **more: str
-) -> tuple[int, str, str]:
-    """Run Python with these arguments in a folder; its exit status and what it said."""
-    named = {"KINORA_BASE_URL": site, "KINORA_API_KEY": key, "PYTHONPATH": str(PYTHON), "XDG_CONFIG_HOME": str(folder)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        cwd=folder,
-        env=os.environ | named | more,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(answers.encode()), 240)
-    return process.returncode or 0, out.decode(), err.decode()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

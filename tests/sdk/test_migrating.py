@@ -1,0 +1,41 @@
+"""The pairs of MIGRATING.md, both sides, against a whole running backend: neither side of the page is from memory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.sdk.programs import PYTHON, program
+
+pytestmark = pytest.mark.xdist_group("backend")
+
+PAGE = (PYTHON / "MIGRATING.md").read_text()
+SIDES = [
+    (f"{title.strip()}: {text.splitlines()[0].lstrip('# ')}", text)
+    for part in re.split(r"^#{2,3} ", PAGE, flags=re.MULTILINE)[1:]
+    for title, _, rest in [part.partition("\n")]
+    for text in re.findall(r"```python\n(.*?)```", rest, flags=re.DOTALL)
+]
+
+
+def test_the_page_has_its_pairs() -> None:
+    assert len(SIDES) == 11
+    assert sum("from openai import" in text for _, text in SIDES) == 6
+
+
+@pytest.mark.parametrize("text", [text for _, text in SIDES], ids=[name for name, _ in SIDES])
+async def test_a_side_runs(text: str, site: str, key: str, tmp_path: Path) -> None:
+    Image.new("RGB", (720, 1280), "teal").save(tmp_path / "first.png")
+    (tmp_path / "script.py").write_text(text)
+    named = {"OPENAI_BASE_URL": f"{site}/v1", "OPENAI_API_KEY": key}
+    if "from kinora import" not in text:
+        named |= {"KINORA_BASE_URL": "", "KINORA_API_KEY": ""}
+    status, out, err = await program(site, key, tmp_path, "-W", "ignore::DeprecationWarning", "script.py", **named)
+    assert status == 0, err
+    for line in out.splitlines():
+        assert "failed" not in line
+    for saved in re.findall(r'"(\w+\.mp4)"', text):
+        assert (tmp_path / saved).read_bytes()[4:8] == b"ftyp"
