@@ -1,7 +1,7 @@
 # Everything one does with a checkout. Needs make and Python 3.11 or newer; `make help` lists the targets.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo up test check format bench chaos openapi clean
+.PHONY: help setup demo up test check format bench chaos openapi sdk clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +30,7 @@ help: ## list these targets
 
 setup: $(STAMP) ## install everything into .venv (again: nothing to do)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml sdk/python/pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo 'Kinora needs Python 3.11 or newer and finds none on the path;' \
 		'install one, or name it: make setup PYTHON=/path/to/python3.12' >&2; exit 1; fi
 	@if ! "$(PYTHON)" $(call SUITS,99); then \
@@ -40,7 +40,8 @@ $(STAMP): requirements.lock pyproject.toml
 		exit 1; }
 	@echo 'Installing the packages of requirements.lock into $(VENV); the first time takes minutes.'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+		--editable . --editable sdk/python
 	@touch $@
 
 demo: $(STAMP) ## make one clip end to end and save it as demo.mp4 (PROMPT="…" names it)
@@ -52,12 +53,13 @@ up: $(STAMP) ## run the whole backend until Ctrl-C; data stays in ./data
 test: $(STAMP) ## run every test on the embedded servers
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-check: $(STAMP) ## lint, types, import contracts, and the committed OpenAPI against the code
+check: $(STAMP) ## lint, types, import contracts, and what is generated against what it is made from
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/kinora openapi --check
+	@$(BIN)/python -m sdk.generate --check
 
 format: $(STAMP) ## put the code into the form that check asks for
 	@$(BIN)/ruff check --fix .
@@ -72,6 +74,9 @@ chaos: $(STAMP) ## kill workers and engines while they hold jobs (SHORT=1: thirt
 openapi: $(STAMP) ## write openapi/openapi.json anew
 	@$(BIN)/kinora openapi
 
+sdk: $(STAMP) ## write the generated part of the Python SDK anew
+	@$(BIN)/python -m sdk.generate
+
 clean: ## remove what the tools left; keep .venv and data
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build dist
-	@find api engine bench tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find api engine bench sdk tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
