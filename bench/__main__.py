@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import uvloop
 
-from bench import card, claims, content, creates, eta, long, pipelines, reads, streams, turbo
+from bench import card, claims, content, creates, eta, long, pipelines, reads, sdk, streams, turbo
 from bench.report import Row, table
 
 MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "reads": reads.measure,
     "content": content.measure,
     "streams": streams.measure,
+    "sdk": sdk.measure,
     "pipelines": pipelines.measure,
     "long": long.measure,
     "turbo": turbo.measure,

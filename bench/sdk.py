@@ -1,0 +1,163 @@
+"""The Python SDK beside OpenAI's and Runway's: what importing it costs, what a call costs, what reading a list costs.
+
+The calls go to one local server that answers prepared bytes. What counts is the client's own processor time, less
+what sending the same request over a bare socket takes: the machine's other work does not get into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from api import examples
+from api.models import Page, Video
+from bench.report import Row, figure, of
+
+ROUNDS = 7  # of everything; the least time of an import and the median of the calls count
+CALLS = 300  # in a round
+LISTED = 100  # videos on a page
+
+TASK = {
+    "id": "3b4f5f1e-7d3f-4f1c-9f1a-1c2d3e4f5a6b",
+    "createdAt": "2026-11-25T12:00:00Z",
+    "status": "RUNNING",
+    "progress": 0.4,
+}
+
+IMPORT = """
+import sys, time
+began = time.perf_counter()
+{program}
+print(time.perf_counter() - began, len(sys.modules))
+"""
+
+
+async def measure() -> list[Row]:
+    """All three."""
+    return [*_imports(), *await _calls()]
+
+
+def _imports() -> list[Row]:
+    pair = {
+        "kinora": ("import kinora", "; kinora.Kinora(api_key='x')"),
+        "openai": ("import openai", "; openai.OpenAI(api_key='x')"),
+        "runwayml": ("import runwayml", "; runwayml.RunwayML(api_key='x')"),
+    }
+    alone = {name: _cost(first) for name, (first, _) in pair.items()}
+    both = {name: _cost(first + then) for name, (first, then) in pair.items()}
+    rows = []
+    for what, found, goal in (("import the SDK", alone, "0.2"), ("import it and make a client", both, "0.35")):
+        for peer in ("openai", "runwayml"):
+            wanted = goal if peer == "openai" else ""
+            (ours, modules), (theirs, others) = found["kinora"], found[peer]
+            rows.append(Row(f"{what}, ms ({peer})", figure(ours * 1e3), figure(theirs * 1e3), of(ours, theirs), wanted))
+            rows.append(Row(f"{what}, modules ({peer})", f"{modules}", f"{others}", of(modules, others), wanted))
+    return rows
+
+
+def _cost(program: str) -> tuple[float, int]:
+    """Seconds, the least of several fresh processes, and modules there are afterwards."""
+    runs = []
+    for _ in range(ROUNDS):
+        said = subprocess.run(
+            [sys.executable, "-c", IMPORT.format(program=program)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        runs.append((float(said[0]), int(said[1])))
+    return min(runs)
+
+
+@asynccontextmanager
+async def _server() -> AsyncIterator[str]:
+    """A process that answers prepared bytes: a video, a list of them, a task of Runway's."""
+    video = examples.of(Video)
+    listed = {**examples.of(Page[Video]), "data": [{**video, "id": f"video_{at}"} for at in range(LISTED)]}
+    with TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        answers = []
+        for name, answer in (("video", video), ("list", listed), ("task", TASK)):
+            (Path(folder) / name).write_bytes(msgspec.json.encode(answer))
+            answers.append(str(Path(folder) / name))
+        descriptor = listener.fileno()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.prepared", "--fd", str(descriptor), *answers, pass_fds=(descriptor,)
+        )
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def _calls() -> list[Row]:
+    async with _server() as url:
+        return await asyncio.to_thread(_compared, url)
+
+
+def _compared(url: str) -> list[Row]:
+    """Each client in turn, round after round, so that a slow moment of the machine meets them all."""
+    import openai
+    from kinora import Kinora
+    from runwayml import RunwayML
+
+    host = url.removeprefix("http://")
+    ours = Kinora(api_key="x", base_url=url)
+    theirs = openai.OpenAI(api_key="x", base_url=f"{url}/v1")
+    runway = RunwayML(api_key="x", base_url=url)
+    bare = http.client.HTTPConnection(host)
+
+    def floor(path: str) -> Callable[[], object]:
+        def ask() -> object:
+            bare.request("GET", path)
+            return bare.getresponse().read()
+
+        return ask
+
+    programs: dict[str, Callable[[], object]] = {
+        "bare": floor("/v1/videos/video_1"),
+        "kinora": lambda: ours.videos.get("video_1"),
+        "openai": lambda: theirs.videos.retrieve("video_1"),
+        "runwayml": lambda: runway.tasks.retrieve(TASK["id"]),
+        "bare list": floor("/v1/videos"),
+        "kinora list": lambda: ours.videos.list(limit=LISTED).page(),
+        "openai list": lambda: theirs.videos.list(limit=LISTED),
+    }
+    costs: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(ROUNDS):
+        for name, program in programs.items():
+            costs[name].append(_each(program))
+    spent = {name: statistics.median(values) for name, values in costs.items()}
+    return _told(spent)
+
+
+def _each(program: Callable[[], object]) -> float:
+    """Seconds of our processor time for one call."""
+    program()
+    began = time.process_time()
+    for _ in range(CALLS):
+        program()
+    return (time.process_time() - began) / CALLS
+
+
+def _told(spent: dict[str, float]) -> list[Row]:
+    rows = []
+    for peer in ("openai", "runwayml"):
+        mine, other = spent["kinora"] - spent["bare"], spent[peer] - spent["bare"]
+        rows.append(
+            Row(f"a call's own time, µs ({peer})", figure(mine * 1e6), figure(other * 1e6), of(mine, other), "0.5")
+        )
+    mine, other = (spent[f"{name} list"] - spent["bare list"] for name in ("kinora", "openai"))
+    return [*rows, _row(f"a list of {LISTED} videos, µs (openai)", mine, other)]
+
+
+def _row(what: str, mine: float, other: float) -> Row:
+    return Row(what, figure(mine * 1e6), figure(other * 1e6), of(mine, other), "0.5")
