@@ -26,7 +26,7 @@ MARGIN: Final = 0.05
 """Between the letters and the frame's edges, in its shorter side: players cut and round corners."""
 LIGHT: Final = 236
 """How bright strokes are at least, of 255; on what is brighter they take its colour, as a thin white film would."""
-SHADE: Final = 92
+SHADE: Final = 104
 """How bright what touches a stroke is at most, of 255."""
 SHADE_REACH: Final = 0.16
 """Heights from a stroke at which most of its shade is gone."""
@@ -38,7 +38,7 @@ _GAMMA: Final = 2.2  # a pixel half covered gives half the light, which is more 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """From one point to another; a point is a dot. The unit is the height, from ascender (y = 0) to baseline (y = 1)."""
+    """From one point to another; a point is a dot. Numbers are in heights, y from ascender (0) down to baseline (1)."""
 
     x: float
     y: float
@@ -51,7 +51,8 @@ class Line:
         across, down = self.to_x - self.x, self.to_y - self.y
         along = ((x - self.x) * across + (y - self.y) * down) / max(across**2 + down**2, 1e-9)
         near = np.clip(along, 0, 1)
-        return np.hypot(x - self.x - near * across, y - self.y - near * down) - np.float32(self.half)
+        away = np.hypot(x - self.x - near * across, y - self.y - near * down)
+        return np.asarray(away - self.half, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Arc:
         turned = (np.degrees(np.arctan2(down, across)) - self.start) % 360
         ends = [np.hypot(across - self.radius * math.cos(a), down - self.radius * math.sin(a)) for a in self._ends()]
         ring = np.abs(np.hypot(across, down) - self.radius)
-        return np.where(turned <= self.stop - self.start, ring, np.minimum(*ends)) - np.float32(self.half)
+        away = np.where(turned <= self.stop - self.start, ring, np.minimum(*ends))
+        return np.asarray(away - self.half, np.float32)
 
     def _ends(self) -> tuple[float, float]:
         return math.radians(self.start), math.radians(self.stop)
@@ -137,7 +139,7 @@ def mark(width: int, height: int) -> Mark:
     size = max(LEAST, round(HEIGHT * short))
     size = max(1, min(size, height - 2 * margin, int((width - 2 * margin) / WIDTH)))
     halo = min(margin, math.ceil(2.5 * SHADE_REACH * size))
-    columns, rows = math.ceil(WIDTH * size), size
+    columns, rows = min(math.ceil(WIDTH * size), width), size
     away = _away(np.arange(-halo, columns + halo), np.arange(-halo, rows + halo), size)
     least, most = _bounds(away)
     return Mark(max(0, height - margin - rows - halo), max(0, width - margin - columns - halo), least, most)
