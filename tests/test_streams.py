@@ -105,7 +105,7 @@ async def test_what_is_published_can_be_watched_with_one_signature(
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
     answer = await client.get(f"{url.path}?{url.query.decode()}")
     assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
-    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["cache-control"] == "no-store", "what a cache keeps is soon too short"
     uris = [line for line in answer.text.splitlines() if not line.startswith("#")]
     assert len(uris) == 2
     for index, uri in enumerate(uris):
@@ -114,6 +114,48 @@ async def test_what_is_published_can_be_watched_with_one_signature(
         assert piece.headers["content-type"] == "video/mp4"
     head = answer.text.split('#EXT-X-MAP:URI="')[1].split('"')[0]
     assert (await client.get(str(httpx.URL(f"http://test{url.path}").join(head)))).content == b"head"
+
+
+async def test_players_may_look_before_they_read(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    await publisher.publish(made(tmp_path, 0))
+    await publisher.preview(guess(tmp_path, 2.0))
+    for name in ("stream.m3u8", "stream/1-0.m4s", "preview/1-0.jpg"):
+        url = f"/v1/videos/{claimed.id}/{name}"
+        head, whole = [await client.request(how, url, headers=account.headers) for how in ("HEAD", "GET")]
+        assert (head.status_code, head.content) == (200, b""), name
+        told = [{k: v for k, v in each.headers.items() if k != "x-request-id"} for each in (head, whole)]
+        assert told[0] == told[1]
+        assert int(head.headers["content-length"]) == len(whole.content) > 0
+        assert (await client.head(url)).status_code == 401
+    missing = await client.head(f"/v1/videos/{claimed.id}/stream/1-9.m4s", headers=account.headers)
+    assert missing.status_code == 404
+
+
+async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
+    piece = f"{url.path.removesuffix('.m3u8')}/1-0.m4s?{url.query.decode()}"
+
+    async def get(**headers: str) -> httpx.Response:
+        return await client.get(piece, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    whole = await get()
+    assert (whole.headers["accept-ranges"], whole.headers["cache-control"]) == (
+        "bytes", "private, max-age=86400, immutable",
+    )  # fmt: skip
+    probe = await get(range="bytes=0-1")
+    assert (probe.status_code, probe.content) == (206, b"pi")
+    assert probe.headers["content-range"] == f"bytes 0-1/{len(whole.content)}"
+    rest = await get(range="bytes=2-", if_range=whole.headers["etag"])
+    assert (rest.status_code, b"pi" + rest.content) == (206, whole.content)
+    assert (await get(range="bytes=2-", if_range='"1-1.m4s"')).status_code == 200
+    assert (await get(range="bytes=99-")).status_code == 416
+    assert (await get(if_none_match=whole.headers["etag"])).status_code == 304
 
 
 async def test_a_signature_opens_its_own_stream_and_nothing_else(
@@ -435,6 +477,8 @@ async def test_a_real_clip_plays_from_its_stream_before_it_is_done(web: httpx.As
     assert "ENDLIST" not in early
     assert final.startswith(early)
     assert final.endswith("#EXT-X-ENDLIST\n")
+    looked = await web.head(f"/v1/videos/{video['id']}/stream.m3u8", headers=resident.headers)
+    assert (looked.status_code, int(looked.headers["content-length"])) == (200, len(final))
     head = final.split('#EXT-X-MAP:URI="')[1].split('"')[0]
     names = [head, *(line for line in final.splitlines() if not line.startswith("#"))]
     pieces = [(await web.get(f"/v1/videos/{video['id']}/{name}")).content for name in names]
