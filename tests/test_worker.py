@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import shutil
 import signal
 import sys
@@ -34,6 +35,7 @@ from api.sql import media as renditions
 from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
 from api.videos import Submission, Videos
+from engine.process import EngineDied
 from tests.rows import books
 from tests.test_feeds import following
 from tests.test_video_routes import png
@@ -263,10 +265,35 @@ async def test_a_job_that_takes_too_long_is_stopped_and_released(real: Parts, wo
     assert await balance(real, account) == (300, 0)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"frame_rules": "nowhere:rule"}, "KINORA_FRAME_RULES is 'nowhere:rule'"),
+        ({"weights": {"kinora-mini": "/nowhere"}}, "KINORA_WEIGHTS has the weights of kinora-mini in /nowhere"),
+        ({"loras": {"ink": "/nowhere/ink"}}, "KINORA_LORAS has the LoRA 'ink' in /nowhere/ink"),
+    ],
+)
+async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
+    real: Parts, worker_settings: Settings, wrong: dict[str, Any], named: str
+) -> None:
+    video_id = await create(real, await person(real), **SHORT)
+    with pytest.raises(worker.WrongSettingError, match=re.escape(named)):
+        await worker.work(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT state FROM generations WHERE id = $1", video_id) == "queued"
+
+
+async def test_an_engine_that_dies_while_it_starts_may_start_the_next_time(worker_settings: Settings) -> None:
+    stubborn = msgspec.structs.replace(worker_settings, frame_rules="tests.stubborn:rule")
+    with pytest.raises(EngineDied):
+        await worker.work(stubborn, asyncio.Event())
+
+
 async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings: Settings, tmp_path: Path) -> None:
     account = await person(real)
-    lost = msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(tmp_path / "nowhere")})
-    async with working(lost):
+    folder = shutil.copytree(worker_settings.weights["kinora-mini"], tmp_path / "weights")
+    shutil.rmtree(folder / "vae")
+    async with working(msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(folder)})):
         video_id = await create(real, account, **SHORT)
         assert await ended(real, video_id, account) == "failed:model_missing"
         row = await real.videos.get(video_id, account.id)
@@ -284,6 +311,11 @@ def poisoned(folder: Path) -> None:
     save_file(tensors, file, {"format": "pt"})
 
 
+def scribbled(folder: Path) -> None:
+    """A LoRA that is none."""
+    (folder / "ink.safetensors").write_text("ink")
+
+
 def cut_off(folder: Path) -> None:
     """A file of weights that was not copied to its end."""
     os.truncate(folder / "transformer" / "diffusion_pytorch_model.safetensors", 1000)
@@ -294,7 +326,7 @@ def cut_off(folder: Path) -> None:
     [
         (poisoned, {}, "bad_frames"),
         (cut_off, {}, "model_broken"),
-        (None, {"loras": {"ink": "/nowhere/ink"}}, "lora_missing"),
+        (scribbled, {"loras": {"ink": "ink.safetensors"}}, "lora_missing"),
         (None, {"offload": "group", "device": "cpu"}, "bad_setting"),
     ],
 )
@@ -311,12 +343,13 @@ async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
     folder = shutil.copytree(weights, tmp_path / "weights")
     if spoil:
         spoil(folder)
+    if "loras" in wrong:
+        asked["loras"] = [{"name": "ink"}]
+        wrong = {"loras": {name: str(folder / file) for name, file in wrong["loras"].items()}}
     own: dict[str, str] = {"kinora-mini": str(folder), "ltx-video-2b": str(weights)}
     changed = msgspec.structs.replace(
         worker_settings, weights=own, models=["kinora-mini", "ltx-video-2b"], max_tries=1, **wrong
     )
-    if "loras" in wrong:
-        asked["loras"] = [{"name": "ink"}]
     served = real._replace(settings=changed)
     async with working(changed):
         first = await create(served, account, **asked)
