@@ -72,7 +72,7 @@ def place(
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
     width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
-    _able(model, wanted)
+    _able(model, wanted, settings)
     _learnt(asked, served_by, settings)
     places = [*_places(model, wanted), *_look(model, wanted, style, settings)]
     operation = studio.styled(wanted.operation, style.said)
@@ -123,9 +123,13 @@ def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[in
     return int(width), int(height)
 
 
-def _able(model: catalog.Model, wanted: Draft) -> None:
+def _able(model: catalog.Model, wanted: Draft, settings: Settings) -> None:
     """Refuse by name what the model cannot do."""
     operation = _operation(model, wanted)
+    if operation != "still" and not model.films:
+        makers = settings.film_makers
+        instead = f"films are made by {', '.join(makers)}" if makers else "no model here makes films"
+        raise Invalid(f"{model.name} makes stills only; {instead}.", param="model", limit="still")
     if operation not in model.operations:
         can = ", ".join(sorted(model.operations))
         raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)

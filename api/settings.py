@@ -101,6 +101,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def film_makers(self) -> tuple[str, ...]:
+        """The models served here that make films, and not stills only."""
+        return tuple(name for name in self.models if catalog.find(name).films)
+
+    @property
     def engine(self) -> EngineConfig:
         """What of this concerns the engine."""
         return EngineConfig(

@@ -56,7 +56,11 @@ async def test_each_model_says_what_it_is_and_what_it_can_do(client: httpx.Async
         ({"model": "wan2.1-t2v-1.3b", "storyboard": [{"at": 2, "prompt": "night"}]}, "model", "cannot do `storyboard`"),
         ({"model": "wan2.2-i2v-a14b"}, "first_frame", "for the first frame"),
         ({"model": "wan2.2-i2v-a14b", "last_frame": True}, "last_frame", "for the first frame"),
-        ({"model": "z-image-turbo"}, "model", "cannot do `text_to_video`"),
+        (
+            {"model": "z-image-turbo"},
+            "model",
+            "stills only; films are made by kinora-mini, wan2.1-t2v-1.3b, wan2.2-i2v",
+        ),
     ],
 )
 async def test_what_a_model_cannot_do_is_refused_at_submit_by_its_name(
@@ -161,5 +165,5 @@ def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_doe
     assert orders.place(still, "free", no_stills_first).served_by == "z-image-turbo"
     assert orders.place(film, "free", no_stills_first).served_by == "ltx-2"
     alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
-    with pytest.raises(Invalid, match="z-image-turbo cannot do `text_to_video`"):
+    with pytest.raises(Invalid, match=r"z-image-turbo makes stills only; no model here makes films\."):
         orders.place(film, "free", alone)

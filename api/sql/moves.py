@@ -94,7 +94,7 @@ async def complete(db: Database, generation_id: str, attempt: int) -> bool:
     """In_progress → completed, under the attempt's fence."""
     tag = await db.execute(
         "UPDATE generations SET state = 'completed', progress = 100, eta_seconds = NULL, lease_until = NULL,"
-        " published_seconds = seconds, completed_at = now(), updated_at = clock_timestamp(),"
+        " completed_at = now(), updated_at = clock_timestamp(),"
         " expires_at = now() + make_interval(days => retention_days)"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,
