@@ -30,12 +30,14 @@ from api.media import SUFFIXES
 from api.orders import place
 from api.parts import Parts
 from api.queue import Bell, Listener
+from api.runner import time_left
 from api.settings import Settings
 from api.sql import media as renditions
 from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
 from api.videos import Submission, Videos
 from engine.process import EngineDied
+from engine.types import Progress, Resume
 from tests.rows import books
 from tests.test_feeds import following
 from tests.test_video_routes import png
@@ -210,6 +212,14 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
         await streams.find(real.pool, video_id, account.id)
     assert await balance(real, account) == (299, 0)
     await books(real.pool, account.id)
+
+
+def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published() -> None:
+    resume = Resume((), Path("state"))
+    for stage, left in (("loading", None), ("encoding", None), ("denoising", 4.0), ("decoding", 4.0), ("saving", 4.0)):
+        event = Progress(stage, 0.5, 4.0, 1, 8, 1, 2)
+        assert time_left(event, resume) == left
+        assert time_left(event, None) == 4.0
 
 
 async def published(parts: Parts, video_id: str, account: Account) -> None:
