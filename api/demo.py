@@ -61,7 +61,7 @@ async def run(prompt: str) -> int:
                 watch.lap("start")
                 _say(f"ready at {backend.url}; asking for “{prompt}”")
                 async with httpx.AsyncClient(base_url=f"{backend.url}/v1", timeout=PATIENCE, trust_env=False) as client:
-                    video = await _film(client, prompt, watch)
+                    video = await backend.during(_film(client, prompt, watch))
         except (DemoError, httpx.HTTPError, *supervise.FAILURES) as error:
             raise DemoError(f"{str(error) or type(error).__name__}\n{_end(log)}") from error
     watch.lap("stop")
