@@ -15,7 +15,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Never, TypeVar
+from typing import TypeVar
 
 from engine import lifeline
 
@@ -37,7 +37,8 @@ class Program:
 
     `stops` are the signals that ask it to, each with the seconds it may take; after them comes SIGKILL. `leash`
     is what the kernel sends it when we are killed ourselves. `log` takes its words, else they go to our standard
-    error. `shared` are descriptors it keeps open for as long as any part of it lives.
+    error. `shared` are descriptors it keeps open for as long as any part of it lives. `refusals` are the exit statuses
+    by which it says that it cannot run as it is set up, so that starting it again would help nobody.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Program:
     leash: signal.Signals = signal.SIGKILL
     stops: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),)
     shared: Sequence[int] = ()
+    refusals: Sequence[int] = ()
 
     def leashed(self) -> list[str]:
         """The command line that ties the program to this process before it becomes the program."""
@@ -100,6 +102,8 @@ class Child:
         """Wait until it has ended, and say how."""
         status = await self._running.wait()
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        if status in self.program.refusals:
+            how = f"cannot run as it is set up (status {status}): mend what it names"
         words = self.program.last_words()
         return ChildEndedError(f"{self.program.name} {how}." + (f" Its last words:\n{words}" if words else ""))
 
@@ -112,12 +116,14 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._running.wait(), seconds)
 
-    async def keep(self, tell: Callable[[str], None]) -> Never:
-        """Start it again whenever it ends, until this task is cancelled; `tell` hears of each fall."""
+    async def keep(self, tell: Callable[[str], None]) -> ChildEndedError:
+        """Start it again whenever it ends, until this task is cancelled or it refuses; `tell` hears of each fall."""
         falls = 0
         while True:
             began = time.monotonic()
             fall = await self.ended()
+            if self._running.returncode in self.program.refusals:
+                return fall
             falls = 0 if time.monotonic() - began > LONG_ENOUGH else falls
             tell(f"starting {self.program.name} again: {fall}")
             await asyncio.sleep(PAUSES[min(falls, len(PAUSES) - 1)])

@@ -25,11 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except _Refusal as refusal:
         print(f"kinora: {refusal}", file=sys.stderr)
-        return 1
+        return refusal.status
 
 
 class _Refusal(Exception):
-    """The command cannot do what it was asked; the message is for a person."""
+    """The command cannot do what it was asked; the message is for a person, the exit status for whoever started it."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +130,10 @@ def _worker(_options: argparse.Namespace) -> int:
     settings = _connected()
     from api import worker
 
-    worker.run(settings)
+    try:
+        worker.run(settings)
+    except worker.WrongSettingError as error:
+        raise _Refusal(str(error), os.EX_CONFIG) from error
     return 0
 
 

@@ -17,7 +17,7 @@ import asyncpg
 import redis.asyncio
 import redis.exceptions
 
-from api import cluster, embedded
+from api import cluster, embedded, readiness
 from api.settings import Settings
 from engine import catalog, placement
 from engine.types import EngineError
@@ -33,7 +33,7 @@ TIME_ERROR = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`note`: Kinora runs, but … `lack`: it does not run."""
+    """`note`: Kinora runs, but … `lack`: it does not run, or not as it is set up."""
 
     grade: Literal["ok", "note", "lack"]
     sentence: str
@@ -171,14 +171,19 @@ def _said(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
-async def _frame_rules(settings: Settings) -> Finding:
-    from engine import safety
+async def _sources(settings: Settings) -> Finding:
+    """Whether weights and LoRAs are where the settings say."""
+    if lacking := readiness.lacking(settings):
+        return Finding("lack", " ".join(lacking))
+    if fetched := readiness.fetched(settings):
+        return Finding("note", f"Fetched from the hub when first needed, if no run before did: {', '.join(fetched)}.")
+    return Finding("ok", "Weights and LoRAs that are named are there.")
 
-    try:
-        rules = await asyncio.to_thread(safety.plugged, settings.frame_rules)
-    except safety.BadRuleError as error:
-        return Finding("lack", str(error))
-    whose = f"Kinora's own rules and by {settings.frame_rules}" if rules else "Kinora's own rules"
+
+async def _frame_rules(settings: Settings) -> Finding:
+    if reason := await asyncio.to_thread(readiness.unusable_rule, settings.frame_rules):
+        return Finding("lack", reason)
+    whose = f"Kinora's own rules and by {settings.frame_rules}" if settings.frame_rules else "Kinora's own rules"
     return Finding("ok", f"Frames are judged by {whose} before they leave.")
 
 
@@ -190,6 +195,7 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _postgres,
     _redis,
     _disk,
+    _sources,
     _frame_rules,
     _clock,
 )

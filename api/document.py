@@ -237,7 +237,7 @@ def _successes(route: Route) -> Iterator[tuple[int, Document]]:
     headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in answered}
     success = {"description": _success(route), "headers": headers, **({"content": content} if content else {})}
     yield route.handler.status_code, success
-    if route.described is Files:
+    if issubclass(route.described, Files):
         yield 206, {**success, "description": "The part that was asked for."}
         yield 304, {"description": "The file is still the one that was named.", "headers": headers}
 

@@ -8,7 +8,8 @@
     │   ├── PlanLimit                 the plan's limit, by name
     │   └── MissingScope              the API key may not do this
     ├── NotFound                 404  also somebody else's things
-    │   └── NotYet                    of OpenAI's API, and not offered here so far
+    │   ├── NotYet                    of OpenAI's API, and not offered here so far
+    │   └── NoStream                  there is none, and where the media is
     ├── MethodNotAllowed         405
     ├── Conflict                 409
     │   ├── NotReady                  the clip is still being made
@@ -107,6 +108,10 @@ class NotFound(Problem):
 
 class NotYet(NotFound):
     code, title = "not_offered_yet", "Not offered here yet"
+
+
+class NoStream(NotFound):
+    code, title = "no_stream", "There is no stream of this"
 
 
 class MethodNotAllowed(Problem):

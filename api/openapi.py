@@ -68,14 +68,14 @@ class Playlist(Described):
     }
 
 
-class Pieces(Described):
-    """A fragment of a film."""
+class Pieces(Files):
+    """A fragment of a film, whole or in part."""
 
     content: ClassVar[Document | None] = {"video/mp4": {}}
 
 
-class Preview(Described):
-    """A small picture."""
+class Preview(Files):
+    """A small picture, whole or in part."""
 
     content: ClassVar[Document | None] = {"image/jpeg": {}}
 

@@ -72,9 +72,9 @@ def place(
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
     width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
-    _able(model, wanted)
+    _able(model, wanted, settings)
     _learnt(asked, served_by, settings)
-    places = [*_places(model, wanted), *_look(model, wanted, style)]
+    places = [*_places(model, wanted), *_look(model, wanted, style, settings)]
     operation = studio.styled(wanted.operation, style.said)
     request = _request(asked, wanted, operation, served_by, (width, height), places, footage)
     if found := catalog.check_request(request):
@@ -123,9 +123,13 @@ def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[in
     return int(width), int(height)
 
 
-def _able(model: catalog.Model, wanted: Draft) -> None:
+def _able(model: catalog.Model, wanted: Draft, settings: Settings) -> None:
     """Refuse by name what the model cannot do."""
     operation = _operation(model, wanted)
+    if operation != "still" and not model.films:
+        makers = settings.film_makers
+        instead = f"films are made by {', '.join(makers)}" if makers else "no model here makes films"
+        raise Invalid(f"{model.name} makes stills only; {instead}.", param="model", limit="still")
     if operation not in model.operations:
         can = ", ".join(sorted(model.operations))
         raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)
@@ -162,11 +166,24 @@ def _places(model: catalog.Model, wanted: Draft) -> list[Place]:
     return [Place(-1 if at is None else round(at * model.fps)) for _, _, at in wanted.pictures]
 
 
-def _look(model: catalog.Model, wanted: Draft, style: Style) -> list[Place]:
-    """The style's picture lies loosely under the beginning of a clip that has no beginning of its own."""
+def _look(model: catalog.Model, wanted: Draft, style: Style, settings: Settings) -> list[Place]:
+    """The style's picture lies loosely under the beginning of a clip that has no beginning of its own.
+
+    Raises Invalid where it would, and the model follows no picture or each as it is. One that needs a first frame has
+    a beginning, or is refused for that.
+    """
     begun = wanted.like is not None or any(at == 0 for _, _, at in wanted.pictures)
-    able = model.conditions != "none" and model.loose
-    return [Place(0, LOOK)] if able and style.picture is not None and not begun else []
+    if style.picture is None or begun or 0 in model.required_pictures:
+        return []
+    if not _takes_looks(model):
+        able = ", ".join(name for name in settings.models if _takes_looks(catalog.find(name))) or "none"
+        detail = f"{model.name} cannot take the look of a preset's picture; of the models here can: {able}."
+        raise Invalid(f"{detail} Or choose a preset without a picture.", param="preset", limit=able)
+    return [Place(0, LOOK)]
+
+
+def _takes_looks(model: catalog.Model) -> bool:
+    return model.conditions != "none" and model.loose
 
 
 def _request(

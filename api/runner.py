@@ -25,7 +25,19 @@ from api.storage import Storage
 from api.studio import Film
 from api.videos import Videos
 from engine.process import EngineDied, EngineProcess
-from engine.types import Cancelled, Condition, Done, EngineError, Preview, Progress, Request, Result, Segment, Worn
+from engine.types import (
+    Cancelled,
+    Condition,
+    Done,
+    EngineError,
+    Preview,
+    Progress,
+    Request,
+    Result,
+    Resume,
+    Segment,
+    Worn,
+)
 
 log = structlog.get_logger()
 
@@ -158,7 +170,8 @@ class Runner:
         last, result = 0.0, None
         request = await self._request(claimed)
         publisher = Publisher(claimed, request, self._videos, self._storage)
-        async with aclosing(self._engine.run(request, folder, await publisher.resume())) as events:
+        resume = await publisher.resume()
+        async with aclosing(self._engine.run(request, folder, resume)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     result = event.result
@@ -168,7 +181,8 @@ class Runner:
                     await self._unless_lost(publisher.preview(event))
                 elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                     last = monotonic()
-                    await self._unless_lost(self._videos.report(claimed, event.fraction * 100, event.eta_seconds))
+                    left = time_left(event, resume)
+                    await self._unless_lost(self._videos.report(claimed, event.fraction * 100, left))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
         await self._list_the_rest(publisher)
@@ -270,3 +284,10 @@ class Runner:
                 return False
             await asyncio.sleep(INSIST[min(tries, len(INSIST) - 1)])
             tries += 1
+
+
+def time_left(event: Progress, resume: Resume | None) -> float | None:
+    """Seconds the engine says are left, or None as long as it counts what is published as still to be made: it looks
+    for where to go on once the model is loaded and the words are read.
+    """
+    return None if resume is not None and event.stage in ("loading", "encoding") else event.eta_seconds

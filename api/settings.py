@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from engine import catalog
 from engine.types import EngineConfig, Lora
 
 SHORTEST_SECRET = 16
@@ -100,6 +101,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def film_makers(self) -> tuple[str, ...]:
+        """The models served here that make films, and not stills only."""
+        return tuple(name for name in self.models if catalog.find(name).films)
+
+    @property
     def engine(self) -> EngineConfig:
         """What of this concerns the engine."""
         return EngineConfig(
@@ -127,6 +133,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Read the environment; raise SettingsError naming the variable that does not fit."""
         values = {f.name: _value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
         settings = cls(**{name: value for name, value in values.items() if value is not None})
+        _check_models(settings)
         _check_loras(settings)
         if not settings.secret:
             return msgspec.structs.replace(settings, secret=_secret(settings.data))
@@ -138,6 +145,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The variables that give a child process these same settings."""
         plain = msgspec.to_builtins(self, enc_hook=str)
         return {_variable(name): _text(value) for name, value in plain.items()}
+
+
+def _check_models(settings: Settings) -> None:
+    for field, names in (("models", settings.models), ("weights", settings.weights)):
+        if unknown := [name for name in names if name not in catalog.MODELS]:
+            known = ", ".join(catalog.MODELS)
+            raise SettingsError(f"{_variable(field)} names a model {unknown[0]!r}; known are {known}.")
 
 
 def _check_loras(settings: Settings) -> None:

@@ -12,13 +12,14 @@ from typing import Final
 
 from api import ids
 from api.db import Database, Pool
-from api.errors import Conflict, Expired, HasFailed, NotFound, NotReady, WasCancelled
+from api.errors import Conflict, Expired, HasFailed, NoStream, NotFound, NotReady, Problem, WasCancelled
 from api.failures import REASONS
 from api.sql import streams
 from api.sql.streams import Segment, Stream
 
 FOLDER: Final = "streams"
 STATES: Final = "latents"
+IMAGE: Final = "image"  # the kind of a generation that is a picture
 TYPE: Final = "application/vnd.apple.mpegurl"
 WATCHABLE: Final = timedelta(hours=24)  # after its creation; then there is the whole file
 PIECE: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
@@ -64,35 +65,58 @@ def expires(created_at: datetime) -> int:
 async def find(pool: Pool, video_id: str, user_id: str | None) -> tuple[Stream, list[Segment]]:
     """The stream, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
-        stream = await _open(db, video_id, user_id)
+        stream = await _found(db, video_id, user_id)
         found = await streams.segments(db, video_id)
-    if not found and stream.state == "cancelled":
-        raise _cancelled(stream)
+    if gone := _gone(stream):
+        raise gone
     if not found:
-        detail = "Nothing of this video can be watched yet; `assets.stream` of GET /v1/videos/{id} says when."
-        raise NotReady(detail, state=stream.state)
+        raise _nothing(stream)
     return stream, found
 
 
 async def check_preview(pool: Pool, video_id: str, user_id: str | None) -> None:
     """Raise NotFound, Expired or Conflict where the clip's previews are not for this reader, or for nobody any more."""
     async with pool.acquire() as db:
-        stream = await _open(db, video_id, user_id)
+        stream = await _found(db, video_id, user_id)
+    if gone := _gone(stream):
+        raise gone
     if stream.state == "cancelled":
         raise _cancelled(stream)
 
 
-async def _open(db: Database, video_id: str, user_id: str | None) -> Stream:
-    """A clip whose stream this reader may watch still."""
+async def _found(db: Database, video_id: str, user_id: str | None) -> Stream:
     stream = await streams.find(db, video_id) if ids.valid(video_id, "video") else None
     if stream is None or (user_id is not None and stream.user_id != user_id):
         raise NotFound("There is no such video of yours.", param="video_id")
-    if stream.state == "failed":
-        raise _failed(stream)
-    if stream.purged_at or datetime.now(UTC) > stream.created_at + WATCHABLE:
-        detail = "A stream can be watched for a day; fetch the file from GET /v1/videos/{id}/content instead."
-        raise Expired(detail)
     return stream
+
+
+def _gone(stream: Stream) -> Problem | None:
+    """Why nothing of a clip can be watched any more, and what is left of it; None while something may be."""
+    late = stream.kind != IMAGE and datetime.now(UTC) > stream.created_at + WATCHABLE
+    if stream.state == "failed":
+        return _failed(stream)
+    if stream.state == "cancelled" and (stream.purged_at or late):
+        return Expired("This video was cancelled, and what had been made of it is no longer kept.")
+    if stream.purged_at:
+        return Expired("The media of this video is past its retention and no longer kept.")
+    if late:
+        file = "fetch the file from" if stream.state == "completed" else "once it is made, the file is at"
+        return Expired(f"A stream can be watched for a day; {file} GET /v1/videos/{{id}}/content.")
+    return None
+
+
+def _nothing(stream: Stream) -> Problem:
+    """Why there is no piece of a clip, and whether there will be."""
+    if stream.state == "cancelled":
+        return _cancelled(stream)
+    if stream.kind == IMAGE:
+        return NoStream("A picture has no stream; once made it is at GET /v1/videos/{id}/content?variant=poster.")
+    if stream.state == "completed":
+        detail = "This video was made before streams were kept; fetch the file from GET /v1/videos/{id}/content."
+        return NoStream(detail)
+    detail = "Nothing of this video can be watched yet; `assets.stream` of GET /v1/videos/{id} says when."
+    return NotReady(detail, state=stream.state)
 
 
 def _failed(stream: Stream) -> Conflict:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -32,7 +32,11 @@ WEB_STOPS = ((signal.SIGTERM, 10.0),)
 UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 """What "any address" is called, and how this machine reaches itself then."""
 
+REFUSALS = (os.EX_CONFIG,)
+"""How `kinora worker` ends when it cannot work as it is set up."""
+
 Tell = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class AddressError(Exception):
@@ -45,9 +49,28 @@ FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, AddressE
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A running backend: where it answers."""
+    """A running backend: where it answers, and what keeps its parts running."""
 
     url: str
+    keepers: Sequence[asyncio.Task[ChildEndedError]]
+
+    async def refused(self) -> ChildEndedError:
+        """Wait until a part has ended that would end so again, and say how."""
+        done, _ = await asyncio.wait(self.keepers, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
+
+    async def during(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives, unless a part refuses before. Raises ChildEndedError, and what `work` raises."""
+        working, refusing = asyncio.ensure_future(work), asyncio.ensure_future(self.refused())
+        try:
+            await asyncio.wait((working, refusing), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise refusing.result()
+            return working.result()
+        finally:
+            working.cancel()
+            refusing.cancel()
+            await asyncio.gather(working, refusing, return_exceptions=True)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -78,12 +101,14 @@ def listen_near(host: str, port: int, tell: Tell) -> socket.socket:
 
 
 async def run(settings: Settings, port: int, *, asked: bool, tell: Tell) -> int:
-    """Run it all until cancelled. A port that was asked for is taken or refused; another gives way to a free one."""
+    """Run it all until cancelled. A port that was asked for is taken or refused; another gives way to a free one.
+
+    Raises FAILURES, also when a part says later that it cannot run as it is set up.
+    """
     listener = listen(settings.host, port) if asked else listen_near(settings.host, port, tell)
     async with backend(settings, listener, tell) as running:
         print(f"ready {running.url}\ndocs  {running.url}/docs", flush=True)
-        await asyncio.Event().wait()
-    return 0
+        raise await running.refused()
 
 
 @contextlib.asynccontextmanager
@@ -109,8 +134,8 @@ async def backend(
         worker = await stack.enter_async_context(_part("worker", settings, WORKER_STOPS, log))
         url = _reachable(listener)
         await eventually(lambda: _ready(url), (httpx.TransportError, _NotReadyError), web, READY_WITHIN)
-        await stack.enter_async_context(_kept((*servers.children, web, worker), tell))
-        yield Backend(url)
+        keepers = await stack.enter_async_context(_kept((*servers.children, web, worker), tell))
+        yield Backend(url, keepers)
 
 
 def _located(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:
@@ -150,6 +175,7 @@ async def _part(
             log=log,
             stops=stops,
             shared=(listener.fileno(),) if listener else (),
+            refusals=REFUSALS,
         )
     )
     await child.start()
@@ -160,11 +186,11 @@ async def _part(
 
 
 @contextlib.asynccontextmanager
-async def _kept(children: Sequence[Child], tell: Tell) -> AsyncIterator[None]:
-    """While the block runs, whatever falls is started again."""
+async def _kept(children: Sequence[Child], tell: Tell) -> AsyncIterator[Sequence[asyncio.Task[ChildEndedError]]]:
+    """While the block runs, whatever falls is started again, unless it refuses: its keeper then says how it ended."""
     keepers = [asyncio.create_task(child.keep(tell)) for child in children]
     try:
-        yield
+        yield keepers
     finally:
         for keeper in keepers:
             keeper.cancel()

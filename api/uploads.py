@@ -61,7 +61,8 @@ class Uploads:
     def __init__(self, settings: Settings) -> None:
         self._work = settings.data / "work"
         self._most = settings.max_upload
-        self._longest = max(catalog.find(name).max_seconds for name in settings.models)
+        self._longest = max((catalog.find(name).max_seconds for name in settings.film_makers), default=0.0)
+        self._stills_only = "" if settings.film_makers else ", ".join(settings.models)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
@@ -89,6 +90,9 @@ class Uploads:
 
     async def film(self, reference: VideoReference, folder: Path, field: str) -> Upload:
         """The film as one of ours, in `folder`. Raises problems that name the field."""
+        if self._stills_only:
+            detail = f"No model here makes films, of this one or anew; {self._stills_only} makes stills only."
+            raise Invalid(detail, param=field)
         content = reference.file
         if content is None:
             content = await asyncio.to_thread(_inline, reference.video_url or "", "video", f"{field}.video_url")

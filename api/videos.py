@@ -36,6 +36,7 @@ from api.sql.media import Medium
 from api.sql.moves import Claimed
 from api.sql.streams import Segment
 from api.storage import Storage
+from api.streams import IMAGE
 from api.views import Views
 
 log = structlog.get_logger()
@@ -330,7 +331,7 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             user_id=submission.account.id,
             variation_of=video_ids[0],
             fingerprint=submission.fingerprint,
-            kind=KIND if order.seconds else "image",
+            kind=KIND if order.seconds else IMAGE,
             model=order.model,
             served_by=order.served_by,
             prompt=order.draft.prompt,

@@ -100,13 +100,15 @@ class Views:
         return Assets(**files, stream=self.stream_url(row), preview=self.preview_url(row))
 
     def _eta(self, row: Generation) -> int | None:
-        """What the worker measures once it has, before that what such clips took lately."""
+        """What a worker has measured once one has, before that what such clips took lately; and those before it."""
         if row.state in TERMINAL:
             return None
-        if row.eta_seconds is not None:
+        ahead = row.queue_position or 0
+        if row.eta_seconds is not None and not ahead:
             return ceil(row.eta_seconds)
         work = self.pace.work(row.served_by, row.quality, row.generated_seconds, row.width, row.height)
-        return ceil(self.pace.wait(work, row.queue_position or 0))
+        left = self.pace.wait(work, 0) if row.eta_seconds is None else row.eta_seconds
+        return ceil(left + self.pace.wait(work, ahead) - self.pace.wait(work, 0))
 
 
 def _failure(row: Generation) -> Failure | None:

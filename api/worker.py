@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api import db, logs
+from api import db, logs, readiness
 from api.events import Announcer, Outbox
 from api.queue import Bell, Listener
 from api.runner import Runner
@@ -20,15 +20,22 @@ from api.settings import Settings
 from api.storage import Storage
 from api.sweeper import Sweeper
 from api.videos import Videos
-from engine.process import EngineProcess
+from engine.process import EngineDied, EngineProcess
 
 log = structlog.get_logger()
 
 CLEAN_EVERY = 600.0  # seconds between two rounds of removing files and rows that nobody needs
 
 
+class WrongSettingError(Exception):
+    """No worker can do its work as it is set up, now or at the next start; the message says what to mend."""
+
+
 async def work(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set; then give the job back and leave, even in the middle of starting."""
+    """Work until `stop` is set; then give the job back and leave, even in the middle of starting.
+
+    Raises WrongSettingError.
+    """
     working, stopping = asyncio.create_task(_work(settings)), asyncio.create_task(stop.wait())
     await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -38,6 +45,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _work(settings: Settings) -> None:
+    if lacking := await asyncio.to_thread(readiness.lacking, settings):
+        raise WrongSettingError(" ".join(lacking))
     async with AsyncExitStack() as stack:
         pool = await db.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
         stack.push_async_callback(pool.close)
@@ -51,7 +60,7 @@ async def _work(settings: Settings) -> None:
         stack.push_async_callback(engine.kill)
         runner = Runner(settings, videos, storage, engine)
         sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)
-        await engine.start()
+        await _start(engine, settings)
         log.info("worker_ready", worker=runner.name, pool=settings.pool)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(runner.run())
@@ -59,6 +68,19 @@ async def _work(settings: Settings) -> None:
             tasks.create_task(runner.obey_stops())
             tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
             tasks.create_task(_every(CLEAN_EVERY, sweeper.clean))
+
+
+async def _start(engine: EngineProcess, settings: Settings) -> None:
+    """Start the engine's child. Raises WrongSettingError if an operator's rule keeps it from starting, else EngineDied.
+
+    The rule is looked at only then: what it loads belongs in the engine's process, and is not for this one.
+    """
+    try:
+        await engine.start()
+    except EngineDied as error:
+        if reason := await asyncio.to_thread(readiness.unusable_rule, settings.frame_rules):
+            raise WrongSettingError(reason) from error
+        raise
 
 
 async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
@@ -80,6 +102,6 @@ async def _main(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT."""
+    """Run a worker in this process until SIGTERM or SIGINT. Raises WrongSettingError."""
     logs.configure(settings.log_level)
     asyncio.run(_main(settings))

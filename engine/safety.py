@@ -62,7 +62,8 @@ def plugged(setting: str) -> tuple[Rule, ...]:
     """The operator's own rule, named as `package.module:function`; none where the setting is empty.
 
     It judges every stretch of every film before anything of it leaves, and every preview. One that raises ends the
-    engine's process: what could not be judged does not leave. Raises BadRuleError.
+    engine's process: what could not be judged does not leave. Raises BadRuleError, also for what the module raises
+    while it is imported; but an OSError passes, since what it then reaches for may be there the next time.
     """
     if not setting:
         return ()
@@ -71,6 +72,10 @@ def plugged(setting: str) -> tuple[Rule, ...]:
         judge = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadRuleError(_advice(setting, str(error))) from error
+    except OSError:
+        raise
+    except Exception as error:
+        raise BadRuleError(_advice(setting, f"{module} raises {type(error).__name__}: {error}")) from error
     if not callable(judge):
         raise BadRuleError(_advice(setting, f"{function} is no function"))
     return (Rule(judge, "refused_frames"),)

@@ -20,7 +20,6 @@ METHODS = {
     "create_image": "generate",
     "get_live": "live",
     "get_ready": "ready",
-    "head_video_content": "",  # what GET says of itself; `download` reads it
     "list_ledger_entries": "ledger",
     "list_plans": "plans",
     "list_sessions": "sessions",
@@ -30,7 +29,7 @@ METHODS = {
     "stream_video": "playlist",
     "watch_videos": "watch_all",
 }
-"""Operations whose method is not simply its verb; an empty one has none."""
+"""Operations whose method is not simply its verb."""
 
 ERRORS = {
     "400": "BadRequest",
@@ -186,7 +185,7 @@ class _Reader:
             (path, verb, one)
             for path, verbs in self._document["paths"].items()
             for verb, one in verbs.items()
-            if isinstance(one, dict) and "operationId" in one
+            if isinstance(one, dict) and "operationId" in one and verb != "head"  # GET says the same, and more
         ]
 
     def _whole(self, body: Schema) -> list[str]:
@@ -275,8 +274,7 @@ class _Reader:
         methods: dict[str, list[Method]] = {}
         for path, verb, one in operations:
             tag = one["tags"][0]
-            if METHODS.get(one["operationId"], "-"):
-                methods.setdefault(tag, []).append(self._method(path, verb, one, _resource(tag)))
+            methods.setdefault(tag, []).append(self._method(path, verb, one, _resource(tag)))
         return [
             Resource(_resource(tag["name"]), _title(_resource(tag["name"])), tag["description"], methods[tag["name"]])
             for tag in self._document["tags"]

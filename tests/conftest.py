@@ -28,6 +28,7 @@ from api.embedded import Servers
 from api.envelope import envelope
 from api.parts import Parts
 from api.settings import Settings
+from api.sql.moves import Claimed
 from engine import tiny
 from tests.people import Person, sign_up
 
@@ -216,3 +217,20 @@ async def web(site: str) -> AsyncIterator[httpx.AsyncClient]:
 async def resident(web: httpx.AsyncClient) -> Person:
     """A person who has just signed up at the running backend."""
     return await sign_up(web)
+
+
+@pytest.fixture
+def worker_settings(real: Parts, weights: Path) -> Settings:
+    """Settings of a worker on tiny weights that loses patience soon."""
+    return msgspec.structs.replace(
+        real.settings, weights={"kinora-mini": str(weights)}, threads=1, lease=2.0, sweep_every=0.3
+    )
+
+
+@pytest.fixture
+async def claimed(client: httpx.AsyncClient, parts: Parts, account: Person) -> Claimed:
+    """A clip that a worker has taken on."""
+    await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
+    found = await parts.videos.claim("worker_a")
+    assert found
+    return found

@@ -22,7 +22,9 @@ def refuse(_frames: np.ndarray[Any, Any]) -> str | None:
 
 
 def refuse_the_second(frames: np.ndarray[Any, Any]) -> str | None:
-    """Of all stretches in this process."""
+    """Of all stretches in this process. A preview is none, and whether one comes depends on how busy the machine is."""
+    if len(frames) == 1:
+        return None
     watch(frames)
     return "it is the second" if len(SEEN) == 2 else None
 

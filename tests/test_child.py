@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ async def test_what_falls_is_started_again(tmp_path: Path) -> None:
         assert "the script ended with status 3" in await falls.get()
     keeper.cancel()
     await child.stop()
+
+
+async def test_what_refuses_is_not_started_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = Child(replace(python("import sys; print('no such folder'); sys.exit(78)", log), refusals=(78,)))
+    falls: list[str] = []
+    await child.start()
+    end = str(await asyncio.wait_for(child.keep(falls.append), 60))
+    assert (falls, log.read_text()) == ([], "no such folder\n")
+    assert end.startswith("the script cannot run as it is set up (status 78): mend what it names.")
+    assert end.endswith("no such folder")
 
 
 async def test_what_does_not_listen_is_killed(tmp_path: Path) -> None:

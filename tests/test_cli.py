@@ -103,6 +103,20 @@ async def test_it_comes_up_stops_in_order_and_keeps_its_data(data: Path, tmp_pat
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
 
 
+async def test_it_stops_when_its_worker_cannot_work_as_it_is_set_up(data: Path) -> None:
+    status, said, complaint = await kinora("up", "--port", "0", "--data", str(data), KINORA_LORAS="ink=/nowhere/ink")
+    assert status == 1
+    assert said.startswith("ready ")
+    told = [line for line in complaint.splitlines() if "migrated" not in line]
+    assert told[0].startswith("kinora: KINORA_LORAS has the LoRA 'ink' in /nowhere/ink")
+    assert told[1:] == ["kinora: kinora worker cannot run as it is set up (status 78): mend what it names."]
+
+
+async def test_the_demo_does_not_wait_for_a_worker_that_cannot_work(tmp_path: Path) -> None:
+    status, _, complaint = await kinora("demo", cwd=tmp_path, KINORA_WEIGHTS="kinora-mini=/nowhere")
+    assert (status, "KINORA_WEIGHTS has the weights" in complaint, "Traceback" in complaint) == (1, True, False)
+
+
 async def test_the_demo_makes_a_clip(tmp_path: Path, weights: Path) -> None:
     status, said, complaint = await kinora(
         "demo", cwd=tmp_path, PROMPT='a "red" ball, $5', KINORA_WEIGHTS=f"kinora-mini={weights}"
@@ -160,6 +174,10 @@ async def test_a_setting_that_does_not_fit_is_named() -> None:
     assert (status, "KINORA_LEASE" in complaint, "Traceback" in complaint) == (1, True, False)
     _, _, complaint = await kinora("doctor", KINORA_LORAS="ink")
     assert "KINORA_LORAS is 'ink', which does not fit: it takes name=value,name=value, and 'ink' has no =" in complaint
+    _, _, complaint = await kinora("doctor", KINORA_MODELS="mini")
+    assert "KINORA_MODELS names a model 'mini'; known are kinora-mini, " in complaint
+    _, _, complaint = await kinora("doctor", KINORA_WEIGHTS="mini=/weights")
+    assert "KINORA_WEIGHTS names a model 'mini'; known are kinora-mini, " in complaint
 
 
 async def test_the_web_process_never_imports_torch() -> None:
@@ -185,6 +203,48 @@ async def test_the_doctor_says_how_models_are_put_on_this_machine(settings: Sett
 
 def placements(findings: list[doctor.Finding]) -> list[tuple[str, str]]:
     return [(finding.grade, finding.sentence) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("source", "grade"),
+    [
+        ("/nowhere/ink", "lack"),
+        ("./ink.safetensors", "lack"),
+        ("ink", "lack"),
+        ("ink.safetensors", "lack"),
+        ("folder/ink.safetensors", "lack"),
+        ("{here}", "lack"),
+        ("{here}/notes.txt", "lack"),
+        ("{here}/loras", "ok"),
+        ("{here}/loras/ink.safetensors", "ok"),
+        ("owner/ink", "note"),
+        ("owner/loras/ink.safetensors", "note"),
+    ],
+)
+async def test_the_doctor_says_where_a_lora_is_not(settings: Settings, tmp_path: Path, source: str, grade: str) -> None:
+    (tmp_path / "loras").mkdir()
+    for file in ("notes.txt", "loras/ink.safetensors"):
+        (tmp_path / file).touch()
+    named = msgspec.structs.replace(settings, loras={"ink": source.replace("{here}", str(tmp_path))})
+    [found] = [
+        finding for finding in await doctor.examine(named) if "LoRA" in finding.sentence or "hub" in finding.sentence
+    ]
+    assert found.grade == grade
+
+
+async def test_the_doctor_says_which_weights_are_not_there(settings: Settings, weights: Path) -> None:
+    for model, own, grade in (
+        ("kinora-mini", str(weights), "ok"),
+        ("kinora-mini", str(weights.parent), "lack"),
+        ("kinora-mini", "owner/mini", "note"),
+        ("wan2.1-t2v-1.3b", "", "note"),
+        ("ltx-video-2b-distilled", "", "lack"),
+    ):
+        changed = msgspec.structs.replace(settings, models=[model], weights={model: own} if own else {})
+        [found] = [
+            each for each in await doctor.examine(changed) if "eights" in each.sentence or "hub" in each.sentence
+        ]
+        assert found.grade == grade, found
 
 
 async def test_the_doctor_names_what_is_not(servers: Servers, tmp_path: Path) -> None:

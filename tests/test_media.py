@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import media
+from api import files
 from api.errors import RangeNotSatisfiable
-from api.media import Rendition, Span
+from api.files import Asked, File, Span
 from api.parts import Parts
 from api.sql.media import Medium
 from tests.people import Person, sign_up
@@ -161,14 +161,14 @@ async def test_what_is_past_its_retention_is_gone(
     assert (await fetch(client, account, video_id)).status_code == 410
 
 
-def rendition(size: int) -> Rendition:
-    return Rendition("video_x", "video", "key", size, '"tag"', datetime(2026, 1, 1, tzinfo=UTC))
+def film(size: int) -> File:
+    return File(Path("key"), "video/mp4", size, '"tag"', datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @given(size=st.integers(1, 1000), first=st.integers(0, 1100), last=st.integers(0, 1100))
 def test_every_range_lies_inside_the_file(size: int, first: int, last: int) -> None:
     try:
-        part = media.span(rendition(size), f"bytes={first}-{last}", None)
+        part = files.span(film(size), Asked(f"bytes={first}-{last}", None, None))
     except RangeNotSatisfiable:
         assert first >= size
         assert last >= first

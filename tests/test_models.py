@@ -56,7 +56,11 @@ async def test_each_model_says_what_it_is_and_what_it_can_do(client: httpx.Async
         ({"model": "wan2.1-t2v-1.3b", "storyboard": [{"at": 2, "prompt": "night"}]}, "model", "cannot do `storyboard`"),
         ({"model": "wan2.2-i2v-a14b"}, "first_frame", "for the first frame"),
         ({"model": "wan2.2-i2v-a14b", "last_frame": True}, "last_frame", "for the first frame"),
-        ({"model": "z-image-turbo"}, "model", "cannot do `text_to_video`"),
+        (
+            {"model": "z-image-turbo"},
+            "model",
+            "stills only; films are made by kinora-mini, wan2.1-t2v-1.3b, wan2.2-i2v",
+        ),
     ],
 )
 async def test_what_a_model_cannot_do_is_refused_at_submit_by_its_name(
@@ -99,13 +103,45 @@ async def test_a_video_is_not_remixed_by_a_model_that_cannot(
     assert "wan2.1-t2v-1.3b cannot do `remix`" in answer.json()["detail"]
 
 
-async def test_a_style_s_picture_is_left_out_where_a_model_follows_pictures_whole_only(
-    client: httpx.AsyncClient, account: Person
-) -> None:
+@pytest.fixture
+async def looking(client: httpx.AsyncClient, account: Person) -> dict[str, Any]:
+    """A body that asks for a preset with a picture."""
     files = {"picture": ("a.png", png(), "image/png")}
     style = {"name": "Brand", "prompt": "flat colours"}
     preset = (await client.post("/v1/presets", data=style, files=files, headers=account.headers)).raise_for_status()
-    body = {"prompt": PROMPT, "seconds": 4, "model": "wan2.2-i2v-a14b", "preset": preset.json()["id"]}
+    return {"prompt": PROMPT, "preset": preset.json()["id"]}
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [("wan2.1-t2v-1.3b", "videos"), ("z-image-turbo", "images/generations")],
+)
+async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loosely(
+    client: httpx.AsyncClient, account: Person, looking: dict[str, Any], model: str, path: str
+) -> None:
+    before = await available(client, account)
+    body = looking | {"model": model}
+    problem = (await client.post(f"/v1/{path}", json=body, headers=account.headers)).json()
+    assert (problem["status"], problem["param"]) == (422, "preset")
+    assert problem["detail"].startswith(f"{model} cannot take the look of a preset's picture; ")
+    assert "here can: kinora-mini, ltx-2." in problem["detail"]
+    assert await available(client, account) == before
+
+
+async def test_an_estimate_says_that_a_style_s_picture_is_refused(
+    client: httpx.AsyncClient, account: Person, looking: dict[str, Any]
+) -> None:
+    body = looking | {"model": "wan2.1-t2v-1.3b"}
+    estimate = (await client.post("/v1/videos/estimate", json=body, headers=account.headers)).json()
+    assert [(each["code"], each["param"]) for each in estimate["refusals"]] == [("invalid", "preset")]
+    able = (await client.post("/v1/videos/estimate", json=looking, headers=account.headers)).json()
+    assert able["refusals"] == []
+
+
+async def test_a_clip_with_a_beginning_of_its_own_needs_no_style_s_picture(
+    client: httpx.AsyncClient, account: Person, looking: dict[str, Any]
+) -> None:
+    body = looking | {"seconds": 4, "model": "wan2.2-i2v-a14b"}
     answer = await client.post("/v1/videos", json=body, headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["param"]) == (422, "first_frame")
     with_one = body | {"first_frame": picture()}
@@ -129,5 +165,5 @@ def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_doe
     assert orders.place(still, "free", no_stills_first).served_by == "z-image-turbo"
     assert orders.place(film, "free", no_stills_first).served_by == "ltx-2"
     alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
-    with pytest.raises(Invalid, match="z-image-turbo cannot do `text_to_video`"):
+    with pytest.raises(Invalid, match=r"z-image-turbo makes stills only; no model here makes films\."):
         orders.place(film, "free", alone)

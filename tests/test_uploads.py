@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import av
 import httpx
+import msgspec
 import numpy as np
 import pytest
 
+from api.errors import Invalid
+from api.inputs import VideoReference
 from api.parts import Parts
+from api.settings import Settings
+from api.uploads import Uploads
 from engine.footage import Footage
 from tests.people import Person
 from tests.test_studio import claim, post
@@ -48,6 +54,14 @@ async def test_a_film_sent_in_is_read_and_kept(client: httpx.AsyncClient, parts:
     url = "data:video/mp4;base64," + base64.b64encode(clip()).decode()
     inline = await post(client, account, "loops", {"video": {"video_url": url}, "prompt": "round and round"})
     assert (inline.status_code, inline.json()["seconds"]) == (200, "2")
+
+
+async def test_no_film_is_taken_where_none_could_be_made(settings: Settings, tmp_path: Path) -> None:
+    uploads = Uploads(msgspec.structs.replace(settings, models=["z-image-turbo"]))
+    with pytest.raises(
+        Invalid, match=r"^No model here makes films, of this one or anew; z-image-turbo makes stills only"
+    ):
+        await uploads.film(VideoReference(file=clip()), tmp_path, "video")
 
 
 @pytest.mark.parametrize(

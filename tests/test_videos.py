@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import ceil
 
 import msgspec
 import pytest
@@ -130,6 +131,48 @@ async def test_what_was_published_before_a_cancel_is_charged(parts: Parts) -> No
     assert (row.credits, row.settled, row.cost_state) == (8, 3, "settled")
     assert await balance(parts, account) == (297, 0)
     await books(parts.pool, account.id)
+
+
+@pytest.mark.parametrize(
+    ("published", "progress", "left"),
+    [(0.0, 0, 10.0), (2.0, 50, 5.0), (4.0, 99, 0.1)],
+    ids=["anew", "halfway", "all but done"],
+)
+async def test_the_next_attempt_begins_with_what_is_published_and_the_time_for_the_rest(
+    parts: Parts, published: float, progress: int, left: float
+) -> None:
+    account = await person(parts)
+    video_id = await create(parts, account, seconds=4)
+    first = await claim(parts)
+    assert await parts.videos.report(first, 60, 4.0)
+    async with transaction(parts.pool) as db:
+        await db.execute("UPDATE generations SET published_generated = $1", published)
+    assert await parts.videos.give_back(first)
+    queued = await parts.videos.get(video_id, account.id)
+    second = await claim(parts, "worker_b")
+    assert await parts.videos.report(second, 10, None), "it loads a model, and has measured nothing"
+    loading = await parts.videos.get(video_id, account.id)
+    for row in (queued, loading):
+        assert round(row.progress) == max(progress, 10 if row is loading else 0)
+        assert row.eta_seconds == pytest.approx(left)
+        assert parts.views.video(row).eta_seconds == ceil(left)
+    assert await parts.videos.report(second, 70, 3.0)
+    row = await parts.videos.get(video_id, account.id)
+    assert (row.progress, row.eta_seconds) == (max(progress, 70), 3.0)
+
+
+async def test_who_waits_for_a_next_attempt_also_waits_for_those_before(parts: Parts) -> None:
+    account, other = await person(parts), await person(parts)
+    first = await create(parts, other, seconds=4)
+    video_id = await create(parts, account, seconds=4)
+    before = parts.views.video(await parts.videos.get(video_id, account.id)).eta_seconds
+    async with transaction(parts.pool) as db:
+        await db.execute("UPDATE generations SET eta_seconds = 1 WHERE id = $1", video_id)
+    alone = parts.views.video(await parts.videos.get(first, other.id)).eta_seconds
+    after = parts.views.video(await parts.videos.get(video_id, account.id)).eta_seconds
+    assert before
+    assert alone
+    assert after == pytest.approx(before - alone + 1, abs=1)
 
 
 async def test_a_failure_that_may_pass_is_tried_again_and_then_released(parts: Parts) -> None:

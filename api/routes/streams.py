@@ -1,31 +1,34 @@
 """Watching a clip while it is made: its playlist and the pieces, and a guess at what comes next."""
 
 import re
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, Router, route
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
 from litestar.params import FromPath, QueryParameter
 from litestar.types import ASGIApp
 
-from api import media, streams
+from api import files, media, streams
 from api.auth import Caller, requires
 from api.errors import NotFound
-from api.media import FileBody, Span
-from api.openapi import Pieces, Playlist, Preview, problems
+from api.files import Asked, File
+from api.openapi import Pieces, Playlist, Preview, per_method, problems
 from api.parts import Parts
 
 READ = requires("videos:read")
+READS = [HttpMethod.GET, HttpMethod.HEAD]
 Ask = Request[Caller, Any, State]
 Expires = Annotated[int | None, QueryParameter(description="End of a signed URL, Unix seconds.")]
 Signature = Annotated[str | None, QueryParameter(description="Stands for the bearer.", max_length=128)]
 
 
-@get(
+@route(
     "/{video_id:str}/stream.m3u8",
-    operation_id="stream_video",
+    http_method=READS,
+    operation_id=per_method(GET="stream_video", HEAD="head_stream"),
     summary="Watch a video while it is made",
     guards=[READ],
     opt={"signature": True},
@@ -40,23 +43,24 @@ async def stream_video(
     signature: Signature = None,
 ) -> Response[str]:
     """An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
-    signed, in a player: it sends no header. Lines once listed never change.
+    signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
     """
     user_id = _reader(request, streams.path(video_id), expires, signature, parts)
     stream, found = await streams.find(parts.pool, video_id, user_id)
     ends = streams.expires(stream.created_at)
     query = f"?expires={ends}&signature={parts.keyring.sign_media(streams.path(video_id), ends)}"
     text = streams.playlist(stream, found, query)
-    return Response(text, media_type=streams.TYPE, headers={"Cache-Control": "no-cache"})
+    return Response(text, media_type=streams.TYPE, headers={"Cache-Control": "no-store"})
 
 
-@get(
+@route(
     "/{video_id:str}/stream/{piece:str}",
-    operation_id="get_stream_piece",
+    http_method=READS,
+    operation_id=per_method(GET="get_stream_piece", HEAD="head_stream_piece"),
     summary="Fetch a piece of a stream",
     guards=[READ],
     opt={"signature": True},
-    responses=problems(401, 403, 404, 409, 410, 422, 429),
+    responses=problems(401, 403, 404, 409, 410, 416, 422, 429),
     operation_class=Pieces,
 )
 async def get_stream_piece(
@@ -70,19 +74,20 @@ async def get_stream_piece(
     """A fragment of MP4 that the playlist names, or the head that players read before the first."""
     user_id = _reader(request, streams.path(video_id), expires, signature, parts)
     await streams.find(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, piece, streams.PIECE)
+    file = _kept(parts, video_id, piece, streams.PIECE, "video/mp4")
     if file is None:
         raise NotFound("The stream has no such piece; the playlist names those there are.", param="piece")
-    return _sent(file, "video/mp4")
+    return files.respond(file, Asked.of(request.headers))
 
 
-@get(
+@route(
     "/{video_id:str}/preview/{picture:str}",
-    operation_id="get_video_preview",
+    http_method=READS,
+    operation_id=per_method(GET="get_video_preview", HEAD="head_video_preview"),
     summary="See what is being made",
     guards=[READ],
     opt={"signature": True},
-    responses=problems(401, 403, 404, 409, 410, 422, 429),
+    responses=problems(401, 403, 404, 409, 410, 416, 422, 429),
     operation_class=Preview,
 )
 async def get_video_preview(
@@ -98,28 +103,22 @@ async def get_video_preview(
     """
     user_id = _reader(request, streams.preview_path(video_id), expires, signature, parts)
     await streams.check_preview(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, picture, streams.PREVIEW)
+    file = _kept(parts, video_id, picture, streams.PREVIEW, "image/jpeg")
     if file is None:
         raise NotFound("There is no such preview; `assets.preview` of the video names the latest.", param="picture")
-    return _sent(file, "image/jpeg")
+    return files.respond(file, Asked.of(request.headers))
 
 
-def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str]) -> Path | None:
-    """What lies with a video's pieces under this name, if it is one of `names`: no other leads anywhere."""
-    file = parts.storage.path(streams.key(video_id, name)) if names.fullmatch(name) else None
-    return file if file is not None and file.is_file() else None
+def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str], content_type: str) -> File | None:
+    """What lies with a video's pieces under this name, if it is one of `names`: no other leads anywhere.
 
-
-def _sent(file: Path, content_type: str) -> FileBody:
-    """A whole file that never changes."""
-    size = file.stat().st_size
-    headers = {
-        "Cache-Control": "private, max-age=86400, immutable",
-        "Content-Length": str(size),
-        "Content-Type": content_type,
-        "X-Content-Type-Options": "nosniff",
-    }
-    return FileBody(file, 200, headers, Span(0, size - 1))
+    What has a name there never changes, so that the name is its validator.
+    """
+    path = parts.storage.path(streams.key(video_id, name)) if names.fullmatch(name) else None
+    if path is None or not path.is_file():
+        return None
+    state = path.stat()
+    return File(path, content_type, state.st_size, f'"{name}"', datetime.fromtimestamp(state.st_mtime, UTC))
 
 
 def _reader(request: Ask, path: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:

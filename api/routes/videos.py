@@ -13,6 +13,7 @@ from api import body, idempotency, media
 from api.answers import Ask, shown, wait_of
 from api.auth import Caller, requires
 from api.errors import NotYet
+from api.files import Asked
 from api.models import Deleted, Page, Variant, Video
 from api.openapi import EventStream, Feed, Files, per_method, problems, takes
 from api.pages import After, Limit, Order, cursor, page
@@ -113,13 +114,7 @@ async def get_video_content(
         caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, parts.keyring
     )
     rendition = await media.find(parts.pool, video_id, variant, user_id)
-    return media.respond(
-        rendition,
-        parts.storage.path(rendition.key),
-        range_header=request.headers.get("range"),
-        if_range=request.headers.get("if-range"),
-        if_none_match=request.headers.get("if-none-match"),
-    )
+    return media.respond(rendition, parts.storage.path(rendition.key), Asked.of(request.headers))
 
 
 @get(

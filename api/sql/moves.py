@@ -12,6 +12,9 @@ from api.models import Lora, Quality
 from api.studio import Operation
 
 CLAIMS = 0x636C6169  # "clai": claims of one pool take turns, so that concurrency limits hold
+PUBLISHED = (  # per cent of a clip that are there whatever becomes of its attempt
+    "CASE WHEN generated_seconds > 0 THEN least(99, 100 * published_generated / generated_seconds) ELSE 0 END"
+)
 FAIR_AMONG = 500  # rows at the head of the queue among which the user with fewest running is served first
 
 
@@ -50,7 +53,7 @@ async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed |
         "  ORDER BY g.priority DESC, first.n, g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)"
         " UPDATE generations g SET state = 'in_progress', attempt = attempt + 1, worker = $2,"
         "  lease_until = now() + make_interval(secs => $3), claimed_at = now(),"
-        "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp(), progress = 0, eta_seconds = NULL"
+        "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp()"
         " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by,"
         "  coalesce(g.revised_prompt, g.prompt) AS prompt,"
         "  g.negative_prompt, g.loras, g.seconds, g.operation, g.width, g.height, g.seed, g.quality",
@@ -76,10 +79,13 @@ async def renew(db: Database, generation_id: str, attempt: int, lease: float) ->
 async def report(
     db: Database, generation_id: str, attempt: int, lease: float, progress: float, eta_seconds: float | None
 ) -> bool:
-    """Write progress (0–100, never backwards within an attempt) and renew the lease; False if it was lost."""
+    """Write progress (0–100, never backwards within an attempt) and renew the lease; False if it was lost.
+
+    An attempt that has measured nothing yet leaves what the one before it knew.
+    """
     tag = await db.execute(
         "UPDATE generations SET lease_until = now() + make_interval(secs => $3),"
-        " progress = greatest(progress, $4), eta_seconds = $5, updated_at = clock_timestamp()"
+        " progress = greatest(progress, $4), eta_seconds = coalesce($5, eta_seconds), updated_at = clock_timestamp()"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,
         attempt,
@@ -94,7 +100,7 @@ async def complete(db: Database, generation_id: str, attempt: int) -> bool:
     """In_progress → completed, under the attempt's fence."""
     tag = await db.execute(
         "UPDATE generations SET state = 'completed', progress = 100, eta_seconds = NULL, lease_until = NULL,"
-        " published_seconds = seconds, completed_at = now(), updated_at = clock_timestamp(),"
+        " completed_at = now(), updated_at = clock_timestamp(),"
         " expires_at = now() + make_interval(days => retention_days)"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,
@@ -127,10 +133,15 @@ async def fail(db: Database, generation_id: str, attempt: int, failure: str) -> 
 
 
 async def requeue(db: Database, generation_id: str, attempt: int, *, tries: int, losses: int, wait: float) -> bool:
-    """In_progress → queued again, counting a failed try or a lost worker, not before `wait` seconds."""
+    """In_progress → queued again, counting a failed try or a lost worker, not before `wait` seconds.
+
+    What is published stays, and that much of the progress. The time left, over the part left, is what the whole takes:
+    of that the next attempt needs what is not published.
+    """
     tag = await db.execute(
-        "UPDATE generations SET state = 'queued', lease_until = NULL, worker = NULL, eta_seconds = NULL,"
-        " progress = 0, tries = tries + $3, losses = losses + $4, updated_at = clock_timestamp(),"
+        "UPDATE generations SET state = 'queued', lease_until = NULL, worker = NULL,"
+        f" eta_seconds = eta_seconds * (100 - {PUBLISHED}) / (100 - least(99, progress)), progress = {PUBLISHED},"
+        " tries = tries + $3, losses = losses + $4, updated_at = clock_timestamp(),"
         " not_before = now() + make_interval(secs => $5)"
         " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
         generation_id,

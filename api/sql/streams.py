@@ -26,6 +26,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     """Whose clip it is and what has become of it."""
 
     user_id: str
+    kind: str
     state: Status
     failure: str | None
     created_at: datetime
@@ -82,7 +83,8 @@ async def preview(db: Database, generation_id: str, attempt: int, name: str, at:
 async def find(db: Database, generation_id: str) -> Stream | None:
     """What a playlist needs to know of a clip that is not deleted."""
     record = await db.fetchrow(
-        "SELECT user_id, state, failure, created_at, purged_at FROM generations WHERE id = $1 AND deleted_at IS NULL",
+        "SELECT user_id, kind, state, failure, created_at, purged_at FROM generations"
+        " WHERE id = $1 AND deleted_at IS NULL",
         generation_id,
     )
     return row(record, Stream)

@@ -71,6 +71,20 @@ def test_a_rule_that_cannot_be_used_says_what_to_do(setting: str) -> None:
         Engine(EngineConfig(frame_rules=setting))
 
 
+def test_a_module_that_cannot_be_imported_cannot_be_used_unless_that_may_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, source in (("crooked", "def rule("), ("empty", "{}['rule']"), ("away", "raise ConnectionError")):
+        (tmp_path / f"{name}_rule.py").write_text(source)
+    with pytest.raises(BadRuleError, match="crooked_rule raises SyntaxError"):
+        plugged("crooked_rule:rule")
+    with pytest.raises(BadRuleError, match="empty_rule raises KeyError: 'rule'"):
+        plugged("empty_rule:rule")
+    with pytest.raises(ConnectionError):
+        plugged("away_rule:rule")
+
+
 def test_no_setting_is_no_rule() -> None:
     assert plugged("") == ()
 

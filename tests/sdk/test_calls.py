@@ -256,3 +256,9 @@ async def test_cancelling_an_awaited_call_ends_it_at_once() -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+
+
+def test_a_server_on_this_machine_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with scripted(says(200, video())) as script, client(script) as sdk:
+        assert sdk.videos.get("video_1").id == video()["id"]

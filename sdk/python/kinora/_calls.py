@@ -41,6 +41,11 @@ class Config(NamedTuple):
     retry_pause: float
     headers: Mapping[str, str]
 
+    @property
+    def local(self) -> bool:
+        """Whether the server is on this machine, where the environment's proxies have no business."""
+        return self.base_url.partition("://")[2].startswith(("127.", "localhost", "[::1]"))
+
 
 class Prepared(NamedTuple):
     """A request as it goes out. `timeout` is in seconds, for connecting and for each wait on the socket."""

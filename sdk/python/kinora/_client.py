@@ -74,7 +74,7 @@ class Kinora(Resources):
     def _transport(self) -> SyncTransport:
         from kinora._transport import SyncTransport
 
-        return SyncTransport(self._http_client)
+        return SyncTransport(self._http_client, self._config.local)
 
     @property
     def base_url(self) -> str:
@@ -136,7 +136,7 @@ class AsyncKinora(AsyncResources):
     def _transport(self) -> AsyncTransport:
         from kinora._transport_async import AsyncTransport
 
-        return AsyncTransport(self._http_client)
+        return AsyncTransport(self._http_client, self._config.local)
 
     @property
     def base_url(self) -> str:

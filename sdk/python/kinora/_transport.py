@@ -84,8 +84,8 @@ class SyncHands:
 class SyncTransport:
     """The connections of one `Kinora`."""
 
-    def __init__(self, client: httpx2.Client | None) -> None:
-        self._client = client or httpx2.Client()
+    def __init__(self, client: httpx2.Client | None, local: bool) -> None:  # noqa: FBT001 - said by one caller
+        self._client = client or httpx2.Client(trust_env=not local)
 
     @contextmanager
     def scope(self) -> Iterator[SyncHands]:

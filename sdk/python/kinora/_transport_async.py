@@ -70,8 +70,8 @@ class AsyncHands:
 class AsyncTransport:
     """The connections of one `AsyncKinora`."""
 
-    def __init__(self, client: httpx2.AsyncClient | None) -> None:
-        self._client = client or httpx2.AsyncClient()
+    def __init__(self, client: httpx2.AsyncClient | None, local: bool) -> None:  # noqa: FBT001 - said by one caller
+        self._client = client or httpx2.AsyncClient(trust_env=not local)
 
     @asynccontextmanager
     async def scope(self) -> AsyncIterator[AsyncHands]:

@@ -808,7 +808,7 @@ class VideosAPI:
         """Watch a video while it is made.
 
         An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
-        signed, in a player: it sends no header. Lines once listed never change.
+        signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -1795,7 +1795,7 @@ class AsyncVideosAPI:
         """Watch a video while it is made.
 
         An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
-        signed, in a player: it sends no header. Lines once listed never change.
+        signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.

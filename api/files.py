@@ -1,0 +1,168 @@
+"""Sending a file that never changes: which part was asked for, and its bytes. Range and validators as RFC 9110.
+
+Knows neither whose file it is nor what it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from api.errors import RangeNotSatisfiable
+
+if TYPE_CHECKING:
+    from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
+
+CHUNK = 1 << 20
+LONGEST_NUMBER = 1000  # digits; Python reads no more than a few thousand, and no file has so many bytes
+
+
+class File(NamedTuple):
+    """What is sent: where its bytes lie and how many they are, its strong validator in quotes, when it was made."""
+
+    path: Path
+    content_type: str
+    bytes: int
+    etag: str
+    modified: datetime
+
+
+class Asked(NamedTuple):
+    """The headers of a request that say what of a file is wanted."""
+
+    range: str | None
+    if_range: str | None
+    if_none_match: str | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Asked:
+        """As a request came with them; the names are in small letters."""
+        return cls(headers.get("range"), headers.get("if-range"), headers.get("if-none-match"))
+
+
+class Span(NamedTuple):
+    """Bytes `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """How many bytes."""
+        return self.last - self.first + 1
+
+
+def respond(file: File, asked: Asked, more: Mapping[str, str] | None = None) -> FileBody:
+    """The answer to a GET or HEAD, with `more` headers: 200, 206 or 304. Raises RangeNotSatisfiable."""
+    head = _headers(file) | dict(more or {})
+    if _unchanged(file, asked.if_none_match):
+        return FileBody(file.path, 304, head, None)
+    part = span(file, asked)
+    if part is None:
+        return FileBody(file.path, 200, head | {"Content-Length": str(file.bytes)}, Span(0, file.bytes - 1))
+    content_range = f"bytes {part.first}-{part.last}/{file.bytes}"
+    return FileBody(file.path, 206, head | {"Content-Length": str(part.length), "Content-Range": content_range}, part)
+
+
+def _headers(file: File) -> dict[str, str]:
+    """What every answer about this file carries."""
+    return {
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=86400, immutable",
+        "Content-Type": file.content_type,
+        "ETag": file.etag,
+        "Last-Modified": _modified(file),
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _modified(file: File) -> str:
+    return format_datetime(file.modified.astimezone(UTC), usegmt=True)
+
+
+def _unchanged(file: File, if_none_match: str | None) -> bool:
+    """Whether the reader already has these bytes."""
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return file.etag in tags or "*" in tags
+
+
+def span(file: File, asked: Asked) -> Span | None:
+    """The part asked for; None for all of it. One range is served; a list of them gets the whole file.
+
+    Raises RangeNotSatisfiable for a range that begins behind the end. A malformed one is ignored, as RFC 9110 asks.
+    """
+    if asked.range is None or not _applies(file, asked.if_range):
+        return None
+    unit, _, wanted = asked.range.partition("=")
+    first, dash, last = wanted.strip().partition("-")
+    if unit.strip().lower() != "bytes" or not dash or not _digits(first) or not _digits(last) or first == last == "":
+        return None
+    if first == "":
+        return _tail(file, int(last))
+    if last and int(last) < int(first):
+        return None
+    if int(first) >= file.bytes:
+        raise _outside(file)
+    return Span(int(first), min(int(last) if last else file.bytes, file.bytes - 1))
+
+
+def _digits(text: str) -> bool:
+    return text == "" or (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER)
+
+
+def _tail(file: File, length: int) -> Span:
+    if length == 0:
+        raise _outside(file)
+    return Span(max(0, file.bytes - length), file.bytes - 1)
+
+
+def _applies(file: File, if_range: str | None) -> bool:
+    """If-Range takes a strong tag or the exact date; anything else means: send all of it."""
+    return if_range is None or if_range.strip() in (file.etag, _modified(file))
+
+
+def _outside(file: File) -> RangeNotSatisfiable:
+    detail = f"The file has {file.bytes} bytes, and the range begins behind them."
+    return RangeNotSatisfiable(detail, headers={"Content-Range": f"bytes */{file.bytes}"})
+
+
+class FileBody:
+    """An ASGI answer that sends a file, or a part of it, without holding it in memory."""
+
+    def __init__(self, path: Path, status: int, headers: dict[str, str], part: Span | None) -> None:
+        self._path = path
+        self._status = status
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._part = part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
+        """Send the head, then the bytes unless only the head was asked for."""
+        head: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": self._status,
+            "headers": self._headers,
+        }
+        if self._part is None or scope["method"] == "HEAD":  # type: ignore[typeddict-item]
+            await send(head)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        with self._path.open("rb") as file:
+            await send(head)
+            await _send_part(file.fileno(), self._part, send)
+
+
+async def _send_part(descriptor: int, part: Span, send: Send) -> None:
+    """Read a chunk in a thread while the one before is on its way, so the disk and the socket both keep busy."""
+    position, end = part.first, part.last + 1
+    while position < end:
+        chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - position), position)
+        if not chunk:
+            message = "the file became shorter while it was being sent"
+            raise OSError(message)
+        position += len(chunk)
+        await send({"type": "http.response.body", "body": chunk, "more_body": position < end})

@@ -1,0 +1,80 @@
+"""Real workers in the tests' own process: started, watched and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from api import worker
+from api.billing.credits import Account
+from api.parts import Parts
+from api.settings import Settings
+from api.sql.streams import Segment, segments
+
+SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
+LONG: dict[str, Any] = {"seconds": 10, "size": "640x384", "quality": "full"}
+PATIENCE = 60
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[None]:
+    """A worker in this process, stopped in order at the end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.work(settings, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def ended(parts: Parts, video_id: str, account: Account) -> str:
+    row = await parts.feeds.terminal(video_id, account.id, PATIENCE)
+    return f"{row.state}:{row.failure}" if row.failure else row.state
+
+
+async def running(parts: Parts, video_id: str, account: Account, progress: float = 1) -> None:
+    """Wait until the child has made some progress."""
+    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
+        while (await parts.videos.get(video_id, account.id)).progress < progress:
+            await watcher.take(1.0)
+
+
+async def published(parts: Parts, video_id: str, account: Account) -> None:
+    """Wait until there is something to watch."""
+    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
+        while not (await parts.videos.get(video_id, account.id)).published_seconds:
+            await watcher.take(1.0)
+
+
+async def listed(parts: Parts, video_id: str) -> list[Segment]:
+    async with parts.pool.acquire() as db:
+        return await segments(db, video_id)
+
+
+def child_of_this_process() -> int:
+    """The engine child's process id: the forkserver is our child, and the engine is the forkserver's."""
+    forkserver = next(pid for pid in children(os.getpid()) if b"forkserver" in command_line(pid))
+    return children(forkserver)[0]
+
+
+async def child_of(pid: int) -> int:
+    """The forkserver that this process starts, as soon as it does."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := [child for child in children(pid) if b"forkserver" in command_line(child)]):  # noqa: ASYNC110 (/proc tells nobody)
+            await asyncio.sleep(0.01)
+    return found[0]
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text().split()]
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
