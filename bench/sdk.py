@@ -28,8 +28,9 @@ ROUNDS = 7  # of everything; the least time of an import and the median of the c
 CALLS = 300  # in a round
 LISTED = 100  # videos on a page
 
+TASK_ID = "3b4f5f1e-7d3f-4f1c-9f1a-1c2d3e4f5a6b"
 TASK = {
-    "id": "3b4f5f1e-7d3f-4f1c-9f1a-1c2d3e4f5a6b",
+    "id": TASK_ID,
     "createdAt": "2026-11-25T12:00:00Z",
     "status": "RUNNING",
     "progress": 0.4,
@@ -126,7 +127,7 @@ def _compared(url: str) -> list[Row]:
         "bare": floor("/v1/videos/video_1"),
         "kinora": lambda: ours.videos.get("video_1"),
         "openai": lambda: theirs.videos.retrieve("video_1"),
-        "runwayml": lambda: runway.tasks.retrieve(TASK["id"]),
+        "runwayml": lambda: runway.tasks.retrieve(TASK_ID),
         "bare list": floor("/v1/videos"),
         "kinora list": lambda: ours.videos.list(limit=LISTED).page(),
         "openai list": lambda: theirs.videos.list(limit=LISTED),
