@@ -142,6 +142,14 @@ def test_decoding_beside_denoising_and_alone_are_measured_apart() -> None:
     assert [each.eta() for each in film(rates, beside=6, alone=2)] == [20 + 2, 10 + 2, 2, 0]
 
 
+def test_all_but_the_last_stretch_are_foretold_as_decoded_beside_denoising() -> None:
+    rates = Rates()
+    rates.add("denoising", 1, 1)
+    rates.add("decoding", 1, 20, beside=True)
+    rates.add("decoding", 1, 2)
+    assert Estimate(rates, WINDOWS).eta() == 10 + 20 + 20 + 2, "decoding is what all wait for"
+
+
 def test_one_window_s_clip_says_what_decoding_takes_beside_others_and_the_other_way_round() -> None:
     alone, beside = Rates(), Rates()
     alone.add("decoding", 1, 3)
