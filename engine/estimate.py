@@ -3,35 +3,48 @@
 Work is counted in units that cost about the same on one machine (token passes, pixels). What a unit takes is
 measured while a job runs and remembered for the next, so the second job's estimate is right from its start.
 Stages overlap, so that more seconds of work are done than pass: what is left is found by going through the plan.
+And they overlap on one device: what is decoded while later windows are made takes a multiple of what it takes
+alone, so each of the two has a measure of its own.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from engine.types import Stage
 
 _GUESS: Final[Mapping[Stage, float]] = {
-    "loading": 0.7,
-    "encoding": 0.02,
+    "loading": 0.8,
+    "encoding": 0.01,
+    "preparing": 3.5e-5,
     "denoising": 2e-3,
-    "decoding": 2.5e-5,
-    "saving": 1.5e-7,
+    "decoding": 1.2e-5,
+    "saving": 2e-7,
 }
-"""Seconds per unit of the bundled model on one busy core.
+"""Seconds per unit of the bundled model on one busy core, where nothing else is at work.
 
 Only the proportions matter: the first measurement scales them all.
 """
+_SHARED: Final = 2.0
+"""How many times as long a stage is guessed to take beside another on the same device, until that was measured."""
+_PAST: Final = 0.2
+"""What earlier jobs measured of a stage counts as much as this share of a job's own work at most: where a machine has
+become twice as fast meanwhile, the mean of both is less than 30 % off by half-way.
+"""
 
-
-Course: TypeAlias = Sequence[Sequence[tuple[Stage, float]]]
+Work: TypeAlias = tuple[Stage, float]
+"""So many units of a stage."""
+Course: TypeAlias = Sequence[Sequence[Work]]
 """A job's work in units: pieces in their order, in each of which every stage waits for the one before it."""
+Kind: TypeAlias = tuple[Stage, bool]
+"""A stage, and whether the first hand is at work beside it."""
 
 _HANDS: Final[Mapping[Stage, int]] = MappingProxyType(
-    {"loading": 0, "encoding": 0, "denoising": 0, "decoding": 1, "saving": 2}
+    {"loading": 0, "encoding": 0, "preparing": 0, "denoising": 0, "decoding": 1, "saving": 2}
 )
 """Which of three hands does a stage; each does one thing at a time, and all work side by side."""
 
@@ -44,27 +57,36 @@ class Rates:
 
     def __init__(self) -> None:
         self.glimpses: deque[float] = deque(maxlen=8)
-        self._seconds: dict[Stage, float] = {}
-        self._units: dict[Stage, float] = {}
+        self._measured: dict[Kind, tuple[float, float]] = {}
 
-    def add(self, stage: Stage, units: float, seconds: float) -> None:
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
-        self._units[stage] = self._units.get(stage, 0.0) + units
+    def add(self, stage: Stage, units: float, seconds: float, *, beside: bool = False) -> None:
+        before_units, before_seconds = self._measured.get((stage, beside), (0.0, 0.0))
+        self._measured[stage, beside] = before_units + units, before_seconds + seconds
 
-    def fade(self) -> None:
-        """Let earlier jobs count half as much as they did: the machine may be busier or freer now."""
-        self._seconds = {stage: value / 2 for stage, value in self._seconds.items()}
-        self._units = {stage: value / 2 for stage, value in self._units.items()}
+    def fade(self, work: Mapping[Stage, float]) -> None:
+        """Let what was measured of each stage count for no more than a part of the units that are now to be done."""
+        for kind, (units, seconds) in self._measured.items():
+            if units > (most := _PAST * work.get(kind[0], 0.0)) > 0:
+                self._measured[kind] = most, seconds * most / units
 
-    def known(self, stage: Stage) -> bool:
-        return self._units.get(stage, 0.0) > 0
+    def known(self, stage: Stage, *, beside: bool = False) -> bool:
+        return self._measured.get((stage, beside), (0.0, 0.0))[0] > 0
 
-    def per_unit(self, stage: Stage) -> float:
-        """What was measured, else a guess at the speed that denoising has shown this machine to have."""
-        if self.known(stage):
-            return self._seconds[stage] / self._units[stage]
-        faster = self.per_unit("denoising") / _GUESS["denoising"] if self.known("denoising") else 1.0
-        return _GUESS[stage] * faster
+    def per_unit(self, stage: Stage, *, beside: bool = False) -> float:
+        """What was measured; else what was measured of the other kind; else a guess at the speed that denoising has
+        shown this machine to have.
+        """
+        times = _SHARED if beside else 1 / _SHARED
+        if self.known(stage, beside=beside):
+            return self._mean(stage, beside=beside)
+        if self.known(stage, beside=not beside):
+            return self._mean(stage, beside=not beside) * times
+        faster = self._mean("denoising") / _GUESS["denoising"] if self.known("denoising") else 1.0
+        return _GUESS[stage] * faster * max(1.0, times)
+
+    def _mean(self, stage: Stage, *, beside: bool = False) -> float:
+        units, seconds = self._measured[stage, beside]
+        return seconds / units
 
 
 class Estimate:
@@ -72,15 +94,20 @@ class Estimate:
 
     def __init__(self, rates: Rates, course: Course) -> None:
         self._rates = rates
-        self._rates.fade()
+        self._rates.fade(_summed(course))
         self._course = course
+        self._alone = _last_of_first_hand(course)
+        self._beside = _summed(course[: self._alone])
         self._done: dict[Stage, float] = {}
         self._fraction = 0.0
 
     def did(self, stage: Stage, units: float, seconds: float) -> None:
-        """Count `units` as done in `stage`, which took `seconds`, maybe while others were at work too."""
+        """Count `units` as done in `stage`, which took `seconds`. Each stage is done in the course's order, so what is
+        done of it says whether later windows were made meanwhile.
+        """
+        beside = _HANDS[stage] > 0 and self._done.get(stage, 0.0) < self._beside.get(stage, 0.0)
         self.skip(stage, units)
-        self._rates.add(stage, units, seconds)
+        self._rates.add(stage, units, seconds, beside=beside)
 
     def skip(self, stage: Stage, units: float) -> None:
         """Count `units` as done before this job began: they say nothing of how fast it is."""
@@ -104,11 +131,26 @@ class Estimate:
     def _left(self, done: Mapping[Stage, float]) -> float:
         """Seconds until all is done, when so many units of each stage are done: by going through the course."""
         passed, free = dict(done), [0.0, 0.0, 0.0]
-        for piece in self._course:
+        for number, piece in enumerate(self._course):
             ready = free[0]  # a stretch is taken on once everything before it is denoised
             for stage, units in piece:
                 skipped = min(units, passed.get(stage, 0.0))
                 passed[stage] = passed.get(stage, 0.0) - skipped
                 hand = _HANDS[stage]
-                ready = free[hand] = max(ready, free[hand]) + (units - skipped) * self._rates.per_unit(stage)
+                pace = self._rates.per_unit(stage, beside=hand > 0 and number < self._alone)
+                ready = free[hand] = max(ready, free[hand]) + (units - skipped) * pace
         return max(free)
+
+
+def _summed(course: Course) -> dict[Stage, float]:
+    """Units of each stage."""
+    work: dict[Stage, float] = {}
+    for stage, units in chain.from_iterable(course):
+        work[stage] = work.get(stage, 0.0) + units
+    return work
+
+
+def _last_of_first_hand(course: Course) -> int:
+    """The number of the last piece that the first hand has anything to do with; behind it the others are alone."""
+    numbers = [number for number, piece in enumerate(course) if any(not _HANDS[stage] for stage, _ in piece)]
+    return max(numbers, default=0)

@@ -31,6 +31,7 @@ from engine.resume import begin, kept, packed, stamp
 from engine.safety import Rule, plugged
 from engine.schedule import sampling
 from engine.timeline import plan
+from engine.tokens import preparing_units
 from engine.types import (
     Cancelled,
     Done,
@@ -198,7 +199,8 @@ class _Job:
     def _costs(self, step: Step) -> list[tuple[Stage, float]]:
         """What a step of the plan takes, in the order in which it is done."""
         if isinstance(step, Window):
-            return [("denoising", self.pass_units(step) * self.how.steps)]
+            steps = self.pass_units(step) * self.how.steps
+            return [("preparing", preparing_units(self.plan, step)), ("denoising", steps)]
         saving = (step.last - step.first + 1) * self.plan.size.width * self.plan.size.height
         if isinstance(step, Shown):
             return [("decoding", decoding_units(self.plan, step)), ("saving", saving)]
@@ -253,6 +255,9 @@ def _denoise(
     job: _Job, recipe: Recipe, window: Window, previews: Previews, cancelled: Callable[[], bool]
 ) -> Generator[Event, None, None]:
     job.window, job.step, passed = job.window + 1, 0, 0.0
+    began = time.monotonic()
+    recipe.prepare(window)
+    yield job.did("preparing", preparing_units(job.plan, window), time.monotonic() - began)
     began = time.monotonic()
     # Closed however it ends, because what the transformer wears for this job must come off before the next.
     with closing(recipe.denoise(window, cancelled)) as steps:

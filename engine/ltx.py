@@ -39,9 +39,15 @@ class Ltx:
         """Encode the prompts."""
         self._text = encode_text(self._parts, self._cut.plan, self._negative, self._how)
 
+    def prepare(self, window: Window) -> None:
+        """Noise, with everything the window is given in it."""
+        self._tokens = prepare(self._parts, self._cut, window)
+        settle(self._parts)
+
     def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
-        """Noise, and everything the window is given, become its latents."""
-        self._tokens = tokens = prepare(self._parts, self._cut, window)
+        """What was prepared becomes the window's latents."""
+        if (tokens := self._tokens) is None:
+            raise ValueError("A window is prepared before it is denoised.")
         said = self._text.at(window.weights)
         yield from denoise(self._parts, self._cut.plan, self._how, said, tokens, window.seed, cancelled)
         keep(self._parts, self._cut, window, tokens)

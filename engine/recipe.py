@@ -25,6 +25,9 @@ class Recipe(Protocol):
     def read(self) -> None:
         """Encode what the clip shows, once, before the first window."""
 
+    def prepare(self, window: Window) -> None:
+        """Encode what a window is given: pictures, films, and what it goes on from. Right before it is denoised."""
+
     def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Make a window's new latents and put them into its strip, yielding the number of each finished step.
 

@@ -43,6 +43,9 @@ class Stock:
         """Encode the prompt."""
         self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
 
+    def prepare(self, window: Window) -> None:
+        """Its pipeline does that as it begins."""
+
     def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Run the pipeline."""
         further = filter(None, [self._parts.others.get("transformer_2")])

@@ -69,6 +69,13 @@ def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
     return _upon(parts, cut, window.edited, own) if window.edited else _joined([*beside, own])
 
 
+def preparing_units(plan: Plan, window: Window) -> float:
+    """What it costs to prepare a window: the latents that are encoded for it, times their area."""
+    guides = [*window.guides, *([window.edited] if window.edited else [])]
+    latents = (window.before == "strip") + len(window.pictures) + sum(len(guide.strengths) for guide in guides)
+    return latents * plan.native.width * plan.native.height
+
+
 @torch.inference_mode()
 def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
     """Put a denoised window's new latents into their strip."""

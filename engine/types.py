@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 Quality: TypeAlias = Literal["turbo", "full"]
 Resize: TypeAlias = Literal["crop", "pad"]
 Strength: TypeAlias = Literal["subtle", "mild", "strong"]
-Stage: TypeAlias = Literal["loading", "encoding", "denoising", "decoding", "saving"]
+Stage: TypeAlias = Literal["loading", "encoding", "preparing", "denoising", "decoding", "saving"]
 
 FailureCode: TypeAlias = Literal[
     "bad_request",

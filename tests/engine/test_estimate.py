@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from engine.estimate import Course, Estimate, Rates
 from engine.types import Stage
 
-WORK: dict[Stage, float] = {"loading": 1, "encoding": 1, "denoising": 100, "decoding": 10, "saving": 10}
-STAGES: list[Stage] = ["loading", "encoding", "denoising", "decoding", "saving"]
-COURSE: Course = [[(stage, WORK[stage])] for stage in STAGES[:3]] + [[(stage, WORK[stage]) for stage in STAGES[3:]]]
+WORK: dict[Stage, float] = {"loading": 1, "encoding": 1, "preparing": 2, "denoising": 100, "decoding": 10, "saving": 10}
+STAGES: list[Stage] = ["loading", "encoding", "preparing", "denoising", "decoding", "saving"]
+COURSE: Course = [[(stage, WORK[stage])] for stage in STAGES[:4]] + [[(stage, WORK[stage]) for stage in STAGES[4:]]]
 
 
 class Clock:
@@ -31,13 +31,20 @@ def job(rates: Rates, clock: Clock, seconds: dict[Stage, float]) -> Iterator[Est
             yield estimate
 
 
-SECONDS: dict[Stage, float] = {"loading": 5, "encoding": 1, "denoising": 0.2, "decoding": 1, "saving": 0.1}
+SECONDS: dict[Stage, float] = {
+    "loading": 5,
+    "encoding": 1,
+    "preparing": 2,
+    "denoising": 0.2,
+    "decoding": 1,
+    "saving": 0.1,
+}
 
 
 def test_nothing_is_promised_before_a_step_was_measured() -> None:
     etas = [estimate.eta() for estimate in job(Rates(), Clock(), SECONDS)]
-    assert etas[:3] == [None, None, None]
-    assert all(eta is not None for eta in etas[3:])
+    assert etas[:5] == [None] * 5
+    assert all(eta is not None for eta in etas[5:])
 
 
 def test_the_second_job_s_estimate_is_right_from_its_start() -> None:
@@ -61,11 +68,22 @@ def test_a_machine_that_got_slower_is_noticed_within_the_job() -> None:
     assert half[0] == pytest.approx(ended - half[1], rel=0.55)
 
 
-@given(st.lists(st.floats(0.001, 100), min_size=5, max_size=5))
+@pytest.mark.parametrize("times", [0.5, 2])
+def test_half_way_it_is_known_that_a_machine_changed_whatever_was_measured_before(times: float) -> None:
+    rates = Rates()
+    rates.add("denoising", 1e6, 1e6)
+    estimate = Estimate(rates, [[("denoising", 100)]])
+    estimate.did("denoising", 50, 50 * times)
+    assert estimate.eta() == pytest.approx(50 * times, rel=0.3)
+
+
+@given(st.lists(st.floats(0.001, 100), min_size=6, max_size=6))
 def test_progress_never_goes_back_and_ends_at_one(seconds: list[float]) -> None:
-    fractions = [each.fraction() for each in job(Rates(), Clock(), dict(zip(STAGES, seconds, strict=True)))]
+    seen = [(each.fraction(), each.eta()) for each in job(Rates(), Clock(), dict(zip(STAGES, seconds, strict=True)))]
+    fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] <= fractions[-1] == pytest.approx(1)
+    assert all(eta is None or eta >= 0 for _, eta in seen)
 
 
 def test_the_first_measurement_scales_the_guesses() -> None:
@@ -79,8 +97,9 @@ def test_stages_that_overlap_take_less_than_their_sum() -> None:
     """Of three windows the first two are decoded and written while the next is denoised."""
     rates = Rates()
     rates.add("denoising", 1, 4)
-    rates.add("decoding", 1, 3)
-    rates.add("saving", 1, 1)
+    for beside in (False, True):
+        rates.add("decoding", 1, 3, beside=beside)
+        rates.add("saving", 1, 1, beside=beside)
     windows: Course = [[("denoising", 1)], [("decoding", 1), ("saving", 1)]] * 3
     estimate = Estimate(rates, windows)
     assert estimate.eta() == 3 * 4 + 3 + 1
@@ -97,3 +116,52 @@ def test_what_was_done_before_says_nothing_of_the_pace() -> None:
     estimate = Estimate(rates, [[("denoising", 2)]])
     estimate.skip("denoising", 1)
     assert estimate.eta() == 4
+
+
+# --- what is decoded while later windows are made -------------------------------------------------------
+
+WINDOWS: Course = [[("denoising", 10)], [("decoding", 1)]] * 3
+
+
+def film(rates: Rates, *, beside: float, alone: float) -> Iterator[Estimate]:
+    """Three windows of ten seconds; decoding a stretch takes `beside` while the next is denoised, the last `alone`."""
+    estimate = Estimate(rates, WINDOWS)
+    for seconds in (0.0, beside, beside):
+        estimate.did("denoising", 10, 10)
+        if seconds:
+            estimate.did("decoding", 1, seconds)
+        yield estimate
+    estimate.did("decoding", 1, alone)
+    yield estimate
+
+
+def test_decoding_beside_denoising_and_alone_are_measured_apart() -> None:
+    rates = Rates()
+    *_, ended = film(rates, beside=6, alone=2)
+    assert ended.eta() == 0
+    assert [each.eta() for each in film(rates, beside=6, alone=2)] == [20 + 2, 10 + 2, 2, 0]
+
+
+def test_all_but_the_last_stretch_are_foretold_as_decoded_beside_denoising() -> None:
+    rates = Rates()
+    rates.add("denoising", 1, 1)
+    rates.add("decoding", 1, 20, beside=True)
+    rates.add("decoding", 1, 2)
+    assert Estimate(rates, WINDOWS).eta() == 10 + 20 + 20 + 2, "decoding is what all wait for"
+
+
+def test_one_window_s_clip_says_what_decoding_takes_beside_others_and_the_other_way_round() -> None:
+    alone, beside = Rates(), Rates()
+    alone.add("decoding", 1, 3)
+    beside.add("decoding", 1, 3, beside=True)
+    assert alone.per_unit("decoding", beside=True) == 6
+    assert beside.per_unit("decoding") == 1.5
+
+
+def test_where_all_windows_are_made_first_all_is_decoded_alone() -> None:
+    rates = Rates()
+    rates.add("denoising", 1, 1)
+    rates.add("decoding", 1, 2)
+    rates.add("decoding", 1, 50, beside=True)
+    backwards: Course = [[("denoising", 1)], [("denoising", 1)], [("decoding", 1)], [("decoding", 1)]]
+    assert Estimate(rates, backwards).eta() == 2 + 2 * 2

@@ -125,6 +125,8 @@ def test_progress_tells_every_step_and_never_goes_back(engine: Engine, request_:
     assert progress[-1].fraction == pytest.approx(1)
     assert progress[-1].eta_seconds == pytest.approx(0, abs=1e-6)
     assert {event.stage for event in progress} >= {"encoding", "denoising", "decoding", "saving"}
+    prepared = [event.window for event in progress if event.stage == "preparing"]
+    assert prepared == list(range(1, progress[0].windows + 1)), "what goes before a window's steps is none of them"
 
 
 def test_the_second_job_knows_from_its_start_how_long_it_takes(

@@ -20,7 +20,7 @@ from engine.latents import Cut, _renoised, decode
 from engine.loader import Parts
 from engine.plan import Plan, Shown, Window
 from engine.timeline import plan
-from engine.tokens import _pack, keep, prepare
+from engine.tokens import _pack, keep, prepare, preparing_units
 from engine.types import Cancelled, Condition, Request
 
 STEPS = 4
@@ -273,3 +273,12 @@ def test_a_still_is_one_frame(parts: Parts, clip: Request) -> None:
     request = replace(clip, seconds=0)
     _, frames = film(parts, plan(request), request, GUIDED)
     assert frames.shape == (1, 3, 96, 160)
+
+
+def test_what_preparing_costs_are_the_latents_encoded_for_a_window(request_: Request) -> None:
+    """Only the first window of a clip from words goes on from nothing; a picture is one latent more."""
+    picture = Condition(png(image((90, 20, 20))), 0)
+    made = [plan(replace(request_, seconds=6, conditions=given)) for given in ((), (picture,))]
+    area = made[0].native.width * made[0].native.height
+    units = [[preparing_units(each, window) / area for window in each.windows] for each in made]
+    assert units == [[0, 1, 1], [1, 1, 1]]

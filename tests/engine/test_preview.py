@@ -95,6 +95,7 @@ def test_a_full_disk_is_named_as_it_is_for_a_film(parts: Parts, tmp_path: Path) 
     cut, window = Cut.of(made), made.windows[0]
     recipe = Ltx(parts, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
     recipe.read()
+    recipe.prepare(window)
     list(recipe.denoise(window, lambda: False))
     (tmp_path / "preview-0000.part").symlink_to("/dev/full")
     with pytest.raises(EngineError) as caught:
