@@ -21,7 +21,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from engine import folders, loras
+from engine import folders, loras, tiles
 from engine.arrange import arrange
 from engine.catalog import Model
 from engine.folders import INDEX, LAYOUTS, Index
@@ -33,8 +33,6 @@ from engine.types import EngineConfig, EngineError, Lora
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
 _PACKAGE: Final = Path(__file__).parent
 _PLAIN: Final = Placement(device="cpu", dtype="float32")
-_TILE_PIXELS: Final = 768 * 512
-"""Above this frame size the decoder works in overlapping tiles: its memory grows with the area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +123,7 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
         with _named(folder / name):
             loras.hang(read["transformer"], name, str(folder / name))
     lost = _hang(read["transformer"], named)
+    tiles.check(read["vae"], placement.tiling)
     with _named(folder):
         arrange(read, placement)
     if placement.parallel > 1:
@@ -136,15 +135,6 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
     rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
     common = {name: read.pop(name) for name in _COMMON}
     return _agreeing(model, Parts(**common, others=read, settings=source.index.settings, **rest))
-
-
-def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
-    """Choose between decoding whole frames and tiles for clips of this size."""
-    wanted = parts.placement.tiling
-    if force or wanted == "on" or (wanted == "auto" and width * height > _TILE_PIXELS):
-        parts.vae.enable_tiling()
-    else:
-        parts.vae.disable_tiling()
 
 
 def _device(name: str) -> torch.device:

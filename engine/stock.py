@@ -20,6 +20,7 @@ from engine.model import Sampling
 from engine.pipelines import Arguments, pipeline
 from engine.plan import Shown, Window
 from engine.sampled import sampled
+from engine.tiles import begin
 from engine.types import Cancelled, Request
 
 AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
@@ -41,6 +42,7 @@ class Stock:
     @torch.inference_mode()
     def read(self) -> None:
         """Encode the prompt."""
+        begin(self._parts.vae, self._parts.placement.tiling, self._cut.plan)
         self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
 
     def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
