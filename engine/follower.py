@@ -47,7 +47,7 @@ def _read(seat: Seat, name: str, device: torch.device) -> Any:
     dtype = getattr(torch, seat.placement.dtype)
     transformer = AutoModel.from_pretrained(str(seat.folder / name), torch_dtype=dtype).to(device).eval()
     for lora, source in seat.hung:
-        hang(transformer, lora, source)
+        hang([transformer], lora, source)
     quantise(transformer, seat.placement.quantisation)
     attend(transformer, seat.placement.attention)
     return transformer

@@ -8,7 +8,7 @@ is in engine/folders.py. The same code reads a project's own weights, the bundle
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,7 @@ class Parts:
     """The modules of one model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that the transformer carries, each off until a job wears it; `lost` says of others that
+    `adapters` are the LoRAs that each transformer carries, all off until a job wears them; `lost` says of others that
     were to hang there why they do not. `others` are the parts that not every family has, by their names, and `settings`
     what the folder says of its pipeline.
     """
@@ -119,17 +119,18 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
         with _named(folder / name):
             part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
             read[name] = part.to(home) if isinstance(part, torch.nn.Module) else part
+    transformers = {name: part for name, part in read.items() if name.startswith("transformer")}
     for name in sorted(source.adapters):
         with _named(folder / name):
-            loras.hang(read["transformer"], name, str(folder / name))
-    lost = _hang(read["transformer"], named)
+            loras.hang(transformers.values(), name, str(folder / name))
+    lost = _hang(transformers.values(), named)
     tiles.check(read["vae"], placement.tiling)
     with _named(folder):
         arrange(read, placement)
     if placement.parallel > 1:
         hung = [(name, str(folder / name)) for name in sorted(source.adapters)]
         hung += [(key, lora.source) for lora in named if (key := loras.key(lora.name)) not in lost]
-        share({name: part for name, part in read.items() if name.startswith("transformer")}, placement, folder, hung)
+        share(transformers, placement, folder, hung)
     yield 1.0
     adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
     rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
@@ -175,13 +176,13 @@ def _adapters(model: Model) -> set[str]:
     return {how.adapter for how in model.sampling.values() if how.adapter}
 
 
-def _hang(transformer: Any, named: Sequence[Lora]) -> dict[str, str]:
-    """Hang the named LoRAs; of those that cannot be read, why. They fail the jobs that ask for them, and no other."""
+def _hang(transformers: Iterable[Any], named: Sequence[Lora]) -> dict[str, str]:
+    """Hang the named LoRAs on each; of those that cannot be read, why. They fail the jobs that ask for them alone."""
     lost = {}
     for lora in named:
         try:
             with _named(Path(lora.source)):
-                loras.hang(transformer, loras.key(lora.name), lora.source)
+                loras.hang(transformers, loras.key(lora.name), lora.source)
         except EngineError as error:
             if error.code != "model_broken":
                 raise

@@ -1,4 +1,5 @@
-"""LoRAs on a model's transformer: hung there once when it is loaded, each off until a job wears it.
+"""LoRAs on a model's transformers: hung there once when it is loaded, each off until a job wears it. Where a model has
+two, for high and for low noise, both carry and wear the same.
 
 A LoRA is small beside its model, so that all of them may hang there at once. What a job wears it says anew, so that
 nothing of the job before is left.
@@ -7,7 +8,7 @@ nothing of the job before is left.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -32,11 +33,17 @@ def key(name: str) -> str:
     return f"lora_{name}"
 
 
-def hang(transformer: Any, name: str, source: str) -> None:
-    """Add a LoRA to the transformer, switched off. `source` is a folder, a .safetensors file, or either on the hub.
+def hang(transformers: Iterable[Any], name: str, source: str) -> None:
+    """Add a LoRA to each of a model's transformers, switched off. `source` is a folder, a .safetensors file, or either
+    on the hub.
 
-    Raises ValueError where there is nothing for this transformer, else what the reading raises.
+    Raises ValueError where there is nothing for such a transformer, else what the reading raises.
     """
+    for transformer in transformers:
+        _hang(transformer, name, source)
+
+
+def _hang(transformer: Any, name: str, source: str) -> None:
     kind = type(transformer).__name__
     if kind not in _READERS:
         raise ValueError(f"a {kind} takes no LoRA")

@@ -53,8 +53,7 @@ def main(weights: Path, folder: Path) -> None:
     alone.add_adapter(drawn, "made")
     LTXVideoLoraLoaderMixin.save_lora_weights(folder, get_peft_model_state_dict(alone, adapter_name="made"))
     alone = read(weights)
-    for transformer in (alone, shared):
-        hang(transformer, "ink", str(folder))
+    hang((alone, shared), "ink", str(folder))
     ranks.share(
         {"transformer": shared}, Placement(device="cpu", dtype="float32", parallel=2), weights, [("ink", str(folder))]
     )
@@ -63,7 +62,7 @@ def main(weights: Path, folder: Path) -> None:
     said(*([] if torch.allclose(plain, worn) else ["changed"]))
     compare("after:", alone, shared, ())
     others = list(OTHERS)
-    del shared, transformer
+    del shared
     gc.collect()
     said("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
 

@@ -31,7 +31,7 @@ KINDS = {"wan2.1-t2v-1.3b": "wan_text", "wan2.2-ti2v-5b": "wan_small", "ltx-2": 
 """A model with each class of autoencoder, and of Wan with each of its two kinds."""
 WAN = [name for name in KINDS if find(name).family == "wan"]
 SIZES = {"ltx-2": (Size(128, 192), 160, 96)}
-"""Of frames, the sides of a tile, and from one tile to the next: here so that it would leave a last one a latent wide."""
+"""Of frames, of a tile's sides, and from one tile to the next: here so that a last one would be a latent wide."""
 OTHERS = Size(96, 64), 64, 32
 
 
@@ -158,7 +158,7 @@ def test_without_room_for_tiles_either_the_error_is_torch_s(parts: Parts) -> Non
     ],
 )
 def test_left_to_us_big_frames_are_tiled_unless_they_are_decoded_a_few_at_a_time(
-    name: str, size: Size, tiled: bool
+    name: str, size: Size, *, tiled: bool
 ) -> None:
     made = plan(Request(name, "a red ball", 256, 256, float(find(name).films), 7))
     vae = tiny_stock.wan_text().vae
