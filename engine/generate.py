@@ -154,7 +154,6 @@ class _Job:
         self.rates = rates
         self.step = 0
         self.window = 0
-        self.stamp = stamp(film_plan, how, request.negative_prompt)
         self.estimate = Estimate(rates, self._course(loaded=loaded))
 
     def pass_units(self, window: Window) -> float:
@@ -217,6 +216,7 @@ def _film(
     _stop_if(cancelled)
     began = time.monotonic()
     cut = Cut.of(job.plan)
+    stamped = stamp(job.plan, job.how, job.request.negative_prompt, parts.identity(job.how.worn))
     recipe = _recipe(job, parts, cut)
     recipe.read()
     yield job.did("encoding", 1.0, time.monotonic() - began)
@@ -224,7 +224,7 @@ def _film(
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
         Darkroom(recipe, cut, film, rules, cancelled) as darkroom,
     ):
-        done = begin(cut, film, resume, job.stamp, recipe.latent, parts.device) if resume and recipe.latent else 0
+        done = begin(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
         job.skip(job.plan.steps[:done])
         previews = Previews(job.plan, job.rates, rules, out_dir)
         for number, step in enumerate(job.plan.steps[done:], done + 1):
@@ -235,7 +235,7 @@ def _film(
                         yield event
                         yield from job.heard(darkroom.news())
             else:
-                state = partial(packed, kept(cut, number), job.stamp) if recipe.latent else None
+                state = partial(packed, kept(cut, number), stamped) if recipe.latent else None
                 yield from job.heard(darkroom.take(step, state))
         yield from job.heard(darkroom.finish())
     yield Done(film.result())

@@ -8,7 +8,7 @@ is in engine/folders.py. The same code reads a project's own weights, the bundle
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from engine.folders import INDEX, LAYOUTS, Index
 from engine.machine import full, look
 from engine.placement import Offload, Placement, choose
 from engine.ranks import share
-from engine.types import EngineConfig, EngineError, Lora
+from engine.types import EngineConfig, EngineError, Lora, Worn
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
 _PACKAGE: Final = Path(__file__).parent
@@ -51,9 +51,9 @@ class Parts:
     """The modules of one model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that each transformer carries, all off until a job wears them; `lost` says of others that
-    were to hang there why they do not. `others` are the parts that not every family has, by their names, and `settings`
-    what the folder says of its pipeline.
+    `adapters` are the LoRAs that each transformer carries, all off until a job wears them, each with a digest; `lost`
+    says of others that were to hang there why they do not. `weights` is a digest of all the rest. `others` are the
+    parts that not every family has, by their names, and `settings` what the folder says of its pipeline.
     """
 
     tokenizer: Any
@@ -63,11 +63,20 @@ class Parts:
     scheduler: Any
     device: torch.device
     dtype: torch.dtype
-    adapters: frozenset[str]
+    adapters: Mapping[str, str]
+    weights: str
     others: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     placement: Placement = _PLAIN
     lost: Mapping[str, str] = field(default_factory=dict)
+
+    def identity(self, worn: Iterable[Worn]) -> tuple[str, ...]:
+        """What decides a clip's pixels beside its plan: the weights, the numbers in which they are kept and computed
+        with, and what the LoRAs that it wears hold. Where the modules lie, and which kernels run, decides no more than
+        the last bits.
+        """
+        kept = self.placement.dtype, self.placement.quantisation
+        return self.weights, *kept, *(self.adapters[each.name] for each in worn)
 
     @property
     def spatial(self) -> int:
@@ -120,21 +129,22 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
             part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
             read[name] = part.to(home) if isinstance(part, torch.nn.Module) else part
     transformers = {name: part for name, part in read.items() if name.startswith("transformer")}
-    for name in sorted(source.adapters):
-        with _named(folder / name):
-            loras.hang(transformers.values(), name, str(folder / name))
-    lost = _hang(transformers.values(), named)
+    places = {name: str(folder / name) for name in sorted(source.adapters)}
+    adapters = {}
+    for name, place in places.items():
+        with _named(Path(place)):
+            adapters[name] = loras.hang(transformers.values(), name, place)
+    hanging, lost = _hang(transformers.values(), named)
     tiles.check(read["vae"], placement.tiling)
     with _named(folder):
         arrange(read, placement)
+        weights = folders.digest(folder, names)
     if placement.parallel > 1:
-        hung = [(name, str(folder / name)) for name in sorted(source.adapters)]
-        hung += [(key, lora.source) for lora in named if (key := loras.key(lora.name)) not in lost]
-        share(transformers, placement, folder, hung)
+        places |= {key: lora.source for lora in named if (key := loras.key(lora.name)) in hanging}
+        share(transformers, placement, folder, list(places.items()))
     yield 1.0
-    adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
-    rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
-    common = {name: read.pop(name) for name in _COMMON}
+    rest = {"device": device, "dtype": dtype, "placement": placement, "weights": weights, "lost": lost}
+    common = {name: read.pop(name) for name in _COMMON} | {"adapters": adapters | hanging}
     return _agreeing(model, Parts(**common, others=read, settings=source.index.settings, **rest))
 
 
@@ -176,18 +186,21 @@ def _adapters(model: Model) -> set[str]:
     return {how.adapter for how in model.sampling.values() if how.adapter}
 
 
-def _hang(transformers: Iterable[Any], named: Sequence[Lora]) -> dict[str, str]:
-    """Hang the named LoRAs on each; of those that cannot be read, why. They fail the jobs that ask for them alone."""
-    lost = {}
+def _hang(transformers: Collection[Any], named: Sequence[Lora]) -> tuple[dict[str, str], dict[str, str]]:
+    """Hang the named LoRAs on each: digests of those that hang there, and why the others cannot be read. They fail the
+    jobs that ask for them alone.
+    """
+    hanging, lost = {}, {}
     for lora in named:
+        key = loras.key(lora.name)
         try:
             with _named(Path(lora.source)):
-                loras.hang(transformers, loras.key(lora.name), lora.source)
+                hanging[key] = loras.hang(transformers, key, lora.source)
         except EngineError as error:
             if error.code != "model_broken":
                 raise
-            lost[loras.key(lora.name)] = str(error)
-    return lost
+            lost[key] = str(error)
+    return hanging, lost
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:

@@ -169,7 +169,8 @@ def test_left_to_us_big_frames_are_tiled_unless_they_are_decoded_a_few_at_a_time
 
 
 def test_what_the_first_try_held_is_free_before_the_second() -> None:
-    vae, held = tiny_stock.wan_text().vae, []
+    vae = tiny_stock.wan_text().vae
+    held: list[weakref.ref[torch.Tensor]] = []
 
     def decode() -> torch.Tensor:
         large = torch.zeros(1)
@@ -188,10 +189,13 @@ def test_what_the_first_try_held_is_free_before_the_second() -> None:
 
 
 def test_a_class_without_tiles_is_refused_by_name_when_they_are_wanted() -> None:
+    def decode() -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
     vae = VQModel(block_out_channels=(8,), norm_num_groups=4, layers_per_block=1)
     with pytest.raises(EngineError, match="a VQModel works on whole frames only") as caught:
         tiles.check(vae, "on")
     assert caught.value.code == "bad_setting"
     tiles.check(vae, "auto")
     with pytest.raises(torch.OutOfMemoryError):
-        tiles.decoded(vae, "auto", lambda: full(after=0)() or torch.zeros(1))
+        tiles.decoded(vae, "auto", decode)
