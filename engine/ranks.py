@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 from diffusers import ContextParallelConfig
 from diffusers.models._modeling_parallel import ContextParallelInput
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined] # public by its documentation
 from torch.distributed.distributed_c10d import _abort_process_group
 
 from engine.arrange import crosses
@@ -72,7 +73,7 @@ def share(
     crew = Crew([start(rank) for rank in others], _abandon)
     with ExitStack() as unless_joined:
         unless_joined.callback(_leave, crew)
-        store = dist.TCPStore("127.0.0.1", 0, placement.parallel, is_master=True, wait_for_workers=False)
+        store = TCPStore("127.0.0.1", 0, placement.parallel, is_master=True, wait_for_workers=False)
         crew.seat(*(Seat(rank, store.port, placement, folder, tuple(transformers), tuple(hung)) for rank in others))
         join(0, store, placement, list(transformers.values()))
         unless_joined.pop_all()
@@ -82,12 +83,12 @@ def share(
     weakref.finalize(next(iter(transformers.values())), _leave, crew).atexit = False  # then they end by themselves
 
 
-def meet(port: int, world: int) -> dist.Store:
+def meet(port: int, world: int) -> Store:
     """Where the processes of a clip find each other, as one of the others comes to it."""
-    return dist.TCPStore("127.0.0.1", port, world, is_master=False)
+    return TCPStore("127.0.0.1", port, world, is_master=False)
 
 
-def join(rank: int, store: dist.Store, placement: Placement, transformers: Sequence[Any]) -> None:
+def join(rank: int, store: Store, placement: Placement, transformers: Sequence[Any]) -> None:
     """Take this process's seat, and let the transformers work on its part of the tokens."""
     on_gpu = placement.device.partition(":")[0] == "cuda"
     if on_gpu:
