@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from operator import sub
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,29 @@ def test_a_last_picture_reaches_the_frames(parts_of: Callable[[str], Parts], nam
     alone = film(parts_of(name), asked(name, conditions=(first,)))
     ends = film(parts_of(name), asked(name, conditions=(first, Condition(picture("black"), -1))))
     assert not torch.allclose(alone[-1], ends[-1])
+
+
+@pytest.mark.parametrize("frames", [16, 17, 18, 19, 80])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
+    parts_of: Callable[[str], Parts], frames: int, *, last: bool
+) -> None:
+    """Otherwise what is denoised beyond its length is left out at its end."""
+    name = "wan2.2-i2v-a14b"
+    pictures = (Condition(picture("white"), 0), Condition(picture("black"), -1))[: 1 + last]
+    made, cut = recipe(parts_of(name), asked(name, seconds=frames / 16, conditions=pictures))
+    (window,) = cut.plan.windows
+    torch.manual_seed(1)
+    cut.strips[0].update({number: torch.randn(1, 16, 1, 8, 8) for number in range(window.latents)})
+    whole = torch.cat(list(made._pipeline.frames(torch.cat(list(cut.strips[0].values()), dim=2))))
+    shown = torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])
+    assert len(shown) == frames
+    assert len(whole) - frames in range(4)
+    assert torch.equal(shown[0], whole[0])
+    assert torch.equal(shown[-1], whole[-1 if last else frames - 1])
+    places = [next(at for at, each in enumerate(whole) if torch.equal(each, one)) for one in shown]
+    even = [number * (len(whole) - 1) / (frames - 1) for number in range(frames)]
+    assert places == list(range(frames)) if not last else max(map(abs, map(sub, places, even))) <= 0.5
 
 
 def test_a_picture_of_ltx_2_lies_at_the_nearest_latent(parts_of: Callable[[str], Parts]) -> None:
@@ -312,6 +336,8 @@ def theirs(config: EngineConfig, request: Request) -> torch.Tensor:
         **_own(model, request, made, how.guidance_scale),
     )[0]
     shown: torch.Tensor = frames if model.family == "z_image" else frames[0]
+    if find(request.model).conditions == "ends" and len(request.conditions) > 1:
+        return shown[torch.linspace(0, len(shown) - 1, made.frames).round().long()]
     return shown[: made.frames]
 
 
