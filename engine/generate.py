@@ -18,12 +18,13 @@ from engine.catalog import Model, check_request
 from engine.darkroom import Darkroom
 from engine.encode import Film
 from engine.estimate import Rates
+from engine.host import HERE, Host
 from engine.job import Job
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
 from engine.loras import key
 from engine.ltx import Ltx
-from engine.machine import full, look
+from engine.machine import full
 from engine.placement import Offload, choose, lower
 from engine.plan import Window
 from engine.preview import Previews
@@ -51,8 +52,9 @@ class Engine:
     Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
     """
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, host: Host = HERE) -> None:
         self._config = config
+        self._host = host
         self._rules = plugged(config.frame_rules)
         self.spent = False
         self._threads = use_threads(config)
@@ -98,9 +100,9 @@ class Engine:
         cannot be made again; its next try finds the room.
         """
         least = self._least.get(model.name, "none")
-        placement = choose(look(), model, self._config, least)
+        placement = choose(self._host.look(), model, self._config, least)
         further = lower(placement)
-        if further is None or choose(look(), model, self._config, further).offload == placement.offload:
+        if further is None or choose(self._host.look(), model, self._config, further).offload == placement.offload:
             return False
         self._least[model.name], self._loaded = further, None
         return True
@@ -127,7 +129,7 @@ class Engine:
 
     def _read(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
         _free()  # also of what an error held that ended the try before
-        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"))
+        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
         before, began = 0.0, time.monotonic()
         while True:
             _stop_if(cancelled)

@@ -22,12 +22,11 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from engine import folders, loras, tiles
-from engine.arrange import arrange
 from engine.catalog import Model
 from engine.folders import INDEX, LAYOUTS, Index
-from engine.machine import full, look
+from engine.host import HERE, Host
+from engine.machine import full
 from engine.placement import Offload, Placement, choose
-from engine.ranks import share
 from engine.types import EngineConfig, EngineError, Lora, Worn
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
@@ -110,15 +109,17 @@ def locate(model: Model, config: EngineConfig) -> Source:
     return Source(folder, adapters, folders.index(folder, model))
 
 
-def load(model: Model, source: Source, config: EngineConfig, least: Offload = "none") -> Generator[float, None, Parts]:
+def load(
+    model: Model, source: Source, config: EngineConfig, least: Offload = "none", host: Host = HERE
+) -> Generator[float, None, Parts]:
     """Load what `locate` found and put it on the machine, yielding the fraction done after each part so that the
-    caller may stop in between. `least` is how much must be offloaded where that is left to us.
+    caller may stop in between. `least` is how much must be offloaded where that is left to us, `host` the machine.
 
     Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
-    placement = choose(look(), model, config, least)
+    placement = choose(host.look(), model, config, least)
     named = [lora for lora in config.loras if lora.model == model.name]
-    device, home = _device(placement.device), torch.device(placement.home)
+    device, home = host.device(placement.device), host.device(placement.home)
     dtype = getattr(torch, placement.dtype)
     folder, names = source.folder, [name for name in LAYOUTS[model.family].parts if name in source.index.classes]
     sizes = [_bytes(folder / name) for name in names]
@@ -126,8 +127,9 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
     for done, name in enumerate(names):
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
-            part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
-            read[name] = part.to(home) if isinstance(part, torch.nn.Module) else part
+            read[name] = part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
+            if isinstance(part, torch.nn.Module):
+                host.put(part, home)
     transformers = {name: part for name, part in read.items() if name.startswith("transformer")}
     places = {name: str(folder / name) for name in sorted(source.adapters)}
     adapters = {}
@@ -137,25 +139,15 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
     hanging, lost = _hang(transformers.values(), named)
     tiles.check(read["vae"], placement.tiling)
     with _named(folder):
-        arrange(read, placement)
+        host.arrange(read, placement)
         weights = folders.digest(folder, names)
     if placement.parallel > 1:
         places |= {key: lora.source for lora in named if (key := loras.key(lora.name)) in hanging}
-        share(transformers, placement, folder, list(places.items()))
+        host.share(transformers, placement, folder, list(places.items()))
     yield 1.0
     rest = {"device": device, "dtype": dtype, "placement": placement, "weights": weights, "lost": lost}
     common = {name: read.pop(name) for name in _COMMON} | {"adapters": adapters | hanging}
     return _agreeing(model, Parts(**common, others=read, settings=source.index.settings, **rest))
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        message = f"This machine has no torch device {name!r}: {error}"
-        raise EngineError("device_missing", message) from error
-    return device
 
 
 def _folder(model: Model, config: EngineConfig) -> Path:
