@@ -6,21 +6,13 @@ To add a model of a known family is to add an entry here; what the fields mean i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from engine.model import Model, Sampling, Size
 from engine.stock_entries import OTHERS, WAN
 from engine.types import Quality
-
-_LTX_SIZES: Final = (
-    Size(768, 512),
-    Size(512, 768),
-    Size(1216, 704),
-    Size(704, 1216),
-    Size(1280, 720),
-    Size(720, 1280),
-)
 
 _DISTILLED: Final[Mapping[Quality, Sampling]] = MappingProxyType(
     {
@@ -29,7 +21,49 @@ _DISTILLED: Final[Mapping[Quality, Sampling]] = MappingProxyType(
     }
 )
 
-_LTX: Final = (
+_LTX: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "family": "ltx",
+        "owner": "lightricks",
+        "sizes": (Size(768, 512), Size(512, 768), Size(1216, 704), Size(704, 1216), Size(1280, 720), Size(720, 1280)),
+        "min_side": 256,
+        "max_side": 1920,
+        "native_pixels": 1280 * 736,
+        "fps": 24,
+        "max_seconds": 20.0,
+    }
+)
+"""What all of LTX-Video has in common."""
+_LTX_LARGE: Final = Model(
+    **_LTX,
+    name="ltx-video-13b",
+    title="LTX-Video 13B 0.9.7",
+    repo="Lightricks/LTX-Video-0.9.7-dev",
+    created=1_746_403_200,
+    licence="LTXV Open Weights License",
+    licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.7-dev",
+    memory_gb=40.0,
+    window_frames=121,
+    sampling=MappingProxyType(
+        {
+            "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic", cache=0.08),
+            "full": Sampling(steps=30, guidance_scale=5.0, schedule="linear_quadratic"),
+        }
+    ),
+    decode_timestep=0.05,
+    decode_noise=0.025,
+)
+_LTX_DISTILLED: Final = replace(
+    _LTX_LARGE,
+    name="ltx-video-13b-distilled",
+    title="LTX-Video 13B 0.9.8 distilled",
+    repo="Lightricks/LTX-Video-0.9.8-13B-distilled",
+    created=1_752_624_000,
+    licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.8-13B-distilled",
+    sampling=_DISTILLED,
+)
+
+ENTRIES: Final = (
     Model(
         name="kinora-mini",
         title="Kinora Mini",
@@ -75,22 +109,15 @@ _LTX: Final = (
         ),
     ),
     Model(
+        **_LTX,
         name="ltx-video-2b",
         title="LTX-Video 2B",
-        family="ltx",
         repo="Lightricks/LTX-Video",
         created=1_732_233_600,
-        owner="lightricks",
         licence="LTXV Open Weights License (use restrictions; read it first)",
         licence_url="https://huggingface.co/Lightricks/LTX-Video",
         memory_gb=16.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
         window_frames=161,
-        max_seconds=20.0,
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(steps=20, guidance_scale=3.0, cache=0.08),
@@ -105,22 +132,15 @@ _LTX: Final = (
         causal_time=False,
     ),
     Model(
+        **_LTX,
         name="ltx-video-2b-0.9.5",
         title="LTX-Video 2B 0.9.5",
-        family="ltx",
         repo="Lightricks/LTX-Video-0.9.5",
         created=1_741_132_800,
-        owner="lightricks",
         licence="OpenRAIL-M",
         licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.5",
         memory_gb=16.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
         window_frames=161,
-        max_seconds=20.0,
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic", cache=0.08),
@@ -131,78 +151,20 @@ _LTX: Final = (
         decode_timestep=0.05,
         decode_noise=0.025,
     ),
-    Model(
+    replace(
+        _LTX_DISTILLED,
         name="ltx-video-2b-distilled",
         title="LTX-Video 2B 0.9.8 distilled",
-        family="ltx",
         repo="",
         about=(
             "Published as the single file ltxv-2b-0.9.8-distilled.safetensors of Lightricks/LTX-Video only: convert it "
             "to a folder in diffusers' layout and name the folder in KINORA_WEIGHTS."
         ),
-        created=1_752_624_000,
-        owner="lightricks",
-        licence="LTXV Open Weights License",
         licence_url="https://huggingface.co/Lightricks/LTX-Video",
         memory_gb=16.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
-        window_frames=121,
-        max_seconds=20.0,
-        sampling=_DISTILLED,
-        decode_timestep=0.05,
-        decode_noise=0.025,
     ),
-    Model(
-        name="ltx-video-13b",
-        title="LTX-Video 13B 0.9.7",
-        family="ltx",
-        repo="Lightricks/LTX-Video-0.9.7-dev",
-        created=1_746_403_200,
-        owner="lightricks",
-        licence="LTXV Open Weights License",
-        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.7-dev",
-        memory_gb=40.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
-        window_frames=121,
-        max_seconds=20.0,
-        sampling=MappingProxyType(
-            {
-                "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic", cache=0.08),
-                "full": Sampling(steps=30, guidance_scale=5.0, schedule="linear_quadratic"),
-            }
-        ),
-        decode_timestep=0.05,
-        decode_noise=0.025,
-    ),
-    Model(
-        name="ltx-video-13b-distilled",
-        title="LTX-Video 13B 0.9.8 distilled",
-        family="ltx",
-        repo="Lightricks/LTX-Video-0.9.8-13B-distilled",
-        created=1_752_624_000,
-        owner="lightricks",
-        licence="LTXV Open Weights License",
-        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.8-13B-distilled",
-        memory_gb=40.0,
-        sizes=_LTX_SIZES,
-        min_side=256,
-        max_side=1920,
-        native_pixels=1280 * 736,
-        fps=24,
-        window_frames=121,
-        max_seconds=20.0,
-        sampling=_DISTILLED,
-        decode_timestep=0.05,
-        decode_noise=0.025,
-    ),
+    _LTX_LARGE,
+    _LTX_DISTILLED,
+    *WAN,
+    *OTHERS,
 )
-
-ENTRIES: Final = (*_LTX, *WAN, *OTHERS)

@@ -9,6 +9,8 @@ import os
 import pickle
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from engine import lifeline
@@ -21,33 +23,51 @@ import torch  # noqa: E402
 from diffusers import AutoModel  # noqa: E402
 
 from engine.arrange import attend  # noqa: E402
+from engine.crew import BROKEN, FULL, READY  # noqa: E402
 from engine.loras import hang, wear  # noqa: E402
+from engine.machine import full  # noqa: E402
 from engine.quantise import quantise  # noqa: E402
-from engine.ranks import READY, Pass, Seat, exchange, join  # noqa: E402
+from engine.ranks import Pass, Seat, exchange, join, meet  # noqa: E402
 
 
-def main(speaker: IO[bytes]) -> None:
-    """Take the seat that `speaker` assigns, and make passes until it says no more."""
+def main(speaker: IO[bytes], read: Callable[[Seat, str, torch.device], Any]) -> None:
+    """Take the seat that `speaker` assigns, `read` its transformers, and make passes until it says no more."""
     seat: Seat = pickle.load(speaker)  # noqa: S301 (from our own process)
     kind = seat.placement.device.partition(":")[0]
     device = torch.device(kind, seat.rank if kind == "cuda" else 0)
-    transformers = {name: _read(seat, name, device) for name in seat.transformers}
-    sys.stdout.buffer.write(READY)
-    sys.stdout.buffer.flush()
-    join(seat.rank, seat.store, seat.placement, list(transformers.values()))
+    transformers = {name: read(seat, name, device) for name in seat.transformers}
+    _say(READY)
+    join(seat.rank, meet(seat.port, seat.placement.parallel), seat.placement, list(transformers.values()))
     while True:
         try:
             told: Pass = pickle.load(speaker)  # noqa: S301 (the same)
         except EOFError:
             return
-        _pass(transformers[told.transformer], told, device)
+        with _failing_aloud():
+            _pass(transformers[told.transformer], told, device)
 
 
-def _read(seat: Seat, name: str, device: torch.device) -> Any:
+@contextmanager
+def _failing_aloud() -> Iterator[None]:
+    """Say at once why the pass fails: on GPUs the others would wait in it, and this process perhaps for them."""
+    try:
+        yield
+    except BaseException as error:
+        _say(FULL if full(error) else BROKEN)
+        raise
+
+
+def _say(word: bytes) -> None:
+    sys.stdout.buffer.write(word)
+    sys.stdout.buffer.flush()
+
+
+def read(seat: Seat, name: str, device: torch.device) -> Any:
+    """A transformer of the model, as rank 0 has it."""
     dtype = getattr(torch, seat.placement.dtype)
     transformer = AutoModel.from_pretrained(str(seat.folder / name), torch_dtype=dtype).to(device).eval()
     for lora, source in seat.hung:
-        hang(transformer, lora, source)
+        hang([transformer], lora, source)
     quantise(transformer, seat.placement.quantisation)
     attend(transformer, seat.placement.attention)
     return transformer
@@ -63,4 +83,4 @@ def _pass(transformer: Any, told: Pass, device: torch.device) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.stdin.buffer)
+    main(sys.stdin.buffer, read)

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from engine.catalog import Model, Sampling, check_request
-from engine.darkroom import Darkroom, Did, Told, decoding_units
+from engine.catalog import Model, check_request
+from engine.darkroom import Darkroom
 from engine.encode import Film
-from engine.estimate import Course, Estimate, Rates
+from engine.estimate import Rates
+from engine.host import HERE, Host
+from engine.job import Job
 from engine.latents import Cut
 from engine.loader import Parts, Source, load, locate, use_threads
 from engine.loras import key
 from engine.ltx import Ltx
-from engine.machine import full, look
+from engine.machine import full
 from engine.placement import Offload, choose, lower
-from engine.plan import Plan, Shown, Step, Window
+from engine.plan import Window
 from engine.preview import Previews
 from engine.recipe import Recipe
 from engine.resume import begin, kept, packed, stamp
@@ -39,11 +41,9 @@ from engine.types import (
     EngineError,
     Event,
     Loading,
-    Progress,
     Quality,
     Request,
     Resume,
-    Stage,
 )
 
 
@@ -53,8 +53,9 @@ class Engine:
     Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
     """
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, host: Host = HERE) -> None:
         self._config = config
+        self._host = host
         self._rules = plugged(config.frame_rules)
         self.spent = False
         self._threads = use_threads(config)
@@ -82,7 +83,7 @@ class Engine:
         film_plan = plan(request)
         how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
         rates = self._rates.setdefault((request.model, request.quality), Rates())
-        job = _Job(film_plan, request, how, rates, loaded=self._kept(request.model))
+        job = Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         try:
             with _room():
                 parts = yield from self._load(film_plan.model, job, cancelled)
@@ -100,9 +101,9 @@ class Engine:
         cannot be made again; its next try finds the room.
         """
         least = self._least.get(model.name, "none")
-        placement = choose(look(), model, self._config, least)
+        placement = choose(self._host.look(), model, self._config, least)
         further = lower(placement)
-        if further is None or choose(look(), model, self._config, further).offload == placement.offload:
+        if further is None or choose(self._host.look(), model, self._config, further).offload == placement.offload:
             return False
         self._least[model.name], self._loaded = further, None
         return True
@@ -116,7 +117,7 @@ class Engine:
             self._sources[model.name] = locate(model, self._config)
         return self._sources[model.name]
 
-    def _load(self, model: Model, job: _Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+    def _load(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
         if self._loaded is not None and self._loaded[0] == model.name:
             return self._loaded[1]
         self._loaded = None  # first let go of the other model: two may not fit
@@ -127,9 +128,9 @@ class Engine:
                 if error.code != "out_of_memory" or not self._step_down(model):
                     raise
 
-    def _read(self, model: Model, job: _Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+    def _read(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
         _free()  # also of what an error held that ended the try before
-        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"))
+        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
         before, began = 0.0, time.monotonic()
         while True:
             _stop_if(cancelled)
@@ -145,70 +146,8 @@ class Engine:
             before, began = fraction, now
 
 
-class _Job:
-    """One request under way: its plan, how it samples, and the numbers its progress is made of."""
-
-    def __init__(self, film_plan: Plan, request: Request, how: Sampling, rates: Rates, *, loaded: bool) -> None:
-        self.plan = film_plan
-        self.request = request
-        self.how = how
-        self.rates = rates
-        self.step = 0
-        self.window = 0
-        self.stamp = stamp(film_plan, how, request.negative_prompt)
-        self.estimate = Estimate(rates, self._course(loaded=loaded))
-
-    def pass_units(self, window: Window) -> float:
-        """What one step of a window costs: its area times its latents, for each prompt and for what to avoid."""
-        width, height = self.plan.native
-        passes = len(window.weights) + (self.how.guidance_scale > 1)
-        return window.latents * width * height / 1024 * passes
-
-    def skip(self, steps: Sequence[Step]) -> None:
-        """Count steps of the plan as done by an earlier attempt."""
-        self.window += sum(isinstance(step, Window) for step in steps)
-        for step in steps:
-            for stage, units in self._costs(step):
-                self.estimate.skip(stage, units)
-
-    def did(self, stage: Stage, units: float, seconds: float) -> Progress:
-        """Count work as done; how far the job is then."""
-        self.estimate.did(stage, units, seconds)
-        return self.progress(stage)
-
-    def heard(self, told: Iterable[Told]) -> Iterator[Event]:
-        """What the darkroom tells, as events."""
-        for each in told:
-            yield self.did(each.stage, each.units, each.seconds) if isinstance(each, Did) else each
-
-    def progress(self, stage: Stage) -> Progress:
-        return Progress(
-            stage=stage,
-            fraction=self.estimate.fraction(),
-            eta_seconds=self.estimate.eta(),
-            step=self.step,
-            steps=self.how.steps,
-            window=self.window,
-            windows=len(self.plan.windows),
-        )
-
-    def _course(self, *, loaded: bool) -> Course:
-        begins: list[tuple[Stage, float]] = [("loading", 0.0 if loaded else 1.0), ("encoding", 1.0)]
-        return [begins, *map(self._costs, self.plan.steps)]
-
-    def _costs(self, step: Step) -> list[tuple[Stage, float]]:
-        """What a step of the plan takes, in the order in which it is done."""
-        if isinstance(step, Window):
-            steps = self.pass_units(step) * self.how.steps
-            return [("preparing", preparing_units(self.plan, step)), ("denoising", steps)]
-        saving = (step.last - step.first + 1) * self.plan.size.width * self.plan.size.height
-        if isinstance(step, Shown):
-            return [("decoding", decoding_units(self.plan, step)), ("saving", saving)]
-        return [("saving", saving)]
-
-
 def _film(
-    job: _Job,
+    job: Job,
     parts: Parts,
     out_dir: Path,
     threads: int,
@@ -219,6 +158,7 @@ def _film(
     _stop_if(cancelled)
     began = time.monotonic()
     cut = Cut.of(job.plan)
+    stamped = stamp(job.plan, job.how, job.request.negative_prompt, parts.identity(job.how.worn))
     recipe = _recipe(job, parts, cut)
     recipe.read()
     yield job.did("encoding", 1.0, time.monotonic() - began)
@@ -226,7 +166,7 @@ def _film(
         Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
         Darkroom(recipe, cut, film, rules, cancelled) as darkroom,
     ):
-        done = begin(cut, film, resume, job.stamp, recipe.latent, parts.device) if resume and recipe.latent else 0
+        done = begin(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
         job.skip(job.plan.steps[:done])
         previews = Previews(job.plan, job.rates, rules, out_dir)
         for number, step in enumerate(job.plan.steps[done:], done + 1):
@@ -237,13 +177,13 @@ def _film(
                         yield event
                         yield from job.heard(darkroom.news())
             else:
-                state = partial(packed, kept(cut, number), job.stamp) if recipe.latent else None
+                state = partial(packed, kept(cut, number), stamped) if recipe.latent else None
                 yield from job.heard(darkroom.take(step, state))
         yield from job.heard(darkroom.finish())
     yield Done(film.result())
 
 
-def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
+def _recipe(job: Job, parts: Parts, cut: Cut) -> Recipe:
     if job.plan.model.family == "ltx":
         return Ltx(parts, cut, job.request, job.how)
     from engine.stock import Stock  # here, because its pipelines take half a second that most workers never need
@@ -252,7 +192,7 @@ def _recipe(job: _Job, parts: Parts, cut: Cut) -> Recipe:
 
 
 def _denoise(
-    job: _Job, recipe: Recipe, window: Window, previews: Previews, cancelled: Callable[[], bool]
+    job: Job, recipe: Recipe, window: Window, previews: Previews, cancelled: Callable[[], bool]
 ) -> Generator[Event, None, None]:
     job.window, job.step, passed = job.window + 1, 0, 0.0
     began = time.monotonic()

@@ -14,8 +14,9 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from engine.footage import Footage
 from engine.frames import picture, place
-from engine.loader import Parts, tile
+from engine.loader import Parts
 from engine.plan import Frame, Plan, Shown, derived
+from engine.tiles import decoded
 from engine.types import Condition
 
 Strip: TypeAlias = dict[int, torch.Tensor]
@@ -61,12 +62,7 @@ def _decoded(parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown) -> t
     mean, std = _statistics(parts)
     latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
     latents, level = _renoised(parts, plan, latents, shown)
-    tile(parts, *plan.native)
-    try:
-        video = parts.vae.decode(latents, level, return_dict=False)[0]
-    except torch.OutOfMemoryError:
-        tile(parts, *plan.native, force=True)
-        video = parts.vae.decode(latents, level, return_dict=False)[0]
+    video = decoded(parts.vae, parts.placement.tiling, lambda: parts.vae.decode(latents, level, return_dict=False)[0])
     frames: torch.Tensor = video[0].transpose(0, 1).float() / 2 + 0.5
     settle(parts)
     return frames

@@ -8,7 +8,7 @@ is in engine/folders.py. The same code reads a project's own weights, the bundle
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,20 +21,17 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from engine import folders, loras
-from engine.arrange import arrange
+from engine import folders, loras, tiles
 from engine.catalog import Model
 from engine.folders import INDEX, LAYOUTS, Index
-from engine.machine import full, look
+from engine.host import HERE, Host
+from engine.machine import full
 from engine.placement import Offload, Placement, choose
-from engine.ranks import share
-from engine.types import EngineConfig, EngineError, Lora
+from engine.types import EngineConfig, EngineError, Lora, Worn
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
 _PACKAGE: Final = Path(__file__).parent
 _PLAIN: Final = Placement(device="cpu", dtype="float32")
-_TILE_PIXELS: Final = 768 * 512
-"""Above this frame size the decoder works in overlapping tiles: its memory grows with the area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +50,9 @@ class Parts:
     """The modules of one model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that the transformer carries, each off until a job wears it; `lost` says of others that
-    were to hang there why they do not. `others` are the parts that not every family has, by their names, and `settings`
-    what the folder says of its pipeline.
+    `adapters` are the LoRAs that each transformer carries, all off until a job wears them, each with a digest; `lost`
+    says of others that were to hang there why they do not. `weights` is a digest of all the rest. `others` are the
+    parts that not every family has, by their names, and `settings` what the folder says of its pipeline.
     """
 
     tokenizer: Any
@@ -65,11 +62,20 @@ class Parts:
     scheduler: Any
     device: torch.device
     dtype: torch.dtype
-    adapters: frozenset[str]
+    adapters: Mapping[str, str]
+    weights: str
     others: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     placement: Placement = _PLAIN
     lost: Mapping[str, str] = field(default_factory=dict)
+
+    def identity(self, worn: Iterable[Worn]) -> tuple[str, ...]:
+        """What decides a clip's pixels beside its plan: the weights, the numbers in which they are kept and computed
+        with, and what the LoRAs that it wears hold. Where the modules lie, and which kernels run, decides no more than
+        the last bits.
+        """
+        kept = self.placement.dtype, self.placement.quantisation
+        return self.weights, *kept, *(self.adapters[each.name] for each in worn)
 
     @property
     def spatial(self) -> int:
@@ -103,15 +109,17 @@ def locate(model: Model, config: EngineConfig) -> Source:
     return Source(folder, adapters, folders.index(folder, model))
 
 
-def load(model: Model, source: Source, config: EngineConfig, least: Offload = "none") -> Generator[float, None, Parts]:
+def load(
+    model: Model, source: Source, config: EngineConfig, least: Offload = "none", host: Host = HERE
+) -> Generator[float, None, Parts]:
     """Load what `locate` found and put it on the machine, yielding the fraction done after each part so that the
-    caller may stop in between. `least` is how much must be offloaded where that is left to us.
+    caller may stop in between. `least` is how much must be offloaded where that is left to us, `host` the machine.
 
     Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
-    placement = choose(look(), model, config, least)
+    placement = choose(host.look(), model, config, least)
     named = [lora for lora in config.loras if lora.model == model.name]
-    device, home = _device(placement.device), torch.device(placement.home)
+    device, home = host.device(placement.device), host.device(placement.home)
     dtype = getattr(torch, placement.dtype)
     folder, names = source.folder, [name for name in LAYOUTS[model.family].parts if name in source.index.classes]
     sizes = [_bytes(folder / name) for name in names]
@@ -119,42 +127,27 @@ def load(model: Model, source: Source, config: EngineConfig, least: Offload = "n
     for done, name in enumerate(names):
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
-            part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
-            read[name] = part.to(home) if isinstance(part, torch.nn.Module) else part
-    for name in sorted(source.adapters):
-        with _named(folder / name):
-            loras.hang(read["transformer"], name, str(folder / name))
-    lost = _hang(read["transformer"], named)
+            read[name] = part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
+            if isinstance(part, torch.nn.Module):
+                host.put(part, home)
+    transformers = {name: part for name, part in read.items() if name.startswith("transformer")}
+    places = {name: str(folder / name) for name in sorted(source.adapters)}
+    adapters = {}
+    for name, place in places.items():
+        with _named(Path(place)):
+            adapters[name] = loras.hang(transformers.values(), name, place)
+    hanging, lost = _hang(transformers.values(), named)
+    tiles.check(read["vae"], placement.tiling)
     with _named(folder):
-        arrange(read, placement)
+        host.arrange(read, placement)
+        weights = folders.digest(folder, names)
     if placement.parallel > 1:
-        hung = [(name, str(folder / name)) for name in sorted(source.adapters)]
-        hung += [(key, lora.source) for lora in named if (key := loras.key(lora.name)) not in lost]
-        share({name: part for name, part in read.items() if name.startswith("transformer")}, placement, folder, hung)
+        places |= {key: lora.source for lora in named if (key := loras.key(lora.name)) in hanging}
+        host.share(transformers, placement, folder, list(places.items()))
     yield 1.0
-    adapters = source.adapters | {loras.key(lora.name) for lora in named} - lost.keys()
-    rest = {"device": device, "dtype": dtype, "placement": placement, "adapters": adapters, "lost": lost}
-    common = {name: read.pop(name) for name in _COMMON}
+    rest = {"device": device, "dtype": dtype, "placement": placement, "weights": weights, "lost": lost}
+    common = {name: read.pop(name) for name in _COMMON} | {"adapters": adapters | hanging}
     return _agreeing(model, Parts(**common, others=read, settings=source.index.settings, **rest))
-
-
-def tile(parts: Parts, width: int, height: int, *, force: bool = False) -> None:
-    """Choose between decoding whole frames and tiles for clips of this size."""
-    wanted = parts.placement.tiling
-    if force or wanted == "on" or (wanted == "auto" and width * height > _TILE_PIXELS):
-        parts.vae.enable_tiling()
-    else:
-        parts.vae.disable_tiling()
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        message = f"This machine has no torch device {name!r}: {error}"
-        raise EngineError("device_missing", message) from error
-    return device
 
 
 def _folder(model: Model, config: EngineConfig) -> Path:
@@ -185,18 +178,21 @@ def _adapters(model: Model) -> set[str]:
     return {how.adapter for how in model.sampling.values() if how.adapter}
 
 
-def _hang(transformer: Any, named: Sequence[Lora]) -> dict[str, str]:
-    """Hang the named LoRAs; of those that cannot be read, why. They fail the jobs that ask for them, and no other."""
-    lost = {}
+def _hang(transformers: Collection[Any], named: Sequence[Lora]) -> tuple[dict[str, str], dict[str, str]]:
+    """Hang the named LoRAs on each: digests of those that hang there, and why the others cannot be read. They fail the
+    jobs that ask for them alone.
+    """
+    hanging, lost = {}, {}
     for lora in named:
+        key = loras.key(lora.name)
         try:
             with _named(Path(lora.source)):
-                loras.hang(transformer, loras.key(lora.name), lora.source)
+                hanging[key] = loras.hang(transformers, key, lora.source)
         except EngineError as error:
             if error.code != "model_broken":
                 raise
-            lost[loras.key(lora.name)] = str(error)
-    return lost
+            lost[key] = str(error)
+    return hanging, lost
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:

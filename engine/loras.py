@@ -1,4 +1,5 @@
-"""LoRAs on a model's transformer: hung there once when it is loaded, each off until a job wears it.
+"""LoRAs on a model's transformers: hung there once when it is loaded, each off until a job wears it. Where a model has
+two, for high and for low noise, both carry and wear the same.
 
 A LoRA is small beside its model, so that all of them may hang there at once. What a job wears it says anew, so that
 nothing of the job before is left.
@@ -6,13 +7,16 @@ nothing of the job before is left.
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import diffusers.loaders
+import torch
 
 from engine.types import Worn
 
@@ -32,22 +36,26 @@ def key(name: str) -> str:
     return f"lora_{name}"
 
 
-def hang(transformer: Any, name: str, source: str) -> None:
-    """Add a LoRA to the transformer, switched off. `source` is a folder, a .safetensors file, or either on the hub.
+def hang(transformers: Collection[Any], name: str, source: str) -> str:
+    """Add a LoRA to each of a model's transformers, switched off. `source` is a folder, a .safetensors file, or either
+    on the hub. Returns a digest of what it holds.
 
-    Raises ValueError where there is nothing for this transformer, else what the reading raises.
+    Raises ValueError where there is nothing for such a transformer, else what the reading raises.
     """
-    kind = type(transformer).__name__
+    kind = type(next(iter(transformers))).__name__
     if kind not in _READERS:
         raise ValueError(f"a {kind} takes no LoRA")
     reader = getattr(diffusers.loaders, _READERS[kind])
     weights, metadata = reader.lora_state_dict(**_place(source), return_lora_metadata=True)
-    with warnings.catch_warnings():  # several LoRAs on one model are what is meant
-        warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
-        reader.load_lora_into_transformer(weights, transformer, adapter_name=name, metadata=metadata)
-    if name not in getattr(transformer, "peft_config", {}):
-        raise ValueError("it holds nothing for a transformer")
-    transformer.disable_adapters()
+    held = _digest(weights, metadata)
+    for transformer in transformers:
+        with warnings.catch_warnings():  # several LoRAs on one model are what is meant
+            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+            reader.load_lora_into_transformer(weights, transformer, adapter_name=name, metadata=metadata)
+        if name not in getattr(transformer, "peft_config", {}):
+            raise ValueError("it holds nothing for a transformer")
+        transformer.disable_adapters()
+    return held
 
 
 def wear(transformer: Any, worn: Sequence[Worn]) -> None:
@@ -75,3 +83,12 @@ def _place(source: str) -> dict[str, Any]:
     if local and (Path(source) / FILE).is_file():
         return where | {"weight_name": FILE}
     return where
+
+
+def _digest(weights: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None) -> str:
+    """Of all its numbers and of what they are scaled with, wherever it came from: a gigabyte takes a second."""
+    digest = blake2b(json.dumps(metadata, sort_keys=True, default=str).encode(), digest_size=16)
+    for name in sorted(weights):
+        digest.update(f"{name} {weights[name].dtype} {tuple(weights[name].shape)}".encode())
+        digest.update(weights[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

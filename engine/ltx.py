@@ -20,6 +20,7 @@ from engine.loader import Parts
 from engine.plan import Plan, Shown, Window, derived
 from engine.sampled import sampled
 from engine.schedule import noise_levels, scheduler
+from engine.tiles import begin
 from engine.tokens import GIVEN, Tokens, grid_shape, guessed, keep, prepare
 from engine.types import Cancelled, Request
 
@@ -37,6 +38,7 @@ class Ltx:
 
     def read(self) -> None:
         """Encode the prompts."""
+        begin(self._parts.vae, self._parts.placement.tiling, self._cut.plan)
         self._text = encode_text(self._parts, self._cut.plan, self._negative, self._how)
 
     def prepare(self, window: Window) -> None:

@@ -6,6 +6,7 @@ It knows diffusers' arguments; when a pipeline runs, and who may stop it, is the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -16,8 +17,9 @@ from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from PIL import Image
 
+from engine import tiles
 from engine.frames import picture
-from engine.loader import Parts, tile
+from engine.loader import Parts
 from engine.model import Sampling
 from engine.plan import Placed, Plan, Window
 from engine.schedule import noise_levels
@@ -90,14 +92,19 @@ class Wan:
 
     def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
         """Latent by latent: the decoder looks back only, at what it remembers, so that this is what decoding them all
-        at once gives, without ever holding more than a few frames.
+        at once gives, without ever holding more than a few frames. In tiles it is diffusers' own way, which holds all
+        of them and remembers one tile at a time; where whole frames find no room they take over.
         """
-        vae = self._parts.vae
-        ready = _plain(vae, latents)
-        remembered: list[Any] = [None] * sum(isinstance(each, WanCausalConv3d) for each in vae.decoder.modules())
-        decoded = apply_forward_hook(_decoded)  # as the autoencoder's own: whatever moves its weights is told of a call
-        for number in range(ready.shape[2]):
-            yield _frames(decoded(vae, ready[:, :, number : number + 1], remembered, first=number == 0))
+        vae, tiling = self._parts.vae, self._parts.placement.tiling
+        ready, made = _plain(vae, latents), 0
+        if not vae.use_tiling:
+            for part in _one_by_one(vae, ready, stop=tiles.may_retreat(vae, tiling)):
+                yield part
+                made += len(part)
+            if made == 1 + self._parts.temporal * (ready.shape[2] - 1):
+                return
+            vae.enable_tiling()
+        yield from _frames(vae.decode(ready, return_dict=False)[0])[made:].split(self._parts.temporal)
 
 
 class Ltx2:
@@ -142,7 +149,8 @@ class Ltx2:
         vae = self._parts.vae
         level = torch.zeros(1, device=latents.device, dtype=vae.dtype) if vae.config.timestep_conditioning else None
         ready = latents.to(vae.dtype)
-        yield _whole(self._parts, self._plan, lambda: vae.decode(ready, level, return_dict=False)[0])
+        _spread(vae, *ready.shape[-2:])
+        yield _whole(self._parts, lambda: vae.decode(ready, level, return_dict=False)[0])
 
     def _condition(self, window: Window, placed: Placed) -> LTX2VideoCondition:
         """The pipeline counts in latents; the first stands for one frame, each other begins a run of eight."""
@@ -173,7 +181,7 @@ class ZImage:
         """The only one."""
         vae = self._parts.vae
         ready = latents[:, :, 0].to(vae.dtype) / vae.config.scaling_factor + vae.config.shift_factor
-        yield _whole(self._parts, self._plan, lambda: vae.decode(ready, return_dict=False)[0].unsqueeze(2))
+        yield _whole(self._parts, lambda: vae.decode(ready, return_dict=False)[0].unsqueeze(2))
 
 
 def _common(parts: Parts, **changed: Any) -> Arguments:
@@ -208,14 +216,31 @@ def _image(plan: Plan, placed: Placed) -> Image.Image:
     return Image.fromarray(((pixels + 1) * 127.5).round().clip(0, 255).numpy().astype(np.uint8))
 
 
-def _whole(parts: Parts, plan: Plan, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """Frames decoded at once; when there is no room for whole ones, once more in tiles."""
-    tile(parts, *plan.native)
-    try:
-        return _frames(decode())
-    except torch.OutOfMemoryError:
-        tile(parts, *plan.native, force=True)
-        return _frames(decode())
+def _whole(parts: Parts, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """Frames decoded at once."""
+    return _frames(tiles.decoded(parts.vae, parts.placement.tiling, decode))
+
+
+def _spread(vae: Any, *sides: int) -> None:
+    """Lay LTX-2's tiles for a frame of so many latents in height and width so that none is a single latent wide: its
+    decoder pads with a mirror image of what lies behind the edge, and fails where nothing does.
+    """
+    for name, latents in zip(("height", "width"), sides, strict=True):
+        widest = getattr(vae, f"tile_sample_min_{name}") // vae.spatial_compression_ratio - 2  # as in its own defaults
+        stride = next((step for step in range(widest, 0, -1) if (latents - 1) % step), widest)
+        setattr(vae, f"tile_sample_stride_{name}", stride * vae.spatial_compression_ratio)
+
+
+def _one_by_one(vae: Any, ready: torch.Tensor, *, stop: bool) -> Iterator[torch.Tensor]:
+    """Wan's frames, latent after latent. Where one finds no room they end with the one before if they may `stop`."""
+    remembered: list[Any] = [None] * sum(isinstance(each, WanCausalConv3d) for each in vae.decoder.modules())
+    decoded = apply_forward_hook(_decoded)  # as the autoencoder's own: whatever moves its weights is told of a call
+    for number in range(ready.shape[2]):
+        decode = partial(decoded, vae, ready[:, :, number : number + 1], remembered, first=number == 0)
+        video = tiles.attempted(decode) if stop else decode()
+        if video is None:
+            return
+        yield _frames(video)
 
 
 def _decoded(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bool) -> torch.Tensor:

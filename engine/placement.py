@@ -13,7 +13,8 @@ Every setting is "auto" unless the operator says otherwise. What auto means:
 |              | transformers one at a time on the GPU) where the largest of them fits; else `group` (blocks follow   |
 |              | each other through the GPU). One rung further after the device has run out of memory. Never where   |
 |              | the machine's own memory could not hold the weights that rest there                                 |
-| tiling       | frames above 768x512 are decoded in tiles, and smaller ones when whole frames find no room          |
+| tiling       | frames above 768x512 are decoded in tiles, and smaller ones when whole frames find no room; Wan's,  |
+|              | of which whole ones are decoded a few at a time, only then whatever their size                      |
 | compile      | on where it pays within a few clips: a model of 8 GB and more that lies on a CUDA GPU of capability |
 |              | 8.0 or newer as it is (nothing offloaded, cast or parallel, no LoRA to change), with a compiler     |
 | attention    | torch's own, which chooses among its kernels; FlashAttention 3 on a Hopper GPU that has the package |

@@ -7,44 +7,37 @@ and make the same passes; what a pass gets is sent to them just before it. They 
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
-import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import torch
 import torch.distributed as dist
 from diffusers import ContextParallelConfig
 from diffusers.models._modeling_parallel import ContextParallelInput
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined] # public by its documentation
+from torch.distributed.distributed_c10d import _abort_process_group
 
-from engine import lifeline
 from engine.arrange import crosses
+from engine.crew import Crew, Start, start
 from engine.placement import Placement
 from engine.types import EngineError, Worn
 
-READY: Final = b"ready\n"
-"""What another process says when its weights are read."""
 _APART: Final = frozenset({"LTX2VideoTransformer3DModel"})
 """Diffusers' plan for these parts the tokens of the picture, and not the places by which their sound looks at it."""
 _PATIENCE: Final = timedelta(minutes=5)  # for one exchange within a pass; between passes they wait for ever
 
-_GOING: Final = 10.0  # seconds to end in order
-
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What another process needs to join. `store` is a file by which they find each other; `hung` are LoRAs."""
+    """What another process needs to join. `port` is where they find each other, on this machine; `hung` are LoRAs."""
 
     rank: int
-    store: str
+    port: int
     placement: Placement
     folder: Path
     transformers: tuple[str, ...]
@@ -61,39 +54,47 @@ class Pass:
     rest: Mapping[str, Any]
 
 
-def share(transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]) -> None:
+def share(
+    transformers: Mapping[str, Any],
+    placement: Placement,
+    folder: Path,
+    hung: Sequence[tuple[str, str]],
+    start: Start = start,
+) -> None:
     """Let `placement.parallel` processes make every pass of these transformers together, until they are let go.
 
     `folder` is where the others read the weights. Raises EngineError `bad_setting` for one that cannot be shared, and
-    `model_broken` where another process does not come; then none stays.
+    `model_broken` where another process does not come; then none stays. Once a pass has failed in any of them none can
+    be made any more.
     """
     for transformer in transformers.values():
         _plan(transformer)
-    others = [_start(rank) for rank in range(1, placement.parallel)]
+    others = range(1, placement.parallel)
+    crew = Crew([start(rank) for rank in others], _abandon)
     with ExitStack() as unless_joined:
-        unless_joined.callback(_leave, others)
-        store = str(Path(tempfile.mkdtemp(prefix="kinora-ranks-")) / "store")
-        for rank, other in enumerate(others, 1):
-            with _expected():
-                _say(other, Seat(rank, store, placement, folder, tuple(transformers), tuple(hung)))
-        for other in others:
-            _await(other)
+        unless_joined.callback(_leave, crew)
+        store = TCPStore("127.0.0.1", 0, placement.parallel, is_master=True, wait_for_workers=False)
+        crew.seat(*(Seat(rank, store.port, placement, folder, tuple(transformers), tuple(hung)) for rank in others))
         join(0, store, placement, list(transformers.values()))
         unless_joined.pop_all()
+    crew.watch()
     for name, transformer in transformers.items():
-        transformer.register_forward_pre_hook(_telling(others, name, torch.device(placement.device)), with_kwargs=True)
-    weakref.finalize(next(iter(transformers.values())), _leave, others).atexit = False  # then they end by themselves
+        transformer.forward = _together(crew, name, transformer, torch.device(placement.device))
+    weakref.finalize(next(iter(transformers.values())), _leave, crew).atexit = False  # then they end by themselves
 
 
-def join(rank: int, store: str, placement: Placement, transformers: Sequence[Any]) -> None:
+def meet(port: int, world: int) -> Store:
+    """Where the processes of a clip find each other, as one of the others comes to it."""
+    return TCPStore("127.0.0.1", port, world, is_master=False)
+
+
+def join(rank: int, store: Store, placement: Placement, transformers: Sequence[Any]) -> None:
     """Take this process's seat, and let the transformers work on its part of the tokens."""
     on_gpu = placement.device.partition(":")[0] == "cuda"
     if on_gpu:
         torch.cuda.set_device(rank)
     world = placement.parallel
-    dist.init_process_group(
-        "nccl" if on_gpu else "gloo", init_method=f"file://{store}", rank=rank, world_size=world, timeout=_PATIENCE
-    )
+    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=world, timeout=_PATIENCE)
     for transformer in transformers:
         config = ContextParallelConfig(ulysses_degree=world, ulysses_anything=True)
         with _a_processor_counts():
@@ -127,65 +128,32 @@ def _plan(transformer: Any) -> dict[str, Any]:
     return {where: parts for where, parts in plan.items() if parts} | {"": each | plan.get("", {})}
 
 
-def _telling(others: Sequence[subprocess.Popen[bytes]], name: str, device: torch.device) -> Any:
-    """What tells the other processes of a pass before it is made."""
+def _together(crew: Crew, name: str, transformer: Any, device: torch.device) -> Callable[..., Any]:
+    """The transformer's own pass, of which the others are told first, and which is over when it returns."""
+    own, of = transformer.forward, weakref.ref(transformer)
 
-    def tell(transformer: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if given:
-            raise TypeError("a shared transformer is called with keywords alone")
+    def forward(**named: Any) -> Any:
         tensors = {key: value.to(device) for key, value in named.items() if isinstance(value, torch.Tensor)}
         rest = {key: value for key, value in named.items() if key not in tensors}
         shapes = {key: (tuple(value.shape), value.dtype) for key, value in tensors.items()}
-        for other in others:
-            _say(other, Pass(name, getattr(transformer, "worn", ()), shapes, rest))
-        return (), {**{key: exchange(value) for key, value in tensors.items()}, **rest}
+        with crew.unbroken():
+            crew.say(Pass(name, getattr(of(), "worn", ()), shapes, rest))
+            made = own(**{key: exchange(value) for key, value in tensors.items()}, **rest)
+            if device.type == "cuda":  # what is only queued there has not failed yet
+                torch.cuda.current_stream(device).synchronize()
+            return made
 
-    return tell
-
-
-def _start(rank: int) -> subprocess.Popen[bytes]:
-    environment = os.environ | {lifeline.PARENT: str(os.getpid())}
-    command = [sys.executable, "-m", "engine.follower", str(rank)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    return forward
 
 
-def _say(other: subprocess.Popen[bytes], message: Seat | Pass) -> None:
-    stream: IO[bytes] | None = other.stdin
-    if stream is not None:
-        pickle.dump(message, stream)
-        stream.flush()
+def _abandon() -> None:
+    """Break off the exchange in which a GPU waits for one that has failed. Over gloo it breaks off by itself."""
+    if dist.is_initialized() and dist.get_backend() == "nccl":
+        _abort_process_group()
 
 
-def _await(other: subprocess.Popen[bytes]) -> None:
-    """Until it has read its weights: whoever waits for it in a process group waits for minutes in vain."""
-    stream: IO[bytes] | None = other.stdout
-    with _expected():
-        if stream is None or READY not in iter(stream.readline, b""):
-            raise BrokenPipeError
-
-
-@contextmanager
-def _expected() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        reason = "A further process of a clip that several GPUs share ended while it loaded; the log says why."
-        raise EngineError("model_broken", reason) from error
-
-
-def _leave(others: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End the others, which go when nobody can speak to them any more."""
-    for other in others:
-        if other.stdin is not None:
-            with suppress(BrokenPipeError):  # one that has ended already, with something unsaid
-                other.stdin.close()
-    for other in others:
-        with suppress(subprocess.TimeoutExpired):
-            other.wait(_GOING)
-        other.kill()  # who waits for an exchange that broke off hears nothing; on one that has ended it does nothing
-        other.wait()
-        if other.stdout is not None:
-            other.stdout.close()
+def _leave(crew: Crew) -> None:
+    crew.leave()
     if dist.is_initialized():
         dist.destroy_process_group()
 

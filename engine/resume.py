@@ -1,7 +1,8 @@
 """Going on with a clip where an attempt before this one stopped: what must be kept for it, and whether it fits.
 
 A plan is the same each time, and every window has seeds of its own. So it is enough to keep, with each stretch that
-is handed over, the latents that were made by then and are read later. It knows plans and tensors, and no model.
+is handed over, the latents that were made by then and are read later, under a name for all that decides its pixels:
+latents of other weights are not gone on from. It knows plans and tensors, and no model.
 """
 
 from __future__ import annotations

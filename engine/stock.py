@@ -6,7 +6,7 @@ step until it may go on. What it makes are latents; they are decoded here, stret
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Semaphore
@@ -18,8 +18,9 @@ from engine.latents import Cut, settle
 from engine.loader import Parts
 from engine.model import Sampling
 from engine.pipelines import Arguments, pipeline
-from engine.plan import Shown, Window
+from engine.plan import Plan, Shown, Window
 from engine.sampled import sampled
+from engine.tiles import begin
 from engine.types import Cancelled, Request
 
 AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
@@ -35,12 +36,14 @@ class Stock:
         self._words: Arguments = {}
         self._decoding: Iterator[torch.Tensor] | None = None
         self._ahead: list[torch.Tensor] = []
-        self._shown = 0
+        self._decoded = 0
+        self._shows = _shows(cut.plan)
         self.latent: tuple[int, ...] | None = None  # its decoders start at the beginning, of which nothing is kept
 
     @torch.inference_mode()
     def read(self) -> None:
         """Encode the prompt."""
+        begin(self._parts.vae, self._parts.placement.tiling, self._cut.plan)
         self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
 
     def prepare(self, window: Window) -> None:
@@ -64,14 +67,15 @@ class Stock:
         if self._decoding is None:
             strip = self._cut.strips[shown.gap]
             self._decoding = self._pipeline.frames(torch.cat([strip[number] for number in sorted(strip)], dim=2))
-        while self._shown + sum(map(len, self._ahead)) <= shown.last:
+        wanted = self._shows[shown.first : shown.last + 1]
+        while self._decoded + sum(map(len, self._ahead)) <= wanted[-1]:
             self._ahead.append(next(self._decoding))
         frames = torch.cat(self._ahead)
-        beyond = shown.last + 1 - self._shown
-        wanted, self._ahead = frames[shown.first - self._shown : beyond], [frames[beyond:]]
-        self._shown = shown.last + 1
+        picked = frames[[number - self._decoded for number in wanted]]
+        self._ahead = [frames[wanted[-1] + 1 - self._decoded :]]
+        self._decoded = wanted[-1] + 1
         settle(self._parts)
-        return wanted
+        return picked
 
     @torch.inference_mode()
     def _run(self, window: Window, after_step: AfterStep) -> torch.Tensor:
@@ -98,6 +102,18 @@ class Stock:
         finally:
             self._pipeline.runs.maybe_free_model_hooks()
         return made if made.ndim == 5 else made.unsqueeze(2)
+
+
+def _shows(plan: Plan) -> Sequence[int]:
+    """Which of the frames that are denoised each frame of the file shows: there may be a few more of those.
+
+    They are left out at the end. But where the model ends on a picture that is its very last frame, so must the file:
+    then they are left out at equal distances in between, and no frame comes half a frame too early or too late.
+    """
+    (window,) = plan.windows
+    made, shown = plan.model.frame_rule * (window.latents - 1), plan.frames - 1
+    ends = plan.model.conditions == "ends" and any(placed.frame == shown > 0 for placed in window.pictures)
+    return [(2 * number * made + shown) // (2 * shown) for number in range(plan.frames)] if ends else range(plan.frames)
 
 
 def _stepped(

@@ -6,6 +6,7 @@ A clip of theirs is one window: they have no way to go on from latents, so their
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -56,77 +57,82 @@ _WAN: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 """What all of Wan has in common; the 5B has a rate, a window and an autoencoder of its own."""
-_NO_PICTURES: Final[Mapping[str, Any]] = MappingProxyType(
-    {"operations": _TEXT, "conditions": "none", "max_conditions": 0, "about": f"Makes clips from text. {_ONE_WINDOW}"}
+_WAN_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        **_WAN,
+        "about": f"Makes clips from text. {_ONE_WINDOW}",
+        "operations": _TEXT,
+        "conditions": "none",
+        "max_conditions": 0,
+    }
 )
+_WAN_2_1: Final[Mapping[str, Any]] = MappingProxyType(
+    {"created": 1_740_441_600, "sampling": _sampling(50, 5.0, cache=_CACHE)}
+)
+_WAN_2_1_PICTURE: Final = Model(
+    **_WAN,
+    **_WAN_2_1,
+    name="wan2.1-i2v-14b-480p",
+    title="Wan 2.1 I2V 14B 480P",
+    repo="Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
+    about=f"Makes clips from a first frame. {_ONE_WINDOW}",
+    memory_gb=56.0,
+    sizes=_SMALL,
+    native_pixels=832 * 480,
+    operations=_PICTURE,
+    conditions="first",
+    max_conditions=1,
+    required_pictures=(0,),
+)
+_WAN_2_1_PICTURE_720P: Final = replace(
+    _WAN_2_1_PICTURE,
+    name="wan2.1-i2v-14b-720p",
+    title="Wan 2.1 I2V 14B 720P",
+    repo="Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
+    sizes=_LARGE,
+    native_pixels=1280 * 720,
+)
+_WAN_2_2: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "created": 1_753_660_800,
+        "memory_gb": 80.0,
+        "memory_estimated": False,
+        "sizes": _LARGE,
+        "native_pixels": 1280 * 720,
+    }
+)
+"""The two of 14B."""
 
 WAN: Final = (
     Model(
-        **_WAN,
-        **_NO_PICTURES,
+        **_WAN_TEXT,
+        **_WAN_2_1,
         name="wan2.1-t2v-1.3b",
         title="Wan 2.1 T2V 1.3B",
         repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
-        created=1_740_441_600,
         memory_gb=18.0,
         sizes=_SMALL,
         native_pixels=832 * 480,
-        sampling=_sampling(50, 5.0, cache=_CACHE),
     ),
     Model(
-        **_WAN,
-        **_NO_PICTURES,
+        **_WAN_TEXT,
+        **_WAN_2_1,
         name="wan2.1-t2v-14b",
         title="Wan 2.1 T2V 14B",
         repo="Wan-AI/Wan2.1-T2V-14B-Diffusers",
-        created=1_740_441_600,
         memory_gb=48.0,
         sizes=_LARGE,
         native_pixels=1280 * 720,
-        sampling=_sampling(50, 5.0, cache=_CACHE),
     ),
-    Model(
-        **_WAN,
-        name="wan2.1-i2v-14b-480p",
-        title="Wan 2.1 I2V 14B 480P",
-        repo="Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
-        about=f"Makes clips from a first frame. {_ONE_WINDOW}",
-        created=1_740_441_600,
-        memory_gb=56.0,
-        sizes=_SMALL,
-        native_pixels=832 * 480,
-        sampling=_sampling(50, 5.0, cache=_CACHE),
-        operations=_PICTURE,
-        conditions="first",
-        max_conditions=1,
-        required_pictures=(0,),
-    ),
-    Model(
-        **_WAN,
-        name="wan2.1-i2v-14b-720p",
-        title="Wan 2.1 I2V 14B 720P",
-        repo="Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
-        about=f"Makes clips from a first frame. {_ONE_WINDOW}",
-        created=1_740_441_600,
-        memory_gb=56.0,
-        sizes=_LARGE,
-        native_pixels=1280 * 720,
-        sampling=_sampling(50, 5.0, cache=_CACHE),
-        operations=_PICTURE,
-        conditions="first",
-        max_conditions=1,
-        required_pictures=(0,),
-    ),
-    Model(
-        **_WAN,
+    _WAN_2_1_PICTURE,
+    _WAN_2_1_PICTURE_720P,
+    replace(
+        _WAN_2_1_PICTURE_720P,
         name="wan2.1-flf2v-14b-720p",
         title="Wan 2.1 FLF2V 14B 720P",
         repo="Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers",
         about=f"Makes clips between a first and a last frame. {_ONE_WINDOW}",
         created=1_744_848_000,
-        memory_gb=56.0,
-        sizes=_LARGE,
-        native_pixels=1280 * 720,
         sampling=_sampling(50, 5.5, cache=_CACHE),
         operations=_PICTURE | {"keyframes"},
         conditions="ends",
@@ -134,29 +140,20 @@ WAN: Final = (
         required_pictures=(0, -1),
     ),
     Model(
-        **_WAN,
-        **_NO_PICTURES,
+        **_WAN_TEXT,
+        **_WAN_2_2,
         name="wan2.2-t2v-a14b",
         title="Wan 2.2 T2V A14B",
         repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
-        created=1_753_660_800,
-        memory_gb=80.0,
-        memory_estimated=False,
-        sizes=_LARGE,
-        native_pixels=1280 * 720,
         sampling=_sampling(40, 4.0, low=3.0, cache=_CACHE),
     ),
     Model(
         **_WAN,
+        **_WAN_2_2,
         name="wan2.2-i2v-a14b",
         title="Wan 2.2 I2V A14B",
         repo="Wan-AI/Wan2.2-I2V-A14B-Diffusers",
         about=f"Makes clips from a first frame, and to a last one where there is one. {_ONE_WINDOW}",
-        created=1_753_660_800,
-        memory_gb=80.0,
-        memory_estimated=False,
-        sizes=_LARGE,
-        native_pixels=1280 * 720,
         sampling=_sampling(40, 3.5, cache=_CACHE),
         operations=_PICTURE | {"keyframes"},
         conditions="ends",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 import torch
 
+from engine import tiny_stock
 from engine.catalog import find
 from engine.loader import Parts, load, locate, use_threads
 from engine.types import EngineConfig, Request
+from tests.engine.families import KINDS
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,27 @@ def parts(config: EngineConfig) -> Parts:
     use_threads(config)
     mini = find("kinora-mini")
     return loaded(load(mini, locate(mini, config), config))[1]
+
+
+@pytest.fixture(scope="session")
+def families(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+    """The weights of a model of each kind of folder."""
+    folder = tmp_path_factory.mktemp("families")
+    weights = {name: str(tiny_stock.write(kind, folder / kind)) for name, kind in KINDS.items()}
+    return EngineConfig(weights=weights, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="session")
+def parts_of(families: EngineConfig) -> Callable[[str], Parts]:
+    """Each model's parts, read by the ordinary loader and once."""
+    kept: dict[str, Parts] = {}
+
+    def read(name: str) -> Parts:
+        if name not in kept:
+            kept[name] = loaded(load(find(name), locate(find(name), families), families))[1]
+        return kept[name]
+
+    return read
 
 
 @pytest.fixture

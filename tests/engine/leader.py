@@ -15,7 +15,7 @@ from diffusers import LTXVideoTransformer3DModel
 from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
-from engine import ranks
+from engine import crew, ranks
 from engine.loras import hang, wear
 from engine.placement import Placement
 from engine.types import Worn
@@ -53,17 +53,15 @@ def main(weights: Path, folder: Path) -> None:
     alone.add_adapter(drawn, "made")
     LTXVideoLoraLoaderMixin.save_lora_weights(folder, get_peft_model_state_dict(alone, adapter_name="made"))
     alone = read(weights)
-    for transformer in (alone, shared):
-        hang(transformer, "ink", str(folder))
-    ranks.share(
-        {"transformer": shared}, Placement(device="cpu", dtype="float32", parallel=2), weights, [("ink", str(folder))]
-    )
+    hang((alone, shared), "ink", str(folder))
+    two = Placement(device="cpu", dtype="float32", parallel=2)
+    ranks.share({"transformer": shared}, two, weights, [("ink", str(folder))], started)
     plain = compare("plain:", alone, shared, ())
     worn = compare("lora:", alone, shared, (Worn("ink", 0.5),))
     said(*([] if torch.allclose(plain, worn) else ["changed"]))
     compare("after:", alone, shared, ())
     others = list(OTHERS)
-    del shared, transformer
+    del shared
     gc.collect()
     said("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
 
@@ -80,14 +78,12 @@ def said(*words: str) -> None:
     print(*words, flush=True)  # noqa: T201 (the test reads it)
 
 
-OTHERS: list[Any] = []
-_start = ranks._start
-
-
 def started(rank: int) -> Any:
-    OTHERS.append(_start(rank))
+    OTHERS.append(crew.start(rank))
     return OTHERS[-1]
 
 
-ranks._start = started
-main(Path(sys.argv[1]), Path(sys.argv[2]))
+OTHERS: list[Any] = []
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

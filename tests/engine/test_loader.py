@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.catalog import Model, find
-from engine.loader import Parts, load, locate, tile, use_threads
+from engine.loader import Parts, load, locate, use_threads
 from engine.types import EngineConfig, EngineError
 from tests.engine.conftest import loaded
 
@@ -96,13 +96,6 @@ def test_an_unknown_dtype_is_refused(config: EngineConfig) -> None:
 
 def test_threads_are_bounded(config: EngineConfig) -> None:
     assert use_threads(config) == torch.get_num_threads() == 1
-
-
-def test_big_frames_are_decoded_in_tiles(parts: Parts) -> None:
-    tile(parts, 1280, 736)
-    assert parts.vae.use_tiling
-    tile(parts, 160, 96)
-    assert not parts.vae.use_tiling
 
 
 def test_weights_of_another_compression_than_the_catalogue_s_are_refused(weights: Path) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers.loaders import LTXVideoLoraLoaderMixin
+from diffusers import WanPipeline
+from diffusers.loaders import LTXVideoLoraLoaderMixin, WanLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
+from engine import tiny_stock
 from engine.catalog import find
 from engine.generate import Engine
 from engine.loader import load, locate
 from engine.loras import hang, wear
+from engine.model import Sampling
+from engine.sampled import sampled
 from engine.types import EngineConfig, EngineError, Lora, Request, Worn
 from tests.engine.conftest import loaded
 
@@ -80,8 +84,8 @@ def test_a_lora_counts_as_much_as_its_weight(
 
 def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Path, ink: Path) -> None:
     made = transformer(config)
-    hang(made, "turbo", str(ink))
-    hang(made, "lora_film", str(film))
+    hang([made], "turbo", str(ink))
+    hang([made], "lora_film", str(film))
     seen = []
     for worn in ((), (Worn("turbo"),), (Worn("turbo"), Worn("lora_film", 0.5)), (Worn("turbo"),), ()):
         wear(made, worn)
@@ -131,7 +135,7 @@ def test_one_that_cannot_be_worn_is_named_and_the_next_job_runs(
 
 def test_what_is_for_another_kind_of_model_is_refused() -> None:
     with pytest.raises(ValueError, match="a Linear takes no LoRA"):
-        hang(torch.nn.Linear(1, 1), "film", "somewhere")
+        hang([torch.nn.Linear(1, 1)], "film", "somewhere")
 
 
 def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Path) -> None:
@@ -139,4 +143,60 @@ def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Pat
 
     save_file({"text_encoder.x.lora_A.weight": torch.ones(1)}, tmp_path / "pytorch_lora_weights.safetensors")
     with pytest.raises(ValueError, match="holds nothing"):
-        hang(transformer(config), "film", str(tmp_path))
+        hang([transformer(config)], "film", str(tmp_path))
+
+
+# --- two transformers ----------------------------------------------------------------------------------
+
+TWO = find("wan2.2-t2v-a14b")
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+    """Wan 2.2 with a transformer for high noise and one for low, and a LoRA for such."""
+    folder, film = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("wan")
+    tiny_stock.write("wan_two", folder)
+    made = tiny_stock.wan_two().transformer
+    made.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_v"]), "made")
+    WanLoraLoaderMixin.save_lora_weights(film, get_peft_model_state_dict(made, adapter_name="made"))
+    return EngineConfig(weights={TWO.name: str(folder)}, loras=(Lora("film", TWO.name, str(film)),), device="cpu")
+
+
+@torch.inference_mode()
+def moved(made: Any) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    return made(  # type: ignore[no-any-return]
+        hidden_states=torch.randn(1, 16, 2, 4, 4, generator=generator),
+        encoder_hidden_states=torch.randn(1, 4, 32, generator=generator),
+        timestep=torch.full((1,), 500),
+        return_dict=False,
+    )[0]
+
+
+def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: EngineConfig) -> None:
+    parts = loaded(load(TWO, locate(TWO, both), both))[1]
+    mine = {"transformer": parts.transformer, "transformer_2": parts.others["transformer_2"]}
+    pipe = WanPipeline.from_pretrained(both.weights[TWO.name])
+    before = {name: moved(each) for name, each in mine.items()}
+    for name in mine:
+        pipe.load_lora_weights(both.loras[0].source, adapter_name=name, load_into_transformer_2=name != "transformer")
+    how = Sampling(steps=1, guidance_scale=1.0, loras=(Worn("lora_film"),))
+    with sampled(mine["transformer"], how, mine["transformer_2"]):
+        for name, each in mine.items():
+            assert torch.equal(moved(each), moved(getattr(pipe, name)))
+            assert not torch.allclose(moved(each), before[name])
+    with sampled(mine["transformer"], replace(how, loras=()), mine["transformer_2"]):
+        assert all(torch.equal(moved(each), before[name]) for name, each in mine.items())
+
+
+def test_a_clip_of_wan_2_2_wears_its_lora_at_every_noise_level(both: EngineConfig, tmp_path: Path) -> None:
+    engine, worn = Engine(both), []
+    request = Request(TWO.name, "a red ball", 256, 256, 0, 7, steps=3, loras=(Worn("film"),))
+    list(engine.run(replace(request, steps=1), tmp_path, lambda: False))
+    assert engine._loaded
+    _, parts = engine._loaded
+    for name, each in (("high", parts.transformer), ("low", parts.others["transformer_2"])):
+        layer = each.blocks[0].attn1.to_q
+        layer.register_forward_pre_hook(lambda layer, _, name=name: worn.append((name, layer.disable_adapters)))
+    list(engine.run(request, tmp_path, lambda: False))
+    assert set(worn) == {("high", False), ("low", False)}

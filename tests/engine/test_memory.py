@@ -4,19 +4,20 @@ real GPU would raise it at the same places is taken on trust.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
 
-from engine import folders, generate, loader, tiny_stock
+from engine import tiny_stock
 from engine.catalog import find
 from engine.generate import Engine
-from engine.loader import Parts
-from engine.model import Model
+from engine.host import Host
+from engine.loader import Parts, load, locate
 from engine.placement import Machine, Offload, Placement
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
 from tests.engine.conftest import loaded
@@ -24,20 +25,40 @@ from tests.engine.conftest import loaded
 GPU = Machine(kind="cuda", gpus=1, memory=80.0, capability=(9, 0), host_memory=256.0)
 
 
+class Pretending(Host):
+    """A machine that believes it has GPUs. What is put on one goes to the processor all the same; it writes down how
+    much of each model it was to offload and what its GPUs were to share.
+    """
+
+    def __init__(self, machine: Machine = GPU, no_room: Callable[[torch.nn.Module], None] = lambda _: None) -> None:
+        self.machine = machine
+        self.no_room = no_room
+        self.placed: list[Offload] = []
+        self.shared: list[tuple[list[str], Placement, Path, list[tuple[str, str]]]] = []
+
+    def look(self) -> Machine:
+        return self.machine
+
+    def device(self, name: str) -> torch.device:
+        return super().device(name.replace("cuda", "cpu"))
+
+    def put(self, module: torch.nn.Module, device: torch.device) -> None:
+        self.no_room(module)
+        super().put(module, device)
+
+    def arrange(self, modules: Mapping[str, Any], placement: Placement) -> None:
+        assert "vae" in modules
+        self.placed.append(placement.offload)
+
+    def share(
+        self, transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]
+    ) -> None:
+        self.shared.append((list(transformers), placement, folder, list(hung)))
+
+
 @pytest.fixture
-def placed(monkeypatch: pytest.MonkeyPatch) -> list[Offload]:
-    """A machine that believes it has a GPU, and what it then chose; the modules go to the processor all the same."""
-    chosen: list[Offload] = []
-
-    def arrange(modules: dict[str, Any], placement: Placement) -> None:
-        chosen.append(placement.offload)
-
-    monkeypatch.setattr(loader, "look", lambda: GPU)
-    monkeypatch.setattr(generate, "look", lambda: GPU)
-    monkeypatch.setattr(loader, "_device", lambda _name: torch.device("cpu"))
-    monkeypatch.setattr(Placement, "home", "cpu")
-    monkeypatch.setattr(loader, "arrange", arrange)
-    return chosen
+def host() -> Pretending:
+    return Pretending()
 
 
 @pytest.fixture
@@ -60,16 +81,14 @@ def failing(times: int) -> Callable[..., None]:
     return full
 
 
-def reading(part: str, full: Callable[[], None]) -> Callable[..., Any]:
-    """How parts are read, with no room for one of them."""
-    read = folders.read
+def lacking(kind: type[torch.nn.Module], full: Callable[..., object]) -> Callable[[torch.nn.Module], None]:
+    """No room for modules of a kind."""
 
-    def instead(model: Model, name: str, *rest: Any) -> Any:
-        if name == part:
+    def no_room(module: torch.nn.Module) -> None:
+        if isinstance(module, kind):
             full()
-        return read(model, name, *rest)
 
-    return instead
+    return no_room
 
 
 def failed(engine: Engine, request: Request, folder: Path) -> EngineError:
@@ -82,85 +101,74 @@ def failed(engine: Engine, request: Request, folder: Path) -> EngineError:
 
 
 def test_loading_goes_down_the_rungs_until_there_is_room(
-    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(folders, "read", reading("transformer", failing(2)))
-    events: list[Event] = list(Engine(auto).run(request_, tmp_path, never))
+    host.no_room = lacking(LTXVideoTransformer3DModel, failing(2))
+    events: list[Event] = list(Engine(auto, host).run(request_, tmp_path, never))
     assert isinstance(events[-1], Done)
-    assert placed == ["group"]
+    assert host.placed == ["group"]
     assert sum(event == Loading(0) for event in events) == 3
     fractions = [event.fraction for event in events if isinstance(event, Progress)]
     assert fractions == sorted(fractions)
 
 
 def test_loading_that_never_finds_room_is_named_and_the_engine_lives(
-    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    engine = Engine(auto)
-    with monkeypatch.context() as patched:
-        patched.setattr(folders, "read", reading("vae", failing(100)))
-        tmp_path.joinpath("one").mkdir()
-        assert "no room for the weights" in str(failed(engine, request_, tmp_path / "one"))
-    assert placed == []
+    engine = Engine(auto, host)
+    host.no_room = lacking(AutoencoderKLLTXVideo, failing(3))
+    tmp_path.joinpath("one").mkdir()
+    assert "no room for the weights" in str(failed(engine, request_, tmp_path / "one"))
+    assert host.placed == []
     assert isinstance([*engine.run(request_, tmp_path / "two", never)][-1], Done)
-    assert placed == ["group"]
+    assert host.placed == ["group"]
 
 
 def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
-    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path
+    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    engine = Engine(auto)
+    engine = Engine(auto, host)
     list(engine.run(request_, tmp_path / "before", never))
     for _rung in range(3):
         transformer(engine).register_forward_pre_hook(failing(1))
         failed(engine, request_, tmp_path / "failed")
         list(engine.run(request_, tmp_path / "after", never))
-    assert placed == ["none", "model", "group"], "and at the last rung it stays as it is"
+    assert host.placed == ["none", "model", "group"], "and at the last rung it stays as it is"
     films = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
     assert len(set(films)) == 1
 
 
 def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
-    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    shared: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(loader, "look", lambda: replace(GPU, gpus=2))
-    monkeypatch.setattr(generate, "look", lambda: replace(GPU, gpus=2))
-    monkeypatch.setattr(loader, "share", lambda *arguments: shared.append(arguments))
-    engine = Engine(replace(auto, parallel=2, weights={**auto.weights}))
+    host.machine = replace(GPU, gpus=2)
+    engine = Engine(replace(auto, parallel=2), host)
     list(engine.run(request_, tmp_path / "before", never))
-    [(modules, placement, folder, hung)] = shared
-    assert (list(modules), placement.parallel, hung) == (["transformer"], 2, [])
+    [(modules, placement, folder, hung)] = host.shared
+    assert (modules, placement.parallel, hung) == (["transformer"], 2, [])
     assert str(folder) == auto.weights["kinora-mini"]
     before = engine.spent
     transformer(engine).register_forward_pre_hook(failing(1))
     failed(engine, request_, tmp_path / "failed")
     assert (before, engine.spent) == (False, True)
-    assert placed == ["none"], "several GPUs offload nothing"
+    assert host.placed == ["none"], "several GPUs offload nothing"
 
 
-def test_several_gpus_share_every_transformer(
-    placed: list[Offload], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared: list[str] = []
-    monkeypatch.setattr(loader, "look", lambda: replace(GPU, gpus=2))
-    monkeypatch.setattr(loader, "share", lambda transformers, *_: shared.extend(transformers))
-    model = find("wan2.2-t2v-a14b")
+def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
+    host, model = Pretending(replace(GPU, gpus=2)), find("wan2.2-t2v-a14b")
     two = EngineConfig(weights={model.name: str(tiny_stock.write("wan_two", tmp_path))}, dtype="float32", parallel=2)
-    loaded(loader.load(model, loader.locate(model, two), two))
-    assert placed == ["none"]
-    assert shared == ["transformer", "transformer_2"]
+    loaded(load(model, locate(model, two), two, host=host))
+    assert host.placed == ["none"]
+    assert host.shared[0][0] == ["transformer", "transformer_2"]
 
 
-def test_what_the_operator_chose_stays(
-    placed: list[Offload], auto: EngineConfig, request_: Request, tmp_path: Path
-) -> None:
-    engine = Engine(replace(auto, offload="none"))
+def test_what_the_operator_chose_stays(host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path) -> None:
+    engine = Engine(replace(auto, offload="none"), host)
     list(engine.run(request_, tmp_path, never))
     transformer(engine).register_forward_pre_hook(failing(1))
     failed(engine, request_, tmp_path / "failed")
     list(engine.run(request_, tmp_path / "after", never))
-    assert placed == ["none"]
+    assert host.placed == ["none"]
 
 
 def test_decoding_that_finds_no_room_goes_on_in_tiles(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
@@ -200,11 +208,11 @@ def test_a_processor_without_room_is_named_too(config: EngineConfig, request_: R
 
 
 def test_a_processor_without_room_for_the_weights_is_named_too(
-    config: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(folders, "read", reading("vae", lambda: (torch.empty(2**55), None)[1]))
+    host = Pretending(Machine(kind="cpu"), lacking(AutoencoderKLLTXVideo, lambda: torch.empty(2**55)))
     tmp_path.joinpath("failed").mkdir()
-    failed(Engine(config), request_, tmp_path / "failed")
+    failed(Engine(config, host), request_, tmp_path / "failed")
 
 
 def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request_: Request, tmp_path: Path) -> None:

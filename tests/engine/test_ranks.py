@@ -11,21 +11,33 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import ranks, tiny_stock
+from engine import tiny_stock
 from engine.placement import Placement
 from engine.ranks import share
 from engine.types import EngineError
 
 LEADER = Path(__file__).with_name("leader.py")
+FAILING = Path(__file__).with_name("failing_leader.py")
 TWO = Placement(device="cpu", dtype="float32", parallel=2)
 
 
-def test_two_processes_compute_what_one_does_and_the_other_ends_with_it(weights: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(LEADER), str(weights), str(tmp_path)]
+def leading(leader: Path, folder: Path, *further: str) -> list[str]:
+    """What such a leader says of a folder, word by word."""
+    command = [sys.executable, str(leader), str(folder), *further]
     environment = {**os.environ, "PYTHONPATH": str(LEADER.parents[2]), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["plain:", "same", "lora:", "same", "changed", "after:", "same", "other:", "gone"]
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(("how", "error"), [("full", "OutOfMemoryError"), ("killed", "RuntimeError")])
+def test_a_process_that_fails_in_a_pass_ends_it_at_once_for_all(tmp_path: Path, how: str, error: str) -> None:
+    assert leading(FAILING, tmp_path, how) == [error, "soon", "gone", "gone"]
+
+
+def test_two_processes_compute_what_one_does_and_the_other_ends_with_it(weights: Path, tmp_path: Path) -> None:
+    said = leading(LEADER, weights, str(tmp_path))
+    assert said == ["plain:", "same", "lora:", "same", "changed", "after:", "same", "other:", "gone"]
 
 
 def test_a_transformer_without_a_plan_is_refused_by_name(tmp_path: Path) -> None:
@@ -42,9 +54,7 @@ def test_a_transformer_with_sound_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seats", [("true", "cat"), ("cat", "true")])
-def test_where_one_process_fails_to_start_none_stays(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seats: tuple[str, str]
-) -> None:
+def test_where_one_process_fails_to_start_none_stays(tmp_path: Path, seats: tuple[str, str]) -> None:
     others: list[subprocess.Popen[bytes]] = []
 
     def start(rank: int) -> subprocess.Popen[bytes]:
@@ -52,8 +62,7 @@ def test_where_one_process_fails_to_start_none_stays(
         others.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
         return others[-1]
 
-    monkeypatch.setattr(ranks, "_start", start)
     with pytest.raises(EngineError) as caught:
-        share({"transformer": tiny_stock.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [])
+        share({"transformer": tiny_stock.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [], start)
     assert caught.value.code == "model_broken"
     assert all(other.poll() is not None for other in others)

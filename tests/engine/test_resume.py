@@ -4,12 +4,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from engine import operations
+from engine import operations, tiny
 from engine.catalog import find
 from engine.encode import Film
 from engine.generate import Engine
@@ -17,7 +18,8 @@ from engine.operations import Card, Clip
 from engine.plan import Plan, Window
 from engine.resume import needed, stamp
 from engine.timeline import plan
-from engine.types import Cancelled, Done, EngineConfig, Piece, Progress, Request, Resume, Segment
+from engine.types import Cancelled, Done, EngineConfig, Lora, Piece, Progress, Request, Resume, Segment, Worn
+from tests.engine import test_loras
 
 MINI = find("kinora-mini")
 FILES = ("video.mp4", "poster.jpg", "thumbnail.webp", "spritesheet.jpg")
@@ -218,6 +220,54 @@ def test_the_state_of_another_clip_is_not_taken(
     other = replace(request_, **change)  # type: ignore[arg-type]
     events = list(engine.run(other, tmp_path / "other", never, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == 0
+
+
+@pytest.fixture(scope="module")
+def inked(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineConfig]:
+    """Two engines with a LoRA of the same name, and a third with a copy of the first's at another place."""
+    lora = test_loras.write(config, tmp_path_factory.mktemp("one"), 1)
+    folders = {
+        "one": lora,
+        "another": test_loras.write(config, tmp_path_factory.mktemp("another"), 2),
+        "a copy": Path(shutil.copytree(lora, tmp_path_factory.mktemp("copy") / "ink")),
+    }
+    return {name: replace(config, loras=(Lora("ink", MINI.name, str(at)),)) for name, at in folders.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"dtype": "bfloat16"}, {"quantisation": "float8"}, {"weights": "others"}],
+    ids=lambda each: next(iter(each)),
+)
+def test_the_state_of_other_weights_is_not_taken(
+    engine: Engine, config: EngineConfig, request_: Request, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    if "weights" in change:
+        change = {"weights": {MINI.name: str(tiny.write(tmp_path / "weights", seed=1))}}
+    segments = published(engine, request_, tmp_path / "whole")
+    events = list(Engine(replace(config, **change)).run(request_, tmp_path / "other", never, after(segments[:2])))
+    assert next(event.index for event in events if isinstance(event, Segment)) == 0
+
+
+def test_the_same_weights_elsewhere_go_on(
+    engine: Engine, config: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(config.weights[MINI.name], tmp_path / "weights")
+    elsewhere = Engine(replace(config, weights={MINI.name: str(copy)}, tiling="off"))
+    segments = published(engine, request_, tmp_path / "whole")
+    events = list(elsewhere.run(request_, tmp_path / "other", never, after(segments[:2])))
+    assert next(event.index for event in events if isinstance(event, Segment)) == 2
+
+
+@pytest.mark.parametrize(("name", "worn", "first"), [("another", 1, 0), ("a copy", 1, 2), ("another", 0, 2)])
+def test_the_state_of_another_lora_of_that_name_is_not_taken(
+    inked: dict[str, EngineConfig], request_: Request, tmp_path: Path, name: str, worn: int, first: int
+) -> None:
+    """Unless nobody wears it."""
+    request_ = replace(request_, loras=(Worn("ink"),) * worn)
+    segments = published(Engine(inked["one"]), request_, tmp_path / "whole")
+    events = list(Engine(inked[name]).run(request_, tmp_path / "other", never, after(segments[:2])))
+    assert next(event.index for event in events if isinstance(event, Segment)) == first
 
 
 def test_a_plan_has_the_same_name_wherever_its_films_lie() -> None:

@@ -1,0 +1,33 @@
+"""A further process of a shared clip that fails behind the first exchange of a pass, as its argument says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import torch
+
+from engine import follower
+from engine.ranks import Seat
+
+
+def fail(*_: object) -> None:
+    match sys.argv[1]:
+        case "full":
+            raise torch.OutOfMemoryError("there is no room on this device")
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case _:
+            raise ZeroDivisionError
+
+
+def read(seat: Seat, name: str, device: torch.device) -> Any:
+    transformer = follower.read(seat, name, device)
+    transformer.transformer_blocks[1].attn2.register_forward_pre_hook(fail)
+    return transformer
+
+
+if __name__ == "__main__":
+    follower.main(sys.stdin.buffer, read)

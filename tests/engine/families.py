@@ -1,0 +1,75 @@
+"""A model of every family that runs in a pipeline of diffusers, as tiny random weights of its real classes, and small
+clips of it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from PIL import Image
+
+from engine.catalog import Size, find
+from engine.latents import Cut
+from engine.loader import Parts
+from engine.plan import Plan, Shown
+from engine.schedule import sampling
+from engine.stock import Stock
+from engine.timeline import plan
+from engine.types import Condition, Request
+
+KINDS = {
+    "wan2.1-t2v-1.3b": "wan_text",
+    "wan2.2-t2v-a14b": "wan_two",
+    "wan2.2-ti2v-5b": "wan_small",
+    "wan2.1-i2v-14b-480p": "wan_picture",
+    "wan2.1-flf2v-14b-720p": "wan_between",
+    "wan2.2-i2v-a14b": "wan_ends",
+    "ltx-2": "ltx2",
+    "z-image-turbo": "z_image",
+}
+"""A model of each kind of folder, and that folder."""
+PICTURED = [name for name in KINDS if find(name).conditions != "none"]
+STEPS = 3
+SIZE = Size(64, 64)
+"""Small enough to be quick; the models' own sizes are for the whole engine below."""
+
+
+def picture(color: str, size: Size = SIZE) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def asked(name: str, **changes: Any) -> Request:
+    """A second by this model, with the pictures that it cannot do without."""
+    model = find(name)
+    given = tuple(Condition(picture("white"), frame) for frame in model.required_pictures)
+    plain = Request(name, "a red ball", 256, 256, float(model.films), 7, conditions=given, steps=STEPS)
+    return replace(plain, **changes)
+
+
+def never() -> bool:
+    return False
+
+
+def small(request: Request) -> Plan:
+    return replace(plan(request), size=SIZE, native=SIZE)
+
+
+def recipe(parts: Parts, request: Request) -> tuple[Stock, Cut]:
+    cut = Cut.of(small(request))
+    made = Stock(parts, cut, request, sampling(cut.plan.model, request, ()))
+    made.read()
+    return made, cut
+
+
+def film(parts: Parts, request: Request, cancelled: Callable[[], bool] = never) -> torch.Tensor:
+    """All frames of the clip [F, 3, h, w]."""
+    made, cut = recipe(parts, request)
+    (window,) = cut.plan.windows
+    assert list(made.denoise(window, cancelled)) == list(range(1, STEPS + 1))
+    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])

@@ -1,0 +1,201 @@
+"""Tiles: when they are chosen, that each family's autoencoder works in them, and the second try where whole frames find
+no room. The error is torch's own.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import VQModel
+
+from engine import tiles, tiny_stock
+from engine.catalog import Size, find
+from engine.latents import Cut
+from engine.loader import Parts, load, locate
+from engine.placement import Tiling
+from engine.plan import Shown
+from engine.schedule import sampling
+from engine.stock import Stock
+from engine.timeline import plan
+from engine.types import EngineConfig, EngineError, Request
+from tests.engine.conftest import loaded
+
+KINDS = {"wan2.1-t2v-1.3b": "wan_text", "wan2.2-ti2v-5b": "wan_small", "ltx-2": "ltx2", "z-image-turbo": "z_image"}
+"""A model with each class of autoencoder, and of Wan with each of its two kinds."""
+WAN = [name for name in KINDS if find(name).family == "wan"]
+SIZES = {"ltx-2": (Size(128, 192), 160, 96)}
+"""Of frames, of a tile's sides, and from one tile to the next: here so that a last one would be a latent wide."""
+OTHERS = Size(96, 64), 64, 32
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiles")
+
+
+@pytest.fixture(params=KINDS)
+def parts(request: pytest.FixtureRequest, folder: Path) -> Parts:
+    return read(request.param, folder)
+
+
+def read(name: str, folder: Path, tiling: str = "auto") -> Parts:
+    if not (at := folder / KINDS[name]).is_dir():
+        tiny_stock.write(KINDS[name], at)
+    config = EngineConfig(weights={name: str(at)}, device="cpu", tiling=tiling)
+    parts = loaded(load(find(name), locate(find(name), config), config))[1]
+    small(parts.vae, *SIZES.get(name, OTHERS)[1:])
+    return parts
+
+
+def small(vae: Any, side: int, stride: int) -> None:
+    """Tiles smaller than the test's frames, which are smaller than the class's own."""
+    if hasattr(vae, "tile_sample_min_size"):
+        vae.tile_sample_min_size, vae.tile_latent_min_size = side, side // 8
+    else:
+        vae.tile_sample_min_height = vae.tile_sample_min_width = side
+        vae.tile_sample_stride_height = vae.tile_sample_stride_width = stride
+
+
+def wanting(parts: Parts, tiling: Tiling) -> Parts:
+    return replace(parts, placement=replace(parts.placement, tiling=tiling))
+
+
+def recipe(parts: Parts) -> tuple[Stock, Cut]:
+    """A clip of this model with latents that nobody denoised, read and ready to be decoded."""
+    (name,) = (name for name in KINDS if Path(parts.vae.config._name_or_path).parent.name == KINDS[name])
+    request = Request(name, "a red ball", 256, 256, float(find(name).films), 7, steps=1)
+    size = SIZES.get(name, OTHERS)[0]
+    cut = Cut.of(replace(plan(request), size=size, native=size))
+    made = Stock(parts, cut, request, sampling(cut.plan.model, request, ()))
+    made.read()
+    spatial, (window,) = parts.spatial, cut.plan.windows
+    channels = parts.vae.config.get("z_dim") or parts.vae.config.latent_channels
+    shape = 1, channels, 1, size.height // spatial, size.width // spatial
+    torch.manual_seed(1)
+    cut.strips[0].update({number: torch.randn(shape) for number in range(window.latents)})
+    return made, cut
+
+
+def film(parts: Parts) -> torch.Tensor:
+    made, cut = recipe(parts)
+    return shown(made, cut)
+
+
+def shown(made: Stock, cut: Cut) -> torch.Tensor:
+    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])
+
+
+def full(*, after: int, times: int = 1) -> Callable[..., None]:
+    """Raises torch's own error from the call behind the first `after`, so many times."""
+    left = iter([False] * after + [True] * times)
+
+    def raising(*_arguments: object) -> None:
+        if next(left, False):
+            raise torch.OutOfMemoryError("there is no room on this device")
+
+    return raising
+
+
+def test_tiles_are_used_when_they_are_asked_for_and_come_close_to_whole_frames(parts: Parts) -> None:
+    whole = film(wanting(parts, "off"))
+    tiled = film(wanting(parts, "on"))
+    assert parts.vae.use_tiling
+    assert whole.shape == tiled.shape
+    assert not torch.equal(whole, tiled)
+    assert (whole - tiled).abs().mean() < 0.4 * whole.std()
+    assert torch.equal(film(wanting(parts, "off")), whole), "nothing of it stays for the next clip"
+
+
+def test_a_decoder_without_room_goes_on_in_tiles(parts: Parts) -> None:
+    tiled = film(wanting(parts, "on"))
+    hook = parts.vae.decoder.register_forward_pre_hook(full(after=0))
+    assert torch.equal(film(parts), tiled)
+    hook.remove()
+
+
+@pytest.mark.parametrize("name", WAN)
+def test_what_wan_decoded_before_there_was_no_room_stays_as_it_was_shown(name: str, folder: Path) -> None:
+    parts = read(name, folder)
+    tiled, whole = film(wanting(parts, "on")), film(parts)
+    hook = parts.vae.decoder.register_forward_pre_hook(full(after=3))
+    mixed = film(parts)
+    hook.remove()
+    assert torch.equal(mixed[:9], whole[:9])
+    assert torch.equal(mixed[9:], tiled[9:])
+    assert torch.equal(film(parts), whole), "and the next clip is decoded in whole frames again"
+
+
+def test_who_wants_no_tiles_gets_none(parts: Parts) -> None:
+    hook = parts.vae.decoder.register_forward_pre_hook(full(after=0))
+    with pytest.raises(torch.OutOfMemoryError):
+        film(wanting(parts, "off"))
+    hook.remove()
+    assert not parts.vae.use_tiling
+
+
+def test_without_room_for_tiles_either_the_error_is_torch_s(parts: Parts) -> None:
+    hook = parts.vae.decoder.register_forward_pre_hook(full(after=0, times=9))
+    with pytest.raises(torch.OutOfMemoryError):
+        film(parts)
+    hook.remove()
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "tiled"),
+    [
+        ("kinora-mini", Size(1280, 720), True),
+        ("kinora-mini", Size(160, 96), False),
+        ("ltx-2", Size(1280, 704), True),
+        ("z-image-turbo", Size(1024, 1024), True),
+        ("wan2.1-t2v-14b", Size(1280, 720), False),
+    ],
+)
+def test_left_to_us_big_frames_are_tiled_unless_they_are_decoded_a_few_at_a_time(
+    name: str, size: Size, *, tiled: bool
+) -> None:
+    made = plan(Request(name, "a red ball", 256, 256, float(find(name).films), 7))
+    vae = tiny_stock.wan_text().vae
+    for left in (False, True):
+        vae.use_tiling = left
+        tiles.begin(vae, "auto", replace(made, native=size))
+        assert vae.use_tiling is tiled
+
+
+def test_what_the_first_try_held_is_free_before_the_second() -> None:
+    vae = tiny_stock.wan_text().vae
+    held: list[weakref.ref[torch.Tensor]] = []
+
+    def decode() -> torch.Tensor:
+        large = torch.zeros(1)
+        if not held:
+            held.append(weakref.ref(large))
+            raise torch.OutOfMemoryError
+        assert held[0]() is None
+        return large
+
+    gc.disable()
+    try:
+        assert tiles.decoded(vae, "auto", decode) == 0
+    finally:
+        gc.enable()
+    assert vae.use_tiling
+
+
+def test_a_class_without_tiles_is_refused_by_name_when_they_are_wanted() -> None:
+    def decode() -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    vae = VQModel(block_out_channels=(8,), norm_num_groups=4, layers_per_block=1)
+    with pytest.raises(EngineError, match="a VQModel works on whole frames only") as caught:
+        tiles.check(vae, "on")
+    assert caught.value.code == "bad_setting"
+    tiles.check(vae, "auto")
+    with pytest.raises(torch.OutOfMemoryError):
+        tiles.decoded(vae, "auto", decode)
