@@ -58,7 +58,7 @@ class Credits:
             id=lot,
             user_id=account.id,
             bucket="allowance",
-            source=f"plan:{account.plan}",
+            source="kinora",
             amount=amount,
             expires_at=expires_at,
             key=key,

@@ -29,7 +29,7 @@ async def buy(db: Database, account: Account, amount: int) -> str:
         id=lot,
         user_id=account.id,
         bucket="purchased",
-        source="pack",
+        source="stripe",
         amount=amount,
         expires_at=None,
         key=lot,
