@@ -13,6 +13,7 @@ from api.billing import credits
 from api.errors import NotFound
 from api.inputs import Making
 from api.models import Video
+from api.orders import Terms
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
@@ -23,6 +24,11 @@ MAX_WAIT = 60
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*\"?(\d{1,4})\"?)?\s*(?=$|[,;])", re.IGNORECASE)
 
 Ask = Request[Caller, Any, State]
+
+
+def terms(request: Ask, parts: Parts) -> Terms:
+    """What whoever asks is limited and charged by."""
+    return Terms(parts.tariff.plan(request.user.plan), parts.tariff.prices)
 
 
 async def shown(row: Generation, parts: Parts) -> Response[Video]:
@@ -48,7 +54,7 @@ async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
     await parts.views.pace.refresh()
     async with parts.sources.found(drafts.references(asked), account.id) as footage:
         style = await parts.presets.style(asked.preset, account.id)
-        order = orders.place(asked, account.plan, parts.settings, footage, style)
+        order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
         submission = Submission(
             account=account,
             order=order,

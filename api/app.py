@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 
 from api import db, problems, videos
 from api.auth import Authenticate
+from api.billing import tariff
+from api.billing.credits import Credits
 from api.db import Pool
 from api.envelope import envelope
 from api.eta import Pace
@@ -50,15 +52,19 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
-    """Everything that stands on a pool and on Redis."""
+    """Everything that stands on a pool and on Redis. Raises TariffError."""
+    sold = tariff.load(settings.tariff)
+    credits = Credits(sold)
     keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     outbox = Outbox(redis)
-    moves = Videos(settings, pool, storage, Bell(redis, outbox), Announcer(outbox))
+    moves = Videos(settings, pool, storage, credits, Bell(redis, outbox), Announcer(outbox))
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
+            tariff=sold,
+            credits=credits,
             pool=pool,
             redis=redis,
             storage=storage,

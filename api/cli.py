@@ -74,6 +74,17 @@ def _settings(**given: str | None) -> Settings:
         raise _Refusal(str(error)) from error
 
 
+def _selling(settings: Settings) -> Settings:
+    """The same settings, if the tariff they name will do."""
+    from api.billing import tariff
+
+    try:
+        tariff.load(settings.tariff)
+    except tariff.TariffError as error:
+        raise _Refusal(str(error)) from error
+    return settings
+
+
 def _connected() -> Settings:
     settings = _settings()
     for variable, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
@@ -89,7 +100,7 @@ def _tell(sentence: str) -> None:
 def _up(options: argparse.Namespace) -> int:
     from api import supervise
 
-    settings = _settings(host=options.host, data=options.data)
+    settings = _selling(_settings(host=options.host, data=options.data))
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
     return _supervised(lambda: supervise.run(settings, port, asked=asked, tell=_tell))
@@ -115,7 +126,7 @@ def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = _connected()
+    settings = _selling(_connected())
     from api import serve
 
     serve.run(settings, descriptor=options.fd)
@@ -123,7 +134,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _worker(_options: argparse.Namespace) -> int:
-    settings = _connected()
+    settings = _selling(_connected())
     from api import worker
 
     worker.run(settings)

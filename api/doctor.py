@@ -18,6 +18,7 @@ import redis.asyncio
 import redis.exceptions
 
 from api import cluster, embedded
+from api.billing import tariff
 from api.settings import Settings
 from engine import catalog, placement
 from engine.types import EngineError
@@ -182,6 +183,15 @@ async def _frame_rules(settings: Settings) -> Finding:
     return Finding("ok", f"Frames are judged by {whose} before they leave.")
 
 
+async def _tariff(settings: Settings) -> Finding:
+    try:
+        sold = tariff.load(settings.tariff)
+    except tariff.TariffError as error:
+        return Finding("lack", str(error))
+    plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered())
+    return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
+
+
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python,
     _torch,
@@ -191,5 +201,6 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _redis,
     _disk,
     _frame_rules,
+    _tariff,
     _clock,
 )

@@ -4,8 +4,9 @@
     ├── Malformed                400  the body could not be read at all
     │   └── BadSignature              a webhook that nobody we know has signed
     ├── Unauthorized             401  no, wrong or expired credentials
-    ├── InsufficientCredits      402  what it costs, what is there, where to upgrade
-    ├── CardDeclined             402  the bank said no: why, and where another card is entered
+    ├── PaymentRequired          402
+    │   ├── InsufficientCredits       what it costs, what is there, where to upgrade
+    │   └── CardDeclined              the bank said no: why, and where another card is entered
     ├── Forbidden                403
     │   ├── PlanLimit                 the plan's limit, by name
     │   └── MissingScope              the API key may not do this
@@ -88,8 +89,12 @@ class Unauthorized(Problem):
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="kinora"'}, **extra)
 
 
-class InsufficientCredits(Problem):
-    status, code, title, kind = 402, "insufficient_credits", "Not enough credits", "insufficient_quota"
+class PaymentRequired(Problem):
+    status, code, title, kind = 402, "payment_required", "Something is to be paid first", "insufficient_quota"
+
+
+class InsufficientCredits(PaymentRequired):
+    code, title = "insufficient_credits", "Not enough credits"
 
     def __init__(self, cost: int, available: int) -> None:
         super().__init__(
@@ -101,10 +106,10 @@ class InsufficientCredits(Problem):
         )
 
 
-class CardDeclined(Problem):
+class CardDeclined(PaymentRequired):
     """`reason` is the bank's word for it, as `insufficient_funds`; `invoice` a page where it can be paid after all."""
 
-    status, code, title, kind = 402, "card_declined", "The payment did not go through", "insufficient_quota"
+    code, title = "card_declined", "The payment did not go through"
 
     def __init__(
         self, detail: str = "", *, reason: str | None = None, invoice: str | None = None, **extra: Any

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from api.billing.credits import Credits
+from api.billing.tariff import Tariff
 from api.db import Pool
 from api.events import Hub
 from api.feeds import Feeds
@@ -22,6 +24,8 @@ class Parts(NamedTuple):
     """The pool, Redis and what is built on them. One for each process."""
 
     settings: Settings
+    tariff: Tariff
+    credits: Credits
     pool: Pool
     redis: Redis
     storage: Storage

@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
     leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
+
+    `tariff` is a file of plans, packs and prices in the place of Kinora's own, api/billing/tariff.toml.
     """
 
     database_url: str = ""
@@ -86,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_tries: int = 3
     max_losses: int = 20
 
+    tariff: Path | None = None
     stripe_key: str = ""
     stripe_url: str = ""
     stripe_webhook_secrets: list[str] = []
@@ -172,6 +175,8 @@ def _variable(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -198,7 +203,7 @@ def _plain(kind: Any, text: str) -> Any:
         if wrong := [part for part in parts if "=" not in part]:
             raise ValueError(f"it takes name=value,name=value, and {wrong[0]!r} has no =")
         return dict(part.split("=", 1) for part in parts)
-    return Path(text) if kind is Path else msgspec.convert(text, kind, strict=False)
+    return Path(text) if kind in (Path, Path | None) else msgspec.convert(text, kind, strict=False)
 
 
 def _secret(data: Path) -> str:

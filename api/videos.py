@@ -16,9 +16,8 @@ from typing import NamedTuple
 import structlog
 
 from api import idempotency, ids
-from api.billing import credits, prices
-from api.billing.credits import Account
-from api.billing.plans import PLANS
+from api.billing import prices
+from api.billing.credits import Account, Credits
 from api.db import AWAY, Database, Pool, transaction
 from api.drafts import Footage
 from api.errors import NotFound, Unavailable
@@ -74,10 +73,13 @@ class Repeat(NamedTuple):
 class Videos:
     """The state machine, with the pool it writes to and those it tells."""
 
-    def __init__(self, settings: Settings, pool: Pool, storage: Storage, bell: Bell, announcer: Announcer) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, storage: Storage, credits: Credits, bell: Bell, announcer: Announcer
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
+        self._credits = credits
         self._bell = bell
         self._announcer = announcer
 
@@ -95,7 +97,7 @@ class Videos:
             await generations.insert(db, rows)
             for row, inputs in zip(rows, kept, strict=True):
                 await generations.add_inputs(db, row.id, inputs.pictures, inputs.films)
-            await credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
+            await self._credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
             reply = answer(await _found(db, rows[0].id))
             if submission.key:
                 await idempotency.keep(db, submission.account.id, submission.key, reply)
@@ -202,7 +204,7 @@ class Videos:
         found = await moves.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
         if found is None:
             return False
-        await credits.settle(
+        await self._credits.settle(
             db, video_id, prices.part(found.credits, found.published_generated, found.generated_seconds)
         )
         return True
@@ -270,7 +272,7 @@ class Videos:
             if not await moves.complete(db, claimed.id, claimed.attempt):
                 return await moves.completed_by(db, claimed.id, claimed.attempt)
             await renditions.add(db, claimed.id, media)
-            await credits.settle(db, claimed.id)
+            await self._credits.settle(db, claimed.id)
         self._announcer.changed(claimed.user_id, claimed.id)
         return True
 
@@ -303,7 +305,7 @@ class Videos:
         """In_progress → failed in the caller's transaction, the whole hold released."""
         moved = await moves.fail(db, video_id, attempt, failure)
         if moved:
-            await credits.settle(db, video_id, 0)
+            await self._credits.settle(db, video_id, 0)
         return moved
 
     async def give_back(self, claimed: Claimed) -> bool:
@@ -322,7 +324,7 @@ class Videos:
 
 def _rows(submission: Submission, settings: Settings) -> list[New]:
     """A row for each variation, in the order of their seeds; the first names the group."""
-    order, plan = submission.order, PLANS[submission.account.plan]
+    order, plan = submission.order, submission.order.plan
     video_ids = sorted(ids.new(KIND) for _ in order.seeds)
     return [
         New(

@@ -13,6 +13,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api import db, logs
+from api.billing import tariff
+from api.billing.credits import Credits
 from api.events import Announcer, Outbox
 from api.queue import Bell, Listener
 from api.runner import Runner
@@ -46,7 +48,7 @@ async def _work(settings: Settings) -> None:
         outbox = Outbox(redis)
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
-        videos = Videos(settings, pool, storage, bell, announcer)
+        videos = Videos(settings, pool, storage, Credits(tariff.load(settings.tariff)), bell, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
         runner = Runner(settings, videos, storage, engine)

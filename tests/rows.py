@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from api import ids
-from api.billing.credits import Account
+from api.billing import tariff
+from api.billing.credits import Account, Credits
 from api.db import Database, Pool
+from api.orders import Terms
 from api.sql import generations
 from api.sql.generations import New
+
+TARIFF = tariff.load()
+CREDITS = Credits(TARIFF)
+
+
+def terms(plan: str = "free") -> Terms:
+    """What somebody on this plan is limited and charged by."""
+    return Terms(TARIFF.plan(plan), TARIFF.prices)
 
 
 async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> Account:

@@ -45,7 +45,7 @@ def fill_disk(app: Litestar) -> None:
     full = msgspec.structs.replace(parts.settings, full_disk=0.0)
     outbox = Outbox(parts.redis)
     bell, announcer = Bell(parts.redis, outbox), Announcer(outbox)
-    app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, bell, announcer))
+    app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, parts.credits, bell, announcer))
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:

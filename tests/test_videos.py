@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 import pytest
 
-from api.billing import credits
 from api.billing.credits import Account
 from api.db import transaction
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
@@ -19,7 +18,7 @@ from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.sql.moves import Claimed
 from api.videos import Submission
-from tests.rows import add_account, books
+from tests.rows import add_account, books, terms
 
 REQUEST = b"the same request"
 MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
@@ -28,7 +27,7 @@ MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, eta
 async def person(parts: Parts, plan: str = "free") -> Account:
     async with transaction(parts.pool) as db:
         account = await add_account(db, plan=plan)
-        await credits.ensure_allowance(db, account)
+        await parts.credits.ensure_allowance(db, account)
     return account
 
 
@@ -44,7 +43,7 @@ def submission(
     form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
     if picture is not None:
         form = msgspec.structs.replace(form, first_frame=ImageReference(file=picture))
-    order = place(form, account.plan, parts.settings)
+    order = place(form, terms(account.plan), parts.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
     pictures = [] if picture is None else [picture]
     return Submission(account, order, fingerprint, key=key, retried=retried, pictures=pictures)
@@ -72,7 +71,7 @@ async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
 
 async def balance(parts: Parts, account: Account) -> tuple[int, int]:
     async with transaction(parts.pool) as db:
-        now = await credits.balance(db, account)
+        now = await parts.credits.balance(db, account)
     return now.available, now.held
 
 

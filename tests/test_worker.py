@@ -34,7 +34,7 @@ from api.sql import media as renditions
 from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
 from api.videos import Submission, Videos
-from tests.rows import books
+from tests.rows import books, terms
 from tests.test_feeds import following
 from tests.test_video_routes import png
 from tests.test_videos import balance, claim, create, drawn, person, submission
@@ -169,7 +169,7 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
     account = await person(real)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
-    order = place(asked, account.plan, serving)
+    order = place(asked, terms(account.plan), serving)
     await real.videos.create(Submission(account, order, b"", key=None, retried=False, pictures=[]), drawn(real))
     [row] = await real.videos.page(account.id, None, 1, descending=True)
     async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
@@ -452,7 +452,7 @@ def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
     outbox = Outbox(parts.redis)
     bell = Bell(parts.redis, outbox)
-    videos = Videos(settings, parts.pool, parts.storage, bell, Announcer(outbox))
+    videos = Videos(settings, parts.pool, parts.storage, parts.credits, bell, Announcer(outbox))
     return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=bell)
 
 

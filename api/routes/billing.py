@@ -6,7 +6,6 @@ from litestar.di import NamedDependency
 
 from api.auth import Caller, requires
 from api.billing import credits
-from api.billing.plans import PLANS
 from api.db import transaction
 from api.models import Balance, LedgerEntry, Page, Plan
 from api.openapi import problems
@@ -22,7 +21,7 @@ SHOWN = ("monthly_credits", "max_short_side", "max_seconds", "concurrency", "ret
 async def get_balance(request: Request[Caller, str, State], parts: NamedDependency[Parts]) -> Balance:
     """Whole credits: what a new video may take now, what is set aside, and in which buckets it lies."""
     async with transaction(parts.pool) as db:
-        return await credits.balance(db, credits.account_of(request.user))
+        return await parts.credits.balance(db, credits.account_of(request.user))
 
 
 @get(
@@ -38,7 +37,7 @@ async def list_ledger_entries(
     """Every movement of credits, as the balance feels it. The amounts of all pages sum to `available`."""
     user_id, begin = request.user.user_id, cursor(after, "entry")
     async with transaction(parts.pool) as db:
-        await credits.balance(db, credits.account_of(request.user))
+        await parts.credits.balance(db, credits.account_of(request.user))
         rows = await ledger.entries(db, user_id, begin, limit + 1, descending=order == "desc")
     return page([_shown(row) for row in rows], limit)
 
@@ -50,9 +49,9 @@ async def list_ledger_entries(
     exclude_from_auth=True,
     responses=problems(429),
 )
-async def list_plans() -> Page[Plan]:
+async def list_plans(parts: NamedDependency[Parts]) -> Page[Plan]:
     """What each plan allows. Sizes are limited by the picture's short side, in pixels."""
-    data = [Plan(id=plan.name, **{name: getattr(plan, name) for name in SHOWN}) for plan in PLANS.values()]
+    data = [Plan(id=plan.name, **{name: getattr(plan, name) for name in SHOWN}) for plan in parts.tariff.offered()]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
 

@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from api import body, drafts, idempotency, orders
-from api.answers import Ask, made
+from api.answers import Ask, made, terms
 from api.auth import requires
 from api.billing import credits
 from api.db import transaction
@@ -122,16 +122,15 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
     async with parts.sources.found(drafts.references(asked), account.id) as footage:
         style = await parts.presets.style(asked.preset, account.id)
         try:
-            order = orders.place(asked, account.plan, parts.settings, footage, style)
+            order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
         except orders.REFUSING as problem:
             return Estimate(credits=None, eta_seconds=None, refusals=[refusal(problem)])
-    total = order.credits * asked.n
     async with transaction(parts.pool) as db:
-        available = (await credits.balance(db, account)).available
+        available = (await parts.credits.balance(db, account)).available
     await parts.views.pace.refresh()
     work = parts.views.pace.work(order.served_by, asked.quality, order.generated, order.width, order.height)
-    refusals = [] if total <= available else [refusal(InsufficientCredits(total, available))]
-    return Estimate(credits=total, eta_seconds=ceil(work * asked.n), refusals=refusals)
+    refusals = [] if order.total <= available else [refusal(InsufficientCredits(order.total, available))]
+    return Estimate(credits=order.total, eta_seconds=ceil(work * asked.n), refusals=refusals)
 
 
 def _kind(names: Collection[str]) -> type[Making]:

@@ -9,16 +9,16 @@ import pytest
 
 from api.billing import credits
 from api.billing.credits import Account
-from api.billing.plans import PLANS, period
+from api.billing.plans import period
+from api.billing.prices import Work, part
 from api.billing.prices import credits as price
-from api.billing.prices import part
 from api.db import Database, Pool, transaction
 from api.errors import InsufficientCredits
 from api.models import Bucket
 from api.sql import ledger
-from tests.rows import add_account, add_generation, books
+from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
 
-FREE = PLANS["free"].monthly_credits
+FREE = TARIFF.plan("free").monthly_credits
 
 
 async def buy(db: Database, account: Account, amount: int) -> str:
@@ -29,7 +29,7 @@ async def buy(db: Database, account: Account, amount: int) -> str:
         id=lot,
         user_id=account.id,
         bucket="purchased",
-        source="pack",
+        source="stripe",
         amount=amount,
         expires_at=None,
         key=lot,
@@ -51,11 +51,11 @@ async def expire_now(db: Database, account: Account) -> None:
 async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
-        await credits.ensure_allowance(db, account)
-        await credits.ensure_allowance(db, account)
-        assert (await credits.balance(db, account)).available == FREE
+        await CREDITS.ensure_allowance(db, account)
+        await CREDITS.ensure_allowance(db, account)
+        assert (await CREDITS.balance(db, account)).available == FREE
         await expire_now(db, account)
-        assert (await credits.balance(db, account)).available == FREE
+        assert (await CREDITS.balance(db, account)).available == FREE
         kinds = [row.kind for row in await ledger.entries(db, account.id, None, 10, descending=False)]
     assert sorted(kinds) == ["expire", "grant", "grant"]
     await books(pool, account.id)
@@ -64,20 +64,20 @@ async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
 async def test_an_unconfirmed_address_gets_a_tenth(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db, full_allowance=False)
-        assert (await credits.balance(db, account)).available == FREE // 10
+        assert (await CREDITS.balance(db, account)).available == FREE // 10
 
 
 async def test_a_hold_is_settled_once(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await credits.hold(db, account, {video: 8})
-        balance = await credits.balance(db, account)
+        await CREDITS.hold(db, account, {video: 8})
+        balance = await CREDITS.balance(db, account)
         assert (balance.available, balance.held) == (FREE - 8, 8)
-        assert await credits.settle(db, video) is not None
-        assert await credits.settle(db, video) is None
-        assert await credits.settle(db, video, 0) is None
-        balance = await credits.balance(db, account)
+        assert await CREDITS.settle(db, video) is not None
+        assert await CREDITS.settle(db, video) is None
+        assert await CREDITS.settle(db, video, 0) is None
+        balance = await CREDITS.balance(db, account)
         assert (balance.available, balance.held) == (FREE - 8, 0)
     await books(pool, account.id)
 
@@ -87,11 +87,11 @@ async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> N
         account = await add_account(db)
         await buy(db, account, 50)
         video = await add_generation(db, account)
-        await credits.hold(db, account, {video: FREE + 20})
-        buckets = (await credits.balance(db, account)).buckets
+        await CREDITS.hold(db, account, {video: FREE + 20})
+        buckets = (await CREDITS.balance(db, account)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 30)
-        await credits.settle(db, video, 0)
-        buckets = (await credits.balance(db, account)).buckets
+        await CREDITS.settle(db, video, 0)
+        buckets = (await CREDITS.balance(db, account)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (FREE, 50)
     await books(pool, account.id)
 
@@ -101,9 +101,9 @@ async def test_part_of_a_hold_is_charged_to_what_expires_first(pool: Pool) -> No
         account = await add_account(db)
         await buy(db, account, 50)
         video = await add_generation(db, account)
-        await credits.hold(db, account, {video: FREE + 20})
-        await credits.settle(db, video, FREE + 5)
-        buckets = (await credits.balance(db, account)).buckets
+        await CREDITS.hold(db, account, {video: FREE + 20})
+        await CREDITS.settle(db, video, FREE + 5)
+        buckets = (await CREDITS.balance(db, account)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 45)
     await books(pool, account.id)
 
@@ -112,10 +112,10 @@ async def test_a_release_after_the_month_is_granted_to_the_present_one(pool: Poo
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await credits.hold(db, account, {video: 100})
+        await CREDITS.hold(db, account, {video: 100})
         await expire_now(db, account)
-        await credits.settle(db, video, 40)
-        assert (await credits.balance(db, account)).available == FREE + 60
+        await CREDITS.settle(db, video, 40)
+        assert (await CREDITS.balance(db, account)).available == FREE + 60
     await books(pool, account.id)
 
 
@@ -124,11 +124,11 @@ async def test_several_generations_share_the_lots(pool: Pool) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         videos = [await add_generation(db, account) for _ in range(4)]
-        await credits.hold(db, account, dict.fromkeys(videos, 100))
-        assert (await credits.balance(db, account)).available == 0
+        await CREDITS.hold(db, account, dict.fromkeys(videos, 100))
+        assert (await CREDITS.balance(db, account)).available == 0
         for number, video in enumerate(videos):
-            await credits.settle(db, video, number * 25)
-        assert (await credits.balance(db, account)).available == FREE + 100 - 150
+            await CREDITS.settle(db, video, number * 25)
+        assert (await CREDITS.balance(db, account)).available == FREE + 100 - 150
     await books(pool, account.id)
 
 
@@ -137,9 +137,9 @@ async def test_what_is_not_there_cannot_be_held(pool: Pool) -> None:
         account = await add_account(db)
         video = await add_generation(db, account)
         with pytest.raises(InsufficientCredits) as refused:
-            await credits.hold(db, account, {video: FREE + 1})
+            await CREDITS.hold(db, account, {video: FREE + 1})
         assert (refused.value.extra["cost"], refused.value.extra["available"]) == (FREE + 1, FREE)
-        assert (await credits.balance(db, account)).held == 0
+        assert (await CREDITS.balance(db, account)).held == 0
     await books(pool, account.id)
 
 
@@ -147,7 +147,7 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await credits.hold(db, account, {video: 8})
+        await CREDITS.hold(db, account, {video: 8})
         lot = (await ledger.lock_lots(db, account.id))[0].id
         again = credits._transfer("hold", account.id, [ledger.Part(lot, "allowance", 8)], "available", "held", video)
         with pytest.raises(asyncpg.UniqueViolationError):
@@ -167,7 +167,8 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
     ],
 )
 def test_prices_go_by_the_short_side(seconds: int, width: int, height: int, quality: str, expected: int) -> None:
-    assert price(seconds, width, height, quality) == expected  # type: ignore[arg-type]
+    work = Work("kinora-mini", "text_to_video", quality, seconds, width, height)  # type: ignore[arg-type]
+    assert price(TARIFF.prices, work) == expected
 
 
 def test_a_published_part_is_charged_rounded_up() -> None:
