@@ -42,6 +42,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (without
     `@model` for the first). They hang on the model when it is loaded, and requests name them.
 
+    `stripe_key` is the secret key of the Stripe account that sells; without one nothing is sold. `stripe_url` is where
+    Stripe is, if it is not at its own address. `stripe_webhook_secrets` are the signing secrets of our endpoint there,
+    two while one replaces the other; without any the endpoint is closed.
+
     `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
     leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
 
@@ -85,6 +89,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_losses: int = 20
 
     tariff: Path | None = None
+    stripe_key: str = ""
+    stripe_url: str = ""
+    stripe_webhook_secrets: list[str] = []
 
     rate_limits: bool = True
     full_disk: float = 0.95
