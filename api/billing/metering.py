@@ -117,7 +117,9 @@ class Metering:
                 await metering.sent(db, sorted(counted))
                 await metering.unsent(db, sorted(known.doubtful.keys() - counted))
                 return
-            reason = f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
+            reason = (
+                f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
+            )
             await metering.unclear(db, sorted(known.doubtful), reason)
         log.error("usage_unclear", user_id=usage.user_id, entries=sorted(known.doubtful), reason=reason)
 

@@ -105,11 +105,11 @@ class Paying:
         )
 
 
-def shares(payment: Payment, refunds: list[Refund], disputes: list[Dispute]) -> list[tuple[str, clawbacks.Kind, Fraction]]:
+def shares(
+    payment: Payment, refunds: list[Refund], disputes: list[Dispute]
+) -> list[tuple[str, clawbacks.Kind, Fraction]]:
     """How much of what a payment bought each refund and each dispute takes back, from 0 to 1."""
     paid = max(payment.amount_received, 1)
-    given_back = [
-        (one.id, "refund", Fraction(one.amount if one.status in GIVEN_BACK else 0, paid)) for one in refunds
-    ]
+    given_back = [(one.id, "refund", Fraction(one.amount if one.status in GIVEN_BACK else 0, paid)) for one in refunds]
     contested = [(one.id, "dispute", Fraction(one.status in CONTESTED)) for one in disputes]
     return [(claim, kind, min(share, Fraction(1))) for claim, kind, share in [*given_back, *contested]]

@@ -116,9 +116,7 @@ async def unsent(db: Database, entries: list[str]) -> None:
     )
 
 
-async def doubt(
-    db: Database, user_id: str, start: datetime, end: datetime, window: float, settled: float
-) -> Doubt:
+async def doubt(db: Database, user_id: str, start: datetime, end: datetime, window: float, settled: float) -> Doubt:
     """What we hold of a user's time from `start` until before `end`, its rows locked. What was first sent less than
     `window` seconds ago, or taken by Stripe less than `settled` seconds ago, counts as under way.
     """

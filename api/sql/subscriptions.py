@@ -52,9 +52,7 @@ class Bought(Struct, frozen=True):
 async def owner(db: Database, customer: str) -> Owner | None:
     """The user who is this customer, locked until the transaction ends; None if it is nobody here."""
     return row(
-        await db.fetchrow(
-            "SELECT id, overage_cap FROM users WHERE stripe_customer = $1 FOR NO KEY UPDATE", customer
-        ),
+        await db.fetchrow("SELECT id, overage_cap FROM users WHERE stripe_customer = $1 FOR NO KEY UPDATE", customer),
         Owner,
     )
 
@@ -87,6 +85,18 @@ async def current(db: Database, user_id: str) -> Synced | None:
         await db.fetchrow(
             f"SELECT {', '.join(Synced.__struct_fields__)} FROM subscriptions"
             f" WHERE user_id = $1 AND status IN {KEEPS_PLAN} ORDER BY created_at, id LIMIT 1",
+            user_id,
+        ),
+        Synced,
+    )
+
+
+async def shown(db: Database, user_id: str) -> Synced | None:
+    """The subscription that a user is shown: the one that gives the plan, else one that waits for a payment."""
+    return row(
+        await db.fetchrow(
+            f"SELECT {', '.join(Synced.__struct_fields__)} FROM subscriptions"
+            f" WHERE user_id = $1 AND status IN {LIVE} ORDER BY status IN {KEEPS_PLAN} DESC, created_at, id LIMIT 1",
             user_id,
         ),
         Synced,
