@@ -195,6 +195,13 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
 }
 
+STRIPE_EVENT = {
+    "id": "evt_1QABCDEFGHJKLMNOPQRSTUVW",
+    "object": "event",
+    "type": "invoice.paid",
+    "created": _NOW,
+    "data": {"object": {"id": "in_1QABCDEFGHJKLMNOPQRSTUVW", "object": "invoice"}},
+}
 EVENT = f"id: {_NOW + 3}000000-{_VIDEO}\nevent: video\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
 
 _PROBLEMS: dict[type[Problem], Problem] = {

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from api.billing import metering
+from api.billing import metering, stripe_returns
 from api.billing.paying import Paying
 from api.billing.stripe import Stripe
 from api.billing.stripe_shapes import Subscription
@@ -96,8 +96,8 @@ class Applying:
         log.warning("second_subscription", ended=seen.id, customer=seen.customer)
         invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
         if invoice and invoice.payment:
-            await self._stripe.pay_back(invoice.payment)
-        await self._stripe.end(seen.id)
+            await stripe_returns.pay_back(self._stripe, invoice.payment)
+        await stripe_returns.end(self._stripe, seen.id)
         await sync(self._pool, self._stripe, self._tariff, seen.id)
 
     async def _session(self, name: str) -> None:

@@ -13,7 +13,6 @@ from itertools import combinations
 
 import structlog
 
-from api import metrics
 from api.billing.retries import delay
 from api.billing.stripe import Stripe
 from api.billing.stripe_shapes import ErrorType
@@ -63,10 +62,14 @@ class Metering:
             return await self._give_up(usage)
         try:
             await self._stripe.meter_event(
-                usage.entry_id, usage.customer, usage.credits, usage.occurred_at, usage.tries
+                customer=usage.customer,
+                credits=usage.credits,
+                identifier=usage.entry_id,
+                at=usage.occurred_at,
+                attempt=usage.tries,
             )
         except Problem as problem:
-            await self._fail(usage, problem.detail)
+            await self._fail(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         async with transaction(self._pool) as db:
             await metering.sent(db, [usage.entry_id])
@@ -98,7 +101,7 @@ class Metering:
         try:
             total = await self._stripe.meter_total(usage.customer, start, start + HOUR)
         except Problem as problem:
-            await self._fail(usage, problem.detail)
+            await self._fail(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         await self._decide(usage, start, before, total)
         return True
@@ -150,5 +153,4 @@ async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
         said = f"{error.code}: {error.sample_errors[0].error_message if error.sample_errors else 'no sample'}"
         async with transaction(pool) as db:
             refused = await metering.refuse(db, entries, said)
-        metrics.REFUSED.labels(error.code).inc(error.error_count)
         log.error("usage_refused", code=error.code, count=error.error_count, entries=refused, reason=said)

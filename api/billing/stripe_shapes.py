@@ -103,6 +103,11 @@ class Subscription(Struct, frozen=True):
         return self.status in LIVE
 
     @property
+    def keeps_plan(self) -> bool:
+        """Whether it gives what was bought."""
+        return self.status in KEEPS_PLAN
+
+    @property
     def plan(self) -> Item | None:
         """The item that is the plan: the one that is not metered."""
         return next((item for item in self.items.data if not item.price.metered), None)
