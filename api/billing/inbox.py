@@ -71,8 +71,6 @@ class Inbox:
     async def _fail(self, event: Event, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
         async with transaction(self._pool) as db:
-            parked = await inbox.failed(
-                db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER
-            )
+            parked = await inbox.failed(db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER)
         if parked:
             log.error("stripe_event_parked", event=event.id, type=event.type, reason=reason)

@@ -25,12 +25,16 @@ log = structlog.get_logger()
 
 LEASE = 120.0  # seconds that one entry may take, with all tries of the library
 WINDOW = 23 * 3600.0  # seconds after the first try in which another may follow; Stripe promises 24 hours
+FORGOTTEN = 25 * 3600.0  # seconds after which Stripe surely takes a refused identifier again
 LATEST = 35 * 86400.0  # seconds after which Stripe takes no usage any more
 ALERT_AFTER = 34 * 86400.0  # seconds after which somebody must look
 SETTLED = 3600.0  # seconds after which Stripe's count surely has what it was told; it counts in its own time
 LOOK_AGAIN = 900.0  # seconds until another look at an hour in which something is still under way
 MOST_DOUBTFUL = 12  # entries of one hour of which every combination is tried
 HOUR = timedelta(hours=1)
+CUSTOMER_NOT_FOUND = "meter_event_customer_not_found"
+CURABLE = (CUSTOMER_NOT_FOUND, "archived_meter", "no_meter")
+"""Reasons for a refusal that somebody can take away, so that sending again helps."""
 ENTRY = re.compile(r"entry_[0-9A-HJKMNP-TV-Z]{26}")
 NOBODY = "Stripe has no customer for this user."
 
@@ -120,7 +124,9 @@ class Metering:
                 await metering.sent(db, sorted(counted))
                 await metering.unsent(db, sorted(known.doubtful.keys() - counted))
                 return
-            reason = f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
+            reason = (
+                f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
+            )
             await metering.unclear(db, sorted(known.doubtful), reason)
         log.error("usage_unclear", user_id=usage.user_id, entries=sorted(known.doubtful), reason=reason)
 
@@ -144,6 +150,14 @@ def received(doubtful: Mapping[str, int], missing: int) -> frozenset[str] | None
         if sum(doubtful[entry] for entry in choice) == missing
     ]
     return choices[0] if len(choices) == 1 else None
+
+
+async def revive(pool: Pool) -> int:
+    """Send again what was refused for a reason that may be gone, once Stripe has forgotten the identifiers; return how
+    many entries that are.
+    """
+    async with transaction(pool) as db:
+        return await metering.revive(db, CURABLE, FORGOTTEN)
 
 
 async def refuse(pool: Pool, errors: list[ErrorType]) -> None:

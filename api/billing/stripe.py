@@ -258,8 +258,8 @@ class Stripe:
     ) -> None:
         """Report usage. Stripe counts an identifier once in 24 hours, and what it cannot count it reports later.
 
-        Each attempt has a key of its own, for an old one would bring an old failure back; that Stripe has the identifier
-        already is what was wanted.
+        Each attempt has a key of its own, for an old one would bring an old failure back. If Stripe has the identifier
+        already, that is what was wanted.
         """
         try:
             await self.ask(

@@ -6,6 +6,7 @@ of another type is an error where it is read. Where Stripe may write an object i
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -17,6 +18,11 @@ LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "paused", "incompl
 """Statuses of a subscription that has not ended."""
 KEEPS_PLAN = frozenset({"active", "trialing", "past_due"})
 """Statuses in which a subscription gives what was bought."""
+
+
+def moment(seconds: int) -> datetime:
+    """A time of Stripe's as everybody else keeps times."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class Listed(Struct, Generic[T], frozen=True):

@@ -1,10 +1,9 @@
-"""Taking in what Stripe tells: an event is kept once, under its id, and a worker is woken. Nothing else happens here."""
+"""Taking in what Stripe tells: an event is kept once, under its id, and a worker is woken. Nothing else happens."""
 
 from __future__ import annotations
 
-from api.billing.applying import EVENTS, REPORT, REPORTS
-from api.billing.stripe_shapes import Received
-from api.billing.syncing import moment
+from api.billing.event_types import EVENTS, REPORT, REPORTS
+from api.billing.stripe_shapes import Received, moment
 from api.db import Database, Pool, transaction
 from api.queue import Bell
 from api.sql import inbox
