@@ -106,7 +106,7 @@ async def overdue(db: Database, patience: float, limit: int = 1000) -> list[str]
 
 
 async def bought(db: Database, session: str, checkout: str | None) -> Bought | None:
-    """What a page sells, by its name at Stripe or by the checkout that its maker wrote on it; None if it is not ours."""
+    """What a page sells, by its name at Stripe or by the checkout it was made for; None if it is not ours."""
     return row(
         await db.fetchrow(
             "SELECT id, user_id, kind, item, version, quantity FROM checkouts WHERE session = $1 OR id = $2",
