@@ -22,6 +22,7 @@
     │   ├── EmailTaken
     │   ├── Subscribed                there is a subscription already: change that one
     │   ├── NotSubscribed             there is none to change
+    │   ├── SubscriptionUnpaid        it is not paid for, yet or any more
     │   └── PreviewTooOld             the price shown no longer holds
     ├── Expired                  410  media past its retention
     ├── PayloadTooLarge          413
@@ -182,6 +183,10 @@ class Subscribed(Conflict):
 
 class NotSubscribed(Conflict):
     code, title = "not_subscribed", "There is no subscription"
+
+
+class SubscriptionUnpaid(Conflict):
+    code, title = "subscription_unpaid", "The plan is not paid for"
 
 
 class PreviewTooOld(Conflict):

@@ -210,3 +210,10 @@ class ApiKeyCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=10)] | None = None
+
+
+class OverageChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether credits may be used above what is there, and how many in a period; without `cap`, as many as is usual."""
+
+    enabled: bool
+    cap: Annotated[int, Meta(ge=1)] | None = None
