@@ -15,7 +15,6 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from api import idempotency, ids, tokens
-from api.billing import credits
 from api.db import Database, transaction
 from api.errors import EmailTaken, Forbidden, NotFound, Unauthorized
 from api.inputs import ApiKeyCreate, LogIn, ProfileUpdate, SignUp
@@ -55,7 +54,7 @@ async def sign_up(parts: Parts, form: SignUp, user_agent: str) -> Tokens:
 
 async def _add_user(db: Database, parts: Parts, form: SignUp, password_hash: str) -> str:
     user_id = ids.new("usr")
-    created_at = await users.add(
+    added = await users.add(
         db,
         id=user_id,
         email=form.email.lower(),
@@ -64,10 +63,9 @@ async def _add_user(db: Database, parts: Parts, form: SignUp, password_hash: str
         locale=form.locale,
         full_allowance=parts.settings.loopback,
     )
-    if created_at is None:
+    if not added:
         raise EmailTaken("There is an account with this address; sign in with POST /v1/auth/login.", param="email")
-    account = credits.Account(user_id, "free", created_at, parts.settings.loopback)
-    await parts.credits.ensure_allowance(db, account)
+    await parts.credits.purse(db, user_id)
     return user_id
 
 

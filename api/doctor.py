@@ -18,7 +18,7 @@ import redis.asyncio
 import redis.exceptions
 
 from api import cluster, embedded
-from api.billing import tariff
+from api.billing import checkup, tariff
 from api.settings import Settings
 from engine import catalog, placement
 from engine.types import EngineError
@@ -192,6 +192,22 @@ async def _tariff(settings: Settings) -> Finding:
     return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
 
 
+async def _money(settings: Settings) -> Finding:
+    if not settings.stripe_key or not settings.database_url:
+        return Finding("ok", "Nothing is sold here that could be stuck.")
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return Finding("note", "Whether payments are stuck cannot be told without the database.")
+    try:
+        troubles = await checkup.troubles(connection)
+    except asyncpg.UndefinedTableError:
+        return Finding("lack", "The database lacks the tables for payments: run `kinora migrate`.")
+    finally:
+        await connection.close()
+    return Finding("note", " ".join(troubles)) if troubles else Finding("ok", "No payment and no usage is stuck.")
+
+
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python,
     _torch,
@@ -202,5 +218,6 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _disk,
     _frame_rules,
     _tariff,
+    _money,
     _clock,
 )

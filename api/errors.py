@@ -22,6 +22,7 @@
     │   ├── EmailTaken
     │   ├── Subscribed                there is a subscription already: change that one
     │   ├── NotSubscribed             there is none to change
+    │   ├── SubscriptionUnpaid        it is not paid for, yet or any more
     │   └── PreviewTooOld             the price shown no longer holds
     ├── Expired                  410  media past its retention
     ├── PayloadTooLarge          413
@@ -33,7 +34,8 @@
     ├── Internal                 500  ours; the request id finds it in the log
     │   └── PaymentsRefused           Stripe will not do what we ask of it
     └── Unavailable              503  with Retry-After
-        └── PaymentsAway              Stripe does not answer, or is in trouble
+        ├── PaymentsAway              Stripe does not answer, or is in trouble
+        └── WebhookClosed             no secret is set to know Stripe's events by
 
 A problem's body is RFC 9457's, plus the `error` member that OpenAI's clients read.
 """
@@ -183,6 +185,10 @@ class NotSubscribed(Conflict):
     code, title = "not_subscribed", "There is no subscription"
 
 
+class SubscriptionUnpaid(Conflict):
+    code, title = "subscription_unpaid", "The plan is not paid for"
+
+
 class PreviewTooOld(Conflict):
     code, title = "preview_too_old", "The price shown no longer holds"
 
@@ -241,3 +247,10 @@ class PaymentsAway(Unavailable):
     """Whoever asks again goes on where this stopped: nothing is bought twice."""
 
     code, title = "payments_away", "Payments do not answer just now"
+
+
+class WebhookClosed(Unavailable):
+    code, title = "webhook_closed", "This endpoint is closed"
+
+    def __init__(self) -> None:
+        super().__init__("This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS has its signing secret.")

@@ -250,3 +250,10 @@ class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     plan: PlanName
     proration_date: Annotated[int, Meta(ge=0, le=2**40)] | None = None
+
+
+class OverageChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether credits may be used above what is there, and how many in a period; without `cap`, as many as is usual."""
+
+    enabled: bool
+    cap: Annotated[int, Meta(ge=1)] | None = None

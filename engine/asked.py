@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--device", default="auto", help="a torch device, default the best there is")
     made.add_argument("--threads", type=int, default=0, help="CPU threads, default all")
+    made.add_argument("--marked", action="store_true", help="draw the visible mark into the lower right corner")
     made.add_argument("--assets", type=Path, metavar="DIR", help="also write poster, thumbnail and sprite sheet")
     _add_studio(made.add_argument_group("from films that this command wrote"))
     return made
@@ -118,6 +119,7 @@ def asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
         steps=options.steps,
         guidance_scale=options.guidance,
         loras=tuple(Worn(lora, weight) for lora, _, weight in options.lora),
+        marked=options.marked,
     )
     return config, _shaped(request, options) if name in MODELS else request
 

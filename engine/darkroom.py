@@ -122,7 +122,8 @@ class Darkroom:
         judged before any of it is written.
         """
         began = time.monotonic()
-        frames = finish((batch.permute(0, 2, 3, 1).cpu().numpy() for batch in self._unless_stopped(batches)), rules)
+        floats = (batch.permute(0, 2, 3, 1).cpu().numpy() for batch in self._unless_stopped(batches))
+        frames = finish(floats, rules, marked=self._cut.plan.marked)
         for first in range(0, len(frames), BATCH):
             self._stop()
             batch = frames[first : first + BATCH]

@@ -11,16 +11,23 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.mark import mark
 from engine.safety import Rule
 from engine.types import EngineError
 
 
-def finish(batches: Iterable[NDArray[np.float32]], rules: Sequence[Rule] = ()) -> NDArray[np.uint8]:
+def finish(
+    batches: Iterable[NDArray[np.float32]], rules: Sequence[Rule] = (), *, marked: bool = False
+) -> NDArray[np.uint8]:
     """A stretch of frames of the file's size, some [F, H, W, 3] floats at a time, where 0..1 is black to white -> all
-    of them as bytes to encode. Raises EngineError with the failure of the rule that refuses the stretch.
+    of them as bytes to encode, which are the caller's; `marked` ones carry the visible mark. Raises EngineError with
+    the failure of the rule that refuses the stretch.
     """
     frames = np.concatenate([_bytes(batch) for batch in batches])
     _judge(frames, rules)
+    if marked:
+        _, height, width, _ = frames.shape
+        mark(width, height).draw(frames)  # in place, because nobody else has these bytes yet
     return frames
 
 

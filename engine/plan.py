@@ -142,7 +142,8 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole clip: `frames` of `size` at `fps` in the file, denoised at `native` size.
+    """The whole clip: `frames` of `size` at `fps` in the file, denoised at `native` size; `marked` if they carry the
+    visible mark.
 
     `steps` are in the order in which they are to be done; what they show comes in the clip's own order.
     """
@@ -157,6 +158,7 @@ class Plan:
     source_prompt: str
     gaps: tuple[Gap, ...]
     steps: tuple[Step, ...]
+    marked: bool = False
 
     @property
     def seconds(self) -> float:

@@ -85,7 +85,8 @@ class Previews:
 
     def _finished(self, frame: torch.Tensor) -> Path | None:
         try:
-            [pixels] = finish([frame.permute(0, 2, 3, 1).cpu().numpy()], self._rules)
+            floats = frame.permute(0, 2, 3, 1).cpu().numpy()
+            [pixels] = finish([floats], self._rules, marked=self._plan.marked)
         except EngineError as error:
             if error.code == "refused_frames":
                 return None

@@ -39,6 +39,7 @@ def plan(request: Request) -> Plan:
         source_prompt=request.source_prompt,
         gaps=gaps,
         steps=tuple(step for _, steps in sorted(shown, key=lambda each: each[0]) for step in steps),
+        marked=request.marked,
     )
 
 

@@ -124,7 +124,8 @@ class Request:
 
     `cues`, where there are any, take the place of `prompt`. A `loop` goes on from its last frame to its first.
     `source_prompt` says what a film that is edited shows, as far as that is known.
-    `loras` are names that EngineConfig.loras has for this model.
+    `loras` are names that EngineConfig.loras has for this model. All that a `marked` clip shows, previews and pictures
+    beside it included, carries Kinora's visible mark.
     `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
     same seed on the same machine gives the same frames.
     """
@@ -145,6 +146,7 @@ class Request:
     steps: int | None = None
     guidance_scale: float | None = None
     loras: tuple[Worn, ...] = ()
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 import pytest
 
-from api.billing.credits import Account
 from api.db import transaction
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
 from api.inputs import ImageReference, VideoCreate
@@ -15,6 +14,7 @@ from api.orders import place
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
+from api.sql.ledger import Account
 from api.sql.media import Medium
 from api.sql.moves import Claimed
 from api.videos import Submission
@@ -27,7 +27,7 @@ MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, eta
 async def person(parts: Parts, plan: str = "free") -> Account:
     async with transaction(parts.pool) as db:
         account = await add_account(db, plan=plan)
-        await parts.credits.ensure_allowance(db, account)
+        await parts.credits.purse(db, account.id)
     return account
 
 
@@ -46,7 +46,7 @@ def submission(
     order = place(form, terms(account.plan), parts.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
     pictures = [] if picture is None else [picture]
-    return Submission(account, order, fingerprint, key=key, retried=retried, pictures=pictures)
+    return Submission(account.id, order, fingerprint, key=key, retried=retried, pictures=pictures)
 
 
 async def create(parts: Parts, account: Account, **asked: object) -> str:
@@ -71,7 +71,7 @@ async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
 
 async def balance(parts: Parts, account: Account) -> tuple[int, int]:
     async with transaction(parts.pool) as db:
-        now = await parts.credits.balance(db, account)
+        now = await parts.credits.balance(db, account.id)
     return now.available, now.held
 
 

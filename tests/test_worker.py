@@ -20,7 +20,6 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from api import streams, worker
-from api.billing.credits import Account
 from api.db import transaction
 from api.errors import HasFailed
 from api.events import Announcer, Outbox
@@ -31,6 +30,7 @@ from api.parts import Parts
 from api.queue import Bell, Listener
 from api.settings import Settings
 from api.sql import media as renditions
+from api.sql.ledger import Account
 from api.sql.streams import Segment, segments
 from api.sweeper import Sweeper
 from api.videos import Submission, Videos
@@ -170,7 +170,7 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     account = await person(real)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
     order = place(asked, terms(account.plan), serving)
-    await real.videos.create(Submission(account, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    await real.videos.create(Submission(account.id, order, b"", key=None, retried=False, pictures=[]), drawn(real))
     [row] = await real.videos.page(account.id, None, 1, descending=True)
     async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
         async with asyncio.timeout(PATIENCE):

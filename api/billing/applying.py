@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from api.billing import metering
+from api.billing import metering, stripe_returns
+from api.billing.event_types import RENEWAL, REPORT
 from api.billing.paying import Paying
 from api.billing.stripe import Stripe
 from api.billing.stripe_shapes import Subscription
@@ -20,35 +21,6 @@ from api.sql import subscriptions
 from api.sql.inbox import Event
 
 log = structlog.get_logger()
-
-EVENTS = (
-    "charge.dispute.closed",
-    "charge.dispute.created",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.updated",
-    "charge.refunded",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "customer.subscription.created",
-    "customer.subscription.deleted",
-    "customer.subscription.paused",
-    "customer.subscription.resumed",
-    "customer.subscription.updated",
-    "invoice.paid",
-    "refund.created",
-    "refund.failed",
-    "refund.updated",
-)
-"""The types of events that ask for something; Stripe lists up to twenty types at once."""
-REPORTS = ("billing.meter.error_report_triggered", "billing.meter.no_meter_found")
-"""Reports about usage, which exist as thin events alone and say what they say themselves."""
-
-REPORT = "report"
-"""What a report is about: itself."""
-RENEWAL = "renewal"
-"""A subscription whose period is over and of which nothing was heard: its invoice is looked at too."""
 
 
 class Applying:
@@ -96,8 +68,8 @@ class Applying:
         log.warning("second_subscription", ended=seen.id, customer=seen.customer)
         invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
         if invoice and invoice.payment:
-            await self._stripe.pay_back(invoice.payment)
-        await self._stripe.end(seen.id)
+            await stripe_returns.pay_back(self._stripe, invoice.payment)
+        await stripe_returns.end(self._stripe, seen.id)
         await sync(self._pool, self._stripe, self._tariff, seen.id)
 
     async def _session(self, name: str) -> None:

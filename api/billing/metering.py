@@ -13,7 +13,6 @@ from itertools import combinations
 
 import structlog
 
-from api import metrics
 from api.billing.retries import delay
 from api.billing.stripe import Stripe
 from api.billing.stripe_shapes import ErrorType
@@ -26,12 +25,16 @@ log = structlog.get_logger()
 
 LEASE = 120.0  # seconds that one entry may take, with all tries of the library
 WINDOW = 23 * 3600.0  # seconds after the first try in which another may follow; Stripe promises 24 hours
+FORGOTTEN = 25 * 3600.0  # seconds after which Stripe surely takes a refused identifier again
 LATEST = 35 * 86400.0  # seconds after which Stripe takes no usage any more
 ALERT_AFTER = 34 * 86400.0  # seconds after which somebody must look
 SETTLED = 3600.0  # seconds after which Stripe's count surely has what it was told; it counts in its own time
 LOOK_AGAIN = 900.0  # seconds until another look at an hour in which something is still under way
 MOST_DOUBTFUL = 12  # entries of one hour of which every combination is tried
 HOUR = timedelta(hours=1)
+CUSTOMER_NOT_FOUND = "meter_event_customer_not_found"
+CURABLE = (CUSTOMER_NOT_FOUND, "archived_meter", "no_meter")
+"""Reasons for a refusal that somebody can take away, so that sending again helps."""
 ENTRY = re.compile(r"entry_[0-9A-HJKMNP-TV-Z]{26}")
 NOBODY = "Stripe has no customer for this user."
 
@@ -63,10 +66,14 @@ class Metering:
             return await self._give_up(usage)
         try:
             await self._stripe.meter_event(
-                usage.entry_id, usage.customer, usage.credits, usage.occurred_at, usage.tries
+                customer=usage.customer,
+                credits=usage.credits,
+                identifier=usage.entry_id,
+                at=usage.occurred_at,
+                attempt=usage.tries,
             )
         except Problem as problem:
-            await self._fail(usage, problem.detail)
+            await self._fail(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         async with transaction(self._pool) as db:
             await metering.sent(db, [usage.entry_id])
@@ -98,7 +105,7 @@ class Metering:
         try:
             total = await self._stripe.meter_total(usage.customer, start, start + HOUR)
         except Problem as problem:
-            await self._fail(usage, problem.detail)
+            await self._fail(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         await self._decide(usage, start, before, total)
         return True
@@ -145,6 +152,14 @@ def received(doubtful: Mapping[str, int], missing: int) -> frozenset[str] | None
     return choices[0] if len(choices) == 1 else None
 
 
+async def revive(pool: Pool) -> int:
+    """Send again what was refused for a reason that may be gone, once Stripe has forgotten the identifiers; return how
+    many entries that are.
+    """
+    async with transaction(pool) as db:
+        return await metering.revive(db, CURABLE, FORGOTTEN)
+
+
 async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
     """Note what a report of Stripe's says was not counted. It names only some of the events it is about."""
     for error in errors:
@@ -152,5 +167,4 @@ async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
         said = f"{error.code}: {error.sample_errors[0].error_message if error.sample_errors else 'no sample'}"
         async with transaction(pool) as db:
             refused = await metering.refuse(db, entries, said)
-        metrics.REFUSED.labels(error.code).inc(error.error_count)
         log.error("usage_refused", code=error.code, count=error.error_count, entries=refused, reason=said)

@@ -8,8 +8,7 @@ from api.billing import clawbacks, grants, invoices, offers
 from api.billing.held import held
 from api.billing.plans import Plan
 from api.billing.stripe import Stripe
-from api.billing.stripe_shapes import Dispute, Invoice, Payment, Refund, Session
-from api.billing.syncing import moment
+from api.billing.stripe_shapes import Dispute, Invoice, Payment, Refund, Session, moment
 from api.billing.tariff import Tariff
 from api.db import Database, Pool
 from api.sql import subscriptions
@@ -18,6 +17,10 @@ GIVEN_BACK = frozenset({"pending", "requires_action", "succeeded"})
 """States of a refund in which the money counts as gone back; `failed` and `canceled` are the others."""
 CONTESTED = frozenset({"needs_response", "under_review", "lost"})
 """States of a dispute in which the bank has the money. A mere inquiry (`warning_…`) has not taken it."""
+
+
+ENDED = {"complete": "completed", "expired": "expired"}
+"""What a page's state is called here, once nobody can pay at it any more."""
 
 
 class Paying:
@@ -77,7 +80,7 @@ class Paying:
         for grant in invoices.grants(invoice.lines.data, plans, invoice.subscription):
             await grants.allowance(
                 db,
-                owner.id,
+                owner,
                 key=grant.key,
                 credits=grant.credits,
                 expires_at=moment(grant.expires_at),
@@ -86,23 +89,22 @@ class Paying:
             )
 
     async def _purchase(self, db: Database, session: Session) -> None:
-        if session.status == "expired":
-            await subscriptions.close_checkout(db, session.id, "expired")
-        elif session.status == "complete":
-            await subscriptions.close_checkout(db, session.id, "completed")
-        bought = await subscriptions.bought(db, session.id)
-        if bought is None or bought.kind != "pack" or not session.settled:
+        bought = await subscriptions.bought(db, session.id, (session.metadata or {}).get("checkout"))
+        if bought is None:
             return
-        pack = self._tariff.pack(bought.item, bought.version)
-        await grants.purchase(
-            db,
-            bought.user_id,
-            source="stripe",
-            key=session.id,
-            credits=pack.credits * bought.quantity,
-            payment=session.payment_intent,
-            invoice=session.invoice,
-        )
+        if ended := ENDED.get(session.status or ""):
+            await subscriptions.close_checkout(db, bought.id, ended)
+        if bought.kind == "pack" and session.settled:
+            pack = self._tariff.pack(bought.item, bought.version)
+            await grants.purchase(
+                db,
+                bought.user_id,
+                source="stripe",
+                key=session.id,
+                credits=pack.credits * bought.quantity,
+                payment=session.payment_intent,
+                invoice=session.invoice,
+            )
 
 
 def shares(

@@ -238,6 +238,14 @@ class Stripe:
         found = self.pages(lambda c: c.v1.refunds.list_async({"payment_intent": payment_intent, "limit": PAGE}), Refund)
         return [one async for one in found]
 
+    async def refund(self, refund_id: str) -> Refund:
+        """A refund as it is now."""
+        return await self.ask(lambda c: c.v1.refunds.retrieve_async(refund_id), Refund)
+
+    async def dispute(self, dispute_id: str) -> Dispute:
+        """A dispute as it is now."""
+        return await self.ask(lambda c: c.v1.disputes.retrieve_async(dispute_id), Dispute)
+
     async def disputes(self, payment_intent: str) -> list[Dispute]:
         """The disputes about a payment."""
         found = self.pages(
@@ -245,20 +253,30 @@ class Stripe:
         )
         return [one async for one in found]
 
-    async def meter_event(self, *, customer: str, credits: int, identifier: str, at: datetime) -> None:
-        """Report usage. Stripe counts an identifier once in 24 hours, and what it cannot count it reports later."""
-        await self.ask(
-            lambda c: c.v1.billing.meter_events.create_async(
-                {
-                    "event_name": METER,
-                    "payload": {"stripe_customer_id": customer, "value": str(credits)},
-                    "identifier": identifier,
-                    "timestamp": int(at.timestamp()),
-                },
-                {"idempotency_key": f"meter:{identifier}"},
-            ),
-            MeterEvent,
-        )
+    async def meter_event(
+        self, *, customer: str, credits: int, identifier: str, at: datetime, attempt: int = 1
+    ) -> None:
+        """Report usage. Stripe counts an identifier once in 24 hours, and what it cannot count it reports later.
+
+        Each attempt has a key of its own, for an old one would bring an old failure back. If Stripe has the identifier
+        already, that is what was wanted.
+        """
+        try:
+            await self.ask(
+                lambda c: c.v1.billing.meter_events.create_async(
+                    {
+                        "event_name": METER,
+                        "payload": {"stripe_customer_id": customer, "value": str(credits)},
+                        "identifier": identifier,
+                        "timestamp": int(at.timestamp()),
+                    },
+                    {"idempotency_key": f"meter:{identifier}:{attempt}"},
+                ),
+                MeterEvent,
+            )
+        except PaymentsRefused as refusal:
+            if "already exists" not in refusal.reason:
+                raise
 
     async def meter_total(self, customer: str, start: datetime, end: datetime) -> int:
         """Credits that Stripe has counted of a customer; both times at whole minutes."""

@@ -6,6 +6,7 @@ of another type is an error where it is read. Where Stripe may write an object i
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -17,6 +18,11 @@ LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "paused", "incompl
 """Statuses of a subscription that has not ended."""
 KEEPS_PLAN = frozenset({"active", "trialing", "past_due"})
 """Statuses in which a subscription gives what was bought."""
+
+
+def moment(seconds: int) -> datetime:
+    """A time of Stripe's as everybody else keeps times."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class Listed(Struct, Generic[T], frozen=True):
@@ -101,6 +107,11 @@ class Subscription(Struct, frozen=True):
     def live(self) -> bool:
         """Whether it has not ended."""
         return self.status in LIVE
+
+    @property
+    def keeps_plan(self) -> bool:
+        """Whether it gives what was bought."""
+        return self.status in KEEPS_PLAN
 
     @property
     def plan(self) -> Item | None:

@@ -5,19 +5,17 @@ Credits do not follow from a subscription. They follow from invoices that are pa
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import structlog
 
 from api.billing import grants, offers
 from api.billing.held import held
 from api.billing.plans import Plan
 from api.billing.stripe import Stripe
-from api.billing.stripe_shapes import Item, Subscription
+from api.billing.stripe_shapes import Item, Subscription, moment
 from api.billing.tariff import FREE, Tariff
 from api.db import Database, Pool
 from api.sql import subscriptions
-from api.sql.subscriptions import Owner, Synced
+from api.sql.subscriptions import Synced
 
 log = structlog.get_logger()
 
@@ -43,22 +41,12 @@ async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscri
         return seen
 
 
-async def settle(db: Database, owner: Owner) -> None:
+async def settle(db: Database, user_id: str) -> None:
     """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage."""
-    current = await subscriptions.current(db, owner.id)
-    if current is None:
-        await subscriptions.give_plan(db, owner.id, FREE, None)
-        await grants.credit_line(db, owner.id, cap=0, period_start=EPOCH, period_end=EPOCH)
-        return
-    await subscriptions.give_plan(db, owner.id, current.plan, current.version)
-    paid = current.status == "active" and current.metered_item is not None
-    await grants.credit_line(
-        db,
-        owner.id,
-        cap=owner.overage_cap or 0 if paid else 0,
-        period_start=current.period_start,
-        period_end=current.period_end,
-    )
+    current = await subscriptions.current(db, user_id)
+    name, version = (current.plan, current.version) if current else (FREE, None)
+    await subscriptions.give_plan(db, user_id, name, version)
+    await grants.overage(db, user_id)
 
 
 async def _next(stripe: Stripe, tariff: Tariff, seen: Subscription, item: Item) -> Plan | None:
@@ -72,10 +60,10 @@ async def _next(stripe: Stripe, tariff: Tariff, seen: Subscription, item: Item) 
     return next((plan for plan in plans if plan), None)
 
 
-def _kept(seen: Subscription, item: Item, owner: Owner, plan: Plan, following: Plan | None) -> Synced:
+def _kept(seen: Subscription, item: Item, owner: str, plan: Plan, following: Plan | None) -> Synced:
     return Synced(
         id=seen.id,
-        user_id=owner.id,
+        user_id=owner,
         plan=plan.name,
         version=plan.version,
         status=seen.status,
@@ -90,11 +78,3 @@ def _kept(seen: Subscription, item: Item, owner: Owner, plan: Plan, following: P
         schedule=seen.schedule,
         created_at=moment(seen.created),
     )
-
-
-def moment(seconds: int) -> datetime:
-    """Stripe's time as the database keeps it."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-EPOCH = moment(0)

@@ -1,4 +1,4 @@
-"""What Stripe told us: each event once, under its id, until it is applied. Beside it the chores one worker does for all.
+"""What Stripe told us: each event once, under its id, until it is applied. And the chores that one worker does for all.
 
 Of an event only its name, the object it is about and two times are kept. What happened is read from Stripe.
 """
@@ -109,7 +109,7 @@ async def failed(db: Database, event: Event, seconds: float, error: str, *, trie
 async def unpark(db: Database) -> int:
     """Make every event that has not been applied due now; return how many there are."""
     tag: str = await db.execute("UPDATE stripe_events SET not_before = now() WHERE applied_at IS NULL")
-    return int(tag.split()[-1])
+    return int(tag.rsplit(maxsplit=1)[-1])
 
 
 async def stuck(db: Database) -> Stuck:
@@ -145,19 +145,23 @@ async def forget(db: Database, days: int) -> None:
     await db.execute("DELETE FROM stripe_events WHERE applied_at < now() - make_interval(days => $1)", days)
 
 
-async def take_chore(db: Database, name: str, every: float) -> bool:
-    """Whether a chore was last done so many seconds ago; it then counts as done, so that one worker does it."""
-    done: bool | None = await db.fetchval(
-        "INSERT INTO chores (name, done_at) VALUES ($1, now()) ON CONFLICT (name) DO UPDATE SET done_at = now()"
-        " WHERE chores.done_at < now() - make_interval(secs => $2) RETURNING true",
+async def begin_chore(db: Database, name: str, every: float, within: float) -> bool:
+    """Whether a chore was last done so many seconds ago. Whoever is told so has it `within` so many; if it is not done
+    by then, it is due again.
+    """
+    begun: bool | None = await db.fetchval(
+        "INSERT INTO chores (name, done_at) VALUES ($1, now() - make_interval(secs => $2 - $3))"
+        " ON CONFLICT (name) DO UPDATE SET done_at = excluded.done_at"
+        " WHERE chores.done_at <= now() - make_interval(secs => $2) RETURNING true",
         name,
         every,
+        within,
     )
-    return bool(done)
+    return bool(begun)
 
 
-async def leave_chore(db: Database, name: str, every: float, after: float) -> None:
-    """Say that a chore was not done after all, and is due again after so many seconds of its `every`."""
+async def end_chore(db: Database, name: str) -> None:
+    """The chore is done."""
     await db.execute(
-        "UPDATE chores SET done_at = now() - make_interval(secs => $2 - $3) WHERE name = $1", name, every, after
+        "INSERT INTO chores (name, done_at) VALUES ($1, now()) ON CONFLICT (name) DO UPDATE SET done_at = now()", name
     )

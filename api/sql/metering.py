@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -96,6 +97,18 @@ async def refuse(db: Database, entries: list[str], error: str) -> list[str]:
         error,
     )
     return [record["entry_id"] for record in records]
+
+
+async def revive(db: Database, codes: Sequence[str], older_than: float) -> int:
+    """Let what was refused for one of these reasons wait again, if it was first sent so many seconds ago."""
+    tag: str = await db.execute(
+        "UPDATE meter_events SET state = 'waiting', first_sent_at = NULL, not_before = now()"
+        " WHERE state = 'refused' AND split_part(error, ':', 1) = ANY($1)"
+        " AND first_sent_at < now() - make_interval(secs => $2)",
+        list(codes),
+        older_than,
+    )
+    return int(tag.rsplit(maxsplit=1)[-1])
 
 
 async def unclear(db: Database, entries: list[str], error: str) -> None:

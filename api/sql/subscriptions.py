@@ -12,13 +12,6 @@ KEEPS_PLAN = "('active', 'trialing', 'past_due')"
 LIVE = "('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')"
 
 
-class Owner(Struct, frozen=True):
-    """Who a customer of Stripe's is here; `overage_cap` is None where overage is off."""
-
-    id: str
-    overage_cap: int | None
-
-
 class Synced(Struct, frozen=True):
     """A subscription as it is to be kept."""
 
@@ -40,8 +33,9 @@ class Synced(Struct, frozen=True):
 
 
 class Bought(Struct, frozen=True):
-    """What a checkout page sells, and to whom."""
+    """A checkout: what it sells, and to whom."""
 
+    id: str
     user_id: str
     kind: str
     item: str
@@ -49,12 +43,10 @@ class Bought(Struct, frozen=True):
     quantity: int
 
 
-async def owner(db: Database, customer: str) -> Owner | None:
-    """The user who is this customer, locked until the transaction ends; None if it is nobody here."""
-    return row(
-        await db.fetchrow("SELECT id, overage_cap FROM users WHERE stripe_customer = $1 FOR NO KEY UPDATE", customer),
-        Owner,
-    )
+async def owner(db: Database, customer: str) -> str | None:
+    """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here."""
+    value: str | None = await db.fetchval("SELECT id FROM users WHERE stripe_customer = $1 FOR NO KEY UPDATE", customer)
+    return value
 
 
 async def keep(db: Database, seen: Synced) -> None:
@@ -125,14 +117,18 @@ async def overdue(db: Database, patience: float, limit: int = 1000) -> list[str]
     return [record["id"] for record in records]
 
 
-async def bought(db: Database, session: str) -> Bought | None:
-    """What the checkout behind a page sells; None for a page that is not ours."""
+async def bought(db: Database, session: str, checkout: str | None) -> Bought | None:
+    """What a page sells, by its name at Stripe or by the checkout it was made for; None if it is not ours."""
     return row(
-        await db.fetchrow("SELECT user_id, kind, item, version, quantity FROM checkouts WHERE session = $1", session),
+        await db.fetchrow(
+            "SELECT id, user_id, kind, item, version, quantity FROM checkouts WHERE session = $1 OR id = $2",
+            session,
+            checkout,
+        ),
         Bought,
     )
 
 
-async def close_checkout(db: Database, session: str, state: str) -> None:
+async def close_checkout(db: Database, id: str, state: str) -> None:
     """Note how a checkout ended, once: `completed` or `expired`."""
-    await db.execute("UPDATE checkouts SET state = $2 WHERE session = $1 AND state = 'open'", session, state)
+    await db.execute("UPDATE checkouts SET state = $2 WHERE id = $1 AND state = 'open'", id, state)

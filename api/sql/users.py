@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
 from api.db import Database, row
@@ -25,11 +23,11 @@ class Credentials(Struct, frozen=True):
 
 async def add(
     db: Database, *, id: str, email: str, password_hash: str, name: str, locale: str, full_allowance: bool
-) -> datetime | None:
-    """Add a user; answer when that was, or None if the address (in lower case) is taken."""
-    created_at: datetime | None = await db.fetchval(
+) -> bool:
+    """Add a user; False if the address (in lower case) is taken."""
+    tag = await db.execute(
         "INSERT INTO users (id, email, password_hash, name, locale, full_allowance)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lower(email)) DO NOTHING RETURNING created_at",
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lower(email)) DO NOTHING",
         id,
         email,
         password_hash,
@@ -37,7 +35,7 @@ async def add(
         locale,
         full_allowance,
     )
-    return created_at
+    return tag.endswith(" 1")
 
 
 async def credentials(db: Database, email: str) -> Credentials | None:

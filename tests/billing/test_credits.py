@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from api.billing import credits
-from api.billing.credits import Account
+from api.billing import grants
+from api.billing.lots import transfer
 from api.billing.plans import period
 from api.billing.prices import Work, part
 from api.billing.prices import credits as price
@@ -16,27 +16,15 @@ from api.db import Database, Pool, transaction
 from api.errors import InsufficientCredits
 from api.models import Bucket
 from api.sql import ledger
+from api.sql.ledger import Account
 from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
 
 FREE = TARIFF.plan("free").monthly_credits
 
 
-async def buy(db: Database, account: Account, amount: int) -> str:
-    """A pack, as the shop will grant it."""
-    lot = f"lot_bought_{account.id}_{amount}"
-    await ledger.add_lot(
-        db,
-        id=lot,
-        user_id=account.id,
-        bucket="purchased",
-        source="stripe",
-        amount=amount,
-        expires_at=None,
-        key=lot,
-    )
-    bought = [ledger.Part(lot, "purchased", amount)]
-    await ledger.add_legs(db, credits._transfer("purchase", account.id, bought, "granted", "available"))
-    return lot
+async def buy(db: Database, account: Account, amount: int) -> None:
+    """A pack."""
+    await grants.purchase(db, account.id, source="stripe", key=f"{account.id} {amount}", credits=amount, payment=None)
 
 
 async def expire_now(db: Database, account: Account) -> None:
@@ -51,11 +39,11 @@ async def expire_now(db: Database, account: Account) -> None:
 async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
-        await CREDITS.ensure_allowance(db, account)
-        await CREDITS.ensure_allowance(db, account)
-        assert (await CREDITS.balance(db, account)).available == FREE
+        await CREDITS.purse(db, account.id)
+        await CREDITS.purse(db, account.id)
+        assert (await CREDITS.balance(db, account.id)).available == FREE
         await expire_now(db, account)
-        assert (await CREDITS.balance(db, account)).available == FREE
+        assert (await CREDITS.balance(db, account.id)).available == FREE
         kinds = [row.kind for row in await ledger.entries(db, account.id, None, 10, descending=False)]
     assert sorted(kinds) == ["expire", "grant", "grant"]
     await books(pool, account.id)
@@ -64,20 +52,20 @@ async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
 async def test_an_unconfirmed_address_gets_a_tenth(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db, full_allowance=False)
-        assert (await CREDITS.balance(db, account)).available == FREE // 10
+        assert (await CREDITS.balance(db, account.id)).available == FREE // 10
 
 
 async def test_a_hold_is_settled_once(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, account, {video: 8})
-        balance = await CREDITS.balance(db, account)
+        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 8})
+        balance = await CREDITS.balance(db, account.id)
         assert (balance.available, balance.held) == (FREE - 8, 8)
         assert await CREDITS.settle(db, video) is not None
         assert await CREDITS.settle(db, video) is None
         assert await CREDITS.settle(db, video, 0) is None
-        balance = await CREDITS.balance(db, account)
+        balance = await CREDITS.balance(db, account.id)
         assert (balance.available, balance.held) == (FREE - 8, 0)
     await books(pool, account.id)
 
@@ -87,11 +75,11 @@ async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> N
         account = await add_account(db)
         await buy(db, account, 50)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, account, {video: FREE + 20})
-        buckets = (await CREDITS.balance(db, account)).buckets
+        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: FREE + 20})
+        buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 30)
         await CREDITS.settle(db, video, 0)
-        buckets = (await CREDITS.balance(db, account)).buckets
+        buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (FREE, 50)
     await books(pool, account.id)
 
@@ -101,9 +89,9 @@ async def test_part_of_a_hold_is_charged_to_what_expires_first(pool: Pool) -> No
         account = await add_account(db)
         await buy(db, account, 50)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, account, {video: FREE + 20})
+        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: FREE + 20})
         await CREDITS.settle(db, video, FREE + 5)
-        buckets = (await CREDITS.balance(db, account)).buckets
+        buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 45)
     await books(pool, account.id)
 
@@ -112,10 +100,10 @@ async def test_a_release_after_the_month_is_granted_to_the_present_one(pool: Poo
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, account, {video: 100})
+        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 100})
         await expire_now(db, account)
         await CREDITS.settle(db, video, 40)
-        assert (await CREDITS.balance(db, account)).available == FREE + 60
+        assert (await CREDITS.balance(db, account.id)).available == FREE + 60
     await books(pool, account.id)
 
 
@@ -124,11 +112,11 @@ async def test_several_generations_share_the_lots(pool: Pool) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         videos = [await add_generation(db, account) for _ in range(4)]
-        await CREDITS.hold(db, account, dict.fromkeys(videos, 100))
-        assert (await CREDITS.balance(db, account)).available == 0
+        await CREDITS.hold(db, await CREDITS.purse(db, account.id), dict.fromkeys(videos, 100))
+        assert (await CREDITS.balance(db, account.id)).available == 0
         for number, video in enumerate(videos):
             await CREDITS.settle(db, video, number * 25)
-        assert (await CREDITS.balance(db, account)).available == FREE + 100 - 150
+        assert (await CREDITS.balance(db, account.id)).available == FREE + 100 - 150
     await books(pool, account.id)
 
 
@@ -137,9 +125,9 @@ async def test_what_is_not_there_cannot_be_held(pool: Pool) -> None:
         account = await add_account(db)
         video = await add_generation(db, account)
         with pytest.raises(InsufficientCredits) as refused:
-            await CREDITS.hold(db, account, {video: FREE + 1})
+            await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: FREE + 1})
         assert (refused.value.extra["cost"], refused.value.extra["available"]) == (FREE + 1, FREE)
-        assert (await CREDITS.balance(db, account)).held == 0
+        assert (await CREDITS.balance(db, account.id)).held == 0
     await books(pool, account.id)
 
 
@@ -147,9 +135,10 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, account, {video: 8})
-        lot = (await ledger.lock_lots(db, account.id))[0].id
-        again = credits._transfer("hold", account.id, [ledger.Part(lot, "allowance", 8)], "available", "held", video)
+        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 8})
+        lot = (await ledger.lots(db, account.id))[0].id
+        part = ledger.Part(lot, "allowance", 8)
+        again = transfer("hold", account.id, part, "available", "held", generation_id=video)
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
                 await ledger.add_legs(db, again)

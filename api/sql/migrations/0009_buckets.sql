@@ -15,6 +15,8 @@ ALTER TABLE lots
     ADD COLUMN owed bigint NOT NULL DEFAULT 0 CHECK (owed >= 0),
     ADD CHECK (owed = 0 OR remaining = 0);
 CREATE INDEX lots_payment ON lots (payment) WHERE payment IS NOT NULL;
+DROP INDEX lots_expiring;
+CREATE INDEX lots_expiring ON lots (expires_at) WHERE remaining > 0 OR (bucket = 'overage' AND granted > 0);
 
 -- What a refund or a dispute, by its name at the shop, takes back of a lot in all, and how much of it is taken so far.
 CREATE TABLE clawbacks (
