@@ -62,7 +62,9 @@ class Inbox:
             async with transaction(self._pool) as db:
                 await inbox.postpone(db, event, BUSY)
         except Exception as error:  # whatever is wrong with this event, the others must go on
-            log.warning("stripe_event_failed", event=event.id, type=event.type, tries=event.tries, exc_info=error)
+            log.warning(
+                "stripe_event_failed", stripe_event=event.id, type=event.type, tries=event.tries, exc_info=error
+            )
             await self._fail(event, error)
         else:
             async with transaction(self._pool) as db:
@@ -73,4 +75,4 @@ class Inbox:
         async with transaction(self._pool) as db:
             parked = await inbox.failed(db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER)
         if parked:
-            log.error("stripe_event_parked", event=event.id, type=event.type, reason=reason)
+            log.error("stripe_event_parked", stripe_event=event.id, type=event.type, reason=reason)
