@@ -13,7 +13,10 @@ from redis.asyncio import Redis
 from api import db, problems, videos
 from api.auth import Authenticate
 from api.billing import tariff
+from api.billing.catalogue import Catalogue
+from api.billing.changes import Changes
 from api.billing.credits import Credits
+from api.billing.purchases import Purchases
 from api.billing.stripe import Stripe
 from api.db import Pool
 from api.envelope import envelope
@@ -60,6 +63,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     outbox = Outbox(redis)
     bell, stripe = Bell(redis, outbox), Stripe(settings)
+    catalogue = Catalogue(stripe)
     moves = Videos(settings, pool, storage, credits, bell, Announcer(outbox))
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
@@ -68,6 +72,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             tariff=sold,
             credits=credits,
             stripe=stripe,
+            purchases=Purchases(settings, pool, stripe, sold, catalogue),
+            changes=Changes(pool, stripe, sold, catalogue),
             bell=bell,
             pool=pool,
             redis=redis,

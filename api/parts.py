@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from api.billing.changes import Changes
 from api.billing.credits import Credits
+from api.billing.purchases import Purchases
 from api.billing.stripe import Stripe
 from api.billing.tariff import Tariff
 from api.db import Pool
@@ -29,6 +31,8 @@ class Parts(NamedTuple):
     tariff: Tariff
     credits: Credits
     stripe: Stripe
+    purchases: Purchases
+    changes: Changes
     bell: Bell
     pool: Pool
     redis: Redis

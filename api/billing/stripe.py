@@ -93,7 +93,7 @@ class Stripe:
 
     async def _client(self) -> StripeClient:
         if not self.open:
-            raise NothingSold
+            raise NothingSold("Whoever runs this server has set no KINORA_STRIPE_KEY, so nothing is sold here.")
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         client, _ = await asyncio.shield(self._connecting)

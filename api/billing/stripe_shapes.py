@@ -137,6 +137,7 @@ class Phase(Struct, frozen=True):
     start_date: int
     end_date: int
     items: list[PhaseItem]
+    trial_end: int | None = None
 
 
 class Schedule(Struct, frozen=True):
@@ -397,6 +398,13 @@ class MeterSummary(Struct, frozen=True):
     aggregated_value: float
     start_time: int
     end_time: int
+
+
+class PortalConfiguration(Struct, frozen=True):
+    """What customers may do at the portal."""
+
+    id: str
+    metadata: dict[str, str] | None = None
 
 
 class PortalSession(Struct, frozen=True):

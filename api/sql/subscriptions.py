@@ -83,6 +83,18 @@ async def current(db: Database, user_id: str) -> Synced | None:
     )
 
 
+async def shown(db: Database, user_id: str) -> Synced | None:
+    """The subscription that a user is shown: the one that gives the plan, else one that waits for a payment."""
+    return row(
+        await db.fetchrow(
+            f"SELECT {', '.join(Synced.__struct_fields__)} FROM subscriptions"
+            f" WHERE user_id = $1 AND status IN {LIVE} ORDER BY status IN {KEEPS_PLAN} DESC, created_at, id LIMIT 1",
+            user_id,
+        ),
+        Synced,
+    )
+
+
 async def keeping(db: Database, customer: str) -> list[str]:
     """Every subscription that would give a customer of Stripe's a plan, the one that began first in front."""
     records = await db.fetch(
