@@ -113,7 +113,7 @@ async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(re
         assert (stuck.parked, stuck.waiting, stuck.error) == (
             1,
             0,
-            "PaymentsAway: Nothing was charged twice. Try again in a moment.",
+            "PaymentsAway: Payments do not answer just now",
         )
         assert stuck.oldest > 86_400
         assert await inbox.unpark(db) == 1
