@@ -14,6 +14,7 @@ import structlog
 from api.billing.held import BusyError
 from api.billing.retries import delay
 from api.db import Pool, transaction
+from api.errors import Problem
 from api.sql import inbox
 from api.sql.inbox import Event
 from api.sql.ledger import now
@@ -61,8 +62,10 @@ class Inbox:
         except BusyError:
             async with transaction(self._pool) as db:
                 await inbox.postpone(db, event, BUSY)
+        except Problem as problem:
+            await self._fail(event, problem)
         except Exception as error:  # whatever is wrong with this event, the others must go on
-            log.warning("stripe_event_failed", event=event.id, type=event.type, tries=event.tries, exc_info=error)
+            log.error("crash", stripe_event=event.id, exc_info=error)
             await self._fail(event, error)
         else:
             async with transaction(self._pool) as db:
@@ -70,7 +73,8 @@ class Inbox:
 
     async def _fail(self, event: Event, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+        log.warning("stripe_event_failed", stripe_event=event.id, type=event.type, tries=event.tries, reason=reason)
         async with transaction(self._pool) as db:
             parked = await inbox.failed(db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER)
         if parked:
-            log.error("stripe_event_parked", event=event.id, type=event.type, reason=reason)
+            log.error("stripe_event_parked", stripe_event=event.id, type=event.type, reason=reason)

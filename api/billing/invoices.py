@@ -27,7 +27,7 @@ def grants(lines: Sequence[Line], plans: Mapping[str, Plan], subscription: str) 
     subscription, however often the plan is changed in it. The rest of a period under a new plan grants what its price
     is worth, less what is paid back of the old plan in the same invoice, since those credits have been granted.
     """
-    bought = [(line, plans[line.price]) for line in lines if line.price in plans]
+    bought = [(line, plans[line.price]) for line in lines if line.price and line.price in plans]
     whole = [_whole(line, plan, subscription) for line, plan in bought if not line.proration]
     rests = [(line, plan) for line, plan in bought if line.proration]
     returned = -sum(worth(line, plan) for line, plan in rests if line.amount < 0)

@@ -12,6 +12,7 @@ from api.billing.stripe_shapes import Dispute, Invoice, Payment, Refund, Session
 from api.billing.tariff import Tariff
 from api.db import Database, Pool
 from api.sql import subscriptions
+from api.sql.clawbacks import Kind
 
 GIVEN_BACK = frozenset({"pending", "requires_action", "succeeded"})
 """States of a refund in which the money counts as gone back; `failed` and `canceled` are the others."""
@@ -107,11 +108,12 @@ class Paying:
             )
 
 
-def shares(
-    payment: Payment, refunds: list[Refund], disputes: list[Dispute]
-) -> list[tuple[str, clawbacks.Kind, Fraction]]:
+def shares(payment: Payment, refunds: list[Refund], disputes: list[Dispute]) -> list[tuple[str, Kind, Fraction]]:
     """How much of what a payment bought each refund and each dispute takes back, from 0 to 1."""
     paid = max(payment.amount_received, 1)
-    given_back = [(one.id, "refund", Fraction(one.amount if one.status in GIVEN_BACK else 0, paid)) for one in refunds]
-    contested = [(one.id, "dispute", Fraction(one.status in CONTESTED)) for one in disputes]
-    return [(claim, kind, min(share, Fraction(1))) for claim, kind, share in [*given_back, *contested]]
+    found: list[tuple[str, Kind, Fraction]] = []
+    for refund in refunds:
+        amount = refund.amount if refund.status in GIVEN_BACK else 0
+        found.append((refund.id, "refund", min(Fraction(amount, paid), Fraction(1))))
+    found.extend((dispute.id, "dispute", Fraction(dispute.status in CONTESTED)) for dispute in disputes)
+    return found

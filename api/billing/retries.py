@@ -12,4 +12,5 @@ def delay(tries: int) -> float:
     """Seconds to wait after so many failures: twice as long each time, an hour at most, and never quite the same, so
     that what failed together is not tried together.
     """
-    return min(LONGEST, FIRST * 2 ** min(tries - 1, 20)) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load
+    steady: float = FIRST * 2 ** min(tries - 1, 20)
+    return min(LONGEST, steady) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load

@@ -94,7 +94,7 @@ async def failed(db: Database, event: Event, seconds: float, error: str, *, trie
     """
     parked: bool | None = await db.fetchval(
         "UPDATE stripe_events SET lease_until = NULL, error = $3, not_before ="
-        " CASE WHEN tries >= $4 AND received_at < now() - make_interval(secs => $5 * 86400) THEN 'infinity'"
+        " CASE WHEN tries >= $4 AND received_at < now() - make_interval(secs => $5::float8 * 86400) THEN 'infinity'"
         " ELSE now() + make_interval(secs => $2) END"
         " WHERE id = $1 AND applied_at IS NULL RETURNING not_before = 'infinity'",
         event.id,
@@ -150,9 +150,9 @@ async def begin_chore(db: Database, name: str, every: float, within: float) -> b
     by then, it is due again.
     """
     begun: bool | None = await db.fetchval(
-        "INSERT INTO chores (name, done_at) VALUES ($1, now() - make_interval(secs => $2 - $3))"
+        "INSERT INTO chores (name, done_at) VALUES ($1, now() - make_interval(secs => $2::float8 - $3))"
         " ON CONFLICT (name) DO UPDATE SET done_at = excluded.done_at"
-        " WHERE chores.done_at <= now() - make_interval(secs => $2) RETURNING true",
+        " WHERE chores.done_at <= now() - make_interval(secs => $2::float8) RETURNING true",
         name,
         every,
         within,
