@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from api import ids
-from api.billing import catalogue, stripe_sales
+from api.billing import catalogue, stripe_sales, tariff
 from api.billing.stripe import METER, PAGE, Stripe
 from api.billing.stripe_shapes import Meter, PortalConfiguration, Price, Product
 from api.billing.stripe_targets import Destinations, Endpoints, Targets
 from api.billing.tariff import Tariff
 from api.errors import PaymentsRefused
+from api.settings import Settings
 
 PATH = "/v1/webhooks/stripe"
 FEATURES: dict[str, Any] = {
@@ -68,6 +69,23 @@ class Article(Struct, frozen=True, kw_only=True):
         }
 
 
+async def bring(settings: Settings, *, write: bool = True, new_secrets: bool = False) -> Sync:
+    """One round over the account that the settings name. Raises SyncError, TariffError and what Stripe raises."""
+    stripe = Stripe(settings)
+    try:
+        round = Sync(stripe, tariff.load(settings.tariff), write=write)
+        await round.run(outside(settings), new_secrets=new_secrets)
+    finally:
+        await stripe.close()
+    return round
+
+
+def outside(settings: Settings) -> str | None:
+    """Where Stripe reaches this server; None where it cannot, because no public address is set."""
+    reachable = settings.origin.startswith("https://") or settings.stripe_url
+    return settings.origin if reachable else None
+
+
 class Sync:
     """One round over the account. With `write` off it only says what it would do.
 
@@ -75,9 +93,9 @@ class Sync:
     once. Its methods raise SyncError and what Stripe raises.
     """
 
-    def __init__(self, stripe: Stripe, tariff: Tariff, *, write: bool = True, round: str | None = None) -> None:
+    def __init__(self, stripe: Stripe, sold: Tariff, *, write: bool = True, round: str | None = None) -> None:
         self._stripe = stripe
-        self._tariff = tariff
+        self._sold = sold
         self._write = write
         self._round = round or ids.new("sync")
         self.said: list[str] = []
@@ -98,7 +116,7 @@ class Sync:
 
     async def sell(self) -> None:
         """The meter, and a product and a price for everything that is offered."""
-        articles = list(_articles(self._tariff, await self._meter()))
+        articles = list(_articles(self._sold, await self._meter()))
         keys = [article.key for article in articles]
         if len(set(keys)) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
@@ -209,32 +227,32 @@ class Sync:
                 await targets.remove(other)
 
 
-def _articles(tariff: Tariff, meter: str) -> Iterator[Article]:
+def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
     """Everything that is offered."""
-    for plan in tariff.offered():
+    for plan in sold.offered():
         if plan.amount:
             yield Article(
                 product=f"{catalogue.PREFIX}_{plan.name}",
                 title=f"Kinora {plan.name.replace('_', ' ').title()}",
                 key=catalogue.plan_key(plan),
                 amount=str(plan.amount),
-                currency=tariff.currency,
+                currency=sold.currency,
                 monthly=True,
             )
-    for pack in tariff.offered_packs():
+    for pack in sold.offered_packs():
         yield Article(
             product=f"{catalogue.PREFIX}_pack_{pack.name}",
             title=f"Kinora credits: {pack.name.replace('_', ' ')}",
             key=catalogue.pack_key(pack),
             amount=str(pack.amount),
-            currency=tariff.currency,
+            currency=sold.currency,
         )
     yield Article(
         product=f"{catalogue.PREFIX}_overage",
         title="Kinora overage",
-        key=catalogue.overage_key(tariff.overage),
-        amount=tariff.overage.amount,
-        currency=tariff.currency,
+        key=catalogue.overage_key(sold.overage),
+        amount=sold.overage.amount,
+        currency=sold.currency,
         monthly=True,
         meter=meter,
     )
@@ -251,6 +269,6 @@ def _refuse_another(article: Article, there: Price) -> None:
     meter = there.recurring.meter if there.recurring else None
     if (there.recurring is not None) != article.monthly or (meter or None) != (article.meter or None):
         raise SyncError(
-            f"Stripe's price {article.key} is charged in another way than ours. Take that lookup key off it there, and run"
-            " this again."
+            f"Stripe's price {article.key} is charged in another way than ours. Take that lookup key off it there, and"
+            " run this again."
         )
