@@ -65,7 +65,7 @@ class Inbox:
         except Problem as problem:
             await self._fail(event, problem)
         except Exception as error:  # whatever is wrong with this event, the others must go on
-            log.error("crash", stripe_event=event.id, exc_info=error)
+            log.exception("crash", stripe_event=event.id, exc_info=error)
             await self._fail(event, error)
         else:
             async with transaction(self._pool) as db:
