@@ -392,9 +392,10 @@ def _replayed(error: StripeError) -> bool:
 def _problem(error: StripeError) -> Problem:
     """What the library raises, as what we answer. Stripe's request id goes to the log: their support asks for it."""
     code = error.code or ""
-    log.warning(
-        "stripe_error", status=error.http_status, code=code, request=error.request_id, error=type(error).__name__
-    )
+    if code != "resource_missing":  # that is an answer
+        log.warning(
+            "stripe_error", status=error.http_status, code=code, request=error.request_id, kind=type(error).__name__
+        )
     if error.http_status == 402:
         declined = error.error.decline_code if error.error else None
         return CardDeclined(error.user_message or "", reason=declined or code or None)
