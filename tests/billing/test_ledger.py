@@ -298,7 +298,7 @@ def test_any_history_leaves_what_the_model_says(database: str) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stage = Stage(database, runner)
         try:
-            run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            run_state_machine_as_test(
                 type("Told", (Ledger,), {"stage": stage}),
                 settings=settings(
                     max_examples=HISTORIES,

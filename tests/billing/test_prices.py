@@ -62,7 +62,7 @@ def test_a_dearer_model_or_operation_never_costs_less(given: Prices, work: Work,
     cost = credits(given, work)
     for names, name in (("models", work.model), ("operations", work.operation)):
         there = getattr(given, names)
-        dearer = replace(given, **{names: there | {name: max(factor, there.get(name, 1))}})  # type: ignore[type-var]
+        dearer = replace(given, **{names: there | {name: max(factor, there.get(name, 1))}})
         assert credits(dearer, work) >= cost
 
 
