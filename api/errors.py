@@ -34,7 +34,8 @@
     ├── Internal                 500  ours; the request id finds it in the log
     │   └── PaymentsRefused           Stripe will not do what we ask of it
     └── Unavailable              503  with Retry-After
-        └── PaymentsAway              Stripe does not answer, or is in trouble
+        ├── PaymentsAway              Stripe does not answer, or is in trouble
+        └── WebhookClosed             no secret is set to know Stripe's events by
 
 A problem's body is RFC 9457's, plus the `error` member that OpenAI's clients read.
 """
@@ -246,3 +247,10 @@ class PaymentsAway(Unavailable):
     """Whoever asks again goes on where this stopped: nothing is bought twice."""
 
     code, title = "payments_away", "Payments do not answer just now"
+
+
+class WebhookClosed(Unavailable):
+    code, title = "webhook_closed", "This endpoint is closed"
+
+    def __init__(self) -> None:
+        super().__init__("This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS has its signing secret.")

@@ -199,10 +199,47 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
             least_seconds=0,
         ),
     ),
+    models.Checkout: models.Checkout(
+        id="checkout_01KDVHG2006N8P0Q2R4S6T8V0W",
+        kind="subscription",
+        item="plus",
+        quantity=1,
+        amount=999,
+        currency="usd",
+        trial_days=7,
+        url="https://checkout.stripe.com/c/pay/cs_live_…",
+        expires_at=_NOW + 86_400,
+    ),
+    models.Portal: models.Portal(url="https://billing.stripe.com/p/session/…"),
+    models.Subscription: models.Subscription(
+        plan="pro",
+        version=1,
+        status="active",
+        current_period_start=_NOW,
+        current_period_end=_NOW + 2_678_400,
+        cancel_at=None,
+        next_plan="plus",
+    ),
+    models.SubscriptionPreview: models.SubscriptionPreview(
+        plan="pro",
+        version=1,
+        effective_at=_NOW,
+        amount_due=2000,
+        currency="usd",
+        credits=13_500,
+        monthly_amount=4999,
+        monthly_credits=30_000,
+        proration_date=_NOW,
+    ),
     models.Health: models.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
 }
 
 REQUESTS: dict[type[Any], dict[str, Any]] = {
+    inputs.CheckoutCreate: {"plan": "plus", "success_url": "https://example.org/paid"},
+    inputs.PackCheckoutCreate: {"pack": "small", "quantity": 2, "success_url": "https://example.org/paid"},
+    inputs.PortalCreate: {"return_url": "https://example.org/account"},
+    inputs.SubscriptionPreviewCreate: {"plan": "pro"},
+    inputs.SubscriptionChange: {"plan": "pro", "proration_date": _NOW},
     inputs.VideoCreate: {
         "prompt": "a red ball bounces over green hills at sunset",
         "model": "kinora-mini",
@@ -232,6 +269,13 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
 }
 
+STRIPE_EVENT = {
+    "id": "evt_1QABCDEFGHJKLMNOPQRSTUVW",
+    "object": "event",
+    "type": "invoice.paid",
+    "created": _NOW,
+    "data": {"object": {"id": "in_1QABCDEFGHJKLMNOPQRSTUVW", "object": "invoice"}},
+}
 EVENT = f"id: {_NOW + 3}000000-{_VIDEO}\nevent: video\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
 
 _PROBLEMS: dict[type[Problem], Problem] = {

@@ -425,6 +425,66 @@ class Plans(Page[Plan], frozen=True, kw_only=True):
     prices: PriceFactors
 
 
+class Checkout(Struct, frozen=True, kw_only=True):
+    """A page to pay at, open until `expires_at`. `item` is the plan or the pack; `amount` is of the currency's smallest
+    unit, a month for a plan, whose first `trial_days` are free.
+    """
+
+    id: str
+    object: Literal["checkout"] = "checkout"
+    kind: Literal["subscription", "pack"]
+    item: str
+    quantity: int
+    amount: int
+    currency: str
+    trial_days: int
+    url: str
+    expires_at: int
+
+
+class Portal(Struct, frozen=True, kw_only=True):
+    """A page at which bills, cards and the end of a subscription are looked after. It opens once, for a short while."""
+
+    object: Literal["portal"] = "portal"
+    url: str
+
+
+class Subscription(Struct, frozen=True, kw_only=True):
+    """What somebody is subscribed to; all null but the plan for who is not.
+
+    It ends at `cancel_at`, or goes on as `next_plan` when the period is over. `past_due` and `unpaid` wait for a
+    payment: the portal takes another card.
+    """
+
+    object: Literal["subscription"] = "subscription"
+    plan: str
+    version: int | None = None
+    status: str | None = None
+    current_period_start: int | None = None
+    current_period_end: int | None = None
+    trial_end: int | None = None
+    cancel_at: int | None = None
+    next_plan: str | None = None
+
+
+class SubscriptionPreview(Struct, frozen=True, kw_only=True):
+    """What a change would cost and bring: `amount_due` and `credits` at once, the monthly ones from then on.
+
+    A change with this `proration_date` costs exactly this, for an hour. It is null where nothing is to pay at once.
+    """
+
+    object: Literal["subscription_preview"] = "subscription_preview"
+    plan: str
+    version: int
+    effective_at: int
+    amount_due: int
+    currency: str
+    credits: int
+    monthly_amount: int
+    monthly_credits: int
+    proration_date: int | None
+
+
 class Health(Struct, frozen=True, kw_only=True):
     """Whether the server can do its work; each part says `ok` or what is wrong."""
 

@@ -44,7 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `stripe_key` is the secret key of the Stripe account that sells; without one nothing is sold. `stripe_url` is where
     Stripe is, if it is not at its own address. `stripe_webhook_secrets` are the signing secrets of our endpoint there,
-    two while one replaces the other; without any the endpoint is closed.
+    two while one replaces the other; without any the endpoint is closed. `app_schemes` are those of the operator's own
+    apps, as `myapp` for myapp://paid: pages to pay at may lead there.
 
     `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
     leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
@@ -92,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_key: str = ""
     stripe_url: str = ""
     stripe_webhook_secrets: list[str] = []
+    app_schemes: list[str] = []
 
     rate_limits: bool = True
     full_disk: float = 0.95

@@ -55,6 +55,8 @@ RETRIES = 3
 """How often the library itself sends a request again, under the same key."""
 TIMEOUT = 20.0
 """Seconds for one request."""
+ROUNDS = 4
+"""How often a creation is begun again after the library has given up, before the caller is told to come back."""
 WITHIN = 60.0
 """Seconds for one creation with all its tries; whoever asks again goes on where it stopped."""
 PAUSE, LONGEST_PAUSE = 0.5, 5.0
@@ -62,6 +64,8 @@ PAUSE, LONGEST_PAUSE = 0.5, 5.0
 PAGE = 100
 
 log = structlog.get_logger()
+
+Call = Callable[["StripeClient"], Awaitable[Any]]
 
 
 class Stripe:
@@ -93,7 +97,7 @@ class Stripe:
 
     async def _client(self) -> StripeClient:
         if not self.open:
-            raise NothingSold
+            raise NothingSold("Whoever runs this server has set no KINORA_STRIPE_KEY, so nothing is sold here.")
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         client, _ = await asyncio.shield(self._connecting)
@@ -111,13 +115,19 @@ class Stripe:
         )
         return client, transport
 
-    async def ask(self, call: Callable[[StripeClient], Awaitable[Any]], shape: type[T]) -> T:
+    async def ask(self, call: Call, shape: type[T]) -> T:
         """What one request answers, in our shape."""
         client = await self._client()
         with _problems():
             return _read(await call(client), shape)
 
-    async def pages(self, call: Callable[[StripeClient], Awaitable[Any]], shape: type[T]) -> AsyncIterator[T]:
+    async def do(self, call: Call) -> None:
+        """One request whose answer says nothing."""
+        client = await self._client()
+        with _problems():
+            await call(client)
+
+    async def pages(self, call: Call, shape: type[T]) -> AsyncIterator[T]:
         """Every element of a list, over as many requests as it takes."""
         client = await self._client()
         with _problems():
@@ -138,7 +148,7 @@ class Stripe:
         then, and only if `find` does not see the object, is the next key tried. As a key's final answer is the same
         for all, everybody who asks at the same time goes the same way, and no two keys ever make an object each.
         """
-        client, attempt, pause = await self._client(), 1, self._pause
+        client, attempt, lost = await self._client(), 1, 0
         try:
             async with asyncio.timeout(WITHIN):
                 while True:
@@ -150,11 +160,13 @@ class Stripe:
                             raise _problem(error) from error
                         if (found := await find()) is not None:
                             return found
-                        final = _replayed(error)
-                    attempt += final
-                    if not final:
-                        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - keeps callers apart
-                        pause = min(2 * pause, LONGEST_PAUSE)
+                        if _replayed(error):
+                            attempt += 1
+                            continue
+                        if lost == ROUNDS:
+                            raise PaymentsAway from error
+                    await asyncio.sleep(_pause(self._pause, lost))
+                    lost += 1
         except TimeoutError as error:
             raise PaymentsAway from error
 
@@ -238,6 +250,14 @@ class Stripe:
         found = self.pages(lambda c: c.v1.refunds.list_async({"payment_intent": payment_intent, "limit": PAGE}), Refund)
         return [one async for one in found]
 
+    async def refund(self, refund_id: str) -> Refund:
+        """A refund as it is now."""
+        return await self.ask(lambda c: c.v1.refunds.retrieve_async(refund_id), Refund)
+
+    async def dispute(self, dispute_id: str) -> Dispute:
+        """A dispute as it is now."""
+        return await self.ask(lambda c: c.v1.disputes.retrieve_async(dispute_id), Dispute)
+
     async def disputes(self, payment_intent: str) -> list[Dispute]:
         """The disputes about a payment."""
         found = self.pages(
@@ -245,20 +265,30 @@ class Stripe:
         )
         return [one async for one in found]
 
-    async def meter_event(self, *, customer: str, credits: int, identifier: str, at: datetime) -> None:
-        """Report usage. Stripe counts an identifier once in 24 hours, and what it cannot count it reports later."""
-        await self.ask(
-            lambda c: c.v1.billing.meter_events.create_async(
-                {
-                    "event_name": METER,
-                    "payload": {"stripe_customer_id": customer, "value": str(credits)},
-                    "identifier": identifier,
-                    "timestamp": int(at.timestamp()),
-                },
-                {"idempotency_key": f"meter:{identifier}"},
-            ),
-            MeterEvent,
-        )
+    async def meter_event(
+        self, *, customer: str, credits: int, identifier: str, at: datetime, attempt: int = 1
+    ) -> None:
+        """Report usage. Stripe counts an identifier once in 24 hours, and what it cannot count it reports later.
+
+        Each attempt has a key of its own, for an old one would bring an old failure back. If Stripe has the identifier
+        already, that is what was wanted.
+        """
+        try:
+            await self.ask(
+                lambda c: c.v1.billing.meter_events.create_async(
+                    {
+                        "event_name": METER,
+                        "payload": {"stripe_customer_id": customer, "value": str(credits)},
+                        "identifier": identifier,
+                        "timestamp": int(at.timestamp()),
+                    },
+                    {"idempotency_key": f"meter:{identifier}:{attempt}"},
+                ),
+                MeterEvent,
+            )
+        except PaymentsRefused as refusal:
+            if "already exists" not in refusal.reason:
+                raise
 
     async def meter_total(self, customer: str, start: datetime, end: datetime) -> int:
         """Credits that Stripe has counted of a customer; both times at whole minutes."""
@@ -316,6 +346,11 @@ def _read(answer: Any, shape: type[T]) -> T:
         raise PaymentsRefused(f"Stripe answered what we do not read: {error}") from error
 
 
+def _pause(first: float, before: int) -> float:
+    """Seconds to wait after so many tries before this one; by chance, so that callers do not come back together."""
+    return float(min(first * 2**before, LONGEST_PAUSE) * random.uniform(0.5, 1.0))  # noqa: S311
+
+
 def _transport(pause: float, timeout: float) -> HTTPXClient:
     """The library's HTTP client with pauses of our length, which also comes back after 429.
 
@@ -332,8 +367,13 @@ def _transport(pause: float, timeout: float) -> HTTPXClient:
                 return num_retries < (most or 0)
             return bool(super()._should_retry(response, api_connection_error, num_retries, most))
 
+        def _get_request_args_kwargs(self, *asked: Any) -> Any:
+            args, kwargs = super()._get_request_args_kwargs(*asked)
+            data = kwargs.pop("data")  # httpx deprecates this name for a body that is ready
+            return args, {**kwargs, "content": data or None}
+
         def _sleep_time_seconds(self, num_retries: int) -> float:
-            return float(min(pause * 2 ** (num_retries - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0))  # noqa: S311
+            return _pause(pause, num_retries - 1)
 
     return Transport(timeout=timeout)
 
@@ -366,9 +406,10 @@ def _replayed(error: StripeError) -> bool:
 def _problem(error: StripeError) -> Problem:
     """What the library raises, as what we answer. Stripe's request id goes to the log: their support asks for it."""
     code = error.code or ""
-    log.warning(
-        "stripe_error", status=error.http_status, code=code, request=error.request_id, error=type(error).__name__
-    )
+    if code != "resource_missing":  # that is an answer
+        log.warning(
+            "stripe_error", status=error.http_status, code=code, request=error.request_id, kind=type(error).__name__
+        )
     if error.http_status == 402:
         declined = error.error.decline_code if error.error else None
         return CardDeclined(error.user_message or "", reason=declined or code or None)

@@ -6,6 +6,7 @@ of another type is an error where it is read. Where Stripe may write an object i
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -17,6 +18,11 @@ LIVE = frozenset({"active", "trialing", "past_due", "unpaid", "paused", "incompl
 """Statuses of a subscription that has not ended."""
 KEEPS_PLAN = frozenset({"active", "trialing", "past_due"})
 """Statuses in which a subscription gives what was bought."""
+
+
+def moment(seconds: int) -> datetime:
+    """A time of Stripe's as everybody else keeps times."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class Listed(Struct, Generic[T], frozen=True):
@@ -103,6 +109,11 @@ class Subscription(Struct, frozen=True):
         return self.status in LIVE
 
     @property
+    def keeps_plan(self) -> bool:
+        """Whether it gives what was bought."""
+        return self.status in KEEPS_PLAN
+
+    @property
     def plan(self) -> Item | None:
         """The item that is the plan: the one that is not metered."""
         return next((item for item in self.items.data if not item.price.metered), None)
@@ -126,6 +137,7 @@ class Phase(Struct, frozen=True):
     start_date: int
     end_date: int
     items: list[PhaseItem]
+    trial_end: int | None = None
 
 
 class Schedule(Struct, frozen=True):
@@ -386,6 +398,50 @@ class MeterSummary(Struct, frozen=True):
     aggregated_value: float
     start_time: int
     end_time: int
+
+
+class Product(Struct, frozen=True):
+    """What prices are for."""
+
+    id: str
+    name: str
+    active: bool
+
+
+class WebhookEndpoint(Struct, frozen=True):
+    """Where snapshot events go; `secret` is there only in the answer to its making."""
+
+    id: str
+    url: str
+    status: str
+    enabled_events: list[str]
+    secret: str | None = None
+
+
+class _Destination(Struct, frozen=True):
+    signing_secret: str | None = None
+
+
+class EventDestination(Struct, frozen=True):
+    """Where thin events go; the secret is there only in the answer to its making."""
+
+    id: str
+    status: str
+    enabled_events: list[str]
+    webhook_endpoint: _Destination | None = None
+    metadata: dict[str, str] | None = None
+
+    @property
+    def secret(self) -> str | None:
+        """The signing secret."""
+        return self.webhook_endpoint.signing_secret if self.webhook_endpoint else None
+
+
+class PortalConfiguration(Struct, frozen=True):
+    """What customers may do at the portal."""
+
+    id: str
+    metadata: dict[str, str] | None = None
 
 
 class PortalSession(Struct, frozen=True):

@@ -1,21 +1,30 @@
 """What a person has to spend, where it went, and what can be bought."""
 
-from litestar import Request, Router, get, patch
+from litestar import Request, Response, Router, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from api import body
+from api import body, repeats
 from api.auth import Caller, requires
 from api.billing import offer, overage
 from api.db import transaction
-from api.inputs import Locale, OverageChange
-from api.models import Balance, LedgerEntry, Page, Plans
+from api.inputs import (
+    CheckoutCreate,
+    Locale,
+    OverageChange,
+    PackCheckoutCreate,
+    PortalCreate,
+    SubscriptionChange,
+    SubscriptionPreviewCreate,
+)
+from api.models import Balance, Checkout, LedgerEntry, Page, Plans, Portal, Subscription, SubscriptionPreview
 from api.openapi import bodies, problems
 from api.pages import After, Limit, Order, cursor, page
 from api.parts import Parts
 from api.sql import ledger
 from api.sql.ledger import Entry
 
+Asked = Request[Caller, str, State]
 READ, WRITE = requires("account:read"), requires("account:write")
 NOTES: dict[Locale, str] = {
     "en": "{taken} of {due} credits could be taken back; the others are spent, set aside or expired.",
@@ -96,6 +105,102 @@ async def change_overage(request: Request[Caller, str, State], parts: NamedDepen
         return await parts.credits.balance(db, user_id)
 
 
+@post(
+    "/checkout",
+    operation_id="create_checkout",
+    summary="Open a checkout for a plan",
+    status_code=200,
+    guards=[WRITE],
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=bodies(CheckoutCreate, "Idempotency-Key"),
+)
+async def create_checkout(request: Asked, parts: NamedDependency[Parts]) -> Response[Checkout]:
+    """A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
+
+    Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
+    """
+    asked = await body.read(request, CheckoutCreate)
+    return await repeats.once(request, parts, asked, lambda: parts.purchases.subscribe(request.user.user_id, asked))
+
+
+@post(
+    "/packs/checkout",
+    operation_id="create_pack_checkout",
+    summary="Open a checkout for a pack of credits",
+    status_code=200,
+    guards=[WRITE],
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=bodies(PackCheckoutCreate, "Idempotency-Key"),
+)
+async def create_pack_checkout(request: Asked, parts: NamedDependency[Parts]) -> Response[Checkout]:
+    """A page to buy credits at, which never expire. Asking again gives the same page while it is open."""
+    asked = await body.read(request, PackCheckoutCreate)
+    return await repeats.once(request, parts, asked, lambda: parts.purchases.buy(request.user.user_id, asked))
+
+
+@post(
+    "/portal",
+    operation_id="create_portal",
+    summary="Open the portal",
+    status_code=200,
+    guards=[WRITE],
+    responses=problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
+    operation_class=bodies(PortalCreate, "Idempotency-Key"),
+)
+async def create_portal(request: Asked, parts: NamedDependency[Parts]) -> Response[Portal]:
+    """A page to see bills, enter another card, or cancel, to be opened in a browser at once."""
+    asked = await body.read(request, PortalCreate)
+    return await repeats.once(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
+
+
+@get(
+    "/subscription",
+    operation_id="get_subscription",
+    summary="Get the subscription",
+    guards=[READ],
+    responses=problems(401, 403, 429, 503),
+)
+async def get_subscription(request: Asked, parts: NamedDependency[Parts]) -> Subscription:
+    """The plan, until when it is paid, and what comes then. Without a subscription only the plan is there."""
+    return await parts.changes.shown(request.user.user_id)
+
+
+@post(
+    "/subscription/preview",
+    operation_id="preview_subscription_change",
+    summary="Preview a change of plan",
+    status_code=200,
+    guards=[WRITE],
+    responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=bodies(SubscriptionPreviewCreate, "Idempotency-Key"),
+)
+async def preview_subscription_change(request: Asked, parts: NamedDependency[Parts]) -> Response[SubscriptionPreview]:
+    """What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
+    it cost exactly that, for an hour.
+    """
+    asked = await body.read(request, SubscriptionPreviewCreate)
+    return await repeats.once(request, parts, asked, lambda: parts.changes.preview(request.user.user_id, asked.plan))
+
+
+@post(
+    "/subscription/change",
+    operation_id="change_subscription",
+    summary="Change the plan",
+    status_code=200,
+    guards=[WRITE],
+    responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=bodies(SubscriptionChange, "Idempotency-Key"),
+)
+async def change_subscription(request: Asked, parts: NamedDependency[Parts]) -> Response[Subscription]:
+    """Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the period
+    ends. Naming the present plan takes back what was to come.
+
+    A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
+    """
+    asked = await body.read(request, SubscriptionChange)
+    return await repeats.once(request, parts, asked, lambda: parts.changes.change(request.user.user_id, asked))
+
+
 def _shown(row: Entry, locale: str) -> LedgerEntry:
     return LedgerEntry(
         id=row.id,
@@ -118,6 +223,17 @@ def _note(row: Entry, locale: Locale) -> str | None:
 
 router = Router(
     path="/billing",
-    route_handlers=[get_balance, list_ledger_entries, list_plans, change_overage],
+    route_handlers=[
+        get_balance,
+        list_ledger_entries,
+        list_plans,
+        change_overage,
+        create_checkout,
+        create_pack_checkout,
+        create_portal,
+        get_subscription,
+        preview_subscription_change,
+        change_subscription,
+    ],
     tags=["Billing"],
 )

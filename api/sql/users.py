@@ -57,6 +57,33 @@ async def find(db: Database, user_id: str) -> User | None:
     return row(await db.fetchrow(f"SELECT {_USER} FROM users WHERE id = $1", user_id), User)
 
 
+class Customer(Struct, frozen=True):
+    """Who a user is at Stripe, as far as that is known, and whether a trial was had."""
+
+    stripe_customer: str | None
+    email: str
+    locale: str
+    trialled: bool
+
+
+async def customer(db: Database, user_id: str) -> Customer | None:
+    """The user as somebody who buys."""
+    record = await db.fetchrow(
+        "SELECT stripe_customer, email, locale, trialled_at IS NOT NULL AS trialled FROM users WHERE id = $1", user_id
+    )
+    return row(record, Customer)
+
+
+async def set_customer(db: Database, user_id: str, *, old: str | None, new: str) -> None:
+    """Note who the user is at Stripe, unless somebody has meanwhile."""
+    await db.execute(
+        "UPDATE users SET stripe_customer = $3 WHERE id = $1 AND stripe_customer IS NOT DISTINCT FROM $2",
+        user_id,
+        old,
+        new,
+    )
+
+
 async def update(db: Database, user_id: str, *, name: str | None, locale: str | None) -> User | None:
     """Change what is not None; answer the user as they are now."""
     record = await db.fetchrow(
