@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,8 @@ import redis.asyncio
 import redis.exceptions
 
 from api import cluster, embedded
-from api.billing import checkup, tariff
+from api.billing import checkup, stripe_sync, tariff
+from api.errors import Problem
 from api.settings import Settings
 from engine import catalog, placement
 from engine.types import EngineError
@@ -192,6 +193,30 @@ async def _tariff(settings: Settings) -> Finding:
     return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
 
 
+async def _stripe(settings: Settings) -> Finding:
+    """Whether the account sells what the tariff says, and tells us."""
+    if not settings.stripe_key:
+        return Finding(
+            "note", "KINORA_STRIPE_KEY is not set: `kinora up` sells through a stand-in, without real money."
+        )
+    try:
+        lacking = [sentence async for sentence in _unsold(settings)]
+    except (tariff.TariffError, stripe_sync.SyncError, Problem) as error:
+        return Finding("lack", f"What Stripe sells: {_said(error)}.")
+    if lacking:
+        return Finding("lack", " ".join(lacking))
+    return Finding("ok", "Stripe sells what the tariff says, and tells this server.")
+
+
+async def _unsold(settings: Settings) -> AsyncIterator[str]:
+    if undone := (await stripe_sync.bring(settings, write=False)).said:
+        yield f"`kinora stripe sync` has work to do. It would have {'; '.join(undone)}."
+    if not stripe_sync.outside(settings):
+        yield "KINORA_PUBLIC_URL is no https address, so Stripe cannot send events."
+    if not settings.stripe_webhook_secrets:
+        yield "KINORA_STRIPE_WEBHOOK_SECRETS is not set, so Stripe's events are refused."
+
+
 async def _money(settings: Settings) -> Finding:
     if not settings.stripe_key or not settings.database_url:
         return Finding("ok", "Nothing is sold here that could be stuck.")
@@ -218,6 +243,7 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _disk,
     _frame_rules,
     _tariff,
+    _stripe,
     _money,
     _clock,
 )

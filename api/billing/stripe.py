@@ -63,6 +63,8 @@ PAGE = 100
 
 log = structlog.get_logger()
 
+Call = Callable[["StripeClient"], Awaitable[Any]]
+
 
 class Stripe:
     """The account that sells, one for each process; closed at its end.
@@ -111,13 +113,19 @@ class Stripe:
         )
         return client, transport
 
-    async def ask(self, call: Callable[[StripeClient], Awaitable[Any]], shape: type[T]) -> T:
+    async def ask(self, call: Call, shape: type[T]) -> T:
         """What one request answers, in our shape."""
         client = await self._client()
         with _problems():
             return _read(await call(client), shape)
 
-    async def pages(self, call: Callable[[StripeClient], Awaitable[Any]], shape: type[T]) -> AsyncIterator[T]:
+    async def do(self, call: Call) -> None:
+        """One request whose answer says nothing."""
+        client = await self._client()
+        with _problems():
+            await call(client)
+
+    async def pages(self, call: Call, shape: type[T]) -> AsyncIterator[T]:
         """Every element of a list, over as many requests as it takes."""
         client = await self._client()
         with _problems():

@@ -400,6 +400,49 @@ class MeterSummary(Struct, frozen=True):
     end_time: int
 
 
+class Product(Struct, frozen=True):
+    """What prices are for."""
+
+    id: str
+    name: str
+    active: bool
+
+
+class WebhookEndpoint(Struct, frozen=True):
+    """Where snapshot events go; `secret` is there only in the answer to its making."""
+
+    id: str
+    url: str
+    status: str
+    enabled_events: list[str]
+    secret: str | None = None
+
+
+class _Destination(Struct, frozen=True):
+    url: str | None = None
+    signing_secret: str | None = None
+
+
+class EventDestination(Struct, frozen=True):
+    """Where thin events go; the secret is there only in the answer to its making."""
+
+    id: str
+    status: str
+    enabled_events: list[str]
+    event_payload: str
+    webhook_endpoint: _Destination | None = None
+
+    @property
+    def url(self) -> str | None:
+        """The address."""
+        return self.webhook_endpoint.url if self.webhook_endpoint else None
+
+    @property
+    def secret(self) -> str | None:
+        """The signing secret."""
+        return self.webhook_endpoint.signing_secret if self.webhook_endpoint else None
+
+
 class PortalConfiguration(Struct, frozen=True):
     """What customers may do at the portal."""
 
