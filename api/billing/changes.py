@@ -71,6 +71,8 @@ class Changes:
             when = at if plan == present else item.current_period_end
             return self._preview(plan, effective_at=when, amount_due=0, credits=0)
         _payable(seen)
+        if seen.status == "trialing":  # nothing is paid before its end, and what it brings has come
+            return self._preview(plan, effective_at=at, amount_due=0, credits=0, proration_date=at)
         [price] = await self._prices.prices(catalogue.plan_key(plan))
         reckoned = await stripe_sales.preview(self._stripe, seen, item, price, at)
         credits = await self._credits(reckoned, seen)
@@ -92,11 +94,7 @@ class Changes:
         )
 
     async def _credits(self, reckoned: Preview, seen: Subscription) -> int:
-        """The credits that the invoice would grant, by the rule by which it is applied once paid. In a trial nothing is
-        paid, and what the trial brings has come.
-        """
-        if seen.status == "trialing":
-            return 0
+        """The credits that the invoice would grant, by the rule by which it is applied once paid."""
         names = sorted({line.price for line in reckoned.lines.data if line.price})
         plans = {name: offers.plan(self._tariff, await self._stripe.price(name)) for name in names}
         known = {name: plan for name, plan in plans.items() if plan}

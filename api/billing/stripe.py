@@ -55,6 +55,8 @@ RETRIES = 3
 """How often the library itself sends a request again, under the same key."""
 TIMEOUT = 20.0
 """Seconds for one request."""
+ROUNDS = 4
+"""How often a creation is begun again after the library has given up, before the caller is told to come back."""
 WITHIN = 60.0
 """Seconds for one creation with all its tries; whoever asks again goes on where it stopped."""
 PAUSE, LONGEST_PAUSE = 0.5, 5.0
@@ -146,7 +148,7 @@ class Stripe:
         then, and only if `find` does not see the object, is the next key tried. As a key's final answer is the same
         for all, everybody who asks at the same time goes the same way, and no two keys ever make an object each.
         """
-        client, attempt, pause = await self._client(), 1, self._pause
+        client, attempt, lost = await self._client(), 1, 0
         try:
             async with asyncio.timeout(WITHIN):
                 while True:
@@ -158,11 +160,13 @@ class Stripe:
                             raise _problem(error) from error
                         if (found := await find()) is not None:
                             return found
-                        final = _replayed(error)
-                    attempt += final
-                    if not final:
-                        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - keeps callers apart
-                        pause = min(2 * pause, LONGEST_PAUSE)
+                        if _replayed(error):
+                            attempt += 1
+                            continue
+                        if lost == ROUNDS:
+                            raise PaymentsAway from error
+                    await asyncio.sleep(_pause(self._pause, lost))
+                    lost += 1
         except TimeoutError as error:
             raise PaymentsAway from error
 
@@ -342,6 +346,11 @@ def _read(answer: Any, shape: type[T]) -> T:
         raise PaymentsRefused(f"Stripe answered what we do not read: {error}") from error
 
 
+def _pause(first: float, before: int) -> float:
+    """Seconds to wait after so many tries before this one; by chance, so that callers do not come back together."""
+    return float(min(first * 2**before, LONGEST_PAUSE) * random.uniform(0.5, 1.0))  # noqa: S311
+
+
 def _transport(pause: float, timeout: float) -> HTTPXClient:
     """The library's HTTP client with pauses of our length, which also comes back after 429.
 
@@ -358,8 +367,13 @@ def _transport(pause: float, timeout: float) -> HTTPXClient:
                 return num_retries < (most or 0)
             return bool(super()._should_retry(response, api_connection_error, num_retries, most))
 
+        def _get_request_args_kwargs(self, *asked: Any) -> Any:
+            args, kwargs = super()._get_request_args_kwargs(*asked)
+            data = kwargs.pop("data")  # httpx deprecates this name for a body that is ready
+            return args, {**kwargs, "content": data or None}
+
         def _sleep_time_seconds(self, num_retries: int) -> float:
-            return float(min(pause * 2 ** (num_retries - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0))  # noqa: S311
+            return _pause(pause, num_retries - 1)
 
     return Transport(timeout=timeout)
 
@@ -392,9 +406,10 @@ def _replayed(error: StripeError) -> bool:
 def _problem(error: StripeError) -> Problem:
     """What the library raises, as what we answer. Stripe's request id goes to the log: their support asks for it."""
     code = error.code or ""
-    log.warning(
-        "stripe_error", status=error.http_status, code=code, request=error.request_id, error=type(error).__name__
-    )
+    if code != "resource_missing":  # that is an answer
+        log.warning(
+            "stripe_error", status=error.http_status, code=code, request=error.request_id, kind=type(error).__name__
+        )
     if error.http_status == 402:
         declined = error.error.decline_code if error.error else None
         return CardDeclined(error.user_message or "", reason=declined or code or None)

@@ -419,7 +419,6 @@ class WebhookEndpoint(Struct, frozen=True):
 
 
 class _Destination(Struct, frozen=True):
-    url: str | None = None
     signing_secret: str | None = None
 
 
@@ -429,13 +428,8 @@ class EventDestination(Struct, frozen=True):
     id: str
     status: str
     enabled_events: list[str]
-    event_payload: str
     webhook_endpoint: _Destination | None = None
-
-    @property
-    def url(self) -> str | None:
-        """The address."""
-        return self.webhook_endpoint.url if self.webhook_endpoint else None
+    metadata: dict[str, str] | None = None
 
     @property
     def secret(self) -> str | None:

@@ -69,12 +69,17 @@ class Article(Struct, frozen=True, kw_only=True):
         }
 
 
-async def bring(settings: Settings, *, write: bool = True, new_secrets: bool = False) -> Sync:
-    """One round over the account that the settings name. Raises SyncError, TariffError and what Stripe raises."""
+async def bring(
+    settings: Settings, *, write: bool = True, new_secrets: bool = False, origin: str | None = None
+) -> Sync:
+    """One round over the account that the settings name; `origin` where Stripe finds us, if not at our public address.
+
+    Raises SyncError, TariffError and what Stripe raises.
+    """
     stripe = Stripe(settings)
     try:
         round = Sync(stripe, tariff.load(settings.tariff), write=write)
-        await round.run(outside(settings), new_secrets=new_secrets)
+        await round.run(origin or outside(settings), new_secrets=new_secrets)
     finally:
         await stripe.close()
     return round

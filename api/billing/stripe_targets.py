@@ -14,6 +14,8 @@ from api.billing.event_types import EVENTS, REPORTS
 from api.billing.stripe import PAGE, Stripe
 from api.billing.stripe_shapes import EventDestination, WebhookEndpoint
 
+MARK = "kinora"
+
 
 class Target(Struct, frozen=True):
     """One of them, in either way. `right` says whether it is on and hears of exactly what we want."""
@@ -80,10 +82,9 @@ class Destinations:
         self._stripe = stripe
 
     async def at(self, url: str) -> list[Target]:
-        """Those that lead to an address and get thin events."""
-        shown: Any = {"include": ["webhook_endpoint.url"], "limit": PAGE}
-        found = self._stripe.pages(lambda c: c.v2.core.event_destinations.list_async(shown), EventDestination)
-        return [self._target(one) async for one in found if one.url == url and one.event_payload == "thin"]
+        """Those that lead to an address, as their metadata say: Stripe shows the address itself only when asked to."""
+        found = self._stripe.pages(lambda c: c.v2.core.event_destinations.list_async({"limit": PAGE}), EventDestination)
+        return [self._target(one) async for one in found if (one.metadata or {}).get(MARK) == url]
 
     async def make(self, url: str, key: str) -> Target:
         """Another one, with its secret."""
@@ -92,8 +93,9 @@ class Destinations:
             "type": "webhook_endpoint",
             "event_payload": "thin",
             "enabled_events": list(self.types),
+            "metadata": {MARK: url},
             "webhook_endpoint": {"url": url},
-            "include": ["webhook_endpoint.signing_secret", "webhook_endpoint.url"],
+            "include": ["webhook_endpoint.signing_secret"],
         }
         return self._target(
             await self._stripe.create_once(

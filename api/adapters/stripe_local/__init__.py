@@ -22,7 +22,7 @@ POST /_local/faults              {kind, route, count, probability, seed, …}: r
                                  how often (1; null: always), `probability`, drawn from `seed`, how likely each time,
                                  `seconds` how long it hangs (60); `retry_after` and `should_retry` become headers
 POST /_local/faults/deliveries   the same for deliveries: `kind` is duplicate (`times`), delay (`seconds`), reorder
-POST /_local/faults/deliveries   the same for deliveries: `kind` is duplicate (`times`), delay (`seconds`), reorder
+                                 (each late by a random part of `seconds`) or drop; `route` is a pattern of event types
 GET, DELETE /_local/faults       the rules and how often they struck; none any more
 POST /_local/cards               {customer, count, decline_code}: the next payments fail (count null: all, 0: none)
 POST /_local/retries             {after: canceled | unpaid | past_due}: what follows the last failed retry

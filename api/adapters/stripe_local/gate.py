@@ -74,7 +74,7 @@ class Gate:
         try:
             answer = await self.answer(asked)
         except HungUpError:
-            scope[ABORT]()  # type: ignore[typeddict-item]
+            scope[ABORT]()  # type: ignore[literal-required]
             return
         finally:
             self._woken()
@@ -220,7 +220,7 @@ async def _body(receive: Receive) -> bytes:
 
 def _read(scope: Scope, body: bytes) -> Asked:
     headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-    values = forms.decode(scope["query_string"].decode())  # type: ignore[typeddict-item]
+    values = forms.decode(scope["query_string"].decode())
     if headers.get("content-type", "").startswith("application/json"):
         values |= msgspec.json.decode(body, type=Json) if body else {}
     else:

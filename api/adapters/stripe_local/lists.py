@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api.adapters.stripe_local import errors
 from api.adapters.stripe_local.errors import Json
@@ -17,7 +17,7 @@ def enveloped(data: Sequence[Json], url: str, *, has_more: bool = False) -> Json
     return {"object": "list", "data": list(data), "has_more": has_more, "url": url}
 
 
-def page(world: World, params: Params, kind: str, url: str, where: dict[str, object | None] | None = None) -> Json:
+def page(world: World, params: Params, kind: str, url: str, where: Mapping[str, object] | None = None) -> Json:
     """A page of the objects whose members have the values in `where`; None there asks for nothing."""
     limit = _limit(params)
     after, before = params.text("starting_after"), params.text("ending_before")

@@ -19,7 +19,7 @@ class Breakable(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self.scope[ABORT] = self._abort  # type: ignore[typeddict-unknown-key]
+        self.scope[ABORT] = self._abort  # type: ignore[literal-required]
 
     def _abort(self) -> None:
         connection = self.transport.get_extra_info("socket")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import FromPath
@@ -29,7 +31,7 @@ class Checkout(Controller):
         return _page(visits.looked_up(parts.world, KIND, ident))
 
     @post("/{ident:str}")
-    async def pay(self, request: Request[None, None, State], parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
         """The button."""
         session = visits.looked_up(parts.world, KIND, ident)
         filled = await visits.fields(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
@@ -34,7 +35,7 @@ class Portal(Controller):
         return _page(parts.world, _visit(parts.world, ident))
 
     @post("/{ident:str}/card")
-    async def card(self, request: Request[None, None, State], parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def card(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
         """Another card, which pays from now on."""
         filled = await visits.fields(request)
         return _acted(parts, ident, "payment_method_update", lambda world, visit: _new_card(world, visit, filled))
@@ -66,7 +67,7 @@ class Bills(Controller):
         return _invoice_page(visits.looked_up(parts.world, "invoice", ident))
 
     @post("/i/{ident:str}")
-    async def pay(self, request: Request[None, None, State], parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
         """The button: pay with this card."""
         invoice = visits.looked_up(parts.world, "invoice", ident)
         filled = await visits.fields(request)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from litestar import Request
+from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
 from api.adapters.stripe_local import errors, steps
@@ -36,7 +38,7 @@ def click(parts: Parts) -> Iterator[World]:
         parts.heart.wake()
 
 
-async def fields(request: Request[object, object, object]) -> dict[str, str]:  # type: ignore[type-var]
+async def fields(request: Request[Any, Any, State]) -> dict[str, str]:
     """What somebody filled in."""
     return {str(name): str(value).strip() for name, value in (await request.form()).items()}
 

@@ -157,7 +157,7 @@ def _charged(
 def _part(
     subscription: Json, item: str, price: Json, amount: int, quantity: int, period: tuple[int, int], words: str
 ) -> list[Json]:
-    if amount == 0:
+    if period[0] == period[1]:
         return []
     return [
         line(

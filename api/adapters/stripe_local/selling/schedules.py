@@ -18,7 +18,6 @@ DEFAULTS: Json = {
     "billing_thresholds": None,
     "collection_method": "charge_automatically",
     "default_payment_method": None,
-    "default_source": None,
     "description": None,
     "invoice_settings": {"account_tax_ids": None, "days_until_due": None, "issuer": {"type": "self"}},
     "on_behalf_of": None,
