@@ -55,7 +55,7 @@ async def _claim(db: Database, account: Account, lot: Lot, wanted: Clawback) -> 
 async def _move(db: Database, account: Account, lot: Lot, wanted: Clawback, moved: int, owed: int) -> None:
     """Take from the lot, or give back to it or to its successor; a claim that finds nothing shows itself by a zero."""
     gone = moved > 0 and lot.expired
-    part = await lots.succeed(db, account, lot, moved) if gone else Part(lot.id, lot.bucket, moved)
+    part = await lots.succeed(db, account, moved) if gone else Part(lot.id, lot.bucket, moved)
     await ledger.change(db, [Change(lot.id, 0 if gone else moved, owed - lot.owed)])
     legs = lots.legs(
         wanted.kind,

@@ -201,7 +201,7 @@ async def _give_back(db: Database, account: Account, lot: Lot, part: Part, gener
     owed = min(lot.owed, part.amount)
     rest = Part(lot.id, lot.bucket, part.amount - owed)
     if rest.amount and lot.expired:
-        rest = await lots.succeed(db, account, lot, rest.amount)
+        rest = await lots.succeed(db, account, rest.amount)
     await ledger.change(db, [Change(lot.id, rest.amount if rest.lot == lot.id else 0, -owed)])
     back = {lot.id: owed}
     back[rest.lot] = back.get(rest.lot, 0) + rest.amount

@@ -10,7 +10,7 @@ from api.billing.plans import period
 from api.db import Database
 from api.models import EntryKind
 from api.sql import ledger
-from api.sql.ledger import Account, Leg, Lot, NewLot, Part
+from api.sql.ledger import Account, Leg, NewLot, Part
 
 
 async def add(db: Database, new: NewLot) -> bool:
@@ -23,20 +23,19 @@ async def add(db: Database, new: NewLot) -> bool:
     return added
 
 
-async def succeed(db: Database, account: Account, lot: Lot, amount: int) -> Part:
+async def succeed(db: Database, account: Account, amount: int) -> Part:
     """A lot for what comes back to an allowance that has expired, good for the present period; its entries are the
-    caller's to book. A claim on the payment reaches it too.
+    caller's to book. It is nobody's payment any more, so that a claim takes its share of what was paid for only once.
     """
     present = [each.expires_at for each in await ledger.lots(db, account.id) if each.bucket == "allowance"]
     month = period(account.created_at, await ledger.now(db))
     new = NewLot(
         user_id=account.id,
         bucket="allowance",
-        source="stripe" if lot.payment else "kinora",
+        source="kinora",
         amount=amount,
         key=f"again:{ids.new('tx')}",
         expires_at=max(filter(None, present), default=month.end),
-        payment=lot.payment,
     )
     await ledger.add_lot(db, new)
     return Part(new.id, "allowance", amount)

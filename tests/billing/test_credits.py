@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import asyncpg
 import pytest
 
 from api.billing import grants
 from api.billing.lots import transfer
-from api.billing.plans import period
-from api.billing.prices import Work, part
-from api.billing.prices import credits as price
 from api.db import Database, Pool, transaction
 from api.errors import InsufficientCredits
 from api.models import Bucket
@@ -142,46 +137,6 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
                 await ledger.add_legs(db, again)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "width", "height", "quality", "expected"),
-    [
-        (4, 320, 192, "turbo", 4),
-        (4, 320, 192, "full", 8),
-        (4, 720, 1280, "full", 16),
-        (4, 481, 10_000, "turbo", 8),
-        (4, 1920, 1080, "full", 32),
-        (5, 1920, 1082, "turbo", 40),
-    ],
-)
-def test_prices_go_by_the_short_side(seconds: int, width: int, height: int, quality: str, expected: int) -> None:
-    work = Work("kinora-mini", "text_to_video", quality, seconds, width, height)  # type: ignore[arg-type]
-    assert price(TARIFF.prices, work) == expected
-
-
-def test_a_published_part_is_charged_rounded_up() -> None:
-    assert [part(8, published, 4) for published in (0, 0.1, 1, 2.1, 4, 9)] == [0, 1, 2, 5, 8, 8]
-    assert part(1, 0, 0) == 0  # a picture has no length to have published a part of
-
-
-@pytest.mark.parametrize(
-    ("anchor", "now", "start", "end"),
-    [
-        ("2026-01-15", "2026-01-15", "2026-01-15", "2026-02-15"),
-        ("2026-01-31", "2026-02-27", "2026-01-31", "2026-02-28"),
-        ("2026-01-31", "2026-02-28", "2026-02-28", "2026-03-31"),
-        ("2026-01-31", "2026-12-31", "2026-12-31", "2027-01-31"),
-        ("2024-02-29", "2026-11-22", "2026-10-29", "2026-11-29"),
-    ],
-)
-def test_months_begin_on_the_day_of_the_account(anchor: str, now: str, start: str, end: str) -> None:
-    found = period(_day(anchor), _day(now))
-    assert (found.start, found.end) == (_day(start), _day(end))
-
-
-def _day(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def test_buckets_are_named_as_on_the_wire() -> None:
