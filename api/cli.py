@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     sync = stripe.add_parser("sync", help="make it sell what the tariff says, and tell it where events go")
     sync.add_argument("--new-secrets", action="store_true", help="make the webhooks anew, for secrets that were lost")
     sync.set_defaults(run=_stripe_sync)
+    reconcile = stripe.add_parser("reconcile", help="take up what was not heard of, and try again what is set aside")
+    reconcile.set_defaults(run=_stripe_reconcile)
 
     doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
     doctor.set_defaults(run=_doctor)
@@ -189,6 +191,21 @@ def _stripe_sync(options: argparse.Namespace) -> int:
         print(f"KINORA_STRIPE_WEBHOOK_SECRETS={','.join(done.secrets)}")
     if not stripe_sync.outside(settings):
         _tell("Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server.")
+    return 0
+
+
+def _stripe_reconcile(_options: argparse.Namespace) -> int:
+    from api import db
+    from api.billing import reconcile
+    from api.errors import Problem
+
+    settings = _connected()
+    if not settings.stripe_key:
+        raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+    try:
+        print("\n".join(asyncio.run(reconcile.now(settings))))
+    except (*db.AWAY, Problem) as error:
+        raise _Refusal(str(error)) from error
     return 0
 
 
