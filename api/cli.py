@@ -107,9 +107,10 @@ def _tell(sentence: str) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from api import supervise
+    from api import logs, supervise
 
     settings = _selling(_settings(host=options.host, data=options.data))
+    logs.configure(settings.log_level)
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
     return _supervised(lambda: supervise.run(settings, port, asked=asked, tell=_tell))
@@ -174,10 +175,18 @@ def _openapi(options: argparse.Namespace) -> int:
     return 0
 
 
+def _in_sentences() -> None:
+    """Keep the log of what this command does away from the person who reads its sentences."""
+    from api import logs
+
+    logs.configure("critical")
+
+
 def _stripe_sync(options: argparse.Namespace) -> int:
     from api.billing import stripe_sync
     from api.errors import Problem
 
+    _in_sentences()
     settings = _selling(_settings())
     if not settings.stripe_key:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
@@ -199,6 +208,7 @@ def _stripe_reconcile(_options: argparse.Namespace) -> int:
     from api.billing import reconcile
     from api.errors import Problem
 
+    _in_sentences()
     settings = _connected()
     if not settings.stripe_key:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
@@ -212,6 +222,7 @@ def _stripe_reconcile(_options: argparse.Namespace) -> int:
 def _doctor(_options: argparse.Namespace) -> int:
     from api import doctor
 
+    _in_sentences()
     return doctor.run(_settings())
 
 
