@@ -275,7 +275,9 @@ async def _pictured(stripe: Stripe, seen: Subscription) -> Schedule:
     )
     listed = [one async for one in found]
     ruling = next((one for one in listed if one.ruling and one.subscription == seen.id), None)
-    return ruling or await stripe.create_once(
+    if ruling:
+        return ruling
+    return await stripe.create_once(
         f"schedule:{seen.id}:{listed[0].id if listed else 'first'}",
         find,
         lambda c, options: c.v1.subscription_schedules.create_async({"from_subscription": seen.id}, options),

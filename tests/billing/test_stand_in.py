@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api import stand_in
+from api.settings import Settings
 from tests.people import Person, sign_up
 from tests.test_cli import up
 
@@ -74,3 +77,19 @@ async def read(web: httpx.AsyncClient, person: Person, path: str) -> dict[str, A
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        (Settings(), "http://127.0.0.1"),
+        (Settings(host="192.168.1.5"), "http://192.168.1.5"),
+        (Settings(host="0.0.0.0", public_url="http://192.168.1.5:8000"), "http://192.168.1.5"),  # noqa: S104 - not bound
+        (Settings(host="::1"), "http://[::1]"),
+        (Settings(public_url="http://[::1]:8000"), "http://[::1]"),
+        (Settings(public_url="https://video.example.org"), "http://video.example.org"),
+    ],
+)
+def test_its_pages_are_where_the_api_is(settings: Settings, host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert stand_in._pages(settings, listener) == f"{host}:{listener.getsockname()[1]}"

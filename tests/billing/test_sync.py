@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ async def local(base_settings: Settings) -> AsyncIterator[Local]:
 
 
 async def test_a_second_round_changes_nothing_and_says_so(local: Local) -> None:
-    variables = {
+    variables: dict[str, Any] = {
         "KINORA_STRIPE_KEY": KEY,
         "KINORA_STRIPE_URL": local.url,
         "KINORA_PUBLIC_URL": ORIGIN,
@@ -120,7 +121,7 @@ async def test_without_a_key_it_says_what_to_set() -> None:
 
 
 async def test_a_key_stripe_does_not_know_is_a_sentence(local: Local) -> None:
-    variables = {"KINORA_STRIPE_KEY": "sk_test_wrong", "KINORA_STRIPE_URL": local.url}
+    variables: dict[str, Any] = {"KINORA_STRIPE_KEY": "sk_test_wrong", "KINORA_STRIPE_URL": local.url}
     status, said, complained = await kinora("stripe", "sync", **variables)
     assert (status, said) == (1, "")
     assert "Invalid API Key" in complained
