@@ -73,11 +73,11 @@ async def running(settings: Settings) -> AsyncIterator[Local]:
         stdout=asyncio.subprocess.PIPE, env=os.environ,
     )  # fmt: skip
     assert process.stdout
+    ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    local = Local(ready.removeprefix("ready ").strip(), settings)
     try:
-        ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        local = Local(ready.removeprefix("ready ").strip(), settings)
         yield local
-        await local.close()
     finally:
+        await local.close()
         process.terminate()
         await process.wait()
