@@ -39,8 +39,9 @@ class Local:
 
     async def call(self, method: str, path: str, **params: Any) -> dict[str, Any]:
         """A request of the API, past our own façade."""
-        sent = {"data" if method == "POST" else "params": params}
-        answer = await self.web.request(method, path, headers={"Authorization": f"Bearer {KEY}"}, **sent)
+        form, query = (params, None) if method == "POST" else (None, params)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        answer = await self.web.request(method, path, headers=headers, data=form, params=query)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
