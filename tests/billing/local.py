@@ -61,6 +61,14 @@ class Local:
         answer = await self.web.post(session_url, data={"card": card})
         return answer.status_code == 303
 
+    async def renew(self) -> None:
+        """Forget everything, and bring the tariff in again."""
+        await self.web.delete("/_local/faults")
+        await self.control("reset")
+        await self.stripe.close()
+        self.stripe = Stripe(self.settings, pause=0.02)
+        await self.sell()
+
     async def close(self) -> None:
         await self.stripe.close()
         await self.web.aclose()

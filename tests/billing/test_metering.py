@@ -18,6 +18,7 @@ from api.billing.stripe import Stripe
 from api.billing.stripe_targets import Destinations
 from api.db import Pool, transaction
 from api.parts import Parts
+from api.settings import Settings
 from api.sql import metering as sql
 from api.sql.inbox import Event
 from tests.billing.histories import SOLD
@@ -34,11 +35,17 @@ class User(NamedTuple):
     customer: str
 
 
+@pytest.fixture(scope="module")
+async def account(base_settings: Settings) -> AsyncIterator[Local]:
+    async with running(base_settings) as found:
+        yield found
+
+
 @pytest.fixture
-async def local(real: Parts) -> AsyncIterator[Local]:
-    async with running(real.settings) as account:
-        await account.sell()
-        yield account
+async def local(account: Local) -> Local:
+    """The double as new, on the real clock."""
+    await account.renew()
+    return account
 
 
 @pytest.fixture
