@@ -134,16 +134,19 @@ async def scene(settings: Settings, servers: Servers, redis: Redis, seed: int) -
         port = server.sockets[0].getsockname()[1]
         await local.sell()
         await local.listen(f"http://127.0.0.1:{port}/", list(EVENTS))
-        sides = []
-        for _ in range(2):
-            pool = await db.connect(await stack.enter_async_context(cloned(servers)), connections=24)
-            stack.push_async_callback(pool.close)
-            known = msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"])
-            stripe = Stripe(known, pause=0.02)
-            stack.push_async_callback(stripe.close)
-            sides.append(Side(pool, stripe, Bell(redis, Outbox(redis))))
-        world = World(local, [side.pool for side in sides])
-        yield Scene(local, receiver, *sides, world)
+        orderly = await stack.enter_async_context(side(local, servers, redis))
+        disorderly = await stack.enter_async_context(side(local, servers, redis))
+        yield Scene(local, receiver, orderly, disorderly, World(local, [orderly.pool, disorderly.pool]))
+
+
+@asynccontextmanager
+async def side(local: Local, servers: Servers, redis: Redis) -> AsyncIterator[Side]:
+    stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
+    async with cloned(servers) as url:
+        pool = await db.connect(url, connections=24)
+        yield Side(pool, stripe, Bell(redis, Outbox(redis)))
+        await pool.close()
+        await stripe.close()
 
 
 async def heard(scene: Scene) -> None:
@@ -200,7 +203,7 @@ STATE = {
         " WHERE user_id = $1 AND due > 0 ORDER BY claim, key"
     ),
     "checkouts": "SELECT id, state FROM checkouts WHERE user_id = $1 ORDER BY id",
-    "usage": "SELECT coalesce(sum(credits), 0)::bigint AS credits, count(*) AS entries FROM meter_events WHERE user_id = $1",
+    "usage": "SELECT coalesce(sum(credits), 0)::bigint, count(*) FROM meter_events WHERE user_id = $1",
 }
 
 
@@ -240,8 +243,8 @@ async def live(on: Scene, people: list[History]) -> None:
         await histories.each(people, lambda history, phase=phase: on.world.later(history, phase))  # type: ignore[misc]
         await heard(on)
     await histories.each(people, on.world.judge)
-    await histories.each([one for one in people if one.failing], on.world.recover)
-    await on.local.control("clock", days=14)
+    await histories.each([one for one in people if one.failing and one.number % 3], on.world.recover)
+    await on.local.control("clock", days=25)
     await heard(on)
 
 
