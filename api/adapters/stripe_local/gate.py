@@ -159,6 +159,9 @@ class Gate:
         handler, idents = routes.find(asked.method, asked.path)
         params = Params(asked.values)
         paths = params.texts("expand") or []
+        params.ignore(
+            "usage"
+        )  # what Stripe's library counts of its own use, and sends along when it follows thin events
         found = handler(self._world, params, *idents)
         if left := params.unread():
             raise errors.unknown(left)
