@@ -79,6 +79,11 @@ class Double:
         """The services. Untyped: whole families of parameters would only repeat what the annotations check."""
         return self.client.v1
 
+    @property
+    def v2(self) -> Any:
+        """The same of the second version."""
+        return self.client.v2
+
     async def local(self, path: str, **data: Any) -> Any:
         """A control route."""
         answer = await self.http.post(f"/_local/{path}", json=data)
@@ -98,6 +103,11 @@ class Double:
         """Return when deliveries are done."""
         return await self.local("deliveries/flush", all=everything)
 
+    async def struck(self, kind: str) -> None:
+        """Return when a fault has struck. Nobody announces that, so this asks again."""
+        while kind not in (await self.http.get("/_local/faults")).json()["requests"]["struck"]:
+            continue
+
     def another(self, **options: Any) -> stripe.StripeClient:
         """A client with other options."""
         return client(self.url, **options)
@@ -108,7 +118,7 @@ class Double:
         return await self.v1.webhook_endpoints.create_async(asked)
 
 
-OPENED: list[Checking] = []
+OPENED: list[Any] = []
 
 
 def client(url: str, key: str = KEY, **options: Any) -> stripe.StripeClient:

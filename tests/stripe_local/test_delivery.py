@@ -70,8 +70,8 @@ async def test_a_thin_event_tells_what_it_is_about_and_where_to_read_it(shop: Sh
     include = ["webhook_endpoint.signing_secret", "webhook_endpoint.url"]
     asked: Any = {"name": "thin", "type": "webhook_endpoint", "event_payload": "thin", "include": include}
     asked |= {"enabled_events": ["v1.invoice.paid"], "webhook_endpoint": {"url": receiver.url}}
-    destination = await double.client.v2.core.event_destinations.create_async(asked)
-    (listed,) = (await double.client.v2.core.event_destinations.list_async()).data
+    destination = await double.v2.core.event_destinations.create_async(asked)
+    (listed,) = (await double.v2.core.event_destinations.list_async()).data
     assert (listed.id, listed.webhook_endpoint.signing_secret) == (destination.id, None)
     subscription = await shop.subscribed()
     await double.flush()
@@ -87,7 +87,7 @@ async def test_a_thin_event_tells_what_it_is_about_and_where_to_read_it(shop: Sh
 async def test_usage_that_cannot_be_counted_is_reported(shop: Shop, receiver: Receiver) -> None:
     double = shop.double
     asked: Any = {"name": "thin", "type": "webhook_endpoint", "event_payload": "thin", "enabled_events": ["*"]}
-    await double.client.v2.core.event_destinations.create_async({**asked, "webhook_endpoint": {"url": receiver.url}})
+    await double.v2.core.event_destinations.create_async({**asked, "webhook_endpoint": {"url": receiver.url}})
     wrong = [
         ("overage", {"stripe_customer_id": "cus_none", "value": "1"}, "meter_event_customer_not_found"),
         ("overage", {"stripe_customer_id": shop.customer, "value": "much"}, "meter_event_invalid_value"),
@@ -104,9 +104,9 @@ async def test_usage_that_cannot_be_counted_is_reported(shop: Shop, receiver: Re
         "v1.billing.meter.error_report_triggered",
         "v1.billing.meter.no_meter_found",
     ]
-    told = {}
+    told: dict[str, str] = {}
     for report in reports:
-        event = await double.client.v2.core.events.retrieve_async(report["id"])
+        event = await double.v2.core.events.retrieve_async(report["id"])
         for kind in event.data.reason.error_types:
             told |= {sample.request.identifier: kind.code for sample in kind.sample_errors}
     assert told == {f"e{number}": code for number, (*_, code) in enumerate(wrong)}
@@ -222,5 +222,4 @@ async def test_events_are_read_by_type_and_time_for_thirty_days(double: Double) 
     await double.advance(days=11)
     assert len((await v1.events.list_async()).data) == 1
     with pytest.raises(stripe.InvalidRequestError):
-        event = both.data[1]
-        await v1.events.retrieve_async(event.id)
+        await v1.events.retrieve_async(both.data[1].id)

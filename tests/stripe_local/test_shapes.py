@@ -27,7 +27,7 @@ def kinds() -> set[str]:
 
 
 async def walk(shop: Shop, receiver: Receiver) -> None:
-    v1, v2, double = shop.double.v1, shop.double.client.v2, shop.double
+    v1, v2, double = shop.double.v1, shop.double.v2, shop.double
     endpoint = await double.hooked(receiver)
     asked: Any = {"name": "thin", "type": "webhook_endpoint", "event_payload": "thin", "enabled_events": ["*"]}
     destination = await v2.core.event_destinations.create_async({**asked, "webhook_endpoint": {"url": receiver.url}})
@@ -116,6 +116,6 @@ async def test_everything_it_ever_answers_with_is_as_the_library_says(shop: Shop
     for event in snapshots:
         check(event)
     for notice in [event for event in receiver.events if event["object"] != "event"]:
-        await shop.double.client.v2.core.events.retrieve_async(notice["id"])
+        await shop.double.v2.core.events.retrieve_async(notice["id"])
     assert len(kinds()) > 25
     assert kinds() <= conftest.SEEN

@@ -7,7 +7,17 @@ from api.adapters.stripe_local.errors import Json
 from api.adapters.stripe_local.expand import PARTS
 from api.adapters.stripe_local.params import Params
 from api.adapters.stripe_local.resources import subscriptions
-from api.adapters.stripe_local.selling import bills, changes, collecting, cycling, invoicing, items, lines, methods
+from api.adapters.stripe_local.selling import (
+    bills,
+    changes,
+    collecting,
+    cycling,
+    invoicing,
+    items,
+    lines,
+    methods,
+    standing,
+)
 from api.adapters.stripe_local.selling.changes import Change
 from api.adapters.stripe_local.selling.lines import Wanted
 from api.adapters.stripe_local.world import World
@@ -74,6 +84,7 @@ def void(world: World, params: Params, ident: str) -> Json:
     if invoice["status"] != "open":
         raise errors.invalid("You can only void open invoices.", code="invoice_not_editable", begun=True)
     invoicing.void(world, invoice)
+    standing.voided(world, invoice)
     return invoice
 
 

@@ -80,6 +80,16 @@ def drop_pending(world: World, subscription: Json) -> None:
         invoicing.void(world, invoice)
 
 
+def voided(world: World, invoice: Json) -> None:
+    """Nobody will pay any more: a change that waited for it is given up."""
+    subscription = _of(world, invoice)
+    if subscription is not None and subscription.get(PRIVATE, {}).get("invoice") == invoice["id"]:
+        was = subscription["pending_update"]
+        _forget(world, subscription)
+        world.change(subscription)
+        world.tell(world, "customer.subscription.updated", subscription, {"pending_update": was})
+
+
 def expire_incomplete(world: World, ident: str) -> None:
     """Nobody paid the first invoice in time."""
     subscription = world.need("subscription", ident)
