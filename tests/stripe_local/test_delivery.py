@@ -221,5 +221,15 @@ async def test_events_are_read_by_type_and_time_for_thirty_days(double: Double) 
     assert ([event.type for event in both.data], both.has_more) == (["product.created", "customer.created"], True)
     await double.advance(days=11)
     assert len((await v1.events.list_async()).data) == 1
+    assert len((await v1.events.list_async({"created": {"gte": 0}})).data) == 1
     with pytest.raises(stripe.InvalidRequestError):
         await v1.events.retrieve_async(both.data[1].id)
+
+
+async def test_flushing_everything_keeps_the_order_that_faults_have_made(double: Double, receiver: Receiver) -> None:
+    await double.hooked(receiver, "customer.created")
+    await double.local("faults/deliveries", kind="reorder", count=None, seconds=900, seed=3)
+    made = await customers(double, 8)
+    assert (await double.flush(everything=True))["waiting"] == 0
+    assert sorted(about(receiver)) == sorted(made)
+    assert about(receiver) != made
