@@ -152,7 +152,8 @@ async def test_an_unpaid_plan_comes_back_when_its_invoice_is_paid_by_hand(shop: 
     invoice = await shop.invoice(subscription.id)
     with pytest.raises(stripe.CardError) as refusal:
         await shop.double.v1.invoices.pay_async(invoice.id)
-    assert refusal.value.error.decline_code == "generic_decline"
+    declined: Any = refusal.value.error
+    assert declined.decline_code == "generic_decline"
     assert (await shop.invoice(subscription.id)).attempt_count == invoice.attempt_count + 1
     await shop.double.local("cards", customer=shop.customer, count=0)
     await shop.double.v1.invoices.pay_async(invoice.id)
@@ -194,8 +195,8 @@ async def test_the_other_ways_of_an_upgrade_that_is_declined(shop: Shop) -> None
     subscription = await shop.subscribed()
     change: Any = {"items": [{"id": item(subscription), "price": shop.pro}], "proration_behavior": "always_invoice"}
     await shop.double.local("cards", customer=shop.customer, count=1)
+    more = {"payment_behavior": "error_if_incomplete"}
     with pytest.raises(stripe.CardError):
-        more = {"payment_behavior": "error_if_incomplete"}
         await shop.double.v1.subscriptions.update_async(subscription.id, {**change, **more})
     same = await read(shop, subscription)
     assert (plan(same), same.latest_invoice) == ("plus_v1", subscription.latest_invoice)
@@ -262,7 +263,7 @@ async def test_what_a_meter_counts_is_on_the_bill_even_when_it_comes_late(shop: 
     invoice = await shop.invoice(subscription.id)
     counted = invoice.lines.data[0]
     assert (counted.quantity, counted.amount, invoice.amount_paid) == (150, 150, 1149)
-    assert (counted.period.start, counted.period.end) == (end - 30 * 86400, end) or counted.period.end == end
+    assert (counted.period.start, counted.period.end) == (subscription["items"].data[0].current_period_start, end)
     page = await shop.double.v1.billing.meters.event_summaries.list_async(
         shop.meter,
         {"customer": shop.customer, "start_time": (end - 31 * 86400) // 60 * 60, "end_time": end // 60 * 60 + 60},
