@@ -21,6 +21,7 @@ from api import cluster, embedded
 from api.billing import checkup, stripe_sync, tariff
 from api.errors import Problem
 from api.settings import Settings
+from api.sql import users
 from engine import catalog, placement
 from engine.types import EngineError
 
@@ -185,12 +186,31 @@ async def _frame_rules(settings: Settings) -> Finding:
 
 
 async def _tariff(settings: Settings) -> Finding:
+    """Whether it makes sense, and still has what people have bought."""
     try:
         sold = tariff.load(settings.tariff)
+        for name, version in await _bought(settings):
+            sold.plan(name, version)
     except tariff.TariffError as error:
         return Finding("lack", str(error))
+    except asyncpg.PostgresError:
+        return Finding("note", "Whether the tariff has what people bought cannot be told: run `kinora migrate`.")
     plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered())
     return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
+
+
+async def _bought(settings: Settings) -> list[tuple[str, int | None]]:
+    """The versions of plans that people have; none where no database answers, which `_postgres` says."""
+    if not settings.database_url:
+        return []
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return []
+    try:
+        return await users.plans(connection)
+    finally:
+        await connection.close()
 
 
 async def _stripe(settings: Settings) -> Finding:

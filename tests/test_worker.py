@@ -16,7 +16,7 @@ from typing import Any
 import av
 import msgspec
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 from safetensors.torch import load_file, save_file
 
 from api import streams, worker
@@ -88,6 +88,27 @@ async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Setti
             assert real.storage.path(served.key).stat().st_size == served.bytes
     assert not list((real.settings.data / "work").iterdir())
     await books(real.pool, account.id)
+
+
+async def test_a_plan_that_marks_has_its_clips_marked(real: Parts, worker_settings: Settings) -> None:
+    """The same clip twice: what differs is in the corner where the mark stands."""
+    asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
+    async with working(worker_settings):
+        for plan in ("free", "plus", "plus"):
+            account = await person(real, plan)
+            video_id = await create(real, account, **asked)
+            assert await ended(real, video_id, account) == "completed"
+            async with real.pool.acquire() as db:
+                served = await renditions.find(db, video_id, "poster")
+            assert served
+            assert served.key
+            posters.append(Image.open(real.storage.path(served.key)).convert("L"))
+    marked, plain, again = posters
+    assert plain.tobytes() == again.tobytes()
+    box = ImageChops.difference(marked, plain).getbbox()
+    assert box
+    assert box[0] > marked.width / 2
+    assert box[1] > marked.height / 2
 
 
 async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, worker_settings: Settings) -> None:

@@ -93,3 +93,9 @@ async def update(db: Database, user_id: str, *, name: str | None, locale: str | 
         locale,
     )
     return row(record, User)
+
+
+async def plans(db: Database) -> list[tuple[str, int | None]]:
+    """The versions of plans that anybody has; None for the newest."""
+    records = await db.fetch("SELECT DISTINCT plan, plan_version FROM users ORDER BY 1, 2")
+    return [tuple(record) for record in records]

@@ -141,3 +141,38 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
 
 def test_buckets_are_named_as_on_the_wire() -> None:
     assert Bucket.__args__ == ("allowance", "purchased", "overage")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "UPDATE lots SET remaining = remaining - 101",
+        "UPDATE lots SET remaining = remaining + 1",
+        "UPDATE lots SET owed = 1",
+        "UPDATE lots SET owed = -1, remaining = 0",
+        "UPDATE lots SET source = 'plan:free'",
+        "INSERT INTO clawbacks SELECT 'claim', id, 'refund', 1, 2 FROM lots",
+        "UPDATE holds SET settled = credits + 1",
+        "UPDATE users SET overage_cap = 0",
+    ],
+)
+async def test_the_tables_refuse_what_cannot_be(pool: Pool, wrong: str) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        await buy(db, account, 100)
+        video = await add_generation(db, account)
+        await ledger.add_holds(db, account.id, [(video, 8, [])])
+        with pytest.raises(asyncpg.CheckViolationError):
+            async with db.transaction():
+                await db.execute(wrong)
+
+
+async def test_a_charge_of_overage_is_told_once(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db)
+        await buy(db, account, 100)
+        entry = await db.fetchval("SELECT id FROM ledger_entries WHERE user_id = $1 AND amount > 0", account.id)
+        await ledger.add_meter_events(db, [entry])
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with db.transaction():
+                await ledger.add_meter_events(db, [entry])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 from hypothesis import given
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from api.billing import tariff
 from api.billing.tariff import Tariff, TariffError
 from api.settings import Settings
 from tests.billing.tariffs import tariffs
-from tests.rows import TARIFF
+from tests.rows import TARIFF, add_account
 
 OWN = tariff.DEFAULT.read_text()
 TWO_VERSIONS = """
@@ -152,6 +153,17 @@ def test_nothing_starts_with_a_tariff_that_will_not_do(
         monkeypatch.setenv(name, value)
     assert cli.main([command]) == 1
     assert "full quality must not cost less" in capsys.readouterr().err
+
+
+async def test_the_doctor_misses_what_people_have(database: str) -> None:
+    named = Settings(database_url=database)
+    assert (await doctor._tariff(named)).grade == "ok"
+    connection = await asyncpg.connect(database)
+    await add_account(connection, plan="plus")
+    await connection.execute("UPDATE users SET plan_version = 7")
+    await connection.close()
+    finding = await doctor._tariff(named)
+    assert (finding.grade, "no version 7 of the plan plus" in finding.sentence) == ("lack", True)
 
 
 def test_the_doctor_reads_it(own: Path) -> None:
