@@ -465,6 +465,16 @@ async def test_changes_at_once_charge_once(shop: Shop) -> None:
     assert len(paid) == 2
 
 
+async def test_changes_that_contradict_each_other_leave_one_of_them(shop: Shop) -> None:
+    await shop.subscribe("pro")
+    for _ in range(5):
+        wishes = [shop.post("/subscription/change", {"plan": plan}) for plan in ("plus", "free")]
+        assert {answer.status_code for answer in await asyncio.gather(*wishes)} <= {200, 409}
+        seen = await shop.hear()
+        assert (seen["next_plan"] is None) != (seen["cancel_at"] is None)
+        assert (await shop.change("pro"))["cancel_at"] is None
+
+
 async def test_without_a_subscription_there_is_nothing_to_change(shop: Shop) -> None:
     for path in ("/subscription/preview", "/subscription/change"):
         answer = await shop.post(path, {"plan": "pro"})
