@@ -17,7 +17,7 @@ from api.billing.stripe_sales import Order
 from api.billing.stripe_shapes import Session, Subscription
 from api.billing.tariff import Tariff
 from api.db import Pool, transaction
-from api.errors import Conflict, PaymentsRefused, Subscribed
+from api.errors import Conflict, Invalid, PaymentsRefused, Subscribed
 from api.sql import checkouts
 from api.sql.checkouts import Checkout, State, Wanted
 
@@ -63,8 +63,14 @@ class Checkouts:
     async def _made(self, buyer: Buyer, row: Checkout) -> Checkout | None:
         """The row with its page. That is made even for a row that is to be closed: whoever began the row may be lost,
         and the page open. None if the row was closed meanwhile, by somebody who had the same page and closed it.
+        A row that Stripe will make no page for is closed, so that it is in nobody's way.
         """
-        session = await self._open(buyer, row)
+        try:
+            session = await self._open(buyer, row)
+        except (PaymentsRefused, Invalid):
+            async with transaction(self._pool) as db:
+                await checkouts.close(db, row.id, "expired")
+            raise
         expires_at = datetime.fromtimestamp(session.expires_at, UTC)
         async with transaction(self._pool) as db:
             return await checkouts.made(db, row.id, session=session.id, url=session.url, expires_at=expires_at)

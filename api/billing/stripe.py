@@ -38,7 +38,7 @@ from api.billing.stripe_shapes import (
     Snapshot,
     Subscription,
 )
-from api.errors import CardDeclined, NothingSold, PaymentsAway, PaymentsRefused, Problem
+from api.errors import CardDeclined, Invalid, NothingSold, PaymentsAway, PaymentsRefused, Problem
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ WITHIN = 60.0
 PAUSE, LONGEST_PAUSE = 0.5, 5.0
 """Seconds before the first further try, and before any: each pause is twice the one before."""
 PAGE = 100
+LANDINGS = ("success_url", "cancel_url", "return_url")
+"""What of a request comes from its caller as it is: Stripe's word about it is for them."""
 
 log = structlog.get_logger()
 
@@ -432,4 +434,6 @@ def _problem(error: StripeError) -> Problem:
     if error.http_status == 402:
         declined = error.error.decline_code if error.error else None
         return CardDeclined(error.user_message or "", reason=declined or code or None)
+    if error.http_status == 400 and getattr(error, "param", None) in LANDINGS:
+        return Invalid(error.user_message or "", param=error.param)  # type: ignore[attr-defined]
     return PaymentsAway() if _unclear(error) else PaymentsRefused(str(error), stripe_code=code)

@@ -244,6 +244,13 @@ async def test_packs_are_paid_together_and_stay(shop: Shop) -> None:
     ] != page["id"]
 
 
+async def test_a_page_stripe_will_not_make_is_in_nobodys_way(lasting: Shop) -> None:
+    [price] = (await lasting.local.stripe.prices(["kinora_pro_v1"])).values()
+    await lasting.local.call("POST", f"/v1/prices/{price.id}", active="false")
+    assert code(await lasting.post("/checkout", {"plan": "pro", "success_url": PAID})) == (500, "payments_refused")
+    assert (await lasting.page("plus"))["item"] == "plus"
+
+
 async def test_a_declined_card_buys_nothing(shop: Shop) -> None:
     page = await shop.page("pro")
     answer = await shop.local.web.post(page["url"], data={"card": DECLINED})
