@@ -45,6 +45,7 @@ DROPPED = 0.12
 MOST_COPIES = 5
 WORKERS = 3
 CAP = 500
+TROUBLE = ("500_after", "reset_after", "500_before", "429")
 
 
 class Receiver:
@@ -250,13 +251,15 @@ async def live(on: Scene, people: list[History]) -> None:
 
 async def tell(on: Scene) -> None:
     """Tell Stripe of the usage that the disorderly database has, while Stripe is in trouble."""
-    for kind in ("500_after", "reset_after", "500_before", "429"):
-        await on.local.control("faults", kind=kind, route="POST /v1/billing/meter_events", count=None, probability=0.15)
+    route = "POST /v1/billing/meter_events"
+    for seed, kind in enumerate(TROUBLE):
+        await on.local.control("faults", kind=kind, route=route, count=None, probability=0.2, seed=seed)
     async with asyncio.timeout(60):
         while not await told(on.disorderly.pool):
             await asyncio.gather(*(Metering(on.disorderly.pool, on.disorderly.stripe).drain() for _ in range(WORKERS)))
             async with on.disorderly.pool.acquire() as db:
                 await db.execute("UPDATE meter_events SET not_before = now() WHERE state = 'waiting'")
+    assert set((await on.local.web.get("/_local/faults")).json()["requests"]["struck"]) == set(TROUBLE)
     await on.local.web.delete("/_local/faults")
 
 

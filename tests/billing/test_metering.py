@@ -105,8 +105,9 @@ async def test_each_entry_is_billed_once_whatever_goes_wrong(real: Parts, local:
     amounts = range(1, 61)
     for amount in amounts:
         await use(real.pool, user, amount)
-    for kind in ("500_after", "reset_after", "500_before", "reset_before", "429", "409"):
-        await local.control("faults", kind=kind, route="POST /v1/billing/meter_events", count=None, probability=0.12)
+    route = "POST /v1/billing/meter_events"
+    for seed, kind in enumerate(("500_after", "reset_after", "500_before", "reset_before", "429", "409")):
+        await local.control("faults", kind=kind, route=route, count=None, probability=0.12, seed=seed)
     async with asyncio.timeout(60):
         while "waiting" in (await states(real.pool)).values():
             await asyncio.gather(*(Metering(real.pool, local.stripe).drain() for _ in range(4)))
