@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin
@@ -98,6 +99,13 @@ async def test_a_declined_card_changes_nothing_and_another_one_pays(shop: Shop) 
     assert payment.latest_charge.payment_method_details.card.last4 == "4444"
     by_payment = await shop.double.v1.checkout.sessions.list_async({"payment_intent": payment.id})
     assert [one.id for one in by_payment.data] == [session.id]
+
+
+async def test_a_button_that_is_pressed_many_times_pays_once(shop: Shop) -> None:
+    session = await shop.open("payment", shop.pack)
+    answers = await asyncio.gather(*(shop.pay(session) for _ in range(10)))
+    assert sorted(answer.status_code for answer in answers) == [303] + [410] * 9
+    assert len((await shop.double.v1.charges.list_async({"customer": shop.customer})).data) == 1
 
 
 async def test_a_page_may_be_expired_and_expires_after_a_day(shop: Shop) -> None:

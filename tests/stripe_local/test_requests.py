@@ -178,6 +178,13 @@ async def test_a_key_that_is_being_used_is_in_use(double: Double) -> None:
     assert (await post(double, "/v1/customers", "k", email="a@x.org")).headers["idempotent-replayed"] == "true"
 
 
+async def test_fifty_at_once_with_one_key_make_one_object(double: Double) -> None:
+    answers = await asyncio.gather(*(post(double, "/v1/customers", "k", email="a@x.org") for _ in range(50)))
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert len({answer.content for answer in answers if answer.status_code == 200}) == 1
+    assert await count(double) == 1
+
+
 async def test_a_key_lasts_a_day_and_has_255_characters_at_most(double: Double) -> None:
     first = await post(double, "/v1/customers", "k" * 255, email="a@x.org")
     assert (await post(double, "/v1/customers", "k" * 256, email="a@x.org")).status_code == 400

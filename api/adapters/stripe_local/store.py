@@ -34,6 +34,7 @@ CREATE INDEX IF NOT EXISTS by_state ON deliveries (state, due);
 CREATE TABLE IF NOT EXISTS keys (
     key text PRIMARY KEY, request text NOT NULL, status integer NOT NULL, body blob NOT NULL, request_id text NOT NULL,
     created integer NOT NULL);
+CREATE INDEX IF NOT EXISTS by_age ON keys (created);
 CREATE TABLE IF NOT EXISTS notes (name text PRIMARY KEY, value text NOT NULL);
 """
 

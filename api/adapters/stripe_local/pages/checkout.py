@@ -33,8 +33,8 @@ class Checkout(Controller):
     @post("/{ident:str}")
     async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
         """The button."""
+        filled = await visits.fields(request)  # before the session is read: somebody may press the button twice
         session = visits.looked_up(parts.world, KIND, ident)
-        filled = await visits.fields(request)
         try:
             done = _complete(parts, session, filled)
         except StripeError as error:

@@ -69,8 +69,8 @@ class Bills(Controller):
     @post("/i/{ident:str}")
     async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
         """The button: pay with this card."""
-        invoice = visits.looked_up(parts.world, "invoice", ident)
         filled = await visits.fields(request)
+        invoice = visits.looked_up(parts.world, "invoice", ident)
         try:
             with visits.click(parts) as world:
                 method = methods.attach(world, visits.chosen(world, filled), invoice["customer"])

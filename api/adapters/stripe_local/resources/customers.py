@@ -13,37 +13,43 @@ ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 WORDS = ("email", "name", "description", "phone", "business_name", "individual_name")
 
 
+BLANK: Json = {
+    "address": None,
+    "balance": 0,
+    "currency": None,
+    "customer_account": None,
+    "default_source": None,
+    "delinquent": False,
+    "description": None,
+    "discount": None,
+    "email": None,
+    "invoice_settings": {
+        "custom_fields": None,
+        "default_payment_method": None,
+        "footer": None,
+        "rendering_options": None,
+    },
+    "livemode": False,
+    "metadata": {},
+    "name": None,
+    "next_invoice_sequence": 1,
+    "phone": None,
+    "preferred_locales": [],
+    "shipping": None,
+    "tax_exempt": "none",
+    "test_clock": None,
+}
+"""What every customer begins with."""
+
+
 def new(world: World) -> Json:
     """A customer of whom nothing is known."""
     return {
+        **BLANK,
         "id": new_id("cus_", 14),
         "object": KIND,
-        "address": None,
-        "balance": 0,
         "created": world.now(),
-        "currency": None,
-        "customer_account": None,
-        "default_source": None,
-        "delinquent": False,
-        "description": None,
-        "discount": None,
-        "email": None,
         "invoice_prefix": new_id("", 8).upper(),
-        "invoice_settings": {
-            "custom_fields": None,
-            "default_payment_method": None,
-            "footer": None,
-            "rendering_options": None,
-        },
-        "livemode": False,
-        "metadata": {},
-        "name": None,
-        "next_invoice_sequence": 1,
-        "phone": None,
-        "preferred_locales": [],
-        "shipping": None,
-        "tax_exempt": "none",
-        "test_clock": None,
     }
 
 

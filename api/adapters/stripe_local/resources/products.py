@@ -11,6 +11,26 @@ KIND = "product"
 WORDS = ("name", "description", "statement_descriptor", "unit_label", "url", "tax_code", "default_price")
 
 
+BLANK: Json = {
+    "active": True,
+    "default_price": None,
+    "description": None,
+    "images": [],
+    "livemode": False,
+    "marketing_features": [],
+    "metadata": {},
+    "name": "",
+    "package_dimensions": None,
+    "shippable": None,
+    "statement_descriptor": None,
+    "tax_code": None,
+    "type": "service",
+    "unit_label": None,
+    "url": None,
+}
+"""What every product begins with."""
+
+
 def create(world: World, params: Params) -> Json:
     """A new one, with an id of one's own if wanted."""
     params.needed("name")
@@ -19,25 +39,11 @@ def create(world: World, params: Params) -> Json:
         raise errors.invalid(f"Product already exists: {ident}", code="resource_already_exists", param="id", begun=True)
     now = world.now()
     product: Json = {
+        **BLANK,
         "id": ident,
         "object": KIND,
-        "active": True,
         "created": now,
-        "default_price": None,
-        "description": None,
-        "images": [],
-        "livemode": False,
-        "marketing_features": [],
-        "metadata": {},
-        "name": "",
-        "package_dimensions": None,
-        "shippable": None,
-        "statement_descriptor": None,
-        "tax_code": None,
-        "type": "service",
-        "unit_label": None,
         "updated": now,
-        "url": None,
     }
     params.ignore("type", "shippable")
     return world.make(_read(params, product), "product.created")

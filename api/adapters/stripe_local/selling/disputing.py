@@ -86,17 +86,28 @@ def close(world: World, dispute: Json, *, won: bool) -> Json:
     return dispute
 
 
+BLANK: Json = {
+    "balance_transactions": [],
+    "enhanced_eligibility_types": [],
+    "is_charge_refundable": False,
+    "livemode": False,
+    "metadata": {},
+    "network_reason_code": "10.4",
+    "status": "needs_response",
+}
+"""What every dispute begins with."""
+
+
 def _new(world: World, charge: Json, reason: str) -> Json:
     brand = charge["payment_method_details"]["card"]["brand"]
     return {
+        **BLANK,
         "id": new_id("du_1"),
         "object": "dispute",
         "amount": charge["amount"],
-        "balance_transactions": [],
         "charge": charge["id"],
         "created": world.now(),
         "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
             "due_by": world.now() + ANSWER_WITHIN,
@@ -106,15 +117,10 @@ def _new(world: World, charge: Json, reason: str) -> Json:
             "submission_count": 0,
             "submission_method": "not_submitted",
         },
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "network_reason_code": "10.4",
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
             "card": {"brand": brand, "case_type": "chargeback", "network": brand, "network_reason_code": "10.4"},
             "type": "card",
         },
         "reason": reason,
-        "status": "needs_response",
     }

@@ -29,22 +29,30 @@ def take(world: World, subscription: Json, invoice: Json) -> None:
         world.change(item)
 
 
+BLANK: Json = {
+    "customer_account": None,
+    "discounts": [],
+    "invoice": None,
+    "livemode": False,
+    "metadata": {},
+    "tax_rates": [],
+    "test_clock": None,
+}
+"""What all items have in common."""
+
+
 def _item(world: World, subscription: Json, line: Json) -> Json:
     details = line["parent"]["subscription_item_details"]
     return {
+        **BLANK,
         "id": details["invoice_item"] or f"ii_{line['id'][3:]}",
         "object": "invoiceitem",
         "amount": line["amount"],
         "currency": line["currency"],
         "customer": subscription["customer"],
-        "customer_account": None,
         "date": world.now(),
         "description": line["description"],
         "discountable": line["discountable"],
-        "discounts": [],
-        "invoice": None,
-        "livemode": False,
-        "metadata": {},
         "net_amount": line["amount"],
         "parent": {
             "subscription_details": {
@@ -59,7 +67,5 @@ def _item(world: World, subscription: Json, line: Json) -> Json:
         "proration_details": {"credited_items": None, "discount_amounts": []} if details["proration"] else None,
         "quantity": line["quantity"],
         "quantity_decimal": line["quantity_decimal"],
-        "tax_rates": [],
-        "test_clock": None,
         PRIVATE: {"line": line, "subscription": subscription["id"], "waiting": 1},
     }

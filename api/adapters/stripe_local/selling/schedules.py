@@ -25,32 +25,38 @@ DEFAULTS: Json = {
 }
 
 
+BLANK: Json = {
+    "application": None,
+    "canceled_at": None,
+    "completed_at": None,
+    "customer_account": None,
+    "end_behavior": "release",
+    "livemode": False,
+    "metadata": {},
+    "pause_schedules": [],
+    "released_at": None,
+    "released_subscription": None,
+    "status": "active",
+    "test_clock": None,
+}
+"""What every schedule begins with."""
+
+
 def begin(world: World, subscription: Json) -> Json:
     """A schedule around a subscription: its present period is the first phase."""
     start, end = items.period(subscription)
     rows = [phase_item(one["price"]["id"], one.get("quantity")) for one in subscription["items"]["data"]]
     schedule: Json = {
+        **BLANK,
         "id": new_id("sub_sched_1"),
         "object": "subscription_schedule",
-        "application": None,
         "billing_mode": subscription["billing_mode"],
-        "canceled_at": None,
-        "completed_at": None,
         "created": world.now(),
         "current_phase": {"end_date": end, "start_date": start},
         "customer": subscription["customer"],
-        "customer_account": None,
         "default_settings": DEFAULTS,
-        "end_behavior": "release",
-        "livemode": False,
-        "metadata": {},
-        "pause_schedules": [],
         "phases": [phase(subscription["currency"], rows, start, end, subscription["metadata"])],
-        "released_at": None,
-        "released_subscription": None,
-        "status": "active",
         "subscription": subscription["id"],
-        "test_clock": None,
     }
     subscription["schedule"] = schedule["id"]
     world.timetable.put("phase", schedule["id"], end)
@@ -73,6 +79,25 @@ def phase_item(price: str, quantity: int | None) -> Json:
     return item if quantity is not None else {name: value for name, value in item.items() if name != "quantity"}
 
 
+PLAIN: Json = {
+    "add_invoice_items": [],
+    "application_fee_percent": None,
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_cycle_anchor": None,
+    "billing_thresholds": None,
+    "collection_method": None,
+    "default_payment_method": None,
+    "default_tax_rates": [],
+    "description": None,
+    "discounts": [],
+    "invoice_settings": None,
+    "on_behalf_of": None,
+    "transfer_data": None,
+    "trial_end": None,
+}
+"""What all phases have in common."""
+
+
 def phase(
     currency: str,
     rows: Sequence[Json],
@@ -83,26 +108,13 @@ def phase(
 ) -> Json:
     """A stretch of time with its items."""
     return {
-        "add_invoice_items": [],
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": None,
-        "billing_thresholds": None,
-        "collection_method": None,
+        **PLAIN,
         "currency": currency,
-        "default_payment_method": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
         "end_date": end,
-        "invoice_settings": None,
         "items": list(rows),
         "metadata": metadata,
-        "on_behalf_of": None,
         "proration_behavior": proration,
         "start_date": start,
-        "transfer_data": None,
-        "trial_end": None,
     }
 
 
