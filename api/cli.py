@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     sync = stripe.add_parser("sync", help="make it sell what the tariff says, and tell it where events go")
     sync.add_argument("--new-secrets", action="store_true", help="make the webhooks anew, for secrets that were lost")
     sync.set_defaults(run=_stripe_sync)
+    reconcile = stripe.add_parser("reconcile", help="take up what was not heard of, and try again what is set aside")
+    reconcile.set_defaults(run=_stripe_reconcile)
 
     doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
     doctor.set_defaults(run=_doctor)
@@ -105,9 +107,10 @@ def _tell(sentence: str) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from api import supervise
+    from api import logs, supervise
 
     settings = _selling(_settings(host=options.host, data=options.data))
+    logs.configure(settings.log_level)
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
     return _supervised(lambda: supervise.run(settings, port, asked=asked, tell=_tell))
@@ -172,10 +175,18 @@ def _openapi(options: argparse.Namespace) -> int:
     return 0
 
 
+def _in_sentences() -> None:
+    """Keep the log of what this command does away from the person who reads its sentences."""
+    from api import logs
+
+    logs.configure("critical")
+
+
 def _stripe_sync(options: argparse.Namespace) -> int:
     from api.billing import stripe_sync
     from api.errors import Problem
 
+    _in_sentences()
     settings = _selling(_settings())
     if not settings.stripe_key:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
@@ -192,9 +203,26 @@ def _stripe_sync(options: argparse.Namespace) -> int:
     return 0
 
 
+def _stripe_reconcile(_options: argparse.Namespace) -> int:
+    from api import db
+    from api.billing import reconcile
+    from api.errors import Problem
+
+    _in_sentences()
+    settings = _connected()
+    if not settings.stripe_key:
+        raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+    try:
+        print("\n".join(asyncio.run(reconcile.now(settings))))
+    except (*db.AWAY, Problem) as error:
+        raise _Refusal(str(error)) from error
+    return 0
+
+
 def _doctor(_options: argparse.Namespace) -> int:
     from api import doctor
 
+    _in_sentences()
     return doctor.run(_settings())
 
 

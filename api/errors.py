@@ -252,5 +252,6 @@ class PaymentsAway(Unavailable):
 class WebhookClosed(Unavailable):
     code, title = "webhook_closed", "This endpoint is closed"
 
-    def __init__(self) -> None:
-        super().__init__("This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS has its signing secret.")
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        reason = "This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS has its signing secret."
+        super().__init__(detail or reason, **extra)

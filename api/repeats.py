@@ -16,11 +16,12 @@ from api.db import transaction
 from api.parts import Parts
 from api.sql.idempotency import Answer
 
+Asked = Request[Caller, Any, State]
 Shown = TypeVar("Shown", bound=msgspec.Struct)
 
 
 async def once(
-    request: Request[Caller, Any, State], parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
+    request: Asked, parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
 ) -> Response[Shown]:
     """What `act` answers, or what it answered the first time. Raises KeyReused, and whatever `act` raises."""
     key, user_id = idempotency.key_of(request.headers.get("idempotency-key")), request.user.user_id
@@ -34,3 +35,14 @@ async def once(
         async with transaction(parts.pool) as db:
             kept = await idempotency.keep_first(db, user_id, key, fresh)
     return cast("Response[Shown]", Response(kept.body, status_code=kept.status, media_type="application/json"))
+
+
+async def anew(
+    request: Asked, parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
+) -> Response[Shown]:
+    """What `act` answers, each time: for answers that must not be kept. Raises KeyReused, and whatever `act` raises."""
+    if key := idempotency.key_of(request.headers.get("idempotency-key")):
+        fingerprint = body.fingerprint(request.method, request.url.path, asked)
+        async with transaction(parts.pool) as db:
+            await idempotency.recognise(db, request.user.user_id, key, fingerprint)
+    return Response(await act(), status_code=200)

@@ -82,7 +82,7 @@ def _program(folder: Path, listener: socket.socket, key: str, pages: str, log: P
 
 def _pages(settings: Settings, listener: socket.socket) -> str:
     """Where a browser finds its pages: at the host of our own API, which whoever gets their address has reached."""
-    host = httpx.URL(settings.origin).host
+    host = httpx.URL(settings.public_url).host if settings.public_url else settings.host
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

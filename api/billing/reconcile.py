@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from msgspec import Struct
 
+from api.billing import metering
 from api.billing.event_types import EVENTS, RENEWAL
 from api.billing.stripe import Stripe
 from api.billing.webhook import keep
-from api.db import Database, Pool, transaction
+from api.db import Database, Pool, connect, transaction
 from api.errors import Problem
+from api.settings import Settings
 from api.sql import inbox, subscriptions
 
 log = structlog.get_logger()
@@ -55,6 +57,27 @@ async def reconcile(pool: Pool, stripe: Stripe) -> Found:
         await inbox.end_chore(db, CHORE)
     log.info("reconciled", events=found.events, quiet=found.quiet)
     return found
+
+
+async def now(settings: Settings) -> list[str]:
+    """Reconcile at once, and try again everything that was set aside; return what was done, a sentence each. Raises
+    what Stripe and the database raise.
+    """
+    stripe = Stripe(settings)
+    pool = await connect(settings.database_url, connections=2)
+    try:
+        found = await reconcile(pool, stripe)
+        revived = await metering.revive(pool)
+        async with transaction(pool) as db:
+            waiting = await inbox.unpark(db)
+    finally:
+        await stripe.close()
+        await pool.close()
+    return [
+        f"{found.events} events had not arrived, and {found.quiet} subscriptions were quiet.",
+        f"{waiting} events wait to be applied by a worker, as soon as one runs.",
+        f"{revived} refused entries of overage are sent again.",
+    ]
 
 
 async def _undelivered(pool: Pool, stripe: Stripe) -> int:

@@ -15,7 +15,6 @@ from api.billing.stripe_shapes import (
     Customer,
     Invoice,
     Item,
-    Listed,
     PortalConfiguration,
     PortalSession,
     Preview,
@@ -266,18 +265,20 @@ async def _pictured(stripe: Stripe, seen: Subscription) -> Schedule:
 
     Its key names the one before it: a downgrade that was taken back and is asked for again makes another.
     """
-    if seen.schedule:
-        return await stripe.schedule(seen.schedule)
 
     async def find() -> Schedule | None:
         now = await stripe.subscription(seen.id)
         return await stripe.schedule(now.schedule) if now.schedule else None
 
-    before = await stripe.ask(
-        lambda c: c.v1.subscription_schedules.list_async({"customer": seen.customer, "limit": 1}), Listed[Schedule]
+    found = stripe.pages(
+        lambda c: c.v1.subscription_schedules.list_async({"customer": seen.customer, "limit": PAGE}), Schedule
     )
+    listed = [one async for one in found]
+    ruling = next((one for one in listed if one.ruling and one.subscription == seen.id), None)
+    if ruling:
+        return ruling
     return await stripe.create_once(
-        f"schedule:{seen.id}:{before.data[0].id if before.data else 'first'}",
+        f"schedule:{seen.id}:{listed[0].id if listed else 'first'}",
         find,
         lambda c, options: c.v1.subscription_schedules.create_async({"from_subscription": seen.id}, options),
         Schedule,

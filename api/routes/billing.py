@@ -148,9 +148,12 @@ async def create_pack_checkout(request: Asked, parts: NamedDependency[Parts]) ->
     operation_class=bodies(PortalCreate, "Idempotency-Key"),
 )
 async def create_portal(request: Asked, parts: NamedDependency[Parts]) -> Response[Portal]:
-    """A page to see bills, enter another card, or cancel, to be opened in a browser at once."""
+    """A page to see bills, enter another card, or cancel, to be opened in a browser at once.
+
+    Whoever has its address is let in, so it is not kept: the same key opens another page.
+    """
     asked = await body.read(request, PortalCreate)
-    return await repeats.once(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
+    return await repeats.anew(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
 
 
 @get(

@@ -39,8 +39,9 @@ class Local:
 
     async def call(self, method: str, path: str, **params: Any) -> dict[str, Any]:
         """A request of the API, past our own façade."""
-        sent = {"data" if method == "POST" else "params": params}
-        answer = await self.web.request(method, path, headers={"Authorization": f"Bearer {KEY}"}, **sent)
+        form, query = (params, None) if method == "POST" else (None, params)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        answer = await self.web.request(method, path, headers=headers, data=form, params=query)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -60,6 +61,14 @@ class Local:
         answer = await self.web.post(session_url, data={"card": card})
         return answer.status_code == 303
 
+    async def renew(self) -> None:
+        """Forget everything, and bring the tariff in again."""
+        await self.web.delete("/_local/faults")
+        await self.control("reset")
+        await self.stripe.close()
+        self.stripe = Stripe(self.settings, pause=0.02)
+        await self.sell()
+
     async def close(self) -> None:
         await self.stripe.close()
         await self.web.aclose()
@@ -73,11 +82,11 @@ async def running(settings: Settings) -> AsyncIterator[Local]:
         stdout=asyncio.subprocess.PIPE, env=os.environ,
     )  # fmt: skip
     assert process.stdout
+    ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    local = Local(ready.removeprefix("ready ").strip(), settings)
     try:
-        ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        local = Local(ready.removeprefix("ready ").strip(), settings)
         yield local
-        await local.close()
     finally:
+        await local.close()
         process.terminate()
         await process.wait()

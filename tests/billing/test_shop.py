@@ -258,6 +258,17 @@ async def test_the_portal_opens(shop: Shop) -> None:
     assert (await shop.local.web.get(answer.json()["url"])).status_code == 200
 
 
+async def test_a_key_opens_another_portal_since_its_address_is_a_secret(shop: Shop) -> None:
+    first = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
+    again = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json()["url"] != again.json()["url"]
+    async with shop.parts.pool.acquire() as connection:
+        assert await connection.fetchval("SELECT body FROM idempotency WHERE user_id = $1", shop.person.id) == b""
+    other = await shop.post("/portal", {"return_url": PAID}, **{"Idempotency-Key": "one"})
+    assert code(other) == (422, "idempotency_key_reused")
+
+
 async def test_bills_follow_the_language_of_their_reader(shop: Shop) -> None:
     await shop.page("plus")
     await shop.web.patch("/v1/me", json={"locale": "fr"}, headers=shop.person.headers)

@@ -14,7 +14,7 @@ import types
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, ClassVar, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
 
 from stripe._list_object import ListObject
 from stripe._object_classes import OBJECT_CLASSES, V2_OBJECT_CLASSES
@@ -42,7 +42,8 @@ def class_of(thing: Any) -> type[Any]:
     """The library's class for an object; for a thin event the one of its type."""
     name = thing["object"]
     if name == "v2.core.event":
-        return get_v2_event_class(thing["type"])
+        event: type[Any] = get_v2_event_class(thing["type"])
+        return event
     module, attribute = {**V2_OBJECT_CLASSES, **OBJECT_CLASSES}[name]
     found: type[Any] = getattr(importlib.import_module(module), attribute)
     return found
@@ -53,7 +54,7 @@ def _object(thing: Any, kind: type[Any], at: str, inside: Any = None) -> Iterato
     if not isinstance(thing, dict):
         yield f"{at} is {thing!r} and no object"
         return
-    declared = _declared(kind)
+    declared = _declared(kind)  # type: ignore[arg-type] # a class can be hashed
     for name, (annotation, module) in declared.items():
         if name in thing:
             yield from _value(thing[name], annotation, module, f"{at}.{name}", inside)
@@ -71,7 +72,7 @@ def _declared(kind: type[Any]) -> dict[str, tuple[Any, str]]:
     for one in reversed(kind.__mro__):
         if one is not StripeObject and issubclass(one, StripeObject):
             for name, annotation in inspect.get_annotations(one).items():
-                if not name.startswith("_") and get_origin(annotation) is not ClassVar:
+                if not name.startswith("_") and "ClassVar" not in str(annotation):
                     found[name] = annotation, one.__module__
     return found
 
@@ -82,15 +83,12 @@ def _optional(annotation: Any) -> bool:
 
 def _value(value: Any, annotation: Any, module: str, at: str, inside: Any) -> Iterator[str]:
     """Faults of a value as one of an annotation."""
-    annotation = inside if isinstance(annotation, TypeVar) else annotation
-    if isinstance(annotation, (str, ForwardRef)):
-        annotation = _named(annotation if isinstance(annotation, str) else annotation.__forward_arg__, module)
+    annotation = _resolved(inside if isinstance(annotation, TypeVar) else annotation, module)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Union:
         yield from _either(value, arguments, module, at, inside)
     elif origin is Literal:
-        if value not in arguments or isinstance(value, bool) != any(isinstance(one, bool) for one in arguments):
-            yield f"{at} is {value!r} and none of {arguments}"
+        yield from _literal(value, arguments, at)
     elif origin is list:
         yield from _list(value, arguments[0], module, at, inside)
     elif origin is ListObject:
@@ -99,10 +97,28 @@ def _value(value: Any, annotation: Any, module: str, at: str, inside: Any) -> It
         yield from _map(value, arguments[0], at)
     elif isinstance(annotation, tuple):  # what a ListObject holds, with the module it was said in
         yield from _value(value, annotation[0], annotation[1], at, None)
-    elif inspect.isclass(annotation) and issubclass(annotation, StripeObject):
-        yield from _object(value, annotation, at)
-    elif annotation is not Any and not _plain(value, annotation):
-        yield f"{at} is {value!r} and no {annotation.__name__}"
+    else:
+        yield from _one(value, annotation, at)
+
+
+def _resolved(annotation: Any, module: str) -> Any:
+    if isinstance(annotation, ForwardRef):
+        return _named(annotation.__forward_arg__, module)
+    return _named(annotation, module) if isinstance(annotation, str) else annotation
+
+
+def _one(value: Any, kind: Any, at: str) -> Iterator[str]:
+    """Faults of a value as one of a class."""
+    if inspect.isclass(kind) and issubclass(kind, StripeObject):
+        yield from _object(value, kind, at)
+    elif kind is not Any and not _plain(value, kind):
+        yield f"{at} is {value!r} and no {kind.__name__}"
+
+
+def _literal(value: Any, options: tuple[Any, ...], at: str) -> Iterator[str]:
+    """`True` is no 1, though they are equal."""
+    if not any(value == option and type(value) is type(option) for option in options):
+        yield f"{at} is {value!r} and none of {options}"
 
 
 def _either(value: Any, options: tuple[Any, ...], module: str, at: str, inside: Any) -> Iterator[str]:

@@ -41,9 +41,17 @@ def check(body: Any) -> None:
         return
     found = faults(body)
     assert not found, "\n".join(found)
-    SEEN.add(body["object"])
+    see(body)
     if body["object"] == "event":
         check(body["data"]["object"])
+
+
+def see(thing: Any) -> None:
+    """Note every kind of object inside one that was found right."""
+    for inner in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
+        see(inner)
+    if isinstance(thing, dict) and isinstance(thing.get("object"), str):
+        SEEN.add(thing["object"])
 
 
 class Checking(stripe.HTTPXClient):
@@ -71,6 +79,11 @@ class Double:
         """The services. Untyped: whole families of parameters would only repeat what the annotations check."""
         return self.client.v1
 
+    @property
+    def v2(self) -> Any:
+        """The same of the second version."""
+        return self.client.v2
+
     async def local(self, path: str, **data: Any) -> Any:
         """A control route."""
         answer = await self.http.post(f"/_local/{path}", json=data)
@@ -90,6 +103,11 @@ class Double:
         """Return when deliveries are done."""
         return await self.local("deliveries/flush", all=everything)
 
+    async def struck(self, kind: str) -> None:
+        """Return when a fault has struck. Nobody announces that, so this asks again."""
+        while kind not in (await self.http.get("/_local/faults")).json()["requests"]["struck"]:
+            continue
+
     def another(self, **options: Any) -> stripe.StripeClient:
         """A client with other options."""
         return client(self.url, **options)
@@ -100,10 +118,14 @@ class Double:
         return await self.v1.webhook_endpoints.create_async(asked)
 
 
+OPENED: list[Any] = []
+
+
 def client(url: str, key: str = KEY, **options: Any) -> stripe.StripeClient:
-    """Stripe's client, pointed at the double."""
+    """Stripe's client, pointed at the double; closed with the process."""
     addresses: Any = {"api": url, "meter_events": url}
-    return stripe.StripeClient(key, base_addresses=addresses, http_client=Checking(timeout=20), **options)
+    OPENED.append(Checking(timeout=20))
+    return stripe.StripeClient(key, base_addresses=addresses, http_client=OPENED[-1], **options)
 
 
 async def started(listener: Any, data: str, log: Path) -> Child:
@@ -139,6 +161,8 @@ async def process(folder: Path) -> AsyncIterator[Double]:
         await answering(url, child)
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
             yield Double(url, child, http, client(url))
+        for opened in OPENED:
+            await opened.close_async()
         await child.stop()
 
 

@@ -18,6 +18,7 @@ class Receiver:
     url: str
     came: list[tuple[str, bytes]] = field(default_factory=list)
     status: int = 200
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def events(self) -> list[Any]:
@@ -29,9 +30,19 @@ class Receiver:
         return [event["type"] for event in self.events]
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await self._one(reader, writer)
+        writer.close()
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        for writer in self._open:
+            writer.close()
+        for writer in self._open:
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -52,3 +63,4 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
+        await receiver.close()

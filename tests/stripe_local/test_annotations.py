@@ -64,9 +64,18 @@ def test_a_wrong_object_has_its_fault(change: Callable[[Any], None], fault: str)
 def test_lists_expanded_members_decimals_and_maps_are_looked_into() -> None:
     rows: Any = {"object": "list", "data": [{**METER, "object": "nothing"}], "has_more": "no", "url": "/v1/x"}
     price: Any = {
-        **{"id": "price_1", "object": "price", "active": True, "billing_scheme": "per_unit", "created": 1},
-        **{"currency": "usd", "livemode": False, "metadata": {"a": 1}, "type": "recurring"},
-        **{"unit_amount_decimal": 1.5, "product": {"object": "product"}, "recurring": {"interval": "eon"}},
+        "id": "price_1",
+        "object": "price",
+        "active": True,
+        "billing_scheme": "per_unit",
+        "created": 1,
+        "currency": "usd",
+        "livemode": False,
+        "metadata": {"a": 1},
+        "type": "recurring",
+        "unit_amount_decimal": 1.5,
+        "product": {"object": "product"},
+        "recurring": {"interval": "eon"},
     }
     found = faults(price)
     assert "price.metadata.a is 1 and no str" in found

@@ -71,7 +71,11 @@ async def test_an_upgrade_costs_to_the_second_what_its_preview_said(shop: Shop, 
     at = await shop.double.advance(days=days)
     change: Any = {"items": [{"id": item(subscription), "price": shop.pro}], "proration_behavior": "always_invoice"}
     preview = await shop.double.v1.invoices.create_preview_async(
-        {"customer": shop.customer, "subscription": subscription.id, "subscription_details": {**change, "proration_date": at}}
+        {
+            "customer": shop.customer,
+            "subscription": subscription.id,
+            "subscription_details": {**change, "proration_date": at},
+        }
     )
     await shop.double.advance(hours=0.1)
     more = {"payment_behavior": "pending_if_incomplete", "proration_date": at}
@@ -148,7 +152,8 @@ async def test_an_unpaid_plan_comes_back_when_its_invoice_is_paid_by_hand(shop: 
     invoice = await shop.invoice(subscription.id)
     with pytest.raises(stripe.CardError) as refusal:
         await shop.double.v1.invoices.pay_async(invoice.id)
-    assert refusal.value.error.decline_code == "generic_decline"
+    declined: Any = refusal.value.error
+    assert declined.decline_code == "generic_decline"
     assert (await shop.invoice(subscription.id)).attempt_count == invoice.attempt_count + 1
     await shop.double.local("cards", customer=shop.customer, count=0)
     await shop.double.v1.invoices.pay_async(invoice.id)
@@ -190,8 +195,8 @@ async def test_the_other_ways_of_an_upgrade_that_is_declined(shop: Shop) -> None
     subscription = await shop.subscribed()
     change: Any = {"items": [{"id": item(subscription), "price": shop.pro}], "proration_behavior": "always_invoice"}
     await shop.double.local("cards", customer=shop.customer, count=1)
+    more = {"payment_behavior": "error_if_incomplete"}
     with pytest.raises(stripe.CardError):
-        more = {"payment_behavior": "error_if_incomplete"}
         await shop.double.v1.subscriptions.update_async(subscription.id, {**change, **more})
     same = await read(shop, subscription)
     assert (plan(same), same.latest_invoice) == ("plus_v1", subscription.latest_invoice)
@@ -258,9 +263,10 @@ async def test_what_a_meter_counts_is_on_the_bill_even_when_it_comes_late(shop: 
     invoice = await shop.invoice(subscription.id)
     counted = invoice.lines.data[0]
     assert (counted.quantity, counted.amount, invoice.amount_paid) == (150, 150, 1149)
-    assert (counted.period.start, counted.period.end) == (end - 30 * 86400, end) or counted.period.end == end
+    assert (counted.period.start, counted.period.end) == (subscription["items"].data[0].current_period_start, end)
     page = await shop.double.v1.billing.meters.event_summaries.list_async(
-        shop.meter, {"customer": shop.customer, "start_time": (end - 31 * 86400) // 60 * 60, "end_time": end // 60 * 60 + 60}
+        shop.meter,
+        {"customer": shop.customer, "start_time": (end - 31 * 86400) // 60 * 60, "end_time": end // 60 * 60 + 60},
     )
     assert sum(summary.aggregated_value for summary in page.data) in (150, 157)
     cancelled = await shop.double.v1.subscriptions.cancel_async(subscription.id, {"invoice_now": True})
@@ -309,7 +315,9 @@ async def test_a_subscription_whose_first_invoice_nobody_pays_expires(shop: Shop
     assert (await shop.invoice(subscription.id)).status == "void"
 
 
-@pytest.mark.parametrize(("missing", "status"), [("cancel", "canceled"), ("pause", "paused"), ("create_invoice", "past_due")])
+@pytest.mark.parametrize(
+    ("missing", "status"), [("cancel", "canceled"), ("pause", "paused"), ("create_invoice", "past_due")]
+)
 async def test_a_trial_without_a_card_ends_as_was_agreed(shop: Shop, missing: str, status: str) -> None:
     agreed = {"trial_period_days": 7, "trial_settings": {"end_behavior": {"missing_payment_method": missing}}}
     session = await shop.open(

@@ -17,6 +17,8 @@ KEY = "sk_test_local"
 """The key of an account that was given none: it opens nothing but this double."""
 LAST_ANSWERS = 1
 """Seconds that answers under way may take at the end; a request that hangs on demand would take longer."""
+IDLE = 600
+"""Seconds for which an idle connection is kept: cutting one looks like a fault that nobody asked for."""
 
 
 class Server(uvicorn.Server):
@@ -49,6 +51,7 @@ def main() -> int:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS,
+        timeout_keep_alive=IDLE,
     )
     # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

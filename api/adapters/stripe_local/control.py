@@ -164,9 +164,7 @@ class Control(Controller):
     async def flush(self, parts: Given, data: JSONBody[Flush]) -> Json:
         """Return when everything that is due has been tried."""
         steps.catch_up(parts.world)
-        if data.all:
-            parts.courier.hurry()
-        count = await parts.courier.deliver()
+        count = await (parts.courier.deliver_all() if data.all else parts.courier.deliver())
         waiting = sum(row["state"] == "waiting" for row in parts.courier.log(-1))
         return {"tried": count, "waiting": waiting}
 

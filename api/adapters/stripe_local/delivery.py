@@ -26,6 +26,10 @@ PATIENCE = 10.0
 DUE = """
 SELECT seq, event, body_of, type, target, tries, repeats FROM deliveries
 WHERE state = 'waiting' AND due <= ? ORDER BY due, seq LIMIT 1"""
+WAITING = "SELECT seq, due FROM deliveries WHERE state = 'waiting' ORDER BY due, seq"
+UNTRIED = "SELECT seq, due FROM deliveries WHERE state = 'waiting' AND tries = 0 ORDER BY due, seq"
+INSTANT = 1e-5
+"""Seconds between deliveries that are hurried, so that they keep their order."""
 LOG = """
 SELECT seq, event, body_of, type, target, due, tries, state, answer, error FROM deliveries ORDER BY seq DESC LIMIT ?"""
 
@@ -65,11 +69,22 @@ class Courier:
                     await self._try(found)
         return count
 
-    def hurry(self) -> None:
-        """Make everything due now that waits for its time."""
-        self._world.store.connection.execute(
-            "UPDATE deliveries SET due = min(due, ?) WHERE state = 'waiting'", (self._world.clock.exact(),)
-        )
+    async def deliver_all(self) -> int:
+        """The same, and what waits for a later time, in the order of those times; what fails now waits again."""
+        self._hurry(WAITING)
+        count = await self.deliver()
+        while self._world.store.connection.execute(UNTRIED).fetchone():  # made late just now, by a fault
+            self._hurry(UNTRIED)
+            count += await self.deliver()
+        return count
+
+    def _hurry(self, which: str) -> None:
+        """Make those due now, without changing their order."""
+        connection, now = self._world.store.connection, self._world.clock.exact()
+        rows = connection.execute(which).fetchall()
+        for place, (seq, due) in enumerate(rows):
+            soon = min(due, now - (len(rows) - place) * INSTANT)
+            connection.execute("UPDATE deliveries SET due = ? WHERE seq = ?", (soon, seq))
 
     def next_due(self) -> float | None:
         """When the next delivery is due."""

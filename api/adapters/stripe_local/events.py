@@ -14,7 +14,6 @@ from api.adapters.stripe_local.world import VERSION, World, new_id, public
 PATHS = {
     "billing.meter": "/v1/billing/meters",
     "billing_portal.configuration": "/v1/billing_portal/configurations",
-    "billing_portal.session": "/v1/billing_portal/sessions",
     "charge": "/v1/charges",
     "checkout.session": "/v1/checkout/sessions",
     "customer": "/v1/customers",
@@ -30,7 +29,7 @@ PATHS = {
     "subscription": "/v1/subscriptions",
     "subscription_schedule": "/v1/subscription_schedules",
 }
-"""Where an object of a kind is read."""
+"""Where an object of a kind is read; a visit to the portal is not."""
 STATES = ("active", "incomplete", "incomplete_expired", "past_due", "trialing", "unpaid")
 """States of a subscription that have a thin event of their own beside `customer.subscription.updated`."""
 KEPT = 30 * 86400
@@ -91,7 +90,7 @@ def _thin(world: World, kind: str, about: Json | None, data: Json | None, snapsh
     if world.cause.request is not None and world.cause.key is not None:
         request = {"id": world.cause.request, "idempotency_key": world.cause.key}
         event["reason"] = {"type": "request", "request": request}
-    if about is not None:
+    if about is not None and about["object"] in PATHS:
         path = PATHS[about["object"]]
         event["related_object"] = {"id": about["id"], "type": about["object"], "url": f"{path}/{about['id']}"}
     if data is not None:

@@ -25,7 +25,10 @@ def page(world: World, params: Params, kind: str, url: str, where: Mapping[str, 
         if ident is not None:
             world.need(kind, ident, param=param)
     asked = {name: value for name, value in (where or {}).items() if value is not None}
+    earliest = asked.get("created >=")
     asked |= span(params, "created")
+    if isinstance(earliest, int):  # a list that goes back only so far does not go further because somebody asks
+        asked["created >="] = max(earliest, int(str(asked.get("created >=", earliest))))
     found = world.store.find(kind, asked, after=after, before=before, limit=limit + 1)
     return _cut(found, limit, url, backwards=before is not None)
 

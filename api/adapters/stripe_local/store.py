@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE INDEX IF NOT EXISTS by_customer ON objects (kind, json_extract(body, '$.customer'));
 CREATE INDEX IF NOT EXISTS by_intent ON objects (kind, json_extract(body, '$.payment_intent'));
 CREATE INDEX IF NOT EXISTS by_invoice ON objects (kind, json_extract(body, '$.invoice'));
+CREATE INDEX IF NOT EXISTS by_identifier ON objects (kind, json_extract(body, '$.identifier'));
 CREATE TABLE IF NOT EXISTS timetable (
     kind text NOT NULL, subject text NOT NULL, due integer NOT NULL, rank integer NOT NULL,
     PRIMARY KEY (kind, subject));
@@ -45,7 +46,7 @@ class Store:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = ":memory:" if folder is None else str(folder / "stripe.sqlite")
-        self.connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(name, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = NORMAL")
         self.connection.executescript(TABLES)
@@ -97,7 +98,8 @@ class Store:
     ) -> list[Json]:
         """Objects of a kind, newest first, whose members have these values; `after` and `before` are ids.
 
-        A name in `where` may end in ` >=`, ` <` and the like; a list stands for any of its values.
+        A name in `where` may end in ` >=`, ` <` and the like; a list stands for any of its values, and
+        after ` NOT IN` for none of them.
         """
         clauses, values = ["kind = ?"], [kind]
         for name, value in (where or {}).items():
@@ -137,7 +139,7 @@ class Store:
 
 def _clause(name: str, value: object) -> str:
     path, _, sign = name.partition(" ")
-    column = f"json_extract(body, '$.{path}')"
+    column = "id" if path == "id" else f"json_extract(body, '$.{path}')"
     if isinstance(value, list):
-        return f"{column} IN ({', '.join('?' * len(value))})"
+        return f"{column} {sign or 'IN'} ({', '.join('?' * len(value))})"
     return f"{column} {sign or '='} ?"

@@ -151,6 +151,11 @@ def payment(world: World, params: Params, ident: str) -> Json:
     return world.need("invoice_payment", ident)
 
 
+def waiting(world: World, params: Params, ident: str) -> Json:
+    """What a change has cost: on an invoice, or not yet."""
+    return world.need("invoiceitem", ident)
+
+
 def _payments(world: World, invoice: Json) -> Json:
     rows = world.store.find("invoice_payment", {"invoice": invoice["id"]})
     return lists.enveloped(rows, "/v1/invoice_payments")
@@ -165,6 +170,7 @@ ROUTES = (
     ("POST", "/v1/invoices/{}/pay", pay),
     ("POST", "/v1/invoices/{}/finalize", finalize),
     ("POST", "/v1/invoices/{}/void", void),
+    ("GET", "/v1/invoiceitems/{}", waiting),
     ("GET", "/v1/invoice_payments", payments_list),
     ("GET", "/v1/invoice_payments/{}", payment),
 )

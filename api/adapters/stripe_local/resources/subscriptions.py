@@ -16,7 +16,7 @@ from api.adapters.stripe_local.world import World
 
 KIND = "subscription"
 PRORATIONS = ("always_invoice", "create_prorations", "none")
-PAYMENTS = ("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
+PAYMENTS = ("allow_incomplete", "error_if_incomplete", "pending_if_incomplete")
 MISSING = ("cancel", "create_invoice", "pause")
 WITH_PENDING = (
     "expand",
@@ -82,9 +82,8 @@ def retrieve(world: World, params: Params, ident: str) -> Json:
 def list_(world: World, params: Params) -> Json:
     """Those of a customer or a price; ended ones only if asked for."""
     status = params.text("status")
-    where: dict[str, object | None] = {"customer": params.text("customer"), **lists.span(params, "start_date")}
+    where: dict[str, object | None] = {"customer": params.text("customer")}
     if status is None:
-        where["ended_at IS"] = None
         found = _rows(world, params, where)
         return lists.page_of(params, [one for one in found if one["status"] not in OVER], "/v1/subscriptions")
     if status == "ended":

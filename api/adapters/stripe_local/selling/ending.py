@@ -19,7 +19,8 @@ def end(
     prorate: bool = False,
 ) -> Json:
     """End it now. What was counted and not billed yet is billed if `invoice_now`; so is unused time if `prorate`."""
-    rows = lines.prorated(world, subscription, [], world.now()) if prorate else _counted(world, subscription)
+    rows = lines.prorated(world, subscription, [], world.now()) if prorate else []
+    rows = _counted(world, subscription) if invoice_now and not prorate else rows
     _over(world, subscription, status, reason)
     pending.put(world, subscription, rows)
     if invoice_now:
