@@ -139,6 +139,10 @@ class Model:
             lot.due[claim] = int(lot.granted * share)
             self._again(lot)
 
+    def reaches(self, claim: str) -> bool:
+        """Whether a claim has seen all that its payment granted by now."""
+        return all(claim in lot.due for lot in self.lots if lot.payment == self.claims[claim][0])
+
     def _again(self, lot: Lot) -> None:
         """What comes back to an expired allowance is good for the present period."""
         if lot.expired and (amount := lot.free):
@@ -175,6 +179,12 @@ class Model:
         elif start and cap:
             self.lines[start] = Lot("overage", cap, end)
             self.lots.append(self.lines[start])
+
+    def line_stands(self) -> bool:
+        """Whether the line is what is allowed in this very period."""
+        line = self.lines.get(self.period[0]) if self.period else None
+        cap = 0 if line is None or line.expired else line.granted
+        return cap == (self.cap or 0 if self.status == "active" else 0)
 
     def pass_time(self, period: tuple[datetime, datetime]) -> None:
         """Everything that can expire does, and the next period of the subscription begins."""

@@ -14,7 +14,7 @@ from api.errors import Conflict, InsufficientCredits
 
 T = TypeVar("T")
 
-REFUSALS = (InsufficientCredits, Conflict)
+REFUSALS = (InsufficientCredits, Conflict, asyncpg.UniqueViolationError)
 
 
 class Operation:
