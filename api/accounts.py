@@ -15,7 +15,6 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from api import idempotency, ids, tokens
-from api.billing import credits
 from api.db import Database, transaction
 from api.errors import EmailTaken, Forbidden, NotFound, Unauthorized
 from api.inputs import ApiKeyCreate, LogIn, ProfileUpdate, SignUp
@@ -49,25 +48,24 @@ async def sign_up(parts: Parts, form: SignUp, user_agent: str) -> Tokens:
     password = _normal(form.password)
     password_hash = await _hashing(lambda: PASSWORDS.hash(password))
     async with transaction(parts.pool) as db:
-        user_id = await _add_user(db, form, password_hash, full_allowance=parts.settings.loopback)
+        user_id = await _add_user(db, parts, form, password_hash)
         return await _open_session(db, parts, user_id, user_agent)
 
 
-async def _add_user(db: Database, form: SignUp, password_hash: str, *, full_allowance: bool) -> str:
+async def _add_user(db: Database, parts: Parts, form: SignUp, password_hash: str) -> str:
     user_id = ids.new("usr")
-    created_at = await users.add(
+    added = await users.add(
         db,
         id=user_id,
         email=form.email.lower(),
         password_hash=password_hash,
         name=form.name,
         locale=form.locale,
-        full_allowance=full_allowance,
+        full_allowance=parts.settings.loopback,
     )
-    if created_at is None:
+    if not added:
         raise EmailTaken("There is an account with this address; sign in with POST /v1/auth/login.", param="email")
-    account = credits.Account(user_id, "free", created_at, full_allowance)
-    await credits.ensure_allowance(db, account)
+    await parts.credits.purse(db, user_id)
     return user_id
 
 

@@ -9,10 +9,10 @@ from litestar.datastructures import State
 
 from api import body, drafts, idempotency, orders
 from api.auth import Caller
-from api.billing import credits
 from api.errors import NotFound
 from api.inputs import Making
 from api.models import Video
+from api.orders import Terms
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
@@ -23,6 +23,11 @@ MAX_WAIT = 60
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*\"?(\d{1,4})\"?)?\s*(?=$|[,;])", re.IGNORECASE)
 
 Ask = Request[Caller, Any, State]
+
+
+def terms(request: Ask, parts: Parts) -> Terms:
+    """What whoever asks is limited and charged by."""
+    return Terms(parts.tariff.plan(request.user.plan, request.user.plan_version), parts.tariff.prices)
 
 
 async def shown(row: Generation, parts: Parts) -> Response[Video]:
@@ -40,17 +45,17 @@ def wait_of(request: Ask) -> int:
 
 async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
     """Place an order for what was asked, or answer a repetition as the first time. Raises every kind of problem."""
-    account = credits.account_of(request.user)
+    user_id = request.user.user_id
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    if key and (kept := await parts.videos.answered(account.id, key, fingerprint)):
+    if key and (kept := await parts.videos.answered(user_id, key, fingerprint)):
         return kept  # first of all: what it was made from may be gone by now
     await parts.views.pace.refresh()
-    async with parts.sources.found(drafts.references(asked), account.id) as footage:
-        style = await parts.presets.style(asked.preset, account.id)
-        order = orders.place(asked, account.plan, parts.settings, footage, style)
+    async with parts.sources.found(drafts.references(asked), user_id) as footage:
+        style = await parts.presets.style(asked.preset, user_id)
+        order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
         submission = Submission(
-            account=account,
+            user_id=user_id,
             order=order,
             fingerprint=fingerprint,
             key=key,

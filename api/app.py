@@ -12,6 +12,12 @@ from redis.asyncio import Redis
 
 from api import db, problems, videos
 from api.auth import Authenticate
+from api.billing import tariff
+from api.billing.catalogue import Catalogue
+from api.billing.changes import Changes
+from api.billing.credits import Credits
+from api.billing.purchases import Purchases
+from api.billing.stripe import Stripe
 from api.db import Pool
 from api.envelope import envelope
 from api.eta import Pace
@@ -21,7 +27,7 @@ from api.parts import Parts
 from api.presets import Presets
 from api.queue import Bell
 from api.ratelimit import Limiter
-from api.routes import account, auth, billing, docs, health, images, keys, models, presets, studio
+from api.routes import account, auth, billing, docs, health, images, keys, models, presets, studio, webhooks
 from api.routes import streams as stream_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
@@ -50,15 +56,25 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
-    """Everything that stands on a pool and on Redis."""
+    """Everything that stands on a pool and on Redis. Raises TariffError."""
+    sold = tariff.load(settings.tariff)
+    credits = Credits(sold)
     keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     outbox = Outbox(redis)
-    moves = Videos(settings, pool, storage, Bell(redis, outbox), Announcer(outbox))
+    bell, stripe = Bell(redis, outbox), Stripe(settings)
+    catalogue = Catalogue(stripe)
+    moves = Videos(settings, pool, storage, credits, bell, Announcer(outbox))
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
+            tariff=sold,
+            credits=credits,
+            stripe=stripe,
+            purchases=Purchases(settings, pool, stripe, sold, catalogue),
+            changes=Changes(pool, stripe, sold, catalogue),
+            bell=bell,
             pool=pool,
             redis=redis,
             storage=storage,
@@ -76,6 +92,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             yield parts
         finally:
             await outbox.drain()
+            await stripe.close()
 
 
 def provide_parts(state: State) -> Parts:
@@ -107,6 +124,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             presets.router,
             models.router,
             billing.router,
+            webhooks.router,
         ],
         middleware=[Authenticate],
     )

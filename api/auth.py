@@ -6,6 +6,7 @@ A route is closed unless it says otherwise in its `opt`:
     signature          a `signature` in the query may stand for the bearer; the route checks it
     creates            makes work: counted as a creation too, and refused while nobody can count
     signs_up           makes an account: few an hour for each address
+    uncounted          asked by machines that must get through; the route believes nobody without proof
 """
 
 from __future__ import annotations
@@ -122,6 +123,8 @@ def _address(scope: Scope) -> str:
 
 
 def _policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[Policy, ...]:
+    if opt.get("uncounted"):
+        return ()
     if caller is not None:
         return (USER, CREATE) if opt.get("creates") else (USER,)
     if opt.get("signature"):

@@ -64,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     openapi.add_argument("--check", action="store_true", help="write nothing; fail if it is out of date")
     openapi.set_defaults(run=_openapi)
 
+    stripe = commands.add_parser("stripe", help="the Stripe account that sells").add_subparsers(
+        required=True, metavar="what"
+    )
+    sync = stripe.add_parser("sync", help="make it sell what the tariff says, and tell it where events go")
+    sync.add_argument("--new-secrets", action="store_true", help="make the webhooks anew, for secrets that were lost")
+    sync.set_defaults(run=_stripe_sync)
+    reconcile = stripe.add_parser("reconcile", help="take up what was not heard of, and try again what is set aside")
+    reconcile.set_defaults(run=_stripe_reconcile)
+
     doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -76,6 +85,17 @@ def _settings(**given: str | None) -> Settings:
         return Settings.from_env(os.environ | named)
     except (SettingsError, OSError) as error:
         raise _Refusal(str(error)) from error
+
+
+def _selling(settings: Settings) -> Settings:
+    """The same settings, if the tariff they name will do."""
+    from api.billing import tariff
+
+    try:
+        tariff.load(settings.tariff)
+    except tariff.TariffError as error:
+        raise _Refusal(str(error)) from error
+    return settings
 
 
 def _connected() -> Settings:
@@ -91,9 +111,10 @@ def _tell(sentence: str) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from api import supervise
+    from api import logs, supervise
 
-    settings = _settings(host=options.host, data=options.data)
+    settings = _selling(_settings(host=options.host, data=options.data))
+    logs.configure(settings.log_level)
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
     return _supervised(lambda: supervise.run(settings, port, asked=asked, tell=_tell))
@@ -119,7 +140,7 @@ def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = _connected()
+    settings = _selling(_connected())
     from api import serve
 
     serve.run(settings, descriptor=options.fd)
@@ -127,7 +148,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _worker(_options: argparse.Namespace) -> int:
-    settings = _connected()
+    settings = _selling(_connected())
     from api import worker
 
     try:
@@ -161,9 +182,54 @@ def _openapi(options: argparse.Namespace) -> int:
     return 0
 
 
+def _in_sentences() -> None:
+    """Keep the log of what this command does away from the person who reads its sentences."""
+    from api import logs
+
+    logs.configure("critical")
+
+
+def _stripe_sync(options: argparse.Namespace) -> int:
+    from api.billing import stripe_sync
+    from api.errors import Problem
+
+    _in_sentences()
+    settings = _selling(_settings())
+    if not settings.stripe_key:
+        raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+    try:
+        done = asyncio.run(stripe_sync.bring(settings, new_secrets=options.new_secrets))
+    except (stripe_sync.SyncError, Problem) as error:
+        raise _Refusal(str(error)) from error
+    print("\n".join(done.said) or "nothing to do: Stripe sells what the tariff says")
+    if done.secrets:
+        print("Set this now, since Stripe does not show it again, beside secrets that are set and still in use:")
+        print(f"KINORA_STRIPE_WEBHOOK_SECRETS={','.join(done.secrets)}")
+    if not stripe_sync.outside(settings):
+        _tell("Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server.")
+    return 0
+
+
+def _stripe_reconcile(_options: argparse.Namespace) -> int:
+    from api import db
+    from api.billing import reconcile
+    from api.errors import Problem
+
+    _in_sentences()
+    settings = _connected()
+    if not settings.stripe_key:
+        raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+    try:
+        print("\n".join(asyncio.run(reconcile.now(settings))))
+    except (*db.AWAY, Problem) as error:
+        raise _Refusal(str(error)) from error
+    return 0
+
+
 def _doctor(_options: argparse.Namespace) -> int:
     from api import doctor
 
+    _in_sentences()
     return doctor.run(_settings())
 
 

@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,10 @@ import redis.asyncio
 import redis.exceptions
 
 from api import cluster, embedded, readiness
+from api.billing import checkup, stripe_sync, tariff
+from api.errors import Problem
 from api.settings import Settings
+from api.sql import users
 from engine import catalog, placement
 from engine.types import EngineError
 
@@ -187,6 +190,74 @@ async def _frame_rules(settings: Settings) -> Finding:
     return Finding("ok", f"Frames are judged by {whose} before they leave.")
 
 
+async def _tariff(settings: Settings) -> Finding:
+    """Whether it makes sense, and still has what people have bought."""
+    try:
+        sold = tariff.load(settings.tariff)
+        for name, version in await _bought(settings):
+            sold.plan(name, version)
+    except tariff.TariffError as error:
+        return Finding("lack", str(error))
+    except asyncpg.PostgresError:
+        return Finding("note", "Whether the tariff has what people bought cannot be told: run `kinora migrate`.")
+    plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered())
+    return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
+
+
+async def _bought(settings: Settings) -> list[tuple[str, int | None]]:
+    """The versions of plans that people have; none where no database answers, which `_postgres` says."""
+    if not settings.database_url:
+        return []
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return []
+    try:
+        return await users.plans(connection)
+    finally:
+        await connection.close()
+
+
+async def _stripe(settings: Settings) -> Finding:
+    """Whether the account sells what the tariff says, and tells us."""
+    if not settings.stripe_key:
+        return Finding(
+            "note", "KINORA_STRIPE_KEY is not set: `kinora up` sells through a stand-in, without real money."
+        )
+    try:
+        lacking = [sentence async for sentence in _unsold(settings)]
+    except (tariff.TariffError, stripe_sync.SyncError, Problem) as error:
+        return Finding("lack", f"What Stripe sells: {_said(error)}.")
+    if lacking:
+        return Finding("lack", " ".join(lacking))
+    return Finding("ok", "Stripe sells what the tariff says, and tells this server.")
+
+
+async def _unsold(settings: Settings) -> AsyncIterator[str]:
+    if undone := (await stripe_sync.bring(settings, write=False)).said:
+        yield f"`kinora stripe sync` has work to do. It would have {'; '.join(undone)}."
+    if not stripe_sync.outside(settings):
+        yield "KINORA_PUBLIC_URL is no https address, so Stripe cannot send events."
+    if not settings.stripe_webhook_secrets:
+        yield "KINORA_STRIPE_WEBHOOK_SECRETS is not set, so Stripe's events are refused."
+
+
+async def _money(settings: Settings) -> Finding:
+    if not settings.stripe_key or not settings.database_url:
+        return Finding("ok", "Nothing is sold here that could be stuck.")
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return Finding("note", "Whether payments are stuck cannot be told without the database.")
+    try:
+        troubles = await checkup.troubles(connection)
+    except asyncpg.UndefinedTableError:
+        return Finding("lack", "The database lacks the tables for payments: run `kinora migrate`.")
+    finally:
+        await connection.close()
+    return Finding("note", " ".join(troubles)) if troubles else Finding("ok", "No payment and no usage is stuck.")
+
+
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _python,
     _torch,
@@ -197,5 +268,8 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _disk,
     _sources,
     _frame_rules,
+    _tariff,
+    _stripe,
+    _money,
     _clock,
 )

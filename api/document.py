@@ -62,6 +62,7 @@ HEADERS = {
     "Range": "A part of the file, such as `bytes=0-1023`.",
     "If-Range": "An `ETag`: the range is sent only if the file is still that one.",
     "If-None-Match": "An `ETag`: 304 if the file is still that one.",
+    "Stripe-Signature": "When the event was sent, and its signatures: `t=…,v1=…`.",
     "Last-Event-ID": "The last event seen: the stream begins with what has changed since.",
 }
 
@@ -153,6 +154,8 @@ def _operation(route: Route) -> Document:
         operation["parameters"] = parameters
     if described.bodies:
         operation["requestBody"] = _request_body(described)
+    elif described.foreign_body:
+        operation["requestBody"] = {"required": True, "content": described.foreign_body}
     operation["responses"] = _responses(route)
     return operation
 

@@ -2,21 +2,29 @@
 
     Problem
     ├── Malformed                400  the body could not be read at all
+    │   └── BadSignature              a webhook that nobody we know has signed
     ├── Unauthorized             401  no, wrong or expired credentials
-    ├── InsufficientCredits      402  what it costs, what is there, where to upgrade
+    ├── PaymentRequired          402
+    │   ├── InsufficientCredits       what it costs, what is there, where to upgrade
+    │   └── CardDeclined              the bank said no: why, and where another card is entered
     ├── Forbidden                403
     │   ├── PlanLimit                 the plan's limit, by name
     │   └── MissingScope              the API key may not do this
     ├── NotFound                 404  also somebody else's things
     │   ├── NotYet                    of OpenAI's API, and not offered here so far
-    │   └── NoStream                  there is none, and where the media is
+    │   ├── NoStream                  there is none, and where the media is
+    │   └── NothingSold               whoever runs this server has set no key of Stripe's
     ├── MethodNotAllowed         405
     ├── Conflict                 409
     │   ├── NotReady                  the clip is still being made
     │   ├── HasFailed                 there is no clip and there will be none
     │   ├── WasCancelled              the same, because somebody stopped it
     │   ├── StillRunning              the first request with this Idempotency-Key is not done
-    │   └── EmailTaken
+    │   ├── EmailTaken
+    │   ├── Subscribed                there is a subscription already: change that one
+    │   ├── NotSubscribed             there is none to change
+    │   ├── SubscriptionUnpaid        it is not paid for, yet or any more
+    │   └── PreviewTooOld             the price shown no longer holds
     ├── Expired                  410  media past its retention
     ├── PayloadTooLarge          413
     ├── UnsupportedMediaType     415
@@ -25,7 +33,10 @@
     │   └── KeyReused                 the Idempotency-Key came with another request
     ├── TooManyRequests          429  with Retry-After
     ├── Internal                 500  ours; the request id finds it in the log
+    │   └── PaymentsRefused           Stripe will not do what we ask of it
     └── Unavailable              503  with Retry-After
+        ├── PaymentsAway              Stripe does not answer, or is in trouble
+        └── WebhookClosed             no secret is set to know Stripe's events by
 
 A problem's body is RFC 9457's, plus the `error` member that OpenAI's clients read.
 """
@@ -70,6 +81,10 @@ class Malformed(Problem):
     status, code, title, kind = 400, "malformed", "The request could not be read", "invalid_request_error"
 
 
+class BadSignature(Malformed):
+    code, title = "bad_signature", "Not signed by anybody known"
+
+
 class Unauthorized(Problem):
     status, code, title, kind = 401, "unauthorized", "Sign in first", "authentication_error"
 
@@ -77,8 +92,12 @@ class Unauthorized(Problem):
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="kinora"'}, **extra)
 
 
-class InsufficientCredits(Problem):
-    status, code, title, kind = 402, "insufficient_credits", "Not enough credits", "insufficient_quota"
+class PaymentRequired(Problem):
+    status, code, title, kind = 402, "payment_required", "Something is to be paid first", "insufficient_quota"
+
+
+class InsufficientCredits(PaymentRequired):
+    code, title = "insufficient_credits", "Not enough credits"
 
     def __init__(self, cost: int, available: int) -> None:
         super().__init__(
@@ -87,6 +106,23 @@ class InsufficientCredits(Problem):
             cost=cost,
             available=available,
             upgrade="/v1/billing/plans",
+        )
+
+
+class CardDeclined(PaymentRequired):
+    """`reason` is the bank's word for it, as `insufficient_funds`; `invoice` a page where it can be paid after all."""
+
+    code, title = "card_declined", "The payment did not go through"
+
+    def __init__(
+        self, detail: str = "", *, reason: str | None = None, invoice: str | None = None, **extra: Any
+    ) -> None:
+        super().__init__(
+            f"{detail or 'The bank declined the payment.'} POST /v1/billing/portal opens a page to enter another card.",
+            reason=reason,
+            invoice=invoice,
+            portal="/v1/billing/portal",
+            **extra,
         )
 
 
@@ -112,6 +148,10 @@ class NotYet(NotFound):
 
 class NoStream(NotFound):
     code, title = "no_stream", "There is no stream of this"
+
+
+class NothingSold(NotFound):
+    code, title = "nothing_sold", "This server sells nothing"
 
 
 class MethodNotAllowed(Problem):
@@ -140,6 +180,22 @@ class StillRunning(Conflict):
 
 class EmailTaken(Conflict):
     code, title = "email_taken", "There is an account with this address"
+
+
+class Subscribed(Conflict):
+    code, title = "already_subscribed", "There is a subscription already"
+
+
+class NotSubscribed(Conflict):
+    code, title = "not_subscribed", "There is no subscription"
+
+
+class SubscriptionUnpaid(Conflict):
+    code, title = "subscription_unpaid", "The plan is not paid for"
+
+
+class PreviewTooOld(Conflict):
+    code, title = "preview_too_old", "The price shown no longer holds"
 
 
 class Expired(Problem):
@@ -174,5 +230,33 @@ class Internal(Problem):
     """The default: a fault of ours. The detail never carries what went wrong inside."""
 
 
+class PaymentsRefused(Internal):
+    """`reason` and `stripe_code` are for the log and for whoever called, never for the answer."""
+
+    code = "payments_refused"
+
+    def __init__(self, reason: str = "", *, stripe_code: str = "", **extra: Any) -> None:
+        super().__init__(**extra)
+        self.reason = reason
+        self.stripe_code = stripe_code
+
+    def __str__(self) -> str:
+        return self.reason or super().__str__()
+
+
 class Unavailable(Problem):
     status, code, title, kind = 503, "unavailable", "Not just now", "server_error"
+
+
+class PaymentsAway(Unavailable):
+    """Whoever asks again goes on where this stopped: nothing is bought twice."""
+
+    code, title = "payments_away", "Payments do not answer just now"
+
+
+class WebhookClosed(Unavailable):
+    code, title = "webhook_closed", "This endpoint is closed"
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        reason = "This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS has its signing secret."
+        super().__init__(detail or reason, **extra)

@@ -53,7 +53,7 @@ VIDEO = models.Video(
     variations=[_VIDEO],
     queue_position=None,
     eta_seconds=5,
-    cost=models.Cost(credits=8, state="held"),
+    cost=models.Cost(credits=8, state="held", relaxed=False),
     assets=models.Assets(
         stream=f"https://video.example.org/v1/videos/{_VIDEO}/stream.m3u8?expires=1767312000&signature=…",
         preview=f"https://video.example.org/v1/videos/{_VIDEO}/preview/1-2.jpg?expires=1767312000&signature=…",
@@ -102,7 +102,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         ],
     ),
     models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),
-    models.Estimate: models.Estimate(credits=8, eta_seconds=6, refusals=[]),
+    models.Estimate: models.Estimate(credits=8, relaxed=False, eta_seconds=6, refusals=[]),
     models.Model: models.Model(
         id="kinora-mini",
         title="Kinora Mini",
@@ -158,15 +158,88 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         ),
     ),
     models.LedgerEntry: models.LedgerEntry(
-        id=_ENTRY, created_at=_NOW, kind="hold", bucket="allowance", amount=-8, video_id=_VIDEO
+        id=_ENTRY,
+        created_at=_NOW,
+        kind="hold",
+        bucket="allowance",
+        amount=-8,
+        video_id=_VIDEO,
+        invoice=None,
+        note=None,
     ),
-    models.Plan: models.Plan(
-        id="free", monthly_credits=300, max_short_side=720, max_seconds=10, concurrency=1, retention_days=30
+    models.Plans: models.Plans(
+        data=[
+            models.Plan(
+                id="plus",
+                version=1,
+                amount=999,
+                currency="usd",
+                monthly_credits=3000,
+                trial_days=7,
+                trial_credits=300,
+                max_short_side=1080,
+                max_seconds=15,
+                concurrency=2,
+                priority=0,
+                retention_days=365,
+                marked=False,
+                relaxed=False,
+            )
+        ],
+        first_id="plus",
+        last_id="plus",
+        has_more=False,
+        packs=[models.Pack(id="small", version=1, credits=500, amount=499, currency="usd")],
+        overage=models.OverageTerms(amount="1", currency="usd", max_cap=10_000, default_cap=1_000),
+        prices=models.PriceFactors(
+            tiers=[models.PriceTier(480, 1), models.PriceTier(None, 2)],
+            quality={"turbo": 1, "full": 2},
+            models={},
+            operations={},
+            least_seconds=0,
+        ),
+    ),
+    models.Checkout: models.Checkout(
+        id="checkout_01KDVHG2006N8P0Q2R4S6T8V0W",
+        kind="subscription",
+        item="plus",
+        quantity=1,
+        amount=999,
+        currency="usd",
+        trial_days=7,
+        url="https://checkout.stripe.com/c/pay/cs_live_…",
+        expires_at=_NOW + 86_400,
+    ),
+    models.Portal: models.Portal(url="https://billing.stripe.com/p/session/…"),
+    models.Subscription: models.Subscription(
+        plan="pro",
+        version=1,
+        status="active",
+        current_period_start=_NOW,
+        current_period_end=_NOW + 2_678_400,
+        cancel_at=None,
+        next_plan="plus",
+    ),
+    models.SubscriptionPreview: models.SubscriptionPreview(
+        plan="pro",
+        version=1,
+        effective_at=_NOW,
+        amount_due=2000,
+        currency="usd",
+        credits=13_500,
+        monthly_amount=4999,
+        monthly_credits=30_000,
+        proration_date=_NOW,
     ),
     models.Health: models.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
 }
 
 REQUESTS: dict[type[Any], dict[str, Any]] = {
+    inputs.CheckoutCreate: {"plan": "plus", "success_url": "https://example.org/paid"},
+    inputs.PackCheckoutCreate: {"pack": "small", "quantity": 2, "success_url": "https://example.org/paid"},
+    inputs.PortalCreate: {"return_url": "https://example.org/account"},
+    inputs.SubscriptionPreviewCreate: {"plan": "pro"},
+    inputs.SubscriptionChange: {"plan": "pro", "proration_date": _NOW},
     inputs.VideoCreate: {
         "prompt": "a red ball bounces over green hills at sunset",
         "model": "kinora-mini",
@@ -192,9 +265,17 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     inputs.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
     inputs.Refresh: {"refresh_token": "…"},
     inputs.ProfileUpdate: {"name": "Ada Lovelace", "locale": "fr"},
+    inputs.OverageChange: {"enabled": True, "cap": 1000},
     inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
 }
 
+STRIPE_EVENT = {
+    "id": "evt_1QABCDEFGHJKLMNOPQRSTUVW",
+    "object": "event",
+    "type": "invoice.paid",
+    "created": _NOW,
+    "data": {"object": {"id": "in_1QABCDEFGHJKLMNOPQRSTUVW", "object": "invoice"}},
+}
 EVENT = f"id: {_NOW + 3}000000-{_VIDEO}\nevent: video\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
 
 _PROBLEMS: dict[type[Problem], Problem] = {

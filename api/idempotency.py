@@ -40,6 +40,15 @@ async def keep(db: Database, user_id: str, key: str, answer: Answer) -> None:
     await sql.keep(db, user_id, key, answer)
 
 
+async def keep_first(db: Database, user_id: str, key: str, answer: Answer) -> Answer:
+    """Keep the answer unless there is one already; return the one that stands. Raises KeyReused."""
+    await sql.wait_for(db, user_id, key)
+    kept = await replay(db, user_id, key, answer.fingerprint)
+    if kept is None:
+        await sql.keep(db, user_id, key, answer)
+    return kept or answer
+
+
 async def recognise(db: Database, user_id: str, key: str, fingerprint: bytes) -> None:
     """For a request that may be done twice: keep its key, so that another request with the same one is refused."""
     if await replay(db, user_id, key, fingerprint) is None:

@@ -210,3 +210,50 @@ class ApiKeyCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=10)] | None = None
+
+
+Url = Annotated[str, Meta(min_length=1, max_length=2000, description="An address with its scheme.")]
+PlanName = Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class CheckoutCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan to subscribe to, and where the page leads: after the payment, and for whoever turns back."""
+
+    plan: PlanName
+    success_url: Url
+    cancel_url: Url | None = None
+
+
+class PackCheckoutCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Packs of credits to buy, and where the page leads: after the payment, and for whoever turns back."""
+
+    pack: PlanName
+    quantity: Annotated[int, Meta(ge=1, le=10)] = 1
+    success_url: Url
+    cancel_url: Url | None = None
+
+
+class PortalCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the portal leads back to."""
+
+    return_url: Url | None = None
+
+
+class SubscriptionPreviewCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan to change to, to see what that would cost."""
+
+    plan: PlanName
+
+
+class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan to change to; with the `proration_date` of a preview, for exactly its amount."""
+
+    plan: PlanName
+    proration_date: Annotated[int, Meta(ge=0, le=2**40)] | None = None
+
+
+class OverageChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether credits may be used above what is there, and how many in a period; without `cap`, as many as is usual."""
+
+    enabled: bool
+    cap: Annotated[int, Meta(ge=1)] | None = None

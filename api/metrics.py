@@ -16,7 +16,7 @@ from asyncpg import InterfaceError, PostgresError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from api.db import Pool
-from api.sql import operation
+from api.sql import inbox, metering, operation
 from api.sql.operation import Queue
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -39,6 +39,14 @@ JOBS = Gauge("kinora_jobs", "Jobs that are not done.", ["pool", "state"], regist
 OLDEST = Gauge("kinora_oldest_job_seconds", "Age of the oldest.", ["pool", "state"], registry=REGISTRY)
 LAPSED = Gauge("kinora_leases_lapsed", "Running jobs whose lease is over.", ["pool"], registry=REGISTRY)
 LOST = Gauge("kinora_attempts_lost", "Attempts these jobs lost with a worker.", ["pool", "state"], registry=REGISTRY)
+EVENTS = Gauge("kinora_stripe_events", "Events of Stripe's that are not applied.", ["state"], registry=REGISTRY)
+EVENT_AGE = Gauge("kinora_stripe_event_oldest_seconds", "Age of the oldest of them.", registry=REGISTRY)
+USAGE = Gauge("kinora_meter_events", "Overage that Stripe has not counted.", ["state"], registry=REGISTRY)
+USAGE_AGE = Gauge(
+    "kinora_meter_event_oldest_seconds",
+    "Age of the oldest that waits; Stripe takes none after 35 days.",
+    registry=REGISTRY,
+)
 HELD = Gauge("kinora_credits_held", "Credits set aside for jobs that are not done.", registry=REGISTRY)
 MEDIA = Gauge("kinora_media_bytes", "Bytes kept.", ["kind"], registry=REGISTRY)
 DISK = Gauge("kinora_disk_free_bytes", "Free space where media are kept.", registry=REGISTRY)
@@ -82,6 +90,7 @@ class Observer:
             try:
                 async with asyncio.timeout(self.QUEUE):
                     await _read_queue(pool)
+                    await _read_money(pool)
                     if now >= self._media_due:
                         self._media_due = now + self.MEDIA
                         await _read_media(pool, media)
@@ -94,6 +103,17 @@ async def _read_queue(pool: Pool) -> None:
     async with pool.acquire() as db:
         _show_queues(await operation.queues(db))
         HELD.set(await operation.held(db))
+
+
+async def _read_money(pool: Pool) -> None:
+    async with pool.acquire() as db:
+        events, usage = await inbox.stuck(db), await metering.outbox(db)
+    EVENTS.labels("waiting").set(events.waiting)
+    EVENTS.labels("parked").set(events.parked)
+    EVENT_AGE.set(events.oldest)
+    for state in ("waiting", "refused", "unclear"):
+        USAGE.labels(state).set(getattr(usage, state))
+    USAGE_AGE.set(usage.oldest)
 
 
 async def _read_media(pool: Pool, media: Path) -> None:

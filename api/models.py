@@ -66,10 +66,14 @@ class Lora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Cost(Struct, frozen=True):
-    """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged."""
+    """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged.
+
+    A `relaxed` video costs none: its plan's credits are spent, and it is made when nobody else waits.
+    """
 
     credits: int
     state: CostState
+    relaxed: bool
 
 
 class Assets(Struct, frozen=True):
@@ -188,10 +192,14 @@ class Refusal(Struct, frozen=True):
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """What a create with this body would cost and take; `refusals` is empty if it would be accepted."""
+    """What a create with this body would cost and take; `refusals` is empty if it would be accepted.
+
+    It would be `relaxed` if the credits are spent and the plan makes videos all the same, when nobody else waits.
+    """
 
     object: Literal["estimate"] = "estimate"
     credits: int | None
+    relaxed: bool
     eta_seconds: int | None
     refusals: list[Refusal]
 
@@ -302,7 +310,7 @@ class Amount(Struct, frozen=True, kw_only=True):
 
 
 class Overage(Struct, frozen=True, kw_only=True):
-    """Credits used above what is there, paid afterwards."""
+    """Credits used above what is there, paid afterwards: up to `cap` in a period, of which so many were charged."""
 
     enabled: bool = False
     cap: int = 0
@@ -327,7 +335,9 @@ class Balance(Struct, frozen=True, kw_only=True):
 
 
 class LedgerEntry(Struct, frozen=True, kw_only=True):
-    """One movement as the balance feels it; the amounts of all entries sum to `available`."""
+    """One movement as the balance feels it; the amounts of all entries sum to `available`. `invoice` is the shop's name
+    for what paid for it, and `note` a sentence for the person where a movement needs one.
+    """
 
     id: str
     object: Literal["ledger_entry"] = "ledger_entry"
@@ -336,18 +346,143 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     bucket: Bucket
     amount: int
     video_id: str | None
+    invoice: str | None
+    note: str | None
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a plan allows: credits a month, the picture's short side in pixels, a clip's seconds, clips at once."""
+    """What a plan costs and allows, as it is sold now. `amount` is a month's price in the currency's smallest unit.
+
+    Credits are a month's; a trial has its own. `max_short_side` is of the picture, in pixels; `concurrency` is clips
+    made at once. Clips carry a visible mark if `marked`; a `relaxed` plan makes clips when nobody else waits even once
+    its credits are spent. A larger `priority` is served first.
+    """
 
     id: str
     object: Literal["plan"] = "plan"
+    version: int
+    amount: int
+    currency: str
     monthly_credits: int
+    trial_days: int
+    trial_credits: int
     max_short_side: int
     max_seconds: int
     concurrency: int
+    priority: int
     retention_days: int
+    marked: bool
+    relaxed: bool
+
+
+class Pack(Struct, frozen=True, kw_only=True):
+    """Credits that never expire, and what they cost in the currency's smallest unit."""
+
+    id: str
+    object: Literal["pack"] = "pack"
+    version: int
+    credits: int
+    amount: int
+    currency: str
+
+
+class OverageTerms(Struct, frozen=True, kw_only=True):
+    """Credits used above what is there and paid afterwards: what one costs in the currency's smallest unit, as a
+    decimal text; how many a person may allow in a period, and how many it is unless they say.
+    """
+
+    amount: str
+    currency: str
+    max_cap: int
+    default_cap: int
+
+
+class PriceTier(Struct, frozen=True):
+    """Credits that a second costs up to this short side of the picture, in pixels; null is for all beyond."""
+
+    max_short_side: int | None
+    rate: float
+
+
+class PriceFactors(Struct, frozen=True, kw_only=True):
+    """How a clip's price comes about: seconds × rate × quality × model × operation, rounded up, 1 credit at least, for
+    each variation. Seconds are those that are made anew, `least_seconds` at least, and a still has none. A model or an
+    operation that is not named has the factor 1.
+    """
+
+    tiers: list[PriceTier]
+    quality: dict[Quality, float]
+    models: dict[str, float]
+    operations: dict[str, float]
+    least_seconds: float
+
+
+class Plans(Page[Plan], frozen=True, kw_only=True):
+    """The plans, and with them everything else that is sold: packs of credits, overage, and what work costs."""
+
+    packs: list[Pack]
+    overage: OverageTerms
+    prices: PriceFactors
+
+
+class Checkout(Struct, frozen=True, kw_only=True):
+    """A page to pay at, open until `expires_at`. `item` is the plan or the pack; `amount` is of the currency's smallest
+    unit, a month for a plan, whose first `trial_days` are free.
+    """
+
+    id: str
+    object: Literal["checkout"] = "checkout"
+    kind: Literal["subscription", "pack"]
+    item: str
+    quantity: int
+    amount: int
+    currency: str
+    trial_days: int
+    url: str
+    expires_at: int
+
+
+class Portal(Struct, frozen=True, kw_only=True):
+    """A page at which bills, cards and the end of a subscription are looked after. It opens once, for a short while."""
+
+    object: Literal["portal"] = "portal"
+    url: str
+
+
+class Subscription(Struct, frozen=True, kw_only=True):
+    """What somebody is subscribed to; all null but the plan for who is not.
+
+    It ends at `cancel_at`, or goes on as `next_plan` when the period is over. `past_due` and `unpaid` wait for a
+    payment: the portal takes another card.
+    """
+
+    object: Literal["subscription"] = "subscription"
+    plan: str
+    version: int | None = None
+    status: str | None = None
+    current_period_start: int | None = None
+    current_period_end: int | None = None
+    trial_end: int | None = None
+    cancel_at: int | None = None
+    next_plan: str | None = None
+
+
+class SubscriptionPreview(Struct, frozen=True, kw_only=True):
+    """What a change would cost and bring: `amount_due` and `credits` at once, the monthly ones from then on.
+
+    A change with this `proration_date` costs exactly this, for an hour. It is null where nothing is to pay at once.
+    """
+
+    object: Literal["subscription_preview"] = "subscription_preview"
+    plan: str
+    version: int
+    effective_at: int
+    amount_due: int
+    currency: str
+    credits: int
+    monthly_amount: int
+    monthly_credits: int
+    proration_date: int | None
 
 
 class Health(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ class Described(Operation):
     bodies: ClassVar[tuple[type[Any], ...]] = ()
     any_body: ClassVar[str] = ""
     headers: ClassVar[tuple[str, ...]] = ()
+    foreign_body: ClassVar[Document | None] = None
     content: ClassVar[Document | None] = None
 
 
@@ -78,6 +79,15 @@ class Preview(Files):
     """A small picture, whole or in part."""
 
     content: ClassVar[Document | None] = {"image/jpeg": {}}
+
+
+class SignedEvent(Described):
+    """What an outside system sends in a shape of its own, with its signature."""
+
+    headers = ("Stripe-Signature",)
+    foreign_body: ClassVar[Document | None] = {
+        JSON: {"schema": {"type": "object", "additionalProperties": True}, "example": examples.STRIPE_EVENT}
+    }
 
 
 class Picture(Described):

@@ -10,7 +10,8 @@ import msgspec
 
 from api import studio
 from api.billing import prices
-from api.billing.plans import PLANS
+from api.billing.plans import Plan
+from api.billing.prices import Prices, Work
 from api.drafts import STILL, Draft, Footage, draft
 from api.errors import Forbidden, Invalid, PlanLimit, Problem
 from api.inputs import Making
@@ -35,8 +36,15 @@ class Place(NamedTuple):
     strength: float = 1.0
 
 
+class Terms(NamedTuple):
+    """What somebody's work is limited and priced by."""
+
+    plan: Plan
+    prices: Prices
+
+
 class Order(NamedTuple):
-    """A clip that may be made: from what, by which model at which size, for how many credits each.
+    """A clip that may be made: from what, by which model at which size, for how many credits each and in `total`.
 
     `places` says where each of the draft's pictures lies, and behind them the style's. `revised` is the prompt in the
     style's words, if there is a style. `generated` is the length in seconds without what is kept from films.
@@ -56,11 +64,13 @@ class Order(NamedTuple):
     seconds: float
     generated: float
     seeds: list[int]
+    plan: Plan
     credits: int
+    total: int
 
 
 def place(
-    asked: Making, plan_name: str, settings: Settings, footage: Sequence[Footage] = (), style: Style = NOTHING
+    asked: Making, terms: Terms, settings: Settings, footage: Sequence[Footage] = (), style: Style = NOTHING
 ) -> Order:
     """The order, or a problem that names the field and the limit. `footage` is what the body's films are."""
     wanted = draft(asked, footage)
@@ -71,7 +81,7 @@ def place(
         detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *aliases))}."
         raise Invalid(detail, param="model")
     model = catalog.find(served_by)
-    width, height = _size(wanted, name, model, PLANS[plan_name].max_short_side)
+    width, height = _size(wanted, name, model, terms.plan.max_short_side)
     _able(model, wanted, settings)
     _learnt(asked, served_by, settings)
     places = [*_places(model, wanted), *_look(model, wanted, style, settings)]
@@ -81,10 +91,11 @@ def place(
         raise Invalid(found[0].message, param=_field(found[0], wanted), limit=found[0].limit)
     if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
         raise Invalid(f"`metadata` may have {MAX_METADATA} bytes as JSON, and this one has {size}.", param="metadata")
-    _within_plan(request.seconds, width, height, plan_name)
+    _within_plan(request.seconds, width, height, terms.plan)
     generated = studio.generated(request)
     if generated <= 0:
         raise Invalid("Nothing of this clip would be made anew; leave something out.", param=_field_of_films(wanted))
+    work = Work(served_by, _operation(model, wanted), asked.quality, generated if request.seconds else 0, width, height)
     return Order(
         asked=asked,
         draft=wanted,
@@ -100,7 +111,9 @@ def place(
         seconds=request.seconds,
         generated=generated,
         seeds=_seeds(asked),
-        credits=prices.credits(generated, width, height, asked.quality),
+        plan=terms.plan,
+        credits=prices.credits(terms.prices, work),
+        total=prices.credits(terms.prices, work._replace(variations=asked.n)),
     )
 
 
@@ -222,8 +235,7 @@ def _field_of_films(wanted: Draft) -> str:
     return "storyboard" if isinstance(wanted.operation, studio.Storyboard) else "keep"
 
 
-def _within_plan(seconds: float, width: int, height: int, plan_name: str) -> None:
-    plan = PLANS[plan_name]
+def _within_plan(seconds: float, width: int, height: int, plan: Plan) -> None:
     if seconds > plan.max_seconds:
         detail = f"The {plan.name} plan makes clips of up to {plan.max_seconds} seconds, and this one has {seconds:g}."
         raise PlanLimit(detail, param="seconds", limit=plan.max_seconds)

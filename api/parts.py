@@ -4,10 +4,16 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from api.billing.changes import Changes
+from api.billing.credits import Credits
+from api.billing.purchases import Purchases
+from api.billing.stripe import Stripe
+from api.billing.tariff import Tariff
 from api.db import Pool
 from api.events import Hub
 from api.feeds import Feeds
 from api.presets import Presets
+from api.queue import Bell
 from api.ratelimit import Limiter
 from api.settings import Settings
 from api.sources import Sources
@@ -22,6 +28,12 @@ class Parts(NamedTuple):
     """The pool, Redis and what is built on them. One for each process."""
 
     settings: Settings
+    tariff: Tariff
+    credits: Credits
+    stripe: Stripe
+    purchases: Purchases
+    changes: Changes
+    bell: Bell
     pool: Pool
     redis: Redis
     storage: Storage

@@ -248,6 +248,7 @@ class Runner:
             negative_prompt=claimed.negative_prompt,
             quality=claimed.quality,
             conditions=tuple(pictures),
+            marked=claimed.marked,
             loras=tuple(Worn(lora.name, lora.weight) for lora in claimed.loras),
         )
         return studio.laid(claimed.operation, plain, [Film(self._storage.path(one.key), one.seconds) for one in films])

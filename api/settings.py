@@ -43,8 +43,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (without
     `@model` for the first). They hang on the model when it is loaded, and requests name them.
 
+    `stripe_key` is the secret key of the Stripe account that sells; without one nothing is sold. `stripe_url` is where
+    Stripe is, if it is not at its own address. `stripe_webhook_secrets` are the signing secrets of our endpoint there,
+    two while one replaces the other; without any the endpoint is closed. `app_schemes` are those of the operator's own
+    apps, as `myapp` for myapp://paid: pages to pay at may lead there.
+
     `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
     leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
+
+    `tariff` is a file of plans, packs and prices in the place of Kinora's own, api/billing/tariff.toml.
     """
 
     database_url: str = ""
@@ -82,6 +89,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     job_timeout: float = 1800.0
     max_tries: int = 3
     max_losses: int = 20
+
+    tariff: Path | None = None
+    stripe_key: str = ""
+    stripe_url: str = ""
+    stripe_webhook_secrets: list[str] = []
+    app_schemes: list[str] = []
 
     rate_limits: bool = True
     full_disk: float = 0.95
@@ -178,6 +191,8 @@ def _variable(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -204,7 +219,7 @@ def _plain(kind: Any, text: str) -> Any:
         if wrong := [part for part in parts if "=" not in part]:
             raise ValueError(f"it takes name=value,name=value, and {wrong[0]!r} has no =")
         return dict(part.split("=", 1) for part in parts)
-    return Path(text) if kind is Path else msgspec.convert(text, kind, strict=False)
+    return Path(text) if kind in (Path, Path | None) else msgspec.convert(text, kind, strict=False)
 
 
 def _secret(data: Path) -> str:

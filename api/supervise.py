@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from api import db, embedded
+from api import db, embedded, stand_in
+from api.billing.stripe_sync import SyncError
 from api.child import Child, ChildEndedError, Program, eventually
+from api.errors import Problem
 from api.settings import Settings
 
 READY_WITHIN = 120.0
@@ -43,7 +45,7 @@ class AddressError(Exception):
     """The address cannot be listened on; the message says which and why."""
 
 
-FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, AddressError, TimeoutError)
+FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, AddressError, TimeoutError, SyncError, Problem)
 """What `backend` raises; each says in a sentence what is wrong."""
 
 
@@ -106,19 +108,26 @@ async def run(settings: Settings, port: int, *, asked: bool, tell: Tell) -> int:
     Raises FAILURES, also when a part says later that it cannot run as it is set up.
     """
     listener = listen(settings.host, port) if asked else listen_near(settings.host, port, tell)
-    async with backend(settings, listener, tell) as running:
+    async with backend(settings, listener, tell, sells=True) as running:
         print(f"ready {running.url}\ndocs  {running.url}/docs", flush=True)
         raise await running.refused()
 
 
 @contextlib.asynccontextmanager
 async def backend(
-    settings: Settings, listener: socket.socket, tell: Tell, *, log: Path | None = None, durable: bool = True
+    settings: Settings,
+    listener: socket.socket,
+    tell: Tell,
+    *,
+    log: Path | None = None,
+    durable: bool = True,
+    sells: bool = False,
 ) -> AsyncIterator[Backend]:
     """Run it all until the block ends, then stop it in order: worker, web process, Redis, PostgreSQL.
 
     `log` takes what web process and worker say, else it goes to our standard error; `tell` hears what happens. Data
-    that need not survive a power cut are not `durable`. Raises FAILURES.
+    that need not survive a power cut are not `durable`. One that `sells` and has no key of Stripe's brings a stand-in
+    for it. Raises FAILURES.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
@@ -130,12 +139,31 @@ async def backend(
         settings = _located(settings, servers, listener)
         for name in await db.migrate(settings.database_url):
             tell(f"migrated {name}")
+        children = [*servers.children]
+        if sells and not settings.stripe_key:
+            selling = await stack.enter_async_context(_selling(settings, listener, tell, log))
+            settings = selling.settings
+            children.append(selling.child)
         web = await stack.enter_async_context(_part("serve", settings, WEB_STOPS, log, listener))
         worker = await stack.enter_async_context(_part("worker", settings, WORKER_STOPS, log))
         url = _reachable(listener)
         await eventually(lambda: _ready(url), (httpx.TransportError, _NotReadyError), web, READY_WITHIN)
-        keepers = await stack.enter_async_context(_kept((*servers.children, web, worker), tell))
+        keepers = await stack.enter_async_context(_kept((*children, web, worker), tell))
         yield Backend(url, keepers)
+
+
+@contextlib.asynccontextmanager
+async def _selling(
+    settings: Settings, listener: socket.socket, tell: Tell, log: Path | None
+) -> AsyncIterator[stand_in.StandIn]:
+    """The stand-in for Stripe, at the next port if that is free. Whoever reaches us must reach its pages."""
+    with listen_near(settings.host, min(settings.port + 1, 65535), tell) as counter:
+        reached, api = _reachable(counter), _reachable(listener)
+        async with stand_in.running(settings, counter, reached=reached, api=api, log=log) as running:
+            tell(f"nothing is really sold: a stand-in for Stripe takes test cards at {running.pages}")
+            if not settings.loopback:
+                tell("whoever reaches this server can have any plan for nothing until KINORA_STRIPE_KEY is set")
+            yield running
 
 
 def _located(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:

@@ -10,7 +10,7 @@ import asyncio
 from time import time
 
 from api import streams
-from api.billing import credits
+from api.billing import lots
 from api.db import Pool, transaction
 from api.presets import FOLDER as PRESETS
 from api.queue import Bell
@@ -41,7 +41,7 @@ class Sweeper:
         await self._ring()
         await self._purge()
         async with transaction(self._pool) as db:
-            await credits.expire(db)
+            await lots.expire(db)
 
     async def clean(self) -> None:
         """What nobody waits for, every few minutes: rows that are forgotten, files that nothing names."""

@@ -13,12 +13,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from api import idempotency, ids
-from api.billing import credits, prices
-from api.billing.credits import Account
-from api.billing.plans import PLANS
+from api.billing import prices
+from api.billing.credits import Credits
+from api.billing.plans import RELAXED_PRIORITY
 from api.db import AWAY, Database, Pool, transaction
 from api.drafts import Footage
 from api.errors import NotFound, Unavailable
@@ -33,7 +34,7 @@ from api.sql import media as renditions
 from api.sql.generations import Condition, Film, Generation, New
 from api.sql.idempotency import Answer
 from api.sql.media import Medium
-from api.sql.moves import Claimed
+from api.sql.moves import Claimed, Lost
 from api.sql.streams import Segment
 from api.storage import Storage
 from api.streams import IMAGE
@@ -50,7 +51,7 @@ RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before a failed try is repeated
 class Submission(NamedTuple):
     """A create as it came: who, what, and how a repetition of it is recognised."""
 
-    account: Account
+    user_id: str
     order: Order
     fingerprint: bytes
     key: str | None
@@ -75,10 +76,13 @@ class Repeat(NamedTuple):
 class Videos:
     """The state machine, with the pool it writes to and those it tells."""
 
-    def __init__(self, settings: Settings, pool: Pool, storage: Storage, bell: Bell, announcer: Announcer) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, storage: Storage, credits: Credits, bell: Bell, announcer: Announcer
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
+        self._credits = credits
         self._bell = bell
         self._announcer = announcer
 
@@ -93,17 +97,25 @@ class Videos:
             if earlier := await _earlier(db, submission, answer):
                 return earlier
             self._refuse_on_full_disk()
-            await generations.insert(db, rows)
-            for row, inputs in zip(rows, kept, strict=True):
-                await generations.add_inputs(db, row.id, inputs.pictures, inputs.films)
-            await credits.hold(db, submission.account, {row.id: submission.order.credits for row in rows})
+            await self._queue(db, rows, submission, kept)
             reply = answer(await _found(db, rows[0].id))
             if submission.key:
-                await idempotency.keep(db, submission.account.id, submission.key, reply)
+                await idempotency.keep(db, submission.user_id, submission.key, reply)
         self._bell.ring(self._settings.pool, len(rows))
         for row in rows:
             self._announcer.changed(row.user_id, row.id)
         return reply
+
+    async def _queue(self, db: Database, rows: list[New], submission: Submission, kept: list[Inputs]) -> None:
+        """Add the rows with their inputs and set their credits aside; or none, and then they wait for everybody."""
+        purse = await self._credits.purse(db, submission.user_id)
+        relaxed, price = purse.relaxes(submission.order.total), submission.order.credits
+        if relaxed:
+            rows, price = [_relaxed(row) for row in rows], 0
+        await generations.insert(db, rows)
+        for row, inputs in zip(rows, kept, strict=True):
+            await generations.add_inputs(db, row.id, inputs.pictures, inputs.films)
+        await self._credits.hold(db, purse, {row.id: price for row in rows})
 
     async def answered(self, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
         """The first answer to a request, if it has had one. Raises StillRunning, KeyReused."""
@@ -203,7 +215,7 @@ class Videos:
         found = await moves.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
         if found is None:
             return False
-        await credits.settle(
+        await self._credits.settle(
             db, video_id, prices.part(found.credits, found.published_generated, found.generated_seconds)
         )
         return True
@@ -271,7 +283,7 @@ class Videos:
             if not await moves.complete(db, claimed.id, claimed.attempt):
                 return await moves.completed_by(db, claimed.id, claimed.attempt)
             await renditions.add(db, claimed.id, media)
-            await credits.settle(db, claimed.id)
+            await self._credits.settle(db, claimed.id)
         self._announcer.changed(claimed.user_id, claimed.id)
         return True
 
@@ -290,6 +302,7 @@ class Videos:
         """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
         async with transaction(self._pool) as db:
             found = await moves.lost(db, self._settings.lease)
+            found.sort(key=_owner)  # whoever locks the credits of several users does it in one order
             for lost in found:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
@@ -304,7 +317,7 @@ class Videos:
         """In_progress → failed in the caller's transaction, the whole hold released."""
         moved = await moves.fail(db, video_id, attempt, failure)
         if moved:
-            await credits.settle(db, video_id, 0)
+            await self._credits.settle(db, video_id, 0)
         return moved
 
     async def give_back(self, claimed: Claimed) -> bool:
@@ -323,12 +336,12 @@ class Videos:
 
 def _rows(submission: Submission, settings: Settings) -> list[New]:
     """A row for each variation, in the order of their seeds; the first names the group."""
-    order, plan = submission.order, PLANS[submission.account.plan]
+    order, plan = submission.order, submission.order.plan
     video_ids = sorted(ids.new(KIND) for _ in order.seeds)
     return [
         New(
             id=video_id,
-            user_id=submission.account.id,
+            user_id=submission.user_id,
             variation_of=video_ids[0],
             fingerprint=submission.fingerprint,
             kind=KIND if order.seconds else IMAGE,
@@ -353,14 +366,25 @@ def _rows(submission: Submission, settings: Settings) -> list[New]:
             priority=plan.priority,
             concurrency=plan.concurrency,
             retention_days=plan.retention_days,
+            marked=plan.marked,
+            relaxed=False,
         )
         for video_id, seed in zip(video_ids, order.seeds, strict=True)
     ]
 
 
+def _owner(lost: Lost) -> str:
+    return lost.user_id
+
+
+def _relaxed(row: New) -> New:
+    """The row in the queue of what is made for nothing: behind everybody, and one at a time of each user."""
+    return msgspec.structs.replace(row, relaxed=True, priority=RELAXED_PRIORITY, concurrency=1)
+
+
 async def _earlier(db: Database, submission: Submission, answer: Callable[[Generation], Answer]) -> Answer | None:
     """The answer this request has had before: by its key, or by its content when a client says that it repeats."""
-    user_id, fingerprint = submission.account.id, submission.fingerprint
+    user_id, fingerprint = submission.user_id, submission.fingerprint
     if submission.key:
         return await idempotency.replay(db, user_id, submission.key, fingerprint)
     await names.wait_for(db, user_id, fingerprint.hex())

@@ -57,7 +57,7 @@ class Views:
             variations=row.variations,
             queue_position=row.queue_position,
             eta_seconds=self._eta(row),
-            cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state),
+            cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state, row.relaxed),
             assets=self._assets(row),
             provenance=Provenance("unsigned" if row.state in TERMINAL else "pending"),
             visibility=row.visibility,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import asyncpg
 import structlog
@@ -13,6 +13,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api import db, logs, readiness
+from api.billing import tariff
+from api.billing.credits import Credits
+from api.billing.stripe import Stripe
+from api.billing.till import CHORES_EVERY, CONNECTIONS, TIMEOUT, Till
+from api.billing.webhook import BELL
 from api.events import Announcer, Outbox
 from api.queue import Bell, Listener
 from api.runner import Runner
@@ -55,11 +60,12 @@ async def _work(settings: Settings) -> None:
         outbox = Outbox(redis)
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
-        videos = Videos(settings, pool, storage, bell, announcer)
+        videos = Videos(settings, pool, storage, Credits(tariff.load(settings.tariff)), bell, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
         runner = Runner(settings, videos, storage, engine)
         sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)
+        till = await stack.enter_async_context(_till(settings))
         await _start(engine, settings)
         log.info("worker_ready", worker=runner.name, pool=settings.pool)
         async with asyncio.TaskGroup() as tasks:
@@ -68,6 +74,26 @@ async def _work(settings: Settings) -> None:
             tasks.create_task(runner.obey_stops())
             tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
             tasks.create_task(_every(CLEAN_EVERY, sweeper.clean))
+            if till:
+                tasks.create_task(Listener(settings.redis_url, BELL, till.ring, till.idle).main())
+                tasks.create_task(till.run(settings.sweep_every))
+                tasks.create_task(_every(settings.sweep_every, till.tell))
+                tasks.create_task(_every(CHORES_EVERY, till.reconcile))
+
+
+@asynccontextmanager
+async def _till(settings: Settings) -> AsyncIterator[Till | None]:
+    """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
+    stripe = Stripe(settings)
+    if not stripe.open:
+        yield None
+        return
+    pool = await db.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)
+    try:
+        yield Till(pool, stripe, tariff.load(settings.tariff))
+    finally:
+        await stripe.close()
+        await pool.close()
 
 
 async def _start(engine: EngineProcess, settings: Settings) -> None:

@@ -27,7 +27,7 @@ SELECT replace(id, 'usr_', 'ses_'), id, now() + interval '1 day' FROM users
 """
 LOTS = f"""
 INSERT INTO lots (id, user_id, bucket, source, granted, remaining, expires_at, key)
-SELECT replace(id, 'usr_', 'lot_'), id, 'allowance', 'plan:free', {CREDITS}, {CREDITS}, now() + interval '1 day',
+SELECT replace(id, 'usr_', 'lot_'), id, 'allowance', 'kinora', {CREDITS}, {CREDITS}, now() + interval '1 day',
   'allowance:' || id FROM users
 """  # noqa: S608 (a constant of ours)
 

@@ -31,6 +31,9 @@ METHODS = {
 }
 """Operations whose method is not simply its verb."""
 
+UNOFFERED = frozenset({"receive_stripe_event"})
+"""Operations that nobody calls but the outside system they are for."""
+
 ERRORS = {
     "400": "BadRequest",
     "401": "Unauthorized",
@@ -185,7 +188,7 @@ class _Reader:
             (path, verb, one)
             for path, verbs in self._document["paths"].items()
             for verb, one in verbs.items()
-            if isinstance(one, dict) and "operationId" in one and verb != "head"  # GET says the same, and more
+            if isinstance(one, dict) and "operationId" in one and _offered(verb, one["operationId"])
         ]
 
     def _whole(self, body: Schema) -> list[str]:
@@ -404,6 +407,11 @@ HEADERS = {
         required=False,
     ),
 }
+
+
+def _offered(verb: str, operation: str) -> bool:
+    """Whether there is a method for it. What HEAD says, GET says too, and more."""
+    return verb != "head" and operation not in UNOFFERED
 
 
 def _answers(operation: dict[str, Any]) -> list[Schema]:

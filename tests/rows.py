@@ -5,24 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from api import ids
-from api.billing.credits import Account
+from api.billing import tariff
+from api.billing.credits import Credits
 from api.db import Database, Pool
-from api.sql import generations
+from api.orders import Terms
+from api.sql import generations, ledger
 from api.sql.generations import New
+from api.sql.ledger import Account
+
+TARIFF = tariff.load()
+CREDITS = Credits(TARIFF)
+
+
+def terms(plan: str = "free") -> Terms:
+    """What somebody on this plan is limited and charged by."""
+    return Terms(TARIFF.plan(plan), TARIFF.prices)
 
 
 async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> Account:
     """A user without an allowance yet."""
     user_id = ids.new("usr")
-    created_at = await db.fetchval(
-        "INSERT INTO users (id, email, password_hash, plan, full_allowance) VALUES ($1, $2, '', $3, $4)"
-        " RETURNING created_at",
+    await db.execute(
+        "INSERT INTO users (id, email, password_hash, plan, full_allowance) VALUES ($1, $2, '', $3, $4)",
         user_id,
         f"{user_id}@example.org",
         plan,
         full_allowance,
     )
-    return Account(user_id, plan, created_at, full_allowance)
+    return await ledger.lock(db, user_id)
 
 
 async def add_generation(db: Database, account: Account, **changes: Any) -> str:
@@ -55,6 +65,8 @@ async def add_generation(db: Database, account: Account, **changes: Any) -> str:
         "priority": 0,
         "concurrency": 1,
         "retention_days": 30,
+        "marked": False,
+        "relaxed": False,
     }
     await generations.insert(db, [New(**(new | changes))])
     return video_id

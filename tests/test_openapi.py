@@ -28,6 +28,8 @@ def document(app: Litestar) -> dict[str, Any]:
     return loaded
 
 
+FOREIGN = {"receive_stripe_event"}
+"""Asked by machines of others, in shapes of theirs, as often as they have to."""
 BYTES = {"get_video_content", "get_stream_piece", "get_video_preview", "get_preset_picture", "get_metrics"}
 
 
@@ -82,7 +84,7 @@ def test_answers_have_a_schema_and_an_example(document: dict[str, Any]) -> None:
 def test_bodies_come_as_json_and_as_a_form_with_an_example(document: dict[str, Any]) -> None:
     seen = 0
     for path, method, operation in operations(document):
-        if body := operation.get("requestBody"):
+        if (body := operation.get("requestBody")) and operation["operationId"] not in FOREIGN:
             seen += 1
             assert set(body["content"]) == {"application/json", "multipart/form-data"}, (method, path)
             assert all(content["example"] and content["schema"] for content in body["content"].values())
@@ -92,7 +94,7 @@ def test_bodies_come_as_json_and_as_a_form_with_an_example(document: dict[str, A
 def test_refusals_are_problems(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
-        if path.startswith("/v1"):
+        if path.startswith("/v1") and operation["operationId"] not in FOREIGN:
             assert "429" in refusals, (method, path)
             assert ("401" in refusals) or operation["security"] == [], (method, path)
             assert not operation.get("requestBody") or {"400", "413", "415", "422"} <= refusals.keys(), (method, path)

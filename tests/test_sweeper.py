@@ -128,5 +128,5 @@ def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
     outbox = Outbox(parts.redis)
     bell = Bell(parts.redis, outbox)
-    videos = Videos(settings, parts.pool, parts.storage, bell, Announcer(outbox))
+    videos = Videos(settings, parts.pool, parts.storage, parts.credits, bell, Announcer(outbox))
     return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=bell)

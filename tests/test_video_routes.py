@@ -45,7 +45,7 @@ def fill_disk(app: Litestar) -> None:
     full = msgspec.structs.replace(parts.settings, full_disk=0.0)
     outbox = Outbox(parts.redis)
     bell, announcer = Bell(parts.redis, outbox), Announcer(outbox)
-    app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, bell, announcer))
+    app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, parts.credits, bell, announcer))
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:
@@ -68,7 +68,7 @@ async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, acco
         "seed": 7,
         "quality": "full",
         "queue_position": 0,
-        "cost": {"credits": 10, "state": "held"},
+        "cost": {"credits": 10, "state": "held", "relaxed": False},
         "variations": [video["id"]],
         "visibility": "private",
         "metadata": {"scene": 1},
@@ -362,7 +362,7 @@ async def test_cancel_and_delete_over_http(client: httpx.AsyncClient, account: P
         answer = await client.post(f"/v1/videos/{video_id}/cancel", headers=account.headers)
         assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
         assert "openai-poll-after-ms" not in answer.headers
-    assert answer.json()["cost"] == {"credits": 8, "state": "released"}
+    assert answer.json()["cost"] == {"credits": 8, "state": "released", "relaxed": False}
     gone = await client.delete(f"/v1/videos/{video_id}", headers=account.headers)
     assert gone.json() == {"id": video_id, "object": "video.deleted", "deleted": True}
     assert (await client.delete(f"/v1/videos/{video_id}", headers=account.headers)).status_code == 404

@@ -8,8 +8,6 @@ from math import ceil
 import msgspec
 import pytest
 
-from api.billing import credits
-from api.billing.credits import Account
 from api.db import transaction
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
 from api.inputs import ImageReference, VideoCreate
@@ -17,10 +15,12 @@ from api.orders import place
 from api.parts import Parts
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
+from api.sql.ledger import Account
 from api.sql.media import Medium
 from api.sql.moves import Claimed
+from api.sql.streams import Segment
 from api.videos import Submission
-from tests.rows import add_account, books
+from tests.rows import add_account, add_generation, books, terms
 
 REQUEST = b"the same request"
 MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
@@ -29,7 +29,7 @@ MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, eta
 async def person(parts: Parts, plan: str = "free") -> Account:
     async with transaction(parts.pool) as db:
         account = await add_account(db, plan=plan)
-        await credits.ensure_allowance(db, account)
+        await parts.credits.purse(db, account.id)
     return account
 
 
@@ -45,10 +45,10 @@ def submission(
     form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
     if picture is not None:
         form = msgspec.structs.replace(form, first_frame=ImageReference(file=picture))
-    order = place(form, account.plan, parts.settings)
+    order = place(form, terms(account.plan), parts.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
     pictures = [] if picture is None else [picture]
-    return Submission(account, order, fingerprint, key=key, retried=retried, pictures=pictures)
+    return Submission(account.id, order, fingerprint, key=key, retried=retried, pictures=pictures)
 
 
 async def create(parts: Parts, account: Account, **asked: object) -> str:
@@ -73,7 +73,7 @@ async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
 
 async def balance(parts: Parts, account: Account) -> tuple[int, int]:
     async with transaction(parts.pool) as db:
-        now = await credits.balance(db, account)
+        now = await parts.credits.balance(db, account.id)
     return now.available, now.held
 
 
@@ -219,6 +219,59 @@ async def test_priority_then_fairness_then_age(parts: Parts) -> None:
     third, fourth = await create(parts, other), await create(parts, pro)
     order = [(await claim(parts)).id for _ in range(4)]
     assert order == [fourth, first, third, second]
+
+
+async def spend(parts: Parts, account: Account, left: int = 0) -> None:
+    """Leave somebody so many credits."""
+    async with transaction(parts.pool) as db:
+        taken = await add_generation(db, account)
+        purse = await parts.credits.purse(db, account.id)
+        await parts.credits.hold(db, purse, {taken: purse.available - left})
+        await db.execute("UPDATE generations SET state = 'cancelled', completed_at = now() WHERE id = $1", taken)
+        await parts.credits.settle(db, taken)
+
+
+async def test_a_spent_pro_plan_still_makes_clips_when_nobody_else_waits(parts: Parts) -> None:
+    pro, free = await person(parts, "pro"), await person(parts)
+    paid = await create(parts, pro)
+    await spend(parts, pro, left=7)
+    first, second = await create(parts, pro), await create(parts, pro)
+    other = await create(parts, free)
+    row = await parts.videos.get(first, pro.id)
+    assert (row.credits, row.cost_state, row.relaxed) == (0, "held", True)
+    assert not (await parts.videos.get(paid, pro.id)).relaxed
+    running = [await claim(parts), await claim(parts)]
+    assert [each.id for each in running] == [paid, other]
+    assert await parts.videos.claim("worker_c") is None  # one at a time, and one of theirs is being made
+    await parts.videos.complete(running[0], MEDIA)
+    relaxed = await claim(parts)
+    assert relaxed.id == first
+    assert await parts.videos.claim("worker_c") is None
+    await parts.videos.complete(relaxed, MEDIA)
+    assert (await claim(parts)).id == second
+    row = await parts.videos.get(first, pro.id)
+    assert (row.state, row.settled, row.cost_state) == ("completed", 0, "settled")
+    assert await balance(parts, pro) == (7, 0)
+    await books(parts.pool, pro.id)
+
+
+async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(parts: Parts) -> None:
+    pro = await person(parts, "pro")
+    await spend(parts, pro)
+    video_id = await create(parts, pro)
+    claimed = await claim(parts)
+    piece = Segment(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
+    assert await parts.videos.publish(claimed, piece, 2.0, 2.0)
+    row = await parts.videos.cancel(video_id, pro.id)
+    assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
+    await books(parts.pool, pro.id)
+
+
+@pytest.mark.parametrize(("plan", "marked"), [("free", True), ("plus", False), ("pro", False)])
+async def test_a_clip_is_marked_if_its_plan_says_so(parts: Parts, plan: str, marked: bool) -> None:  # noqa: FBT001
+    account = await person(parts, plan)
+    await create(parts, account)
+    assert (await claim(parts)).marked is marked
 
 
 async def test_queue_positions_count_who_is_served_before(parts: Parts) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from api import streams
 from api.events import Outbox
@@ -24,7 +24,7 @@ from api.queue import Bell, Listener
 from api.settings import Settings
 from api.sql import media as renditions
 from api.videos import Submission
-from tests.rows import books
+from tests.rows import books, terms
 from tests.test_feeds import following
 from tests.test_videos import balance, create, drawn, person
 from tests.workers import (
@@ -53,6 +53,27 @@ async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Setti
     await books(real.pool, account.id)
 
 
+async def test_a_plan_that_marks_has_its_clips_marked(real: Parts, worker_settings: Settings) -> None:
+    """The same clip twice: what differs is in the corner where the mark stands."""
+    asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
+    async with working(worker_settings):
+        for plan in ("free", "plus", "plus"):
+            account = await person(real, plan)
+            video_id = await create(real, account, **asked)
+            assert await ended(real, video_id, account) == "completed"
+            async with real.pool.acquire() as db:
+                served = await renditions.find(db, video_id, "poster")
+            assert served
+            assert served.key
+            posters.append(Image.open(real.storage.path(served.key)).convert("L"))
+    marked, plain, again = posters
+    assert plain.tobytes() == again.tobytes()
+    box = ImageChops.difference(marked, plain).getbbox()
+    assert box
+    assert box[0] > marked.width / 2
+    assert box[1] > marked.height / 2
+
+
 async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
@@ -73,8 +94,8 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
     account = await person(real)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
-    order = place(asked, account.plan, serving)
-    await real.videos.create(Submission(account, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    order = place(asked, terms(account.plan), serving)
+    await real.videos.create(Submission(account.id, order, b"", key=None, retried=False, pictures=[]), drawn(real))
     [row] = await real.videos.page(account.id, None, 1, descending=True)
     async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
         async with asyncio.timeout(PATIENCE):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from api import worker
-from api.billing.credits import Account
 from api.parts import Parts
 from api.settings import Settings
+from api.sql.ledger import Account
 from api.sql.streams import Segment, segments
 
 SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}

@@ -1,96 +1,149 @@
-"""The ledger: grant, hold, settle, release, expire. Knows users and generations by id alone.
+"""The ledger: what somebody may spend, and what becomes of it. Knows users and generations by id alone.
 
-Every function runs in its caller's transaction, so money moves exactly when the job moves. A hold remembers the
-lots it took from, and a release goes back there; if that allowance has expired meanwhile, its credits are
-granted again to the present month.
+Everything here runs in its caller's transaction, so money moves exactly when the job moves. A hold takes what expires
+first, then what was bought, then overage. It remembers the lots it took from, and a release goes back there; if that
+allowance has expired meanwhile, its credits are granted again to the present period.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import NamedTuple
 
-from msgspec import Struct
-
-from api import ids
-from api.billing.plans import PLANS, UNVERIFIED_SHARE, period
+from api.billing import clawbacks, lots
+from api.billing.lots import transfer
+from api.billing.plans import Plan, period
+from api.billing.tariff import Tariff
 from api.db import Database
 from api.errors import InsufficientCredits
-from api.models import Amount, Balance, Buckets, EntryKind, Overage
+from api.models import Amount, Balance, Bucket, Buckets, Overage
 from api.sql import ledger
-from api.sql.callers import Caller
-from api.sql.ledger import Hold, Leg, Lot, Part
+from api.sql.ledger import Account, Change, Hold, Leg, Lot, NewLot, Part
+
+MONTHLY = "allowance"  # what the keys of lots begin with that are granted by the calendar and not by an invoice
 
 
-class Account(Struct, frozen=True):
-    """What the ledger must know of a user: the plan, when its months began, and whether all of it is granted."""
+class Purse(NamedTuple):
+    """What somebody may spend until the transaction ends, with nobody else spending it."""
 
-    id: str
-    plan: str
-    created_at: datetime
-    full_allowance: bool
+    account: Account
+    plan: Plan
+    lots: list[Lot]
 
     @property
-    def allowance(self) -> int:
-        """Credits of one month."""
-        monthly = PLANS[self.plan].monthly_credits
-        return monthly if self.full_allowance or self.plan != "free" else monthly // UNVERIFIED_SHARE
+    def available(self) -> int:
+        """Credits that a hold may take now."""
+        return sum(lot.remaining for lot in self.lots)
+
+    def relaxes(self, total: int) -> bool:
+        """Whether work of this price is done for nothing when nobody else waits, because the credits are spent.
+
+        Raises InsufficientCredits where the plan has no such queue.
+        """
+        if total <= self.available:
+            return False
+        if not self.plan.relaxed:
+            raise InsufficientCredits(total, self.available)
+        return True
 
 
-def account_of(caller: Caller) -> Account:
-    """The ledger's view of whoever asks."""
-    return Account(caller.user_id, caller.plan, caller.created_at, caller.full_allowance)
+class Credits:
+    """The ledger under a tariff, which says how much a plan's month grants."""
+
+    def __init__(self, tariff: Tariff) -> None:
+        self._tariff = tariff
+
+    async def purse(self, db: Database, user_id: str) -> Purse:
+        """What the user may spend, locked, with the present month's allowance granted if it has not been."""
+        account = await ledger.lock(db, user_id)
+        plan = self._tariff.plan(account.plan, account.plan_version)
+        found = await ledger.lots(db, user_id)
+        if not any(lot.key.startswith(MONTHLY) for lot in found) and await _grant(db, account, plan):
+            found = await ledger.lots(db, user_id)
+        return Purse(account, plan, found)
+
+    async def hold(self, db: Database, purse: Purse, prices: dict[str, int]) -> None:
+        """Set aside each generation's price, in the order of the purse. Raises InsufficientCredits."""
+        if (total := sum(prices.values())) > purse.available:
+            raise InsufficientCredits(total, purse.available)
+        user_id, holds = purse.account.id, _split(prices, purse.lots)
+        await ledger.add_holds(db, user_id, holds)
+        taken = [(generation, part) for generation, _, parts in holds for part in parts]
+        if taken:
+            await ledger.change(db, _less([part for _, part in taken]))
+            await ledger.add_legs(
+                db,
+                [
+                    leg
+                    for generation, part in taken
+                    for leg in transfer("hold", user_id, part, "available", "held", generation_id=generation)
+                ],
+            )
+
+    async def settle(self, db: Database, generation_id: str, charge: int | None = None) -> Hold | None:
+        """Charge a generation and release the rest of its hold; None if the hold was closed before.
+
+        `charge` is in credits: None charges the whole hold, 0 releases it all. The lots first taken from are charged
+        first, so what would expire soonest is what is spent. Overage that is charged is owed word to the shop.
+        """
+        closed = await ledger.close_hold(db, generation_id, charge)
+        if closed is None:
+            return None
+        charged, rest = _cut(closed.parts, closed.settled)
+        if charged:
+            await _charge(db, closed.user_id, charged, generation_id)
+        if rest:
+            await _release(db, closed.user_id, rest, generation_id)
+        return closed
+
+    async def balance(self, db: Database, user_id: str) -> Balance:
+        """What may be spent now, what is set aside, and where it came from."""
+        await ledger.lock(db, user_id)
+        await lots.expire(db, user_id)
+        purse = await self.purse(db, user_id)
+        ends = [lot.expires_at for lot in purse.lots if lot.expires_at and lot.bucket == "allowance"]
+        return Balance(
+            available=purse.available,
+            held=await ledger.held(db, user_id),
+            buckets=Buckets(
+                allowance=Amount(
+                    amount=_sum(purse, "allowance"), expires_at=int(min(ends).timestamp()) if ends else None
+                ),
+                purchased=Amount(amount=_sum(purse, "purchased")),
+                overage=await _overage(db, purse),
+            ),
+        )
 
 
-async def ensure_allowance(db: Database, account: Account) -> list[Lot]:
-    """Grant the present month's allowance if it has not been; return the user's lots, locked."""
-    lots = await ledger.lock_lots(db, account.id)
-    if any(lot.bucket == "allowance" for lot in lots):
-        return lots
+async def _grant(db: Database, account: Account, plan: Plan) -> bool:
+    """Grant the present month's allowance, unless a subscription grants its own or it was granted before."""
+    if await ledger.subscription(db, account.id):
+        return False
     month = period(account.created_at, await ledger.now(db))
-    await _grant(db, account, f"allowance:{account.id}:{month.start:%Y-%m-%d}", month.end)
-    return await ledger.lock_lots(db, account.id)
-
-
-async def _grant(db: Database, account: Account, key: str, expires_at: datetime) -> None:
-    lot = ids.new("lot")
-    added = await ledger.add_lot(
-        db,
-        id=lot,
+    new = NewLot(
         user_id=account.id,
         bucket="allowance",
-        source=f"plan:{account.plan}",
-        amount=account.allowance,
-        expires_at=expires_at,
-        key=key,
+        source="kinora",
+        amount=plan.allowance(full=account.full_allowance),
+        key=f"{MONTHLY}:{account.id}:{month.start:%Y-%m-%d}",
+        expires_at=month.end,
     )
-    if added:
-        part = Part(lot, "allowance", account.allowance)
-        await ledger.add_legs(db, _transfer("grant", account.id, [part], "granted", "available"))
+    return await lots.add(db, new)
 
 
-async def hold(db: Database, account: Account, prices: dict[str, int]) -> None:
-    """Set aside each generation's price, soonest-expiring credits first. Raises InsufficientCredits."""
-    lots = await ensure_allowance(db, account)
-    total, available = sum(prices.values()), sum(lot.remaining for lot in lots)
-    if total > available:
-        raise InsufficientCredits(total, available)
-    holds = _split(prices, lots)
-    taken = [part for _, _, parts in holds for part in parts]
-    await ledger.take(db, *_by_lot(taken))
-    await ledger.add_holds(db, account.id, holds)
-    await ledger.add_legs(
-        db,
-        [
-            leg
-            for generation, _, parts in holds
-            for leg in _transfer("hold", account.id, parts, "available", "held", generation)
-        ],
-    )
+def _sum(purse: Purse, bucket: Bucket) -> int:
+    return sum(lot.remaining for lot in purse.lots if lot.bucket == bucket)
 
 
-def _split(prices: dict[str, int], lots: list[Lot]) -> list[tuple[str, int, list[Part]]]:
+async def _overage(db: Database, purse: Purse) -> Overage:
+    """What the person allows, and what was charged of it in this period."""
+    cap = purse.account.overage_cap
+    used = [await ledger.charged(db, lot.id) for lot in purse.lots if lot.bucket == "overage"]
+    return Overage(enabled=cap is not None, cap=cap or 0, used=sum(used))
+
+
+def _split(prices: dict[str, int], given: list[Lot]) -> list[tuple[str, int, list[Part]]]:
     """Which lots pay for which generation, in the order the lots are given."""
-    left = [(lot, lot.remaining) for lot in lots if lot.remaining]
+    left = [(lot, lot.remaining) for lot in given if lot.remaining]
     holds = []
     for generation, price in prices.items():
         parts, due = [], price
@@ -105,28 +158,11 @@ def _split(prices: dict[str, int], lots: list[Lot]) -> list[tuple[str, int, list
     return holds
 
 
-def _by_lot(parts: list[Part]) -> tuple[list[str], list[int]]:
+def _less(parts: list[Part]) -> list[Change]:
     amounts: dict[str, int] = {}
     for part in parts:
         amounts[part.lot] = amounts.get(part.lot, 0) + part.amount
-    return list(amounts), list(amounts.values())
-
-
-async def settle(db: Database, generation_id: str, charge: int | None = None) -> Hold | None:
-    """Charge a generation and release the rest of its hold; None if the hold was closed before.
-
-    `charge` is in credits: None charges the whole hold, 0 releases it all. The lots first taken from are charged
-    first, so what would expire soonest is what is spent.
-    """
-    closed = await ledger.close_hold(db, generation_id, charge)
-    if closed is None:
-        return None
-    charged, rest = _cut(closed.parts, closed.settled)
-    if charged:
-        await ledger.add_legs(db, _settled(closed.user_id, charged, generation_id))
-    if rest:
-        await _release(db, closed.user_id, rest, generation_id)
-    return closed
+    return [Change(lot, -amount) for lot, amount in amounts.items()]
 
 
 def _cut(parts: list[Part], amount: int) -> tuple[list[Part], list[Part]]:
@@ -140,78 +176,38 @@ def _cut(parts: list[Part], amount: int) -> tuple[list[Part], list[Part]]:
     return [part for part in first if part.amount], [part for part in rest if part.amount]
 
 
-def _settled(user_id: str, parts: list[Part], generation_id: str) -> list[Leg]:
+async def _charge(db: Database, user_id: str, parts: list[Part], generation_id: str) -> None:
     """Held credits become revenue. A zero on `available` lets the user see it in the ledger."""
-    legs = []
+    legs: list[Leg] = []
     for part in parts:
-        transfer = ids.new("tx")
-        for account, amount in (("available", 0), ("held", -part.amount), ("revenue", part.amount)):
-            legs.append(_leg("settle", transfer, user_id, part, account, amount, generation_id))
-    return legs
+        moved = ((part, "available", 0), (part, "held", -part.amount), (part, "revenue", part.amount))
+        legs += lots.legs("settle", user_id, moved, generation_id=generation_id)
+    await ledger.add_legs(db, legs)
+    metered = [leg.id for leg in legs if leg.bucket == "overage" and leg.account == "revenue"]
+    if metered:
+        await ledger.add_meter_events(db, metered)
 
 
 async def _release(db: Database, user_id: str, parts: list[Part], generation_id: str) -> None:
-    lots = await ensure_allowance(db, await ledger.account(db, user_id, Account))
-    current = {lot.id for lot in lots}
-    heir = next(lot.id for lot in lots if lot.bucket == "allowance")
-    back: dict[str, Part] = {}
+    account = await ledger.lock(db, user_id)
+    await lots.expire(db, user_id)
+    found = {lot.id: lot for lot in await ledger.some_lots(db, [part.lot for part in parts])}
     for part in parts:
-        gone = part.bucket == "allowance" and part.lot not in current
-        lot = heir if gone else part.lot
-        await ledger.put_back(db, lot, part.amount, regrant=gone)
-        back[lot] = Part(lot, part.bucket, part.amount + (back[lot].amount if lot in back else 0))
-    await ledger.add_legs(db, _transfer("release", user_id, list(back.values()), "held", "available", generation_id))
+        await _give_back(db, account, found[part.lot], part, generation_id)
 
 
-async def expire(db: Database, user_id: str | None = None) -> int:
-    """Take back what has expired, of one user or of all; return how many lots were emptied."""
-    gone = await ledger.expire_lots(db, user_id)
-    legs = [
-        leg
-        for lot, owner, bucket, amount in gone
-        for leg in _transfer("expire", owner, [Part(lot, bucket, amount)], "available", "expired")
-    ]
-    if legs:
-        await ledger.add_legs(db, legs)
-    return len(gone)
-
-
-async def balance(db: Database, account: Account) -> Balance:
-    """What may be spent now, what is set aside, and where it came from."""
-    await expire(db, account.id)
-    lots = await ensure_allowance(db, account)
-    sums = {bucket: sum(lot.remaining for lot in lots if lot.bucket == bucket) for bucket in ("allowance", "purchased")}
-    renewal = min(lot.expires_at for lot in lots if lot.bucket == "allowance" and lot.expires_at)
-    return Balance(
-        available=sum(lot.remaining for lot in lots),
-        held=await ledger.held(db, account.id),
-        buckets=Buckets(
-            allowance=Amount(amount=sums["allowance"], expires_at=int(renewal.timestamp())),
-            purchased=Amount(amount=sums["purchased"]),
-            overage=Overage(),
-        ),
-    )
-
-
-def _transfer(
-    kind: EntryKind, user_id: str, parts: list[Part], source: str, target: str, generation_id: str | None = None
-) -> list[Leg]:
-    """Both legs of moving each part from one account to another."""
-    legs = []
-    for part in parts:
-        transfer = ids.new("tx")
-        legs.append(_leg(kind, transfer, user_id, part, source, -part.amount, generation_id))
-        legs.append(_leg(kind, transfer, user_id, part, target, part.amount, generation_id))
-    return legs
-
-
-def _leg(
-    kind: EntryKind, transfer: str, user_id: str, part: Part, account: str, amount: int, generation_id: str | None
-) -> Leg:
-    """A row whose key says what it books, so that booking it again is refused by the table.
-
-    A lot may expire twice, when a release that began before the month's end commits after it; each time it gives
-    up only what was left, so those keys are the transfers' own.
-    """
-    key = f"{kind}:{generation_id or (transfer if kind == 'expire' else part.lot)}:{part.lot}:{account}"
-    return Leg(ids.new("entry"), transfer, key, user_id, account, part.bucket, kind, amount, part.lot, generation_id)
+async def _give_back(db: Database, account: Account, lot: Lot, part: Part, generation_id: str) -> None:
+    """To the lot it came from, which first pays what it owes; what is left of an expired one, to its successor."""
+    owed = min(lot.owed, part.amount)
+    rest = Part(lot.id, lot.bucket, part.amount - owed)
+    if rest.amount and lot.expired:
+        rest = await lots.succeed(db, account, rest.amount)
+    await ledger.change(db, [Change(lot.id, rest.amount if rest.lot == lot.id else 0, -owed)])
+    back = {lot.id: owed}
+    back[rest.lot] = back.get(rest.lot, 0) + rest.amount
+    moved = [(Part(lot.id, lot.bucket, part.amount), "held", -part.amount)]
+    moved += [(Part(to, lot.bucket, amount), "available", amount) for to, amount in back.items() if amount]
+    legs = lots.legs("release", account.id, tuple(moved), generation_id=generation_id)
+    if owed:
+        legs += await clawbacks.collect(db, account.id, lot, owed)
+    await ledger.add_legs(db, legs)

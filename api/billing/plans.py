@@ -1,34 +1,47 @@
-"""What each plan allows, as data an operator changes. No prices here: those are in `prices`."""
+"""What each plan allows, and when its months begin. The plans themselves are data: they stand in the tariff."""
 
 from __future__ import annotations
 
 from calendar import monthrange
 from datetime import datetime
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
 
 UNVERIFIED_SHARE = 10  # an address nobody has confirmed gets a tenth of the free allowance
+RELAXED_PRIORITY = -10  # clips of the relaxed queue are made when nobody else waits
+LARGEST = 10**12  # credits; far above what anybody sells, far below what a bigint holds
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}$")]
+Version = Annotated[int, Meta(ge=1, le=10_000)]
+Credits = Annotated[int, Meta(ge=0, le=LARGEST)]
+Amount = Annotated[int, Meta(ge=0, le=99_999_999)]
 
 
-class Plan(NamedTuple):
-    """Limits of a plan. Sides are pixels of the picture's short side; a larger `priority` is served first."""
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version of a plan. Sides are pixels of the picture's short side; a larger `priority` is served first.
 
-    name: str
-    monthly_credits: int
-    max_short_side: int
-    max_seconds: int
-    concurrency: int
-    priority: int
-    retention_days: int
+    `amount` is what a month costs, in the currency's smallest unit, and 0 for what is not sold. `marked` clips carry
+    the visible mark; `relaxed` ones are still made, when nobody else waits, once the credits are spent.
+    """
 
+    name: Name
+    version: Version
+    amount: Amount
+    monthly_credits: Credits
+    trial_days: Annotated[int, Meta(ge=0, le=730)] = 0
+    trial_credits: Credits = 0
+    max_short_side: Annotated[int, Meta(ge=1, le=100_000)]
+    max_seconds: Annotated[int, Meta(ge=1, le=86_400)]
+    concurrency: Annotated[int, Meta(ge=1, le=10_000)]
+    priority: Annotated[int, Meta(ge=0, le=1_000)]
+    retention_days: Annotated[int, Meta(ge=1, le=36_500)]
+    marked: bool
+    relaxed: bool
 
-PLANS = {
-    plan.name: plan
-    for plan in (
-        Plan("free", 300, max_short_side=720, max_seconds=10, concurrency=1, priority=0, retention_days=30),
-        Plan("plus", 3_000, max_short_side=1080, max_seconds=15, concurrency=2, priority=0, retention_days=365),
-        Plan("pro", 30_000, max_short_side=1080, max_seconds=20, concurrency=5, priority=10, retention_days=365),
-    )
-}
+    def allowance(self, *, full: bool) -> int:
+        """Credits of one month; the free plan's are fewer for an address that nobody has confirmed."""
+        return self.monthly_credits if full or self.name != "free" else self.monthly_credits // UNVERIFIED_SHARE
 
 
 class Period(NamedTuple):

@@ -11,9 +11,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from api import body, drafts, idempotency, orders
-from api.answers import Ask, made
+from api.answers import Ask, made, terms
 from api.auth import requires
-from api.billing import credits
+from api.billing.credits import Purse
 from api.db import transaction
 from api.errors import InsufficientCredits, Invalid
 from api.inputs import (
@@ -26,7 +26,7 @@ from api.inputs import (
     VideoRecut,
     VideoRemix,
 )
-from api.models import Estimate, Video
+from api.models import Estimate, Refusal, Video
 from api.openapi import any_of, bodies, problems
 from api.orders import refusal
 from api.parts import Parts
@@ -118,20 +118,28 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
     """
     asked = await body.read(request, _kind)
     idempotency.key_of(request.headers.get("idempotency-key"))
-    account = credits.account_of(request.user)
-    async with parts.sources.found(drafts.references(asked), account.id) as footage:
-        style = await parts.presets.style(asked.preset, account.id)
+    user_id = request.user.user_id
+    async with parts.sources.found(drafts.references(asked), user_id) as footage:
+        style = await parts.presets.style(asked.preset, user_id)
         try:
-            order = orders.place(asked, account.plan, parts.settings, footage, style)
+            order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
         except orders.REFUSING as problem:
-            return Estimate(credits=None, eta_seconds=None, refusals=[refusal(problem)])
-    total = order.credits * asked.n
+            return Estimate(credits=None, relaxed=False, eta_seconds=None, refusals=[refusal(problem)])
     async with transaction(parts.pool) as db:
-        available = (await credits.balance(db, account)).available
+        purse = await parts.credits.purse(db, user_id)
     await parts.views.pace.refresh()
     work = parts.views.pace.work(order.served_by, asked.quality, order.generated, order.width, order.height)
-    refusals = [] if total <= available else [refusal(InsufficientCredits(total, available))]
-    return Estimate(credits=total, eta_seconds=ceil(work * asked.n), refusals=refusals)
+    relaxed, refusals = _means(purse, order.total)
+    credits = 0 if relaxed else order.total
+    return Estimate(credits=credits, relaxed=relaxed, eta_seconds=ceil(work * asked.n), refusals=refusals)
+
+
+def _means(purse: Purse, total: int) -> tuple[bool, list[Refusal]]:
+    """Whether it would be made for nothing when nobody else waits, and what keeps it from being made at all."""
+    try:
+        return purse.relaxes(total), []
+    except InsufficientCredits as problem:
+        return False, [refusal(problem)]
 
 
 def _kind(names: Collection[str]) -> type[Making]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
 from api.db import Database, row
 
-_USER = (
-    "u.id AS user_id, u.email, u.plan, u.locale, u.created_at, u.full_allowance,"
-    " u.suspended_at IS NOT NULL AS suspended"
-)
+_USER = "u.id AS user_id, u.email, u.plan, u.plan_version, u.locale, u.suspended_at IS NOT NULL AS suspended"
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -24,9 +19,8 @@ class Caller(Struct, frozen=True, kw_only=True):
     user_id: str
     email: str
     plan: str
+    plan_version: int | None
     locale: str
-    created_at: datetime
-    full_allowance: bool
     suspended: bool
     stale: bool
     session_id: str | None = None

@@ -55,6 +55,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     credits: int
     settled: int
     cost_state: CostState
+    relaxed: bool
     variations: list[str]
     variants: list[Variant]
     queue_position: int | None
@@ -90,6 +91,8 @@ class New(Struct, frozen=True, kw_only=True):
     priority: int
     concurrency: int
     retention_days: int
+    marked: bool
+    relaxed: bool
 
 
 class Condition(Struct, frozen=True, kw_only=True):
@@ -124,7 +127,7 @@ SELECT = (
     " g.preset, g.negative_prompt, g.loras, g.seconds, g.generated_seconds, g.operation, g.parents, g.width, g.height,"
     " g.seed, g.quality, g.visibility, g.metadata, g.pool, g.attempt, g.progress, g.eta_seconds,"
     " g.published_seconds, g.preview, g.failure, g.created_at, g.updated_at, g.started_at, g.completed_at,"
-    " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state,"
+    " g.expires_at, g.purged_at, h.credits, h.settled, h.state AS cost_state, g.relaxed,"
     " ARRAY(SELECT v.id FROM generations v WHERE v.variation_of = g.variation_of ORDER BY v.id) AS variations,"
     " ARRAY(SELECT m.variant FROM media m WHERE m.generation_id = g.id) AS variants,"
     f" u.locale, {POSITION} FROM generations g JOIN holds h ON h.generation_id = g.id JOIN users u ON u.id = g.user_id"

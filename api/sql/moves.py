@@ -35,6 +35,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     height: int
     seed: int
     quality: Quality
+    marked: bool
 
 
 async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed | None:
@@ -56,7 +57,7 @@ async def claim(db: Database, pool: str, worker: str, lease: float) -> Claimed |
         "  started_at = coalesce(started_at, now()), updated_at = clock_timestamp()"
         " FROM best WHERE g.id = best.id RETURNING g.id, g.user_id, g.attempt, g.tries, g.served_by,"
         "  coalesce(g.revised_prompt, g.prompt) AS prompt,"
-        "  g.negative_prompt, g.loras, g.seconds, g.operation, g.width, g.height, g.seed, g.quality",
+        "  g.negative_prompt, g.loras, g.seconds, g.operation, g.width, g.height, g.seed, g.quality, g.marked",
         pool,
         worker,
         lease,

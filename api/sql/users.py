@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec import Struct
 
 from api.db import Database, row
@@ -25,11 +23,11 @@ class Credentials(Struct, frozen=True):
 
 async def add(
     db: Database, *, id: str, email: str, password_hash: str, name: str, locale: str, full_allowance: bool
-) -> datetime | None:
-    """Add a user; answer when that was, or None if the address (in lower case) is taken."""
-    created_at: datetime | None = await db.fetchval(
+) -> bool:
+    """Add a user; False if the address (in lower case) is taken."""
+    tag = await db.execute(
         "INSERT INTO users (id, email, password_hash, name, locale, full_allowance)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lower(email)) DO NOTHING RETURNING created_at",
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lower(email)) DO NOTHING",
         id,
         email,
         password_hash,
@@ -37,7 +35,7 @@ async def add(
         locale,
         full_allowance,
     )
-    return created_at
+    return tag.endswith(" 1")
 
 
 async def credentials(db: Database, email: str) -> Credentials | None:
@@ -59,6 +57,33 @@ async def find(db: Database, user_id: str) -> User | None:
     return row(await db.fetchrow(f"SELECT {_USER} FROM users WHERE id = $1", user_id), User)
 
 
+class Customer(Struct, frozen=True):
+    """Who a user is at Stripe, as far as that is known, and whether a trial was had."""
+
+    stripe_customer: str | None
+    email: str
+    locale: str
+    trialled: bool
+
+
+async def customer(db: Database, user_id: str) -> Customer | None:
+    """The user as somebody who buys."""
+    record = await db.fetchrow(
+        "SELECT stripe_customer, email, locale, trialled_at IS NOT NULL AS trialled FROM users WHERE id = $1", user_id
+    )
+    return row(record, Customer)
+
+
+async def set_customer(db: Database, user_id: str, *, old: str | None, new: str) -> None:
+    """Note who the user is at Stripe, unless somebody has meanwhile."""
+    await db.execute(
+        "UPDATE users SET stripe_customer = $3 WHERE id = $1 AND stripe_customer IS NOT DISTINCT FROM $2",
+        user_id,
+        old,
+        new,
+    )
+
+
 async def update(db: Database, user_id: str, *, name: str | None, locale: str | None) -> User | None:
     """Change what is not None; answer the user as they are now."""
     record = await db.fetchrow(
@@ -68,3 +93,9 @@ async def update(db: Database, user_id: str, *, name: str | None, locale: str | 
         locale,
     )
     return row(record, User)
+
+
+async def plans(db: Database) -> list[tuple[str, int | None]]:
+    """The versions of plans that anybody has; None for the newest."""
+    records = await db.fetch("SELECT DISTINCT plan, plan_version FROM users ORDER BY 1, 2")
+    return [tuple(record) for record in records]

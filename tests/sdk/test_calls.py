@@ -144,7 +144,7 @@ def test_a_key_is_asked_for_before_anything_is_sent(monkeypatch: pytest.MonkeyPa
         with pytest.raises(kinora.KinoraError, match="KINORA_API_KEY"):
             sdk.videos.create(prompt="a boat")
         assert not script.asked
-        sdk.billing.plans().page()
+        sdk.billing.plans()
     assert "authorization" not in script.asked[0].headers
 
 

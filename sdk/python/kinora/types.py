@@ -91,11 +91,32 @@ class Card(msgspec.Struct, kw_only=True):
     """(up to 200 characters)"""
 
 
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
+    """A page to pay at, open until `expires_at`. `item` is the plan or the pack; `amount` is of the currency's
+    smallest unit, a month for a plan, whose first `trial_days` are free.
+    """
+
+    id: str
+    object: str
+    kind: Literal["pack", "subscription"] | str
+    item: str
+    quantity: int
+    amount: int
+    currency: str
+    trial_days: int
+    url: str
+    expires_at: int
+
+
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged."""
+    """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged.
+
+    A `relaxed` video costs none: its plan's credits are spent, and it is made when nobody else waits.
+    """
 
     credits: int
     state: Literal["held", "released", "settled"] | str
+    relaxed: bool
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +129,15 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a create with this body would cost and take; `refusals` is empty if it would be accepted."""
+    """What a create with this body would cost and take; `refusals` is empty if it would be accepted.
+
+    It would be `relaxed` if the credits are spent and the plan makes videos all the same, when nobody else
+    waits.
+    """
 
     object: str
     credits: int | None
+    relaxed: bool
     eta_seconds: int | None
     refusals: list[Refusal]
 
@@ -158,7 +184,9 @@ class Images(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One movement as the balance feels it; the amounts of all entries sum to `available`."""
+    """One movement as the balance feels it; the amounts of all entries sum to `available`. `invoice` is the shop's
+    name for what paid for it, and `note` a sentence for the person where a movement needs one.
+    """
 
     id: str
     object: str
@@ -167,6 +195,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     bucket: Literal["allowance", "overage", "purchased"] | str
     amount: int
     video_id: str | None
+    invoice: str | None
+    note: str | None
 
 
 class LedgerEntryPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +287,7 @@ class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overage(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits used above what is there, paid afterwards."""
+    """Credits used above what is there, paid afterwards: up to `cap` in a period, of which so many were charged."""
 
     enabled: bool
     """(default False)"""
@@ -267,26 +297,73 @@ class Overage(msgspec.Struct, frozen=True, kw_only=True):
     """(default 0)"""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan allows: credits a month, the picture's short side in pixels, a clip's seconds, clips at once."""
+class OverageTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Credits used above what is there and paid afterwards: what one costs in the currency's smallest unit, as a
+    decimal text; how many a person may allow in a period, and how many it is unless they say.
+    """
+
+    amount: str
+    currency: str
+    max_cap: int
+    default_cap: int
+
+
+class Pack(msgspec.Struct, frozen=True, kw_only=True):
+    """Credits that never expire, and what they cost in the currency's smallest unit."""
 
     id: str
     object: str
+    version: int
+    credits: int
+    amount: int
+    currency: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan costs and allows, as it is sold now. `amount` is a month's price in the currency's smallest unit.
+
+    Credits are a month's; a trial has its own. `max_short_side` is of the picture, in pixels; `concurrency` is
+    clips made at once. Clips carry a visible mark if `marked`; a `relaxed` plan makes clips when nobody else
+    waits even once its credits are spent. A larger `priority` is served first.
+    """
+
+    id: str
+    object: str
+    version: int
+    amount: int
+    currency: str
     monthly_credits: int
+    trial_days: int
+    trial_credits: int
     max_short_side: int
     max_seconds: int
     concurrency: int
+    priority: int
     retention_days: int
+    marked: bool
+    relaxed: bool
 
 
-class PlanPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+class Plans(msgspec.Struct, frozen=True, kw_only=True):
+    """The plans, and with them everything else that is sold: packs of credits, overage, and what work costs."""
 
     object: str
     data: list[Plan]
     first_id: str | None
     last_id: str | None
     has_more: bool
+    packs: list[Pack]
+    overage: OverageTerms
+    prices: PriceFactors
+
+
+class Portal(msgspec.Struct, frozen=True, kw_only=True):
+    """A page at which bills, cards and the end of a subscription are looked after. It opens once, for a short
+    while.
+    """
+
+    object: str
+    url: str
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -313,6 +390,26 @@ class PresetPage(msgspec.Struct, frozen=True, kw_only=True):
     first_id: str | None
     last_id: str | None
     has_more: bool
+
+
+class PriceFactors(msgspec.Struct, frozen=True, kw_only=True):
+    """How a clip's price comes about: seconds × rate × quality × model × operation, rounded up, 1 credit at least,
+    for each variation. Seconds are those that are made anew, `least_seconds` at least, and a still has none. A
+    model or an operation that is not named has the factor 1.
+    """
+
+    tiers: list[PriceTier]
+    quality: dict[str, float]
+    models: dict[str, float]
+    operations: dict[str, float]
+    least_seconds: float
+
+
+class PriceTier(msgspec.Struct, frozen=True, kw_only=True):
+    """Credits that a second costs up to this short side of the picture, in pixels; null is for all beyond."""
+
+    max_short_side: int | None
+    rate: float
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -360,6 +457,43 @@ class Stretch(msgspec.Struct, kw_only=True):
     """Seconds from the beginning. (0 to 3,600)"""
     to: float
     """Seconds from the beginning. (0 to 3,600)"""
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody is subscribed to; all null but the plan for who is not.
+
+    It ends at `cancel_at`, or goes on as `next_plan` when the period is over. `past_due` and `unpaid` wait for a
+    payment: the portal takes another card.
+    """
+
+    object: str
+    plan: str
+    version: int | None
+    status: str | None
+    current_period_start: int | None
+    current_period_end: int | None
+    trial_end: int | None
+    cancel_at: int | None
+    next_plan: str | None
+
+
+class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change would cost and bring: `amount_due` and `credits` at once, the monthly ones from then on.
+
+    A change with this `proration_date` costs exactly this, for an hour. It is null where nothing is to pay at
+    once.
+    """
+
+    object: str
+    plan: str
+    version: int
+    effective_at: int
+    amount_due: int
+    currency: str
+    credits: int
+    monthly_amount: int
+    monthly_credits: int
+    proration_date: int | None
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):

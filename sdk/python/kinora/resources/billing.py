@@ -10,7 +10,15 @@ from kinora._calls import Call, Options, reader
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
     from kinora._pages import AsyncPages, Pages
-    from kinora.types import Balance, LedgerEntry, Plan
+    from kinora.types import (
+        Balance,
+        Checkout,
+        LedgerEntry,
+        Plans,
+        Portal,
+        Subscription,
+        SubscriptionPreview,
+    )
 
 
 class BillingAPI:
@@ -28,6 +36,47 @@ class BillingAPI:
         """
         return self._client._call(
             Call("GET", "/v1/billing/balance", reader(types.Balance), options=Options(timeout=timeout))
+        )
+
+    def create_checkout(
+        self,
+        *,
+        plan: str,
+        success_url: str,
+        cancel_url: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Checkout:
+        """Open a checkout for a plan.
+
+        A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
+
+        Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
+
+        Arguments:
+            plan: (up to 32 characters)
+            success_url: An address with its scheme. (up to 2,000 characters)
+            cancel_url: An address with its scheme. (up to 2,000 characters)
+
+        Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
+            Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            client.billing.create_checkout(plan="plus", success_url="https://example.org/paid")
+        """
+        return self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/checkout",
+                reader(types.Checkout),
+                body={
+                    "plan": plan,
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
         )
 
     def ledger(
@@ -63,15 +112,204 @@ class BillingAPI:
             )
         )
 
-    def plans(self, *, timeout: float | None = None) -> Pages[Plan]:
+    def change_overage(self, *, enabled: bool, cap: int | None = None, timeout: float | None = None) -> Balance:
+        """Change overage.
+
+        Allow credits to be used above what is there, up to `cap` in a period, or allow it no more.
+
+        They are paid with the next invoice of a plan, so it takes a plan that is paid for. What is used already stays
+        to be paid, and counts towards a new cap.
+
+        Arguments:
+            cap: (at least 1)
+
+        Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
+            ConnectionFailed.
+
+        Example:
+            client.billing.change_overage(enabled=True, cap=1000)
+        """
+        return self._client._call(
+            Call(
+                "PATCH",
+                "/v1/billing/overage",
+                reader(types.Balance),
+                body={
+                    "enabled": enabled,
+                    "cap": cap,
+                },
+                options=Options(timeout=timeout),
+            )
+        )
+
+    def create_pack_checkout(
+        self,
+        *,
+        pack: str,
+        success_url: str,
+        quantity: int | None = None,
+        cancel_url: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Checkout:
+        """Open a checkout for a pack of credits.
+
+        A page to buy credits at, which never expire. Asking again gives the same page while it is open.
+
+        Arguments:
+            pack: (up to 32 characters)
+            success_url: An address with its scheme. (up to 2,000 characters)
+            quantity: (1 to 10; default 1)
+            cancel_url: An address with its scheme. (up to 2,000 characters)
+
+        Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
+            Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            client.billing.create_pack_checkout(
+                pack="small",
+                quantity=2,
+                success_url="https://example.org/paid",
+            )
+        """
+        return self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/packs/checkout",
+                reader(types.Checkout),
+                body={
+                    "pack": pack,
+                    "quantity": quantity,
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    def plans(self, *, timeout: float | None = None) -> Plans:
         """List plans.
 
-        What each plan allows. Sizes are limited by the picture's short side, in pixels.
+        What is sold: plans with their limits, packs of credits, overage, and how the price of a video comes about.
+
+        Whoever has bought an earlier version of a plan keeps it.
 
         Raises: RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call("GET", "/v1/billing/plans", reader(types.PlanPage), public=True, options=Options(timeout=timeout))
+        return self._client._call(
+            Call("GET", "/v1/billing/plans", reader(types.Plans), public=True, options=Options(timeout=timeout))
+        )
+
+    def create_portal(
+        self, *, return_url: str | None = None, idempotency_key: str | None = None, timeout: float | None = None
+    ) -> Portal:
+        """Open the portal.
+
+        A page to see bills, enter another card, or cancel, to be opened in a browser at once.
+
+        Whoever has its address is let in, so it is not kept: the same key opens another page.
+
+        Arguments:
+            return_url: An address with its scheme. (up to 2,000 characters)
+
+        Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, Unavailable,
+            ServerError, ConnectionFailed.
+
+        Example:
+            client.billing.create_portal(return_url="https://example.org/account")
+        """
+        return self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/portal",
+                reader(types.Portal),
+                body={
+                    "return_url": return_url,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    def subscription(self, *, timeout: float | None = None) -> Subscription:
+        """Get the subscription.
+
+        The plan, until when it is paid, and what comes then. Without a subscription only the plan is there.
+
+        Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
+        """
+        return self._client._call(
+            Call("GET", "/v1/billing/subscription", reader(types.Subscription), options=Options(timeout=timeout))
+        )
+
+    def change_subscription(
+        self,
+        *,
+        plan: str,
+        proration_date: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Subscription:
+        """Change the plan.
+
+        Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the
+        period ends. Naming the present plan takes back what was to come.
+
+        A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
+
+        Arguments:
+            plan: (up to 32 characters)
+            proration_date: (0 to 1,099,511,627,776)
+
+        Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
+            RateLimited, Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            client.billing.change_subscription(plan="pro", proration_date=1767225600)
+        """
+        return self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/subscription/change",
+                reader(types.Subscription),
+                body={
+                    "plan": plan,
+                    "proration_date": proration_date,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    def preview_subscription_change(
+        self, *, plan: str, idempotency_key: str | None = None, timeout: float | None = None
+    ) -> SubscriptionPreview:
+        """Preview a change of plan.
+
+        What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
+        it cost exactly that, for an hour.
+
+        Arguments:
+            plan: (up to 32 characters)
+
+        Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
+            RateLimited, Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            client.billing.preview_subscription_change(plan="pro")
+        """
+        return self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/subscription/preview",
+                reader(types.SubscriptionPreview),
+                body={
+                    "plan": plan,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
         )
 
 
@@ -90,6 +328,47 @@ class AsyncBillingAPI:
         """
         return await self._client._call(
             Call("GET", "/v1/billing/balance", reader(types.Balance), options=Options(timeout=timeout))
+        )
+
+    async def create_checkout(
+        self,
+        *,
+        plan: str,
+        success_url: str,
+        cancel_url: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Checkout:
+        """Open a checkout for a plan.
+
+        A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
+
+        Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
+
+        Arguments:
+            plan: (up to 32 characters)
+            success_url: An address with its scheme. (up to 2,000 characters)
+            cancel_url: An address with its scheme. (up to 2,000 characters)
+
+        Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
+            Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            await client.billing.create_checkout(plan="plus", success_url="https://example.org/paid")
+        """
+        return await self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/checkout",
+                reader(types.Checkout),
+                body={
+                    "plan": plan,
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
         )
 
     def ledger(
@@ -125,13 +404,202 @@ class AsyncBillingAPI:
             )
         )
 
-    def plans(self, *, timeout: float | None = None) -> AsyncPages[Plan]:
+    async def change_overage(self, *, enabled: bool, cap: int | None = None, timeout: float | None = None) -> Balance:
+        """Change overage.
+
+        Allow credits to be used above what is there, up to `cap` in a period, or allow it no more.
+
+        They are paid with the next invoice of a plan, so it takes a plan that is paid for. What is used already stays
+        to be paid, and counts towards a new cap.
+
+        Arguments:
+            cap: (at least 1)
+
+        Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
+            ConnectionFailed.
+
+        Example:
+            await client.billing.change_overage(enabled=True, cap=1000)
+        """
+        return await self._client._call(
+            Call(
+                "PATCH",
+                "/v1/billing/overage",
+                reader(types.Balance),
+                body={
+                    "enabled": enabled,
+                    "cap": cap,
+                },
+                options=Options(timeout=timeout),
+            )
+        )
+
+    async def create_pack_checkout(
+        self,
+        *,
+        pack: str,
+        success_url: str,
+        quantity: int | None = None,
+        cancel_url: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Checkout:
+        """Open a checkout for a pack of credits.
+
+        A page to buy credits at, which never expire. Asking again gives the same page while it is open.
+
+        Arguments:
+            pack: (up to 32 characters)
+            success_url: An address with its scheme. (up to 2,000 characters)
+            quantity: (1 to 10; default 1)
+            cancel_url: An address with its scheme. (up to 2,000 characters)
+
+        Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
+            Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            await client.billing.create_pack_checkout(
+                pack="small",
+                quantity=2,
+                success_url="https://example.org/paid",
+            )
+        """
+        return await self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/packs/checkout",
+                reader(types.Checkout),
+                body={
+                    "pack": pack,
+                    "quantity": quantity,
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    async def plans(self, *, timeout: float | None = None) -> Plans:
         """List plans.
 
-        What each plan allows. Sizes are limited by the picture's short side, in pixels.
+        What is sold: plans with their limits, packs of credits, overage, and how the price of a video comes about.
+
+        Whoever has bought an earlier version of a plan keeps it.
 
         Raises: RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call("GET", "/v1/billing/plans", reader(types.PlanPage), public=True, options=Options(timeout=timeout))
+        return await self._client._call(
+            Call("GET", "/v1/billing/plans", reader(types.Plans), public=True, options=Options(timeout=timeout))
+        )
+
+    async def create_portal(
+        self, *, return_url: str | None = None, idempotency_key: str | None = None, timeout: float | None = None
+    ) -> Portal:
+        """Open the portal.
+
+        A page to see bills, enter another card, or cancel, to be opened in a browser at once.
+
+        Whoever has its address is let in, so it is not kept: the same key opens another page.
+
+        Arguments:
+            return_url: An address with its scheme. (up to 2,000 characters)
+
+        Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, Unavailable,
+            ServerError, ConnectionFailed.
+
+        Example:
+            await client.billing.create_portal(return_url="https://example.org/account")
+        """
+        return await self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/portal",
+                reader(types.Portal),
+                body={
+                    "return_url": return_url,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    async def subscription(self, *, timeout: float | None = None) -> Subscription:
+        """Get the subscription.
+
+        The plan, until when it is paid, and what comes then. Without a subscription only the plan is there.
+
+        Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
+        """
+        return await self._client._call(
+            Call("GET", "/v1/billing/subscription", reader(types.Subscription), options=Options(timeout=timeout))
+        )
+
+    async def change_subscription(
+        self,
+        *,
+        plan: str,
+        proration_date: int | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Subscription:
+        """Change the plan.
+
+        Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the
+        period ends. Naming the present plan takes back what was to come.
+
+        A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
+
+        Arguments:
+            plan: (up to 32 characters)
+            proration_date: (0 to 1,099,511,627,776)
+
+        Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
+            RateLimited, Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            await client.billing.change_subscription(plan="pro", proration_date=1767225600)
+        """
+        return await self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/subscription/change",
+                reader(types.Subscription),
+                body={
+                    "plan": plan,
+                    "proration_date": proration_date,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
+        )
+
+    async def preview_subscription_change(
+        self, *, plan: str, idempotency_key: str | None = None, timeout: float | None = None
+    ) -> SubscriptionPreview:
+        """Preview a change of plan.
+
+        What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
+        it cost exactly that, for an hour.
+
+        Arguments:
+            plan: (up to 32 characters)
+
+        Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
+            RateLimited, Unavailable, ServerError, ConnectionFailed.
+
+        Example:
+            await client.billing.preview_subscription_change(plan="pro")
+        """
+        return await self._client._call(
+            Call(
+                "POST",
+                "/v1/billing/subscription/preview",
+                reader(types.SubscriptionPreview),
+                body={
+                    "plan": plan,
+                },
+                once=True,
+                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+            )
         )

@@ -1,0 +1,116 @@
+"""What Stripe answers when it refuses, as exceptions: `{error: {type, code, message, param, decline_code}}`.
+
+`begun` says whether work had begun: only then does Stripe keep the answer for the request's idempotency key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+"""An object as Stripe writes it, or a part of one."""
+
+
+class StripeError(Exception):
+    """An answer that is an error. `extra` are members of the error object beside type, code, message and param.
+
+    `kept`: what was done until then stays done, such as an attempt to pay.
+    """
+
+    kept = False
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        begun: bool = False,
+        headers: dict[str, str] | None = None,
+        extra: Json | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.begun = begun
+        self.headers = headers or {}
+        named = {"code": code, "message": message, "param": param, "type": kind, **(extra or {})}
+        self.body: Json = {"error": {name: value for name, value in named.items() if value is not None}}
+
+
+def invalid(message: str, *, code: str | None = None, param: str | None = None, begun: bool = False) -> StripeError:
+    """400: the request cannot be met as it is."""
+    return StripeError(400, "invalid_request_error", message, code=code, param=param, begun=begun)
+
+
+def missing(param: str) -> StripeError:
+    """400: a parameter must be given."""
+    return invalid(f"Missing required param: {param}.", code="parameter_missing", param=param)
+
+
+def unknown(names: list[str]) -> StripeError:
+    """400: parameters that this route does not take; Stripe refuses them too."""
+    s = "s" if len(names) > 1 else ""
+    listed = ", ".join(names)
+    return invalid(f"Received unknown parameter{s}: {listed}", code="parameter_unknown", param=names[0])
+
+
+def not_found(kind: str, ident: str, *, param: str | None = None) -> StripeError:
+    """No such object: 404 where the path names it, 400 where a parameter does."""
+    noun = kind.rpartition(".")[2].replace("_", " ")
+    message = f"No such {noun}: '{ident}'"
+    status = 404 if param is None else 400
+    return StripeError(status, "invalid_request_error", message, code="resource_missing", param=param or "id")
+
+
+def no_route(method: str, path: str) -> StripeError:
+    """404: there is no such URL, or it is one of Stripe's that this double does not have."""
+    return StripeError(404, "invalid_request_error", f"Unrecognized request URL ({method}: {path}).")
+
+
+def unauthorized(key: str | None) -> StripeError:
+    """401: no key, or not the one of this account."""
+    if key is None:
+        message = "You did not provide an API key. Provide it in the Authorization header, using Bearer auth."
+    else:
+        message = f"Invalid API Key provided: {key[:8]}{'*' * max(0, len(key) - 12)}{key[8:][-4:]}"
+    return StripeError(401, "invalid_request_error", message)
+
+
+def declined(code: str, decline_code: str, message: str, *, extra: Json | None = None) -> StripeError:
+    """402: the bank said no."""
+    details = {"decline_code": decline_code, **(extra or {})}
+    return StripeError(402, "card_error", message, code=code, begun=True, extra=details)
+
+
+def trouble() -> StripeError:
+    """500: something went wrong on Stripe's side."""
+    message = "An unknown error occurred"
+    return StripeError(500, "api_error", message, begun=True)
+
+
+def key_reused(key: str) -> StripeError:
+    """400: an idempotency key came with other parameters than the first time."""
+    message = (
+        "Keys for idempotent requests can only be used with the same parameters they were first used with. "
+        f"Try using a key other than '{key}' if you meant to execute a different request."
+    )
+    return StripeError(400, "idempotency_error", message)
+
+
+def key_in_use(key: str) -> StripeError:
+    """409: another request with this idempotency key is being executed."""
+    message = f"There is currently another in-progress request using this Idempotent Key ({key})."
+    return StripeError(409, "idempotency_error", message, code="idempotency_key_in_use")
+
+
+def locked() -> StripeError:
+    """409: the object is being changed by another request."""
+    message = "This object cannot be accessed right now because another API request is currently accessing it."
+    return StripeError(409, "invalid_request_error", message, code="lock_timeout")
+
+
+def too_many() -> StripeError:
+    """429: asked too often."""
+    return StripeError(429, "invalid_request_error", "Request rate limit exceeded.", code="rate_limit")

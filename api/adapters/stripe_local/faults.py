@@ -1,0 +1,84 @@
+"""What goes wrong on demand: rules that pick requests or deliveries, by pattern, count or chance."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+REQUEST_KINDS = (
+    "500_before",
+    "500_after",
+    "reset_before",
+    "reset_after",
+    "timeout_before",
+    "timeout_after",
+    "slow",
+    "409",
+    "429",
+)
+DELIVERY_KINDS = ("delay", "drop", "duplicate", "reorder")
+
+
+@dataclass(slots=True)
+class Rule:
+    """One thing that goes wrong.
+
+    `count` is how often yet (None: always), `probability` how likely each time, drawn from `seed`. `route` is a
+    pattern such as `POST /v1/checkout/*`, or of event types for a delivery. `seconds` is how long it hangs, is slow, is
+    late; `times` how often a duplicate is sent besides. The last three go into the headers of a 429 or 500.
+    """
+
+    kind: str
+    route: str = "*"
+    count: int | None = 1
+    probability: float = 1.0
+    seed: int = 0
+    seconds: float = 60.0
+    times: int = 1
+    retry_after: int | None = None
+    should_retry: bool | None = None
+    chance: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        """Draw from one's own seed."""
+        self.chance = random.Random(self.seed)  # noqa: S311 - the same faults again for the same seed
+
+    def strikes(self, name: str) -> bool:
+        """Whether it goes wrong this time; counts."""
+        if self.count == 0 or not fnmatchcase(name, self.route) or self.chance.random() >= self.probability:
+            return False
+        if self.count is not None:
+            self.count -= 1
+        return True
+
+    def headers(self) -> dict[str, str]:
+        """What a refusal says about trying again."""
+        found: dict[str, str] = {}
+        if self.retry_after is not None:
+            found["Retry-After"] = str(self.retry_after)
+        if self.should_retry is not None:
+            found["Stripe-Should-Retry"] = "true" if self.should_retry else "false"
+        return found
+
+
+class Faults:
+    """The rules in force, in the order in which they came; the first that strikes counts."""
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
+        self.rules: list[Rule] = []
+        self.struck: dict[str, int] = {}
+
+    def pick(self, name: str) -> Rule | None:
+        """What goes wrong with this one, if anything."""
+        for rule in self.rules:
+            if rule.strikes(name):
+                self.struck[rule.kind] = self.struck.get(rule.kind, 0) + 1
+                return rule
+        return None
+
+    def clear(self) -> None:
+        """Everything goes well again."""
+        self.rules.clear()
+        self.struck.clear()

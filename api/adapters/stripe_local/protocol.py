@@ -1,0 +1,28 @@
+"""uvicorn's protocol, with a way for an application to cut its connection: what a network does, at will."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+ABORT = "stripe_local.abort"
+"""Where the way is found in the ASGI scope."""
+AT_ONCE = struct.pack("ii", 1, 0)
+"""For SO_LINGER: close by a reset, sending nothing more."""
+
+
+class Breakable(HttpToolsProtocol):
+    """Puts ABORT into every scope."""
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self.scope[ABORT] = self._abort  # type: ignore[literal-required]
+
+    def _abort(self) -> None:
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        self.cycle.disconnected = True
+        self.transport.abort()

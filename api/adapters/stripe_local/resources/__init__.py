@@ -1,0 +1,1 @@
+"""One module per resource: its shape, and what its routes do."""

@@ -1,0 +1,1 @@
+"""How money moves: cards, payments, invoices, and the life of a subscription."""

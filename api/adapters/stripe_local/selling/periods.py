@@ -1,0 +1,34 @@
+"""Billing periods: whole intervals counted from an anchor, in UTC; a month keeps the anchor's day where it has it."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime
+
+SECONDS = {"day": 86400, "week": 7 * 86400}
+MONTHS = {"month": 1, "year": 12}
+
+
+def boundary(anchor: int, interval: str, count: int, number: int) -> int:
+    """The time `number` intervals of `count` units after the anchor."""
+    if interval in SECONDS:
+        return anchor + SECONDS[interval] * count * number
+    begin = datetime.fromtimestamp(anchor, UTC)
+    month = begin.month - 1 + MONTHS[interval] * count * number
+    year, month = begin.year + month // 12, month % 12 + 1
+    day = min(begin.day, calendar.monthrange(year, month)[1])
+    return int(begin.replace(year=year, month=month, day=day).timestamp())
+
+
+def after(anchor: int, interval: str, count: int, moment: int) -> int:
+    """The first boundary later than `moment`."""
+    longest = SECONDS.get(interval, 31 * 86400 * MONTHS.get(interval, 0)) * count
+    number = max(0, (moment - anchor) // longest)
+    while boundary(anchor, interval, count, number) <= moment:
+        number += 1
+    return boundary(anchor, interval, count, number)
+
+
+def day(moment: int) -> str:
+    """A date as Stripe writes it on an invoice."""
+    return f"{datetime.fromtimestamp(moment, UTC):%d %b %Y}"

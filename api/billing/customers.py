@@ -1,0 +1,40 @@
+"""Who a user is at Stripe: one customer for each, made when something is first bought, kept up when needed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from api.billing import stripe_sales
+from api.billing.stripe import Stripe
+from api.db import Pool, transaction
+from api.errors import NotFound
+from api.sql import users
+
+
+class Buyer(Struct, frozen=True):
+    """Somebody who buys; `trialled` whether a trial was had."""
+
+    user_id: str
+    customer: str
+    locale: str
+    trialled: bool
+
+
+async def buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
+    """The user as a customer, with the address and the language of today. Raises what Stripe raises."""
+    known = await _known(pool, user_id)
+    found = await stripe.customer(known.stripe_customer) if known.stripe_customer else None
+    if found is None or found.deleted:
+        found = await stripe_sales.customer(stripe, user_id, known.email, instead_of=known.stripe_customer)
+        async with transaction(pool) as db:
+            await users.set_customer(db, user_id, old=known.stripe_customer, new=found.id)
+    await stripe_sales.keep_up(stripe, found, known.email, known.locale)
+    return Buyer(user_id, found.id, known.locale, known.trialled)
+
+
+async def _known(pool: Pool, user_id: str) -> users.Customer:
+    async with pool.acquire() as db:
+        known = await users.customer(db, user_id)
+    if known is None:
+        raise NotFound
+    return known

@@ -1,0 +1,16 @@
+"""How long to wait before what failed is tried again."""
+
+from __future__ import annotations
+
+import random
+
+FIRST = 2.0  # seconds after the first failure
+LONGEST = 3600.0
+
+
+def delay(tries: int) -> float:
+    """Seconds to wait after so many failures: twice as long each time, an hour at most, and never quite the same, so
+    that what failed together is not tried together.
+    """
+    steady: float = FIRST * 2 ** min(tries - 1, 20)
+    return min(LONGEST, steady) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load

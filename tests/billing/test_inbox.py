@@ -1,0 +1,208 @@
+"""The inbox on PostgreSQL: each event once, tried again, set aside, and never in another's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from api.billing.held import BusyError, held
+from api.billing.inbox import LEASE, Inbox
+from api.billing.retries import LONGEST, delay
+from api.db import Pool, transaction
+from api.errors import PaymentsAway
+from api.parts import Parts
+from api.sql import inbox
+from api.sql.inbox import Event
+
+Look = Callable[[Event], Awaitable[None]]
+
+
+async def put(pool: Pool, name: str, about: str = "in_1", kind: str = "invoice") -> bool:
+    async with transaction(pool) as db:
+        return await inbox.put(
+            db, id=name, type="invoice.paid", object_type=kind, object_id=about, occurred_at=datetime.now(UTC)
+        )
+
+
+async def state(pool: Pool, name: str) -> dict[str, Any]:
+    async with pool.acquire() as db:
+        row = await db.fetchrow(
+            "SELECT applied_at IS NOT NULL AS applied, tries, error, not_before = 'infinity' AS parked,"
+            " CASE WHEN not_before < 'infinity' THEN extract(epoch FROM not_before - now())::float8 END AS due_in,"
+            " lease_until IS NOT NULL AS leased FROM stripe_events WHERE id = $1",
+            name,
+        )
+    return dict(row)
+
+
+async def run(pool: Pool, query: str) -> None:
+    async with pool.acquire() as db:
+        await db.execute(query)
+
+
+async def test_events_are_applied_once_each(real: Parts) -> None:
+    seen: list[str] = []
+
+    async def apply(event: Event) -> None:
+        seen.append(event.id)
+
+    for number in range(20):
+        assert await put(real.pool, f"evt_{number}", about=f"in_{number}")
+        assert not await put(real.pool, f"evt_{number}", about="another")
+    await asyncio.gather(*(Inbox(real.pool, apply).drain() for _ in range(3)))
+    assert sorted(seen) == sorted(f"evt_{number}" for number in range(20))
+    assert all([(await state(real.pool, f"evt_{number}"))["applied"] for number in range(20)])
+
+
+async def test_one_look_answers_for_every_event_that_came_before_it(real: Parts) -> None:
+    seen: list[str] = []
+
+    async def apply(event: Event) -> None:
+        seen.append(event.id)
+        if event.id == "evt_1":
+            await put(real.pool, "evt_later")
+
+    for name in ("evt_1", "evt_2", "evt_3"):
+        await put(real.pool, name)
+    await put(real.pool, "evt_of_another_kind", kind="refund")
+    await Inbox(real.pool, apply, hands=1).drain()
+    assert sorted(seen) == ["evt_1", "evt_later", "evt_of_another_kind"]
+    assert (await state(real.pool, "evt_3"))["applied"]
+
+
+async def test_a_poisoned_event_stops_no_other(real: Parts) -> None:
+    seen: list[str] = []
+
+    async def apply(event: Event) -> None:
+        if event.id == "evt_0":
+            raise KeyError("what nobody thought of")
+        seen.append(event.id)
+
+    for number in range(6):
+        await put(real.pool, f"evt_{number}", about=f"in_{number}")
+    await Inbox(real.pool, apply, hands=2).drain()
+    assert len(seen) == 5
+    poisoned = await state(real.pool, "evt_0")
+    assert not poisoned["applied"]
+    assert poisoned["error"] == "KeyError: 'what nobody thought of'"
+    assert poisoned["tries"] == 1
+    assert 0 < poisoned["due_in"] < 5
+
+
+async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(real: Parts) -> None:
+    async def apply(_: Event) -> None:
+        raise PaymentsAway
+
+    box = Inbox(real.pool, apply)
+    await put(real.pool, "evt_1")
+    waits = []
+    for _ in range(7):
+        await box.drain()
+        waits.append((await state(real.pool, "evt_1"))["due_in"])
+        await run(real.pool, "UPDATE stripe_events SET not_before = now()")
+    assert waits[-1] > 4 * waits[2] > 0
+    await run(real.pool, "UPDATE stripe_events SET received_at = now() - interval '25 hours'")
+    await box.drain()
+    assert (await state(real.pool, "evt_1"))["parked"]
+    async with real.pool.acquire() as db:
+        stuck = await inbox.stuck(db)
+        assert (stuck.parked, stuck.waiting, stuck.error) == (
+            1,
+            0,
+            "PaymentsAway: Payments do not answer just now",
+        )
+        assert stuck.oldest > 86_400
+        assert await inbox.unpark(db) == 1
+    assert not (await state(real.pool, "evt_1"))["parked"]
+
+
+async def test_a_worker_that_was_away_a_day_parks_nothing(real: Parts) -> None:
+    async def apply(_: Event) -> None:
+        raise PaymentsAway
+
+    await put(real.pool, "evt_1")
+    await run(real.pool, "UPDATE stripe_events SET received_at = now() - interval '3 days'")
+    await Inbox(real.pool, apply).drain()
+    assert not (await state(real.pool, "evt_1"))["parked"]
+
+
+async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over(real: Parts) -> None:
+    async def apply(_: Event) -> None: ...
+
+    await put(real.pool, "evt_1")
+    async with transaction(real.pool) as db:
+        assert await inbox.claim(db, LEASE)
+    await Inbox(real.pool, apply).drain()
+    assert not (await state(real.pool, "evt_1"))["applied"]
+    await run(real.pool, "UPDATE stripe_events SET lease_until = now() - interval '1 second'")
+    await Inbox(real.pool, apply).drain()
+    assert await state(real.pool, "evt_1") | {"due_in": 0} == {
+        "applied": True, "tries": 2, "error": None, "parked": False, "due_in": 0, "leased": False
+    }  # fmt: skip
+
+
+async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
+    async def apply(_: Event) -> None:
+        raise BusyError
+
+    await put(real.pool, "evt_1")
+    await Inbox(real.pool, apply).drain()
+    busy = await state(real.pool, "evt_1")
+    assert (busy["applied"], busy["tries"], busy["leased"]) == (False, 0, False)
+    assert busy["due_in"] > 0
+
+
+async def test_an_object_is_in_one_pair_of_hands(real: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.billing.held.PATIENCE", 0.05)
+    async with held(real.pool, "subscription", "sub_1"):
+        async with held(real.pool, "subscription", "sub_2"):
+            pass
+        with pytest.raises(BusyError):
+            async with held(real.pool, "subscription", "sub_1"):
+                pass
+    async with held(real.pool, "subscription", "sub_1"):
+        pass
+
+
+async def test_whoever_fails_with_an_object_lets_go_of_it(real: Parts) -> None:
+    with pytest.raises(KeyError):
+        async with held(real.pool, "subscription", "sub_1"):
+            raise KeyError
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: Parts) -> None:
+    await put(real.pool, "evt_old")
+    await put(real.pool, "evt_waits", about="in_2")
+    await put(real.pool, "evt_new", about="in_3")
+    await run(real.pool, "UPDATE stripe_events SET applied_at = now() - interval '61 days' WHERE id = 'evt_old'")
+    await run(real.pool, "UPDATE stripe_events SET applied_at = now() WHERE id = 'evt_new'")
+    async with real.pool.acquire() as db:
+        await inbox.forget(db, 60)
+        assert await db.fetchval("SELECT array_agg(id ORDER BY id) FROM stripe_events") == ["evt_new", "evt_waits"]
+
+
+async def test_a_chore_is_done_by_one_and_once_a_day(real: Parts) -> None:
+    async def begin() -> bool:
+        async with transaction(real.pool) as db:
+            return await inbox.begin_chore(db, "sweep", 86_400, 3600)
+
+    assert sum(await asyncio.gather(*(begin() for _ in range(8)))) == 1
+    await run(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
+    assert await begin()
+    async with transaction(real.pool) as db:
+        await inbox.end_chore(db, "sweep")
+    await run(real.pool, "UPDATE chores SET done_at = done_at - interval '23 hours'")
+    assert not await begin()
+    await run(real.pool, "UPDATE chores SET done_at = done_at - interval '2 hours'")
+    assert await begin()
+
+
+def test_waits_double_up_to_an_hour() -> None:
+    assert all(0.75 * 2**tries <= delay(tries) <= 1.25 * 2**tries for tries in range(1, 11))
+    assert all(0.75 * LONGEST <= delay(tries) <= 1.25 * LONGEST for tries in (13, 100, 10_000))
