@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,7 +20,7 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import worker
+from api import doctor, worker
 from api.billing import catalogue, checkup, reconcile, stripe_sales
 from api.billing.applying import Applying
 from api.billing.catalogue import Catalogue
@@ -31,6 +34,7 @@ from api.billing.tariff import Tariff
 from api.billing.till import Till
 from api.billing.webhook import BELL
 from api.db import Pool
+from api.metrics import REGISTRY, Observer
 from api.parts import Parts
 from api.queue import Listener
 from api.settings import Settings
@@ -313,6 +317,37 @@ async def test_on_demand_everything_set_aside_is_tried_again(real: Parts, local:
     assert said[1].startswith("1 events wait")
     async with real.pool.acquire() as db:
         assert (await inbox.stuck(db)).parked == 0
+
+
+async def test_whoever_runs_the_server_sees_what_is_stuck(real: Parts, local: Local) -> None:
+    await put(real.pool, "evt_1", "invoice", "in_1")
+    await put(real.pool, "evt_2", "invoice", "in_2")
+    await run(
+        real.pool,
+        "UPDATE stripe_events SET not_before = 'infinity', error = 'PaymentsRefused: gone',"
+        " received_at = now() - interval '2 days' WHERE id = 'evt_1'",
+    )
+    await Observer().observe(real.pool, real.settings.data)
+    shown = {
+        state: REGISTRY.get_sample_value("kinora_stripe_events", {"state": state}) for state in ("waiting", "parked")
+    }
+    assert shown == {"waiting": 1, "parked": 1}
+    assert (REGISTRY.get_sample_value("kinora_stripe_event_oldest_seconds") or 0) > 172_000
+    finding = await doctor._money(msgspec.structs.replace(local.settings, database_url=real.settings.database_url))
+    assert finding.grade == "note"
+    assert "PaymentsRefused: gone" in finding.sentence
+
+
+async def test_the_command_reconciles(real: Parts, local: Local) -> None:
+    await put(real.pool, "evt_1", "invoice", "in_1")
+    await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity'")
+    settings = msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api.cli", "stripe", "reconcile", stdout=PIPE, env=os.environ | settings.environment()
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    assert b"1 events wait to be applied" in said
 
 
 # -- the whole way -------------------------------------------------------------------------------------------
