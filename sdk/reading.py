@@ -48,8 +48,7 @@ ERRORS = {
 
 EXAMPLE_WIDTH = 100
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
-FILE = {"type": "string", "format": "binary"}
-NULL = {"type": "null"}
+OPTIONAL_OBJECT = ["object", "null"]
 
 
 class UnreadableError(Exception):
@@ -178,7 +177,8 @@ class _Reader:
         given = self._reached([schema for _, _, one in operations for schema in _answers(one)])
         bodies = [schema for _, _, one in operations for schema in _bodies(one)]
         taken = self._reached(bodies) - {name for schema in bodies for name in self._whole(schema)} - given
-        structs = [self._struct(name, taken=name in taken) for name in self._schemas if name in given | taken]
+        objects = [name for name in self._schemas if name in given | taken and not self._shorthand(name)]
+        structs = [self._struct(name, taken=name in taken) for name in objects]
         return API(self._document["info"]["version"], structs, self._resources(operations))
 
     def _operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -192,9 +192,11 @@ class _Reader:
     def _whole(self, body: Schema) -> list[str]:
         """The schemas that are bodies as a whole, which become arguments."""
         name = _named(body)
-        if name is None:
-            return []
-        return [name, *(inner for one in self._schemas[name].get("anyOf", []) for inner in self._whole(one))]
+        return [] if name is None else [name]
+
+    def _shorthand(self, name: str) -> bool:
+        """Whether a schema has a name only so that it need not be written twice: an enumeration or a union."""
+        return "enum" in self._schemas[name] or "oneOf" in self._schemas[name]
 
     def _reached(self, roots: list[Schema]) -> set[str]:
         found: set[str] = set()
@@ -214,7 +216,7 @@ class _Reader:
 
     def _struct(self, name: str, *, taken: bool) -> Struct:
         schema = self._schemas[name]
-        if schema.get("type") != "object":
+        if schema.get("type") not in ("object", OPTIONAL_OBJECT):
             raise UnreadableError(f"{name} is no object; give it a name of its own only if it is one.")
         required = schema.get("required", [])
         fields = [
@@ -247,6 +249,8 @@ class _Reader:
 
     def _plain(self, schema: Schema, *, taken: bool) -> str:
         kind = schema.get("type")
+        if isinstance(kind, list):
+            return " | ".join(self._plain({**schema, "type": one}, taken=taken) for one in kind)
         if kind == "null":
             return "None"
         if kind == "array":
@@ -263,8 +267,11 @@ class _Reader:
         raise UnreadableError(f"Nobody has taught the SDK's generator what this is: {schema}")
 
     def _reference(self, name: str, *, taken: bool) -> str:
+        schema = self._schemas[name]
+        if self._shorthand(name):
+            return self._annotation(schema, taken=taken)
         if not taken:
-            return name
+            return f"{name} | None" if schema["type"] == OPTIONAL_OBJECT else name
         if name == "ImageReference":
             return "File | ImageReference | Mapping[str, Any]"
         if name == "VideoReference":
@@ -428,13 +435,9 @@ def _named(schema: Any) -> str | None:
 
 
 def _merged(schemas: list[Schema]) -> Schema:
-    """One schema that takes what any of these takes: of a field's form in JSON, in forms, and in several bodies."""
+    """One schema that takes what any of these takes: a field may have another shape in a form than in JSON."""
     distinct = [one for at, one in enumerate(schemas) if one not in schemas[:at]]
-    if len(distinct) == 1:
-        return {}
-    plain = [{**one, "enum": sorted({*one["enum"]})} if "enum" in one else one for one in distinct]
-    parts = [part for one in plain for part in one.get("anyOf", [one])]
-    return {"anyOf": [part for at, part in enumerate(parts) if part not in parts[:at]]}
+    return {} if len(distinct) == 1 else {"anyOf": distinct}
 
 
 def _limits(schema: Schema) -> list[str]:
