@@ -26,7 +26,7 @@ PREFIX = "#/components/schemas/"
 BINARY = {"type": "string", "format": "binary"}
 NULL = {"type": "null"}
 INT32 = 2**31 - 1
-SAID = ("title", "description", "default")  # what a schema says of a place, beside what may be there
+SAID = ("title", "description")  # what a schema says of a place, beside what may be there
 
 _GENERIC = re.compile(r"(\w+?)_(\w+)_")
 
@@ -73,8 +73,8 @@ def references(value: Any) -> Iterator[str]:
 def merged(title: str, description: str, bodies: list[Schema]) -> Schema:
     """One schema of all that several bodies take, for a union of them would have nothing to be told apart by.
 
-    Every field may be left out and has the limits that all agree on. None has a default: the server tells by the
-    fields that are there which body is meant.
+    Every field may be left out and has the limits that all agree on: the server tells by the fields that are there
+    which body is meant.
     """
     members: dict[str, list[Schema]] = {}
     for name, member in ((name, member) for body in bodies for name, member in body["properties"].items()):
@@ -87,7 +87,7 @@ def merged(title: str, description: str, bodies: list[Schema]) -> Schema:
 def _agreed(members: list[Schema]) -> Schema:
     shared = {key: value for key, value in members[0].items() if all(one.get(key) == value for one in members)}
     said = dict.fromkeys(one["description"] for one in members if "description" in one)
-    return {**{key: value for key, value in shared.items() if key != "default"}, "description": " ".join(said)}
+    return {**shared, "description": " ".join(said)}
 
 
 def form_name(kind: type[Any]) -> str:
@@ -159,15 +159,29 @@ def _polished(value: Any, *, asked: bool) -> Any:
         schema["description"] = inspect.cleandoc(schema["description"])
     if isinstance(schema.get("title"), str):
         schema["title"] = re.sub(r"(\w+)\[(\w+)\]", r"\2\1", schema["title"])
+    if "default" in schema:
+        schema = _in_words(schema, asked=asked)
     if isinstance(schema.get("anyOf"), list):
         schema = _union(schema, asked=asked)
     return _known(_said(schema))
 
 
+def _in_words(schema: Schema, *, asked: bool) -> Schema:
+    """With a body's default in its description: openapi-typescript takes a field that has one for one that must be
+    sent, and Kotlin's clients send it whether they were told to or not. An answer has its fields anyway.
+    """
+    default = schema["default"]
+    plain = {name: item for name, item in schema.items() if name != "default"}
+    if not asked or default in (None, "", [], {}):
+        return plain
+    words = f"Default: `{default if isinstance(default, str) else msgspec.json.encode(default).decode()}`."
+    return {**plain, "description": f"{plain.get('description', '')} {words}".strip()}
+
+
 def _union(schema: Schema, *, asked: bool) -> Schema:
-    """Without its null, which a body has no need of and an answer says in the type. A default of null says nothing."""
+    """Without its null, which a body has no need of and an answer says in the type."""
     parts = [part for part in schema["anyOf"] if part != NULL]
-    rest = {name: item for name, item in schema.items() if name != "anyOf" and (name, item) != ("default", None)}
+    rest = {name: item for name, item in schema.items() if name != "anyOf"}
     null = len(parts) < len(schema["anyOf"]) and not asked
     if len(parts) > 1:
         return {**rest, "anyOf": [*parts, *([NULL] if null else [])]}

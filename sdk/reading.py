@@ -64,7 +64,6 @@ class Field:
     annotation: str
     doc: str
     required: bool
-    default: str = "None"
 
 
 @dataclass(frozen=True)
@@ -227,12 +226,9 @@ class _Reader:
 
     def _field(self, wire: str, schema: Schema, *, required: bool, taken: bool) -> Field:
         annotation = self._annotation(schema, taken=taken)
-        default = "None"
-        if not required and not taken and "default" in schema:
-            default = _literal(schema["default"])
-        elif not required and "None" not in annotation.split(" | "):
+        if not required and "None" not in annotation.split(" | "):
             annotation += " | None"
-        return Field(_name(wire), wire, annotation, self._said(schema), required, default)
+        return Field(_name(wire), wire, annotation, self._said(schema), required)
 
     def _annotation(self, schema: Schema, *, taken: bool) -> str:
         if name := _named(schema):

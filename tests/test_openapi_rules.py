@@ -131,6 +131,14 @@ def reached(value: Any, seen: frozenset[str] = frozenset()) -> set[str]:
     return names.union(*(reached(SCHEMAS[name], seen | names) for name in names))
 
 
+def test_a_default_is_said_in_words() -> None:
+    """openapi-typescript takes a field that has one for one that must be sent; parameters it takes as they are."""
+    defaults = [place for place, value in walked(DOCUMENT["components"]) if "default" in value]
+    assert defaults == []
+    assert SCHEMAS["VideoCreate"]["properties"]["n"]["description"].endswith("Default: `1`.")
+    assert SCHEMAS["VideoCreate"]["properties"]["loop"]["description"].endswith("Default: `false`.")
+
+
 def test_numbers_say_how_wide_they_are() -> None:
     """Without a format Kotlin has 32 bits for an integer, too few for a seed or for a time after 2038."""
     for place, value in EVERYTHING:

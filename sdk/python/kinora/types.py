@@ -108,7 +108,7 @@ class Card(msgspec.Struct, kw_only=True):
     """
 
     at: float | None = None
-    """Seconds from the beginning. (0 to 3,600; default 0.0)"""
+    """Seconds from the beginning. Default: `0.0`. (0 to 3,600)"""
     until: float | None = None
     """Seconds from the beginning. (0 to 3,600)"""
     prompt: str | None = None
@@ -136,7 +136,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     object: str
     """What kind of object it was, followed by `.deleted`."""
     deleted: bool
-    """Always true. (default True)"""
+    """Always true."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,8 +245,8 @@ class Lora(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """Its name, as the model's `loras` have it. (up to 64 characters)"""
-    weight: float = 1.0
-    """How much of it. (-2 to 2; default 1.0)"""
+    weight: float | None = None
+    """How much of it. Default: `1.0`. (-2 to 2)"""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,11 +342,11 @@ class Overage(msgspec.Struct, frozen=True, kw_only=True):
     """Credits used above what is there, paid afterwards."""
 
     enabled: bool
-    """Whether it is switched on. (default False)"""
+    """Whether it is switched on."""
     cap: int
-    """How many credits may be used so in a period. (default 0)"""
+    """How many credits may be used so in a period."""
     used: int
-    """How many were used so in this one. (default 0)"""
+    """How many were used so in this one."""
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):

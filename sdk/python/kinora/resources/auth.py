@@ -153,7 +153,7 @@ class AuthAPI:
             email: An e-mail address. (3 to 254 characters)
             password: A secret that only its owner knows. (8 to 256 characters)
             name: What they want to be called. (up to 100 characters)
-            locale: The language of texts meant for them. (default "en")
+            locale: The language of texts meant for them. Default: `en`.
 
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -322,7 +322,7 @@ class AsyncAuthAPI:
             email: An e-mail address. (3 to 254 characters)
             password: A secret that only its owner knows. (8 to 256 characters)
             name: What they want to be called. (up to 100 characters)
-            locale: The language of texts meant for them. (default "en")
+            locale: The language of texts meant for them. Default: `en`.
 
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 

@@ -45,15 +45,15 @@ class ImagesAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             model: The model that makes it; without one, the first that can. (up to 200 characters)
             size: Width x height in pixels.
-            response_format: How the pictures come back. (default "url")
+            response_format: How the pictures come back. Default: `url`.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -118,15 +118,15 @@ class AsyncImagesAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             model: The model that makes it; without one, the first that can. (up to 200 characters)
             size: Width x height in pixels.
-            response_format: How the pictures come back. (default "url")
+            response_format: How the pictures come back. Default: `url`.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.

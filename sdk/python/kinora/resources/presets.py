@@ -74,7 +74,7 @@ class PresetsAPI:
             prompt: Words that are added to a prompt. (up to 4,000 characters)
             negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
             picture: A picture whose look clips start from.
-            shared: Whether whoever has its id may use it. (default False)
+            shared: Whether whoever has its id may use it. Default: `false`.
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -239,7 +239,7 @@ class AsyncPresetsAPI:
             prompt: Words that are added to a prompt. (up to 4,000 characters)
             negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
             picture: A picture whose look clips start from.
-            shared: Whether whoever has its id may use it. (default False)
+            shared: Whether whoever has its id may use it. Default: `false`.
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.

@@ -107,21 +107,21 @@ class VideosAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. (at least 1; default 4)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. (at least 1)
             size: Width x height in pixels.
             input_reference: The same as `first_frame`, as OpenAI calls it.
             first_frame: A picture that the clip begins with.
             last_frame: A picture that the clip ends with.
             storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning. (default False)
-            resize: How a picture of another shape is fitted. (default "crop")
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -197,14 +197,14 @@ class VideosAPI:
             to: The video it ends as.
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            curve: When the one gives way to the other. (default "even")
-            seconds: Length of the new clip in seconds. (at least 1; default 4)
+            curve: When the one gives way to the other. Default: `even`.
+            seconds: Length of the new clip in seconds. Default: `4`. (at least 1)
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
@@ -273,13 +273,13 @@ class VideosAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. (default "mild")
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -357,31 +357,32 @@ class VideosAPI:
         Arguments:
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4)
-            quality: How much work is put into it.
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it.
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. Seconds to add, as a number or as a
-                string. Length of the new clip in seconds. (at least 1)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. Seconds to add, as a
+                number or as a string. Length of the new clip in seconds. Length of the new clip in seconds. Default:
+                `4`. (at least 1)
             size: Width x height in pixels.
             input_reference: The same as `first_frame`, as OpenAI calls it.
             first_frame: A picture that the clip begins with.
             last_frame: A picture that the clip ends with.
             storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning.
-            resize: How a picture of another shape is fitted.
-            strength: How much may change.
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
+            strength: How much may change. Default: `mild`.
             video: The video it is made from: its id, `{id}`, or a film sent along.
-            direction: Whether they are added at the end or before the beginning.
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
             keep: The parts that are kept, in their order. (up to 20)
             from_: The video it begins as.
             to: The video it ends as.
-            curve: When the one gives way to the other.
-            length: How much of it is made anew.
+            curve: When the one gives way to the other. Default: `even`.
+            length: How much of it is made anew. Default: `normal`.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Expired, TooLarge, Invalid, RateLimited,
             ServerError, ConnectionFailed.
@@ -461,13 +462,13 @@ class VideosAPI:
             seconds: Seconds to add, as a number or as a string. (at least 1)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            direction: Whether they are added at the end or before the beginning. (default "forward")
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
@@ -534,13 +535,13 @@ class VideosAPI:
             video: The video it is made from: its id, `{id}`, or a film sent along.
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            length: How much of it is made anew. (default "normal")
+            length: How much of it is made anew. Default: `normal`.
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
@@ -603,11 +604,11 @@ class VideosAPI:
             keep: The parts that are kept, in their order. (up to 20)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             seconds: Length of the new clip in seconds. (at least 1)
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
@@ -779,13 +780,13 @@ class VideosAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. (default "mild")
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1106,21 +1107,21 @@ class AsyncVideosAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. (at least 1; default 4)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. (at least 1)
             size: Width x height in pixels.
             input_reference: The same as `first_frame`, as OpenAI calls it.
             first_frame: A picture that the clip begins with.
             last_frame: A picture that the clip ends with.
             storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning. (default False)
-            resize: How a picture of another shape is fitted. (default "crop")
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1196,14 +1197,14 @@ class AsyncVideosAPI:
             to: The video it ends as.
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            curve: When the one gives way to the other. (default "even")
-            seconds: Length of the new clip in seconds. (at least 1; default 4)
+            curve: When the one gives way to the other. Default: `even`.
+            seconds: Length of the new clip in seconds. Default: `4`. (at least 1)
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
@@ -1272,13 +1273,13 @@ class AsyncVideosAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. (default "mild")
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1356,31 +1357,32 @@ class AsyncVideosAPI:
         Arguments:
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4)
-            quality: How much work is put into it.
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it.
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. Seconds to add, as a number or as a
-                string. Length of the new clip in seconds. (at least 1)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. Seconds to add, as a
+                number or as a string. Length of the new clip in seconds. Length of the new clip in seconds. Default:
+                `4`. (at least 1)
             size: Width x height in pixels.
             input_reference: The same as `first_frame`, as OpenAI calls it.
             first_frame: A picture that the clip begins with.
             last_frame: A picture that the clip ends with.
             storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning.
-            resize: How a picture of another shape is fitted.
-            strength: How much may change.
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
+            strength: How much may change. Default: `mild`.
             video: The video it is made from: its id, `{id}`, or a film sent along.
-            direction: Whether they are added at the end or before the beginning.
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
             keep: The parts that are kept, in their order. (up to 20)
             from_: The video it begins as.
             to: The video it ends as.
-            curve: When the one gives way to the other.
-            length: How much of it is made anew.
+            curve: When the one gives way to the other. Default: `even`.
+            length: How much of it is made anew. Default: `normal`.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Expired, TooLarge, Invalid, RateLimited,
             ServerError, ConnectionFailed.
@@ -1460,13 +1462,13 @@ class AsyncVideosAPI:
             seconds: Seconds to add, as a number or as a string. (at least 1)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            direction: Whether they are added at the end or before the beginning. (default "forward")
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
@@ -1533,13 +1535,13 @@ class AsyncVideosAPI:
             video: The video it is made from: its id, `{id}`, or a film sent along.
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            length: How much of it is made anew. (default "normal")
+            length: How much of it is made anew. Default: `normal`.
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
@@ -1602,11 +1604,11 @@ class AsyncVideosAPI:
             keep: The parts that are kept, in their order. (up to 20)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
             seconds: Length of the new clip in seconds. (at least 1)
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
@@ -1780,13 +1782,13 @@ class AsyncVideosAPI:
             prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             negative_prompt: What the clip does not show. (up to 8,000 characters)
             seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: How much work is put into it. (default "full")
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. (default "private")
+            visibility: Who may see it. Default: `private`.
             metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. (default "mild")
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
