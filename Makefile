@@ -59,6 +59,7 @@ check: $(STAMP) ## lint, types, import contracts, and the committed OpenAPI agai
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/kinora openapi --check
+	@$(BIN)/python -m sdk.changes
 
 spec: $(STAMP) $(SPECTRAL) ## lint the OpenAPI document with Spectral, and drive the API with TypeScript types (node, npm)
 	@$(dir $(SPECTRAL)).bin/spectral lint openapi/openapi.json --ruleset openapi/spectral/ruleset.yaml \
