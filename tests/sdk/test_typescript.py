@@ -47,7 +47,7 @@ async def run(*command: str | Path) -> str:
     return out
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def tools() -> Path:
     """The folder of the installed programs; they are installed once, and again when the lock changes."""
     missing = [name for name in ("node", "npm") if shutil.which(name) is None]
@@ -64,7 +64,7 @@ async def tools() -> Path:
 
 
 @pytest.mark.xdist_group("backend")
-async def test_the_types_compile_and_drive_a_flow(site: str, tools: Path) -> None:
+async def test_the_types_compile_and_drive_a_flow(tools: Path, site: str) -> None:
     BUILD.mkdir(exist_ok=True)
     await run(tools / "openapi-typescript", ROOT / "openapi" / "openapi.json", "-o", BUILD / "kinora.d.ts")
     await run(tools / "tsc", "--project", HERE)
