@@ -1,11 +1,12 @@
 # Everything one does with a checkout. Needs make and Python 3.11 or newer; `make help` lists the targets.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup demo up test check format bench chaos openapi sdk clean
+.PHONY: help setup demo up test check spec format bench chaos openapi sdk clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SPECTRAL := openapi/spectral/node_modules/.installed
 
 # Python 3.11 and 3.12 come first: for them a Redis server comes as a wheel. A name on the path is run before
 # it is believed, because version managers put names there that do not run.
@@ -60,6 +61,16 @@ check: $(STAMP) ## lint, types, import contracts, and what is generated against 
 	@$(BIN)/lint-imports
 	@$(BIN)/kinora openapi --check
 	@$(BIN)/python -m sdk.generate --check
+	@$(BIN)/python -m sdk.changes
+
+spec: $(STAMP) $(SPECTRAL) ## lint the OpenAPI document with Spectral, and drive the API with TypeScript types (node, npm)
+	@$(dir $(SPECTRAL)).bin/spectral lint openapi/openapi.json --ruleset openapi/spectral/ruleset.yaml \
+		--fail-severity hint --quiet
+	@NEEDS_NODE=1 $(BIN)/python -m pytest -n 0 tests/sdk/test_typescript.py
+
+$(SPECTRAL): openapi/spectral/package-lock.json
+	@cd openapi/spectral && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 format: $(STAMP) ## put the code into the form that check asks for
 	@$(BIN)/ruff check --fix .
@@ -78,5 +89,6 @@ sdk: $(STAMP) ## write the generated part of the Python SDK anew
 	@$(BIN)/python -m sdk.generate
 
 clean: ## remove what the tools left; keep .venv and data
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build dist
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build dist \
+		tests/sdk/typescript/build
 	@find api engine bench sdk tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

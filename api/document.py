@@ -32,6 +32,8 @@ The backend a phone app needs to turn a sentence into a video. OpenAI's Videos A
   the field at fault; `instance` is the request's id, which every answer has as `X-Request-Id`.
 - **Repeating** a create is safe with an `Idempotency-Key`.
 - **Times** are Unix seconds. **Lists** page with `after`, `limit` and `order`.
+- **What is left out** of a body has its default; an answer has every field, and null where there is nothing.
+- **Answers grow**: pass by the fields, and the values of enumerations, that you do not know.
 """
 
 TAGS = {
@@ -102,8 +104,6 @@ def export(app: Litestar) -> bytes:
 def document(app: Litestar) -> Document:
     """The OpenAPI 3.1 document of the application's routes."""
     routes = list(_routes(app))
-    inputs = {kind for route in routes for kind in route.described.bodies}
-    outputs = {route.answer for route in routes if schemas.is_struct(route.answer)} | {ProblemBody, Video}
     paths: Document = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -113,6 +113,7 @@ def document(app: Litestar) -> Document:
             "title": "Kinora",
             "version": version("kinora-server"),
             "summary": "From a sentence to a video.",
+            "contact": {"name": "Whoever runs this server"},
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -120,9 +121,9 @@ def document(app: Litestar) -> Document:
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas.components(inputs, outputs) | _unions(routes),
+            "schemas": _schemas(routes, paths),
             "responses": {family(status)[0].__name__: _problem(status) for status in _statuses(routes)},
-            "parameters": {_key(name): _header_parameter(name) for name in HEADERS},
+            "parameters": {f"{_key(name)}Header": _header_parameter(name) for name in HEADERS},
             "headers": {
                 _key(name): {"description": text, "schema": {"type": "string"}} for name, text in ANSWERED.items()
             },
@@ -176,7 +177,7 @@ def _parameters(route: Route) -> Iterator[Document]:
                 name, field.annotation, kwarg, field.default if field.has_default else inspect.Parameter.empty
             )
     for header in route.described.headers:
-        yield {"$ref": f"#/components/parameters/{_key(header)}"}
+        yield {"$ref": f"#/components/parameters/{_key(header)}Header"}
 
 
 def _parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: Any) -> Document:
@@ -209,14 +210,23 @@ def _request_body(described: type[Described]) -> Document:
     }
 
 
-def _unions(routes: list[Route]) -> dict[str, Document]:
+def _schemas(routes: list[Route], paths: Document) -> Document:
+    """The schemas of all that is asked and answered, by name."""
+    inputs = {kind for route in routes for kind in route.described.bodies}
+    outputs = {route.answer for route in routes if schemas.is_struct(route.answer)} | {ProblemBody, Video}
+    found = schemas.components(inputs, outputs)
+    found |= _merged(routes, found)
+    return dict(sorted((found | schemas.named([found, paths])).items()))
+
+
+def _merged(routes: list[Route], known: Document) -> Document:
     """The bodies that may be one of several, each under its name, as JSON and as a form."""
-    found: dict[str, Document] = {}
+    found: Document = {}
     for described in (route.described for route in routes if route.described.any_body):
-        kinds = described.bodies
+        kinds, doc = described.bodies, inspect.getdoc(described) or ""
         for suffix, names in (("", [k.__name__ for k in kinds]), ("Form", [schemas.form_name(k) for k in kinds])):
             title = f"{described.any_body}{suffix}"
-            found[title] = {"title": title, "anyOf": [{"$ref": schemas.PREFIX + name} for name in names]}
+            found[title] = schemas.merged(title, doc, [known[name] for name in names])
     return found
 
 

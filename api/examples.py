@@ -90,10 +90,10 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         created_at=0,
         updated_at=0,
     ),
-    models.Images: models.Images(
+    models.Pictures: models.Pictures(
         created=_NOW,
         data=[
-            models.Image(
+            models.Picture(
                 id=_VIDEO,
                 url=f"http://127.0.0.1:8000/v1/videos/{_VIDEO}/content?variant=poster&expires=1767312000&signature=…",
                 b64_json=None,
@@ -248,9 +248,9 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
         "seed": 7,
     },
     inputs.VideoRemix: {"prompt": "the same at night, in the rain", "strength": "mild"},
-    inputs.VideoEdit: {"video": {"id": _VIDEO}, "prompt": "a green ball bounces over green hills at sunset"},
+    inputs.VideoEdit: {"video": _VIDEO, "prompt": "a green ball bounces over green hills at sunset"},
     inputs.VideoExtension: {
-        "video": {"id": _VIDEO},
+        "video": _VIDEO,
         "prompt": "the red ball goes on bouncing",
         "seconds": 4,
         "direction": "forward",

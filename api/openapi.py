@@ -22,6 +22,8 @@ from api.problems import MEDIA_TYPE
 
 Document = dict[str, Any]
 
+BYTES: Document = {"schema": schemas.BINARY}
+
 
 class Described(Operation):
     """What an operation takes and gives beyond its function's signature."""
@@ -58,7 +60,7 @@ class Files(Described):
     """A rendition's bytes, whole or in part."""
 
     headers = ("Range", "If-Range", "If-None-Match")
-    content: ClassVar[Document | None] = {kind: {} for kind in ("video/mp4", "image/jpeg", "image/webp")}
+    content: ClassVar[Document | None] = dict.fromkeys(("video/mp4", "image/jpeg", "image/webp"), BYTES)
 
 
 class Playlist(Described):
@@ -72,13 +74,13 @@ class Playlist(Described):
 class Pieces(Files):
     """A fragment of a film, whole or in part."""
 
-    content: ClassVar[Document | None] = {"video/mp4": {}}
+    content: ClassVar[Document | None] = {"video/mp4": BYTES}
 
 
 class Preview(Files):
     """A small picture, whole or in part."""
 
-    content: ClassVar[Document | None] = {"image/jpeg": {}}
+    content: ClassVar[Document | None] = {"image/jpeg": BYTES}
 
 
 class SignedEvent(Described):
@@ -93,7 +95,7 @@ class SignedEvent(Described):
 class Picture(Described):
     """A picture's bytes."""
 
-    content: ClassVar[Document | None] = {"image/png": {}}
+    content: ClassVar[Document | None] = {"image/png": BYTES}
 
 
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:
@@ -101,9 +103,10 @@ def bodies(kind: type[Any], *headers: str) -> type[Operation]:
     return type(f"{kind.__name__}Operation", (Described,), {"bodies": (kind,), "headers": headers})
 
 
-def any_of(name: str, kinds: tuple[type[Any], ...], *headers: str) -> type[Operation]:
+def any_of(name: str, doc: str, kinds: tuple[type[Any], ...], *headers: str) -> type[Operation]:
     """An operation that takes one of these Structs, which together are called `name`, and these headers."""
-    return type(f"{name}Operation", (Described,), {"bodies": kinds, "any_body": name, "headers": headers})
+    members = {"__doc__": doc, "bodies": kinds, "any_body": name, "headers": headers}
+    return type(f"{name}Operation", (Described,), members)
 
 
 def takes(*headers: str) -> type[Operation]:

@@ -1,16 +1,16 @@
 """Lists, a page at a time: the parameters every list takes and the shape every list has."""
 
-from typing import Annotated, Literal, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from litestar.params import QueryParameter
 
 from api import ids
 from api.errors import Invalid
-from api.models import Page
+from api.models import ListOrder, Page
 
 After = Annotated[str | None, QueryParameter(description="Begin behind this id.")]
 Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=100)]
-Order = Annotated[Literal["asc", "desc"], QueryParameter(description="Oldest or newest first.")]
+Order = Annotated[ListOrder, QueryParameter(description="Oldest or newest first.")]
 
 
 class Named(Protocol):

@@ -50,8 +50,7 @@ ERRORS = {
 
 EXAMPLE_WIDTH = 100
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
-FILE = {"type": "string", "format": "binary"}
-NULL = {"type": "null"}
+OPTIONAL_OBJECT = ["object", "null"]
 
 
 class UnreadableError(Exception):
@@ -67,7 +66,6 @@ class Field:
     annotation: str
     doc: str
     required: bool
-    default: str = "None"
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,8 @@ class _Reader:
         given = self._reached([schema for _, _, one in operations for schema in _answers(one)])
         bodies = [schema for _, _, one in operations for schema in _bodies(one)]
         taken = self._reached(bodies) - {name for schema in bodies for name in self._whole(schema)} - given
-        structs = [self._struct(name, taken=name in taken) for name in self._schemas if name in given | taken]
+        objects = [name for name in self._schemas if name in given | taken and not self._shorthand(name)]
+        structs = [self._struct(name, taken=name in taken) for name in objects]
         return API(self._document["info"]["version"], structs, self._resources(operations))
 
     def _operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -194,9 +193,11 @@ class _Reader:
     def _whole(self, body: Schema) -> list[str]:
         """The schemas that are bodies as a whole, which become arguments."""
         name = _named(body)
-        if name is None:
-            return []
-        return [name, *(inner for one in self._schemas[name].get("anyOf", []) for inner in self._whole(one))]
+        return [] if name is None else [name]
+
+    def _shorthand(self, name: str) -> bool:
+        """Whether a schema has a name only so that it need not be written twice: an enumeration or a union."""
+        return "enum" in self._schemas[name] or "oneOf" in self._schemas[name]
 
     def _reached(self, roots: list[Schema]) -> set[str]:
         found: set[str] = set()
@@ -216,7 +217,7 @@ class _Reader:
 
     def _struct(self, name: str, *, taken: bool) -> Struct:
         schema = self._schemas[name]
-        if schema.get("type") != "object":
+        if schema.get("type") not in ("object", OPTIONAL_OBJECT):
             raise UnreadableError(f"{name} is no object; give it a name of its own only if it is one.")
         required = schema.get("required", [])
         fields = [
@@ -227,12 +228,9 @@ class _Reader:
 
     def _field(self, wire: str, schema: Schema, *, required: bool, taken: bool) -> Field:
         annotation = self._annotation(schema, taken=taken)
-        default = "None"
-        if not required and not taken and "default" in schema:
-            default = _literal(schema["default"])
-        elif not required and "None" not in annotation.split(" | "):
+        if not required and "None" not in annotation.split(" | "):
             annotation += " | None"
-        return Field(_name(wire), wire, annotation, self._said(schema), required, default)
+        return Field(_name(wire), wire, annotation, self._said(schema), required)
 
     def _annotation(self, schema: Schema, *, taken: bool) -> str:
         if name := _named(schema):
@@ -249,6 +247,8 @@ class _Reader:
 
     def _plain(self, schema: Schema, *, taken: bool) -> str:
         kind = schema.get("type")
+        if isinstance(kind, list):
+            return " | ".join(self._plain({**schema, "type": one}, taken=taken) for one in kind)
         if kind == "null":
             return "None"
         if kind == "array":
@@ -265,8 +265,11 @@ class _Reader:
         raise UnreadableError(f"Nobody has taught the SDK's generator what this is: {schema}")
 
     def _reference(self, name: str, *, taken: bool) -> str:
+        schema = self._schemas[name]
+        if self._shorthand(name):
+            return self._annotation(schema, taken=taken)
         if not taken:
-            return name
+            return f"{name} | None" if schema["type"] == OPTIONAL_OBJECT else name
         if name == "ImageReference":
             return "File | ImageReference | Mapping[str, Any]"
         if name == "VideoReference":
@@ -434,13 +437,9 @@ def _named(schema: Any) -> str | None:
 
 
 def _merged(schemas: list[Schema]) -> Schema:
-    """One schema that takes what any of these takes: of a field's form in JSON, in forms, and in several bodies."""
+    """One schema that takes what any of these takes: a field may have another shape in a form than in JSON."""
     distinct = [one for at, one in enumerate(schemas) if one not in schemas[:at]]
-    if len(distinct) == 1:
-        return {}
-    plain = [{**one, "enum": sorted({*one["enum"]})} if "enum" in one else one for one in distinct]
-    parts = [part for one in plain for part in one.get("anyOf", [one])]
-    return {"anyOf": [part for at, part in enumerate(parts) if part not in parts[:at]]}
+    return {} if len(distinct) == 1 else {"anyOf": distinct}
 
 
 def _limits(schema: Schema) -> list[str]:

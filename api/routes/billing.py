@@ -10,7 +10,7 @@ from api.billing import offer, overage
 from api.db import transaction
 from api.inputs import (
     CheckoutCreate,
-    Locale,
+    Language,
     OverageChange,
     PackCheckoutCreate,
     PortalCreate,
@@ -26,7 +26,7 @@ from api.sql.ledger import Entry
 
 Asked = Request[Caller, str, State]
 READ, WRITE = requires("account:read"), requires("account:write")
-NOTES: dict[Locale, str] = {
+NOTES: dict[Language, str] = {
     "en": "{taken} of {due} credits could be taken back; the others are spent, set aside or expired.",
     "fr": "{taken} crédits sur {due} ont pu être repris ; les autres sont dépensés, réservés ou expirés.",
 }
@@ -217,7 +217,7 @@ def _shown(row: Entry, locale: str) -> LedgerEntry:
     )
 
 
-def _note(row: Entry, locale: Locale) -> str | None:
+def _note(row: Entry, locale: Language) -> str | None:
     """What a refund or a dispute could not take so far."""
     if row.due is None or row.taken == row.due:
         return None

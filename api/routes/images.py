@@ -13,7 +13,7 @@ from api.answers import Ask
 from api.auth import requires
 from api.errors import Unavailable
 from api.inputs import ImageCreate
-from api.models import Image, Images
+from api.models import Picture, Pictures
 from api.openapi import bodies, problems
 from api.parts import Parts
 from api.sql.generations import Generation
@@ -39,7 +39,7 @@ class Made(Struct, frozen=True):
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(ImageCreate, "Idempotency-Key"),
 )
-async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Images:
+async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Pictures:
     """Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`."""
     asked = await body.read(request, ImageCreate)
     first = msgspec.json.decode((await answers.make(request, parts, asked)).body, type=Made)
@@ -47,16 +47,16 @@ async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Images:
     waiting = (parts.feeds.terminal(each, user_id, WAIT) for each in first.variations)
     rows = await asyncio.gather(*waiting)
     inline = asked.response_format == "b64_json"
-    return Images(created=first.created_at, data=[await _image(row, parts, inline=inline) for row in rows])
+    return Pictures(created=first.created_at, data=[await _image(row, parts, inline=inline) for row in rows])
 
 
-async def _image(row: Generation, parts: Parts, *, inline: bool) -> Image:
+async def _image(row: Generation, parts: Parts, *, inline: bool) -> Picture:
     if row.state not in TERMINAL:
         detail = f"The picture is still being made; ask again, or read GET /v1/videos/{row.id}."
         raise Unavailable(detail, headers={"Retry-After": "5"})
     rendition = await media.find(parts.pool, row.id, "poster", row.user_id)
     content = await asyncio.to_thread(parts.storage.read, rendition.key) if inline else None
-    return Image(
+    return Picture(
         id=row.id,
         url=None if inline else parts.views.video(row).assets.poster,
         b64_json=base64.b64encode(content).decode() if content is not None else None,

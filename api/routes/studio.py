@@ -34,6 +34,7 @@ from api.parts import Parts
 READ, WRITE = requires("videos:read"), requires("videos:write")
 HEADERS = ("Idempotency-Key", "Prefer")
 REFUSALS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
+WANTED = "The body of any request that makes a video; which it is is told by its fields."
 BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoBlend, VideoLoop)
 
 
@@ -109,7 +110,7 @@ async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Vi
     guards=[READ],
     opt={"creates": True},
     responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
-    operation_class=any_of("VideoWanted", BODIES, "Idempotency-Key"),
+    operation_class=any_of("VideoWanted", WANTED, BODIES, "Idempotency-Key"),
 )
 async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimate:
     """What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.

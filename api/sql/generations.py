@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from api.db import Database, row, rows
-from api.models import CostState, Lora, Quality, Status, Variant, Visibility
+from api.models import Audience, CostState, Lora, Quality, Status, Variant
 from api.studio import Operation
 
 QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
@@ -37,7 +37,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     height: int
     seed: int
     quality: Quality
-    visibility: Visibility
+    visibility: Audience
     metadata: dict[str, Any]
     pool: str
     attempt: int
@@ -85,7 +85,7 @@ class New(Struct, frozen=True, kw_only=True):
     height: int
     seed: int
     quality: Quality
-    visibility: Visibility
+    visibility: Audience
     metadata: dict[str, Any]
     pool: str
     priority: int

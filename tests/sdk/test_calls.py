@@ -223,7 +223,9 @@ def test_lists_fetch_themselves_page_by_page() -> None:
 
 
 def test_words_of_tomorrow_do_not_crash() -> None:
-    future = video(status="dreaming", quality="ultra", holograms=[1], cost={"credits": 1, "state": "gifted", "x": 2})
+    future = video(
+        status="dreaming", quality="ultra", holograms=[1], cost={**video()["cost"], "state": "gifted", "x": 2}
+    )
     with scripted(says(200, future)) as script, client(script) as sdk:
         seen = sdk.videos.get("video_1")
     assert (seen.status, seen.quality, seen.cost.state) == ("dreaming", "ultra", "gifted")

@@ -17,29 +17,43 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True):
     """Credits in a bucket; an allowance goes when its period ends."""
 
     amount: int
+    """Whole credits."""
     expires_at: int | None
+    """When they go, in Unix seconds; null if never."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """An API key without its secret; `hint` is the end of it."""
 
     id: str
+    """Its id, which is no secret."""
     object: str
+    """What kind of object this is."""
     name: str
+    """What its owner calls it."""
     scopes: list[str]
+    """What it may do."""
     hint: str
+    """The last characters of the key."""
     created_at: int
+    """When it was made, in Unix seconds."""
     used_at: int | None
+    """When it was last used, in Unix seconds; null if never."""
 
 
 class ApiKeyPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list; `after=<last_id>` asks for the next."""
 
     object: str
+    """What kind of object this is."""
     data: list[ApiKey]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
 
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,28 +63,41 @@ class Assets(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     video: str | None
+    """The MP4."""
     thumbnail: str | None
+    """A small still, as WebP."""
     poster: str | None
+    """A still as large as the clip, as JPEG."""
     spritesheet: str | None
+    """Small stills from the whole clip on one JPEG, to scrub through."""
     stream: str | None
+    """An HLS playlist that can be played while the clip is made."""
     preview: str | None
+    """A guess at what is being made, as JPEG."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """Whole credits. `available` is what a new video may take now."""
 
     object: str
+    """What kind of object this is."""
     available: int
+    """What a new video may take now."""
     held: int
+    """Set aside for videos that are being made."""
     buckets: Buckets
+    """Where the credits lie."""
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
     """The balance by where it came from."""
 
     allowance: Amount
+    """Granted for a period."""
     purchased: Amount
+    """Bought; these never expire."""
     overage: Overage
+    """Used above what is there."""
 
 
 class Card(msgspec.Struct, kw_only=True):
@@ -81,14 +108,15 @@ class Card(msgspec.Struct, kw_only=True):
     """
 
     at: float | None = None
-    """Seconds from the beginning. (0 to 3,600; default 0.0)"""
+    """Seconds from the beginning. Default: `0.0`. (0 to 3,600)"""
     until: float | None = None
     """Seconds from the beginning. (0 to 3,600)"""
     prompt: str | None = None
-    """(up to 32,000 characters)"""
+    """What the clip shows, in a sentence. (up to 32,000 characters)"""
     upload: File | ImageReference | Mapping[str, Any] | None = None
+    """A picture that is shown then."""
     video: str | Video | File | VideoReference | Mapping[str, Any] | None = None
-    """(up to 200 characters)"""
+    """A clip that is kept as it is."""
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,15 +125,25 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """Its id."""
     object: str
-    kind: Literal["pack", "subscription"] | str
+    """What kind of object this is."""
+    kind: Literal["subscription", "pack"] | str
+    """What is bought."""
     item: str
+    """The plan or the pack, by its name."""
     quantity: int
+    """How many."""
     amount: int
+    """What is to pay, in the currency's smallest unit; a month for a plan."""
     currency: str
+    """ISO 4217, in small letters."""
     trial_days: int
+    """Days that are free at first."""
     url: str
+    """The page, to be opened in a browser."""
     expires_at: int
+    """When the page closes, in Unix seconds."""
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,17 +153,22 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     credits: int
-    state: Literal["held", "released", "settled"] | str
+    """Whole credits."""
+    state: Literal["held", "settled", "released"] | str
+    """What became of them."""
     relaxed: bool
+    """Whether it is made for nothing, when nobody else waits."""
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a delete."""
 
     id: str
+    """What was deleted."""
     object: str
+    """What kind of object it was, followed by `.deleted`."""
     deleted: bool
-    """(default True)"""
+    """Always true."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,51 +179,48 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     object: str
+    """What kind of object this is."""
     credits: int | None
+    """Whole credits for all variations; null if it would be refused before it has a price."""
     relaxed: bool
+    """Whether it would be made for nothing, when nobody else waits."""
     eta_seconds: int | None
+    """About how many seconds all variations take once a worker begins; null as for `credits`."""
     refusals: list[Refusal]
+    """Every reason why it would be refused."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed: whether asking again may help, whether credits came back, and a sentence for the person."""
 
     code: str
+    """One word of a closed list."""
     retryable: bool
+    """Whether asking for the same again may help."""
     refunded: bool
+    """Whether the credits came back."""
     user_message: str
+    """A sentence for the person who waits, in their language."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server can do its work; each part says `ok` or what is wrong."""
 
-    status: Literal["degraded", "down", "ok"] | str
+    status: Literal["ok", "degraded", "down"] | str
+    """Whether it can work."""
     checks: dict[str, str]
-
-
-class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture, by a URL that opens for a while or as base 64; `id` finds it among one's videos."""
-
-    id: str
-    url: str | None
-    b64_json: str | None
-    revised_prompt: str
+    """Each part by its name: `ok`, or what is wrong."""
 
 
 class ImageReference(msgspec.Struct, kw_only=True):
     """A picture: a `data:` URL, as OpenAI's clients send it, or the bytes of a form's file."""
 
     image_url: str | None = None
+    """The picture as a `data:` URL."""
     file_id: str | None = None
+    """For OpenAI's clients; refused, as there are no files here yet."""
     file: File | None = None
-
-
-class Images(msgspec.Struct, frozen=True, kw_only=True):
-    """Pictures that were made."""
-
-    created: int
-    output_format: str
-    data: list[Image]
+    """The picture itself."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,46 +229,68 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """Its id."""
     object: str
+    """What kind of object this is."""
     created_at: int
-    kind: Literal["dispute", "expire", "grant", "hold", "purchase", "refund", "release", "settle"] | str
-    bucket: Literal["allowance", "overage", "purchased"] | str
+    """When it was written, in Unix seconds."""
+    kind: Literal["grant", "purchase", "hold", "settle", "release", "expire", "refund", "dispute"] | str
+    """What happened."""
+    bucket: Literal["allowance", "purchased", "overage"] | str
+    """Where the credits lie."""
     amount: int
+    """Whole credits; below 0 they went."""
     video_id: str | None
+    """The video it was for; null if it was for none."""
     invoice: str | None
+    """What the shop calls the bill that paid for it; null if none did."""
     note: str | None
+    """A sentence for the person, where a movement needs one."""
 
 
 class LedgerEntryPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list; `after=<last_id>` asks for the next."""
 
     object: str
+    """What kind of object this is."""
     data: list[LedgerEntry]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one request to this model may ask."""
 
     max_seconds: int
+    """The longest clip, in seconds."""
     min_side: int
+    """The shortest side, in pixels."""
     max_side: int
+    """The longest side, in pixels."""
     side_multiple: int
+    """Both sides are multiples of so many pixels."""
     max_upload_bytes: int
+    """The largest file, in bytes."""
     max_upload_pixels: int
+    """The largest picture: width x height, in pixels."""
     max_film_pixels: int
+    """The largest frame of a film: width x height, in pixels."""
     max_film_seconds: float
+    """The longest film that may be sent, in seconds."""
 
 
 class Lora(msgspec.Struct, frozen=True, kw_only=True):
     """A LoRA that the model has here, by its name; a weight of 0 is nothing of it, 1 what it was trained for."""
 
     name: str
-    """(up to 64 characters)"""
-    weight: float = 1.0
-    """(-2 to 2; default 1.0)"""
+    """Its name, as the model's `loras` have it. (up to 64 characters)"""
+    weight: float | None = None
+    """How much of it. Default: `1.0`. (-2 to 2)"""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,60 +303,94 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """Its name, which requests give as `model`."""
     object: str
+    """What kind of object this is."""
     title: str
+    """Its name for people."""
     description: str
+    """What it is, in a sentence."""
     created: int
+    """When it was published, in Unix seconds."""
     owned_by: str
+    """Who made it."""
     repo: str | None
+    """Where its weights are published; null where they ship with Kinora or are the operator's own."""
     licence: str
+    """Its licence, by its SPDX name where it has one."""
     licence_url: str
+    """Where the licence can be read."""
     memory_gb: float
+    """Memory of the device with all weights on it, in GB."""
     memory_estimated: bool
+    """Whether that was estimated and not measured."""
     fps: float
+    """Frames in a second."""
     frame_rule: int
+    """It denoises so many frames times k, and one."""
     sizes: list[str]
+    """Sizes that suit it, as width x height in pixels; the first is the default."""
     native_sizes: list[str]
-    pictures: Literal["any", "ends", "first", "none"] | str
+    """The sizes it denoises at, in pixels."""
+    pictures: Literal["none", "first", "ends", "any"] | str
+    """Where a clip may be given pictures."""
     operations: list[str]
-    qualities: list[Literal["full", "turbo"] | str]
+    """What it can do."""
+    qualities: list[Literal["turbo", "full"] | str]
+    """The qualities it can be asked for."""
     loras: list[str]
+    """The LoRAs it has here."""
     limits: Limits
+    """What one request may ask of it."""
     aliases: list[str]
+    """Other names that it answers to."""
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list; `after=<last_id>` asks for the next."""
 
     object: str
+    """What kind of object this is."""
     data: list[Model]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
 
 
 class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """An API key as its creation answers it: the only time `key` is shown. A replay has null there."""
 
     id: str
+    """Its id, which is no secret."""
     object: str
+    """What kind of object this is."""
     name: str
+    """What its owner calls it."""
     scopes: list[str]
+    """What it may do."""
     hint: str
+    """The last characters of the key."""
     created_at: int
+    """When it was made, in Unix seconds."""
     used_at: int | None
+    """When it was last used, in Unix seconds; null if never."""
     key: str | None
+    """The key itself; null in a replay."""
 
 
 class Overage(msgspec.Struct, frozen=True, kw_only=True):
     """Credits used above what is there, paid afterwards: up to `cap` in a period, of which so many were charged."""
 
     enabled: bool
-    """(default False)"""
+    """Whether it is switched on."""
     cap: int
-    """(default 0)"""
+    """How many credits may be used so in a period."""
     used: int
-    """(default 0)"""
+    """How many were used so in this one."""
 
 
 class OverageTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,20 +399,54 @@ class OverageTerms(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     amount: str
+    """What a credit costs in the currency's smallest unit, as a decimal text."""
     currency: str
+    """ISO 4217, in small letters."""
     max_cap: int
+    """The most credits a person may allow in a period."""
     default_cap: int
+    """The credits in a period unless the person says."""
 
 
 class Pack(msgspec.Struct, frozen=True, kw_only=True):
     """Credits that never expire, and what they cost in the currency's smallest unit."""
 
     id: str
+    """Its name."""
     object: str
+    """What kind of object this is."""
     version: int
+    """The version that is sold now."""
     credits: int
+    """Whole credits."""
     amount: int
+    """Its price, in the currency's smallest unit."""
     currency: str
+    """ISO 4217, in small letters."""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture, by a URL that opens for a while or as base 64; `id` finds it among one's videos."""
+
+    id: str
+    """Its id among one's videos."""
+    url: str | None
+    """A signed URL of the JPEG; null if base 64 was asked for."""
+    b64_json: str | None
+    """The JPEG in base 64; null unless that was asked for."""
+    revised_prompt: str
+    """The prompt as the model got it."""
+
+
+class Pictures(msgspec.Struct, frozen=True, kw_only=True):
+    """Pictures that were made."""
+
+    created: int
+    """When they were asked for, in Unix seconds."""
+    output_format: str
+    """The format of the files."""
+    data: list[Picture]
+    """One for each variation."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -328,33 +458,56 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    """Its name."""
     object: str
+    """What kind of object this is."""
     version: int
+    """The version that is sold now; who bought another keeps it."""
     amount: int
+    """A month's price, in the currency's smallest unit."""
     currency: str
+    """ISO 4217, in small letters."""
     monthly_credits: int
+    """Whole credits a month."""
     trial_days: int
+    """Days that are free at first, once for a person."""
     trial_credits: int
+    """Whole credits of a trial."""
     max_short_side: int
+    """The longest short side of a picture, in pixels."""
     max_seconds: int
+    """The longest clip, in seconds."""
     concurrency: int
+    """How many clips are made at once."""
     priority: int
+    """A larger one is served first."""
     retention_days: int
+    """How many days files are kept."""
     marked: bool
+    """Whether clips carry the visible mark."""
     relaxed: bool
+    """Whether clips are made when nobody else waits even once the credits are spent."""
 
 
 class Plans(msgspec.Struct, frozen=True, kw_only=True):
     """The plans, and with them everything else that is sold: packs of credits, overage, and what work costs."""
 
     object: str
+    """What kind of object this is."""
     data: list[Plan]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
     packs: list[Pack]
+    """Packs of credits."""
     overage: OverageTerms
+    """Credits used above what is there."""
     prices: PriceFactors
+    """What work costs."""
 
 
 class Portal(msgspec.Struct, frozen=True, kw_only=True):
@@ -363,33 +516,51 @@ class Portal(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     object: str
+    """What kind of object this is."""
     url: str
+    """The page, to be opened in a browser at once."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """A style: words that are added to a prompt and, if it has one, a picture whose look clips start from."""
 
     id: str
+    """Its id, which requests name as `preset`."""
     object: str
+    """What kind of object this is."""
     name: str
+    """What a person calls it."""
     prompt: str
+    """Words that are added to a prompt."""
     negative_prompt: str
+    """Words that are added to a negative prompt."""
     picture: str | None
+    """The path of its reference picture, a PNG; null if it has none."""
     built_in: bool
+    """Whether it comes with Kinora."""
     own: bool
+    """Whether it is the caller's own."""
     shared: bool
+    """Whether whoever has its id may use it."""
     created_at: int
+    """When it was made, in Unix seconds; 0 if it is built in."""
     updated_at: int
+    """When it last changed, in Unix seconds; 0 if it is built in."""
 
 
 class PresetPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list; `after=<last_id>` asks for the next."""
 
     object: str
+    """What kind of object this is."""
     data: list[Preset]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
 
 
 class PriceFactors(msgspec.Struct, frozen=True, kw_only=True):
@@ -399,17 +570,24 @@ class PriceFactors(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tiers: list[PriceTier]
+    """Credits for a second, by the size of the picture."""
     quality: dict[str, float]
+    """The factor of each quality."""
     models: dict[str, float]
+    """The factors of models; 1 for those not named."""
     operations: dict[str, float]
+    """The factors of operations; 1 for those not named."""
     least_seconds: float
+    """Seconds that count at least."""
 
 
 class PriceTier(msgspec.Struct, frozen=True, kw_only=True):
     """Credits that a second costs up to this short side of the picture, in pixels; null is for all beyond."""
 
     max_short_side: int | None
+    """The longest short side it is for, in pixels; null is for all beyond."""
     rate: float
+    """Credits that a second costs."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -418,36 +596,52 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     state: Literal["pending", "unsigned"] | str
+    """Whether the file is signed."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """One reason why a create with this body would be refused."""
 
     code: str
+    """The kind of problem, one word for each."""
     param: str | None
+    """The field at fault."""
     detail: str
+    """What is wrong, and what can be done about it."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A device that is signed in."""
 
     id: str
+    """Its id."""
     object: str
+    """What kind of object this is."""
     user_agent: str
+    """What the device calls itself."""
     created_at: int
+    """When it signed in, in Unix seconds."""
     used_at: int
+    """When it last asked for anything, in Unix seconds."""
     expires_at: int
+    """When it is signed out unless it is used, in Unix seconds."""
     current: bool
+    """Whether it is the device that asks."""
 
 
 class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list; `after=<last_id>` asks for the next."""
 
     object: str
+    """What kind of object this is."""
     data: list[Session]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
 
 
 class Stretch(msgspec.Struct, kw_only=True):
@@ -467,14 +661,23 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     object: str
+    """What kind of object this is."""
     plan: str
+    """The plan, by its name."""
     version: int | None
+    """The version that was bought."""
     status: str | None
+    """Stripe's word for how it stands."""
     current_period_start: int | None
+    """When the period began, in Unix seconds."""
     current_period_end: int | None
+    """When it ends, in Unix seconds."""
     trial_end: int | None
+    """When the trial ends, in Unix seconds; null if there is none."""
     cancel_at: int | None
+    """When it ends for good, in Unix seconds; null if it goes on."""
     next_plan: str | None
+    """The plan that follows when the period is over; null if it stays."""
 
 
 class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
@@ -485,99 +688,162 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     object: str
+    """What kind of object this is."""
     plan: str
+    """The plan, by its name."""
     version: int
+    """The version that would be bought."""
     effective_at: int
+    """When the change happens, in Unix seconds."""
     amount_due: int
+    """What is to pay at once, in the currency's smallest unit."""
     currency: str
+    """ISO 4217, in small letters."""
     credits: int
+    """Whole credits that come at once."""
     monthly_amount: int
+    """A month's price from then on, in the currency's smallest unit."""
     monthly_credits: int
+    """Whole credits a month from then on."""
     proration_date: int | None
+    """The moment the amount is worked out for, in Unix seconds; null where nothing is due at once."""
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """A fresh pair. The access token is sent as a bearer for `expires_in` seconds; the refresh token works once."""
 
     access_token: str
+    """Sent as a bearer with every request."""
     token_type: str
+    """How the access token is sent."""
     expires_in: int
+    """How long the access token works, in seconds."""
     refresh_token: str
+    """Exchanged, once, for the next pair."""
     user: User
+    """Who is signed in."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """The person signed in."""
 
     id: str
+    """Their id."""
     object: str
+    """What kind of object this is."""
     email: str
+    """Their e-mail address."""
     email_verified: bool
+    """Whether it is known to be theirs."""
     name: str
+    """What they want to be called."""
     locale: str
+    """The language of texts meant for them."""
     plan: str
+    """The id of their plan."""
     created_at: int
+    """When they signed up, in Unix seconds."""
 
 
 class Video(msgspec.Struct, frozen=True, kw_only=True):
     """A video and its job. `status` goes queued → in_progress → completed, failed or cancelled."""
 
     id: str
+    """Its id."""
     object: str
+    """What kind of object this is."""
     kind: str
+    """`video`, or `image` for a still."""
     model: str
-    status: Literal["cancelled", "completed", "failed", "in_progress", "queued"] | str
+    """The model that makes it, as the request named it."""
+    status: Literal["queued", "in_progress", "completed", "failed", "cancelled"] | str
+    """How far the job is."""
     progress: int
-    """(0 to 100)"""
+    """Percent of the work that is done. (0 to 100)"""
     created_at: int
+    """When it was asked for, in Unix seconds."""
     updated_at: int
+    """When it last changed, in Unix seconds."""
     started_at: int | None
+    """When a worker began with it, in Unix seconds."""
     completed_at: int | None
+    """When it was done, in Unix seconds."""
     expires_at: int | None
+    """When its files go, in Unix seconds."""
     prompt: str
+    """What it was asked to show."""
     negative_prompt: str
+    """What it was asked not to show."""
     revised_prompt: str | None
+    """The prompt as the model got it, where that is another."""
     preset: str | None
+    """The id of the style it was made in."""
     loras: list[Lora]
+    """The LoRAs it was made with."""
     seconds: str
+    """Length of the clip in seconds, as a string."""
     size: str
+    """Width x height in pixels."""
     seed: int
-    quality: Literal["full", "turbo"] | str
+    """The number its noise was drawn from; the same one makes the same clip again."""
+    quality: Literal["turbo", "full"] | str
+    """How much work was put into it."""
     remixed_from_video_id: str | None
+    """The id of the video it was remixed from."""
     parents: list[str]
+    """The ids of the videos it was made from."""
     variations: list[str]
+    """The ids of all videos of the same request."""
     queue_position: int | None
+    """How many jobs go before it; null once it is not queued."""
     eta_seconds: int | None
+    """About how many seconds it still takes; null if it is not to be said."""
     cost: Cost
+    """What it costs."""
     assets: Assets
+    """Where its files are."""
     provenance: Provenance
-    visibility: Literal["private", "public", "unlisted"] | str
+    """Whether its file says where it comes from."""
+    visibility: Literal["private", "unlisted", "public"] | str
+    """Who may see it."""
     metadata: dict[str, Any]
+    """What the request attached to it."""
     error: VideoError | None
+    """Why it failed, for OpenAI's clients; null if it did not."""
     failure: Failure | None
+    """Why it failed; null if it did not."""
 
 
 class VideoError(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed, as OpenAI's clients read it."""
 
     code: str
+    """One word of a closed list."""
     message: str
+    """What went wrong, in a sentence."""
 
 
 class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list; `after=<last_id>` asks for the next."""
 
     object: str
+    """What kind of object this is."""
     data: list[Video]
+    """The items of this page, in the order asked for."""
     first_id: str | None
+    """The id of the first item."""
     last_id: str | None
+    """The id of the last item, from which the next page goes on."""
     has_more: bool
+    """Whether another page follows."""
 
 
 class VideoReference(msgspec.Struct, kw_only=True):
     """A video: one of one's own that is done, a `data:` URL, or the bytes of a form's file."""
 
     id: str | None = None
-    """(up to 200 characters)"""
+    """The id of a video. (up to 200 characters)"""
     video_url: str | None = None
+    """The film as a `data:` URL."""
     file: File | None = None
+    """The film itself."""

@@ -35,7 +35,8 @@ class AccountAPI:
         Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays.
 
         Arguments:
-            name: (up to 100 characters)
+            name: What they want to be called. (up to 100 characters)
+            locale: The language of texts meant for them.
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -79,7 +80,8 @@ class AsyncAccountAPI:
         Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays.
 
         Arguments:
-            name: (up to 100 characters)
+            name: What they want to be called. (up to 100 characters)
+            locale: The language of texts meant for them.
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 

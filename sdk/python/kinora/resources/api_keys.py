@@ -57,7 +57,7 @@ class ApiKeysAPI:
         self,
         *,
         name: str,
-        scopes: Sequence[Literal["account:read", "account:write", "videos:read", "videos:write"]] | None = None,
+        scopes: Sequence[Literal["videos:read", "videos:write", "account:read", "account:write"]] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> NewApiKey:
@@ -66,8 +66,8 @@ class ApiKeysAPI:
         Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there.
 
         Arguments:
-            name: (up to 100 characters)
-            scopes: (up to 10)
+            name: What its owner calls it. (up to 100 characters)
+            scopes: What it may do. (up to 10)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -144,7 +144,7 @@ class AsyncApiKeysAPI:
         self,
         *,
         name: str,
-        scopes: Sequence[Literal["account:read", "account:write", "videos:read", "videos:write"]] | None = None,
+        scopes: Sequence[Literal["videos:read", "videos:write", "account:read", "account:write"]] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> NewApiKey:
@@ -153,8 +153,8 @@ class AsyncApiKeysAPI:
         Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there.
 
         Arguments:
-            name: (up to 100 characters)
-            scopes: (up to 10)
+            name: What its owner calls it. (up to 100 characters)
+            scopes: What it may do. (up to 10)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.

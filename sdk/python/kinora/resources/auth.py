@@ -26,7 +26,7 @@ class AuthAPI:
 
         Arguments:
             email: An e-mail address. (3 to 254 characters)
-            password: (up to 256 characters)
+            password: The account's password. (up to 256 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -65,7 +65,7 @@ class AuthAPI:
         that a used token ends the session, because somebody else may hold its successor.
 
         Arguments:
-            refresh_token: (up to 200 characters)
+            refresh_token: The last one; it works once. (up to 200 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -151,9 +151,9 @@ class AuthAPI:
 
         Arguments:
             email: An e-mail address. (3 to 254 characters)
-            password: (8 to 256 characters)
-            name: (up to 100 characters)
-            locale: (default "en")
+            password: A secret that only its owner knows. (8 to 256 characters)
+            name: What they want to be called. (up to 100 characters)
+            locale: The language of texts meant for them. Default: `en`.
 
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -195,7 +195,7 @@ class AsyncAuthAPI:
 
         Arguments:
             email: An e-mail address. (3 to 254 characters)
-            password: (up to 256 characters)
+            password: The account's password. (up to 256 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -234,7 +234,7 @@ class AsyncAuthAPI:
         that a used token ends the session, because somebody else may hold its successor.
 
         Arguments:
-            refresh_token: (up to 200 characters)
+            refresh_token: The last one; it works once. (up to 200 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -320,9 +320,9 @@ class AsyncAuthAPI:
 
         Arguments:
             email: An e-mail address. (3 to 254 characters)
-            password: (8 to 256 characters)
-            name: (up to 100 characters)
-            locale: (default "en")
+            password: A secret that only its owner knows. (8 to 256 characters)
+            name: What they want to be called. (up to 100 characters)
+            locale: The language of texts meant for them. Default: `en`.
 
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 

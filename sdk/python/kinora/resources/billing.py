@@ -54,9 +54,9 @@ class BillingAPI:
         Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
 
         Arguments:
-            plan: (up to 32 characters)
-            success_url: An address with its scheme. (up to 2,000 characters)
-            cancel_url: An address with its scheme. (up to 2,000 characters)
+            plan: The plan, by its name. (up to 32 characters)
+            success_url: Where the page leads after the payment. (up to 2,000 characters)
+            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -121,7 +121,8 @@ class BillingAPI:
         to be paid, and counts towards a new cap.
 
         Arguments:
-            cap: (at least 1)
+            enabled: Whether it is switched on.
+            cap: Credits that may be used so in a period. (at least 1)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -157,10 +158,10 @@ class BillingAPI:
         A page to buy credits at, which never expire. Asking again gives the same page while it is open.
 
         Arguments:
-            pack: (up to 32 characters)
-            success_url: An address with its scheme. (up to 2,000 characters)
-            quantity: (1 to 10; default 1)
-            cancel_url: An address with its scheme. (up to 2,000 characters)
+            pack: The pack, by its name. (up to 32 characters)
+            success_url: Where the page leads after the payment. (up to 2,000 characters)
+            quantity: How many. Default: `1`. (1 to 10)
+            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -211,7 +212,7 @@ class BillingAPI:
         Whoever has its address is let in, so it is not kept: the same key opens another page.
 
         Arguments:
-            return_url: An address with its scheme. (up to 2,000 characters)
+            return_url: Where the page leads back to. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, Unavailable,
             ServerError, ConnectionFailed.
@@ -259,8 +260,8 @@ class BillingAPI:
         A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
 
         Arguments:
-            plan: (up to 32 characters)
-            proration_date: (0 to 1,099,511,627,776)
+            plan: The plan, by its name. (up to 32 characters)
+            proration_date: The preview's own, in Unix seconds. (0 to 1,099,511,627,776)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -291,7 +292,7 @@ class BillingAPI:
         it cost exactly that, for an hour.
 
         Arguments:
-            plan: (up to 32 characters)
+            plan: The plan, by its name. (up to 32 characters)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -346,9 +347,9 @@ class AsyncBillingAPI:
         Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
 
         Arguments:
-            plan: (up to 32 characters)
-            success_url: An address with its scheme. (up to 2,000 characters)
-            cancel_url: An address with its scheme. (up to 2,000 characters)
+            plan: The plan, by its name. (up to 32 characters)
+            success_url: Where the page leads after the payment. (up to 2,000 characters)
+            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -413,7 +414,8 @@ class AsyncBillingAPI:
         to be paid, and counts towards a new cap.
 
         Arguments:
-            cap: (at least 1)
+            enabled: Whether it is switched on.
+            cap: Credits that may be used so in a period. (at least 1)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -449,10 +451,10 @@ class AsyncBillingAPI:
         A page to buy credits at, which never expire. Asking again gives the same page while it is open.
 
         Arguments:
-            pack: (up to 32 characters)
-            success_url: An address with its scheme. (up to 2,000 characters)
-            quantity: (1 to 10; default 1)
-            cancel_url: An address with its scheme. (up to 2,000 characters)
+            pack: The pack, by its name. (up to 32 characters)
+            success_url: Where the page leads after the payment. (up to 2,000 characters)
+            quantity: How many. Default: `1`. (1 to 10)
+            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -503,7 +505,7 @@ class AsyncBillingAPI:
         Whoever has its address is let in, so it is not kept: the same key opens another page.
 
         Arguments:
-            return_url: An address with its scheme. (up to 2,000 characters)
+            return_url: Where the page leads back to. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, Unavailable,
             ServerError, ConnectionFailed.
@@ -551,8 +553,8 @@ class AsyncBillingAPI:
         A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
 
         Arguments:
-            plan: (up to 32 characters)
-            proration_date: (0 to 1,099,511,627,776)
+            plan: The plan, by its name. (up to 32 characters)
+            proration_date: The preview's own, in Unix seconds. (0 to 1,099,511,627,776)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -583,7 +585,7 @@ class AsyncBillingAPI:
         it cost exactly that, for an hour.
 
         Arguments:
-            plan: (up to 32 characters)
+            plan: The plan, by its name. (up to 32 characters)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.

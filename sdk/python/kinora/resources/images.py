@@ -10,7 +10,7 @@ from kinora._calls import Call, Options, reader
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
-    from kinora.types import Images, Lora
+    from kinora.types import Lora, Pictures
 
 
 class ImagesAPI:
@@ -26,33 +26,34 @@ class ImagesAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         size: str | None = None,
-        response_format: Literal["b64_json", "url"] | None = None,
+        response_format: Literal["url", "b64_json"] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> Images:
+    ) -> Pictures:
         """Create pictures.
 
         Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`.
 
         Arguments:
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            model: (up to 200 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            model: The model that makes it; without one, the first that can. (up to 200 characters)
             size: Width x height in pixels.
-            response_format: (default "url")
+            response_format: How the pictures come back. Default: `url`.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -64,7 +65,7 @@ class ImagesAPI:
             Call(
                 "POST",
                 "/v1/images/generations",
-                reader(types.Images),
+                reader(types.Pictures),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -98,33 +99,34 @@ class AsyncImagesAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         size: str | None = None,
-        response_format: Literal["b64_json", "url"] | None = None,
+        response_format: Literal["url", "b64_json"] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> Images:
+    ) -> Pictures:
         """Create pictures.
 
         Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`.
 
         Arguments:
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            model: (up to 200 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            model: The model that makes it; without one, the first that can. (up to 200 characters)
             size: Width x height in pixels.
-            response_format: (default "url")
+            response_format: How the pictures come back. Default: `url`.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -136,7 +138,7 @@ class AsyncImagesAPI:
             Call(
                 "POST",
                 "/v1/images/generations",
-                reader(types.Images),
+                reader(types.Pictures),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,

@@ -70,10 +70,11 @@ class PresetsAPI:
         Keep a style: words that are added to a prompt, and a picture whose look clips start from.
 
         Arguments:
-            name: (up to 100 characters)
-            prompt: (up to 4,000 characters)
-            negative_prompt: (up to 2,000 characters)
-            shared: (default False)
+            name: What a person calls it. (up to 100 characters)
+            prompt: Words that are added to a prompt. (up to 4,000 characters)
+            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
+            picture: A picture whose look clips start from.
+            shared: Whether whoever has its id may use it. Default: `false`.
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -128,9 +129,10 @@ class PresetsAPI:
         Change one's own preset, or share it. Clips that were made with it stay as they are.
 
         Arguments:
-            name: (up to 100 characters)
-            prompt: (up to 4,000 characters)
-            negative_prompt: (up to 2,000 characters)
+            name: What a person calls it. (up to 100 characters)
+            prompt: Words that are added to a prompt. (up to 4,000 characters)
+            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
+            shared: Whether whoever has its id may use it.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -233,10 +235,11 @@ class AsyncPresetsAPI:
         Keep a style: words that are added to a prompt, and a picture whose look clips start from.
 
         Arguments:
-            name: (up to 100 characters)
-            prompt: (up to 4,000 characters)
-            negative_prompt: (up to 2,000 characters)
-            shared: (default False)
+            name: What a person calls it. (up to 100 characters)
+            prompt: Words that are added to a prompt. (up to 4,000 characters)
+            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
+            picture: A picture whose look clips start from.
+            shared: Whether whoever has its id may use it. Default: `false`.
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -291,9 +294,10 @@ class AsyncPresetsAPI:
         Change one's own preset, or share it. Clips that were made with it stay as they are.
 
         Arguments:
-            name: (up to 100 characters)
-            prompt: (up to 4,000 characters)
-            negative_prompt: (up to 2,000 characters)
+            name: What a person calls it. (up to 100 characters)
+            prompt: Words that are added to a prompt. (up to 4,000 characters)
+            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
+            shared: Whether whoever has its id may use it.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.

@@ -77,10 +77,10 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         seconds: int | None = None,
@@ -104,20 +104,24 @@ class VideosAPI:
         done.
 
         Arguments:
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            model: (up to 200 characters)
-            seconds: Length of the clip, as a number or as a string. (at least 1; default 4)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            model: The model that makes it; without one, the first that can. (up to 200 characters)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. (at least 1)
             size: Width x height in pixels.
-            storyboard: (up to 20)
-            loop: (default False)
-            resize: (default "crop")
+            input_reference: The same as `first_frame`, as OpenAI calls it.
+            first_frame: A picture that the clip begins with.
+            last_frame: A picture that the clip ends with.
+            storyboard: What the clip shows when. (up to 20)
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -172,12 +176,12 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        curve: Literal["early", "even", "late", "sudden"] | None = None,
+        curve: Literal["even", "early", "late", "sudden"] | None = None,
         seconds: int | None = None,
         prompt: str | None = None,
         hold: int | None = None,
@@ -189,18 +193,19 @@ class VideosAPI:
         Make a clip that begins as one and ends as another.
 
         Arguments:
-            from_: (up to 200 characters)
-            to: (up to 200 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            from_: The video it begins as.
+            to: The video it ends as.
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            curve: (default "even")
-            seconds: (at least 1; default 4)
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            curve: When the one gives way to the other. Default: `even`.
+            seconds: Length of the new clip in seconds. Default: `4`. (at least 1)
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -249,12 +254,12 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        strength: Literal["mild", "strong", "subtle"] | None = None,
+        strength: Literal["subtle", "mild", "strong"] | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -264,16 +269,17 @@ class VideosAPI:
         Change what the prompt says otherwise than the clip's own, and keep the rest.
 
         Arguments:
-            video: (up to 200 characters)
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            strength: (default "mild")
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -281,7 +287,7 @@ class VideosAPI:
 
         Example:
             client.videos.edit(
-                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                video="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
                 prompt="a green ball bounces over green hills at sunset",
             )
         """
@@ -316,10 +322,10 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         prompt: str | None = None,
         model: str | None = None,
@@ -331,14 +337,14 @@ class VideosAPI:
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
-        strength: Literal["mild", "strong", "subtle"] | None = None,
+        strength: Literal["subtle", "mild", "strong"] | None = None,
         video: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
-        direction: Literal["backward", "forward"] | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         keep: Sequence[Stretch | Mapping[str, Any]] | None = None,
         from_: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
         to: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
-        curve: Literal["early", "even", "late", "sudden"] | None = None,
-        length: Literal["long", "normal", "short"] | None = None,
+        curve: Literal["even", "early", "late", "sudden"] | None = None,
+        length: Literal["short", "normal", "long"] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Estimate:
@@ -349,29 +355,34 @@ class VideosAPI:
         A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
 
         Arguments:
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            prompt: (up to 32,000 characters; up to 32,000 characters)
-            model: (up to 200 characters)
-            seconds: Length of the clip, as a number or as a string. (at least 1; at least 1; at least 1; at least
-                1; at least 1; default 4)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            model: The model that makes it; without one, the first that can. (up to 200 characters)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. Seconds to add, as a
+                number or as a string. Length of the new clip in seconds. Length of the new clip in seconds. Default:
+                `4`. (at least 1)
             size: Width x height in pixels.
-            storyboard: (up to 20)
-            loop: (default False)
-            resize: (default "crop")
-            strength: (default "mild")
-            video: (up to 200 characters)
-            direction: (default "forward")
-            keep: (up to 20)
-            from_: (up to 200 characters)
-            to: (up to 200 characters)
-            curve: (default "even")
-            length: (default "normal")
+            input_reference: The same as `first_frame`, as OpenAI calls it.
+            first_frame: A picture that the clip begins with.
+            last_frame: A picture that the clip ends with.
+            storyboard: What the clip shows when. (up to 20)
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
+            strength: How much may change. Default: `mild`.
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
+            keep: The parts that are kept, in their order. (up to 20)
+            from_: The video it begins as.
+            to: The video it ends as.
+            curve: When the one gives way to the other. Default: `even`.
+            length: How much of it is made anew. Default: `normal`.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Expired, TooLarge, Invalid, RateLimited,
             ServerError, ConnectionFailed.
@@ -431,12 +442,12 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        direction: Literal["backward", "forward"] | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
@@ -447,17 +458,18 @@ class VideosAPI:
         Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged.
 
         Arguments:
-            video: (up to 200 characters)
+            video: The video it is made from: its id, `{id}`, or a film sent along.
             seconds: Seconds to add, as a number or as a string. (at least 1)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            direction: (default "forward")
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -465,7 +477,7 @@ class VideosAPI:
 
         Example:
             client.videos.extend(
-                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                video="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
                 prompt="the red ball goes on bouncing",
                 seconds=4,
                 direction="forward",
@@ -504,12 +516,12 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        length: Literal["long", "normal", "short"] | None = None,
+        length: Literal["short", "normal", "long"] | None = None,
         prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
@@ -520,16 +532,17 @@ class VideosAPI:
         Make a clip go on from its end to its beginning, so that it can play for ever.
 
         Arguments:
-            video: (up to 200 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            length: (default "normal")
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            length: How much of it is made anew. Default: `normal`.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -571,10 +584,10 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         seconds: int | None = None,
         prompt: str | None = None,
@@ -587,17 +600,18 @@ class VideosAPI:
         Keep some parts of a clip and make what lies around them anew.
 
         Arguments:
-            video: (up to 200 characters)
-            keep: (up to 20)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            keep: The parts that are kept, in their order. (up to 20)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            seconds: (at least 1)
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            seconds: Length of the new clip in seconds. (at least 1)
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -687,7 +701,7 @@ class VideosAPI:
         self,
         video: Video | str,
         *,
-        variant: Literal["poster", "spritesheet", "thumbnail", "video"] | None = None,
+        variant: Literal["video", "thumbnail", "spritesheet", "poster"] | None = None,
         timeout: float | None = None,
     ) -> bytes:
         """Download a rendition.
@@ -748,12 +762,12 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        strength: Literal["mild", "strong", "subtle"] | None = None,
+        strength: Literal["subtle", "mild", "strong"] | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -763,15 +777,16 @@ class VideosAPI:
         Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little.
 
         Arguments:
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            strength: (default "mild")
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -861,10 +876,10 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         seconds: int | None = None,
@@ -920,10 +935,10 @@ class VideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         seconds: int | None = None,
@@ -976,7 +991,7 @@ class VideosAPI:
         video: Video | str,
         file: str | PathLike[str],
         *,
-        variant: Literal["poster", "spritesheet", "thumbnail", "video"] | None = None,
+        variant: Literal["video", "thumbnail", "spritesheet", "poster"] | None = None,
         on_progress: Progress | None = None,
     ) -> Path:
         """Save a video, or another of its renditions, to a file.
@@ -1062,10 +1077,10 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         seconds: int | None = None,
@@ -1089,20 +1104,24 @@ class AsyncVideosAPI:
         done.
 
         Arguments:
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            model: (up to 200 characters)
-            seconds: Length of the clip, as a number or as a string. (at least 1; default 4)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            model: The model that makes it; without one, the first that can. (up to 200 characters)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. (at least 1)
             size: Width x height in pixels.
-            storyboard: (up to 20)
-            loop: (default False)
-            resize: (default "crop")
+            input_reference: The same as `first_frame`, as OpenAI calls it.
+            first_frame: A picture that the clip begins with.
+            last_frame: A picture that the clip ends with.
+            storyboard: What the clip shows when. (up to 20)
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1157,12 +1176,12 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        curve: Literal["early", "even", "late", "sudden"] | None = None,
+        curve: Literal["even", "early", "late", "sudden"] | None = None,
         seconds: int | None = None,
         prompt: str | None = None,
         hold: int | None = None,
@@ -1174,18 +1193,19 @@ class AsyncVideosAPI:
         Make a clip that begins as one and ends as another.
 
         Arguments:
-            from_: (up to 200 characters)
-            to: (up to 200 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            from_: The video it begins as.
+            to: The video it ends as.
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            curve: (default "even")
-            seconds: (at least 1; default 4)
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            curve: When the one gives way to the other. Default: `even`.
+            seconds: Length of the new clip in seconds. Default: `4`. (at least 1)
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1234,12 +1254,12 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        strength: Literal["mild", "strong", "subtle"] | None = None,
+        strength: Literal["subtle", "mild", "strong"] | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -1249,16 +1269,17 @@ class AsyncVideosAPI:
         Change what the prompt says otherwise than the clip's own, and keep the rest.
 
         Arguments:
-            video: (up to 200 characters)
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            strength: (default "mild")
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1266,7 +1287,7 @@ class AsyncVideosAPI:
 
         Example:
             await client.videos.edit(
-                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                video="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
                 prompt="a green ball bounces over green hills at sunset",
             )
         """
@@ -1301,10 +1322,10 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         prompt: str | None = None,
         model: str | None = None,
@@ -1316,14 +1337,14 @@ class AsyncVideosAPI:
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
-        strength: Literal["mild", "strong", "subtle"] | None = None,
+        strength: Literal["subtle", "mild", "strong"] | None = None,
         video: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
-        direction: Literal["backward", "forward"] | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         keep: Sequence[Stretch | Mapping[str, Any]] | None = None,
         from_: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
         to: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
-        curve: Literal["early", "even", "late", "sudden"] | None = None,
-        length: Literal["long", "normal", "short"] | None = None,
+        curve: Literal["even", "early", "late", "sudden"] | None = None,
+        length: Literal["short", "normal", "long"] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Estimate:
@@ -1334,29 +1355,34 @@ class AsyncVideosAPI:
         A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
 
         Arguments:
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            prompt: (up to 32,000 characters; up to 32,000 characters)
-            model: (up to 200 characters)
-            seconds: Length of the clip, as a number or as a string. (at least 1; at least 1; at least 1; at least
-                1; at least 1; default 4)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            model: The model that makes it; without one, the first that can. (up to 200 characters)
+            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. Seconds to add, as a
+                number or as a string. Length of the new clip in seconds. Length of the new clip in seconds. Default:
+                `4`. (at least 1)
             size: Width x height in pixels.
-            storyboard: (up to 20)
-            loop: (default False)
-            resize: (default "crop")
-            strength: (default "mild")
-            video: (up to 200 characters)
-            direction: (default "forward")
-            keep: (up to 20)
-            from_: (up to 200 characters)
-            to: (up to 200 characters)
-            curve: (default "even")
-            length: (default "normal")
+            input_reference: The same as `first_frame`, as OpenAI calls it.
+            first_frame: A picture that the clip begins with.
+            last_frame: A picture that the clip ends with.
+            storyboard: What the clip shows when. (up to 20)
+            loop: Whether its end goes over into its beginning. Default: `false`.
+            resize: How a picture of another shape is fitted. Default: `crop`.
+            strength: How much may change. Default: `mild`.
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
+            keep: The parts that are kept, in their order. (up to 20)
+            from_: The video it begins as.
+            to: The video it ends as.
+            curve: When the one gives way to the other. Default: `even`.
+            length: How much of it is made anew. Default: `normal`.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Expired, TooLarge, Invalid, RateLimited,
             ServerError, ConnectionFailed.
@@ -1416,12 +1442,12 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        direction: Literal["backward", "forward"] | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
@@ -1432,17 +1458,18 @@ class AsyncVideosAPI:
         Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged.
 
         Arguments:
-            video: (up to 200 characters)
+            video: The video it is made from: its id, `{id}`, or a film sent along.
             seconds: Seconds to add, as a number or as a string. (at least 1)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            direction: (default "forward")
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            direction: Whether they are added at the end or before the beginning. Default: `forward`.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1450,7 +1477,7 @@ class AsyncVideosAPI:
 
         Example:
             await client.videos.extend(
-                video={'id': 'video_01KDVHG3008Q1V4W0T6M2X9ZRB'},
+                video="video_01KDVHG3008Q1V4W0T6M2X9ZRB",
                 prompt="the red ball goes on bouncing",
                 seconds=4,
                 direction="forward",
@@ -1489,12 +1516,12 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        length: Literal["long", "normal", "short"] | None = None,
+        length: Literal["short", "normal", "long"] | None = None,
         prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
@@ -1505,16 +1532,17 @@ class AsyncVideosAPI:
         Make a clip go on from its end to its beginning, so that it can play for ever.
 
         Arguments:
-            video: (up to 200 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            length: (default "normal")
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            length: How much of it is made anew. Default: `normal`.
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1556,10 +1584,10 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         seconds: int | None = None,
         prompt: str | None = None,
@@ -1572,17 +1600,18 @@ class AsyncVideosAPI:
         Keep some parts of a clip and make what lies around them anew.
 
         Arguments:
-            video: (up to 200 characters)
-            keep: (up to 20)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            video: The video it is made from: its id, `{id}`, or a film sent along.
+            keep: The parts that are kept, in their order. (up to 20)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            seconds: (at least 1)
-            prompt: (up to 32,000 characters)
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            seconds: Length of the new clip in seconds. (at least 1)
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1674,7 +1703,7 @@ class AsyncVideosAPI:
         self,
         video: Video | str,
         *,
-        variant: Literal["poster", "spritesheet", "thumbnail", "video"] | None = None,
+        variant: Literal["video", "thumbnail", "spritesheet", "poster"] | None = None,
         timeout: float | None = None,
     ) -> bytes:
         """Download a rendition.
@@ -1735,12 +1764,12 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        strength: Literal["mild", "strong", "subtle"] | None = None,
+        strength: Literal["subtle", "mild", "strong"] | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -1750,15 +1779,16 @@ class AsyncVideosAPI:
         Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little.
 
         Arguments:
-            prompt: (up to 32,000 characters)
-            negative_prompt: (up to 8,000 characters)
-            seed: (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. (1 to 4; default 1)
-            quality: (default "full")
+            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            negative_prompt: What the clip does not show. (up to 8,000 characters)
+            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
+            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
+            quality: How much work is put into it. Default: `full`.
             preset: A style, by its id. (up to 100 characters)
             loras: What the model has learnt besides. (up to 4)
-            visibility: (default "private")
-            strength: (default "mild")
+            visibility: Who may see it. Default: `private`.
+            metadata: Anything of the caller's own; answers repeat it.
+            strength: How much may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1848,10 +1878,10 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         seconds: int | None = None,
@@ -1907,10 +1937,10 @@ class AsyncVideosAPI:
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
-        quality: Literal["full", "turbo"] | None = None,
+        quality: Literal["turbo", "full"] | None = None,
         preset: str | None = None,
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
-        visibility: Literal["private", "public", "unlisted"] | None = None,
+        visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         model: str | None = None,
         seconds: int | None = None,
@@ -1963,7 +1993,7 @@ class AsyncVideosAPI:
         video: Video | str,
         file: str | PathLike[str],
         *,
-        variant: Literal["poster", "spritesheet", "thumbnail", "video"] | None = None,
+        variant: Literal["video", "thumbnail", "spritesheet", "poster"] | None = None,
         on_progress: Progress | None = None,
     ) -> Path:
         """Save a video, or another of its renditions, to a file.
