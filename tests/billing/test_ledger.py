@@ -162,7 +162,7 @@ class Ledger(RuleBasedStateMachine):
 
     def _bought(self, data: st.DataObject, kind: str) -> tuple[str, int, str | None]:
         number = data.draw(st.integers(1, 6), label="number")
-        payment = data.draw(st.sampled_from((None, *PAYMENTS)), label="payment")
+        payment = data.draw(st.sampled_from((*PAYMENTS, None)), label="payment")
         named = payment and f"{payment}_{self.account.id}"
         return f"{kind}_{self.account.id}_{number}", data.draw(st.integers(0, 30), label="credits"), named
 
@@ -173,7 +173,8 @@ class Ledger(RuleBasedStateMachine):
         return operation
 
     def _claim(self, data: st.DataObject) -> Operation:
-        payment = f"{data.draw(st.sampled_from(PAYMENTS), label='payment')}_{self.account.id}"
+        paid = sorted({lot.payment for lot in self.model.lots if lot.payment})
+        payment = data.draw(st.sampled_from(paid or [f"{PAYMENTS[0]}_{self.account.id}"]), label="payment")
         kind = data.draw(st.sampled_from(("refund", "dispute")), label="kind")
         return self._claimed(f"{kind}_{payment}", (payment, data.draw(st.sampled_from(SHARES), label="share")))
 
@@ -255,7 +256,22 @@ class Ledger(RuleBasedStateMachine):
         number = next(self.numbers)
         return self.base + timedelta(seconds=number), self.base + timedelta(days=40, seconds=number)
 
-    kinds = (_hold, _hold, _settle, _settle, _allowance, _purchase, _claim, _allow, _subscribe, _pass_time, _sweep)
+    kinds = (
+        _hold,
+        _hold,
+        _settle,
+        _settle,
+        _allowance,
+        _purchase,
+        _purchase,
+        _claim,
+        _claim,
+        _claim,
+        _allow,
+        _subscribe,
+        _pass_time,
+        _sweep,
+    )
 
     # -- what must be so ----------------------------------------------------------------------------------
 
