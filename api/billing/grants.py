@@ -90,11 +90,14 @@ async def credit_line(db: Database, user_id: str, *, cap: int, period_start: dat
     await lots.expire(db, user_id)
     key = f"overage:{user_id}:{period_start.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
     await _close(db, user_id, [lot for lot in await ledger.lots(db, user_id) if lot.key != key])
-    if cap and await ledger.now(db) < period_end:
+    if await ledger.now(db) >= period_end:
+        cap = 0  # the next period's line is opened when that is known
+    if cap:
         line = NewLot(user_id=user_id, bucket="overage", source="kinora", amount=0, key=key, expires_at=period_end)
         await lots.add(db, line)
     if (lot := await ledger.lot_of(db, key)) is not None:
-        await ledger.prolong(db, lot.id, period_end)
+        if cap:
+            await ledger.prolong(db, lot.id, period_end)
         await _set_cap(db, user_id, lot, cap)
 
 

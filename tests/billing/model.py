@@ -57,6 +57,7 @@ class Model:
     plan: str = "free"
     status: str | None = None
     period: tuple[datetime, datetime] | None = None
+    following: tuple[datetime, datetime] | None = None
     cap: int | None = None
 
     # -- what is there ------------------------------------------------------------------------------------
@@ -152,9 +153,15 @@ class Model:
 
     def subscribe(self, plan: str, status: str | None) -> None:
         self.plan, self.status = plan, status
+        self.period = self.told
         if status is None:
             self.cap = None
         self.line()
+
+    @property
+    def told(self) -> tuple[datetime, datetime] | None:
+        """The period that is known once somebody asks about the subscription."""
+        return self.following or self.period
 
     def allow(self, cap: int | None) -> bool:
         """Whether it could be set."""
@@ -172,7 +179,7 @@ class Model:
         for lot in self.lots:
             if lot.bucket == "overage" and lot is not present:
                 lot.granted = 0
-        if present is not None and self.status is not None:
+        if present is not None and cap:
             present.granted, present.expires_at, present.expired = cap, end, False
         elif present is not None:
             present.granted = 0
@@ -187,7 +194,7 @@ class Model:
         return cap == (self.cap or 0 if self.status == "active" else 0)
 
     def pass_time(self, period: tuple[datetime, datetime]) -> None:
-        """Everything that can expire does, and the next period of the subscription begins."""
+        """Everything that can expire does, and the next period of the subscription begins; of it one is told later."""
         for lot in self.live():
             if lot.expires_at:
                 lot.expired = True
@@ -195,4 +202,4 @@ class Model:
                     lot.granted = 0
                 else:
                     lot.gone += lot.free
-        self.period = period
+        self.following = period

@@ -53,24 +53,32 @@ class Ledger(RuleBasedStateMachine):
 
     stage: Stage
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(cap=st.none() | st.integers(1, 40))
+    def begin(self, cap: int | None) -> None:
+        """Somebody on the free plan, or on one that is paid for and with overage allowed."""
         self.account: Account = self.stage.run(add_account(self.stage.first))
         self.numbers: Iterator[int] = itertools.count(1)
         self.base = datetime.now(UTC).replace(microsecond=0)
         self.model = Model(period(self.account.created_at, self.account.created_at).end, MONTHLY)
         self.model.period = self._period()
         self.repeatable: list[Operation] = []
+        for operation in [] if cap is None else [self._subscribed("active"), self._allowed(cap)]:
+            self._alone(operation)
 
     # -- what may happen ----------------------------------------------------------------------------------
 
     @rule(data=st.data())
     def happens(self, data: st.DataObject) -> None:
-        operation = self._drawn(data, "operation")
+        self._alone(self._drawn(data, "operation"))
+
+    def _alone(self, operation: Operation) -> None:
         assert self.stage.run(operation.run(self.stage.first)) == operation.expect(), operation.name
 
-    @rule(data=st.data(), commit=st.booleans())
-    def happen_at_once(self, data: st.DataObject, commit: bool) -> None:  # noqa: FBT001 (hypothesis gives it)
+    @rule(data=st.data(), commit=st.booleans(), late=st.booleans())
+    def happen_at_once(self, data: st.DataObject, commit: bool, late: bool) -> None:  # noqa: FBT001 (hypothesis's)
+        """If `late`, with lots that have expired and that nobody has looked at since."""
+        if late:
+            self._alone(self._pass_time(data))
         one, other = self._drawn(data, "first"), self._drawn(data, "second")
         both = self.stage.run(self.stage.together(one, other, commit=commit))
         told = [(other, both.other)]
@@ -193,7 +201,11 @@ class Ledger(RuleBasedStateMachine):
         return Operation("overage", call, lambda: self.model.allow(cap))
 
     def _subscribe(self, data: st.DataObject) -> Operation:
-        status = data.draw(st.sampled_from(("active", "active", "trialing", "past_due", None)), label="status")
+        return self._subscribed(
+            data.draw(st.sampled_from(("active", "active", "trialing", "past_due", None)), label="status")
+        )
+
+    def _subscribed(self, status: str | None) -> Operation:
         plan = "free" if status is None else "plus"
 
         async def call(db: Database) -> None:
@@ -205,14 +217,14 @@ class Ledger(RuleBasedStateMachine):
         return Operation("plan", call, lambda: self.model.subscribe(plan, status))
 
     async def _keep_subscription(self, db: Database, status: str) -> None:
-        assert self.model.period
+        assert self.model.told
         await db.execute(
             "INSERT INTO subscriptions (id, user_id, plan, version, status, period_start, period_end)"
             " VALUES ('sub_' || $1, $1, 'plus', 1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET status = $2,"
             " period_start = $3, period_end = $4",
             self.account.id,
             status,
-            *self.model.period,
+            *self.model.told,
         )
 
     def _pass_time(self, _: st.DataObject) -> Operation:
