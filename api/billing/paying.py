@@ -11,7 +11,7 @@ from api.billing.stripe import Stripe
 from api.billing.stripe_shapes import Dispute, Invoice, Payment, Refund, Session, moment
 from api.billing.tariff import Tariff
 from api.db import Database, Pool
-from api.sql import subscriptions
+from api.sql import checkouts, subscriptions
 from api.sql.clawbacks import Kind
 
 GIVEN_BACK = frozenset({"pending", "requires_action", "succeeded"})
@@ -20,7 +20,7 @@ CONTESTED = frozenset({"needs_response", "under_review", "lost"})
 """States of a dispute in which the bank has the money. A mere inquiry (`warning_…`) has not taken it."""
 
 
-ENDED = {"complete": "completed", "expired": "expired"}
+ENDED: dict[str, checkouts.State] = {"complete": "completed", "expired": "expired"}
 """What a page's state is called here, once nobody can pay at it any more."""
 
 
@@ -94,7 +94,7 @@ class Paying:
         if bought is None:
             return
         if ended := ENDED.get(session.status or ""):
-            await subscriptions.close_checkout(db, bought.id, ended)
+            await checkouts.close(db, bought.id, ended)
         if bought.kind == "pack" and session.settled:
             pack = self._tariff.pack(bought.item, bought.version)
             await grants.purchase(

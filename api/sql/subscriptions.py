@@ -127,8 +127,3 @@ async def bought(db: Database, session: str, checkout: str | None) -> Bought | N
         ),
         Bought,
     )
-
-
-async def close_checkout(db: Database, id: str, state: str) -> None:
-    """Note how a checkout ended, once: `completed` or `expired`."""
-    await db.execute("UPDATE checkouts SET state = $2 WHERE id = $1 AND state = 'open'", id, state)
