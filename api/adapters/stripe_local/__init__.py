@@ -2,7 +2,7 @@
 
     python -m api.adapters.stripe_local --data FOLDER|:memory: [--host 127.0.0.1] [--port 0 | --fd N] [--key sk_test_…]
 
-It prints `ready URL` when it answers. The key is `sk_test_local` unless another is given. It speaks version
+It prints `ready URL` when it answers, unless it was handed its socket. The key is `sk_test_local` unless another is given. It speaks version
 2026-10-28.endive of the API: customers, products, prices, checkout sessions, the billing portal, subscriptions and
 their schedules, invoices with previews, payments, refunds, disputes, meters, events, webhook endpoints and thin event
 destinations. Cards are Stripe's test cards. What Stripe would refuse it refuses, unknown parameters too; what only this

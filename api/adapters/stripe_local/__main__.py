@@ -22,16 +22,16 @@ IDLE = 600
 
 
 class Server(uvicorn.Server):
-    """uvicorn, saying in one line that it answers."""
+    """uvicorn, saying in one line that it answers, unless whoever opened its socket knows where that is."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str | None) -> None:
         super().__init__(config)
         self._url = url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
-        if self.started:
+        if self.started and self._url:
             sys.stdout.write(f"ready {self._url}\n")
             sys.stdout.flush()
 
@@ -55,7 +55,7 @@ def main() -> int:
     )
     # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = Server(config, url)
+    server = Server(config, url if asked.fd is None else None)
     server.run(sockets=[listener])
     return 0 if server.started else 3
 
