@@ -2,11 +2,11 @@
 
     python -m api.adapters.stripe_local --data FOLDER|:memory: [--host 127.0.0.1] [--port 0 | --fd N] [--key sk_test_…]
 
-It prints `ready URL` when it answers, unless it was handed its socket. The key is `sk_test_local` unless another is given. It speaks version
-2026-10-28.endive of the API: customers, products, prices, checkout sessions, the billing portal, subscriptions and
-their schedules, invoices with previews, payments, refunds, disputes, meters, events, webhook endpoints and thin event
-destinations. Cards are Stripe's test cards. What Stripe would refuse it refuses, unknown parameters too; what only this
-double cannot do it refuses by name.
+It prints `ready URL` when it answers, unless it was handed its socket. The key is `sk_test_local` unless another is
+given. It speaks version 2026-10-28.endive of the API: customers, products, prices, checkout sessions, the billing
+portal, subscriptions and their schedules, invoices with previews, payments, refunds, disputes, meters, events,
+webhook endpoints and thin event destinations. Cards are Stripe's test cards. What Stripe would refuse it refuses,
+unknown parameters too; what only this double cannot do it refuses by name.
 
 Time is real time plus an offset that only grows. Going ahead lives through everything on the way in its order: trials
 end, periods turn (their invoice is a draft for an hour, as at Stripe), payments are tried again. Only the time inside a
