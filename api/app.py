@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
 from api import db, problems, videos
+from api.arrivals import Arrivals
 from api.auth import Authenticate
 from api.db import Pool
 from api.envelope import envelope
@@ -23,6 +24,7 @@ from api.queue import Bell
 from api.ratelimit import Limiter
 from api.routes import account, auth, billing, docs, health, images, keys, models, presets, studio
 from api.routes import streams as stream_routes
+from api.routes import uploads as upload_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
 from api.sources import Sources
@@ -34,7 +36,11 @@ from api.views import Views
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 REDIS_TIMEOUT = 1.0
-EXPOSED = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"]
+EXPOSED = [
+    *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"),
+    *("Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
+    *("Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+]
 
 
 @asynccontextmanager
@@ -56,6 +62,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     outbox = Outbox(redis)
     moves = Videos(settings, pool, storage, Bell(redis, outbox), Announcer(outbox))
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
+    arrivals = Arrivals(settings, pool, storage, uploads)
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
@@ -66,8 +73,9 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
             videos=moves,
-            sources=Sources(pool, storage, moves, uploads),
+            sources=Sources(pool, storage, moves, uploads, arrivals),
             uploads=uploads,
+            arrivals=arrivals,
             presets=Presets(pool, storage),
             feeds=Feeds(hub, moves, views),
             views=views,
@@ -105,6 +113,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             stream_routes.router,
             images.router,
             presets.router,
+            upload_routes.router,
             models.router,
             billing.router,
         ],

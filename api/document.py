@@ -37,6 +37,7 @@ The backend a phone app needs to turn a sentence into a video. OpenAI's Videos A
 TAGS = {
     "Videos": "Make, watch, fetch and stop clips.",
     "Images": "Make pictures.",
+    "Uploads": "Pictures and films sent in before they are used.",
     "Presets": "Styles, built in and one's own.",
     "Models": "What can be asked of each model.",
     "Sign-in": "Accounts, tokens and the devices that are signed in.",
@@ -62,6 +63,10 @@ HEADERS = {
     "Range": "A part of the file, such as `bytes=0-1023`.",
     "If-Range": "An `ETag`: the range is sent only if the file is still that one.",
     "If-None-Match": "An `ETag`: 304 if the file is still that one.",
+    "Tus-Resumable": "The version of the protocol for uploads in parts: `1.0.0`.",
+    "Upload-Length": "How many bytes the file has.",
+    "Upload-Metadata": "Keys, each with a value in base 64: `filename Ym9hdC5tcDQ=,filetype dmlkZW8vbXA0`.",
+    "Upload-Offset": "Where these bytes begin, which is where the upload ends so far.",
     "Last-Event-ID": "The last event seen: the stream begins with what has changed since.",
 }
 
@@ -119,7 +124,7 @@ def document(app: Litestar) -> Document:
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": schemas.components(inputs, outputs) | _unions(routes),
+            "schemas": dict(sorted((schemas.components(inputs, outputs) | _written(routes)).items())) | _unions(routes),
             "responses": {family(status)[0].__name__: _problem(status) for status in _statuses(routes)},
             "parameters": {_key(name): _header_parameter(name) for name in HEADERS},
             "headers": {
@@ -153,6 +158,8 @@ def _operation(route: Route) -> Document:
         operation["parameters"] = parameters
     if described.bodies:
         operation["requestBody"] = _request_body(described)
+    elif described.sent is not None:
+        operation["requestBody"] = {"required": True, "content": described.sent}
     operation["responses"] = _responses(route)
     return operation
 
@@ -217,6 +224,11 @@ def _unions(routes: list[Route]) -> dict[str, Document]:
     return found
 
 
+def _written(routes: list[Route]) -> dict[str, Document]:
+    """The schemas that routes bring themselves."""
+    return {name: schema for route in routes for name, schema in route.described.schemas.items()}
+
+
 def _responses(route: Route) -> Document:
     responses = {str(status): answer for status, answer in _successes(route)}
     for status, spec in sorted((route.handler.responses or {}).items()):
@@ -261,7 +273,7 @@ def _content(route: Route) -> Document | None:
 def _problem(status: int) -> Document:
     """One response for a status, with an example for each of its codes."""
     kinds = family(status)
-    wait = {429: "Retry-After", 503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
+    wait = {423: "Retry-After", 429: "Retry-After", 503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
     return {
         "description": kinds[0].title + ".",
         "headers": {

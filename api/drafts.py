@@ -12,7 +12,7 @@ from api.errors import Invalid
 from api.inputs import (
     Card,
     ImageCreate,
-    ImageReference,
+    Look,
     Making,
     Source,
     Stretch,
@@ -56,7 +56,7 @@ class Picture(NamedTuple):
     """A picture the clip passes through at second `at`, or at its very end; `field` is where the body has it."""
 
     field: str
-    reference: ImageReference
+    reference: Look
     at: float | None
 
 

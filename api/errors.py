@@ -6,6 +6,7 @@
     ├── InsufficientCredits      402  what it costs, what is there, where to upgrade
     ├── Forbidden                403
     │   ├── PlanLimit                 the plan's limit, by name
+    │   ├── UploadLimit               more uploads than one may have at once
     │   └── MissingScope              the API key may not do this
     ├── NotFound                 404  also somebody else's things
     │   ├── NotYet                    of OpenAI's API, and not offered here so far
@@ -16,13 +17,17 @@
     │   ├── HasFailed                 there is no clip and there will be none
     │   ├── WasCancelled              the same, because somebody stopped it
     │   ├── StillRunning              the first request with this Idempotency-Key is not done
+    │   ├── WrongOffset               the bytes do not go on where the upload ends
+    │   ├── UploadNotReady            some of its bytes are missing, or it is being looked at
     │   └── EmailTaken
     ├── Expired                  410  media past its retention
+    ├── UnsupportedVersion       412  of the tus protocol
     ├── PayloadTooLarge          413
     ├── UnsupportedMediaType     415
     ├── RangeNotSatisfiable      416
     ├── Invalid                  422  a field and the limit it breaks
     │   └── KeyReused                 the Idempotency-Key came with another request
+    ├── Locked                   423  another request is writing to it
     ├── TooManyRequests          429  with Retry-After
     ├── Internal                 500  ours; the request id finds it in the log
     └── Unavailable              503  with Retry-After
@@ -98,6 +103,10 @@ class PlanLimit(Forbidden):
     code, title = "plan_limit", "Above your plan's limit"
 
 
+class UploadLimit(Forbidden):
+    code, title = "upload_limit", "More uploads than you may have at once"
+
+
 class MissingScope(Forbidden):
     code, title = "missing_scope", "This API key may not do that"
 
@@ -138,12 +147,24 @@ class StillRunning(Conflict):
     code, title = "idempotency_in_progress", "The first request with this key is still running"
 
 
+class WrongOffset(Conflict):
+    code, title = "wrong_offset", "The upload ends elsewhere"
+
+
+class UploadNotReady(Conflict):
+    code, title = "upload_not_ready", "The upload is not ready"
+
+
 class EmailTaken(Conflict):
     code, title = "email_taken", "There is an account with this address"
 
 
 class Expired(Problem):
     status, code, title, kind = 410, "expired", "The media is no longer kept", "invalid_request_error"
+
+
+class UnsupportedVersion(Problem):
+    status, code, title, kind = 412, "unsupported_version", "Not a version spoken here", "invalid_request_error"
 
 
 class PayloadTooLarge(Problem):
@@ -164,6 +185,10 @@ class Invalid(Problem):
 
 class KeyReused(Invalid):
     code, title = "idempotency_key_reused", "The key came with another request"
+
+
+class Locked(Problem):
+    status, code, title, kind = 423, "locked", "Another request is writing to this", "invalid_request_error"
 
 
 class TooManyRequests(Problem):

@@ -25,15 +25,15 @@ Scope = Literal["videos:read", "videos:write", "account:read", "account:write"]
 
 
 class ImageReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A picture: a `data:` URL, as OpenAI's clients send it, or the bytes of a form's file."""
+    """A picture: a `data:` URL, as OpenAI's clients send it, an upload of one's own, or the bytes of a form's file."""
 
     image_url: Annotated[str, Meta(min_length=1)] | None = None
-    file_id: str | None = None
+    file_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     file: bytes | None = None
 
 
 class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A video: one of one's own that is done, a `data:` URL, or the bytes of a form's file."""
+    """A video: one of one's own that is done or an uploaded film, a `data:` URL, or the bytes of a form's file."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     video_url: Annotated[str, Meta(min_length=1)] | None = None
@@ -41,6 +41,7 @@ class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 Prompt = Annotated[str, Meta(min_length=1, max_length=32_000)]
+Look = Annotated[str, Meta(min_length=1, max_length=200)] | ImageReference
 Source = Annotated[str, Meta(min_length=1, max_length=200)] | VideoReference
 Moment = Annotated[float, Meta(ge=0, le=3600, description="Seconds from the beginning.")]
 
@@ -70,7 +71,7 @@ class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at: Moment = 0.0
     until: Moment | None = None
     prompt: Prompt | None = None
-    upload: ImageReference | None = None
+    upload: Look | None = None
     video: Source | None = None
 
 
@@ -81,9 +82,9 @@ class VideoCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True)
     model: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     seconds: Annotated[int, Meta(ge=1, description="Length of the clip, as a number or as a string.")] = 4
     size: Size | None = None
-    input_reference: ImageReference | None = None
-    first_frame: ImageReference | None = None
-    last_frame: ImageReference | None = None
+    input_reference: Look | None = None
+    first_frame: Look | None = None
+    last_frame: Look | None = None
     storyboard: Annotated[list[Card], Meta(max_length=20)] = []
     loop: bool = False
     resize: Resize = "crop"
@@ -163,7 +164,7 @@ class PresetCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     prompt: Annotated[str, Meta(min_length=1, max_length=4_000)]
     negative_prompt: Annotated[str, Meta(max_length=2_000)] = ""
-    picture: ImageReference | None = None
+    picture: Look | None = None
     shared: bool = False
 
 

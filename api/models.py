@@ -162,6 +162,33 @@ class Preset(Struct, frozen=True, kw_only=True):
     updated_at: int
 
 
+class UploadError(Struct, frozen=True):
+    """Why an upload cannot be used."""
+
+    code: str
+    message: str
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """A file that was sent in, to be named by requests until it expires. It is `receiving` until all its bytes have
+    come (`offset` of them are there), then `ready`, or `refused` with an `error`. Its `kind` is what its bytes are.
+    """
+
+    id: str
+    object: Literal["upload"] = "upload"
+    kind: Literal["image", "video"] | None
+    status: Literal["receiving", "ready", "refused"]
+    filename: str
+    bytes: Annotated[int, Meta(ge=0)]
+    offset: Annotated[int, Meta(ge=0)]
+    width: int | None
+    height: int | None
+    seconds: float | None
+    created_at: int
+    expires_at: int
+    error: UploadError | None
+
+
 class Image(Struct, frozen=True, kw_only=True):
     """A picture, by a URL that opens for a while or as base 64; `id` finds it among one's videos."""
 

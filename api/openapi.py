@@ -14,8 +14,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Operation
 from litestar.types import Method
 
-from api import errors, examples, schemas
-from api.body import JSON
+from api import errors, examples, schemas, tus
+from api.body import FILE, JSON, MULTIPART
 from api.errors import Problem
 from api.models import ProblemBody, Video
 from api.problems import MEDIA_TYPE
@@ -30,6 +30,8 @@ class Described(Operation):
     any_body: ClassVar[str] = ""
     headers: ClassVar[tuple[str, ...]] = ()
     content: ClassVar[Document | None] = None
+    sent: ClassVar[Document | None] = None
+    schemas: ClassVar[dict[str, Document]] = {}
 
 
 class EventStream(Described):
@@ -84,6 +86,46 @@ class Picture(Described):
     """A picture's bytes."""
 
     content: ClassVar[Document | None] = {"image/png": {}}
+
+
+BYTES: Document = {tus.CONTENT: {"schema": {"type": "string", "format": "binary"}}}
+
+
+class Sending(Described):
+    """Takes a file, whole in a form or as the beginning of what comes in parts."""
+
+    headers = ("Idempotency-Key", "Tus-Resumable", "Upload-Length", "Upload-Metadata")
+    sent: ClassVar[Document | None] = {
+        MULTIPART: {"schema": {"$ref": f"{schemas.PREFIX}UploadForm"}, "example": {FILE: "boat.mp4"}},
+        **BYTES,
+    }
+    schemas: ClassVar[dict[str, Document]] = {
+        "UploadForm": {
+            "title": "UploadForm",
+            "description": "A picture or a film.",
+            "type": "object",
+            "properties": {FILE: {"type": "string", "format": "binary"}},
+            "required": [FILE],
+            "additionalProperties": False,
+        }
+    }
+
+
+class Appending(Described):
+    """Takes the next bytes of a file."""
+
+    headers = ("Tus-Resumable", "Upload-Offset")
+    sent: ClassVar[Document | None] = BYTES
+
+
+class Asking(Described):
+    """Says how far a file has come."""
+
+    headers = ("Tus-Resumable",)
+
+
+class Ending(Asking):
+    """Removes a file."""
 
 
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from api.arrivals import Arrivals
 from api.db import Pool
 from api.events import Hub
 from api.feeds import Feeds
@@ -31,6 +32,7 @@ class Parts(NamedTuple):
     videos: Videos
     sources: Sources
     uploads: Uploads
+    arrivals: Arrivals
     presets: Presets
     feeds: Feeds
     views: Views
