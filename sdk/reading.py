@@ -16,6 +16,9 @@ Schema = dict[str, Any]
 RESOURCES = {"Sign-in": "auth", "API keys": "api_keys", "Operation": "server"}
 """Tags whose resource is not simply the tag in small letters."""
 
+BY_HAND = {"create_upload", "append_upload"}
+"""Operations that a flow written by hand performs, because a file goes in more than one request."""
+
 METHODS = {
     "create_image": "generate",
     "get_live": "live",
@@ -186,6 +189,7 @@ class _Reader:
             for path, verbs in self._document["paths"].items()
             for verb, one in verbs.items()
             if isinstance(one, dict) and "operationId" in one and verb != "head"  # GET says the same, and more
+            if one["operationId"] not in BY_HAND
         ]
 
     def _whole(self, body: Schema) -> list[str]:
@@ -265,9 +269,9 @@ class _Reader:
         if not taken:
             return name
         if name == "ImageReference":
-            return "File | ImageReference | Mapping[str, Any]"
+            return "Upload | str | File | ImageReference | Mapping[str, Any]"
         if name == "VideoReference":
-            return "Video | str | File | VideoReference | Mapping[str, Any]"
+            return "Video | Upload | str | File | VideoReference | Mapping[str, Any]"
         return f"{name} | Mapping[str, Any]"
 
     def _resources(self, operations: list[tuple[str, str, dict[str, Any]]]) -> list[Resource]:

@@ -86,8 +86,9 @@ class Card(msgspec.Struct, kw_only=True):
     """Seconds from the beginning. (0 to 3,600)"""
     prompt: str | None = None
     """(up to 32,000 characters)"""
-    upload: File | ImageReference | Mapping[str, Any] | None = None
-    video: str | Video | File | VideoReference | Mapping[str, Any] | None = None
+    upload: str | Upload | File | ImageReference | Mapping[str, Any] | None = None
+    """(up to 200 characters)"""
+    video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None
     """(up to 200 characters)"""
 
 
@@ -142,10 +143,11 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageReference(msgspec.Struct, kw_only=True):
-    """A picture: a `data:` URL, as OpenAI's clients send it, or the bytes of a form's file."""
+    """A picture: a `data:` URL, as OpenAI's clients send it, an upload of one's own, or the bytes of a form's file."""
 
     image_url: str | None = None
     file_id: str | None = None
+    """(up to 200 characters)"""
     file: File | None = None
 
 
@@ -372,6 +374,46 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     user: User
 
 
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was sent in, to be named by requests until it expires. It is `receiving` until all its bytes have
+    come (`offset` of them are there), then `ready`, or `refused` with an `error`. Its `kind` is what its bytes
+    are.
+    """
+
+    id: str
+    object: str
+    kind: Literal["image", "video"] | str | None
+    status: Literal["ready", "receiving", "refused"] | str
+    filename: str
+    bytes: int
+    """(at least 0)"""
+    offset: int
+    """(at least 0)"""
+    width: int | None
+    height: int | None
+    seconds: float | None
+    created_at: int
+    expires_at: int
+    error: UploadError | None
+
+
+class UploadError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an upload cannot be used."""
+
+    code: str
+    message: str
+
+
+class UploadPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list; `after=<last_id>` asks for the next."""
+
+    object: str
+    data: list[Upload]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """The person signed in."""
 
@@ -441,7 +483,7 @@ class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VideoReference(msgspec.Struct, kw_only=True):
-    """A video: one of one's own that is done, a `data:` URL, or the bytes of a form's file."""
+    """A video: one of one's own that is done or an uploaded film, a `data:` URL, or the bytes of a form's file."""
 
     id: str | None = None
     """(up to 200 characters)"""

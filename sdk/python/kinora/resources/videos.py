@@ -15,7 +15,17 @@ from kinora._download import Progress, download
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
     from kinora._pages import AsyncPages, Pages
-    from kinora.types import Card, Deleted, Estimate, ImageReference, Lora, Stretch, Video, VideoReference
+    from kinora.types import (
+        Card,
+        Deleted,
+        Estimate,
+        ImageReference,
+        Lora,
+        Stretch,
+        Upload,
+        Video,
+        VideoReference,
+    )
 
 
 class VideosAPI:
@@ -85,9 +95,9 @@ class VideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
@@ -115,6 +125,9 @@ class VideosAPI:
             model: (up to 200 characters)
             seconds: Length of the clip, as a number or as a string. (at least 1; default 4)
             size: Width x height in pixels.
+            input_reference: (up to 200 characters)
+            first_frame: (up to 200 characters)
+            last_frame: (up to 200 characters)
             storyboard: (up to 20)
             loop: (default False)
             resize: (default "crop")
@@ -167,8 +180,8 @@ class VideosAPI:
     def blend(
         self,
         *,
-        from_: str | Video | File | VideoReference | Mapping[str, Any],
-        to: str | Video | File | VideoReference | Mapping[str, Any],
+        from_: str | Video | Upload | File | VideoReference | Mapping[str, Any],
+        to: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -244,7 +257,7 @@ class VideosAPI:
     def edit(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         prompt: str,
         negative_prompt: str | None = None,
         seed: int | None = None,
@@ -325,18 +338,18 @@ class VideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         strength: Literal["mild", "strong", "subtle"] | None = None,
-        video: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         direction: Literal["backward", "forward"] | None = None,
         keep: Sequence[Stretch | Mapping[str, Any]] | None = None,
-        from_: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
-        to: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
+        from_: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
+        to: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         curve: Literal["early", "even", "late", "sudden"] | None = None,
         length: Literal["long", "normal", "short"] | None = None,
         idempotency_key: str | None = None,
@@ -361,6 +374,9 @@ class VideosAPI:
             seconds: Length of the clip, as a number or as a string. (at least 1; at least 1; at least 1; at least
                 1; at least 1; default 4)
             size: Width x height in pixels.
+            input_reference: (up to 200 characters)
+            first_frame: (up to 200 characters)
+            last_frame: (up to 200 characters)
             storyboard: (up to 20)
             loop: (default False)
             resize: (default "crop")
@@ -426,7 +442,7 @@ class VideosAPI:
     def extend(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         seconds: int,
         negative_prompt: str | None = None,
         seed: int | None = None,
@@ -500,7 +516,7 @@ class VideosAPI:
     def loop(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -566,7 +582,7 @@ class VideosAPI:
     def recut(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         keep: Sequence[Stretch | Mapping[str, Any]],
         negative_prompt: str | None = None,
         seed: int | None = None,
@@ -869,9 +885,9 @@ class VideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
@@ -928,9 +944,9 @@ class VideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
@@ -1070,9 +1086,9 @@ class AsyncVideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
@@ -1100,6 +1116,9 @@ class AsyncVideosAPI:
             model: (up to 200 characters)
             seconds: Length of the clip, as a number or as a string. (at least 1; default 4)
             size: Width x height in pixels.
+            input_reference: (up to 200 characters)
+            first_frame: (up to 200 characters)
+            last_frame: (up to 200 characters)
             storyboard: (up to 20)
             loop: (default False)
             resize: (default "crop")
@@ -1152,8 +1171,8 @@ class AsyncVideosAPI:
     async def blend(
         self,
         *,
-        from_: str | Video | File | VideoReference | Mapping[str, Any],
-        to: str | Video | File | VideoReference | Mapping[str, Any],
+        from_: str | Video | Upload | File | VideoReference | Mapping[str, Any],
+        to: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1229,7 +1248,7 @@ class AsyncVideosAPI:
     async def edit(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         prompt: str,
         negative_prompt: str | None = None,
         seed: int | None = None,
@@ -1310,18 +1329,18 @@ class AsyncVideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         strength: Literal["mild", "strong", "subtle"] | None = None,
-        video: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         direction: Literal["backward", "forward"] | None = None,
         keep: Sequence[Stretch | Mapping[str, Any]] | None = None,
-        from_: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
-        to: str | Video | File | VideoReference | Mapping[str, Any] | None = None,
+        from_: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
+        to: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         curve: Literal["early", "even", "late", "sudden"] | None = None,
         length: Literal["long", "normal", "short"] | None = None,
         idempotency_key: str | None = None,
@@ -1346,6 +1365,9 @@ class AsyncVideosAPI:
             seconds: Length of the clip, as a number or as a string. (at least 1; at least 1; at least 1; at least
                 1; at least 1; default 4)
             size: Width x height in pixels.
+            input_reference: (up to 200 characters)
+            first_frame: (up to 200 characters)
+            last_frame: (up to 200 characters)
             storyboard: (up to 20)
             loop: (default False)
             resize: (default "crop")
@@ -1411,7 +1433,7 @@ class AsyncVideosAPI:
     async def extend(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         seconds: int,
         negative_prompt: str | None = None,
         seed: int | None = None,
@@ -1485,7 +1507,7 @@ class AsyncVideosAPI:
     async def loop(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1551,7 +1573,7 @@ class AsyncVideosAPI:
     async def recut(
         self,
         *,
-        video: str | Video | File | VideoReference | Mapping[str, Any],
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         keep: Sequence[Stretch | Mapping[str, Any]],
         negative_prompt: str | None = None,
         seed: int | None = None,
@@ -1856,9 +1878,9 @@ class AsyncVideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
@@ -1915,9 +1937,9 @@ class AsyncVideosAPI:
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
-        input_reference: File | ImageReference | Mapping[str, Any] | None = None,
-        first_frame: File | ImageReference | Mapping[str, Any] | None = None,
-        last_frame: File | ImageReference | Mapping[str, Any] | None = None,
+        input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
