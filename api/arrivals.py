@@ -37,6 +37,7 @@ from api.sql.uploads import Arrival
 from api.storage import Storage
 from api.tus import Creation, shown
 from api.uploads import Upload, Uploads, kind_of
+from engine import limits
 
 KIND: Final = "upload"
 FOLDER: Final = "uploads"
@@ -84,7 +85,7 @@ class Arrivals:
         async with self._uploads.folder() as folder:
             source = folder / KIND
             await asyncio.to_thread(source.write_bytes, sent.content)
-            found = await self._uploads.read(kind_of(sent.content[:BEGINNING]), source, folder, sent.field)
+            found = await self._found(source, folder, sent.field)
             upload_id = ids.new(KIND)
             await asyncio.to_thread(self._storage.adopt, found.file, read_key(upload_id))
         try:
@@ -185,8 +186,7 @@ class Arrivals:
         source = self._storage.path(sent_key(row.id))
         async with self._uploads.folder() as folder:
             try:
-                kind = kind_of(await asyncio.to_thread(_beginning, source))
-                found = await self._uploads.read(kind, source, folder, "file")
+                found = await self._found(source, folder, "file")
             except (Invalid, UnsupportedMediaType) as problem:
                 row = await self._refuse(row, problem)
             else:
@@ -194,6 +194,14 @@ class Arrivals:
                 row = await self._keep(row, found)
         await asyncio.to_thread(self._storage.remove, f"{folder_of(row.id)}/sent")
         return row
+
+    async def _found(self, source: Path, folder: Path, field: str) -> Upload:
+        """What a file is, whatever it calls itself. Raises problems that name the field."""
+        try:
+            return await self._uploads.read(kind_of(await asyncio.to_thread(_beginning, source)), source, folder, field)
+        except UnsupportedMediaType as problem:
+            kinds = ", ".join((*limits.PICTURES, *limits.FILMS))
+            raise UnsupportedMediaType(f"A file must be one of {kinds}, and whole.", param=field) from problem
 
     async def _keep(self, row: Arrival, found: Upload) -> Arrival:
         async with transaction(self._pool) as db:

@@ -76,6 +76,12 @@ ANSWERED = {
     "RateLimit": "What is left of them.",
     "Retry-After": "Seconds to wait before asking again.",
     "WWW-Authenticate": "How to authenticate.",
+    "Location": "Where it is.",
+    "Tus-Resumable": "The version of the protocol for uploads in parts that is spoken.",
+    "Upload-Expires": "When the upload goes.",
+    "Upload-Length": "How many bytes the file has.",
+    "Upload-Metadata": "What was said of the file when its upload was created.",
+    "Upload-Offset": "How many bytes are there.",
 }
 
 
@@ -246,7 +252,7 @@ def _refusal(status: int, spec: ResponseSpec) -> Document:
 def _successes(route: Route) -> Iterator[tuple[int, Document]]:
     content = None if route.method == "HEAD" else _content(route)
     answered = ["X-Request-Id"] if route.handler.opt.get("uncounted") else [*ANSWERED][:3]
-    headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in answered}
+    headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in (*answered, *route.described.answers)}
     success = {"description": _success(route), "headers": headers, **({"content": content} if content else {})}
     yield route.handler.status_code, success
     if issubclass(route.described, Files):

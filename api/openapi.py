@@ -29,6 +29,7 @@ class Described(Operation):
     bodies: ClassVar[tuple[type[Any], ...]] = ()
     any_body: ClassVar[str] = ""
     headers: ClassVar[tuple[str, ...]] = ()
+    answers: ClassVar[tuple[str, ...]] = ()
     content: ClassVar[Document | None] = None
     sent: ClassVar[Document | None] = None
     schemas: ClassVar[dict[str, Document]] = {}
@@ -89,12 +90,14 @@ class Picture(Described):
 
 
 BYTES: Document = {tus.CONTENT: {"schema": {"type": "string", "format": "binary"}}}
+STATE = ("Tus-Resumable", "Upload-Expires", "Upload-Offset")
 
 
 class Sending(Described):
     """Takes a file, whole in a form or as the beginning of what comes in parts."""
 
     headers = ("Idempotency-Key", "Tus-Resumable", "Upload-Length", "Upload-Metadata")
+    answers = ("Location", *STATE)
     sent: ClassVar[Document | None] = {
         MULTIPART: {"schema": {"$ref": f"{schemas.PREFIX}UploadForm"}, "example": {FILE: "boat.mp4"}},
         **BYTES,
@@ -115,6 +118,7 @@ class Appending(Described):
     """Takes the next bytes of a file."""
 
     headers = ("Tus-Resumable", "Upload-Offset")
+    answers = STATE
     sent: ClassVar[Document | None] = BYTES
 
 
@@ -122,10 +126,14 @@ class Asking(Described):
     """Says how far a file has come."""
 
     headers = ("Tus-Resumable",)
+    answers = ("Upload-Length", "Upload-Metadata", *STATE)
 
 
-class Ending(Asking):
+class Ending(Described):
     """Removes a file."""
+
+    headers = ("Tus-Resumable",)
+    answers = ("Tus-Resumable",)
 
 
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:

@@ -134,7 +134,7 @@ async def remove(db: Database, upload_id: str, user_id: str) -> bool:
     return await db.execute("DELETE FROM uploads WHERE id = $1 AND user_id = $2", upload_id, user_id) == "DELETE 1"
 
 
-async def expired(db: Database, limit: int = 100) -> list[str]:
+async def expired(db: Database, limit: int = 1000) -> list[str]:
     """Files whose day is over."""
     records = await db.fetch("SELECT id FROM uploads WHERE expires_at < now() LIMIT $1", limit)
     return [record["id"] for record in records]
