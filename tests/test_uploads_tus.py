@@ -21,6 +21,7 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from api import arrivals, body, supervise
+from api.app import create_app
 from api.arrivals import sent_key
 from api.db import transaction
 from api.errors import Expired, Locked, Malformed, NotFound, UploadLimit
@@ -633,3 +634,22 @@ async def test_what_cannot_be_used_is_refused_by_name(client: httpx.AsyncClient,
         problem = answer.json()
         assert (answer.status_code, problem["error"]["code"], problem["param"]) == (status, code, param), problem
         assert words in problem["detail"]
+
+
+async def test_a_page_of_another_origin_may_send_and_read_what_it_needs(base_settings: Settings, parts: Parts) -> None:
+    app = create_app(msgspec.structs.replace(base_settings, cors_origins=["https://app.example.org"]))
+    app.state.parts = parts
+    origin = {"Origin": "https://app.example.org"}
+    asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization,upload-offset"}
+    asgi: Any = app
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(asgi), base_url="http://test") as browser:
+        preflight = await browser.options("/v1/uploads/upload_x", headers=origin | asked)
+        assert preflight.status_code == 204
+        assert "PATCH" in preflight.headers["access-control-allow-methods"]
+        assert "upload-offset" in preflight.headers["access-control-allow-headers"].lower()
+        account = await sign_up(browser)
+        headers = account.headers | TUS | origin | {"Upload-Length": "5"}
+        created = await browser.post("/v1/uploads", headers=headers)
+    readable = created.headers["access-control-expose-headers"].lower().replace(" ", "").split(",")
+    assert {"location", "upload-offset", "upload-expires", "tus-resumable"} <= set(readable)
+    assert created.headers["access-control-allow-origin"] == "https://app.example.org"
