@@ -60,7 +60,7 @@ async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
             fingerprint=fingerprint,
             key=key,
             retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
-            pictures=[await parts.uploads.picture(one.reference, one.field) for one in order.draft.pictures],
+            pictures=[await parts.sources.picture(one.reference, user_id, one.field) for one in order.draft.pictures],
         )
         return await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
 

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
 from api import db, problems, videos
+from api.arrivals import Arrivals
 from api.auth import Authenticate
 from api.billing import tariff
 from api.billing.catalogue import Catalogue
@@ -29,6 +30,7 @@ from api.queue import Bell
 from api.ratelimit import Limiter
 from api.routes import account, auth, billing, docs, health, images, keys, models, presets, studio, webhooks
 from api.routes import streams as stream_routes
+from api.routes import uploads as upload_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
 from api.sources import Sources
@@ -40,7 +42,11 @@ from api.views import Views
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 REDIS_TIMEOUT = 1.0
-EXPOSED = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"]
+EXPOSED = [
+    *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"),
+    *("Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
+    *("Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
+]
 
 
 @asynccontextmanager
@@ -66,6 +72,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     catalogue = Catalogue(stripe)
     moves = Videos(settings, pool, storage, credits, bell, Announcer(outbox))
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
+    arrivals = Arrivals(settings, pool, storage, uploads)
     async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
@@ -82,8 +89,9 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
             videos=moves,
-            sources=Sources(pool, storage, moves, uploads),
+            sources=Sources(pool, storage, moves, uploads, arrivals),
             uploads=uploads,
+            arrivals=arrivals,
             presets=Presets(pool, storage),
             feeds=Feeds(hub, moves, views),
             views=views,
@@ -122,6 +130,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
             stream_routes.router,
             images.router,
             presets.router,
+            upload_routes.router,
             models.router,
             billing.router,
             webhooks.router,

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from functools import cache
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -22,6 +22,7 @@ from msgspec import inspect
 
 from api import forms
 from api.errors import Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
+from api.forms import Sent
 
 T = TypeVar("T")
 
@@ -32,11 +33,20 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 READ = (JSON, MULTIPART, URLENCODED)
+STALLED = 20.0  # seconds without a byte after which who sends a file in parts is gone, and lets others go on
 ARRIVES_WITHIN = 60.0  # seconds; a slower sender holds a connection for nothing
 LARGE = 256 * 1024  # bytes from which parsing would hold the event loop for milliseconds
 VALUES = 50_000  # more than any request needs; parsing millions would hold everybody up
 DEPTH = 32  # how deep `metadata` may nest; deeper is nobody's data
 FILE = "file"  # the field of a Struct that takes a form's file
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A file that came whole, for its fingerprint."""
+
+    filename: str
+    file: bytes
+
 
 _PLACE = re.compile(r"(.*) - at (?:`key` in )?`\$(.*)`", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
@@ -57,6 +67,38 @@ async def read(request: Request[Any, Any, Any], kind: type[T] | Choice[T]) -> T:
     if len(body) > LARGE:
         return await asyncio.to_thread(parse, body, encoding, options.get("boundary", ""), kind)
     return parse(body, encoding, options.get("boundary", ""), kind)
+
+
+async def file(request: Request[Any, Any, Any]) -> Sent:
+    """The one file of a form, in its field `file`. Raises Malformed, PayloadTooLarge, UnsupportedMediaType, Invalid."""
+    encoding, options = request.content_type
+    if encoding != MULTIPART:
+        detail = f"Send a form ({MULTIPART}) with the file in `{FILE}`, or speak tus 1.0."
+        raise UnsupportedMediaType(detail, headers={"Accept": MULTIPART})
+    found = await asyncio.to_thread(forms.files, await _receive(request), options.get("boundary", ""))
+    if strange := next((sent.field for sent in found if sent.field != FILE), None):
+        raise Invalid(f"`{strange[:80]}` is no field; there is `{FILE}`, for the file.", param=strange[:80])
+    if len(found) != 1:
+        raise Invalid(f"Send one file in `{FILE}`.", param=FILE)
+    return found[0]
+
+
+async def chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it comes, without all of it in memory. Raises Malformed where it ends too early, PayloadTooLarge."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(STALLED):
+                chunk = await anext(stream, None)
+        except TimeoutError as error:
+            raise Malformed(f"Nothing arrived for {STALLED:.0f} seconds.") from error
+        except InternalServerException as error:
+            raise Malformed("The connection closed before the body had arrived.") from error
+        except RequestEntityTooLarge as error:
+            raise PayloadTooLarge("The body has more bytes than any upload may have.") from error
+        if chunk is None:
+            return
+        yield chunk
 
 
 async def _receive(request: Request[Any, Any, Any]) -> bytes:

@@ -39,6 +39,7 @@ The backend a phone app needs to turn a sentence into a video. OpenAI's Videos A
 TAGS = {
     "Videos": "Make, watch, fetch and stop clips.",
     "Images": "Make pictures.",
+    "Uploads": "Pictures and films sent in before they are used.",
     "Presets": "Styles, built in and one's own.",
     "Models": "What can be asked of each model.",
     "Sign-in": "Accounts, tokens and the devices that are signed in.",
@@ -65,6 +66,10 @@ HEADERS = {
     "If-Range": "An `ETag`: the range is sent only if the file is still that one.",
     "If-None-Match": "An `ETag`: 304 if the file is still that one.",
     "Stripe-Signature": "When the event was sent, and its signatures: `t=…,v1=…`.",
+    "Tus-Resumable": "The version of the protocol for uploads in parts: `1.0.0`.",
+    "Upload-Length": "How many bytes the file has.",
+    "Upload-Metadata": "Keys, each with a value in base 64: `filename Ym9hdC5tcDQ=,filetype dmlkZW8vbXA0`.",
+    "Upload-Offset": "Where these bytes begin, which is where the upload ends so far.",
     "Last-Event-ID": "The last event seen: the stream begins with what has changed since.",
 }
 
@@ -74,6 +79,12 @@ ANSWERED = {
     "RateLimit": "What is left of them.",
     "Retry-After": "Seconds to wait before asking again.",
     "WWW-Authenticate": "How to authenticate.",
+    "Location": "Where it is.",
+    "Tus-Resumable": "The version of the protocol for uploads in parts that is spoken.",
+    "Upload-Expires": "When the upload goes.",
+    "Upload-Length": "How many bytes the file has.",
+    "Upload-Metadata": "What was said of the file when its upload was created.",
+    "Upload-Offset": "How many bytes are there.",
 }
 
 
@@ -155,8 +166,8 @@ def _operation(route: Route) -> Document:
         operation["parameters"] = parameters
     if described.bodies:
         operation["requestBody"] = _request_body(described)
-    elif described.foreign_body:
-        operation["requestBody"] = {"required": True, "content": described.foreign_body}
+    elif described.sent is not None:
+        operation["requestBody"] = {"required": True, "content": described.sent}
     operation["responses"] = _responses(route)
     return operation
 
@@ -215,7 +226,7 @@ def _schemas(routes: list[Route], paths: Document) -> Document:
     inputs = {kind for route in routes for kind in route.described.bodies}
     outputs = {route.answer for route in routes if schemas.is_struct(route.answer)} | {ProblemBody, Video}
     found = schemas.components(inputs, outputs)
-    found |= _merged(routes, found)
+    found |= _merged(routes, found) | _written(routes)
     return dict(sorted((found | schemas.named([found, paths])).items()))
 
 
@@ -228,6 +239,11 @@ def _merged(routes: list[Route], known: Document) -> Document:
             title = f"{described.any_body}{suffix}"
             found[title] = schemas.merged(title, doc, [known[name] for name in names])
     return found
+
+
+def _written(routes: list[Route]) -> dict[str, Document]:
+    """The schemas that routes bring themselves."""
+    return {name: schema for route in routes for name, schema in route.described.schemas.items()}
 
 
 def _responses(route: Route) -> Document:
@@ -247,7 +263,7 @@ def _refusal(status: int, spec: ResponseSpec) -> Document:
 def _successes(route: Route) -> Iterator[tuple[int, Document]]:
     content = None if route.method == "HEAD" else _content(route)
     answered = ["X-Request-Id"] if route.handler.opt.get("uncounted") else [*ANSWERED][:3]
-    headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in answered}
+    headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in (*answered, *route.described.answers)}
     success = {"description": _success(route), "headers": headers, **({"content": content} if content else {})}
     yield route.handler.status_code, success
     if issubclass(route.described, Files):
@@ -274,7 +290,7 @@ def _content(route: Route) -> Document | None:
 def _problem(status: int) -> Document:
     """One response for a status, with an example for each of its codes."""
     kinds = family(status)
-    wait = {429: "Retry-After", 503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
+    wait = {423: "Retry-After", 429: "Retry-After", 503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
     return {
         "description": kinds[0].title + ".",
         "headers": {

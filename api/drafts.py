@@ -12,8 +12,8 @@ from api.errors import Invalid
 from api.inputs import (
     Card,
     ImageCreate,
-    ImageReference,
     Making,
+    PictureSource,
     Source,
     Stretch,
     VideoBlend,
@@ -56,7 +56,7 @@ class Picture(NamedTuple):
     """A picture the clip passes through at second `at`, or at its very end; `field` is where the body has it."""
 
     field: str
-    reference: ImageReference
+    reference: PictureSource
     at: float | None
 
 

@@ -9,6 +9,7 @@
     │   └── CardDeclined              the bank said no: why, and where another card is entered
     ├── Forbidden                403
     │   ├── PlanLimit                 the plan's limit, by name
+    │   ├── UploadLimit               more uploads than one may have at once
     │   └── MissingScope              the API key may not do this
     ├── NotFound                 404  also somebody else's things
     │   ├── NotYet                    of OpenAI's API, and not offered here so far
@@ -20,17 +21,21 @@
     │   ├── HasFailed                 there is no clip and there will be none
     │   ├── WasCancelled              the same, because somebody stopped it
     │   ├── StillRunning              the first request with this Idempotency-Key is not done
+    │   ├── WrongOffset               the bytes do not go on where the upload ends
+    │   ├── UploadNotReady            some of its bytes are missing, or it is being looked at
     │   ├── EmailTaken
     │   ├── Subscribed                there is a subscription already: change that one
     │   ├── NotSubscribed             there is none to change
     │   ├── SubscriptionUnpaid        it is not paid for, yet or any more
     │   └── PreviewTooOld             the price shown no longer holds
     ├── Expired                  410  media past its retention
+    ├── UnsupportedVersion       412  of the tus protocol
     ├── PayloadTooLarge          413
     ├── UnsupportedMediaType     415
     ├── RangeNotSatisfiable      416
     ├── Invalid                  422  a field and the limit it breaks
     │   └── KeyReused                 the Idempotency-Key came with another request
+    ├── Locked                   423  another request is writing to it
     ├── TooManyRequests          429  with Retry-After
     ├── Internal                 500  ours; the request id finds it in the log
     │   └── PaymentsRefused           Stripe will not do what we ask of it
@@ -134,6 +139,10 @@ class PlanLimit(Forbidden):
     code, title = "plan_limit", "Above your plan's limit"
 
 
+class UploadLimit(Forbidden):
+    code, title = "upload_limit", "More uploads than you may have at once"
+
+
 class MissingScope(Forbidden):
     code, title = "missing_scope", "This API key may not do that"
 
@@ -178,6 +187,14 @@ class StillRunning(Conflict):
     code, title = "idempotency_in_progress", "The first request with this key is still running"
 
 
+class WrongOffset(Conflict):
+    code, title = "wrong_offset", "The upload ends elsewhere"
+
+
+class UploadNotReady(Conflict):
+    code, title = "upload_not_ready", "The upload is not ready"
+
+
 class EmailTaken(Conflict):
     code, title = "email_taken", "There is an account with this address"
 
@@ -202,6 +219,10 @@ class Expired(Problem):
     status, code, title, kind = 410, "expired", "The media is no longer kept", "invalid_request_error"
 
 
+class UnsupportedVersion(Problem):
+    status, code, title, kind = 412, "unsupported_version", "Not a version spoken here", "invalid_request_error"
+
+
 class PayloadTooLarge(Problem):
     status, code, title, kind = 413, "payload_too_large", "The body is too large", "invalid_request_error"
 
@@ -220,6 +241,10 @@ class Invalid(Problem):
 
 class KeyReused(Invalid):
     code, title = "idempotency_key_reused", "The key came with another request"
+
+
+class Locked(Problem):
+    status, code, title, kind = 423, "locked", "Another request is writing to this", "invalid_request_error"
 
 
 class TooManyRequests(Problem):

@@ -90,6 +90,20 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         created_at=0,
         updated_at=0,
     ),
+    models.Upload: models.Upload(
+        id="upload_01KDVHG4004K6M8P0R2T4V6X8Z",
+        kind="video",
+        status="ready",
+        filename="boat.mp4",
+        bytes=2_457_600,
+        offset=2_457_600,
+        width=720,
+        height=1280,
+        seconds=5.0,
+        created_at=_NOW,
+        expires_at=_NOW + 86_400,
+        error=None,
+    ),
     models.Pictures: models.Pictures(
         created=_NOW,
         data=[

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from multipart import MultipartSegment, ParserError, ParserLimitReached, PushMultipartParser
@@ -18,8 +18,18 @@ from api.errors import Malformed, PayloadTooLarge
 PARTS = 200
 DEPTH = 8
 NAME = 200
+NOT_READ = "The body is not well-formed multipart/form-data in UTF-8."
 
 Field = tuple[str, str | bytes]
+
+
+class Sent(NamedTuple):
+    """A part of a form as a file: in which field, under which name. A part that is no file has no name."""
+
+    field: str
+    name: str
+    content: bytes
+
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
@@ -28,16 +38,28 @@ _LIST = ""  # what stands between the brackets of `storyboard[]`
 
 def multipart(body: bytes, boundary: str) -> list[Field]:
     """The fields of a multipart/form-data body in order. Raises Malformed or PayloadTooLarge."""
+    return [field for segment, content in _parsed(body, boundary) if (field := _field(segment, content))]
+
+
+def files(body: bytes, boundary: str) -> list[Sent]:
+    """The parts of such a body as files, but for those that are empty in every respect. Raises as `multipart` does."""
+    parts = _parsed(body, boundary)
+    return [
+        Sent(segment.name, segment.filename or "", content) for segment, content in parts if segment.filename or content
+    ]
+
+
+def _parsed(body: bytes, boundary: str) -> list[tuple[MultipartSegment, bytes]]:
     try:
         with PushMultipartParser(boundary, max_segment_count=PARTS) as parser:
             return list(_segments(parser.parse(body)))
     except ParserLimitReached as error:
         raise PayloadTooLarge(f"A form may have {PARTS} parts, each with a head of 4 KiB.") from error
     except (ParserError, UnicodeDecodeError) as error:
-        raise Malformed("The body is not well-formed multipart/form-data in UTF-8.") from error
+        raise Malformed(NOT_READ) from error
 
 
-def _segments(events: Iterable[MultipartSegment | bytes | None]) -> Iterator[Field]:
+def _segments(events: Iterable[MultipartSegment | bytes | None]) -> Iterator[tuple[MultipartSegment, bytes]]:
     """A segment comes as its head, its bytes, and None at its end."""
     segment: MultipartSegment | None = None
     content: list[bytes] = []
@@ -46,15 +68,22 @@ def _segments(events: Iterable[MultipartSegment | bytes | None]) -> Iterator[Fie
             segment, content = event, []
         elif event is not None:
             content.append(event)
-        elif segment is not None and (field := _field(segment, b"".join(content))):
-            yield field
+        elif segment is not None:
+            yield segment, b"".join(content)
 
 
 def _field(segment: MultipartSegment, content: bytes) -> Field | None:
     """A part with a file name is a file; browsers send an empty one for a file nobody chose."""
     if segment.filename is None:
-        return segment.name, content.decode()
+        return segment.name, _text(content)
     return (segment.name, content) if segment.filename or content else None
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed(NOT_READ) from error
 
 
 def urlencoded(body: bytes) -> list[Field]:

@@ -27,17 +27,17 @@ PictureFormat = Literal["url", "b64_json"]
 
 
 class ImageReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A picture: a `data:` URL, as OpenAI's clients send it, or the bytes of a form's file."""
+    """A picture: a `data:` URL, as OpenAI's clients send it, an upload of one's own, or the bytes of a form's file."""
 
     image_url: Annotated[str, Meta(min_length=1, description="The picture as a `data:` URL.")] | None = None
-    file_id: Annotated[
-        str | None, Meta(description="For OpenAI's clients; refused, as there are no files here yet.")
-    ] = None
+    file_id: (
+        Annotated[str, Meta(min_length=1, max_length=200, description="An upload of one's own, by its id.")] | None
+    ) = None
     file: Annotated[bytes | None, Meta(description="The picture itself.")] = None
 
 
 class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A video: one of one's own that is done, a `data:` URL, or the bytes of a form's file."""
+    """A video: one of one's own that is done or an uploaded film, a `data:` URL, or the bytes of a form's file."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200, description="The id of a video.")] | None = None
     video_url: Annotated[str, Meta(min_length=1, description="The film as a `data:` URL.")] | None = None
@@ -45,7 +45,11 @@ class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 Prompt = Annotated[str, Meta(min_length=1, max_length=32_000, description="What the clip shows, in a sentence.")]
-VideoSource = Annotated[str, Meta(min_length=1, max_length=200, description="The id of a video.")] | VideoReference
+PictureSource = Annotated[str, Meta(min_length=1, max_length=200, description="The id of an upload.")] | ImageReference
+VideoSource = (
+    Annotated[str, Meta(min_length=1, max_length=200, description="The id of a video, or of an upload.")]
+    | VideoReference
+)
 Source = Annotated[VideoSource, Meta(description="The video it is made from: its id, `{id}`, or a film sent along.")]
 ModelName = Annotated[
     str, Meta(min_length=1, max_length=200, description="The model that makes it; without one, the first that can.")
@@ -82,7 +86,7 @@ class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at: Moment = 0.0
     until: Moment | None = None
     prompt: Prompt | None = None
-    upload: Annotated[ImageReference | None, Meta(description="A picture that is shown then.")] = None
+    upload: Annotated[PictureSource | None, Meta(description="A picture that is shown then.")] = None
     video: Annotated[VideoSource | None, Meta(description="A clip that is kept as it is.")] = None
 
 
@@ -94,10 +98,10 @@ class VideoCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seconds: Annotated[int, Meta(ge=1, description="Length of the clip in seconds, as a number or as a string.")] = 4
     size: Size | None = None
     input_reference: Annotated[
-        ImageReference | None, Meta(description="The same as `first_frame`, as OpenAI calls it.")
+        PictureSource | None, Meta(description="The same as `first_frame`, as OpenAI calls it.")
     ] = None
-    first_frame: Annotated[ImageReference | None, Meta(description="A picture that the clip begins with.")] = None
-    last_frame: Annotated[ImageReference | None, Meta(description="A picture that the clip ends with.")] = None
+    first_frame: Annotated[PictureSource | None, Meta(description="A picture that the clip begins with.")] = None
+    last_frame: Annotated[PictureSource | None, Meta(description="A picture that the clip ends with.")] = None
     storyboard: Annotated[list[Card], Meta(max_length=20, description="What the clip shows when.")] = []
     loop: Annotated[bool, Meta(description="Whether its end goes over into its beginning.")] = False
     resize: Annotated[Resize, Meta(description="How a picture of another shape is fitted.")] = "crop"
@@ -186,7 +190,7 @@ class PresetCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: PresetName
     prompt: PresetPrompt
     negative_prompt: PresetNegative = ""
-    picture: Annotated[ImageReference | None, Meta(description="A picture whose look clips start from.")] = None
+    picture: Annotated[PictureSource | None, Meta(description="A picture whose look clips start from.")] = None
     shared: Annotated[bool, Meta(description="Whether whoever has its id may use it.")] = False
 
 

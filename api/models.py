@@ -15,6 +15,8 @@ Variant = Literal["video", "thumbnail", "spritesheet", "poster"]
 Quality = Literal["turbo", "full"]
 Resize = Literal["crop", "pad"]
 Audience = Literal["private", "unlisted", "public"]
+UploadKind = Literal["image", "video", "unknown"]
+UploadStatus = Literal["receiving", "ready", "refused"]
 CheckoutKind = Literal["subscription", "pack"]
 CostState = Literal["held", "settled", "released"]
 Bucket = Literal["allowance", "purchased", "overage"]
@@ -178,6 +180,33 @@ class Preset(Struct, frozen=True, kw_only=True):
     shared: Annotated[bool, Meta(description="Whether whoever has its id may use it.")]
     created_at: Annotated[int, Meta(description="When it was made, in Unix seconds; 0 if it is built in.")]
     updated_at: Annotated[int, Meta(description="When it last changed, in Unix seconds; 0 if it is built in.")]
+
+
+class UploadError(Struct, frozen=True):
+    """Why an upload cannot be used."""
+
+    code: Annotated[str, Meta(description="The kind of problem, one word for each.")]
+    message: Annotated[str, Meta(description="What is wrong, in a sentence.")]
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """A file that was sent in, to be named by requests until it expires. It is `receiving` until all its bytes have
+    come (`offset` of them are there), then `ready`, or `refused` with an `error`. Its `kind` is what its bytes are.
+    """
+
+    id: Annotated[str, Meta(description="Its id.")]
+    object: Annotated[Literal["upload"], Meta(description="What kind of object this is.")] = "upload"
+    kind: Annotated[UploadKind, Meta(description="What its bytes are, once that is known.")]
+    status: Annotated[UploadStatus, Meta(description="How far it has come.")]
+    filename: Annotated[str, Meta(description="What its sender calls it.")]
+    bytes: Annotated[int, Meta(ge=0, description="How many bytes it has.")]
+    offset: Annotated[int, Meta(ge=0, description="How many of them are there.")]
+    width: Annotated[int | None, Meta(description="Pixels from left to right; null until it is looked at.")]
+    height: Annotated[int | None, Meta(description="Pixels from top to bottom; null until it is looked at.")]
+    seconds: Annotated[float | None, Meta(description="The length of a film, in seconds; null for a picture.")]
+    created_at: Annotated[int, Meta(description="When it began, in Unix seconds.")]
+    expires_at: Annotated[int, Meta(description="When it is removed, in Unix seconds.")]
+    error: Annotated[UploadError | None, Meta(description="Why it cannot be used; null unless it is refused.")]
 
 
 class Picture(Struct, frozen=True, kw_only=True):

@@ -14,8 +14,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Operation
 from litestar.types import Method
 
-from api import errors, examples, schemas
-from api.body import JSON
+from api import errors, examples, schemas, tus
+from api.body import FILE, JSON, MULTIPART
 from api.errors import Problem
 from api.models import ProblemBody, Video
 from api.problems import MEDIA_TYPE
@@ -31,8 +31,10 @@ class Described(Operation):
     bodies: ClassVar[tuple[type[Any], ...]] = ()
     any_body: ClassVar[str] = ""
     headers: ClassVar[tuple[str, ...]] = ()
-    foreign_body: ClassVar[Document | None] = None
+    answers: ClassVar[tuple[str, ...]] = ()
     content: ClassVar[Document | None] = None
+    sent: ClassVar[Document | None] = None
+    schemas: ClassVar[dict[str, Document]] = {}
 
 
 class EventStream(Described):
@@ -87,7 +89,7 @@ class SignedEvent(Described):
     """What an outside system sends in a shape of its own, with its signature."""
 
     headers = ("Stripe-Signature",)
-    foreign_body: ClassVar[Document | None] = {
+    sent: ClassVar[Document | None] = {
         JSON: {"schema": {"type": "object", "additionalProperties": True}, "example": examples.STRIPE_EVENT}
     }
 
@@ -96,6 +98,53 @@ class Picture(Described):
     """A picture's bytes."""
 
     content: ClassVar[Document | None] = {"image/png": BYTES}
+
+
+CHUNK: Document = {tus.CONTENT: BYTES}
+STATE = ("Tus-Resumable", "Upload-Expires", "Upload-Offset")
+
+
+class Sending(Described):
+    """Takes a file, whole in a form or as the beginning of what comes in parts."""
+
+    headers = ("Idempotency-Key", "Tus-Resumable", "Upload-Length", "Upload-Metadata")
+    answers = ("Location", *STATE)
+    sent: ClassVar[Document | None] = {
+        MULTIPART: {"schema": {"$ref": f"{schemas.PREFIX}UploadForm"}, "example": {FILE: "boat.mp4"}},
+        **CHUNK,
+    }
+    schemas: ClassVar[dict[str, Document]] = {
+        "UploadForm": {
+            "title": "UploadForm",
+            "description": "A picture or a film.",
+            "type": "object",
+            "properties": {FILE: {**schemas.BINARY, "description": "The file."}},
+            "required": [FILE],
+            "additionalProperties": False,
+        }
+    }
+
+
+class Appending(Described):
+    """Takes the next bytes of a file."""
+
+    headers = ("Tus-Resumable", "Upload-Offset")
+    answers = STATE
+    sent: ClassVar[Document | None] = CHUNK
+
+
+class Asking(Described):
+    """Says how far a file has come."""
+
+    headers = ("Tus-Resumable",)
+    answers = ("Upload-Length", "Upload-Metadata", *STATE)
+
+
+class Ending(Described):
+    """Removes a file."""
+
+    headers = ("Tus-Resumable",)
+    answers = ("Tus-Resumable",)
 
 
 def bodies(kind: type[Any], *headers: str) -> type[Operation]:

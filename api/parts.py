@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from api.arrivals import Arrivals
 from api.billing.changes import Changes
 from api.billing.credits import Credits
 from api.billing.purchases import Purchases
@@ -43,6 +44,7 @@ class Parts(NamedTuple):
     videos: Videos
     sources: Sources
     uploads: Uploads
+    arrivals: Arrivals
     presets: Presets
     feeds: Feeds
     views: Views

@@ -5,6 +5,7 @@ A write is whole or not there: bytes go to a temporary name, are flushed, and ar
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -73,6 +74,35 @@ class Storage:
             shutil.copyfile(source, arriving)
         _rename(arriving, target)
 
+    def hold(self, key: str) -> int:
+        """A file that grows, as a descriptor for one writer at a time; its name is durable before its bytes are.
+
+        Who holds it is a lock of the kernel's, over all processes that share the folder: a writer that dies lets go.
+        Raises BlockingIOError where somebody else holds it.
+        """
+        path = self._target(key)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise
+        _flush_folder(path.parent)
+        return file
+
+    def release(self, file: int) -> None:
+        """Let go of a file that is held, also where a child that is about to begin has its descriptor too."""
+        fcntl.flock(file, fcntl.LOCK_UN)
+        os.close(file)
+
+    def extend(self, file: int, position: int, content: bytes) -> None:
+        """Write bytes at a position of a file that is held; they are durable when this returns."""
+        left = memoryview(content)
+        while left:
+            position += (written := os.pwrite(file, left, position))
+            left = left[written:]
+        os.fsync(file)
+
     def read(self, key: str) -> bytes:
         """All of a small file. Raises FileNotFoundError."""
         return self.path(key).read_bytes()
@@ -109,7 +139,11 @@ class Storage:
 def _rename(arriving: Path, target: Path) -> None:
     """Put a flushed file in place for good: a name is safe only once its folder is flushed too."""
     arriving.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    _flush_folder(target.parent)
+
+
+def _flush_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -10,12 +10,13 @@ import asyncio
 from time import time
 
 from api import streams
+from api.arrivals import FOLDER as UPLOADS
 from api.billing import lots
 from api.db import Pool, transaction
 from api.presets import FOLDER as PRESETS
 from api.queue import Bell
 from api.settings import Settings
-from api.sql import presets, upkeep
+from api.sql import presets, upkeep, uploads
 from api.storage import Storage
 from api.videos import INPUTS, Videos
 
@@ -49,6 +50,7 @@ class Sweeper:
             await upkeep.forget(db)
         await self._remove_inputs()
         await self._remove_pictures()
+        await self._remove_uploads()
         await self._remove_attempts()
         await self._remove_streams()
         await self._remove_unfinished()
@@ -84,6 +86,20 @@ class Sweeper:
             kept = await presets.present(db, old)
         for preset_id in set(old) - kept:
             await asyncio.to_thread(self._storage.remove, f"{PRESETS}/{preset_id}")
+
+    async def _remove_uploads(self) -> None:
+        """Uploads whose day is over, each row behind its files; then files that no row names: their owner is gone."""
+        async with self._pool.acquire() as db:
+            expired = await uploads.expired(db)
+        for upload_id in expired:
+            await asyncio.to_thread(self._storage.remove, f"{UPLOADS}/{upload_id}")
+            async with transaction(self._pool) as db:
+                await uploads.forget(db, upload_id)
+        old = await _old(self._storage, UPLOADS, ORPHAN_AGE)
+        async with self._pool.acquire() as db:
+            kept = await uploads.present(db, old)
+        for upload_id in set(old) - kept:
+            await asyncio.to_thread(self._storage.remove, f"{UPLOADS}/{upload_id}")
 
     async def _remove_attempts(self) -> None:
         """Renditions of attempts that were lost on the way, by now of no use to anybody."""

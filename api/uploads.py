@@ -1,7 +1,7 @@
 """Pictures and films that requests bring, each read in a child process that may do nothing else.
 
-Fetching addresses is refused. What comes back is a file of our own making; the child's word on size and length is
-what prices and limits go by.
+Knows no upload that came before its request: those are in `arrivals`. Fetching addresses is refused. What comes back
+is a file of our own making; the child's word on size and length is what prices and limits go by.
 """
 
 from __future__ import annotations
@@ -78,37 +78,52 @@ class Uploads:
 
     async def picture(self, reference: ImageReference, field: str) -> bytes:
         """The picture as a PNG without metadata. Raises problems that name the field."""
-        if reference.file_id is not None:
-            detail = "Uploads by id are not served here; send the picture itself as a file or a data: URL."
-            raise Invalid(detail, param=f"{field}.file_id")
         content = reference.file
         if content is None:
             content = await asyncio.to_thread(_inline, reference.image_url or "", "image", f"{field}.image_url")
         async with self.folder() as folder:
-            upload = await self._read("picture", content, folder, field)
+            upload = await self._laid("picture", content, folder, field)
             return await asyncio.to_thread(upload.file.read_bytes)
 
     async def film(self, reference: VideoReference, folder: Path, field: str) -> Upload:
         """The film as one of ours, in `folder`. Raises problems that name the field."""
-        if self._stills_only:
-            detail = f"No model here makes films, of this one or anew; {self._stills_only} makes stills only."
-            raise Invalid(detail, param=field)
+        self._refuse_films(field)
         content = reference.file
         if content is None:
             content = await asyncio.to_thread(_inline, reference.video_url or "", "video", f"{field}.video_url")
-        return await self._read("film", content, folder, field)
+        return await self._laid("film", content, folder, field)
 
-    async def _read(self, kind: Kind, content: bytes, folder: Path, field: str) -> Upload:
-        if len(content) > self._most:
-            detail = f"A {kind} may have {self._most} bytes, and this one has {len(content)}."
+    def _refuse_films(self, field: str) -> None:
+        if self._stills_only:
+            detail = f"No model here makes films, of this one or anew; {self._stills_only} makes stills only."
+            raise Invalid(detail, param=field)
+
+    async def _laid(self, kind: Kind, content: bytes, folder: Path, field: str) -> Upload:
+        """What these bytes are, once they lie in a file."""
+        self.check_size(len(content), kind, field)
+        self._refuse_crowd()
+        source = folder / ids.new(kind)
+        await asyncio.to_thread(source.write_bytes, content)
+        return await self.read(kind, source, folder, field)
+
+    def check_size(self, size: int, what: str, field: str) -> None:
+        """Raises PayloadTooLarge."""
+        if size > self._most:
+            detail = f"A {what} may have {self._most} bytes, and this one has {size}."
             raise PayloadTooLarge(detail, param=field)
+
+    def _refuse_crowd(self) -> None:
         if self._waiting >= WAITING:
             raise Unavailable("Too many files are being read at this moment.", headers={"Retry-After": "5"})
-        name = ids.new(kind)
-        source, target = folder / name, folder / f"{name}.read"
+
+    async def read(self, kind: Kind, source: Path, folder: Path, field: str) -> Upload:
+        """What lies in a file, as one of ours in `folder`. Raises problems that name the field."""
+        if kind == "film":
+            self._refuse_films(field)
+        self._refuse_crowd()
+        target = folder / f"{ids.new(kind)}.read"
         self._waiting += 1
         try:
-            await asyncio.to_thread(source.write_bytes, content)
             async with self._turns:
                 answer = await self._child(kind, source, target)
         finally:
@@ -147,6 +162,12 @@ def _inline(url: str, family: str, field: str) -> bytes:
         return base64.b64decode(content, validate=True)
     except ValueError as error:
         raise Invalid("The data: URL is not valid base64.", param=field) from error
+
+
+def kind_of(beginning: bytes) -> Kind:
+    """What a file claims to be by its first bytes; what is no picture is tried as a film."""
+    picture = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
+    return "picture" if picture else "film"
 
 
 def _problem(kind: Kind, answer: Answer, field: str) -> Problem:

@@ -11,9 +11,10 @@ from api import streams
 from api.eta import Pace
 from api.events import Snapshot
 from api.failures import REASONS
-from api.models import Assets, Cost, Failure, Provenance, Variant, Video, VideoError
+from api.models import Assets, Cost, Failure, Provenance, Upload, UploadError, Variant, Video, VideoError
 from api.settings import Settings
 from api.sql.generations import Generation
+from api.sql.uploads import Arrival
 from api.studio import Remix
 from api.tokens import Keyring
 
@@ -116,6 +117,24 @@ def _failure(row: Generation) -> Failure | None:
         return None
     reason = REASONS[row.failure]
     return Failure(row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.message(row.locale))
+
+
+def upload(row: Arrival) -> Upload:
+    """The wire object of an upload."""
+    return Upload(
+        id=row.id,
+        kind=row.kind or "unknown",
+        status=row.status,
+        filename=row.filename,
+        bytes=row.bytes,
+        offset=row.received,
+        width=row.width,
+        height=row.height,
+        seconds=row.seconds,
+        created_at=int(row.created_at.timestamp()),
+        expires_at=int(row.expires_at.timestamp()),
+        error=UploadError(row.code or "", row.reason) if row.reason is not None else None,
+    )
 
 
 def poll_headers(shown: Video) -> dict[str, str]:

@@ -16,6 +16,9 @@ Schema = dict[str, Any]
 RESOURCES = {"Sign-in": "auth", "API keys": "api_keys", "Operation": "server"}
 """Tags whose resource is not simply the tag in small letters."""
 
+BY_HAND = {"create_upload", "append_upload"}
+"""Operations that a flow written by hand performs, because a file goes in more than one request."""
+
 METHODS = {
     "create_image": "generate",
     "get_live": "live",
@@ -271,9 +274,9 @@ class _Reader:
         if not taken:
             return f"{name} | None" if schema["type"] == OPTIONAL_OBJECT else name
         if name == "ImageReference":
-            return "File | ImageReference | Mapping[str, Any]"
+            return "Upload | str | File | ImageReference | Mapping[str, Any]"
         if name == "VideoReference":
-            return "Video | str | File | VideoReference | Mapping[str, Any]"
+            return "Video | Upload | str | File | VideoReference | Mapping[str, Any]"
         return f"{name} | Mapping[str, Any]"
 
     def _resources(self, operations: list[tuple[str, str, dict[str, Any]]]) -> list[Resource]:
@@ -414,7 +417,7 @@ HEADERS = {
 
 def _offered(verb: str, operation: str) -> bool:
     """Whether there is a method for it. What HEAD says, GET says too, and more."""
-    return verb != "head" and operation not in UNOFFERED
+    return verb != "head" and operation not in UNOFFERED | BY_HAND
 
 
 def _answers(operation: dict[str, Any]) -> list[Schema]:

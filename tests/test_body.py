@@ -46,7 +46,8 @@ def read_form(fields: list[tuple[str, str]], kind: type[Any] = VideoCreate) -> A
 @post("/read", status_code=200)
 async def read(request: Request[Any, Any, Any]) -> Response[Any]:
     video = await body.read(request, VideoCreate)
-    picture = video.input_reference and video.input_reference.file
+    look = video.input_reference
+    picture = look.file if isinstance(look, ImageReference) else None
     return Response({"prompt": video.prompt, "seconds": video.seconds, "n": video.n, "file": len(picture or b"")})
 
 

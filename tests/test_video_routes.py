@@ -108,7 +108,7 @@ async def test_defaults_are_the_models_and_openais(client: httpx.AsyncClient, ac
         ({"scenes": []}, 422, "scenes", "no field"),
         ({"metadata": {str(n): n for n in range(17)}}, 422, "metadata", "16"),
         ({"input_reference": {"image_url": "https://example.org/a.png"}}, 422, "input_reference.image_url", "data:"),
-        ({"input_reference": {"file_id": "file_1"}}, 422, "input_reference.file_id", "not served"),
+        ({"input_reference": {"file_id": "file_1"}}, 404, "input_reference.file_id", "no upload 'file_1'"),
         ({"input_reference": {"image_url": "data:image/png;base64,!!"}}, 422, "input_reference.image_url", "base64"),
         ({"input_reference": {"image_url": "data:image/png;base64,é"}}, 422, "input_reference.image_url", "base64"),
         ({"metadata": {"a": "x" * 20_000}}, 422, "metadata", "16384 bytes"),

@@ -92,7 +92,7 @@ class Metering:
         return True
 
     async def _look(self) -> bool:
-        """Look into the hour of one doubtful entry; False if there is none, or Stripe is away."""
+        """PictureSource into the hour of one doubtful entry; False if there is none, or Stripe is away."""
         async with transaction(self._pool) as db:
             usage = await metering.claim_doubtful(db, LEASE, WINDOW)
         if usage is None:

@@ -81,9 +81,10 @@ async def create_preset(request: Ask, parts: NamedDependency[Parts]) -> Preset:
     """Keep a style: words that are added to a prompt, and a picture whose look clips start from."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked = await body.read(request, PresetCreate)
-    picture = None if asked.picture is None else await parts.uploads.picture(asked.picture, "picture")
+    user_id = request.user.user_id
+    picture = None if asked.picture is None else await parts.sources.picture(asked.picture, user_id, "picture")
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    return await parts.presets.create(request.user.user_id, asked, picture, key, fingerprint)
+    return await parts.presets.create(user_id, asked, picture, key, fingerprint)
 
 
 @patch(

@@ -97,7 +97,7 @@ def scripted(*replies: Reply) -> Iterator[Script]:
                 reply = script.replies.pop(0) if script.replies else says(599, {"detail": "not in the script"})
             reply(self)
 
-        do_GET = do_POST = do_DELETE = do_PATCH = handle_one  # noqa: N815 - http.server's own names
+        do_GET = do_HEAD = do_POST = do_DELETE = do_PATCH = handle_one  # noqa: N815 - http.server's own names
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""

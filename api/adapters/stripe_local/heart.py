@@ -21,7 +21,7 @@ class Heart:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Look again now."""
+        """PictureSource again now."""
         self._woken.set()
 
     async def beat(self) -> Never:

@@ -90,7 +90,7 @@ def plain(value: Any) -> Any:
 
 
 def _struct(value: msgspec.Struct) -> Any:
-    """An object of the server's, such as a video, stands for its id; an argument's object for its fields."""
+    """An object of the server's (a video, an upload) stands for its id; an argument's object for its fields."""
     if hasattr(value, "id") and hasattr(value, "object"):
         return value.id
     fields = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)

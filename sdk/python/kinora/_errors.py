@@ -18,6 +18,7 @@ KinoraError
 │   └── TimedOut                none in time
 ├── VideoFailed                 the job ended without a film; `video` says why
 ├── VideoCancelled              somebody stopped it; `video` as it was
+├── UploadRefused               a file that was sent in and cannot be used; `upload` says why
 ├── WaitTimeout                 it is still being made; `video` as last seen, and the job goes on
 └── WebhookError                a webhook that did not come from the server it claims
 """
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from kinora.types import Video
+    from kinora.types import Upload, Video
 
 
 class KinoraError(Exception):
@@ -143,6 +144,14 @@ class VideoCancelled(KinoraError):
     def __init__(self, video: Video) -> None:
         self.video = video
         super().__init__(f"{video.id} was cancelled")
+
+
+class UploadRefused(KinoraError):
+    """The file has arrived and cannot be used. `upload.error` says why."""
+
+    def __init__(self, upload: Upload) -> None:
+        self.upload = upload
+        super().__init__(f"{upload.id} was refused: {upload.error.message if upload.error else 'it cannot be read'}")
 
 
 class WaitTimeout(KinoraError):

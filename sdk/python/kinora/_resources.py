@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kinora.resources.models import AsyncModelsAPI, ModelsAPI
     from kinora.resources.presets import AsyncPresetsAPI, PresetsAPI
     from kinora.resources.server import AsyncServerAPI, ServerAPI
+    from kinora.resources.uploads import AsyncUploadsAPI, UploadsAPI
     from kinora.resources.videos import AsyncVideosAPI, VideosAPI
 
 
@@ -33,6 +34,13 @@ class Resources:
         from kinora.resources.images import ImagesAPI
 
         return ImagesAPI(self)
+
+    @cached_property
+    def uploads(self) -> UploadsAPI:
+        """Pictures and films sent in before they are used."""
+        from kinora.resources.uploads import UploadsAPI
+
+        return UploadsAPI(self)
 
     @cached_property
     def presets(self) -> PresetsAPI:
@@ -100,6 +108,13 @@ class AsyncResources:
         from kinora.resources.images import AsyncImagesAPI
 
         return AsyncImagesAPI(self)
+
+    @cached_property
+    def uploads(self) -> AsyncUploadsAPI:
+        """Pictures and films sent in before they are used."""
+        from kinora.resources.uploads import AsyncUploadsAPI
+
+        return AsyncUploadsAPI(self)
 
     @cached_property
     def presets(self) -> AsyncPresetsAPI:

@@ -73,6 +73,10 @@ class SyncHands:
         """Let the caller's own function hear of it."""
         callback(*values)
 
+    def read(self, file: BinaryIO, position: int, length: int) -> bytes:
+        file.seek(position)
+        return file.read(length)
+
     def write(self, file: BinaryIO, data: bytes) -> None:
         file.write(data)
 

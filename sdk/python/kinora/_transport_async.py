@@ -59,6 +59,10 @@ class AsyncHands:
         if hasattr(said, "__await__"):
             await said
 
+    async def read(self, file: BinaryIO, position: int, length: int) -> bytes:
+        file.seek(position)
+        return await asyncio.to_thread(file.read, length)
+
     async def write(self, file: BinaryIO, data: bytes) -> None:
         await asyncio.to_thread(file.write, data)
 

@@ -113,9 +113,9 @@ class Card(msgspec.Struct, kw_only=True):
     """Seconds from the beginning. (0 to 3,600)"""
     prompt: str | None = None
     """What the clip shows, in a sentence. (up to 32,000 characters)"""
-    upload: File | ImageReference | Mapping[str, Any] | None = None
+    upload: str | Upload | File | ImageReference | Mapping[str, Any] | None = None
     """A picture that is shown then."""
-    video: str | Video | File | VideoReference | Mapping[str, Any] | None = None
+    video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None
     """A clip that is kept as it is."""
 
 
@@ -213,12 +213,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageReference(msgspec.Struct, kw_only=True):
-    """A picture: a `data:` URL, as OpenAI's clients send it, or the bytes of a form's file."""
+    """A picture: a `data:` URL, as OpenAI's clients send it, an upload of one's own, or the bytes of a form's file."""
 
     image_url: str | None = None
     """The picture as a `data:` URL."""
     file_id: str | None = None
-    """For OpenAI's clients; refused, as there are no files here yet."""
+    """An upload of one's own, by its id. (up to 200 characters)"""
     file: File | None = None
     """The picture itself."""
 
@@ -724,6 +724,64 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """Who is signed in."""
 
 
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was sent in, to be named by requests until it expires. It is `receiving` until all its bytes have
+    come (`offset` of them are there), then `ready`, or `refused` with an `error`. Its `kind` is what its bytes
+    are.
+    """
+
+    id: str
+    """Its id."""
+    object: str
+    """What kind of object this is."""
+    kind: Literal["image", "video", "unknown"] | str
+    """What its bytes are, once that is known."""
+    status: Literal["receiving", "ready", "refused"] | str
+    """How far it has come."""
+    filename: str
+    """What its sender calls it."""
+    bytes: int
+    """How many bytes it has. (at least 0)"""
+    offset: int
+    """How many of them are there. (at least 0)"""
+    width: int | None
+    """Pixels from left to right; null until it is looked at."""
+    height: int | None
+    """Pixels from top to bottom; null until it is looked at."""
+    seconds: float | None
+    """The length of a film, in seconds; null for a picture."""
+    created_at: int
+    """When it began, in Unix seconds."""
+    expires_at: int
+    """When it is removed, in Unix seconds."""
+    error: UploadError | None
+    """Why it cannot be used; null unless it is refused."""
+
+
+class UploadError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an upload cannot be used."""
+
+    code: str
+    """The kind of problem, one word for each."""
+    message: str
+    """What is wrong, in a sentence."""
+
+
+class UploadPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list; `after=<last_id>` asks for the next."""
+
+    object: str
+    """What kind of object this is."""
+    data: list[Upload]
+    """The items of this page, in the order asked for."""
+    first_id: str | None
+    """The id of the first item."""
+    last_id: str | None
+    """The id of the last item, from which the next page goes on."""
+    has_more: bool
+    """Whether another page follows."""
+
+
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """The person signed in."""
 
@@ -839,7 +897,7 @@ class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VideoReference(msgspec.Struct, kw_only=True):
-    """A video: one of one's own that is done, a `data:` URL, or the bytes of a form's file."""
+    """A video: one of one's own that is done or an uploaded film, a `data:` URL, or the bytes of a form's file."""
 
     id: str | None = None
     """The id of a video. (up to 200 characters)"""

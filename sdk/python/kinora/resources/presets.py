@@ -12,7 +12,7 @@ from kinora._calls import Call, Options, id_of, path, raw, reader
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
     from kinora._pages import AsyncPages, Pages
-    from kinora.types import Deleted, ImageReference, Preset
+    from kinora.types import Deleted, ImageReference, Preset, Upload
 
 
 class PresetsAPI:
@@ -60,7 +60,7 @@ class PresetsAPI:
         name: str,
         prompt: str,
         negative_prompt: str | None = None,
-        picture: File | ImageReference | Mapping[str, Any] | None = None,
+        picture: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         shared: bool | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -225,7 +225,7 @@ class AsyncPresetsAPI:
         name: str,
         prompt: str,
         negative_prompt: str | None = None,
-        picture: File | ImageReference | Mapping[str, Any] | None = None,
+        picture: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         shared: bool | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,

@@ -1,0 +1,213 @@
+"""Uploads: files that are sent in before they are used, in one form or in parts by tus 1.0."""
+
+from typing import cast
+
+from litestar import Response, Router, delete, get, head, patch, post, route
+from litestar.datastructures import MutableScopeHeaders
+from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
+from litestar.params import FromPath
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import body, idempotency, tus
+from api.answers import Ask
+from api.arrivals import KIND
+from api.auth import requires
+from api.errors import MethodNotAllowed
+from api.models import Deleted, Page, Upload
+from api.openapi import Appending, Asking, Ending, Sending, problems
+from api.pages import After, Limit, Order, cursor, page
+from api.parts import Parts
+from api.sql.uploads import Arrival
+from api.views import upload
+
+READ, WRITE = requires("videos:read"), requires("videos:write")
+
+
+class Speaking:
+    """Middleware: every answer says which version of tus is spoken."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def saying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableScopeHeaders.from_message(message)["Tus-Resumable"] = tus.VERSION
+            await send(message)
+
+        await self.app(scope, receive, saying)
+
+
+@post(
+    "/",
+    operation_id="create_upload",
+    summary="Create an upload",
+    guards=[WRITE],
+    opt={"creates": True},
+    responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
+    operation_class=Sending,
+)
+async def create_upload(request: Ask, parts: NamedDependency[Parts]) -> Response[Upload]:
+    """Send a picture or a film in, to name it in requests for a day.
+
+    A form brings it whole, in its field `file`. For what may break off there is tus 1.0: `Tus-Resumable` and
+    `Upload-Length` make a place for it, with its first bytes if the body has any, and `PATCH` brings the rest.
+    """
+    row = await (_begun if tus.spoken(request.headers) else _whole)(request, parts)
+    headers = {"Location": f"/v1/uploads/{row.id}", **tus.state(row.received, row.expires_at)}
+    return Response(upload(row), status_code=201, headers=headers)
+
+
+async def _begun(request: Ask, parts: Parts) -> Arrival:
+    tus.check_version(request.headers)
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    asked, user_id = tus.creation(request.headers), request.user.user_id
+    fingerprint = body.fingerprint(request.method, request.url.path, asked)
+    row = await parts.arrivals.create(user_id, asked, key, fingerprint)
+    if row.received or not tus.carries(request.headers):
+        return row  # a repetition finds what came the first time, and goes on there
+    return await parts.arrivals.append(row.id, user_id, 0, tus.length(request.headers), body.chunks(request))
+
+
+async def _whole(request: Ask, parts: Parts) -> Arrival:
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    sent = await body.file(request)
+    fingerprint = body.fingerprint(request.method, request.url.path, body.Whole(sent.name, sent.content))
+    return await parts.arrivals.keep(request.user.user_id, sent, key, fingerprint)
+
+
+@get(
+    "/",
+    operation_id="list_uploads",
+    summary="List uploads",
+    guards=[READ],
+    responses=problems(401, 403, 422, 429),
+)
+async def list_uploads(
+    request: Ask,
+    parts: NamedDependency[Parts],
+    after: After = None,
+    limit: Limit = 20,
+    order: Order = "desc",
+) -> Page[Upload]:
+    """One's own uploads that have not expired, newest first unless asked otherwise."""
+    begin, descending = cursor(after, KIND), order == "desc"
+    rows = await parts.arrivals.page(request.user.user_id, begin, limit + 1, descending=descending)
+    return page([upload(row) for row in rows], limit)
+
+
+@get(
+    "/{upload_id:str}",
+    operation_id="get_upload",
+    summary="Get an upload",
+    guards=[READ],
+    responses=problems(401, 403, 404, 410, 429, 503),
+)
+async def get_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Upload:
+    """What of it is there and, once that is all, what it is or why it cannot be used."""
+    return upload(await parts.arrivals.get(upload_id, request.user.user_id))
+
+
+@head(
+    "/{upload_id:str}",
+    operation_id="head_upload",
+    summary="Ask how far an upload is",
+    guards=[READ],
+    responses=problems(401, 403, 404, 410, 412, 429),
+    operation_class=Asking,
+)
+async def head_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+    """How many bytes are there, in `Upload-Offset`: where a broken upload goes on."""
+    if "tus-resumable" in request.headers:
+        tus.check_version(request.headers)
+    row = await parts.arrivals.find(upload_id, request.user.user_id)
+    said = {"Upload-Metadata": row.metadata} if row.metadata else {}
+    headers = {"Upload-Length": str(row.bytes), "Cache-Control": "no-store", **said}
+    return Response(None, headers=headers | tus.state(row.received, row.expires_at), status_code=200)
+
+
+@patch(
+    "/{upload_id:str}",
+    operation_id="append_upload",
+    summary="Go on with an upload",
+    status_code=204,
+    guards=[WRITE],
+    responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
+    operation_class=Appending,
+)
+async def append_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+    """Send the bytes from `Upload-Offset` on, which is where the upload ends; as many as you like.
+
+    What has come when a connection breaks is kept. The request that brings the last byte is answered when the file has
+    been looked at.
+    """
+    return await _append(request, upload_id, parts)
+
+
+async def _append(request: Ask, upload_id: str, parts: Parts) -> Response[None]:
+    tus.check_version(request.headers)
+    tus.check_content(request.headers)
+    offset, length = tus.number(request.headers, "upload-offset"), tus.length(request.headers)
+    row = await parts.arrivals.append(upload_id, request.user.user_id, offset, length, body.chunks(request))
+    return Response(None, status_code=204, headers=tus.state(row.received, row.expires_at))
+
+
+@delete(
+    "/{upload_id:str}",
+    operation_id="delete_upload",
+    summary="Delete an upload",
+    status_code=200,
+    guards=[WRITE],
+    responses=problems(401, 403, 404, 412, 429),
+    operation_class=Ending,
+)
+async def delete_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Deleted]:
+    """Remove an upload for good, complete or not; clips that are made from it keep what they need.
+
+    Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
+    """
+    if "tus-resumable" in request.headers:
+        return cast("Response[Deleted]", await _end(request, upload_id, parts))
+    await parts.arrivals.delete(upload_id, request.user.user_id)
+    return Response(Deleted(id=upload_id, object="upload.deleted"), status_code=200)
+
+
+async def _end(request: Ask, upload_id: str, parts: Parts) -> Response[None]:
+    tus.check_version(request.headers)
+    await parts.arrivals.delete(upload_id, request.user.user_id)
+    return Response(None, status_code=204)
+
+
+@post("/{upload_id:str}", include_in_schema=False, guards=[WRITE])
+async def override_method(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+    """What a client that knows GET and POST only means by its `X-HTTP-Method-Override`."""
+    wanted = request.headers.get("x-http-method-override", "").upper()
+    if wanted == "PATCH":
+        return await _append(request, upload_id, parts)
+    if wanted == "DELETE":
+        return await _end(request, upload_id, parts)
+    raise MethodNotAllowed("A POST to an upload names PATCH or DELETE in `X-HTTP-Method-Override`.")
+
+
+@route(["/", "/{upload_id:str}"], http_method=[HttpMethod.OPTIONS], include_in_schema=False, status_code=204)
+async def discover(parts: NamedDependency[Parts]) -> Response[None]:
+    """What of tus is spoken here."""
+    return Response(None, status_code=204, headers=tus.discovery(parts.settings.max_upload))
+
+
+router = Router(
+    path="/uploads",
+    route_handlers=[
+        discover,  # first, or the framework puts an answer of its own to OPTIONS in its place
+        create_upload,
+        list_uploads,
+        get_upload,
+        head_upload,
+        append_upload,
+        delete_upload,
+        override_method,
+    ],
+    middleware=[Speaking],
+    tags=["Uploads"],
+)

@@ -1,0 +1,242 @@
+"""Pictures and films sent in before they are used. Generated from openapi.json by `make sdk`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from kinora import _upload, types
+from kinora._bodies import File
+from kinora._calls import Call, Options, id_of, path, reader
+from kinora._download import Progress
+
+if TYPE_CHECKING:
+    from kinora._client import AsyncKinora, Kinora
+    from kinora._pages import AsyncPages, Pages
+    from kinora.types import Deleted, Upload
+
+
+class UploadsAPI:
+    """Pictures and films sent in before they are used."""
+
+    def __init__(self, client: Any) -> None:
+        self._client: Kinora = client
+
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        timeout: float | None = None,
+    ) -> Pages[Upload]:
+        """List uploads.
+
+        One's own uploads that have not expired, newest first unless asked otherwise.
+
+        Arguments:
+            after: Begin behind this id.
+            limit: How many at most.
+            order: Oldest or newest first.
+
+        Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
+        """
+        return self._client._pages(
+            Call(
+                "GET",
+                "/v1/uploads",
+                reader(types.UploadPage),
+                query={
+                    "after": after,
+                    "limit": limit,
+                    "order": order,
+                },
+                options=Options(timeout=timeout),
+            )
+        )
+
+    def get(self, upload: Upload | str, *, timeout: float | None = None) -> Upload:
+        """Get an upload.
+
+        What of it is there and, once that is all, what it is or why it cannot be used.
+
+        Raises: Unauthorized, Forbidden, NotFound, Expired, RateLimited, Unavailable, ServerError, ConnectionFailed.
+        """
+        return self._client._call(
+            Call("GET", path("/v1/uploads/{}", id_of(upload)), reader(types.Upload), options=Options(timeout=timeout))
+        )
+
+    def delete(self, upload: Upload | str, *, timeout: float | None = None) -> Deleted:
+        """Delete an upload.
+
+        Remove an upload for good, complete or not; clips that are made from it keep what they need.
+
+        Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
+
+        Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
+        """
+        return self._client._call(
+            Call(
+                "DELETE", path("/v1/uploads/{}", id_of(upload)), reader(types.Deleted), options=Options(timeout=timeout)
+            )
+        )
+
+    def create(
+        self,
+        file: File,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        on_created: Callable[[Upload], Any] | None = None,
+        on_progress: Progress | None = None,
+    ) -> Upload:
+        """Send a picture or a film in, to name it wherever one is taken, for a day.
+
+        It is read from the disk a piece at a time, and a connection that breaks is taken up where it broke.
+
+        Arguments:
+            file: A `pathlib.Path`, bytes, an open binary file, or `(name, either)`.
+            timeout: Seconds for each request.
+            on_created: Called with the upload before any of it is sent: with its id another process can `resume`.
+            on_progress: Called with the bytes that are there and the bytes of the whole.
+
+        Raises: UploadRefused (it carries the upload), TooLarge, Forbidden (too many at once), Unauthorized,
+            RateLimited, ServerError, ConnectionFailed, OSError.
+
+        Example:
+            upload = client.uploads.create(Path("boat.mp4"), on_progress=print)
+        """
+        options = Options(idempotency_key=idempotency_key, timeout=timeout)
+        flow = _upload.create(
+            self._client._config, file, options=options, on_created=on_created, on_progress=on_progress
+        )
+        return self._client._run(flow)
+
+    def resume(self, upload: Upload | str, file: File, *, on_progress: Progress | None = None) -> Upload:
+        """Go on with an upload that was broken off, also in another process, from where the server says it is.
+
+        Arguments:
+            file: The same file.
+            on_progress: Called with the bytes that are there and the bytes of the whole.
+
+        Raises: ValueError (the file has another length), UploadRefused, NotFound, Expired, ServerError,
+            ConnectionFailed, OSError.
+
+        Example:
+            upload = client.uploads.resume("upload_…", Path("boat.mp4"))
+        """
+        flow = _upload.resume(self._client._config, upload, file, on_progress=on_progress)
+        return self._client._run(flow)
+
+
+class AsyncUploadsAPI:
+    """Pictures and films sent in before they are used."""
+
+    def __init__(self, client: Any) -> None:
+        self._client: AsyncKinora = client
+
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncPages[Upload]:
+        """List uploads.
+
+        One's own uploads that have not expired, newest first unless asked otherwise.
+
+        Arguments:
+            after: Begin behind this id.
+            limit: How many at most.
+            order: Oldest or newest first.
+
+        Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
+        """
+        return self._client._pages(
+            Call(
+                "GET",
+                "/v1/uploads",
+                reader(types.UploadPage),
+                query={
+                    "after": after,
+                    "limit": limit,
+                    "order": order,
+                },
+                options=Options(timeout=timeout),
+            )
+        )
+
+    async def get(self, upload: Upload | str, *, timeout: float | None = None) -> Upload:
+        """Get an upload.
+
+        What of it is there and, once that is all, what it is or why it cannot be used.
+
+        Raises: Unauthorized, Forbidden, NotFound, Expired, RateLimited, Unavailable, ServerError, ConnectionFailed.
+        """
+        return await self._client._call(
+            Call("GET", path("/v1/uploads/{}", id_of(upload)), reader(types.Upload), options=Options(timeout=timeout))
+        )
+
+    async def delete(self, upload: Upload | str, *, timeout: float | None = None) -> Deleted:
+        """Delete an upload.
+
+        Remove an upload for good, complete or not; clips that are made from it keep what they need.
+
+        Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
+
+        Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
+        """
+        return await self._client._call(
+            Call(
+                "DELETE", path("/v1/uploads/{}", id_of(upload)), reader(types.Deleted), options=Options(timeout=timeout)
+            )
+        )
+
+    async def create(
+        self,
+        file: File,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        on_created: Callable[[Upload], Any] | None = None,
+        on_progress: Progress | None = None,
+    ) -> Upload:
+        """Send a picture or a film in, to name it wherever one is taken, for a day.
+
+        It is read from the disk a piece at a time, and a connection that breaks is taken up where it broke.
+
+        Arguments:
+            file: A `pathlib.Path`, bytes, an open binary file, or `(name, either)`.
+            timeout: Seconds for each request.
+            on_created: Called with the upload before any of it is sent: with its id another process can `resume`.
+            on_progress: Called with the bytes that are there and the bytes of the whole.
+
+        Raises: UploadRefused (it carries the upload), TooLarge, Forbidden (too many at once), Unauthorized,
+            RateLimited, ServerError, ConnectionFailed, OSError.
+
+        Example:
+            upload = await client.uploads.create(Path("boat.mp4"), on_progress=print)
+        """
+        options = Options(idempotency_key=idempotency_key, timeout=timeout)
+        flow = _upload.create(
+            self._client._config, file, options=options, on_created=on_created, on_progress=on_progress
+        )
+        return await self._client._run(flow)
+
+    async def resume(self, upload: Upload | str, file: File, *, on_progress: Progress | None = None) -> Upload:
+        """Go on with an upload that was broken off, also in another process, from where the server says it is.
+
+        Arguments:
+            file: The same file.
+            on_progress: Called with the bytes that are there and the bytes of the whole.
+
+        Raises: ValueError (the file has another length), UploadRefused, NotFound, Expired, ServerError,
+            ConnectionFailed, OSError.
+
+        Example:
+            upload = await client.uploads.resume("upload_…", Path("boat.mp4"))
+        """
+        flow = _upload.resume(self._client._config, upload, file, on_progress=on_progress)
+        return await self._client._run(flow)
