@@ -141,16 +141,18 @@ async def insert(db: Database, new: list[New]) -> None:
 
 
 async def add_inputs(db: Database, generation_id: str, pictures: list[Condition], films: list[Film]) -> None:
-    """Give a row its pictures and its films."""
-    await db.executemany(
-        "INSERT INTO conditions (generation_id, position, key, frame, strength, resize)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
-        [(generation_id, at, one.key, one.frame, one.strength, one.resize) for at, one in enumerate(pictures)],
-    )
-    await db.executemany(
-        "INSERT INTO films (generation_id, position, key, seconds) VALUES ($1, $2, $3, $4)",
-        [(generation_id, at, one.key, one.seconds) for at, one in enumerate(films)],
-    )
+    """Give a row its pictures and its films. Most have none, and then nothing is asked of the database."""
+    if pictures:
+        await db.executemany(
+            "INSERT INTO conditions (generation_id, position, key, frame, strength, resize)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            [(generation_id, at, one.key, one.frame, one.strength, one.resize) for at, one in enumerate(pictures)],
+        )
+    if films:
+        await db.executemany(
+            "INSERT INTO films (generation_id, position, key, seconds) VALUES ($1, $2, $3, $4)",
+            [(generation_id, at, one.key, one.seconds) for at, one in enumerate(films)],
+        )
 
 
 async def conditions(db: Database, generation_id: str) -> list[Condition]:
