@@ -17,14 +17,15 @@ from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
 TERMS = TARIFF.overage
 
 
-async def subscribed(db: Database, status: str = "active") -> Account:
+async def subscribed(db: Database, status: str = "active", plan: str = "plus") -> Account:
     """Somebody on a paid plan who has no credits."""
-    account = await add_account(db, plan="plus")
+    account = await add_account(db, plan=plan)
     await db.execute(
         "INSERT INTO subscriptions (id, user_id, plan, version, status, period_start, period_end)"
-        " VALUES ('sub_' || $1, $1, 'plus', 1, $2, now(), now() + interval '30 days')",
+        " VALUES ('sub_' || $1, $1, $3, 1, $2, now(), now() + interval '30 days')",
         account.id,
         status,
+        plan,
     )
     return account
 
@@ -129,6 +130,26 @@ async def test_what_is_not_paid_for_has_no_overage(pool: Pool, status: str) -> N
         await become(db, account, "canceled")
         with pytest.raises(NotSubscribed, match="/v1/billing/checkout"):
             await overage.allow(db, account.id, 10, TERMS)
+
+
+@pytest.mark.parametrize(("status", "relaxed"), [("trialing", False), ("past_due", False), ("active", True)])
+async def test_the_relaxed_queue_is_for_a_plan_that_is_paid_for(pool: Pool, status: str, relaxed: bool) -> None:  # noqa: FBT001
+    """A trial of one plan may be changed into the dearest without a bill: its credits are all it brings."""
+    async with transaction(pool) as db:
+        account = await subscribed(db, status, "pro")
+        purse = await CREDITS.purse(db, account.id)
+        if relaxed:
+            assert purse.relaxes(1)
+            return
+        with pytest.raises(InsufficientCredits):
+            purse.relaxes(1)
+
+
+async def test_a_plan_that_was_given_has_its_relaxed_queue(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db, plan="pro")
+        purse = await CREDITS.purse(db, account.id)
+        assert purse.relaxes(purse.available + 1)
 
 
 async def test_a_cap_has_a_limit(pool: Pool) -> None:
