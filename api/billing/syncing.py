@@ -21,24 +21,38 @@ log = structlog.get_logger()
 
 
 async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscription:
-    """Read a subscription and write it down; return it as it was read. One that sells no plan of ours, or belongs to
-    nobody here, is left alone. Raises BusyError, TariffError and what Stripe raises.
+    """Read a subscription and write it down; return it as it was read. One that belongs to nobody here is left alone,
+    and so is one that sells no plan of ours, unless it did: then the plan stays as long as the subscription. Raises
+    BusyError, TariffError and what Stripe raises.
     """
     async with held(pool, "subscription", name) as db:
         seen = await stripe.subscription(name)
         item = seen.plan
         plan = offers.plan(tariff, item.price) if item else None
         if item is None or plan is None:
+            await _follow(db, seen)
             return seen
         following = await _next(stripe, tariff, seen, item)
         async with db.transaction():
-            owner = await subscriptions.owner(db, seen.customer)
+            owner = await subscriptions.owner(db, seen.customer, name)
             if owner is None:
                 log.warning("subscription_of_nobody", subscription=name, customer=seen.customer)
                 return seen
             await subscriptions.keep(db, _kept(seen, item, owner, plan, following))
             await settle(db, owner)
         return seen
+
+
+async def _follow(db: Database, seen: Subscription) -> None:
+    """Somebody has changed the price by hand at Stripe. A plan that nobody pays for any more ends all the same."""
+    async with db.transaction():
+        owner = await subscriptions.owner(db, seen.customer, seen.id)
+        cancel_at = moment(seen.cancel_at) if seen.cancel_at else None
+        item = seen.plan
+        period = (moment(item.current_period_start), moment(item.current_period_end)) if item else None
+        if await subscriptions.follow(db, seen.id, seen.status, cancel_at, period) and owner:
+            log.warning("subscription_of_another_price", subscription=seen.id, customer=seen.customer)
+            await settle(db, owner)
 
 
 async def settle(db: Database, user_id: str) -> None:

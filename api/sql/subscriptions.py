@@ -43,9 +43,17 @@ class Bought(Struct, frozen=True):
     quantity: int
 
 
-async def owner(db: Database, customer: str) -> str | None:
-    """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here."""
-    value: str | None = await db.fetchval("SELECT id FROM users WHERE stripe_customer = $1 FOR NO KEY UPDATE", customer)
+async def owner(db: Database, customer: str, subscription: str) -> str | None:
+    """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here.
+
+    A customer who was deleted at Stripe is another one by now, but what they had bought is known here, and ends here.
+    """
+    value: str | None = await db.fetchval(
+        "SELECT id FROM users WHERE id = coalesce((SELECT id FROM users WHERE stripe_customer = $1),"
+        " (SELECT user_id FROM subscriptions WHERE id = $2)) FOR NO KEY UPDATE",
+        customer,
+        subscription,
+    )
     return value
 
 
@@ -64,6 +72,21 @@ async def keep(db: Database, seen: Synced) -> None:
         seen.user_id,
         seen.trial_end,
     )
+
+
+async def follow(
+    db: Database, id: str, status: str, cancel_at: datetime | None, period: tuple[datetime, datetime] | None
+) -> bool:
+    """Write down what has become of a subscription whose price is none of ours; False if it is not known here."""
+    tag: str = await db.execute(
+        "UPDATE subscriptions SET status = $2, cancel_at = $3, period_start = coalesce($4, period_start),"
+        " period_end = coalesce($5, period_end), synced_at = now() WHERE id = $1",
+        id,
+        status,
+        cancel_at,
+        *(period or (None, None)),
+    )
+    return tag.endswith(" 1")
 
 
 async def give_plan(db: Database, user_id: str, plan: str, version: int | None) -> None:
