@@ -38,8 +38,9 @@ async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscri
             if owner is None:
                 log.warning("subscription_of_nobody", subscription=name, customer=seen.customer)
                 return seen
+            had = await subscriptions.current(db, owner)
             await subscriptions.keep(db, _kept(seen, item, owner, plan, following))
-            await settle(db, owner)
+            await settle(db, owner, had)
         return seen
 
 
@@ -50,16 +51,21 @@ async def _follow(db: Database, seen: Subscription) -> None:
         cancel_at = moment(seen.cancel_at) if seen.cancel_at else None
         item = seen.plan
         period = (moment(item.current_period_start), moment(item.current_period_end)) if item else None
-        if await subscriptions.follow(db, seen.id, seen.status, cancel_at, period) and owner:
+        had = await subscriptions.current(db, owner) if owner else None
+        if owner and await subscriptions.follow(db, seen.id, seen.status, cancel_at, period):
             log.warning("subscription_of_another_price", subscription=seen.id, customer=seen.customer)
-            await settle(db, owner)
+            await settle(db, owner, had)
 
 
-async def settle(db: Database, user_id: str) -> None:
-    """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage."""
+async def settle(db: Database, user_id: str, had: Synced | None) -> None:
+    """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage.
+
+    Only the end of one they `had` takes a plan away. News of another leaves a plan alone that was given meanwhile.
+    """
     current = await subscriptions.current(db, user_id)
-    name, version = (current.plan, current.version) if current else (FREE, None)
-    await subscriptions.give_plan(db, user_id, name, version)
+    if current or had:
+        name, version = (current.plan, current.version) if current else (FREE, None)
+        await subscriptions.give_plan(db, user_id, name, version)
     await grants.overage(db, user_id)
 
 

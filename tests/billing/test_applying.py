@@ -239,6 +239,20 @@ class Agreeing(Stripe):
         return msgspec.structs.replace(found, items=Listed(items))
 
 
+async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: Parts, local: Local) -> None:
+    user = await subscriber(real, local)
+    await apply(real, local, "subscription", user.subscription)
+    await stripe_returns.end(local.stripe, user.subscription)
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("free", None)
+    await run(real.pool, "UPDATE users SET plan = 'pro'")
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("pro", None)
+    await World(local, [real.pool])._subscribe(user)
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("plus", 1)
+
+
 async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: Parts, local: Local) -> None:
     user = await subscriber(real, local)
     await put(real.pool, "evt_1", "subscription", user.subscription)
