@@ -15,7 +15,7 @@ from api.billing.stripe_shapes import Item, Subscription, moment
 from api.billing.tariff import FREE, Tariff
 from api.db import Database, Pool
 from api.sql import subscriptions
-from api.sql.subscriptions import Synced
+from api.sql.subscriptions import Followed, Synced
 
 log = structlog.get_logger()
 
@@ -46,13 +46,20 @@ async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscri
 
 async def _follow(db: Database, seen: Subscription) -> None:
     """Somebody has changed the price by hand at Stripe. A plan that nobody pays for any more ends all the same."""
+    item = seen.plan or seen.metered
+    if item is None:
+        return
+    kept = Followed(
+        status=seen.status,
+        metered_item=seen.metered.id if seen.metered else None,
+        period_start=moment(item.current_period_start),
+        period_end=moment(item.current_period_end),
+        cancel_at=moment(seen.cancel_at) if seen.cancel_at else None,
+    )
     async with db.transaction():
         owner = await subscriptions.owner(db, seen.customer, seen.id)
-        cancel_at = moment(seen.cancel_at) if seen.cancel_at else None
-        item = seen.plan
-        period = (moment(item.current_period_start), moment(item.current_period_end)) if item else None
         had = await subscriptions.current(db, owner) if owner else None
-        if owner and await subscriptions.follow(db, seen.id, seen.status, cancel_at, period):
+        if owner and await subscriptions.follow(db, seen.id, kept):
             log.warning("subscription_of_another_price", subscription=seen.id, customer=seen.customer)
             await settle(db, owner, had)
 

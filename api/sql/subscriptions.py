@@ -74,17 +74,24 @@ async def keep(db: Database, seen: Synced) -> None:
     )
 
 
-async def follow(
-    db: Database, id: str, status: str, cancel_at: datetime | None, period: tuple[datetime, datetime] | None
-) -> bool:
-    """Write down what has become of a subscription whose price is none of ours; False if it is not known here."""
+class Followed(Struct, frozen=True):
+    """What is kept of a subscription whose price is none of ours; the plan stays."""
+
+    status: str
+    metered_item: str | None
+    period_start: datetime
+    period_end: datetime
+    cancel_at: datetime | None
+
+
+async def follow(db: Database, id: str, seen: Followed) -> bool:
+    """Write down what has become of such a subscription; False if it is not known here."""
+    columns = Followed.__struct_fields__
+    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 2))
     tag: str = await db.execute(
-        "UPDATE subscriptions SET status = $2, cancel_at = $3, period_start = coalesce($4, period_start),"
-        " period_end = coalesce($5, period_end), synced_at = now() WHERE id = $1",
+        f"UPDATE subscriptions SET {changes}, synced_at = now() WHERE id = $1",
         id,
-        status,
-        cancel_at,
-        *(period or (None, None)),
+        *(getattr(seen, name) for name in columns),
     )
     return tag.endswith(" 1")
 
