@@ -89,7 +89,11 @@ class Checkouts:
 
     async def _usable(self, row: Checkout) -> bool:
         """Whether a page is open and stays so for a while; one that is not is closed here too."""
-        session = await self._stripe.session(row.session or "")
+        session = await self._seen(row)
+        if session is None:
+            async with transaction(self._pool) as db:
+                await checkouts.close(db, row.id, "expired")
+            return False
         if session.status == "open":
             if session.expires_at - time.time() > SHORTEST:
                 return True
@@ -97,6 +101,15 @@ class Checkouts:
         else:
             await self._ended(row, session)
         return False
+
+    async def _seen(self, row: Checkout) -> Session | None:
+        """The page; None for one of another account, sold at before the key was changed."""
+        try:
+            return await self._stripe.session(row.session or "")
+        except PaymentsRefused as refusal:
+            if refusal.stripe_code != "resource_missing":
+                raise
+            return None
 
     async def _close(self, row: Checkout) -> None:
         """Close a page, first where it can be paid."""

@@ -23,11 +23,14 @@ MONTHLY = "allowance"  # what the keys of lots begin with that are granted by th
 
 
 class Purse(NamedTuple):
-    """What somebody may spend until the transaction ends, with nobody else spending it."""
+    """What somebody may spend until the transaction ends, with nobody else spending it. `relaxed` is whether more is
+    made for nothing, when nobody else waits.
+    """
 
     account: Account
     plan: Plan
     lots: list[Lot]
+    relaxed: bool
 
     @property
     def available(self) -> int:
@@ -37,11 +40,11 @@ class Purse(NamedTuple):
     def relaxes(self, total: int) -> bool:
         """Whether work of this price is done for nothing when nobody else waits, because the credits are spent.
 
-        Raises InsufficientCredits where the plan has no such queue.
+        Raises InsufficientCredits where there is no such queue.
         """
         if total <= self.available:
             return False
-        if not self.plan.relaxed:
+        if not self.relaxed:
             raise InsufficientCredits(total, self.available)
         return True
 
@@ -59,7 +62,7 @@ class Credits:
         found = await ledger.lots(db, user_id)
         if not any(lot.key.startswith(MONTHLY) for lot in found) and await _grant(db, account, plan):
             found = await ledger.lots(db, user_id)
-        return Purse(account, plan, found)
+        return Purse(account, plan, found, plan.relaxed and await _paid(db, user_id))
 
     async def hold(self, db: Database, purse: Purse, prices: dict[str, int]) -> None:
         """Set aside each generation's price, in the order of the purse. Raises InsufficientCredits."""
@@ -128,6 +131,14 @@ async def _grant(db: Database, account: Account, plan: Plan) -> bool:
         expires_at=month.end,
     )
     return await lots.add(db, new)
+
+
+async def _paid(db: Database, user_id: str) -> bool:
+    """Whether a plan is paid for, or was given. A trial is not: it may be changed into the dearest plan without a bill,
+    and cancelled before there is one.
+    """
+    subscription = await ledger.subscription(db, user_id)
+    return subscription is None or subscription.status == "active"
 
 
 def _sum(purse: Purse, bucket: Bucket) -> int:

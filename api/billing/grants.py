@@ -66,8 +66,8 @@ async def purchase(
 async def overage(db: Database, user_id: str) -> None:
     """Bring the line of overage in accord with what the person allows and with the subscription that pays for it.
 
-    It is open while that is paid for: not in a trial, nor while an invoice is unpaid. What was allowed ends with the
-    subscription.
+    It is open while that is paid for, and charges it: not in a trial, nor while an invoice is unpaid. What was allowed
+    ends with the subscription.
     """
     account = await ledger.lock(db, user_id)
     subscription = await ledger.subscription(db, user_id)
@@ -75,7 +75,8 @@ async def overage(db: Database, user_id: str) -> None:
         await ledger.allow_overage(db, user_id, None)
         await _close(db, user_id, await ledger.lots(db, user_id))
         return
-    cap = account.overage_cap if subscription.status == "active" else None
+    charged = subscription.status == "active" and subscription.metered_item
+    cap = account.overage_cap if charged else None
     await credit_line(
         db, user_id, cap=cap or 0, period_start=subscription.period_start, period_end=subscription.period_end
     )

@@ -25,10 +25,11 @@ def grants(lines: Sequence[Line], plans: Mapping[str, Plan], subscription: str) 
 
     A whole period grants the plan's month. A trial costs nothing and grants the plan's trial credits, once for each
     subscription, however often the plan is changed in it. The rest of a period under a new plan grants what its price
-    is worth, less what is paid back of the old plan in the same invoice, since those credits have been granted.
+    is worth, less what is paid back of the old plan in the same invoice, since those credits have been granted. A line
+    that pays back grants nothing.
     """
     bought = [(line, plans[line.price]) for line in lines if line.price and line.price in plans]
-    whole = [_whole(line, plan, subscription) for line, plan in bought if not line.proration]
+    whole = [_whole(line, plan, subscription) for line, plan in bought if not line.proration and line.amount >= 0]
     rests = [(line, plan) for line, plan in bought if line.proration]
     returned = -sum(worth(line, plan) for line, plan in rests if line.amount < 0)
     found = [grant for grant in whole if grant.credits]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.billing import grants
 from api.billing.tariff import Overage
 from api.db import Database
-from api.errors import Invalid, NotSubscribed, SubscriptionUnpaid
+from api.errors import Conflict, Invalid, NotSubscribed, SubscriptionUnpaid
 from api.sql import ledger
 from api.sql.ledger import Subscription
 
@@ -18,7 +18,7 @@ WHY_NOT = {
 async def allow(db: Database, user_id: str, cap: int | None, terms: Overage) -> None:
     """Let so many credits of a period be used above what is there, from now on; None for as many as is usual.
 
-    Raises NotSubscribed and SubscriptionUnpaid where there is nothing that it could be paid with, and Invalid.
+    Raises NotSubscribed, SubscriptionUnpaid or Conflict where there is nothing it could be paid with, and Invalid.
     """
     wanted = terms.default_cap if cap is None else cap
     if wanted > terms.max_cap:
@@ -44,3 +44,8 @@ def _refuse_unpaid(subscription: Subscription | None) -> None:
         )
     if subscription.status != "active":
         raise SubscriptionUnpaid(WHY_NOT[subscription.status])
+    if subscription.metered_item is None:
+        raise Conflict(
+            "This subscription was made or changed by hand and has no price for overage. Write to whoever runs this"
+            " server, or use packs: POST /v1/billing/packs/checkout."
+        )

@@ -75,7 +75,7 @@ class Paying:
     async def _grant(self, db: Database, invoice: Invoice, plans: dict[str, Plan]) -> None:
         if invoice.status != "paid" or not invoice.customer or not invoice.subscription:
             return
-        owner = await subscriptions.owner(db, invoice.customer)
+        owner = await subscriptions.owner(db, invoice.customer, invoice.subscription)
         if owner is None:
             return
         for grant in invoices.grants(invoice.lines.data, plans, invoice.subscription):

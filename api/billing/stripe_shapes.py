@@ -193,6 +193,7 @@ class _ItemDetails(Struct, frozen=True):
 
 class _LineParent(Struct, frozen=True):
     subscription_item_details: _ItemDetails | None = None
+    invoice_item_details: _ItemDetails | None = None
 
 
 class _PriceDetails(Struct, frozen=True):
@@ -221,9 +222,13 @@ class Line(Struct, frozen=True):
 
     @property
     def proration(self) -> bool:
-        """Whether it is about part of a period, because of a change."""
-        details = self.parent.subscription_item_details if self.parent else None
-        return details is not None and details.proration
+        """Whether it is about part of a period, because of a change: Stripe shows such a line as an item of the
+        subscription or as an item of the invoice.
+        """
+        if self.parent is None:
+            return False
+        shown = (self.parent.subscription_item_details, self.parent.invoice_item_details)
+        return any(details is not None and details.proration for details in shown)
 
 
 class _SubscriptionDetails(Struct, frozen=True):

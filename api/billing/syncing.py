@@ -15,37 +15,64 @@ from api.billing.stripe_shapes import Item, Subscription, moment
 from api.billing.tariff import FREE, Tariff
 from api.db import Database, Pool
 from api.sql import subscriptions
-from api.sql.subscriptions import Synced
+from api.sql.subscriptions import Followed, Synced
 
 log = structlog.get_logger()
 
 
 async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscription:
-    """Read a subscription and write it down; return it as it was read. One that sells no plan of ours, or belongs to
-    nobody here, is left alone. Raises BusyError, TariffError and what Stripe raises.
+    """Read a subscription and write it down; return it as it was read. One that belongs to nobody here is left alone,
+    and so is one that sells no plan of ours, unless it did: then the plan stays as long as the subscription. Raises
+    BusyError, TariffError and what Stripe raises.
     """
     async with held(pool, "subscription", name) as db:
         seen = await stripe.subscription(name)
         item = seen.plan
         plan = offers.plan(tariff, item.price) if item else None
         if item is None or plan is None:
+            await _follow(db, seen)
             return seen
         following = await _next(stripe, tariff, seen, item)
         async with db.transaction():
-            owner = await subscriptions.owner(db, seen.customer)
+            owner = await subscriptions.owner(db, seen.customer, name)
             if owner is None:
                 log.warning("subscription_of_nobody", subscription=name, customer=seen.customer)
                 return seen
+            had = await subscriptions.current(db, owner)
             await subscriptions.keep(db, _kept(seen, item, owner, plan, following))
-            await settle(db, owner)
+            await settle(db, owner, had)
         return seen
 
 
-async def settle(db: Database, user_id: str) -> None:
-    """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage."""
+async def _follow(db: Database, seen: Subscription) -> None:
+    """Somebody has changed the price by hand at Stripe. A plan that nobody pays for any more ends all the same."""
+    item = seen.plan or seen.metered
+    if item is None:
+        return
+    kept = Followed(
+        status=seen.status,
+        metered_item=seen.metered.id if seen.metered else None,
+        period_start=moment(item.current_period_start),
+        period_end=moment(item.current_period_end),
+        cancel_at=moment(seen.cancel_at) if seen.cancel_at else None,
+    )
+    async with db.transaction():
+        owner = await subscriptions.owner(db, seen.customer, seen.id)
+        had = await subscriptions.current(db, owner) if owner else None
+        if owner and await subscriptions.follow(db, seen.id, kept):
+            log.warning("subscription_of_another_price", subscription=seen.id, customer=seen.customer)
+            await settle(db, owner, had)
+
+
+async def settle(db: Database, user_id: str, had: Synced | None) -> None:
+    """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage.
+
+    Only the end of one they `had` takes a plan away. News of another leaves a plan alone that was given meanwhile.
+    """
     current = await subscriptions.current(db, user_id)
-    name, version = (current.plan, current.version) if current else (FREE, None)
-    await subscriptions.give_plan(db, user_id, name, version)
+    if current or had:
+        name, version = (current.plan, current.version) if current else (FREE, None)
+        await subscriptions.give_plan(db, user_id, name, version)
     await grants.overage(db, user_id)
 
 

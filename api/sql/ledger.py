@@ -36,9 +36,12 @@ class Account(Struct, frozen=True):
 
 
 class Subscription(Struct, frozen=True):
-    """The plan somebody pays for, as far as credits depend on it."""
+    """The plan somebody pays for, as far as credits depend on it. Without a `metered_item` its invoices charge no
+    overage.
+    """
 
     status: str
+    metered_item: str | None
     period_start: datetime
     period_end: datetime
 
@@ -152,8 +155,8 @@ async def now(db: Database) -> datetime:
 async def subscription(db: Database, user_id: str) -> Subscription | None:
     """The user's live subscription; of two, which cannot last, the first."""
     record = await db.fetchrow(
-        "SELECT status, period_start, period_end FROM subscriptions WHERE user_id = $1 AND status = ANY($2)"
-        " ORDER BY created_at, id LIMIT 1",
+        "SELECT status, metered_item, period_start, period_end FROM subscriptions"
+        " WHERE user_id = $1 AND status = ANY($2) ORDER BY created_at, id LIMIT 1",
         user_id,
         LIVE,
     )

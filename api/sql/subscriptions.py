@@ -43,9 +43,17 @@ class Bought(Struct, frozen=True):
     quantity: int
 
 
-async def owner(db: Database, customer: str) -> str | None:
-    """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here."""
-    value: str | None = await db.fetchval("SELECT id FROM users WHERE stripe_customer = $1 FOR NO KEY UPDATE", customer)
+async def owner(db: Database, customer: str, subscription: str) -> str | None:
+    """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here.
+
+    A customer who was deleted at Stripe is another one by now, but what they had bought is known here, and ends here.
+    """
+    value: str | None = await db.fetchval(
+        "SELECT id FROM users WHERE id = coalesce((SELECT id FROM users WHERE stripe_customer = $1),"
+        " (SELECT user_id FROM subscriptions WHERE id = $2)) FOR NO KEY UPDATE",
+        customer,
+        subscription,
+    )
     return value
 
 
@@ -64,6 +72,28 @@ async def keep(db: Database, seen: Synced) -> None:
         seen.user_id,
         seen.trial_end,
     )
+
+
+class Followed(Struct, frozen=True):
+    """What is kept of a subscription whose price is none of ours; the plan stays."""
+
+    status: str
+    metered_item: str | None
+    period_start: datetime
+    period_end: datetime
+    cancel_at: datetime | None
+
+
+async def follow(db: Database, id: str, seen: Followed) -> bool:
+    """Write down what has become of such a subscription; False if it is not known here."""
+    columns = Followed.__struct_fields__
+    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 2))
+    tag: str = await db.execute(
+        f"UPDATE subscriptions SET {changes}, synced_at = now() WHERE id = $1",
+        id,
+        *(getattr(seen, name) for name in columns),
+    )
+    return tag.endswith(" 1")
 
 
 async def give_plan(db: Database, user_id: str, plan: str, version: int | None) -> None:

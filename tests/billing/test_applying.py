@@ -21,14 +21,14 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from api import doctor, worker
-from api.billing import catalogue, checkup, reconcile, stripe_sales
+from api.billing import catalogue, checkup, reconcile, stripe_returns, stripe_sales
 from api.billing.applying import Applying
 from api.billing.catalogue import Catalogue
 from api.billing.event_types import EVENTS, RENEWAL
 from api.billing.inbox import Inbox
 from api.billing.paying import Paying
 from api.billing.stripe import Stripe
-from api.billing.stripe_shapes import Refund, Subscription
+from api.billing.stripe_shapes import Listed, Refund, Subscription
 from api.billing.syncing import sync
 from api.billing.tariff import Tariff
 from api.billing.till import Till
@@ -199,6 +199,58 @@ async def test_a_subscription_of_nobody_here_is_left_alone(real: Parts, local: L
     await apply(real, local, "invoice", seen.latest_invoice or "")
     assert await plan(real.pool, user) == ("free", None)
     assert await lots(real.pool, user) == {}
+
+
+async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(real: Parts, local: Local) -> None:
+    """The customer was deleted at Stripe, which ends the subscription, and another was made before that was heard."""
+    user = await subscriber(real, local)
+    await apply(real, local, "subscription", user.subscription)
+    await run(real.pool, "UPDATE users SET stripe_customer = 'cus_another'")
+    seen = await local.stripe.subscription(user.subscription)
+    await apply(real, local, "invoice", seen.latest_invoice or "")
+    assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
+    await stripe_returns.end(local.stripe, user.subscription)
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("free", None)
+
+
+async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real: Parts, local: Local) -> None:
+    """Somebody has agreed another price with the customer, by hand at Stripe."""
+    user = await subscriber(real, local)
+    await apply(real, local, "subscription", user.subscription)
+    by_hand = Agreeing(local.settings, pause=0.02)
+    await sync(real.pool, by_hand, SOLD, user.subscription)
+    assert await plan(real.pool, user) == ("plus", 1)
+    await stripe_returns.end(local.stripe, user.subscription)
+    await sync(real.pool, by_hand, SOLD, user.subscription)
+    assert await plan(real.pool, user) == ("free", None)
+    await by_hand.close()
+
+
+class Agreeing(Stripe):
+    """A Stripe whose subscriptions are for prices that were agreed, and not for those of the tariff."""
+
+    async def subscription(self, subscription_id: str) -> Subscription:
+        found = await super().subscription(subscription_id)
+        items = [
+            msgspec.structs.replace(item, price=msgspec.structs.replace(item.price, lookup_key=None))
+            for item in found.items.data
+        ]
+        return msgspec.structs.replace(found, items=Listed(items))
+
+
+async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: Parts, local: Local) -> None:
+    user = await subscriber(real, local)
+    await apply(real, local, "subscription", user.subscription)
+    await stripe_returns.end(local.stripe, user.subscription)
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("free", None)
+    await run(real.pool, "UPDATE users SET plan = 'pro'")
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("pro", None)
+    await World(local, [real.pool])._subscribe(user)
+    await apply(real, local, "subscription", user.subscription)
+    assert await plan(real.pool, user) == ("plus", 1)
 
 
 async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: Parts, local: Local) -> None:

@@ -34,6 +34,14 @@ def line(name: str, amount: int, price: str = "price_plus", *, proration: bool =
     )
 
 
+def item_line(name: str, amount: int, price: str = "price_plus", *, proration: bool = True) -> Line:
+    """The other shape in which Stripe shows a rest: as an item of the invoice rather than of the subscription."""
+    details = {"invoice_item": f"ii_{name}", "proration": proration, "subscription": "sub_1"}
+    parent = {"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None}
+    found = msgspec.to_builtins(line(name, amount, price)) | {"parent": parent}
+    return msgspec.convert(found, Line)
+
+
 def granted(*lines: Line) -> list[tuple[str, int]]:
     return [(grant.key, grant.credits) for grant in grants(lines, PLANS, "sub_1")]
 
@@ -66,6 +74,15 @@ def test_an_upgrade_in_the_middle_grants_what_it_adds() -> None:
     worth = Fraction(2500, 4999) * 30_000 - Fraction(500, 999) * 3000
     assert granted(unused, rest) == [("il_2", int(worth))]
     assert granted(rest, unused) == [("il_2", int(worth))]
+
+
+def test_rests_count_as_rests_in_whichever_shape_they_come() -> None:
+    in_items = granted(item_line("il_1", -500), item_line("il_2", 2500, "price_pro"))
+    assert in_items == granted(line("il_1", -500, proration=True), line("il_2", 2500, "price_pro", proration=True))
+
+
+def test_what_is_paid_back_by_hand_grants_nothing() -> None:
+    assert granted(item_line("il_1", -999, proration=False)) == []
 
 
 def test_a_change_to_less_in_the_middle_grants_nothing() -> None:

@@ -220,8 +220,8 @@ class Ledger(RuleBasedStateMachine):
     async def _keep_subscription(self, db: Database, status: str) -> None:
         assert self.model.told
         await db.execute(
-            "INSERT INTO subscriptions (id, user_id, plan, version, status, period_start, period_end)"
-            " VALUES ('sub_' || $1, $1, 'plus', 1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET status = $2,"
+            "INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)"
+            " VALUES ('sub_' || $1, $1, 'plus', 1, $2, 'si_1', $3, $4) ON CONFLICT (id) DO UPDATE SET status = $2,"
             " period_start = $3, period_end = $4",
             self.account.id,
             status,

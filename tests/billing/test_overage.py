@@ -8,7 +8,7 @@ import pytest
 
 from api.billing import grants, overage
 from api.db import Database, Pool, transaction
-from api.errors import InsufficientCredits, Invalid, NotSubscribed, SubscriptionUnpaid
+from api.errors import Conflict, InsufficientCredits, Invalid, NotSubscribed, SubscriptionUnpaid
 from api.models import Balance
 from api.sql import ledger
 from api.sql.ledger import Account
@@ -17,14 +17,15 @@ from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
 TERMS = TARIFF.overage
 
 
-async def subscribed(db: Database, status: str = "active") -> Account:
+async def subscribed(db: Database, status: str = "active", plan: str = "plus") -> Account:
     """Somebody on a paid plan who has no credits."""
-    account = await add_account(db, plan="plus")
+    account = await add_account(db, plan=plan)
     await db.execute(
-        "INSERT INTO subscriptions (id, user_id, plan, version, status, period_start, period_end)"
-        " VALUES ('sub_' || $1, $1, 'plus', 1, $2, now(), now() + interval '30 days')",
+        "INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)"
+        " VALUES ('sub_' || $1, $1, $3, 1, $2, 'si_1', now(), now() + interval '30 days')",
         account.id,
         status,
+        plan,
     )
     return account
 
@@ -129,6 +130,39 @@ async def test_what_is_not_paid_for_has_no_overage(pool: Pool, status: str) -> N
         await become(db, account, "canceled")
         with pytest.raises(NotSubscribed, match="/v1/billing/checkout"):
             await overage.allow(db, account.id, 10, TERMS)
+
+
+async def test_a_subscription_that_charges_no_usage_has_no_overage(pool: Pool) -> None:
+    """It was made by hand at Stripe, or its price was changed there: what is metered would be on nobody's invoice."""
+    async with transaction(pool) as db:
+        account = await subscribed(db)
+        await overage.allow(db, account.id, 50, TERMS)
+        await db.execute("UPDATE subscriptions SET metered_item = NULL")
+        with pytest.raises(Conflict, match="Write to"):
+            await overage.allow(db, account.id, 50, TERMS)
+        await grants.overage(db, account.id)
+        shown = await balance(db, account)
+        assert (shown.available, shown.buckets.overage.cap) == (0, 50)
+
+
+@pytest.mark.parametrize(("status", "relaxed"), [("trialing", False), ("past_due", False), ("active", True)])
+async def test_the_relaxed_queue_is_for_a_plan_that_is_paid_for(pool: Pool, status: str, relaxed: bool) -> None:  # noqa: FBT001
+    """A trial of one plan may be changed into the dearest without a bill: its credits are all it brings."""
+    async with transaction(pool) as db:
+        account = await subscribed(db, status, "pro")
+        purse = await CREDITS.purse(db, account.id)
+        if relaxed:
+            assert purse.relaxes(1)
+            return
+        with pytest.raises(InsufficientCredits):
+            purse.relaxes(1)
+
+
+async def test_a_plan_that_was_given_has_its_relaxed_queue(pool: Pool) -> None:
+    async with transaction(pool) as db:
+        account = await add_account(db, plan="pro")
+        purse = await CREDITS.purse(db, account.id)
+        assert purse.relaxes(purse.available + 1)
 
 
 async def test_a_cap_has_a_limit(pool: Pool) -> None:

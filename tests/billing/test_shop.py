@@ -251,6 +251,29 @@ async def test_a_page_stripe_will_not_make_is_in_nobodys_way(lasting: Shop) -> N
     assert (await lasting.page("plus"))["item"] == "plus"
 
 
+async def elsewhere(shop: Shop) -> None:
+    """What was known of Stripe is of another account: the key has been changed, as after a time with the stand-in."""
+    async with shop.parts.pool.acquire() as connection:
+        await connection.execute("UPDATE users SET stripe_customer = 'cus_elsewhere'")
+        await connection.execute("UPDATE checkouts SET session = 'cs_elsewhere'")
+
+
+async def test_whoever_was_a_customer_of_another_account_buys_at_this_one(shop: Shop) -> None:
+    before = await shop.page("plus")
+    await elsewhere(shop)
+    after = await shop.page("plus")
+    assert after["id"] != before["id"]
+    assert (await shop.there("/v1/checkout/sessions"))[0]["url"] == after["url"]
+
+
+async def test_nobody_subscribes_twice_because_a_wrong_key_was_set(shop: Shop) -> None:
+    await shop.subscribe("plus")
+    await elsewhere(shop)
+    answer = await shop.post("/checkout", {"plan": "plus", "success_url": PAID})
+    assert code(answer) == (500, "payments_refused")
+    assert await shop.customer() == "cus_elsewhere"
+
+
 async def test_a_declined_card_buys_nothing(shop: Shop) -> None:
     page = await shop.page("pro")
     answer = await shop.local.web.post(page["url"], data={"card": DECLINED})
