@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import kinora
@@ -106,12 +110,50 @@ def test_the_time_to_wait_ends_with_the_video_as_last_seen() -> None:
         sdk.videos.wait("video_1", timeout=0)
     assert caught.value.video.progress == 7
     with (
-        scripted(says(500), says(500), says(200, video(progress=8))) as script,
+        scripted(says(500), says(200, video(progress=8))) as script,
         client(script.url) as sdk,
         pytest.raises(kinora.WaitTimeout) as caught,
     ):
         sdk.videos.wait("video_1", timeout=0)
     assert caught.value.video.progress == 8
+
+
+def pinging(*pieces: bytes) -> Reply:
+    """A stream without end: these pieces, then a ping every twentieth of a second until the client leaves."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.end_headers()
+        handler.close_connection = True
+        with suppress(OSError):
+            for piece in chain(pieces, repeat(b": ping\n\n")):
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                threading.Event().wait(0.05)
+
+    return reply
+
+
+def test_a_stream_of_nothing_but_pings_does_not_outlast_the_time_to_wait() -> None:
+    streams = [pinging(frames(video(progress=7))) for _ in range(20)]
+    with scripted(*streams) as script, client(script.url) as sdk:
+        began = time.monotonic()
+        with pytest.raises(kinora.WaitTimeout, match="7 %"):
+            sdk.videos.wait("video_1", timeout=0.4)
+    assert time.monotonic() - began < 2
+
+
+def test_a_server_in_trouble_does_not_outlast_the_time_to_wait() -> None:
+    asks = [says(503, problem(503, "unavailable"), retry_after="30") for _ in range(9)]
+    with (
+        scripted(feed(video(progress=7)), *asks) as script,
+        Kinora(api_key="k", base_url=script.url) as sdk,
+        pytest.raises(kinora.WaitTimeout, match="7 %"),
+    ):
+        began = time.monotonic()
+        sdk.videos.wait("video_1", timeout=1)
+    assert time.monotonic() - began < 10
 
 
 def test_create_and_wait_tells_the_id_before_it_waits() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -81,30 +82,36 @@ class Call(NamedTuple, Generic[T]):
     options: Options = Options()
 
 
+def for_ever() -> float:
+    """The seconds that are left where nobody counts them."""
+    return inf
+
+
 def call(config: Config, wanted: Call[T]) -> Flow[T]:
     """Send it until it is answered; give what the answer says. Raises KinoraError."""
     response = yield from answered(config, prepared(config, wanted), "fetch")
     return wanted.read(response.content)
 
 
-def answered(config: Config, request: Prepared, how: str) -> Flow[Any]:
-    """The first answer that is a success, from `fetch` or `open`."""
-    for left in range(config.max_retries, -1, -1):
+def answered(config: Config, request: Prepared, how: str, left: Callable[[], float] = for_ever) -> Flow[Any]:
+    """The first answer that is a success, from `fetch` or `open`. None is asked for after `left` seconds are over."""
+    for tries in range(config.max_retries + 1):
+        last = tries == config.max_retries
         try:
             answer = yield Ask(how, (request,))
         except ConnectionFailed:
-            if not left:
+            if last or not left():
                 raise
-            wait = None
+            asked = None
         else:
             response = answer[0] if how == "open" else answer
             if response.status_code < 400:
                 return answer
             error = yield from refused(response, how, answer)
-            wait = seconds(response.headers.get("retry-after"))
-            if not left or not _passing(error) or (wait or 0.0) > LONGEST_ASKED:
+            asked = seconds(response.headers.get("retry-after"))
+            if last or not _passing(error) or (asked or 0.0) > LONGEST_ASKED or not left():
                 raise error
-        yield Ask("sleep", (pause(config.retry_pause, config.max_retries - left, wait),))
+        yield Ask("sleep", (min(pause(config.retry_pause, tries, asked), left()),))
     raise AssertionError("unreachable")
 
 
