@@ -97,6 +97,40 @@ def test_a_refusal_is_raised_at_once_with_what_it_says(status: int, code: str, k
     assert len(script.asked) == 1
 
 
+UNREADABLE: list[Callable[[], Reply]] = [
+    lambda: says(200, raw=b"<html>Please log in</html>", content_type="text/html"),
+    lambda: says(200, raw=b'{"id": "video_1", "sta'),
+    lambda: says(200, raw=b'{"id": "\xff"}'),
+    lambda: says(200, raw=b"no gzip", content_encoding="gzip"),
+    lambda: says(204, raw=b""),
+]
+
+
+@pytest.mark.parametrize("page", UNREADABLE)
+def test_what_no_kinora_server_says_is_an_error_of_this_package(page: Callable[[], Reply]) -> None:
+    with scripted(page()) as script, client(script) as sdk, pytest.raises(kinora.UnreadableAnswer, match="cannot be"):
+        sdk.videos.get("video_1")
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("page", UNREADABLE)
+async def test_the_awaited_client_cannot_read_it_either(page: Callable[[], Reply]) -> None:
+    with scripted(page()) as script:
+        async with kinora.AsyncKinora(api_key="k", base_url=script.url) as sdk:
+            with pytest.raises(kinora.UnreadableAnswer, match="cannot be"):
+                await sdk.videos.get("video_1")
+
+
+def test_a_redirection_is_not_followed_and_says_where_the_server_is() -> None:
+    with (
+        scripted(says(308, raw=b"", location="https://kinora.example/v1/videos/video_1")) as script,
+        client(script) as sdk,
+        pytest.raises(kinora.APIError, match=r"base_url leads to https://kinora\.example") as caught,
+    ):
+        sdk.videos.get("video_1")
+    assert caught.value.status == 308
+
+
 def test_a_lack_of_credits_says_how_many() -> None:
     said = problem(402, "insufficient_credits", cost=8, available=3)
     with (

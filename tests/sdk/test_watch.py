@@ -146,14 +146,25 @@ def test_a_stream_of_nothing_but_pings_does_not_outlast_the_time_to_wait() -> No
 
 def test_a_server_in_trouble_does_not_outlast_the_time_to_wait() -> None:
     asks = [says(503, problem(503, "unavailable"), retry_after="30") for _ in range(9)]
-    with (
-        scripted(feed(video(progress=7)), *asks) as script,
-        Kinora(api_key="k", base_url=script.url) as sdk,
-        pytest.raises(kinora.WaitTimeout, match="7 %"),
-    ):
+    with scripted(feed(video(progress=7)), *asks) as script, Kinora(api_key="k", base_url=script.url) as sdk:
         began = time.monotonic()
-        sdk.videos.wait("video_1", timeout=1)
+        with pytest.raises(kinora.WaitTimeout, match="7 %"):
+            sdk.videos.wait("video_1", timeout=1)
     assert time.monotonic() - began < 10
+
+
+def test_a_page_in_place_of_a_stream_is_an_error_for_who_watches_and_none_for_who_waits() -> None:
+    pages = [says(200, raw=b"<html>", content_type="text/html") for _ in range(FRUITLESS)]
+    with scripted(*pages[:1]) as script, client(script.url) as sdk, pytest.raises(kinora.UnreadableAnswer):
+        next(sdk.videos.watch("video_1"))
+    with scripted(*pages, says(200, DONE)) as script, client(script.url) as sdk:
+        assert sdk.videos.wait("video_1").status == "completed"
+
+
+def test_an_event_that_cannot_be_read_is_an_error_of_this_package() -> None:
+    broken = says(200, raw=b"event: video\ndata: {\n\n", content_type="text/event-stream")
+    with scripted(broken) as script, client(script.url) as sdk, pytest.raises(kinora.UnreadableAnswer):
+        next(sdk.videos.watch("video_1"))
 
 
 def test_create_and_wait_tells_the_id_before_it_waits() -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kinora._errors import TooLarge as TooLarge
     from kinora._errors import Unauthorized as Unauthorized
     from kinora._errors import Unavailable as Unavailable
+    from kinora._errors import UnreadableAnswer as UnreadableAnswer
     from kinora._errors import VideoCancelled as VideoCancelled
     from kinora._errors import VideoFailed as VideoFailed
     from kinora._errors import WaitTimeout as WaitTimeout
@@ -66,6 +67,7 @@ _HOMES = {
             "TooLarge",
             "Unauthorized",
             "Unavailable",
+            "UnreadableAnswer",
             "VideoCancelled",
             "VideoFailed",
             "WaitTimeout",

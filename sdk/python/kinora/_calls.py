@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from kinora._bodies import Body, body_of
-from kinora._errors import APIError, ConnectionFailed, KinoraError, error_of, seconds
+from kinora._errors import APIError, ConnectionFailed, KinoraError, UnreadableAnswer, error_of, seconds
 from kinora._flow import Ask, Flow
 from kinora._version import VERSION
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 LONGEST_PAUSE = 8.0  # seconds before a repetition, where the server names none
 LONGEST_ASKED = 60.0  # seconds a server may ask us to wait; above that the error is the caller's
 REPEATED = frozenset({408, 429, 500, 502, 503, 504})
+NO_KINORA = "The answer cannot be read: is base_url the address of a Kinora server, and is that of this version?"
 STILL_RUNNING = "idempotency_in_progress"
 
 
@@ -105,7 +106,7 @@ def answered(config: Config, request: Prepared, how: str, left: Callable[[], flo
             asked = None
         else:
             response = answer[0] if how == "open" else answer
-            if response.status_code < 400:
+            if response.status_code < 300:
                 return answer
             error = yield from refused(response, how, answer)
             asked = seconds(response.headers.get("retry-after"))
@@ -178,11 +179,21 @@ def path(template: str, *parts: str) -> str:
 
 
 def reader(kind: type[T]) -> Callable[[bytes], T]:
-    """What reads an answer as this type; made once, since making it costs more than using it."""
+    """What reads an answer as this type, or raises UnreadableAnswer; made once, since that costs more than its use."""
     found = _READERS.get(kind)
     if found is None:
-        found = _READERS[kind] = msgspec.json.Decoder(kind).decode
+        found = _READERS[kind] = _reading(msgspec.json.Decoder(kind).decode)
     return found
+
+
+def _reading(decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    def read(body: bytes) -> T:
+        try:
+            return decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UnreadableAnswer(f"{NO_KINORA} ({error})") from error
+
+    return read
 
 
 _READERS: dict[Any, Callable[[bytes], Any]] = {}
@@ -192,8 +203,7 @@ def nothing(_: bytes) -> None:
     """What an empty answer says."""
 
 
-def text(body: bytes) -> str:
-    return body.decode()
+text = _reading(bytes.decode)
 
 
 def raw(body: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import httpx2
 
 from kinora._calls import Prepared
-from kinora._errors import ConnectionFailed, TimedOut
+from kinora._errors import ConnectionFailed, KinoraError, TimedOut, UnreadableAnswer
 
 
 def request_of(prepared: Prepared) -> httpx2.Request:
@@ -26,8 +26,10 @@ def request_of(prepared: Prepared) -> httpx2.Request:
     )
 
 
-def failure_of(error: httpx2.TransportError, prepared: Prepared) -> ConnectionFailed:
+def failure_of(error: httpx2.RequestError, prepared: Prepared) -> KinoraError:
     where = prepared.url.partition("?")[0]
+    if not isinstance(error, httpx2.TransportError):  # an encoding that is none, or redirections in a circle
+        return UnreadableAnswer(f"The answer from {where} cannot be read: {error}.")
     if isinstance(error, httpx2.TimeoutException):
         return TimedOut(f"No answer from {where} within {prepared.timeout:g} seconds.")
     return ConnectionFailed(f"Cannot reach {where}: {str(error) or type(error).__name__}.")
@@ -41,25 +43,27 @@ class SyncHands:
         self._open: list[httpx2.Response] = []
 
     def fetch(self, prepared: Prepared) -> httpx2.Response:
-        """The whole answer. Raises ConnectionFailed."""
+        """The whole answer. Raises ConnectionFailed, UnreadableAnswer."""
         try:
             return self._client.send(request_of(prepared))
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise failure_of(error, prepared) from error
 
     def open(self, prepared: Prepared) -> tuple[httpx2.Response, Iterator[bytes]]:
         """The answer's head, and its body as it comes. Raises ConnectionFailed."""
         try:
             response = self._client.send(request_of(prepared), stream=True)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise failure_of(error, prepared) from error
         self._open.append(response)
         return response, response.iter_bytes()
 
     def chunk(self, body: Iterator[bytes]) -> bytes | None:
-        """The next bytes, or None at the end. Raises ConnectionFailed."""
+        """The next bytes, or None at the end. Raises ConnectionFailed, UnreadableAnswer."""
         try:
             return next(body, None)
+        except httpx2.DecodingError as error:
+            raise UnreadableAnswer(f"The answer cannot be read: {error}.") from error
         except httpx2.TransportError as error:
             raise ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.") from error
 

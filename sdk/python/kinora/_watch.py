@@ -18,6 +18,7 @@ from kinora._errors import (
     ConnectionFailed,
     RateLimited,
     ServerError,
+    UnreadableAnswer,
     VideoCancelled,
     VideoFailed,
     WaitTimeout,
@@ -67,6 +68,8 @@ def opened(config: Config, wanted: Call[Any], silence: float, left: Callable[[],
     request = prepared(config, wanted)
     request = request._replace(headers={**request.headers, "accept": "text/event-stream"}, timeout=silence)
     response, body = yield from answered(config, request, "open", left)
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        raise UnreadableAnswer("Something answered that is no stream of events, such as a page of a proxy.")
     return Feed(response, body, silence)
 
 
@@ -161,7 +164,7 @@ class _Wait:
             if error.status < 500 and error.status not in (406, 429):
                 raise
             return False
-        except ConnectionFailed:
+        except (ConnectionFailed, UnreadableAnswer):
             return False
         while not self.over and (event := (yield from feed.next(self._left))) is not None:
             if event.event == "video":
