@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,40 @@ def test_a_lack_of_credits_says_how_many() -> None:
     ):
         sdk.videos.create(prompt="a boat")
     assert (caught.value.cost, caught.value.available) == (8, 3)
+
+
+def raised(script: Script) -> kinora.KinoraError:
+    with client(script) as sdk, pytest.raises(kinora.KinoraError) as caught:
+        sdk.videos.wait("video_1", timeout=0)
+    return caught.value
+
+
+def pickled(error: kinora.KinoraError) -> kinora.KinoraError:
+    again: kinora.KinoraError = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    return again
+
+
+@pytest.mark.parametrize("clone", [copy.copy, pickled])
+def test_an_error_comes_whole_out_of_a_pool_of_processes(
+    clone: Callable[[kinora.KinoraError], kinora.KinoraError],
+) -> None:
+    replies: list[Reply] = [
+        says(404, problem(404, "not_found"), x_request_id="req_9"),
+        says(200, raw=b"<html>"),
+        *(
+            says(
+                200, raw=b"event: video\ndata: " + json.dumps(one).encode() + b"\n\n", content_type="text/event-stream"
+            )
+            for one in (video(), video(status="failed"), video(status="cancelled"))
+        ),
+    ]
+    for reply in replies:
+        with scripted(reply, says(200, raw=b"")) as script:
+            error = raised(script)
+        again = clone(error)
+        assert (type(again), str(again)) == (type(error), str(error))
+        for name in ("status", "code", "request_id", "problem", "video"):
+            assert getattr(again, name, None) == getattr(error, name, None)
 
 
 def test_a_pause_too_long_to_wait_is_the_callers_to_decide() -> None:

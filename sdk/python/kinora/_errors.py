@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 
 
 class KinoraError(Exception):
-    """The root of them all."""
+    """The root of them all. Each can be copied and pickled, so that it comes whole out of a pool of processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made anew from what it holds: `args` is only the sentence, and not what `__init__` takes."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[KinoraError], args: tuple[Any, ...], held: dict[str, Any]) -> KinoraError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(held)
+    return error
 
 
 class APIError(KinoraError):
