@@ -6,6 +6,7 @@ import asyncio
 import copy
 import io
 import json
+import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -232,6 +233,47 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     with scripted(says(200, video())) as script, client(script) as sdk:
         sdk.videos.get("../billing/balance?x=1#")
     assert script.asked[0].path == "/v1/videos/..%2Fbilling%2Fbalance%3Fx%3D1%23"
+
+
+@pytest.mark.parametrize("wrong", ["", ".", "..", None, 7])
+def test_what_is_no_id_is_refused_before_it_becomes_another_path(wrong: Any) -> None:
+    with scripted() as script, client(script) as sdk, pytest.raises(ValueError, match="is no id"):
+        sdk.videos.delete(wrong)
+    assert not script.asked
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"timeout": 0}, {"timeout": -1}, {"timeout": math.nan}, {"max_retries": -1}, {"retry_pause": -1}],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_is_refused_at_once(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        Kinora(**setting)
+    with Kinora() as sdk, pytest.raises(ValueError, match=next(iter(setting))):
+        sdk.with_options(**setting)
+
+
+def test_a_call_may_take_as_long_as_it_takes_but_not_no_time_at_all() -> None:
+    replies = [says(200, video()) for _ in range(2)]
+    with scripted(*replies) as script, client(script, timeout=math.inf) as sdk:
+        sdk.videos.get("video_1")
+        sdk.videos.get("video_1", timeout=1e300)
+        with pytest.raises(ValueError, match="above zero"):
+            sdk.videos.get("video_1", timeout=0)
+
+
+def test_a_key_from_a_file_may_end_with_a_line_and_no_error_repeats_a_key() -> None:
+    with scripted(says(200, video())) as script:
+        with Kinora(api_key="kin_test\n", base_url=f" {script.url}/v1\n") as sdk:
+            sdk.videos.get("video_1")
+        with (
+            Kinora(api_key="kin_\nsecret", base_url=script.url) as sdk,
+            pytest.raises(ValueError, match="auth") as caught,
+        ):
+            sdk.videos.get("video_1")
+        assert "secret" not in str(caught.value)
+    assert script.asked[0].headers["authorization"] == "Bearer kin_test"
 
 
 def test_objects_stand_for_their_ids_and_a_file_makes_it_a_form(tmp_path: Path) -> None:

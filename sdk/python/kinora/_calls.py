@@ -49,6 +49,23 @@ class Config(NamedTuple):
         return self.base_url.partition("://")[2].startswith(("127.", "localhost", "[::1]"))
 
 
+def checked(config: Config) -> Config:
+    """The same, with the key as it is sent: one read from a file may end with a line. Raises ValueError."""
+    if config.max_retries < 0:
+        raise ValueError("max_retries counts repetitions: 0 is the least.")
+    if not 0 <= config.retry_pause < inf:
+        raise ValueError("retry_pause is in seconds, not below zero.")
+    _seconds(config.timeout)
+    return config._replace(api_key=(config.api_key or "").strip() or None)
+
+
+def _seconds(timeout: float) -> float:
+    """A time to wait for an answer. Raises ValueError."""
+    if not timeout > 0:
+        raise ValueError("timeout is in seconds, above zero; float('inf') waits for as long as it takes.")
+    return timeout
+
+
 class Prepared(NamedTuple):
     """A request as it goes out. `timeout` is in seconds, for connecting and for each wait on the socket."""
 
@@ -134,7 +151,7 @@ def pause(first: float, tries: int, asked: float | None) -> float:
     """Seconds to leave it alone: what the server asks, else the first pause doubled for each try, half of it chance."""
     if asked is not None:
         return asked + random.uniform(0.0, 0.1)
-    longest: float = min(LONGEST_PAUSE, first * 2**tries)
+    longest: float = min(LONGEST_PAUSE, first * 2.0 ** min(tries, 64))
     return longest * random.uniform(0.5, 1.0)
 
 
@@ -160,12 +177,20 @@ def prepared(config: Config, wanted: Call[Any]) -> Prepared:
     return Prepared(
         method=wanted.method,
         url=config.base_url + wanted.path + _query(wanted.query),
-        headers=headers,
-        timeout=config.timeout if options.timeout is None else options.timeout,
+        headers=_sendable(headers),
+        timeout=config.timeout if options.timeout is None else _seconds(options.timeout),
         content=body.content,
         fields=body.fields,
         files=body.files,
     )
+
+
+def _sendable(headers: dict[str, str]) -> dict[str, str]:
+    """Headers that HTTP can carry. The error does not repeat the value, which may be a key. Raises ValueError."""
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"The header {name} can carry nothing but printable ASCII; look at what you gave for it.")
+    return headers
 
 
 def _query(values: Mapping[str, Any]) -> str:
@@ -174,7 +199,10 @@ def _query(values: Mapping[str, Any]) -> str:
 
 
 def path(template: str, *parts: str) -> str:
-    """A path with its `{}` filled in; no part can leave its place."""
+    """A path with its `{}` filled in; no part can leave its place. Raises ValueError for one that is no id."""
+    for part in parts:
+        if not isinstance(part, str) or part in ("", ".", ".."):  # with these it would be another path
+            raise ValueError(f"{part!r} is no id.")
     return template.format(*(quote(part, safe="") for part in parts))
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kinora import _flow
-from kinora._calls import Call, Config, call
+from kinora._calls import Call, Config, call, checked
 from kinora._resources import AsyncResources, Resources
 
 if TYPE_CHECKING:
@@ -33,16 +33,18 @@ def _config(
     headers: Mapping[str, str] | None,
 ) -> Config:
     """Arguments first, then the environment. A base URL is taken with `/v1` at its end and without."""
-    base = base_url or os.environ.get("KINORA_BASE_URL") or LOCAL
+    base = (base_url or os.environ.get("KINORA_BASE_URL") or LOCAL).strip()
     if not base.startswith(("http://", "https://")):
         raise ValueError(f"base_url must begin with http:// or https://, and this one is {base!r}.")
-    return Config(
-        api_key=api_key or os.environ.get("KINORA_API_KEY") or None,
-        base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
-        timeout=timeout,
-        max_retries=max_retries,
-        retry_pause=retry_pause,
-        headers=dict(headers or {}),
+    return checked(
+        Config(
+            api_key=api_key or os.environ.get("KINORA_API_KEY") or None,
+            base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
+            timeout=timeout,
+            max_retries=max_retries,
+            retry_pause=retry_pause,
+            headers=dict(headers or {}),
+        )
     )
 
 
@@ -98,7 +100,7 @@ class Kinora(Resources):
     def with_options(self, **changed: Any) -> Self:
         """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
         twin = object.__new__(type(self))
-        twin._config = self._config._replace(**changed)
+        twin._config = checked(self._config._replace(**changed))
         twin._http_client = self._http_client
         twin.__dict__["_transport"] = self._transport
         return twin
@@ -160,7 +162,7 @@ class AsyncKinora(AsyncResources):
     def with_options(self, **changed: Any) -> Self:
         """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
         twin = object.__new__(type(self))
-        twin._config = self._config._replace(**changed)
+        twin._config = checked(self._config._replace(**changed))
         twin._http_client = self._http_client
         twin.__dict__["_transport"] = self._transport
         return twin

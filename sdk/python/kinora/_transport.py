@@ -12,9 +12,11 @@ import httpx2
 from kinora._calls import Prepared
 from kinora._errors import ConnectionFailed, KinoraError, TimedOut, UnreadableAnswer
 
+LONGEST = 1e6  # seconds a socket is told to wait; above that, for ever: not every clock can count further
+
 
 def request_of(prepared: Prepared) -> httpx2.Request:
-    wait = prepared.timeout
+    wait = prepared.timeout if prepared.timeout < LONGEST else None
     return httpx2.Request(
         prepared.method,
         prepared.url,
@@ -22,7 +24,7 @@ def request_of(prepared: Prepared) -> httpx2.Request:
         content=prepared.content,
         data=prepared.fields,
         files=prepared.files,
-        extensions={"timeout": {"connect": min(wait, 10.0), "read": wait, "write": wait, "pool": wait}},
+        extensions={"timeout": {"connect": min(prepared.timeout, 10.0), "read": wait, "write": wait, "pool": wait}},
     )
 
 
