@@ -15,7 +15,7 @@ from typing import Any
 import kinora
 import pytest
 from kinora import Kinora
-from kinora._calls import pause
+from kinora._calls import Call, Options, pause, prepared, raw
 
 from tests.sdk.objects import example, problem, video
 from tests.sdk.scripted import Reply, Script, resets, says, scripted
@@ -274,6 +274,18 @@ def test_a_key_from_a_file_may_end_with_a_line_and_no_error_repeats_a_key() -> N
             sdk.videos.get("video_1")
         assert "secret" not in str(caught.value)
     assert script.asked[0].headers["authorization"] == "Bearer kin_test"
+
+
+def test_an_answer_that_is_held_is_waited_for() -> None:
+    with Kinora(api_key="k", timeout=30) as sdk:
+        for prefer, timeout, waited in (
+            ("wait=60", None, 75),
+            ("wait=60", 5.0, 5),
+            ("wait=5", None, 30),
+            (None, None, 30),
+        ):
+            options = Options(prefer=prefer, timeout=timeout)
+            assert prepared(sdk._config, Call("GET", "/", raw, options=options)).timeout == waited
 
 
 def test_objects_stand_for_their_ids_and_a_file_makes_it_a_form(tmp_path: Path) -> None:

@@ -106,6 +106,13 @@ def test_what_is_not_ready_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_refusal_that_breaks_off_is_still_one_that_may_pass(tmp_path: Path) -> None:
+    replies = (breaks(503, b'{"deta', 100), says(200, raw=FILM, etag='"v1"'))
+    with scripted(*replies) as script, client(script.url) as sdk:
+        sdk.videos.download("video_1", tmp_path / "boat.mp4")
+    assert (tmp_path / "boat.mp4").read_bytes() == FILM
+
+
 async def test_the_awaited_client_downloads_alike(tmp_path: Path) -> None:
     file = tmp_path / "poster.jpg"
     replies = (breaks(200, FILM[:5000], len(FILM), etag='"v1"'), says(206, raw=FILM[5000:], **rest(5000)))

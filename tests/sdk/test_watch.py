@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from itertools import chain, pairwise, repeat
+from itertools import chain, islice, pairwise, repeat
 from typing import Any
 
 import kinora
@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinora import AsyncKinora, Kinora
 from kinora._sse import Event, Parser
+from kinora._transport import SyncHands
 from kinora._watch import FRUITLESS
 
 from tests.sdk.objects import problem, video
@@ -186,6 +187,21 @@ def test_watching_all_goes_on_from_the_last_event() -> None:
         stream.close()  # type: ignore[attr-defined]
     assert "last-event-id" not in script.asked[0].headers
     assert script.asked[1].headers["last-event-id"] == "1-x"
+
+
+def test_watching_for_long_keeps_no_stream_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    close = SyncHands.close
+
+    def counted(hands: SyncHands, response: Any) -> None:
+        close(hands, response)
+        kept.append(len(hands._open))
+
+    monkeypatch.setattr(SyncHands, "close", counted)
+    again = b"event: reconnect\nretry: 1\ndata: {}\n\n"
+    with scripted(*(feed(video(id=str(at)), end=again) for at in range(5))) as script, client(script.url) as sdk:
+        assert [one.id for one in islice(sdk.videos.watch_all(), 5)] == ["0", "1", "2", "3", "4"]
+    assert kept[:4] == [0, 0, 0, 0]
 
 
 async def test_the_awaited_client_waits_alike_and_awaits_what_it_tells() -> None:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 LONGEST_PAUSE = 8.0  # seconds before a repetition, where the server names none
 LONGEST_ASKED = 60.0  # seconds a server may ask us to wait; above that the error is the caller's
+HEADROOM = 15.0  # seconds an answer may take beyond those that the server was asked to hold it
 REPEATED = frozenset({408, 429, 500, 502, 503, 504})
 NO_KINORA = "The answer cannot be read: is base_url the address of a Kinora server, and is that of this version?"
 STILL_RUNNING = "idempotency_in_progress"
@@ -138,8 +139,12 @@ def refused(response: Any, how: str, answer: Any) -> Flow[APIError]:
     if how == "fetch":
         return error_of(response.status_code, response.content, response.headers)
     parts = []
-    while (chunk := (yield Ask("chunk", (answer[1],)))) is not None:
-        parts.append(chunk)
+    try:
+        while (chunk := (yield Ask("chunk", (answer[1],)))) is not None:
+            parts.append(chunk)
+    except (ConnectionFailed, UnreadableAnswer):  # its status says enough
+        parts = []
+    yield Ask("close", (response,))
     return error_of(response.status_code, b"".join(parts), response.headers)
 
 
@@ -178,11 +183,19 @@ def prepared(config: Config, wanted: Call[Any]) -> Prepared:
         method=wanted.method,
         url=config.base_url + wanted.path + _query(wanted.query),
         headers=_sendable(headers),
-        timeout=config.timeout if options.timeout is None else _seconds(options.timeout),
+        timeout=_patience(config, options),
         content=body.content,
         fields=body.fields,
         files=body.files,
     )
+
+
+def _patience(config: Config, options: Options) -> float:
+    """Seconds to wait for an answer: longer than the server was asked to hold it, unless the caller says otherwise."""
+    if options.timeout is not None:
+        return _seconds(options.timeout)
+    held = float(options.prefer.removeprefix("wait=")) + HEADROOM if options.prefer else 0.0
+    return max(config.timeout, held)
 
 
 def _sendable(headers: dict[str, str]) -> dict[str, str]:

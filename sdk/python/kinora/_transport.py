@@ -42,7 +42,7 @@ class SyncHands:
 
     def __init__(self, client: httpx2.Client) -> None:
         self._client = client
-        self._open: list[httpx2.Response] = []
+        self._open: set[httpx2.Response] = set()
 
     def fetch(self, prepared: Prepared) -> httpx2.Response:
         """The whole answer. Raises ConnectionFailed, UnreadableAnswer."""
@@ -57,7 +57,7 @@ class SyncHands:
             response = self._client.send(request_of(prepared), stream=True)
         except httpx2.RequestError as error:
             raise failure_of(error, prepared) from error
-        self._open.append(response)
+        self._open.add(response)
         return response, response.iter_bytes()
 
     def chunk(self, body: Iterator[bytes]) -> bytes | None:
@@ -71,6 +71,7 @@ class SyncHands:
 
     def close(self, response: httpx2.Response) -> None:
         response.close()
+        self._open.discard(response)
 
     def sleep(self, wait: float) -> None:
         time.sleep(wait)

@@ -22,7 +22,7 @@ class AsyncHands:
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
-        self._open: list[httpx2.Response] = []
+        self._open: set[httpx2.Response] = set()
 
     async def fetch(self, prepared: Prepared) -> httpx2.Response:
         """The whole answer. Raises ConnectionFailed, UnreadableAnswer."""
@@ -37,7 +37,7 @@ class AsyncHands:
             response = await self._client.send(request_of(prepared), stream=True)
         except httpx2.RequestError as error:
             raise failure_of(error, prepared) from error
-        self._open.append(response)
+        self._open.add(response)
         return response, response.aiter_bytes()
 
     async def chunk(self, body: AsyncIterator[bytes]) -> bytes | None:
@@ -51,6 +51,7 @@ class AsyncHands:
 
     async def close(self, response: httpx2.Response) -> None:
         await response.aclose()
+        self._open.discard(response)
 
     async def sleep(self, wait: float) -> None:
         await asyncio.sleep(wait)

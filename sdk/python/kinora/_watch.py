@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from kinora._calls import Call, Config, Options, answered, for_ever, id_of, path, prepared, reader
+from kinora._calls import LONGEST_ASKED, Call, Config, Options, answered, for_ever, id_of, path, prepared, reader
 from kinora._errors import (
     APIError,
     ConnectionFailed,
@@ -81,7 +81,7 @@ def watch(config: Config, wanted: Call[Any], *, one: bool) -> Stream:
         feed = yield from opened(config, again, SILENCE)
         while (event := (yield from feed.next())) is not None:
             last = event.id or last
-            wait = REOPEN if event.retry is None else event.retry / 1000
+            wait = REOPEN if event.retry is None else min(event.retry / 1000, LONGEST_ASKED)
             if event.event == "video":
                 video = read(event.data.encode())
                 yield Item(video)
