@@ -1000,7 +1000,8 @@ class VideosAPI:
         appears when it is whole.
 
         Arguments:
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_progress: Called with the bytes that are there and the bytes of the whole, 0 where the server does not
+                say.
 
         Raises: Conflict (it is not ready, or there will be none), Expired, NotFound, ConnectionFailed, OSError.
 
@@ -2002,7 +2003,8 @@ class AsyncVideosAPI:
         appears when it is whole.
 
         Arguments:
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_progress: Called with the bytes that are there and the bytes of the whole, 0 where the server does not
+                say; a coroutine is awaited.
 
         Raises: Conflict (it is not ready, or there will be none), Expired, NotFound, ConnectionFailed, OSError.
 
