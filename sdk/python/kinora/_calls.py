@@ -211,7 +211,7 @@ def _query(values: Mapping[str, Any]) -> str:
     return "?" + urlencode(given) if given else ""
 
 
-def path(template: str, *parts: str) -> str:
+def path(template: str, *parts: Any) -> str:
     """A path with its `{}` filled in; no part can leave its place. Raises ValueError for one that is no id."""
     for part in parts:
         if not isinstance(part, str) or part in ("", ".", ".."):  # with these it would be another path

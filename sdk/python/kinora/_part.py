@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
-try:
+if sys.platform != "win32":
     from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # Windows lets nobody rename a file that another has open
-    flock = None  # type: ignore[assignment]
 
 
 def part_of(target: Path, etag: str, mine: str = "") -> Path:
@@ -48,7 +47,7 @@ class Part:
     def finish(self) -> None:
         """Put it into its place. Raises OSError."""
         self.file.flush()
-        if flock is None:
+        if sys.platform == "win32":  # where nobody renames a file that is open
             self.file.close()
         if self._path is not None:
             self._path.replace(self._target)
@@ -73,13 +72,19 @@ def _claimed(path: Path) -> BinaryIO | None:
     """The file there, made if need be; None if another download has it."""
     while True:
         file = path.open("a+b")
-        if flock is None:
-            return file
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
+        if not _alone(file):
             file.close()
             return None
         if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
             return file
         file.close()  # put into place between our opening it and our claim
+
+
+def _alone(file: BinaryIO) -> bool:
+    """Whether nobody else has claimed it, which ends with whoever has. On Windows the two would fail, not mix."""
+    if sys.platform != "win32":
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
