@@ -184,7 +184,7 @@ def test_watching_all_goes_on_from_the_last_event() -> None:
     ):
         stream = sdk.videos.watch_all()
         assert [next(stream).id for _ in range(3)] == ["a", "b", "c"]
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
     assert "last-event-id" not in script.asked[0].headers
     assert script.asked[1].headers["last-event-id"] == "1-x"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 from kinora import _flow
 from kinora._calls import Call, Config, call, checked
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOCAL = "http://127.0.0.1:8000"
+
+
+class Changes(TypedDict, total=False):
+    """What a twin of a client may have otherwise."""
+
+    api_key: str | None
+    timeout: float
+    max_retries: int
+    retry_pause: float
+    headers: Mapping[str, str]
 
 
 def _config(
@@ -89,7 +99,7 @@ class Kinora(Resources):
     def _run(self, flow: _flow.Flow[T]) -> T:
         return _flow.run(flow, self._transport)
 
-    def _each(self, stream: _flow.Stream) -> Iterator[Any]:
+    def _each(self, stream: _flow.Stream) -> Generator[Any, None, None]:
         return _flow.each(stream, self._transport)
 
     def _pages(self, wanted: Call[Any]) -> Pages[Any]:
@@ -97,8 +107,8 @@ class Kinora(Resources):
 
         return Pages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Any) -> Self:
-        """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
+    def with_options(self, **changed: Unpack[Changes]) -> Self:
+        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
         twin = object.__new__(type(self))
         twin._config = checked(self._config._replace(**changed))
         twin._http_client = self._http_client
@@ -151,7 +161,7 @@ class AsyncKinora(AsyncResources):
     async def _run(self, flow: _flow.Flow[T]) -> T:
         return await _flow.run_async(flow, self._transport)
 
-    def _each(self, stream: _flow.Stream) -> AsyncIterator[Any]:
+    def _each(self, stream: _flow.Stream) -> AsyncGenerator[Any, None]:
         return _flow.each_async(stream, self._transport)
 
     def _pages(self, wanted: Call[Any]) -> AsyncPages[Any]:
@@ -159,8 +169,8 @@ class AsyncKinora(AsyncResources):
 
         return AsyncPages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Any) -> Self:
-        """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
+    def with_options(self, **changed: Unpack[Changes]) -> Self:
+        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
         twin = object.__new__(type(self))
         twin._config = checked(self._config._replace(**changed))
         twin._http_client = self._http_client

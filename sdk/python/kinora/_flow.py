@@ -6,7 +6,7 @@ A flow that produces many things yields each as an `Item`. Nothing here touches 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -100,7 +100,7 @@ async def run_async(flow: Flow[T], transport: AsyncTransport) -> T:
     return course.result
 
 
-def each(stream: Stream, transport: Transport) -> Iterator[Any]:
+def each(stream: Stream, transport: Transport) -> Generator[Any, None, None]:
     """What a flow of many things produces."""
     course = _Course(stream)
     with closing(course), transport.scope() as hands:
@@ -114,7 +114,7 @@ def each(stream: Stream, transport: Transport) -> Iterator[Any]:
                 course.failed(error)
 
 
-async def each_async(stream: Stream, transport: AsyncTransport) -> AsyncIterator[Any]:
+async def each_async(stream: Stream, transport: AsyncTransport) -> AsyncGenerator[Any, None]:
     """The same, awaiting each answer."""
     course = _Course(stream)
     with closing(course):

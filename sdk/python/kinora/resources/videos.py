@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,7 @@ class VideosAPI:
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
 
-    def watch_all(self, *, last_event_id: str | None = None) -> Iterator[Video]:
+    def watch_all(self, *, last_event_id: str | None = None) -> Generator[Video, None, None]:
         """Watch all videos.
 
         Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes.
@@ -726,7 +726,7 @@ class VideosAPI:
             )
         )
 
-    def watch(self, video: Video | str) -> Iterator[Video]:
+    def watch(self, video: Video | str) -> Generator[Video, None, None]:
         """Watch a video.
 
         Server-sent events, each the whole video: its present state at once, then every change until it is done.
@@ -1025,7 +1025,7 @@ class AsyncVideosAPI:
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
 
-    def watch_all(self, *, last_event_id: str | None = None) -> AsyncIterator[Video]:
+    def watch_all(self, *, last_event_id: str | None = None) -> AsyncGenerator[Video, None]:
         """Watch all videos.
 
         Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes.
@@ -1729,7 +1729,7 @@ class AsyncVideosAPI:
             )
         )
 
-    def watch(self, video: Video | str) -> AsyncIterator[Video]:
+    def watch(self, video: Video | str) -> AsyncGenerator[Video, None]:
         """Watch a video.
 
         Server-sent events, each the whole video: its present state at once, then every change until it is done.
