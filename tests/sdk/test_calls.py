@@ -355,6 +355,19 @@ def test_words_of_tomorrow_do_not_crash() -> None:
     assert (seen.status, seen.quality, seen.cost.state) == ("dreaming", "ultra", "gifted")
 
 
+def test_what_an_older_server_does_not_know_yet_is_not_there() -> None:
+    past = video()
+    for later in ("share_url", "eta_seconds", "remixed_from_video_id", "variations"):
+        past.pop(later, None)
+    past["cost"] = {name: value for name, value in past["cost"].items() if name != "relaxed"}
+    bare = {name: value for name, value in past.items() if name != "status"}
+    with scripted(says(200, past), says(200, bare)) as script, client(script) as sdk:
+        seen = sdk.videos.get("video_1")
+        assert (seen.eta_seconds, seen.cost.relaxed) == (None, False)
+        with pytest.raises(kinora.UnreadableAnswer, match="status"):
+            sdk.videos.get("video_1")
+
+
 async def test_the_awaited_client_does_the_same() -> None:
     replies = [resets(), says(500, problem(500, "internal")), says(200, video()), says(404, problem(404, "not_found"))]
     with scripted(*replies) as script:
