@@ -16,6 +16,7 @@ import kinora
 import pytest
 from kinora import Kinora
 from kinora._calls import Call, Options, pause, prepared, raw
+from kinora.openai import OpenAI
 
 from tests.sdk.objects import example, problem, video
 from tests.sdk.scripted import Reply, Script, resets, says, scripted
@@ -366,6 +367,12 @@ def test_what_an_older_server_does_not_know_yet_is_not_there() -> None:
         assert (seen.eta_seconds, seen.cost.relaxed) == (None, False)
         with pytest.raises(kinora.UnreadableAnswer, match="status"):
             sdk.videos.get("video_1")
+
+
+def test_openais_extra_body_may_be_none_as_it_is_there() -> None:
+    with scripted(says(200, video())) as script, OpenAI(api_key="k", base_url=script.url) as sdk:
+        sdk.videos.create(prompt="a boat", seconds="4", extra_body=None)
+    assert json.loads(script.asked[0].body) == {"prompt": "a boat", "seconds": 4}
 
 
 async def test_the_awaited_client_does_the_same() -> None:
