@@ -69,6 +69,18 @@ class Field:
     annotation: str
     doc: str
     required: bool
+    taken: bool = True
+
+    @property
+    def default(self) -> str | None:
+        """What it is where it is left out, as Python writes it; None if it must be there.
+
+        An older server leaves out what came after it: there is nothing of that, rather than no answer at all.
+        """
+        if not self.required or (not self.taken and self.annotation.endswith("None")):
+            return "None"
+        kind = "" if self.taken else self.annotation.partition("[")[0]
+        return {"bool": "False", "list": "[]", "dict": "{}"}.get(kind)
 
 
 @dataclass(frozen=True)
@@ -233,7 +245,7 @@ class _Reader:
         annotation = self._annotation(schema, taken=taken)
         if not required and "None" not in annotation.split(" | "):
             annotation += " | None"
-        return Field(_name(wire), wire, annotation, self._said(schema), required)
+        return Field(_name(wire), wire, annotation, self._said(schema), required, taken)
 
     def _annotation(self, schema: Schema, *, taken: bool) -> str:
         if name := _named(schema):

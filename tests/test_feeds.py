@@ -178,7 +178,7 @@ async def test_the_feed_over_http_says_who_may_watch(client: httpx.AsyncClient, 
 
 @pytest.mark.xdist_group("backend")
 async def test_a_browser_follows_a_clip_as_it_is_made(web: httpx.AsyncClient, resident: Person) -> None:
-    body = {"prompt": "a ball", "size": "320x192", "seconds": 3}
+    body = {"prompt": "a ball", "size": "640x384", "seconds": 10}  # long enough for some progress to be told
     made = (await web.post("/v1/videos", json=body, headers=resident.headers)).json()
     events = b""
     async with web.stream("GET", f"/v1/videos/{made['id']}/events", headers=resident.headers) as answer:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
 import json
+import math
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,8 @@ from typing import Any
 import kinora
 import pytest
 from kinora import Kinora
-from kinora._calls import pause
+from kinora._calls import Call, Options, pause, prepared, raw
+from kinora.openai import OpenAI
 
 from tests.sdk.objects import example, problem, video
 from tests.sdk.scripted import Reply, Script, resets, says, scripted
@@ -97,6 +101,40 @@ def test_a_refusal_is_raised_at_once_with_what_it_says(status: int, code: str, k
     assert len(script.asked) == 1
 
 
+UNREADABLE: list[Callable[[], Reply]] = [
+    lambda: says(200, raw=b"<html>Please log in</html>", content_type="text/html"),
+    lambda: says(200, raw=b'{"id": "video_1", "sta'),
+    lambda: says(200, raw=b'{"id": "\xff"}'),
+    lambda: says(200, raw=b"no gzip", content_encoding="gzip"),
+    lambda: says(204, raw=b""),
+]
+
+
+@pytest.mark.parametrize("page", UNREADABLE)
+def test_what_no_kinora_server_says_is_an_error_of_this_package(page: Callable[[], Reply]) -> None:
+    with scripted(page()) as script, client(script) as sdk, pytest.raises(kinora.UnreadableAnswer, match="cannot be"):
+        sdk.videos.get("video_1")
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("page", UNREADABLE)
+async def test_the_awaited_client_cannot_read_it_either(page: Callable[[], Reply]) -> None:
+    with scripted(page()) as script:
+        async with kinora.AsyncKinora(api_key="k", base_url=script.url) as sdk:
+            with pytest.raises(kinora.UnreadableAnswer, match="cannot be"):
+                await sdk.videos.get("video_1")
+
+
+def test_a_redirection_is_not_followed_and_says_where_the_server_is() -> None:
+    with (
+        scripted(says(308, raw=b"", location="https://kinora.example/v1/videos/video_1")) as script,
+        client(script) as sdk,
+        pytest.raises(kinora.APIError, match=r"base_url leads to https://kinora\.example") as caught,
+    ):
+        sdk.videos.get("video_1")
+    assert caught.value.status == 308
+
+
 def test_a_lack_of_credits_says_how_many() -> None:
     said = problem(402, "insufficient_credits", cost=8, available=3)
     with (
@@ -106,6 +144,40 @@ def test_a_lack_of_credits_says_how_many() -> None:
     ):
         sdk.videos.create(prompt="a boat")
     assert (caught.value.cost, caught.value.available) == (8, 3)
+
+
+def raised(script: Script) -> kinora.KinoraError:
+    with client(script) as sdk, pytest.raises(kinora.KinoraError) as caught:
+        sdk.videos.wait("video_1", timeout=0)
+    return caught.value
+
+
+def pickled(error: kinora.KinoraError) -> kinora.KinoraError:
+    again: kinora.KinoraError = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    return again
+
+
+@pytest.mark.parametrize("clone", [copy.copy, pickled])
+def test_an_error_comes_whole_out_of_a_pool_of_processes(
+    clone: Callable[[kinora.KinoraError], kinora.KinoraError],
+) -> None:
+    replies: list[Reply] = [
+        says(404, problem(404, "not_found"), x_request_id="req_9"),
+        says(200, raw=b"<html>"),
+        *(
+            says(
+                200, raw=b"event: video\ndata: " + json.dumps(one).encode() + b"\n\n", content_type="text/event-stream"
+            )
+            for one in (video(), video(status="failed"), video(status="cancelled"))
+        ),
+    ]
+    for reply in replies:
+        with scripted(reply, says(200, raw=b"")) as script:
+            error = raised(script)
+        again = clone(error)
+        assert (type(again), str(again)) == (type(error), str(error))
+        for name in ("status", "code", "request_id", "problem", "video"):
+            assert getattr(again, name, None) == getattr(error, name, None)
 
 
 def test_a_pause_too_long_to_wait_is_the_callers_to_decide() -> None:
@@ -162,6 +234,59 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
     with scripted(says(200, video())) as script, client(script) as sdk:
         sdk.videos.get("../billing/balance?x=1#")
     assert script.asked[0].path == "/v1/videos/..%2Fbilling%2Fbalance%3Fx%3D1%23"
+
+
+@pytest.mark.parametrize("wrong", ["", ".", "..", None, 7])
+def test_what_is_no_id_is_refused_before_it_becomes_another_path(wrong: Any) -> None:
+    with scripted() as script, client(script) as sdk, pytest.raises(ValueError, match="is no id"):
+        sdk.videos.delete(wrong)
+    assert not script.asked
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"timeout": 0}, {"timeout": -1}, {"timeout": math.nan}, {"max_retries": -1}, {"retry_pause": -1}],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_is_refused_at_once(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        Kinora(**setting)
+    with Kinora() as sdk, pytest.raises(ValueError, match=next(iter(setting))):
+        sdk.with_options(**setting)
+
+
+def test_a_call_may_take_as_long_as_it_takes_but_not_no_time_at_all() -> None:
+    replies = [says(200, video()) for _ in range(2)]
+    with scripted(*replies) as script, client(script, timeout=math.inf) as sdk:
+        sdk.videos.get("video_1")
+        sdk.videos.get("video_1", timeout=1e300)
+        with pytest.raises(ValueError, match="above zero"):
+            sdk.videos.get("video_1", timeout=0)
+
+
+def test_a_key_from_a_file_may_end_with_a_line_and_no_error_repeats_a_key() -> None:
+    with scripted(says(200, video())) as script:
+        with Kinora(api_key="kin_test\n", base_url=f" {script.url}/v1\n") as sdk:
+            sdk.videos.get("video_1")
+        with (
+            Kinora(api_key="kin_\nsecret", base_url=script.url) as sdk,
+            pytest.raises(ValueError, match="auth") as caught,
+        ):
+            sdk.videos.get("video_1")
+        assert "secret" not in str(caught.value)
+    assert script.asked[0].headers["authorization"] == "Bearer kin_test"
+
+
+def test_an_answer_that_is_held_is_waited_for() -> None:
+    with Kinora(api_key="k", timeout=30) as sdk:
+        for prefer, timeout, waited in (
+            ("wait=60", None, 75),
+            ("wait=60", 5.0, 5),
+            ("wait=5", None, 30),
+            (None, None, 30),
+        ):
+            options = Options(prefer=prefer, timeout=timeout)
+            assert prepared(sdk._config, Call("GET", "/", raw, options=options)).timeout == waited
 
 
 def test_objects_stand_for_their_ids_and_a_file_makes_it_a_form(tmp_path: Path) -> None:
@@ -229,6 +354,25 @@ def test_words_of_tomorrow_do_not_crash() -> None:
     with scripted(says(200, future)) as script, client(script) as sdk:
         seen = sdk.videos.get("video_1")
     assert (seen.status, seen.quality, seen.cost.state) == ("dreaming", "ultra", "gifted")
+
+
+def test_what_an_older_server_does_not_know_yet_is_not_there() -> None:
+    past = video()
+    for later in ("share_url", "eta_seconds", "remixed_from_video_id", "variations"):
+        past.pop(later, None)
+    past["cost"] = {name: value for name, value in past["cost"].items() if name != "relaxed"}
+    bare = {name: value for name, value in past.items() if name != "status"}
+    with scripted(says(200, past), says(200, bare)) as script, client(script) as sdk:
+        seen = sdk.videos.get("video_1")
+        assert (seen.eta_seconds, seen.cost.relaxed) == (None, False)
+        with pytest.raises(kinora.UnreadableAnswer, match="status"):
+            sdk.videos.get("video_1")
+
+
+def test_openais_extra_body_may_be_none_as_it_is_there() -> None:
+    with scripted(says(200, video())) as script, OpenAI(api_key="k", base_url=script.url) as sdk:
+        sdk.videos.create(prompt="a boat", seconds="4", extra_body=None)
+    assert json.loads(script.asked[0].body) == {"prompt": "a boat", "seconds": 4}
 
 
 async def test_the_awaited_client_does_the_same() -> None:

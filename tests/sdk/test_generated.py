@@ -97,5 +97,5 @@ def test_everything_named_is_there_and_nothing_else() -> None:
     for name in kinora.__all__:
         assert getattr(kinora, name) is not None
     with pytest.raises(AttributeError, match="telepathy"):
-        _ = kinora.telepathy
+        _ = kinora.telepathy  # type: ignore[attr-defined]
     assert kinora.__version__ == (Path(kinora.__file__).parent / "_version.py").read_text().split('"')[-2]

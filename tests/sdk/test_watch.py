@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from itertools import chain, islice, pairwise, repeat
 from typing import Any
 
 import kinora
@@ -12,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinora import AsyncKinora, Kinora
 from kinora._sse import Event, Parser
+from kinora._transport import SyncHands
 from kinora._watch import FRUITLESS
 
 from tests.sdk.objects import problem, video
@@ -106,12 +111,61 @@ def test_the_time_to_wait_ends_with_the_video_as_last_seen() -> None:
         sdk.videos.wait("video_1", timeout=0)
     assert caught.value.video.progress == 7
     with (
-        scripted(says(500), says(500), says(200, video(progress=8))) as script,
+        scripted(says(500), says(200, video(progress=8))) as script,
         client(script.url) as sdk,
         pytest.raises(kinora.WaitTimeout) as caught,
     ):
         sdk.videos.wait("video_1", timeout=0)
     assert caught.value.video.progress == 8
+
+
+def pinging(*pieces: bytes) -> Reply:
+    """A stream without end: these pieces, then a ping every twentieth of a second until the client leaves."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.end_headers()
+        handler.close_connection = True
+        with suppress(OSError):
+            for piece in chain(pieces, repeat(b": ping\n\n")):
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                threading.Event().wait(0.05)
+
+    return reply
+
+
+def test_a_stream_of_nothing_but_pings_does_not_outlast_the_time_to_wait() -> None:
+    streams = [pinging(frames(video(progress=7))) for _ in range(20)]
+    with scripted(*streams) as script, client(script.url) as sdk:
+        began = time.monotonic()
+        with pytest.raises(kinora.WaitTimeout, match="7 %"):
+            sdk.videos.wait("video_1", timeout=0.4)
+    assert time.monotonic() - began < 2
+
+
+def test_a_server_in_trouble_does_not_outlast_the_time_to_wait() -> None:
+    asks = [says(503, problem(503, "unavailable"), retry_after="30") for _ in range(9)]
+    with scripted(feed(video(progress=7)), *asks) as script, Kinora(api_key="k", base_url=script.url) as sdk:
+        began = time.monotonic()
+        with pytest.raises(kinora.WaitTimeout, match="7 %"):
+            sdk.videos.wait("video_1", timeout=1)
+    assert time.monotonic() - began < 10
+
+
+def test_a_page_in_place_of_a_stream_is_an_error_for_who_watches_and_none_for_who_waits() -> None:
+    pages = [says(200, raw=b"<html>", content_type="text/html") for _ in range(FRUITLESS)]
+    with scripted(*pages[:1]) as script, client(script.url) as sdk, pytest.raises(kinora.UnreadableAnswer):
+        next(sdk.videos.watch("video_1"))
+    with scripted(*pages, says(200, DONE)) as script, client(script.url) as sdk:
+        assert sdk.videos.wait("video_1").status == "completed"
+
+
+def test_an_event_that_cannot_be_read_is_an_error_of_this_package() -> None:
+    broken = says(200, raw=b"event: video\ndata: {\n\n", content_type="text/event-stream")
+    with scripted(broken) as script, client(script.url) as sdk, pytest.raises(kinora.UnreadableAnswer):
+        next(sdk.videos.watch("video_1"))
 
 
 def test_create_and_wait_tells_the_id_before_it_waits() -> None:
@@ -130,9 +184,24 @@ def test_watching_all_goes_on_from_the_last_event() -> None:
     ):
         stream = sdk.videos.watch_all()
         assert [next(stream).id for _ in range(3)] == ["a", "b", "c"]
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
     assert "last-event-id" not in script.asked[0].headers
     assert script.asked[1].headers["last-event-id"] == "1-x"
+
+
+def test_watching_for_long_keeps_no_stream_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    close = SyncHands.close
+
+    def counted(hands: SyncHands, response: Any) -> None:
+        close(hands, response)
+        kept.append(len(hands._open))
+
+    monkeypatch.setattr(SyncHands, "close", counted)
+    again = b"event: reconnect\nretry: 1\ndata: {}\n\n"
+    with scripted(*(feed(video(id=str(at)), end=again) for at in range(5))) as script, client(script.url) as sdk:
+        assert [one.id for one in islice(sdk.videos.watch_all(), 5)] == ["0", "1", "2", "3", "4"]
+    assert kept[:4] == [0, 0, 0, 0]
 
 
 async def test_the_awaited_client_waits_alike_and_awaits_what_it_tells() -> None:

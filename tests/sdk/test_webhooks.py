@@ -73,6 +73,23 @@ def test_a_missing_header_is_refused(missing: str) -> None:
         verify_webhook(BODY, headers, SECRET)
 
 
-def test_a_secret_that_is_none_is_said() -> None:
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Webhook-Signature", "v1,é"),
+        ("Webhook-Signature", "v1,\udcff"),
+        ("Webhook-Id", "\udcff"),
+        ("Webhook-Timestamp", "9" * 400),
+        ("Webhook-Timestamp", "9" * 5000),
+    ],
+)
+def test_a_forgers_header_is_refused_whatever_stands_in_it(header: str, value: str) -> None:
+    with pytest.raises(WebhookError):
+        verify_webhook(BODY, {**signed(), header: value}, SECRET)
+
+
+@pytest.mark.parametrize("secret", ["whsec_not base 64!", "whsec_", "", "clé"])
+def test_a_secret_that_is_none_is_said(secret: str) -> None:
+    """Not even where the signature fits: a setting that is missing must not let everybody in."""
     with pytest.raises(WebhookError, match="whsec_"):
-        verify_webhook(BODY, signed(), "whsec_not base 64!")
+        verify_webhook(BODY, signed(secret="whsec_"), secret)

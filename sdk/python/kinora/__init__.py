@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kinora import types as types
     from kinora._client import AsyncKinora as AsyncKinora
     from kinora._client import Kinora as Kinora
     from kinora._errors import APIError as APIError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from kinora._errors import TooLarge as TooLarge
     from kinora._errors import Unauthorized as Unauthorized
     from kinora._errors import Unavailable as Unavailable
+    from kinora._errors import UnreadableAnswer as UnreadableAnswer
     from kinora._errors import UploadRefused as UploadRefused
     from kinora._errors import VideoCancelled as VideoCancelled
     from kinora._errors import VideoFailed as VideoFailed
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from kinora._story import Storyboard as Storyboard
     from kinora._webhooks import WebhookEvent as WebhookEvent
     from kinora._webhooks import verify_webhook as verify_webhook
+
+    __version__: str
 
 _HOMES = {
     "AsyncKinora": "_client",
@@ -67,6 +71,7 @@ _HOMES = {
             "TooLarge",
             "Unauthorized",
             "Unavailable",
+            "UnreadableAnswer",
             "UploadRefused",
             "VideoCancelled",
             "VideoFailed",
@@ -81,17 +86,19 @@ _HOMES = {
 __all__ = sorted(name for name in _HOMES if not name.startswith("_"))  # noqa: PLE0605 - sorted makes a list
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name's home when the name is first used."""
-    if name == "types":
-        return import_module("kinora.types")
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'kinora' has no attribute {name!r}")
-    module = import_module(f"kinora.{home}")
-    value = getattr(module, "VERSION" if name == "__version__" else name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # with it in sight, a type checker would take every misspelt name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        """Import a name's home when the name is first used."""
+        if name == "types":
+            return import_module("kinora.types")
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module 'kinora' has no attribute {name!r}")
+        module = import_module(f"kinora.{home}")
+        value = getattr(module, "VERSION" if name == "__version__" else name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -62,7 +62,7 @@ def fetching(label: str) -> Iterator[Callable[[int, int], None]]:
     with tqdm(desc=label, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True) as bar:
 
         def show(have: int, whole: int) -> None:
-            bar.total = whole
+            bar.total = whole or None
             bar.update(have - bar.n)
 
         yield show

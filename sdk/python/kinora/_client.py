@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 from kinora import _flow
-from kinora._calls import Call, Config, call
+from kinora._calls import Call, Config, call, checked
 from kinora._resources import AsyncResources, Resources
 
 if TYPE_CHECKING:
@@ -24,6 +24,16 @@ T = TypeVar("T")
 LOCAL = "http://127.0.0.1:8000"
 
 
+class Changes(TypedDict, total=False):
+    """What a twin of a client may have otherwise."""
+
+    api_key: str | None
+    timeout: float
+    max_retries: int
+    retry_pause: float
+    headers: Mapping[str, str]
+
+
 def _config(
     api_key: str | None,
     base_url: str | None,
@@ -33,16 +43,18 @@ def _config(
     headers: Mapping[str, str] | None,
 ) -> Config:
     """Arguments first, then the environment. A base URL is taken with `/v1` at its end and without."""
-    base = base_url or os.environ.get("KINORA_BASE_URL") or LOCAL
+    base = (base_url or os.environ.get("KINORA_BASE_URL") or LOCAL).strip()
     if not base.startswith(("http://", "https://")):
         raise ValueError(f"base_url must begin with http:// or https://, and this one is {base!r}.")
-    return Config(
-        api_key=api_key or os.environ.get("KINORA_API_KEY") or None,
-        base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
-        timeout=timeout,
-        max_retries=max_retries,
-        retry_pause=retry_pause,
-        headers=dict(headers or {}),
+    return checked(
+        Config(
+            api_key=api_key or os.environ.get("KINORA_API_KEY") or None,
+            base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
+            timeout=timeout,
+            max_retries=max_retries,
+            retry_pause=retry_pause,
+            headers=dict(headers or {}),
+        )
     )
 
 
@@ -87,7 +99,7 @@ class Kinora(Resources):
     def _run(self, flow: _flow.Flow[T]) -> T:
         return _flow.run(flow, self._transport)
 
-    def _each(self, stream: _flow.Stream) -> Iterator[Any]:
+    def _each(self, stream: _flow.Stream) -> Generator[Any, None, None]:
         return _flow.each(stream, self._transport)
 
     def _pages(self, wanted: Call[Any]) -> Pages[Any]:
@@ -95,10 +107,10 @@ class Kinora(Resources):
 
         return Pages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Any) -> Self:
-        """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
+    def with_options(self, **changed: Unpack[Changes]) -> Self:
+        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
         twin = object.__new__(type(self))
-        twin._config = self._config._replace(**changed)
+        twin._config = checked(self._config._replace(**changed))
         twin._http_client = self._http_client
         twin.__dict__["_transport"] = self._transport
         return twin
@@ -149,7 +161,7 @@ class AsyncKinora(AsyncResources):
     async def _run(self, flow: _flow.Flow[T]) -> T:
         return await _flow.run_async(flow, self._transport)
 
-    def _each(self, stream: _flow.Stream) -> AsyncIterator[Any]:
+    def _each(self, stream: _flow.Stream) -> AsyncGenerator[Any, None]:
         return _flow.each_async(stream, self._transport)
 
     def _pages(self, wanted: Call[Any]) -> AsyncPages[Any]:
@@ -157,10 +169,10 @@ class AsyncKinora(AsyncResources):
 
         return AsyncPages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Any) -> Self:
-        """The same client with another `api_key`, `timeout`, `max_retries` or `headers`, on the same connections."""
+    def with_options(self, **changed: Unpack[Changes]) -> Self:
+        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
         twin = object.__new__(type(self))
-        twin._config = self._config._replace(**changed)
+        twin._config = checked(self._config._replace(**changed))
         twin._http_client = self._http_client
         twin.__dict__["_transport"] = self._transport
         return twin

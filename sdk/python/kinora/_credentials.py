@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from kinora._errors import KinoraError
+
 
 class Credentials(msgspec.Struct, kw_only=True):
     """A server and the key for it."""
@@ -22,11 +24,13 @@ def home() -> Path:
 
 
 def load() -> Credentials | None:
-    """What `login` kept, if it did. Raises OSError, msgspec.DecodeError."""
+    """What `login` kept, if it did. Raises OSError, KinoraError."""
     try:
         return msgspec.json.decode(home().read_bytes(), type=Credentials)
     except FileNotFoundError:
         return None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise KinoraError(f"{home()} cannot be read ({error}): run `kinora-cli login` again.") from error
 
 
 def save(credentials: Credentials) -> Path:
@@ -34,7 +38,8 @@ def save(credentials: Credentials) -> Path:
     path = home()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    fresh.unlink(missing_ok=True)  # one that is there already would keep its mode
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(msgspec.json.encode(credentials))
     fresh.replace(path)
     return path

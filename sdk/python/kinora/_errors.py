@@ -14,6 +14,7 @@ KinoraError
 │   ├── RateLimited        429  after the retries; `retry_after` says how long to leave it
 │   └── ServerError        5xx  after the retries
 │       └── Unavailable    503
+├── UnreadableAnswer            an answer, but none of a Kinora server of this version
 ├── ConnectionFailed            no answer, after the retries
 │   └── TimedOut                none in time
 ├── VideoFailed                 the job ended without a film; `video` says why
@@ -35,7 +36,17 @@ if TYPE_CHECKING:
 
 
 class KinoraError(Exception):
-    """The root of them all."""
+    """The root of them all. Each can be copied and pickled, so that it comes whole out of a pool of processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made anew from what it holds: `args` is only the sentence, and not what `__init__` takes."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[KinoraError], args: tuple[Any, ...], held: dict[str, Any]) -> KinoraError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(held)
+    return error
 
 
 class APIError(KinoraError):
@@ -53,9 +64,17 @@ class APIError(KinoraError):
         self.headers = headers
         self.code: str | None = member.get("code")
         self.param: str | None = problem.get("param")
-        self.detail: str = problem.get("detail") or problem.get("title") or f"The server answered {status}."
+        self.detail: str = problem.get("detail") or problem.get("title") or _bare(status, headers)
         self.request_id: str | None = headers.get("x-request-id")
         super().__init__(f"{self.detail} ({status}{f' {self.code}' if self.code else ''})")
+
+
+def _bare(status: int, headers: Mapping[str, str]) -> str:
+    """What there is to say of an answer without a word. A redirection is not followed: it could take the key along."""
+    elsewhere = headers.get("location") if 300 <= status < 400 else None
+    return (
+        f"The server answered {status}." if elsewhere is None else f"This is not there; base_url leads to {elsewhere}."
+    )
 
 
 class BadRequest(APIError):
@@ -119,6 +138,10 @@ class ServerError(APIError):
 
 class Unavailable(ServerError):
     """503: not just now."""
+
+
+class UnreadableAnswer(KinoraError):
+    """Something answered that is no Kinora server, such as a proxy's page, or one of quite another version."""
 
 
 class ConnectionFailed(KinoraError):

@@ -6,8 +6,8 @@ A flow that produces many things yields each as an `Item`. Nothing here touches 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -70,11 +70,15 @@ class _Course(Generic[T]):
     def failed(self, error: Exception) -> None:
         self._error = error
 
+    def close(self) -> None:
+        """Let go of what the flow holds now, not when the last traceback that knows it is forgotten."""
+        self._flow.close()
+
 
 def run(flow: Flow[T], transport: Transport) -> T:
     """Fulfil a flow's asks one after the other and return what it returns."""
     course = _Course(flow)
-    with transport.scope() as hands:
+    with closing(course), transport.scope() as hands:
         while (ask := course.next()) is not None:
             try:
                 course.told(getattr(hands, ask.method)(*ask.arguments))
@@ -86,19 +90,20 @@ def run(flow: Flow[T], transport: Transport) -> T:
 async def run_async(flow: Flow[T], transport: AsyncTransport) -> T:
     """The same, awaiting each answer."""
     course = _Course(flow)
-    async with transport.scope() as hands:
-        while (ask := course.next()) is not None:
-            try:
-                course.told(await getattr(hands, ask.method)(*ask.arguments))
-            except Exception as error:  # the flow is who knows what to do about it
-                course.failed(error)
+    with closing(course):
+        async with transport.scope() as hands:
+            while (ask := course.next()) is not None:
+                try:
+                    course.told(await getattr(hands, ask.method)(*ask.arguments))
+                except Exception as error:  # the flow is who knows what to do about it
+                    course.failed(error)
     return course.result
 
 
-def each(stream: Stream, transport: Transport) -> Iterator[Any]:
+def each(stream: Stream, transport: Transport) -> Generator[Any, None, None]:
     """What a flow of many things produces."""
     course = _Course(stream)
-    with transport.scope() as hands:
+    with closing(course), transport.scope() as hands:
         while (wanted := course.next()) is not None:
             if isinstance(wanted, Item):
                 yield wanted.value
@@ -109,15 +114,16 @@ def each(stream: Stream, transport: Transport) -> Iterator[Any]:
                 course.failed(error)
 
 
-async def each_async(stream: Stream, transport: AsyncTransport) -> AsyncIterator[Any]:
+async def each_async(stream: Stream, transport: AsyncTransport) -> AsyncGenerator[Any, None]:
     """The same, awaiting each answer."""
     course = _Course(stream)
-    async with transport.scope() as hands:
-        while (wanted := course.next()) is not None:
-            if isinstance(wanted, Item):
-                yield wanted.value
-                continue
-            try:
-                course.told(await getattr(hands, wanted.method)(*wanted.arguments))
-            except Exception as error:  # the flow is who knows what to do about it
-                course.failed(error)
+    with closing(course):
+        async with transport.scope() as hands:
+            while (wanted := course.next()) is not None:
+                if isinstance(wanted, Item):
+                    yield wanted.value
+                    continue
+                try:
+                    course.told(await getattr(hands, wanted.method)(*wanted.arguments))
+                except Exception as error:  # the flow is who knows what to do about it
+                    course.failed(error)

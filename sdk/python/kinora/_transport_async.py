@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import httpx2
 
 from kinora._calls import Prepared
-from kinora._errors import ConnectionFailed
+from kinora._errors import ConnectionFailed, UnreadableAnswer
 from kinora._transport import failure_of, request_of
 
 
@@ -22,33 +22,36 @@ class AsyncHands:
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
-        self._open: list[httpx2.Response] = []
+        self._open: set[httpx2.Response] = set()
 
     async def fetch(self, prepared: Prepared) -> httpx2.Response:
-        """The whole answer. Raises ConnectionFailed."""
+        """The whole answer. Raises ConnectionFailed, UnreadableAnswer."""
         try:
             return await self._client.send(request_of(prepared))
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise failure_of(error, prepared) from error
 
     async def open(self, prepared: Prepared) -> tuple[httpx2.Response, AsyncIterator[bytes]]:
         """The answer's head, and its body as it comes. Raises ConnectionFailed."""
         try:
             response = await self._client.send(request_of(prepared), stream=True)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise failure_of(error, prepared) from error
-        self._open.append(response)
+        self._open.add(response)
         return response, response.aiter_bytes()
 
     async def chunk(self, body: AsyncIterator[bytes]) -> bytes | None:
-        """The next bytes, or None at the end. Raises ConnectionFailed."""
+        """The next bytes, or None at the end. Raises ConnectionFailed, UnreadableAnswer."""
         try:
             return await anext(body, None)
+        except httpx2.DecodingError as error:
+            raise UnreadableAnswer(f"The answer cannot be read: {error}.") from error
         except httpx2.TransportError as error:
             raise ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.") from error
 
     async def close(self, response: httpx2.Response) -> None:
         await response.aclose()
+        self._open.discard(response)
 
     async def sleep(self, wait: float) -> None:
         await asyncio.sleep(wait)

@@ -12,8 +12,18 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from kinora._calls import Call, Config, Options, answered, id_of, path, prepared, reader
-from kinora._errors import APIError, ConnectionFailed, VideoCancelled, VideoFailed, WaitTimeout, seconds
+from kinora._calls import LONGEST_ASKED, Call, Config, Options, answered, for_ever, id_of, path, prepared, reader
+from kinora._errors import (
+    APIError,
+    ConnectionFailed,
+    RateLimited,
+    ServerError,
+    UnreadableAnswer,
+    VideoCancelled,
+    VideoFailed,
+    WaitTimeout,
+    seconds,
+)
 from kinora._flow import Ask, Flow, Item, Stream
 from kinora._sse import Event, Parser
 
@@ -24,38 +34,43 @@ TERMINAL = frozenset({"completed", "failed", "cancelled"})
 SILENCE = 40.0  # seconds without a byte after which a stream is dead: the server sends some every fifteen
 FRUITLESS = 3  # streams in a row that bring nothing, after which `wait` asks instead
 PAUSE = 2.0  # seconds between two questions where the server names no pace
+LAST = 5.0  # seconds an answer may take at the least, be the time to wait over or not
 REOPEN = 0.5  # seconds before a stream is opened again, unless it says otherwise
 
 
 class Feed:
-    """One open stream of events."""
+    """One open stream of events, given up after so many seconds of `silence`."""
 
-    def __init__(self, response: Any, body: Any) -> None:
+    def __init__(self, response: Any, body: Any, silence: float) -> None:
         self._response = response
         self._body = body
+        self._silence = silence
         self._parser = Parser()
         self._waiting: deque[Event] = deque()
 
-    def next(self) -> Flow[Event | None]:
-        """The next event, or None when the stream ended or broke."""
+    def next(self, left: Callable[[], float] = for_ever) -> Flow[Event | None]:
+        """The next event, or None when the stream ended or broke, or may well say nothing until `left` is over."""
         while not self._waiting:
             try:
                 chunk = yield Ask("chunk", (self._body,))
             except ConnectionFailed:
                 chunk = None
-            if chunk is None:
+            if chunk is not None:
+                self._waiting.extend(self._parser.feed(chunk))
+            if chunk is None or (not self._waiting and left() < self._silence / 2):
                 yield Ask("close", (self._response,))
                 return None
-            self._waiting.extend(self._parser.feed(chunk))
         return self._waiting.popleft()
 
 
-def opened(config: Config, wanted: Call[Any], silence: float) -> Flow[Feed]:
+def opened(config: Config, wanted: Call[Any], silence: float, left: Callable[[], float] = for_ever) -> Flow[Feed]:
     """A stream of events; `silence` is how many seconds it may say nothing. Raises KinoraError."""
     request = prepared(config, wanted)
     request = request._replace(headers={**request.headers, "accept": "text/event-stream"}, timeout=silence)
-    response, body = yield from answered(config, request, "open")
-    return Feed(response, body)
+    response, body = yield from answered(config, request, "open", left)
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        raise UnreadableAnswer("Something answered that is no stream of events, such as a page of a proxy.")
+    return Feed(response, body, silence)
 
 
 def watch(config: Config, wanted: Call[Any], *, one: bool) -> Stream:
@@ -66,7 +81,7 @@ def watch(config: Config, wanted: Call[Any], *, one: bool) -> Stream:
         feed = yield from opened(config, again, SILENCE)
         while (event := (yield from feed.next())) is not None:
             last = event.id or last
-            wait = REOPEN if event.retry is None else event.retry / 1000
+            wait = REOPEN if event.retry is None else min(event.retry / 1000, LONGEST_ASKED)
             if event.event == "video":
                 video = read(event.data.encode())
                 yield Item(video)
@@ -144,14 +159,14 @@ class _Wait:
         """Hear one stream to its end; whether it said anything."""
         heard = False
         try:
-            feed = yield from opened(self._config, self._call("/events"), self._patience())
+            feed = yield from opened(self._config, self._call("/events"), self._patience(), self._left)
         except APIError as error:
-            if error.status < 500 and error.status != 406:
+            if error.status < 500 and error.status not in (406, 429):
                 raise
             return False
-        except ConnectionFailed:
+        except (ConnectionFailed, UnreadableAnswer):
             return False
-        while not self.over and (event := (yield from feed.next())) is not None:
+        while not self.over and (event := (yield from feed.next(self._left))) is not None:
             if event.event == "video":
                 heard = True
                 yield from self._now(self._read(event.data.encode()))
@@ -161,7 +176,13 @@ class _Wait:
     def ask(self) -> Flow[float]:
         """Read the video once; the seconds the server wants us to wait before the next time."""
         request = prepared(self._config, self._call(""))
-        answer = yield from answered(self._config, request, "fetch")
+        request = request._replace(timeout=min(request.timeout, max(LAST, self._left())))
+        try:
+            answer = yield from answered(self._config, request, "fetch", self._left)
+        except (ConnectionFailed, RateLimited, ServerError):
+            if self._seen is None or self._left():
+                raise
+            return 0.0  # it is the time that is over, not the server
         yield from self._now(self._read(answer.content))
         hint = answer.headers.get("openai-poll-after-ms", "")
         return int(hint) / 1000 if hint.isdigit() else seconds(answer.headers.get("retry-after")) or PAUSE

@@ -40,22 +40,31 @@ def verify_webhook(
     given = {name.lower(): value for name, value in headers.items()}
     try:
         message_id, sent, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
-        moment = int(sent)
-    except (KeyError, ValueError) as error:
+        moment = float(int(sent))
+    except (KeyError, ValueError, OverflowError) as error:
         raise WebhookError("The headers webhook-id, webhook-timestamp and webhook-signature must be there.") from error
     if abs(time.time() - moment) > tolerance:
         raise WebhookError(f"The message is dated more than {tolerance:g} seconds from now.")
-    expected = b64encode(hmac.digest(_key(secret), f"{message_id}.{sent}.".encode() + body, sha256)).decode()
-    if not any(hmac.compare_digest(f"v1,{expected}", one) for one in signatures.split()):
+    expected = b"v1," + b64encode(hmac.digest(_key(secret), _bytes(f"{message_id}.{sent}.") + body, sha256))
+    if not any(hmac.compare_digest(expected, _bytes(one)) for one in signatures.split()):
         raise WebhookError("The signature does not fit: the secret is another one, or the body is not as it was sent.")
     return _event(message_id, body)
 
 
+def _bytes(text: str) -> bytes:
+    """A header as bytes, whatever a forger put there: only ASCII may be compared as text."""
+    return text.encode("utf-8", "replace")
+
+
 def _key(secret: str) -> bytes:
+    """The secret's bytes. None at all, as of a setting that is missing, would let anybody sign."""
     try:
-        return b64decode(secret.removeprefix("whsec_"), validate=True)
-    except ValueError as error:
-        raise WebhookError("A webhook secret is `whsec_` and base 64, as the server showed it.") from error
+        key = b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise WebhookError("A webhook secret is `whsec_` and base 64, as the server showed it.")
+    return key
 
 
 def _event(message_id: str, body: bytes) -> WebhookEvent:

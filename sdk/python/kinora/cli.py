@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Variant: TypeAlias = Literal["video", "thumbnail", "poster", "spritesheet"]
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+UNHEARD = 141  # what it says of one whose output nobody reads any more
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,13 +29,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     from kinora._errors import KinoraError
 
+    _lenient()
     try:
         done: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _unheard()
+    except EOFError:
+        return _say("There is nobody to ask here: give --email, and the password on the standard input.")
     except (KinoraError, OSError, ValueError) as error:
         return _say(f"{error}")
     except KeyboardInterrupt:
         return INTERRUPTED
     return done
+
+
+def _lenient() -> None:
+    """Print what the terminal's encoding lacks as a question mark: a prompt may be in any language."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _unheard() -> int:
+    """Whoever read the output has left, as `head` does; Python must not try to write the rest at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNHEARD
 
 
 def _say(sentence: str) -> int:
@@ -96,16 +117,17 @@ def _output(parser: argparse.ArgumentParser) -> None:
 
 
 def _client(options: argparse.Namespace) -> Kinora:
-    """The server and key of the command line, else of the environment, else of `login`."""
+    """The server and key of the command line, else of the environment, else of `login`: its key for its server only."""
     from kinora import Kinora, _credentials
 
-    base_url, api_key = options.base_url, options.api_key
-    kept = _credentials.load()
+    base_url, api_key = options.base_url, options.api_key or os.environ.get("KINORA_API_KEY")
+    kept = None if api_key and (base_url or os.environ.get("KINORA_BASE_URL")) else _credentials.load()
     if kept and not (base_url or os.environ.get("KINORA_BASE_URL")):
         base_url = kept.base_url
-    if kept and not (api_key or os.environ.get("KINORA_API_KEY")):
-        api_key = kept.api_key
-    return Kinora(api_key=api_key, base_url=base_url)
+    client = Kinora(api_key=api_key, base_url=base_url)
+    if kept and not api_key and client.base_url == kept.base_url:
+        return client.with_options(api_key=kept.api_key)
+    return client
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -163,7 +185,7 @@ def _list(options: argparse.Namespace) -> int:
     from itertools import islice
 
     with _client(options) as client:
-        for video in islice(client.videos.list(limit=min(100, max(1, options.limit))), options.limit):
+        for video in islice(client.videos.list(limit=min(100, max(1, options.limit))), max(0, options.limit)):
             print(f"{video.id}  {video.status:<11}  {video.seconds:>4} s  {video.size:>9}  {_short(video.prompt)}")
     return 0
 

@@ -81,7 +81,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments as this package takes them: `seconds` as a number, and `extra_body` among the others."""
-    given = {**arguments, **arguments.get("extra_body", {})}
+    given = {**arguments, **(arguments.get("extra_body") or {})}
     given.pop("extra_body", None)
     if given.get("seconds") is not None:
         given["seconds"] = int(given["seconds"])

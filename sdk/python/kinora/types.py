@@ -18,7 +18,7 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True):
 
     amount: int
     """Whole credits."""
-    expires_at: int | None
+    expires_at: int | None = None
     """When they go, in Unix seconds; null if never."""
 
 
@@ -31,13 +31,13 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of object this is."""
     name: str
     """What its owner calls it."""
-    scopes: list[str]
+    scopes: list[str] = []
     """What it may do."""
     hint: str
     """The last characters of the key."""
     created_at: int
     """When it was made, in Unix seconds."""
-    used_at: int | None
+    used_at: int | None = None
     """When it was last used, in Unix seconds; null if never."""
 
 
@@ -46,13 +46,13 @@ class ApiKeyPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[ApiKey]
+    data: list[ApiKey] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 
@@ -62,17 +62,17 @@ class Assets(msgspec.Struct, frozen=True, kw_only=True):
     watched.
     """
 
-    video: str | None
+    video: str | None = None
     """The MP4."""
-    thumbnail: str | None
+    thumbnail: str | None = None
     """A small still, as WebP."""
-    poster: str | None
+    poster: str | None = None
     """A still as large as the clip, as JPEG."""
-    spritesheet: str | None
+    spritesheet: str | None = None
     """Small stills from the whole clip on one JPEG, to scrub through."""
-    stream: str | None
+    stream: str | None = None
     """An HLS playlist that can be played while the clip is made."""
-    preview: str | None
+    preview: str | None = None
     """A guess at what is being made, as JPEG."""
 
 
@@ -156,7 +156,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """Whole credits."""
     state: Literal["held", "settled", "released"] | str
     """What became of them."""
-    relaxed: bool
+    relaxed: bool = False
     """Whether it is made for nothing, when nobody else waits."""
 
 
@@ -167,7 +167,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     """What was deleted."""
     object: str
     """What kind of object it was, followed by `.deleted`."""
-    deleted: bool
+    deleted: bool = False
     """Always true."""
 
 
@@ -180,13 +180,13 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    credits: int | None
+    credits: int | None = None
     """Whole credits for all variations; null if it would be refused before it has a price."""
-    relaxed: bool
+    relaxed: bool = False
     """Whether it would be made for nothing, when nobody else waits."""
-    eta_seconds: int | None
+    eta_seconds: int | None = None
     """About how many seconds all variations take once a worker begins; null as for `credits`."""
-    refusals: list[Refusal]
+    refusals: list[Refusal] = []
     """Every reason why it would be refused."""
 
 
@@ -195,9 +195,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     """One word of a closed list."""
-    retryable: bool
+    retryable: bool = False
     """Whether asking for the same again may help."""
-    refunded: bool
+    refunded: bool = False
     """Whether the credits came back."""
     user_message: str
     """A sentence for the person who waits, in their language."""
@@ -208,7 +208,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["ok", "degraded", "down"] | str
     """Whether it can work."""
-    checks: dict[str, str]
+    checks: dict[str, str] = {}
     """Each part by its name: `ok`, or what is wrong."""
 
 
@@ -240,11 +240,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Where the credits lie."""
     amount: int
     """Whole credits; below 0 they went."""
-    video_id: str | None
+    video_id: str | None = None
     """The video it was for; null if it was for none."""
-    invoice: str | None
+    invoice: str | None = None
     """What the shop calls the bill that paid for it; null if none did."""
-    note: str | None
+    note: str | None = None
     """A sentence for the person, where a movement needs one."""
 
 
@@ -253,13 +253,13 @@ class LedgerEntryPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[LedgerEntry]
+    data: list[LedgerEntry] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 
@@ -314,7 +314,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """When it was published, in Unix seconds."""
     owned_by: str
     """Who made it."""
-    repo: str | None
+    repo: str | None = None
     """Where its weights are published; null where they ship with Kinora or are the operator's own."""
     licence: str
     """Its licence, by its SPDX name where it has one."""
@@ -322,27 +322,27 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Where the licence can be read."""
     memory_gb: float
     """Memory of the device with all weights on it, in GB."""
-    memory_estimated: bool
+    memory_estimated: bool = False
     """Whether that was estimated and not measured."""
     fps: float
     """Frames in a second."""
     frame_rule: int
     """It denoises so many frames times k, and one."""
-    sizes: list[str]
+    sizes: list[str] = []
     """Sizes that suit it, as width x height in pixels; the first is the default."""
-    native_sizes: list[str]
+    native_sizes: list[str] = []
     """The sizes it denoises at, in pixels."""
     pictures: Literal["none", "first", "ends", "any"] | str
     """Where a clip may be given pictures."""
-    operations: list[str]
+    operations: list[str] = []
     """What it can do."""
-    qualities: list[Literal["turbo", "full"] | str]
+    qualities: list[Literal["turbo", "full"] | str] = []
     """The qualities it can be asked for."""
-    loras: list[str]
+    loras: list[str] = []
     """The LoRAs it has here."""
     limits: Limits
     """What one request may ask of it."""
-    aliases: list[str]
+    aliases: list[str] = []
     """Other names that it answers to."""
 
 
@@ -351,13 +351,13 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[Model]
+    data: list[Model] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 
@@ -370,22 +370,22 @@ class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of object this is."""
     name: str
     """What its owner calls it."""
-    scopes: list[str]
+    scopes: list[str] = []
     """What it may do."""
     hint: str
     """The last characters of the key."""
     created_at: int
     """When it was made, in Unix seconds."""
-    used_at: int | None
+    used_at: int | None = None
     """When it was last used, in Unix seconds; null if never."""
-    key: str | None
+    key: str | None = None
     """The key itself; null in a replay."""
 
 
 class Overage(msgspec.Struct, frozen=True, kw_only=True):
     """Credits used above what is there, paid afterwards: up to `cap` in a period, of which so many were charged."""
 
-    enabled: bool
+    enabled: bool = False
     """Whether it is switched on."""
     cap: int
     """How many credits may be used so in a period."""
@@ -430,9 +430,9 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     """Its id among one's videos."""
-    url: str | None
+    url: str | None = None
     """A signed URL of the JPEG; null if base 64 was asked for."""
-    b64_json: str | None
+    b64_json: str | None = None
     """The JPEG in base 64; null unless that was asked for."""
     revised_prompt: str
     """The prompt as the model got it."""
@@ -445,7 +445,7 @@ class Pictures(msgspec.Struct, frozen=True, kw_only=True):
     """When they were asked for, in Unix seconds."""
     output_format: str
     """The format of the files."""
-    data: list[Picture]
+    data: list[Picture] = []
     """One for each variation."""
 
 
@@ -483,9 +483,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A larger one is served first."""
     retention_days: int
     """How many days files are kept."""
-    marked: bool
+    marked: bool = False
     """Whether clips carry the visible mark."""
-    relaxed: bool
+    relaxed: bool = False
     """Whether clips are made when nobody else waits even once the credits are spent."""
 
 
@@ -494,15 +494,15 @@ class Plans(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[Plan]
+    data: list[Plan] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
-    packs: list[Pack]
+    packs: list[Pack] = []
     """Packs of credits."""
     overage: OverageTerms
     """Credits used above what is there."""
@@ -534,13 +534,13 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Words that are added to a prompt."""
     negative_prompt: str
     """Words that are added to a negative prompt."""
-    picture: str | None
+    picture: str | None = None
     """The path of its reference picture, a PNG; null if it has none."""
-    built_in: bool
+    built_in: bool = False
     """Whether it comes with Kinora."""
-    own: bool
+    own: bool = False
     """Whether it is the caller's own."""
-    shared: bool
+    shared: bool = False
     """Whether whoever has its id may use it."""
     created_at: int
     """When it was made, in Unix seconds; 0 if it is built in."""
@@ -553,13 +553,13 @@ class PresetPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[Preset]
+    data: list[Preset] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 
@@ -569,13 +569,13 @@ class PriceFactors(msgspec.Struct, frozen=True, kw_only=True):
     model or an operation that is not named has the factor 1.
     """
 
-    tiers: list[PriceTier]
+    tiers: list[PriceTier] = []
     """Credits for a second, by the size of the picture."""
-    quality: dict[str, float]
+    quality: dict[str, float] = {}
     """The factor of each quality."""
-    models: dict[str, float]
+    models: dict[str, float] = {}
     """The factors of models; 1 for those not named."""
-    operations: dict[str, float]
+    operations: dict[str, float] = {}
     """The factors of operations; 1 for those not named."""
     least_seconds: float
     """Seconds that count at least."""
@@ -584,7 +584,7 @@ class PriceFactors(msgspec.Struct, frozen=True, kw_only=True):
 class PriceTier(msgspec.Struct, frozen=True, kw_only=True):
     """Credits that a second costs up to this short side of the picture, in pixels; null is for all beyond."""
 
-    max_short_side: int | None
+    max_short_side: int | None = None
     """The longest short side it is for, in pixels; null is for all beyond."""
     rate: float
     """Credits that a second costs."""
@@ -604,7 +604,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     """The kind of problem, one word for each."""
-    param: str | None
+    param: str | None = None
     """The field at fault."""
     detail: str
     """What is wrong, and what can be done about it."""
@@ -625,7 +625,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """When it last asked for anything, in Unix seconds."""
     expires_at: int
     """When it is signed out unless it is used, in Unix seconds."""
-    current: bool
+    current: bool = False
     """Whether it is the device that asks."""
 
 
@@ -634,13 +634,13 @@ class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[Session]
+    data: list[Session] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 
@@ -664,19 +664,19 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of object this is."""
     plan: str
     """The plan, by its name."""
-    version: int | None
+    version: int | None = None
     """The version that was bought."""
-    status: str | None
+    status: str | None = None
     """Stripe's word for how it stands."""
-    current_period_start: int | None
+    current_period_start: int | None = None
     """When the period began, in Unix seconds."""
-    current_period_end: int | None
+    current_period_end: int | None = None
     """When it ends, in Unix seconds."""
-    trial_end: int | None
+    trial_end: int | None = None
     """When the trial ends, in Unix seconds; null if there is none."""
-    cancel_at: int | None
+    cancel_at: int | None = None
     """When it ends for good, in Unix seconds; null if it goes on."""
-    next_plan: str | None
+    next_plan: str | None = None
     """The plan that follows when the period is over; null if it stays."""
 
 
@@ -705,7 +705,7 @@ class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
     """A month's price from then on, in the currency's smallest unit."""
     monthly_credits: int
     """Whole credits a month from then on."""
-    proration_date: int | None
+    proration_date: int | None = None
     """The moment the amount is worked out for, in Unix seconds; null where nothing is due at once."""
 
 
@@ -744,17 +744,17 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """How many bytes it has. (at least 0)"""
     offset: int
     """How many of them are there. (at least 0)"""
-    width: int | None
+    width: int | None = None
     """Pixels from left to right; null until it is looked at."""
-    height: int | None
+    height: int | None = None
     """Pixels from top to bottom; null until it is looked at."""
-    seconds: float | None
+    seconds: float | None = None
     """The length of a film, in seconds; null for a picture."""
     created_at: int
     """When it began, in Unix seconds."""
     expires_at: int
     """When it is removed, in Unix seconds."""
-    error: UploadError | None
+    error: UploadError | None = None
     """Why it cannot be used; null unless it is refused."""
 
 
@@ -772,13 +772,13 @@ class UploadPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[Upload]
+    data: list[Upload] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 
@@ -791,7 +791,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of object this is."""
     email: str
     """Their e-mail address."""
-    email_verified: bool
+    email_verified: bool = False
     """Whether it is known to be theirs."""
     name: str
     """What they want to be called."""
@@ -822,21 +822,21 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     """When it was asked for, in Unix seconds."""
     updated_at: int
     """When it last changed, in Unix seconds."""
-    started_at: int | None
+    started_at: int | None = None
     """When a worker began with it, in Unix seconds."""
-    completed_at: int | None
+    completed_at: int | None = None
     """When it was done, in Unix seconds."""
-    expires_at: int | None
+    expires_at: int | None = None
     """When its files go, in Unix seconds."""
     prompt: str
     """What it was asked to show."""
     negative_prompt: str
     """What it was asked not to show."""
-    revised_prompt: str | None
+    revised_prompt: str | None = None
     """The prompt as the model got it, where that is another."""
-    preset: str | None
+    preset: str | None = None
     """The id of the style it was made in."""
-    loras: list[Lora]
+    loras: list[Lora] = []
     """The LoRAs it was made with."""
     seconds: str
     """Length of the clip in seconds, as a string."""
@@ -846,15 +846,15 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     """The number its noise was drawn from; the same one makes the same clip again."""
     quality: Literal["turbo", "full"] | str
     """How much work was put into it."""
-    remixed_from_video_id: str | None
+    remixed_from_video_id: str | None = None
     """The id of the video it was remixed from."""
-    parents: list[str]
+    parents: list[str] = []
     """The ids of the videos it was made from."""
-    variations: list[str]
+    variations: list[str] = []
     """The ids of all videos of the same request."""
-    queue_position: int | None
+    queue_position: int | None = None
     """How many jobs go before it; null once it is not queued."""
-    eta_seconds: int | None
+    eta_seconds: int | None = None
     """About how many seconds it still takes; null if it is not to be said."""
     cost: Cost
     """What it costs."""
@@ -864,11 +864,11 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its file says where it comes from."""
     visibility: Literal["private", "unlisted", "public"] | str
     """Who may see it."""
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = {}
     """What the request attached to it."""
-    error: VideoError | None
+    error: VideoError | None = None
     """Why it failed, for OpenAI's clients; null if it did not."""
-    failure: Failure | None
+    failure: Failure | None = None
     """Why it failed; null if it did not."""
 
 
@@ -886,13 +886,13 @@ class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
 
     object: str
     """What kind of object this is."""
-    data: list[Video]
+    data: list[Video] = []
     """The items of this page, in the order asked for."""
-    first_id: str | None
+    first_id: str | None = None
     """The id of the first item."""
-    last_id: str | None
+    last_id: str | None = None
     """The id of the last item, from which the next page goes on."""
-    has_more: bool
+    has_more: bool = False
     """Whether another page follows."""
 
 

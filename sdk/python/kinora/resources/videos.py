@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,7 +34,7 @@ class VideosAPI:
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
 
-    def watch_all(self, *, last_event_id: str | None = None) -> Iterator[Video]:
+    def watch_all(self, *, last_event_id: str | None = None) -> Generator[Video, None, None]:
         """Watch all videos.
 
         Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes.
@@ -736,7 +736,7 @@ class VideosAPI:
             )
         )
 
-    def watch(self, video: Video | str) -> Iterator[Video]:
+    def watch(self, video: Video | str) -> Generator[Video, None, None]:
         """Watch a video.
 
         Server-sent events, each the whole video: its present state at once, then every change until it is done.
@@ -1010,7 +1010,8 @@ class VideosAPI:
         appears when it is whole.
 
         Arguments:
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_progress: Called with the bytes that are there and the bytes of the whole, 0 where the server does not
+                say.
 
         Raises: Conflict (it is not ready, or there will be none), Expired, NotFound, ConnectionFailed, OSError.
 
@@ -1034,7 +1035,7 @@ class AsyncVideosAPI:
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
 
-    def watch_all(self, *, last_event_id: str | None = None) -> AsyncIterator[Video]:
+    def watch_all(self, *, last_event_id: str | None = None) -> AsyncGenerator[Video, None]:
         """Watch all videos.
 
         Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes.
@@ -1738,7 +1739,7 @@ class AsyncVideosAPI:
             )
         )
 
-    def watch(self, video: Video | str) -> AsyncIterator[Video]:
+    def watch(self, video: Video | str) -> AsyncGenerator[Video, None]:
         """Watch a video.
 
         Server-sent events, each the whole video: its present state at once, then every change until it is done.
@@ -2012,7 +2013,8 @@ class AsyncVideosAPI:
         appears when it is whole.
 
         Arguments:
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_progress: Called with the bytes that are there and the bytes of the whole, 0 where the server does not
+                say; a coroutine is awaited.
 
         Raises: Conflict (it is not ready, or there will be none), Expired, NotFound, ConnectionFailed, OSError.
 
