@@ -57,7 +57,7 @@ async def run(prompt: str) -> int:
                 _say(f"ready at {backend.url}; asking for “{prompt}”")
                 async with AsyncKinora(base_url=backend.url) as client:
                     video = await backend.during(_film(client, prompt, watch))
-        except (KinoraError, *supervise.FAILURES) as error:
+        except (KinoraError, OSError, *supervise.FAILURES) as error:
             raise DemoError(f"{str(error) or type(error).__name__}\n{_end(log)}") from error
     watch.lap("stop")
     _report(video, watch)
