@@ -103,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def loopback(self) -> bool:
         """Whether nobody but this machine can reach the server, be it directly or through a proxy."""
-        return _is_loopback(self.host) and _is_loopback(urlsplit(self.origin).hostname or "")
+        return is_loopback(self.host) and is_loopback(urlsplit(self.origin).hostname or "")
 
     @property
     def named_loras(self) -> tuple[Lora, ...]:
@@ -177,7 +177,8 @@ def _check_loras(settings: Settings) -> None:
             raise SettingsError(reason)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
     if host == "localhost":
         return True
     try:

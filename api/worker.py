@@ -16,6 +16,7 @@ from api import db, logs, readiness
 from api.billing import tariff
 from api.billing.credits import Credits
 from api.billing.stripe import Stripe
+from api.billing.tariff import Tariff
 from api.billing.till import CHORES_EVERY, CONNECTIONS, TIMEOUT, Till
 from api.billing.webhook import BELL
 from api.events import Announcer, Outbox
@@ -60,12 +61,13 @@ async def _work(settings: Settings) -> None:
         outbox = Outbox(redis)
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
-        videos = Videos(settings, pool, storage, Credits(tariff.load(settings.tariff)), bell, announcer)
+        sold = tariff.load(settings.tariff)
+        videos = Videos(settings, pool, storage, Credits(sold), bell, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
         runner = Runner(settings, videos, storage, engine)
         sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)
-        till = await stack.enter_async_context(_till(settings))
+        till = await stack.enter_async_context(_till(settings, sold))
         await _start(engine, settings)
         log.info("worker_ready", worker=runner.name, pool=settings.pool)
         async with asyncio.TaskGroup() as tasks:
@@ -82,7 +84,7 @@ async def _work(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _till(settings: Settings) -> AsyncIterator[Till | None]:
+async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[Till | None]:
     """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
     stripe = Stripe(settings)
     if not stripe.open:
@@ -90,7 +92,7 @@ async def _till(settings: Settings) -> AsyncIterator[Till | None]:
         return
     pool = await db.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)
     try:
-        yield Till(pool, stripe, tariff.load(settings.tariff))
+        yield Till(pool, stripe, sold)
     finally:
         await stripe.close()
         await pool.close()

@@ -14,7 +14,8 @@ from pathlib import Path
 import jinja2
 import msgspec
 
-from sdk.reading import API, read
+from sdk.reading import read
+from sdk.surface import API
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "openapi" / "openapi.json"

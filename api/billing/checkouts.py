@@ -12,20 +12,20 @@ from api import ids
 from api.billing import catalogue, stripe_sales
 from api.billing.catalogue import Catalogue
 from api.billing.customers import Buyer
-from api.billing.stripe import Stripe
+from api.billing.stripe import Stripe, if_there
 from api.billing.stripe_sales import Order
-from api.billing.stripe_shapes import Session, Subscription
+from api.billing.stripe_shapes import LIVE, Session, Subscription
 from api.billing.tariff import Tariff
 from api.db import Pool, transaction
 from api.errors import Conflict, Invalid, PaymentsRefused, Subscribed
 from api.sql import checkouts
-from api.sql.checkouts import Checkout, State, Wanted
+from api.sql.checkouts import Checkout, Wanted
 
 SHORTEST = 600
 """Seconds for which a page must still be open to be given out again."""
 ROUNDS = 5
 """How often another request may come between before this one gives way."""
-HOLDS = frozenset({"active", "trialing", "past_due", "unpaid", "paused"})
+HOLDS = LIVE - {"incomplete"}
 """Statuses of a subscription beside which there is no place for another; one that is `incomplete` never began."""
 
 
@@ -104,12 +104,7 @@ class Checkouts:
 
     async def _seen(self, row: Checkout) -> Session | None:
         """The page; None for one of another account, sold at before the key was changed."""
-        try:
-            return await self._stripe.session(row.session or "")
-        except PaymentsRefused as refusal:
-            if refusal.stripe_code != "resource_missing":
-                raise
-            return None
+        return await if_there(self._stripe.session(row.session or ""))
 
     async def _close(self, row: Checkout) -> None:
         """Close a page, first where it can be paid."""
@@ -122,11 +117,10 @@ class Checkouts:
         await self._ended(row, session)
 
     async def _ended(self, row: Checkout, session: Session) -> None:
-        state: State = "completed" if session.status == "complete" else "expired"
-        if state == "completed" and session.subscription:
+        if session.ended == "completed" and session.subscription:
             refuse_second([await self._stripe.subscription(session.subscription)])
         async with transaction(self._pool) as db:
-            await checkouts.close(db, row.id, state)
+            await checkouts.close(db, row.id, session.ended or "expired")
 
 
 def _order(buyer: Buyer, row: Checkout, **what: Any) -> Order:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from api.billing import stripe_sales
-from api.billing.stripe import Stripe
+from api.billing.stripe import Stripe, if_there
 from api.billing.stripe_shapes import Customer
 from api.db import Pool, transaction
 from api.errors import NotFound, PaymentsRefused
@@ -39,11 +39,8 @@ async def _found(pool: Pool, stripe: Stripe, user_id: str, name: str) -> Custome
     Raises PaymentsRefused for somebody who has a subscription at the other account: the key may be the wrong one, and
     nobody is to subscribe twice because of that.
     """
-    try:
-        return await stripe.customer(name)
-    except PaymentsRefused as refusal:
-        if refusal.stripe_code != "resource_missing":
-            raise
+    if found := await if_there(stripe.customer(name)):
+        return found
     async with pool.acquire() as db:
         held = await subscriptions.shown(db, user_id)
     if held:

@@ -20,10 +20,6 @@ CONTESTED = frozenset({"needs_response", "under_review", "lost"})
 """States of a dispute in which the bank has the money. A mere inquiry (`warning_…`) has not taken it."""
 
 
-ENDED: dict[str, checkouts.State] = {"complete": "completed", "expired": "expired"}
-"""What a page's state is called here, once nobody can pay at it any more."""
-
-
 class Paying:
     """Applies payments."""
 
@@ -93,8 +89,8 @@ class Paying:
         bought = await subscriptions.bought(db, session.id, (session.metadata or {}).get("checkout"))
         if bought is None:
             return
-        if ended := ENDED.get(session.status or ""):
-            await checkouts.close(db, bought.id, ended)
+        if session.ended:
+            await checkouts.close(db, bought.id, session.ended)
         if bought.kind == "pack" and session.settled:
             pack = self._tariff.pack(bought.item, bought.version)
             await grants.purchase(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from api.billing import customers, stripe_sales
@@ -17,9 +17,11 @@ from api.db import Pool
 from api.errors import Invalid, PaymentsRefused
 from api.inputs import CheckoutCreate, PackCheckoutCreate, PortalCreate
 from api.models import Checkout, Portal
-from api.settings import Settings
+from api.settings import Settings, is_loopback
 from api.sql.checkouts import Checkout as Row
 from api.sql.checkouts import Wanted
+
+Ware = TypeVar("Ware", Plan, Pack)
 
 
 class Purchases:
@@ -34,7 +36,7 @@ class Purchases:
 
     async def subscribe(self, user_id: str, asked: CheckoutCreate) -> Checkout:
         """A page to begin a subscription at, with a trial for whoever had none. Raises Subscribed."""
-        plan = self._plan(asked.plan)
+        plan = _sold((plan for plan in self._tariff.offered() if plan.amount), asked.plan, "plan")
         self._landings(success_url=asked.success_url, cancel_url=asked.cancel_url)
         buyer = await customers.buyer(self._pool, self._stripe, user_id)
         had = await self._stripe.subscriptions(buyer.customer)
@@ -54,7 +56,7 @@ class Purchases:
 
     async def buy(self, user_id: str, asked: PackCheckoutCreate) -> Checkout:
         """A page to buy packs at."""
-        pack = self._pack(asked.pack)
+        pack = _sold(self._tariff.offered_packs(), asked.pack, "pack")
         self._landings(success_url=asked.success_url, cancel_url=asked.cancel_url)
         buyer = await customers.buyer(self._pool, self._stripe, user_id)
         wanted = Wanted(
@@ -91,18 +93,6 @@ class Purchases:
             expires_at=int(row.expires_at.timestamp()),
         )
 
-    def _plan(self, name: str) -> Plan:
-        sold = {plan.name: plan for plan in self._tariff.offered() if plan.amount}
-        if name not in sold:
-            raise Invalid(f"`plan` takes what is sold here: {', '.join(sold) or 'nothing'}.", param="plan")
-        return sold[name]
-
-    def _pack(self, name: str) -> Pack:
-        sold = {pack.name: pack for pack in self._tariff.offered_packs()}
-        if name not in sold:
-            raise Invalid(f"`pack` takes what is sold here: {', '.join(sold) or 'nothing'}.", param="pack")
-        return sold[name]
-
     def _landings(self, **urls: str | None) -> None:
         """Raise Invalid for an address to which Stripe must not send people."""
         for param, url in urls.items():
@@ -110,6 +100,14 @@ class Purchases:
                 own = ", ".join(f"{scheme}://" for scheme in self._settings.app_schemes) or "none is set"
                 ways = f"https://, http:// on this machine, or a scheme of KINORA_APP_SCHEMES ({own})"
                 raise Invalid(f"`{param}` takes an address with {ways}.", param=param)
+
+
+def _sold(offered: Iterable[Ware], name: str, param: str) -> Ware:
+    """What is sold under this name. Raises Invalid."""
+    sold = {each.name: each for each in offered}
+    if name not in sold:
+        raise Invalid(f"`{param}` takes what is sold here: {', '.join(sold) or 'nothing'}.", param=param)
+    return sold[name]
 
 
 def lands(url: str, schemes: Sequence[str]) -> bool:
@@ -127,12 +125,5 @@ def lands(url: str, schemes: Sequence[str]) -> bool:
     if parts.username is not None:
         return False
     if parts.scheme in ("http", "https"):
-        return bool(host) and (parts.scheme == "https" or _is_this_machine(host))
+        return bool(host) and (parts.scheme == "https" or is_loopback(host))
     return parts.scheme in schemes
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -55,6 +55,8 @@ RETRIES = 3
 """How often the library itself sends a request again, under the same key."""
 TIMEOUT = 20.0
 """Seconds for one request."""
+MISSING = "resource_missing"
+"""Stripe's word for what the account does not have."""
 ROUNDS = 4
 """How often a creation is begun again after the library has given up, before the caller is told to come back."""
 WITHIN = 60.0
@@ -68,6 +70,16 @@ LANDINGS = ("success_url", "cancel_url", "return_url")
 log = structlog.get_logger()
 
 Call = Callable[["StripeClient"], Awaitable[Any]]
+
+
+async def if_there(asked: Awaitable[T]) -> T | None:
+    """What was asked for, or None where the account does not have it. Raises what the asking raises else."""
+    try:
+        return await asked
+    except PaymentsRefused as refusal:
+        if refusal.stripe_code != MISSING:
+            raise
+        return None
 
 
 class Stripe:
@@ -427,7 +439,7 @@ def _replayed(error: StripeError) -> bool:
 def _problem(error: StripeError) -> Problem:
     """What the library raises, as what we answer. Stripe's request id goes to the log: their support asks for it."""
     code = error.code or ""
-    if code != "resource_missing":  # that is an answer
+    if code != MISSING:  # that is an answer
         log.warning(
             "stripe_error", status=error.http_status, code=code, request=error.request_id, kind=type(error).__name__
         )

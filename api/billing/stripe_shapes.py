@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -176,6 +176,12 @@ class Session(Struct, frozen=True):
     def settled(self) -> bool:
         """Whether it is done and nothing is owed."""
         return self.status == "complete" and self.payment_status in ("paid", "no_payment_required")
+
+    @property
+    def ended(self) -> Literal["completed", "expired"] | None:
+        """How it ended, in our own words; None while somebody can pay at it."""
+        ends: dict[str | None, Literal["completed", "expired"]] = {"complete": "completed", "expired": "expired"}
+        return ends.get(self.status)
 
 
 class Span(Struct, frozen=True):

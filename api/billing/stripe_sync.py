@@ -15,11 +15,10 @@ from msgspec import Struct
 
 from api import ids
 from api.billing import catalogue, stripe_sales, tariff
-from api.billing.stripe import METER, PAGE, Stripe
+from api.billing.stripe import METER, PAGE, Stripe, if_there
 from api.billing.stripe_shapes import Meter, PortalConfiguration, Price, Product
 from api.billing.stripe_targets import Destinations, Endpoints, Targets
 from api.billing.tariff import Tariff
-from api.errors import PaymentsRefused
 from api.settings import Settings
 
 PATH = "/v1/webhooks/stripe"
@@ -174,12 +173,7 @@ class Sync:
             await self._stripe.ask(lambda c: c.v1.products.update_async(name, wanted), Product)
 
     async def _find_product(self, name: str) -> Product | None:
-        try:
-            return await self._stripe.ask(lambda c: c.v1.products.retrieve_async(name), Product)
-        except PaymentsRefused as refusal:
-            if refusal.stripe_code != "resource_missing":
-                raise
-            return None
+        return await if_there(self._stripe.ask(lambda c: c.v1.products.retrieve_async(name), Product))
 
     async def _price(self, article: Article, there: Price | None) -> None:
         """A price under a key of ours."""

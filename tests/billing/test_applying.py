@@ -443,7 +443,7 @@ async def test_a_webhook_wakes_a_worker(
         answer = await client.post("/v1/webhooks/stripe", content=body, headers=signed(body))
         assert (answer.status_code, time.monotonic() - began < 1) == (204, True)
     assert await plan(real.pool, user) == ("free", None)
-    async with worker._till(settings) as till:
+    async with worker._till(settings, SOLD) as till:
         assert till
         async with at_work(settings, till, 60.0):
             await until(real.pool, user, "plus")
@@ -468,5 +468,5 @@ async def test_a_ring_that_nobody_heard_costs_seconds(real: Parts, local: Local)
 
 
 async def test_a_server_that_sells_nothing_has_no_till(settings: Settings) -> None:
-    async with worker._till(settings) as till:
+    async with worker._till(settings, SOLD) as till:
         assert till is None

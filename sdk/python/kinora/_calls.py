@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
@@ -249,10 +249,6 @@ text = _reading(bytes.decode)
 
 def raw(body: bytes) -> bytes:
     return body
-
-
-def ids_of(things: Iterable[Any]) -> list[Any]:
-    return [id_of(thing) for thing in things]
 
 
 def id_of(thing: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     import httpx2
 
     from kinora._pages import AsyncPages, Pages
-    from kinora._transport import SyncTransport
-    from kinora._transport_async import AsyncTransport
 
 T = TypeVar("T")
 
@@ -58,7 +55,26 @@ def _config(
     )
 
 
-class Kinora(Resources):
+class _Client:
+    """What a client is in both worlds: how it calls, and its connections."""
+
+    _config: Config
+    _transport: Any
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is, without `/v1`."""
+        return self._config.base_url
+
+    def with_options(self, **changed: Unpack[Changes]) -> Self:
+        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
+        twin = object.__new__(type(self))
+        twin._config = checked(self._config._replace(**changed))
+        twin._transport = self._transport
+        return twin
+
+
+class Kinora(_Client, Resources):
     """A server's API. One client may be used by many threads; `with Kinora() as client:` closes its connections.
 
     `api_key` and `base_url` default to KINORA_API_KEY and KINORA_BASE_URL, then to a server on this machine.
@@ -78,20 +94,10 @@ class Kinora(Resources):
         headers: Mapping[str, str] | None = None,
         http_client: httpx2.Client | None = None,
     ) -> None:
-        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
-        self._http_client = http_client
-        _ = self._transport
-
-    @cached_property
-    def _transport(self) -> SyncTransport:
         from kinora._transport import SyncTransport
 
-        return SyncTransport(self._http_client, self._config.local)
-
-    @property
-    def base_url(self) -> str:
-        """Where the server is, without `/v1`."""
-        return self._config.base_url
+        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
+        self._transport = SyncTransport(http_client, self._config.local)
 
     def _call(self, wanted: Call[T]) -> T:
         return _flow.run(call(self._config, wanted), self._transport)
@@ -107,14 +113,6 @@ class Kinora(Resources):
 
         return Pages(self._config, self._transport, wanted)
 
-    def with_options(self, **changed: Unpack[Changes]) -> Self:
-        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
-        twin = object.__new__(type(self))
-        twin._config = checked(self._config._replace(**changed))
-        twin._http_client = self._http_client
-        twin.__dict__["_transport"] = self._transport
-        return twin
-
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -126,7 +124,7 @@ class Kinora(Resources):
         self.close()
 
 
-class AsyncKinora(AsyncResources):
+class AsyncKinora(_Client, AsyncResources):
     """The same, awaited; for one event loop. `async with AsyncKinora() as client:` closes its connections."""
 
     def __init__(
@@ -140,20 +138,10 @@ class AsyncKinora(AsyncResources):
         headers: Mapping[str, str] | None = None,
         http_client: httpx2.AsyncClient | None = None,
     ) -> None:
-        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
-        self._http_client = http_client
-        _ = self._transport
-
-    @cached_property
-    def _transport(self) -> AsyncTransport:
         from kinora._transport_async import AsyncTransport
 
-        return AsyncTransport(self._http_client, self._config.local)
-
-    @property
-    def base_url(self) -> str:
-        """Where the server is, without `/v1`."""
-        return self._config.base_url
+        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
+        self._transport = AsyncTransport(http_client, self._config.local)
 
     async def _call(self, wanted: Call[T]) -> T:
         return await _flow.run_async(call(self._config, wanted), self._transport)
@@ -168,14 +156,6 @@ class AsyncKinora(AsyncResources):
         from kinora._pages import AsyncPages
 
         return AsyncPages(self._config, self._transport, wanted)
-
-    def with_options(self, **changed: Unpack[Changes]) -> Self:
-        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
-        twin = object.__new__(type(self))
-        twin._config = checked(self._config._replace(**changed))
-        twin._http_client = self._http_client
-        twin.__dict__["_transport"] = self._transport
-        return twin
 
     async def close(self) -> None:
         """Close the connections."""
