@@ -10,35 +10,40 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
-from api import db, problems, videos
-from api.arrivals import Arrivals
-from api.auth import Authenticate
-from api.billing import tariff
-from api.billing.catalogue import Catalogue
-from api.billing.changes import Changes
-from api.billing.credits import Credits
-from api.billing.purchases import Purchases
-from api.billing.stripe import Stripe
-from api.db import Pool
-from api.envelope import envelope
-from api.eta import Pace
-from api.events import Announcer, Hub, Outbox
-from api.feeds import Feeds
-from api.parts import Parts
-from api.presets import Presets
-from api.queue import Bell
-from api.ratelimit import Limiter
-from api.routes import account, auth, billing, docs, health, images, keys, models, presets, studio, webhooks
-from api.routes import streams as stream_routes
+from api.billing.ledger.credits import Credits
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.subscriptions.changes import Changes
+from api.billing.subscriptions.checkout import Purchases
+from api.billing.tariff import tariff
+from api.http import problems
+from api.http.authentication import Authenticate
+from api.http.middleware import envelope
+from api.http.rate_limit import Limiter
+from api.http.state import Parts
+from api.keyring import Keyring
+from api.messaging.events import Announcer, Hub, Outbox
+from api.messaging.wakeups import Bell
+from api.routes import account, auth, billing, docs, health, images, models, presets
+from api.routes import api_keys as keys
+from api.routes import stripe_webhook as webhooks
 from api.routes import uploads as upload_routes
+from api.routes import video_create as studio
+from api.routes import video_streams as stream_routes
 from api.routes import videos as video_routes
 from api.settings import Settings
-from api.sources import Sources
-from api.storage import Storage
-from api.tokens import Keyring
-from api.uploads import Uploads
-from api.videos import Videos
-from api.views import Views
+from api.sql import connection as db
+from api.sql.connection import Pool
+from api.storage.local import Storage
+from api.uploads.ingest import Uploads
+from api.uploads.store import Arrivals
+from api.videos import lifecycle as videos
+from api.videos.eta import Pace
+from api.videos.event_stream import Feeds
+from api.videos.lifecycle import Videos
+from api.videos.presets import Presets
+from api.videos.references import Sources
+from api.videos.serializers import Views
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 REDIS_TIMEOUT = 1.0
@@ -142,7 +147,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
         lifespan=[lifespan],
         dependencies={"parts": Provide(provide_parts, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
-        openapi_config=None,  # drawn by api.openapi, served by routes.docs
+        openapi_config=None,  # drawn by api.http.openapi.operations, served by routes.docs
         cors_config=_cors(settings),
         request_max_body_size=settings.max_upload * 4 // 3 + 1_000_000,
         logging_config=None,

@@ -89,7 +89,7 @@ def _settings(**given: str | None) -> Settings:
 
 def _selling(settings: Settings) -> Settings:
     """The same settings, if the tariff they name will do."""
-    from api.billing import tariff
+    from api.billing.tariff import tariff
 
     try:
         tariff.load(settings.tariff)
@@ -111,7 +111,8 @@ def _tell(sentence: str) -> None:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from api import logs, supervise
+    from api import logs
+    from api.local import supervisor as supervise
 
     settings = _selling(_settings(host=options.host, data=options.data))
     logs.configure(settings.log_level)
@@ -121,7 +122,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from api import demo
+    from api.local import demo
 
     try:
         return _supervised(lambda: demo.run(options.prompt or os.environ.get("PROMPT") or demo.PROMPT))
@@ -131,7 +132,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run it with its children; a person reads what went wrong in a sentence."""
-    from api import supervise
+    from api.local import supervisor as supervise
 
     try:
         return supervise.until_told(start())
@@ -149,7 +150,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _worker(_options: argparse.Namespace) -> int:
     settings = _selling(_connected())
-    from api import worker
+    from api.worker import main as worker
 
     try:
         worker.run(settings)
@@ -159,7 +160,7 @@ def _worker(_options: argparse.Namespace) -> int:
 
 
 def _migrate(_options: argparse.Namespace) -> int:
-    from api import db
+    from api.sql import connection as db
 
     try:
         applied = asyncio.run(db.migrate(_connected().database_url))
@@ -170,7 +171,8 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _openapi(options: argparse.Namespace) -> int:
-    from api import app, document
+    from api import app
+    from api.http.openapi import document
     from api.settings import Settings
 
     text = document.export(app.create_app(Settings())).decode()
@@ -190,7 +192,7 @@ def _in_sentences() -> None:
 
 
 def _stripe_sync(options: argparse.Namespace) -> int:
-    from api.billing import stripe_sync
+    from api.billing.stripe import provision as stripe_sync
     from api.errors import Problem
 
     _in_sentences()
@@ -211,9 +213,9 @@ def _stripe_sync(options: argparse.Namespace) -> int:
 
 
 def _stripe_reconcile(_options: argparse.Namespace) -> int:
-    from api import db
-    from api.billing import reconcile
+    from api.billing.events import reconcile
     from api.errors import Problem
+    from api.sql import connection as db
 
     _in_sentences()
     settings = _connected()
@@ -227,7 +229,7 @@ def _stripe_reconcile(_options: argparse.Namespace) -> int:
 
 
 def _doctor(_options: argparse.Namespace) -> int:
-    from api import doctor
+    from api.local import doctor
 
     _in_sentences()
     return doctor.run(_settings())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from api.db import Database
 from api.errors import Invalid, KeyReused, StillRunning
 from api.sql import idempotency as sql
+from api.sql.connection import Database
 from api.sql.idempotency import Answer
 
 KEY_LENGTH = 255

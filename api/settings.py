@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engine import catalog
+from engine.catalog import registry as catalog
 from engine.types import EngineConfig, Lora
 
 SHORTEST_SECRET = 16
@@ -34,11 +34,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Times are seconds and sizes are bytes. `weights` replaces a catalogue model's own weights by a folder or
     a hub id; `aliases` maps the names old clients send to models served here.
 
-    How a model is put on a machine chooses itself, by the table in `engine.placement`; `kinora doctor` says what comes
-    of it. `offload` sends what is not needed from the GPU into the machine's memory: `model` all but one part at a
-    time, `group` all but a few blocks. `quantisation` keeps weights smaller: `float8` by diffusers itself, `int8` with
-    torchao and `nf4` with bitsandbytes installed. `attention` is a backend of diffusers. `parallel` is how many GPUs
-    share one clip, 0 for all that the process sees.
+    How a model is put on a machine chooses itself, by the table in `engine.placement.policy`; `kinora doctor` says
+    what comes of it. `offload` sends what is not needed from the GPU into the machine's memory: `model` all but one
+    part at a time, `group` all but a few blocks. `quantisation` keeps weights smaller: `float8` by diffusers itself,
+    `int8` with torchao and `nf4` with bitsandbytes installed. `attention` is a backend of diffusers. `parallel` is how
+    many GPUs share one clip, 0 for all that the process sees.
 
     `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (without
     `@model` for the first). They hang on the model when it is loaded, and requests name them.
@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
     leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
 
-    `tariff` is a file of plans, packs and prices in the place of Kinora's own, api/billing/tariff.toml.
+    `tariff` is a file of plans, packs and prices in the place of Kinora's own, api/billing/tariff/tariff.toml.
     """
 
     database_url: str = ""

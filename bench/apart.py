@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 @contextmanager
 def apart() -> Iterator[Executor]:
     """A process that starts with its first call. Not forked: torch's threads would not come along."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.nursery
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.process.forkserver
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         yield process
 

@@ -24,7 +24,7 @@ from diffusers import LTXVideoTransformer3DModel
 
 from bench.apart import alone
 from bench.report import Row, figure, of, percent
-from engine.catalog import find
+from engine.catalog.registry import find
 
 REAL: Final[Mapping[str, int]] = {
     "in_channels": 128,

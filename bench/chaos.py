@@ -23,10 +23,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from api import db, embedded, supervise
-from api.child import ChildEndedError
+from api.local import servers as embedded
+from api.local import supervisor as supervise
+from api.local.child_process import ChildEndedError
 from api.settings import Settings
-from api.storage import Storage
+from api.sql import connection as db
+from api.storage.local import Storage
 from bench.chaos_books import Books, audit
 from bench.chaos_nemesis import TARGETS, Kill, Nemesis, Target, Tell
 from bench.chaos_people import Broken, Crowd
@@ -130,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _alone(folder: Path, kills: int, seed: int) -> Report:
     from transformers.utils import logging
 
-    from engine import tiny
+    from engine.testing import tiny_ltx as tiny
 
     logging.disable_progress_bar()
     weights = await asyncio.to_thread(tiny.write, folder / "weights")

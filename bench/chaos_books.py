@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from api.db import Database
-from api.storage import Storage
+from api.sql.connection import Database
+from api.storage.local import Storage
 from bench.chaos_people import Crowd
 
 EXACT = {

@@ -9,7 +9,7 @@ from contextlib import suppress
 from random import Random
 from typing import Literal, NamedTuple
 
-from api.db import Pool
+from api.sql.connection import Pool
 from bench.chaos_people import Crowd
 from bench.chaos_processes import Process, Worker
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 import psutil
 
-from api.child import Child, Program
+from api.local.child_process import Child, Program
 from api.settings import Settings
 
 FOLLOWS_WITHIN = 1.0

@@ -12,14 +12,14 @@ from itertools import cycle, islice
 import httpx
 from redis.asyncio import Redis
 
-from api.parts import Parts
+from api.http.state import Parts
 from bench import people
 from bench.creates import ASKED, PATH
 from bench.meter import family, quantile, spending
 from bench.people import Person
 from bench.report import Row, figure, percent
 from bench.stage import Site, changed, parts_of, stage, web, worker
-from engine import tiny
+from engine.testing import tiny_ltx as tiny
 
 PEOPLE = 10
 WARM = 5  # creates before those that count: the child loads its model, caches fill

@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from api.child import Child, Program, eventually
-from api.supervise import listen
+from api.local.child_process import Child, Program, eventually
+from api.local.supervisor import listen
 from bench import load, people
 from bench.meter import Spent, spending
 from bench.report import Row, figure, of

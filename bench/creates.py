@@ -21,10 +21,11 @@ import asyncpg
 import httpx
 import msgspec
 
-from api import cluster, db
 from api.app import assemble, create_app
-from api.parts import Parts
+from api.http.state import Parts
+from api.local import postgres as cluster
 from api.settings import Settings
+from api.sql import connection as db
 from bench import load, people, statements
 from bench.load import Tally
 from bench.meter import Spent, spending

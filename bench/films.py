@@ -15,9 +15,9 @@ from typing import NamedTuple
 from diffusers.utils import logging as diffusers_logging
 
 from bench.meter import Peak
-from engine.catalog import DEFAULT, find
-from engine.generate import Engine
-from engine.loader import Parts, load, locate, use_threads
+from engine.catalog.registry import DEFAULT, find
+from engine.loading.loader import Parts, load, locate, use_threads
+from engine.runtime.engine import Engine
 from engine.types import Condition, EngineConfig, Event, Loading, Progress, Quality, Request, Segment
 
 PROMPT = "a red ball bounces over green hills at sunset"

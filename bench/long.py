@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from bench.apart import apart, call
 from bench.films import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, best, loaded, made
 from bench.report import Row, figure, of, percent
-from engine.encode import Film
-from engine.finish import finish
-from engine.loader import Parts
-from engine.loras import wear
-from engine.schedule import noise_levels, sampling
-from engine.timeline import plan
+from engine.diffusion.schedule import noise_levels, sampling
+from engine.loading.loader import Parts
+from engine.media.video_writer import Film
+from engine.placement.lora import wear
+from engine.planning.timeline import plan
+from engine.safety.output_gate import finish
 from engine.types import Quality, Request
 
 LENGTHS: Final = (5, 10, 20)  # seconds

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from api.keyring import Keyring
 from api.settings import Settings
-from api.tokens import Keyring
 
 CREDITS = 1_000_000  # for each, so that credits never end a measurement
 

@@ -23,16 +23,16 @@ from PIL import Image
 from bench import films
 from bench.apart import alone
 from bench.report import Row, figure, of, percent
-from engine import ltx
-from engine.catalog import Sampling
-from engine.latents import Cut, decode
-from engine.loader import Parts
-from engine.loras import wear
-from engine.mini.judging import studio
-from engine.plan import Shown, Window
-from engine.schedule import noise_levels, sampling
-from engine.timeline import plan
-from engine.tokens import keep, prepare
+from engine.catalog.registry import Sampling
+from engine.diffusion import ltx
+from engine.diffusion.conditioning import keep, prepare
+from engine.diffusion.latents import Cut, decode
+from engine.diffusion.schedule import noise_levels, sampling
+from engine.loading.loader import Parts
+from engine.mini.evaluation import sampling as studio
+from engine.placement.lora import wear
+from engine.planning.plan import Shown, Window
+from engine.planning.timeline import plan
 from engine.types import Quality, Request
 
 FRAMES = 17  # the first window of a clip, and all of this one

@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from api import examples
-from api.models import Page, Video
+from api.http.openapi import examples
+from api.schemas.common import Page, Video
 from bench.report import Row, figure, of
 
 ROUNDS = 7  # of everything; the least time of an import and the median of the calls count

@@ -15,12 +15,13 @@ import asyncpg
 import httpx
 import msgspec
 
-from api import db, embedded
 from api.app import assemble
-from api.child import Child, Program, eventually
-from api.parts import Parts
+from api.http.state import Parts
+from api.local import servers as embedded
+from api.local.child_process import Child, Program, eventually
+from api.local.supervisor import listen
 from api.settings import Settings
-from api.supervise import listen
+from api.sql import connection as db
 
 HOST = "127.0.0.1"
 READY_WITHIN = 60.0

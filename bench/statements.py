@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from api import db, ids
+from api import ids
+from api.sql import connection as db
 
 ID = re.compile(r"([a-z]+)_[0-9A-HJKMNP-TV-Z]{26}")
 PARAMETER = re.compile(r"\$(\d+)")

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
-from api.events import Announcer, Outbox
-from api.parts import Parts
+from api.http.state import Parts
+from api.messaging.events import Announcer, Outbox
 from bench import load, people
 from bench.meter import quantile, resident, spending
 from bench.people import Person

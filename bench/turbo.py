@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 from bench import films
 from bench.apart import alone
 from bench.report import Row, figure, of
-from engine.mini.judging import scores, studio
-from engine.mini.judging.scores import SINGLE, Trial
-from engine.mini.judging.studio import Question, Studio
+from engine.mini.evaluation import sampling as studio
+from engine.mini.evaluation import scores
+from engine.mini.evaluation.sampling import Question, Studio
+from engine.mini.evaluation.scores import SINGLE, Trial
 from engine.types import Quality
 
 PROMPTS: Final = 8

@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine import asked
-from engine.catalog import check_request
+from engine import cli as asked
+from engine.catalog.registry import check_request
 from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Progress, Request, Result
 
 _BAR = 30
@@ -45,9 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _film(config: EngineConfig, request: Request, out: Path, assets: Path | None) -> int:
     interrupted = _interruptible()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.nursery
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.process.forkserver
     _say("Loading the engine…")
-    from engine.generate import Engine
+    from engine.runtime.engine import Engine
 
     started = time.monotonic()
     # Beside the result, so that moving it there is one step on one disk.

@@ -257,8 +257,8 @@ class EngineConfig:
     "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps"); `dtype` is "auto", "float32", "bfloat16" or
     "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
     process may run on. `offload` to `parallel` say how a model is put on the machine; what they take and what "auto"
-    means is written in `engine.placement`. `loras` are what requests may name, and `frame_rules` the operator's own
-    rule as engine.safety.plugged takes it.
+    means is written in `engine.placement.policy`. `loras` are what requests may name, and `frame_rules` the operator's
+    own rule as engine.safety.rules.plugged takes it.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)

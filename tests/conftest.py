@@ -22,14 +22,16 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import db, embedded, supervise
 from api.app import assemble, create_app
-from api.embedded import Servers
-from api.envelope import envelope
-from api.parts import Parts
+from api.http.middleware import envelope
+from api.http.state import Parts
+from api.local import servers as embedded
+from api.local import supervisor as supervise
+from api.local.servers import Servers
 from api.settings import Settings
-from api.sql.moves import Claimed
-from engine import tiny
+from api.sql import connection as db
+from api.sql.transitions import Claimed
+from engine.testing import tiny_ltx as tiny
 from tests.people import Person, sign_up
 
 TEMPLATE = "kinora_template"

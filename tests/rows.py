@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from api import ids
-from api.billing import tariff
-from api.billing.credits import Credits
-from api.db import Database, Pool
-from api.orders import Terms
-from api.sql import generations, ledger
+from api.billing.ledger.credits import Credits
+from api.billing.tariff import tariff
+from api.sql import generations
+from api.sql import ledger_entries as ledger
+from api.sql.connection import Database, Pool
 from api.sql.generations import New
-from api.sql.ledger import Account
+from api.sql.ledger_entries import Account
+from api.videos.quote import Terms
 
 TARIFF = tariff.load()
 CREDITS = Credits(TARIFF)

@@ -16,12 +16,13 @@ from argon2 import PasswordHasher
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import accounts, tokens
-from api.inputs import SignUp
-from api.parts import Parts
-from api.ratelimit import Limiter
-from api.sql import upkeep
-from api.tokens import Keyring
+from api import keyring as tokens
+from api.accounts import sessions as accounts
+from api.http.rate_limit import Limiter
+from api.http.state import Parts
+from api.keyring import Keyring
+from api.schemas.video_requests import SignUp
+from api.sql import maintenance as upkeep
 from tests.people import Person, sign_up
 
 
@@ -229,7 +230,7 @@ def test_every_route_says_what_an_api_key_needs_for_it(app: Litestar) -> None:
     unguarded = {
         handler.operation_id
         for handler in handlers
-        if not any(guard.__module__ == "api.auth" for guard in handler.resolve_guards())
+        if not any(guard.__module__ == "api.http.authentication" for guard in handler.resolve_guards())
     }
     assert handlers
     assert unguarded == set()

@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api.billing import clawbacks, grants, prices
-from api.billing.credits import Credits
-from api.billing.prices import Work
-from api.parts import Parts
-from api.sql import ledger
+from api.billing.ledger import clawbacks, grants
+from api.billing.ledger.credits import Credits
+from api.billing.tariff import pricing as prices
+from api.billing.tariff.pricing import Work
+from api.http.state import Parts
+from api.sql import ledger_entries as ledger
 from tests.people import Person
 from tests.rows import TARIFF
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from litestar import Litestar, Request, Response, post
 from msgspec import Meta, Struct
 
-from api import body, problems
-from api.body import JSON, MULTIPART, URLENCODED, fingerprint, parse
 from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
-from api.inputs import ImageReference, VideoCreate
-from api.models import Lora
+from api.http import body, problems
+from api.http.body import JSON, MULTIPART, URLENCODED, fingerprint, parse
+from api.schemas.common import Lora
+from api.schemas.video_requests import ImageReference, VideoCreate
 
 LIMIT = 300_000
 

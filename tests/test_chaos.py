@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.media import SUFFIXES, TYPES
-from api.models import Variant
-from api.parts import Parts
+from api.http.state import Parts
+from api.schemas.common import Variant
 from api.settings import Settings
 from api.sql.media import Medium
+from api.videos.renditions import SUFFIXES, TYPES
 from bench.chaos import rampage
 from bench.chaos_books import audit
 from bench.chaos_people import Crowd

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.child import Child, ChildEndedError, Program, eventually
+from api.local.child_process import Child, ChildEndedError, Program, eventually
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 
@@ -86,7 +86,7 @@ async def test_the_kernel_ends_a_child_whose_parent_is_killed(tmp_path: Path) ->
         sys.executable,
         "-c",
         "import asyncio, os, sys\n"
-        "from api.child import Child, Program\n"
+        "from api.local.child_process import Child, Program\n"
         "async def main():\n"
         "    child = Child(Program('sleeper', ['sleep', '600'], dict(os.environ)))\n"
         "    await child.start()\n"

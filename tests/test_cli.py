@@ -18,8 +18,10 @@ import msgspec
 import psutil
 import pytest
 
-from api import cli, demo, doctor, supervise
-from api.embedded import Servers
+from api import cli
+from api.local import demo, doctor
+from api.local import supervisor as supervise
+from api.local.servers import Servers
 from api.settings import Settings
 from tests.processes import ends, look
 
@@ -269,7 +271,7 @@ async def test_only_the_first_signal_counts() -> None:
     """The orderly stop that a first signal began is not cut short by a second."""
     script = (
         "import asyncio, os, signal\n"
-        "from api import supervise\n"
+        "from api.local import supervisor as supervise\n"
         "async def main():\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    try:\n"

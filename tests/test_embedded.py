@@ -17,13 +17,13 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
-from api import embedded
+from api.local import servers as embedded
 from tests.processes import living, look
 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from api import embedded
+from api.local import servers as embedded
 
 async def main():
     async with embedded.servers(Path(sys.argv[1])) as servers:

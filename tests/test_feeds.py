@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api import feeds
-from api.events import CHANGED, Announcer, Hub, Outbox, Snapshot
-from api.feeds import Feeds
-from api.parts import Parts
+from api.http.state import Parts
+from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
+from api.videos import event_stream as feeds
+from api.videos.event_stream import Feeds
 from tests.people import Person, sign_up
 from tests.test_videos import MEDIA, claim, create, person
 

@@ -12,12 +12,12 @@ from litestar import Litestar
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
-from api import metrics
-from api.db import Pool
-from api.metrics import REGISTRY, Observer
-from api.models import Health
-from api.parts import Parts
+from api.http import metrics
+from api.http.metrics import REGISTRY, Observer
+from api.http.state import Parts
+from api.schemas.common import Health
 from api.settings import Settings
+from api.sql.connection import Pool
 from tests import rows
 from tests.people import Person
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from api.db import transaction
-from api.parts import Parts
+from api.http.state import Parts
 from api.routes import images
+from api.sql.connection import transaction
 from tests.people import Person
 from tests.test_video_routes import available
 

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from api import tokens
+from api import keyring as tokens
 from tests.people import Person, sign_up
 
 

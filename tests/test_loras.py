@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api.parts import Parts
+from api.http.state import Parts
 from api.settings import Settings, SettingsError
 from tests.people import Person
 from tests.test_video_routes import create

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import files
 from api.errors import RangeNotSatisfiable
-from api.files import Asked, File, Span
-from api.parts import Parts
+from api.http import file_response as files
+from api.http.file_response import Asked, File, Span
+from api.http.state import Parts
 from api.sql.media import Medium
 from tests.people import Person, sign_up
 

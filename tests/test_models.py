@@ -9,11 +9,11 @@ import httpx
 import msgspec
 import pytest
 
-from api import orders
 from api.errors import Invalid
-from api.inputs import ImageCreate, VideoCreate
-from api.parts import Parts
+from api.http.state import Parts
+from api.schemas.video_requests import ImageCreate, VideoCreate
 from api.settings import Settings
+from api.videos import quote as orders
 from tests.people import Person
 from tests.rows import terms
 from tests.test_studio import finished

@@ -11,12 +11,13 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api import document as drawing
-from api import examples, schemas
-from api.document import SECURITY, TAGS
 from api.errors import Problem
-from api.problems import MEDIA_TYPE
-from api.routes.studio import BODIES
+from api.http.openapi import components as schemas
+from api.http.openapi import document as drawing
+from api.http.openapi import examples
+from api.http.openapi.document import SECURITY, TAGS
+from api.http.problems import MEDIA_TYPE
+from api.routes.video_create import BODIES
 
 COMMITTED = Path(__file__).parents[1] / "openapi" / "openapi.json"
 

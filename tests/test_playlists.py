@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from api import streams
-from api.parts import Parts
-from api.publisher import Publisher
-from api.sql.moves import Claimed
-from api.sql.streams import Segment, Stream
-from api.storage import Storage
+from api.http.state import Parts
+from api.sql.segments import Segment, Stream
+from api.sql.transitions import Claimed
+from api.storage.local import Storage
+from api.videos import hls as streams
+from api.worker.segment_publisher import Publisher
 from tests.people import Person
 from tests.pieces import REQUEST, made
 

@@ -7,11 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from api import orders, studio
-from api.parts import Parts
-from api.presets import MOST
+from api.http.state import Parts
 from api.sql import presets
-from api.styles import BUILT_IN
+from api.videos import operations as studio
+from api.videos import quote as orders
+from api.videos.presets import MOST
+from api.videos.styles import BUILT_IN
 from tests.people import Person, sign_up
 from tests.test_video_routes import PROMPT, create, png
 

@@ -11,9 +11,9 @@ import httpx
 import msgspec
 import pytest
 
-from api.parts import Parts
-from api.publisher import Publisher
-from api.sql.moves import Claimed
+from api.http.state import Parts
+from api.sql.transitions import Claimed
+from api.worker.segment_publisher import Publisher
 from tests.people import Person, sign_up
 from tests.pieces import REQUEST, guess, made, shown
 from tests.test_feeds import following

@@ -14,9 +14,10 @@ from litestar.params import FromPath, QueryParameter
 from litestar.types import Message, Receive, Scope, Send
 from redis import exceptions as redis
 
-from api import errors, problems
-from api.envelope import envelope
-from api.models import ProblemBody
+from api import errors
+from api.http import problems
+from api.http.middleware import envelope
+from api.schemas.common import ProblemBody
 
 FAILURES: dict[str, Exception] = {
     "outage": ConnectionRefusedError("postgresql://user:hunter2@db"),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from api.ratelimit import CREATE, PUBLIC, SCRIPT, SIGN_UP, USER, Limiter, LimiterDownError, Policy, subject_of
+from api.http.rate_limit import CREATE, PUBLIC, SCRIPT, SIGN_UP, USER, Limiter, LimiterDownError, Policy, subject_of
 
 SECOND = 1_000_000
 START = 1_800_000_000 * SECOND

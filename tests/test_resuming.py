@@ -10,11 +10,11 @@ from typing import get_args
 
 import av
 
-from api import streams
-from api.parts import Parts
-from api.runner import time_left
+from api.http.state import Parts
 from api.settings import Settings
 from api.sql import media as renditions
+from api.videos import hls as streams
+from api.worker.runner import time_left
 from engine.types import Progress, Resume, Stage
 from tests.rows import books
 from tests.test_videos import create, person

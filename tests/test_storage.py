@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.storage import Storage
+from api.storage.local import Storage
 
 
 @pytest.fixture

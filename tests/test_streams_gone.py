@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.db import MIGRATIONS
-from api.parts import Parts
-from api.publisher import Publisher
+from api.http.state import Parts
 from api.routes import images
-from api.sql import upkeep
-from api.sql.moves import Claimed
+from api.sql import maintenance as upkeep
+from api.sql.connection import MIGRATIONS
+from api.sql.transitions import Claimed
+from api.worker.segment_publisher import Publisher
 from tests.people import Person
 from tests.pieces import REQUEST, made, shown
 

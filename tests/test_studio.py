@@ -12,16 +12,16 @@ import httpx
 import msgspec
 import pytest
 
-from api import studio
-from api.inputs import Making
-from api.parts import Parts
-from api.publisher import Publisher
-from api.routes.studio import BODIES, _kind
+from api.http.state import Parts
+from api.routes.video_create import BODIES, _kind
+from api.schemas.video_requests import Making
 from api.sql.media import Medium
-from api.sql.moves import Claimed
-from api.studio import Film, Operation
-from api.styles import BUILT_IN
-from engine import catalog
+from api.sql.transitions import Claimed
+from api.videos import operations as studio
+from api.videos.operations import Film, Operation
+from api.videos.styles import BUILT_IN
+from api.worker.segment_publisher import Publisher
+from engine.catalog import registry as catalog
 from engine.types import Request, Segment
 from tests.people import Person, sign_up
 from tests.test_video_routes import available, create, png

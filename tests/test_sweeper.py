@@ -6,14 +6,14 @@ import os
 
 import msgspec
 
-from api.db import transaction
-from api.events import Announcer, Outbox
-from api.inputs import PresetCreate
-from api.parts import Parts
-from api.queue import Bell
+from api.http.state import Parts
+from api.messaging.events import Announcer, Outbox
+from api.messaging.wakeups import Bell
+from api.schemas.video_requests import PresetCreate
 from api.settings import Settings
-from api.sweeper import Sweeper
-from api.videos import Videos
+from api.sql.connection import transaction
+from api.videos.lifecycle import Videos
+from api.worker.sweeper import Sweeper
 from tests.test_video_routes import png
 from tests.test_videos import balance, claim, create, drawn, person, submission
 from tests.workers import (

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import tokens
+from api import keyring as tokens
 from api.errors import Unauthorized
-from api.tokens import Keyring
+from api.keyring import Keyring
 
 SECRET = "a secret of many characters"
 OTHER = "quite another secret of many characters"

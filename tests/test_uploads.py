@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from api.errors import Invalid
-from api.inputs import VideoReference
-from api.parts import Parts
+from api.http.state import Parts
+from api.schemas.video_requests import VideoReference
 from api.settings import Settings
-from api.uploads import Uploads
-from engine.footage import Footage
+from api.uploads.ingest import Uploads
+from engine.media.video_reader import Footage
 from tests.people import Person
 from tests.test_studio import claim, post
 

@@ -20,16 +20,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from redis.asyncio import Redis
 
-from api import arrivals, body, supervise
 from api.app import create_app
-from api.arrivals import sent_key
-from api.db import transaction
 from api.errors import Expired, Locked, Malformed, NotFound, UploadLimit
-from api.parts import Parts
+from api.http import body
+from api.http.state import Parts
+from api.local import supervisor as supervise
 from api.settings import Settings
-from api.tus import Creation
+from api.sql.connection import transaction
+from api.uploads import store as arrivals
+from api.uploads.store import sent_key
+from api.uploads.tus import Creation
 from bench.chaos_processes import Process
-from engine.footage import Footage
+from engine.media.video_reader import Footage
 from tests.people import Person, sign_up
 from tests.test_studio import claim, post
 from tests.test_sweeper import sweeper_of

@@ -13,11 +13,11 @@ from litestar import Litestar
 from PIL import Image
 from redis.asyncio import Redis
 
-from api.events import Announcer, Outbox
-from api.parts import Parts
-from api.queue import Bell
-from api.ratelimit import Limiter
-from api.videos import Videos
+from api.http.rate_limit import Limiter
+from api.http.state import Parts
+from api.messaging.events import Announcer, Outbox
+from api.messaging.wakeups import Bell
+from api.videos.lifecycle import Videos
 from tests.people import Person, sign_up
 
 PROMPT = "a red ball bounces over green hills at sunset"

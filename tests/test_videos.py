@@ -8,18 +8,18 @@ from math import ceil
 import msgspec
 import pytest
 
-from api.db import transaction
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
-from api.inputs import ImageReference, VideoCreate
-from api.orders import place
-from api.parts import Parts
+from api.http.state import Parts
+from api.schemas.video_requests import ImageReference, VideoCreate
+from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.sql.ledger import Account
+from api.sql.ledger_entries import Account
 from api.sql.media import Medium
-from api.sql.moves import Claimed
-from api.sql.streams import Segment
-from api.videos import Submission
+from api.sql.segments import Segment
+from api.sql.transitions import Claimed
+from api.videos.lifecycle import Submission
+from api.videos.quote import place
 from tests.rows import add_account, add_generation, books, terms
 
 REQUEST = b"the same request"

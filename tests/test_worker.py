@@ -14,16 +14,16 @@ import msgspec
 import pytest
 from PIL import Image, ImageChops
 
-from api import streams
-from api.events import Outbox
-from api.inputs import VideoCreate
-from api.media import SUFFIXES
-from api.orders import place
-from api.parts import Parts
-from api.queue import Bell, Listener
+from api.http.state import Parts
+from api.messaging.events import Outbox
+from api.messaging.wakeups import Bell, Listener
+from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import media as renditions
-from api.videos import Submission
+from api.videos import hls as streams
+from api.videos.lifecycle import Submission
+from api.videos.quote import place
+from api.videos.renditions import SUFFIXES
 from tests.rows import books, terms
 from tests.test_feeds import following
 from tests.test_videos import balance, create, drawn, person

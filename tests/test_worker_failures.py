@@ -14,11 +14,12 @@ import msgspec
 import pytest
 from safetensors.torch import load_file, save_file
 
-from api import streams, worker
 from api.errors import HasFailed
-from api.parts import Parts
+from api.http.state import Parts
 from api.settings import Settings
-from engine.process import EngineDied
+from api.videos import hls as streams
+from api.worker import main as worker
+from engine.process.client import EngineDied
 from tests.rows import books
 from tests.test_video_routes import png
 from tests.test_videos import balance, create, drawn, person, submission

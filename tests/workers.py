@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from api import worker
-from api.parts import Parts
+from api.http.state import Parts
 from api.settings import Settings
-from api.sql.ledger import Account
-from api.sql.streams import Segment, segments
+from api.sql.ledger_entries import Account
+from api.sql.segments import Segment, segments
+from api.worker import main as worker
 
 SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
 LONG: dict[str, Any] = {"seconds": 10, "size": "640x384", "quality": "full"}

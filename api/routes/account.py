@@ -4,12 +4,13 @@ from litestar import Request, Router, get, patch
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from api import accounts, body
-from api.auth import Caller, requires
-from api.inputs import ProfileUpdate
-from api.models import User
-from api.openapi import bodies, problems
-from api.parts import Parts
+from api.accounts import sessions as accounts
+from api.http import body
+from api.http.authentication import Caller, requires
+from api.http.openapi.operations import bodies, problems
+from api.http.state import Parts
+from api.schemas.common import User
+from api.schemas.video_requests import ProfileUpdate
 
 Asked = Request[Caller, str, State]
 

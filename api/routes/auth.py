@@ -6,13 +6,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
-from api import accounts, body
-from api.auth import Caller, session_only
-from api.inputs import LogIn, Refresh, SignUp
-from api.models import Deleted, Page, Session, Tokens
-from api.openapi import bodies, problems
-from api.pages import After, Limit, Order, page
-from api.parts import Parts
+from api.accounts import sessions as accounts
+from api.http import body
+from api.http.authentication import Caller, session_only
+from api.http.openapi.operations import bodies, problems
+from api.http.pagination import After, Limit, Order, page
+from api.http.state import Parts
+from api.schemas.common import Deleted, Page, Session, Tokens
+from api.schemas.video_requests import LogIn, Refresh, SignUp
 from api.sql import sessions
 
 Asked = Request[Caller, str, State]

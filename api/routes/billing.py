@@ -4,11 +4,16 @@ from litestar import Request, Response, Router, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from api import body, repeats
-from api.auth import Caller, requires
-from api.billing import offer, overage
-from api.db import transaction
-from api.inputs import (
+from api.billing.ledger import overage
+from api.billing.tariff import catalog as offer
+from api.http import body
+from api.http import idempotency as repeats
+from api.http.authentication import Caller, requires
+from api.http.openapi.operations import bodies, problems
+from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.state import Parts
+from api.schemas.common import Balance, Checkout, LedgerEntry, Page, Plans, Portal, Subscription, SubscriptionPreview
+from api.schemas.video_requests import (
     CheckoutCreate,
     Language,
     OverageChange,
@@ -17,12 +22,9 @@ from api.inputs import (
     SubscriptionChange,
     SubscriptionPreviewCreate,
 )
-from api.models import Balance, Checkout, LedgerEntry, Page, Plans, Portal, Subscription, SubscriptionPreview
-from api.openapi import bodies, problems
-from api.pages import After, Limit, Order, cursor, page
-from api.parts import Parts
-from api.sql import ledger
-from api.sql.ledger import Entry
+from api.sql import ledger_entries as ledger
+from api.sql.connection import transaction
+from api.sql.ledger_entries import Entry
 
 Asked = Request[Caller, str, State]
 READ, WRITE = requires("account:read"), requires("account:write")

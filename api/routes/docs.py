@@ -7,8 +7,8 @@ from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
-from api import document
 from api.errors import NotFound
+from api.http.openapi import document
 
 # Swagger UI as the package `swagger-ui-py` ships it; only its files are used, none of its code.
 ASSETS = files("swagger_ui") / "static"

@@ -8,12 +8,12 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from redis.exceptions import RedisError
 
-from api import metrics
-from api.db import Pool
-from api.metrics import Observer
-from api.models import Health
-from api.parts import Parts
-from api.sql import operation
+from api.http import metrics
+from api.http.metrics import Observer
+from api.http.state import Parts
+from api.schemas.common import Health
+from api.sql import monitoring as operation
+from api.sql.connection import Pool
 
 OBSERVER = Observer()
 PATIENCE = 2.0  # seconds a part may take to answer before it counts as away

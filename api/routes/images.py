@@ -8,16 +8,18 @@ from litestar import Router, post
 from litestar.di import NamedDependency
 from msgspec import Struct
 
-from api import answers, body, media
-from api.answers import Ask
-from api.auth import requires
 from api.errors import Unavailable
-from api.inputs import ImageCreate
-from api.models import Picture, Pictures
-from api.openapi import bodies, problems
-from api.parts import Parts
+from api.http import body
+from api.http.authentication import requires
+from api.http.openapi.operations import bodies, problems
+from api.http.state import Parts
+from api.schemas.common import Picture, Pictures
+from api.schemas.video_requests import ImageCreate
 from api.sql.generations import Generation
-from api.views import TERMINAL
+from api.videos import create as answers
+from api.videos import renditions as media
+from api.videos.create import Ask
+from api.videos.serializers import TERMINAL
 
 WAIT = 60.0  # seconds; a client that then asks again by itself is known for as long once more, and waits for the same
 

@@ -4,13 +4,14 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from api.auth import requires
 from api.errors import NotFound
-from api.models import Limits, Model, Page
-from api.openapi import problems
-from api.parts import Parts
+from api.http.authentication import requires
+from api.http.openapi.operations import problems
+from api.http.state import Parts
+from api.schemas.common import Limits, Model, Page
 from api.settings import Settings
-from engine import catalog, limits
+from engine.catalog import registry as catalog
+from engine.catalog import upload_limits as limits
 
 
 @get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))

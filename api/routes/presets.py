@@ -4,16 +4,17 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from api import body, idempotency
-from api.answers import Ask
-from api.auth import requires
-from api.inputs import PresetChange, PresetCreate
-from api.models import Deleted, Page, Preset
-from api.openapi import Picture, bodies, problems
-from api.pages import After, Limit, Order, cursor, page
-from api.parts import Parts
-from api.presets import KIND, shown
-from api.styles import BUILT_IN
+from api import idempotency
+from api.http import body
+from api.http.authentication import requires
+from api.http.openapi.operations import Picture, bodies, problems
+from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.state import Parts
+from api.schemas.common import Deleted, Page, Preset
+from api.schemas.video_requests import PresetChange, PresetCreate
+from api.videos.create import Ask
+from api.videos.presets import KIND, shown
+from api.videos.styles import BUILT_IN
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 

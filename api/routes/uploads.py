@@ -9,17 +9,19 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import body, idempotency, tus
-from api.answers import Ask
-from api.arrivals import KIND
-from api.auth import requires
+from api import idempotency
 from api.errors import MethodNotAllowed
-from api.models import Deleted, Page, Upload
-from api.openapi import Appending, Asking, Ending, Sending, problems
-from api.pages import After, Limit, Order, cursor, page
-from api.parts import Parts
+from api.http import body
+from api.http.authentication import requires
+from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
+from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.state import Parts
+from api.schemas.common import Deleted, Page, Upload
 from api.sql.uploads import Arrival
-from api.views import upload
+from api.uploads import tus
+from api.uploads.store import KIND
+from api.videos.create import Ask
+from api.videos.serializers import upload
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 

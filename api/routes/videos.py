@@ -9,16 +9,18 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from api import body, idempotency, media
-from api.answers import Ask, shown, wait_of
-from api.auth import Caller, requires
+from api import idempotency
 from api.errors import NotYet
-from api.files import Asked
-from api.models import Deleted, Page, Variant, Video
-from api.openapi import EventStream, Feed, Files, per_method, problems, takes
-from api.pages import After, Limit, Order, cursor, page
-from api.parts import Parts
-from api.videos import KIND, Repeat
+from api.http import body
+from api.http.authentication import Caller, requires
+from api.http.file_response import Asked
+from api.http.openapi.operations import EventStream, Feed, Files, per_method, problems, takes
+from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.state import Parts
+from api.schemas.common import Deleted, Page, Variant, Video
+from api.videos import renditions as media
+from api.videos.create import Ask, shown, wait_of
+from api.videos.lifecycle import KIND, Repeat
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from api.db import Database, row
+from api.sql.connection import Database, row
 
 _USER = "u.id AS user_id, u.email, u.plan, u.plan_version, u.locale, u.suspended_at IS NOT NULL AS suspended"
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from api.db import Database, row
+from api.sql.connection import Database, row
 
 Kind = Literal["subscription", "pack"]
 State = Literal["open", "completed", "expired"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from api.db import Database, rows
+from api.sql.connection import Database, rows
 
 Kind = Literal["refund", "dispute"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from api.db import Database, row
+from api.sql.connection import Database, row
 
 
 class Answer(Struct, frozen=True, kw_only=True):

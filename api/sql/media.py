@@ -6,8 +6,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.db import Database, row
-from api.models import Status, Variant
+from api.schemas.common import Status, Variant
+from api.sql.connection import Database, row
 
 
 class Medium(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.db import Database, row, rows
+from api.sql.connection import Database, row, rows
 
 _COLUMNS = "id, user_id, name, prompt, negative_prompt, pictured, shared, created_at, updated_at"
 

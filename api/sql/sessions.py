@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from api.db import Database, row, rows
-from api.models import Session
+from api.schemas.common import Session
+from api.sql.connection import Database, row, rows
 
 
 class Rotation(Struct, frozen=True):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.db import Database, row
+from api.sql.connection import Database, row
 
 KEEPS_PLAN = "('active', 'trialing', 'past_due')"
 LIVE = "('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from api.db import Database, row, rows
+from api.sql.connection import Database, row, rows
 
 Kind = Literal["image", "video"]
 Status = Literal["receiving", "ready", "refused"]

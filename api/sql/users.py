@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from api.db import Database, row
-from api.models import User
+from api.schemas.common import User
+from api.sql.connection import Database, row
 
 _USER = (
     "id, email, verified_at IS NOT NULL AS email_verified, name, locale, plan,"

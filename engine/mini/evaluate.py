@@ -17,12 +17,10 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLLTXVideo
 
-from engine.catalog import DEFAULT, Size
-from engine.generate import Engine
-from engine.mini.drawn import world
-from engine.mini.judging import scores
-from engine.mini.judging.scores import PAIR, SINGLE, Trial, percent
-from engine.mini.judging.studio import (
+from engine.catalog.registry import DEFAULT, Size
+from engine.mini.dataset import scenes as world
+from engine.mini.evaluation import scores
+from engine.mini.evaluation.sampling import (
     FRAMES,
     NATIVE,
     Question,
@@ -36,14 +34,16 @@ from engine.mini.judging.studio import (
     through_codec,
     truth,
 )
+from engine.mini.evaluation.scores import PAIR, SINGLE, Trial, percent
 from engine.mini.training import train_vae
-from engine.mini.training.crops import to_video
+from engine.mini.training.vae_dataset import to_video
+from engine.runtime.engine import Engine
 from engine.types import EngineConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.mini.drawn.world import Bytes
+    from engine.mini.dataset.scenes import Bytes
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 GIVEN: Final = {"first frame": (0,), "first and last": (0, -1), "middle": (FRAMES // 2,)}

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import torch
 
-from engine.mini.training import latents, parts, recipe, train_text, train_transformer, train_turbo, train_vae, unpack
+from engine.mini.training import components as parts
+from engine.mini.training import config as recipe
+from engine.mini.training import encode_latents as latents
+from engine.mini.training import train_text, train_transformer, train_turbo, train_vae, unpack
 
 WEIGHTS = Path(__file__).parent / "weights"
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api import ids
-from api.billing import catalogue, stripe_sales, tariff
-from api.billing.catalogue import Catalogue
-from api.billing.stripe_sales import Order
-from api.billing.stripe_shapes import Subscription
-from api.db import Pool
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import Subscription
+from api.billing.tariff import tariff
 from api.errors import CardDeclined
+from api.sql.connection import Pool
 from tests.billing.local import Local
 
 SOLD = tariff.load()

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import msgspec
 
-from api.billing import tariff
-from api.billing.stripe import Stripe
-from api.billing.stripe_sync import Sync
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.provision import Sync
+from api.billing.tariff import tariff
 from api.settings import Settings
 
 KEY = "sk_test_local"
@@ -78,7 +78,7 @@ class Local:
 async def running(settings: Settings) -> AsyncIterator[Local]:
     """A fresh account in a process of its own, whose state is nowhere but in it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "api.adapters.stripe_local", "--port", "0", "--data", ":memory:", "--key", KEY,
+        sys.executable, "-m", "api.fakes.stripe", "--port", "0", "--data", ":memory:", "--key", KEY,
         stdout=asyncio.subprocess.PIPE, env=os.environ,
     )  # fmt: skip
     assert process.stdout

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 
-from api import db as postgres
-from api.db import Database
 from api.errors import Conflict, InsufficientCredits
+from api.sql import connection as postgres
+from api.sql.connection import Database
 
 T = TypeVar("T")
 

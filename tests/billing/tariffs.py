@@ -8,12 +8,12 @@ from typing import get_args
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from api.billing import tariff
-from api.billing.plans import Plan
-from api.billing.prices import Prices, Qualities, Tier
-from api.billing.tariff import Overage, Pack, Tariff
-from engine.catalog import MODELS
-from engine.model import Operation
+from api.billing.tariff import tariff
+from api.billing.tariff.plans import Plan
+from api.billing.tariff.pricing import Prices, Qualities, Tier
+from api.billing.tariff.tariff import Overage, Pack, Tariff
+from engine.catalog.model import Operation
+from engine.catalog.registry import MODELS
 
 DEFAULT = tariff.load()
 

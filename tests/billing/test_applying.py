@@ -20,26 +20,31 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import doctor, worker
-from api.billing import catalogue, checkup, reconcile, stripe_returns, stripe_sales
-from api.billing.applying import Applying
-from api.billing.catalogue import Catalogue
-from api.billing.event_types import EVENTS, RENEWAL
-from api.billing.inbox import Inbox
-from api.billing.paying import Paying
-from api.billing.stripe import Stripe
-from api.billing.stripe_shapes import Listed, Refund, Subscription
-from api.billing.syncing import sync
-from api.billing.tariff import Tariff
-from api.billing.till import Till
-from api.billing.webhook import BELL
-from api.db import Pool
-from api.metrics import REGISTRY, Observer
-from api.parts import Parts
-from api.queue import Listener
+from api.billing.events import health as checkup
+from api.billing.events import reconcile
+from api.billing.events.handlers import Applying
+from api.billing.events.inbox import Inbox
+from api.billing.events.payments import Paying
+from api.billing.events.receive import BELL
+from api.billing.events.worker import Till
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import refunds as stripe_returns
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_types import EVENTS, RENEWAL
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import Listed, Refund, Subscription
+from api.billing.subscriptions.sync import sync
+from api.billing.tariff.tariff import Tariff
+from api.http.metrics import REGISTRY, Observer
+from api.http.state import Parts
+from api.local import doctor
+from api.messaging.wakeups import Listener
 from api.settings import Settings
-from api.sql import inbox
-from api.sql.inbox import Event
+from api.sql import stripe_events as inbox
+from api.sql.connection import Pool
+from api.sql.stripe_events import Event
+from api.worker import main as worker
 from tests.billing.histories import SOLD, History, World
 from tests.billing.local import Local, running
 

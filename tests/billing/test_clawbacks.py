@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from fractions import Fraction
 
-from api.billing import clawbacks, grants
-from api.billing.clawbacks import Clawback
-from api.db import Database, Pool, transaction
-from api.sql import ledger
+from api.billing.ledger import clawbacks, grants
+from api.billing.ledger.clawbacks import Clawback
+from api.sql import ledger_entries as ledger
 from api.sql.clawbacks import Kind
-from api.sql.ledger import Account
+from api.sql.connection import Database, Pool, transaction
+from api.sql.ledger_entries import Account
 from tests.rows import CREDITS, add_account, add_generation, books
 
 FREE = 300

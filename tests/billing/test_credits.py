@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from api.billing import grants
-from api.billing.lots import transfer
-from api.db import Database, Pool, transaction
+from api.billing.ledger import grants
+from api.billing.ledger.lots import transfer
 from api.errors import InsufficientCredits
-from api.models import Bucket
-from api.sql import ledger
-from api.sql.ledger import Account
+from api.schemas.common import Bucket
+from api.sql import ledger_entries as ledger
+from api.sql.connection import Database, Pool, transaction
+from api.sql.ledger_entries import Account
 from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
 
 FREE = TARIFF.plan("free").monthly_credits

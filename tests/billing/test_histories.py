@@ -21,18 +21,20 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api import db
-from api.billing import overage, reconcile, webhook
-from api.billing.applying import Applying
-from api.billing.event_types import EVENTS
-from api.billing.inbox import Inbox
-from api.billing.metering import Metering
-from api.billing.stripe import Stripe
-from api.db import Pool, transaction
-from api.embedded import Servers
-from api.events import Outbox
-from api.queue import Bell
+from api.billing.events import receive as webhook
+from api.billing.events import reconcile
+from api.billing.events.handlers import Applying
+from api.billing.events.inbox import Inbox
+from api.billing.events.metering import Metering
+from api.billing.ledger import overage
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_types import EVENTS
+from api.local.servers import Servers
+from api.messaging.events import Outbox
+from api.messaging.wakeups import Bell
 from api.settings import Settings
+from api.sql import connection as db
+from api.sql.connection import Pool, transaction
 from tests.billing import histories
 from tests.billing.histories import SOLD, History, World
 from tests.billing.local import Local, running

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from api.billing.held import BusyError, held
-from api.billing.inbox import LEASE, Inbox
-from api.billing.retries import LONGEST, delay
-from api.db import Pool, transaction
+from api.billing.events.backoff import LONGEST, delay
+from api.billing.events.inbox import LEASE, Inbox
+from api.billing.stripe.locks import BusyError, held
 from api.errors import PaymentsAway
-from api.parts import Parts
-from api.sql import inbox
-from api.sql.inbox import Event
+from api.http.state import Parts
+from api.sql import stripe_events as inbox
+from api.sql.connection import Pool, transaction
+from api.sql.stripe_events import Event
 
 Look = Callable[[Event], Awaitable[None]]
 
@@ -157,7 +157,7 @@ async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
 
 
 async def test_an_object_is_in_one_pair_of_hands(real: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.billing.held.PATIENCE", 0.05)
+    monkeypatch.setattr("api.billing.stripe.locks.PATIENCE", 0.05)
     async with held(real.pool, "subscription", "sub_1"):
         async with held(real.pool, "subscription", "sub_2"):
             pass

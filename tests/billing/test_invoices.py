@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.billing import tariff
-from api.billing.invoices import Grant, grants
-from api.billing.paying import shares
-from api.billing.stripe_shapes import Dispute, Line, Payment, Refund
+from api.billing.events.payments import shares
+from api.billing.stripe.objects import Dispute, Line, Payment, Refund
+from api.billing.subscriptions.invoice_credits import Grant, grants
+from api.billing.tariff import tariff
 
 SOLD = tariff.load()
 PLANS = {"price_plus": SOLD.plan("plus"), "price_pro": SOLD.plan("pro")}

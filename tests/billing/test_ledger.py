@@ -26,13 +26,13 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
-from api.billing import clawbacks, grants, lots, overage
-from api.billing.credits import Credits
-from api.billing.plans import period
-from api.db import Database
-from api.sql import ledger
+from api.billing.ledger import clawbacks, grants, lots, overage
+from api.billing.ledger.credits import Credits
+from api.billing.tariff.plans import period
+from api.sql import ledger_entries as ledger
 from api.sql.clawbacks import Kind
-from api.sql.ledger import Account
+from api.sql.connection import Database
+from api.sql.ledger_entries import Account
 from tests.billing.model import Lot, Model
 from tests.billing.stage import Operation, Stage
 from tests.rows import TARIFF, add_account, add_generation

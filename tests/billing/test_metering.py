@@ -10,17 +10,20 @@ from typing import NamedTuple
 import pytest
 
 from api import ids
-from api.billing import checkup, metering, overage, stripe_sales
-from api.billing.applying import Applying
-from api.billing.event_types import REPORT
-from api.billing.metering import Metering, received
-from api.billing.stripe import Stripe
-from api.billing.stripe_targets import Destinations
-from api.db import Pool, transaction
-from api.parts import Parts
+from api.billing.events import health as checkup
+from api.billing.events import metering
+from api.billing.events.handlers import Applying
+from api.billing.events.metering import Metering, received
+from api.billing.ledger import overage
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_destinations import Destinations
+from api.billing.stripe.event_types import REPORT
+from api.http.state import Parts
 from api.settings import Settings
-from api.sql import metering as sql
-from api.sql.inbox import Event
+from api.sql import meter_events as sql
+from api.sql.connection import Pool, transaction
+from api.sql.stripe_events import Event
 from tests.billing.histories import SOLD
 from tests.billing.local import Local, running
 from tests.rows import CREDITS, add_account, add_generation

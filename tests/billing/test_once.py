@@ -17,12 +17,15 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
-from api.billing import catalogue, stripe_returns, stripe_sales, tariff
-from api.billing.catalogue import Catalogue
-from api.billing.stripe import Stripe
-from api.billing.stripe_sales import Order
-from api.billing.stripe_shapes import Customer, Price, Schedule, Session, Subscription
-from api.billing.stripe_sync import Sync
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import refunds as stripe_returns
+from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import Customer, Price, Schedule, Session, Subscription
+from api.billing.stripe.provision import Sync
+from api.billing.tariff import tariff
 from api.errors import PaymentsAway
 from api.settings import Settings
 from tests.billing.local import Local, running

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from api.billing import grants, overage
-from api.db import Database, Pool, transaction
+from api.billing.ledger import grants, overage
 from api.errors import Conflict, InsufficientCredits, Invalid, NotSubscribed, SubscriptionUnpaid
-from api.models import Balance
-from api.sql import ledger
-from api.sql.ledger import Account
+from api.schemas.common import Balance
+from api.sql import ledger_entries as ledger
+from api.sql.connection import Database, Pool, transaction
+from api.sql.ledger_entries import Account
 from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
 
 TERMS = TARIFF.overage

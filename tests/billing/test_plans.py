@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.billing.plans import period
+from api.billing.tariff.plans import period
 
 
 @pytest.mark.parametrize(

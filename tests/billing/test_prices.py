@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from api.billing.prices import Prices, Work, credits, part
-from engine.catalog import MODELS
-from engine.model import Operation
+from api.billing.tariff.pricing import Prices, Work, credits, part
+from engine.catalog.model import Operation
+from engine.catalog.registry import MODELS
 from tests.billing.tariffs import factors, prices
 from tests.rows import TARIFF
 

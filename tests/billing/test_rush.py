@@ -10,18 +10,18 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api import db
 from api.app import assemble
-from api.billing import tariff
-from api.db import transaction
+from api.billing.tariff import tariff
 from api.errors import InsufficientCredits
-from api.inputs import VideoCreate
-from api.orders import Terms, place
-from api.parts import Parts
+from api.http.state import Parts
+from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
+from api.sql import connection as db
+from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.videos import Submission
+from api.videos.lifecycle import Submission
+from api.videos.quote import Terms, place
 from tests.rows import add_account, books
 
 CREATES = 1_000

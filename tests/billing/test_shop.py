@@ -15,17 +15,18 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import db
 from api.app import assemble
-from api.billing import stripe_sync, tariff
-from api.billing.applying import Applying
-from api.billing.purchases import lands
-from api.billing.stripe import PAGE, Stripe
-from api.billing.stripe_shapes import Received, Snapshot
-from api.envelope import envelope
-from api.parts import Parts
+from api.billing.events.handlers import Applying
+from api.billing.stripe import provision as stripe_sync
+from api.billing.stripe.client import PAGE, Stripe
+from api.billing.stripe.objects import Received, Snapshot
+from api.billing.subscriptions.checkout import lands
+from api.billing.tariff import tariff
+from api.http.middleware import envelope
+from api.http.state import Parts
 from api.settings import Settings
-from api.sql.inbox import Event
+from api.sql import connection as db
+from api.sql.stripe_events import Event
 from tests.billing.local import Local, running
 from tests.people import Person, sign_up
 
@@ -538,6 +539,6 @@ async def test_a_stripe_that_is_away_is_503_with_when_to_come_back(shop: Shop, a
 
 
 def _catalogue(stripe: Stripe) -> Any:
-    from api.billing.catalogue import Catalogue
+    from api.billing.stripe.lookup_keys import Catalogue
 
     return Catalogue(stripe)

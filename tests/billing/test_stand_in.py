@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import stand_in
+from api.local import fake_stripe as stand_in
 from api.settings import Settings
 from tests.people import Person, sign_up
 from tests.test_cli import up

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from api import doctor
-from api.billing import stripe_sync, tariff
-from api.billing.event_types import EVENTS
+from api.billing.stripe import provision as stripe_sync
+from api.billing.stripe.event_types import EVENTS
+from api.billing.tariff import tariff
+from api.local import doctor
 from api.settings import Settings
 from tests.billing.local import KEY, Local, running
 from tests.test_cli import kinora
@@ -145,5 +146,5 @@ async def test_doctor_compares_the_account_with_the_tariff(local: Local) -> None
 
 def test_a_web_process_starts_without_stripes_library() -> None:
     """It takes a fifth of a second to import, and most processes never sell anything."""
-    code = "import sys, api.serve, api.worker; sys.exit('stripe' in sys.modules)"
+    code = "import sys, api.serve, api.worker.main; sys.exit('stripe' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

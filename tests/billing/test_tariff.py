@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from api import cli, doctor
-from api.billing import tariff
-from api.billing.tariff import Tariff, TariffError
+from api import cli
+from api.billing.tariff import tariff
+from api.billing.tariff.tariff import Tariff, TariffError
+from api.local import doctor
 from api.settings import Settings
 from tests.billing.tariffs import tariffs
 from tests.rows import TARIFF, add_account

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api.parts import Parts
+from api.http.state import Parts
 from tests.test_auth import limited as limited  # noqa: PLC0414 - a fixture
 
 SECRETS = ["whsec_now", "whsec_before"]

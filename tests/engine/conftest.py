@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import tiny_stock
-from engine.catalog import find
-from engine.loader import Parts, load, locate, use_threads
+from engine.catalog.registry import find
+from engine.loading.loader import Parts, load, locate, use_threads
+from engine.testing import tiny_diffusers as tiny_stock
 from engine.types import EngineConfig, Request
 from tests.engine.families import KINDS
 

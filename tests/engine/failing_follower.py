@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from engine import follower
-from engine.ranks import Seat
+from engine.parallel import rank_main as follower
+from engine.parallel.context_parallel import Seat
 
 
 def fail(*_: object) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 import torch
 from diffusers import LTXVideoTransformer3DModel
 
-from engine import crew, lifeline, ranks
-from engine.placement import Placement
+from engine import parent_death as lifeline
+from engine.parallel import context_parallel as ranks
+from engine.parallel import rank_processes as crew
+from engine.placement.policy import Placement
 from tests.engine.leader import answer, read
 
 FOLLOWER = Path(__file__).with_name("failing_follower.py")

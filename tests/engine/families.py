@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from PIL import Image
 
-from engine.catalog import Size, find
-from engine.latents import Cut
-from engine.loader import Parts
-from engine.plan import Plan, Shown
-from engine.schedule import sampling
-from engine.stock import Stock
-from engine.timeline import plan
+from engine.catalog.registry import Size, find
+from engine.diffusion.diffusers_family import Stock
+from engine.diffusion.latents import Cut
+from engine.diffusion.schedule import sampling
+from engine.loading.loader import Parts
+from engine.planning.plan import Plan, Shown
+from engine.planning.timeline import plan
 from engine.types import Condition, Request
 
 KINDS = {

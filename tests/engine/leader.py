@@ -15,9 +15,10 @@ from diffusers import LTXVideoTransformer3DModel
 from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
-from engine import crew, ranks
-from engine.loras import hang, wear
-from engine.placement import Placement
+from engine.parallel import context_parallel as ranks
+from engine.parallel import rank_processes as crew
+from engine.placement.lora import hang, wear
+from engine.placement.policy import Placement
 from engine.types import Worn
 
 TOKENS = 30

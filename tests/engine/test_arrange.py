@@ -15,16 +15,16 @@ import pytest
 import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 
-from engine import ltx
-from engine.arrange import _Turns, arrange, attend, take_turns
-from engine.catalog import find
-from engine.latents import Cut, decode
-from engine.loader import Parts, load, locate
-from engine.model import Sampling
-from engine.placement import Placement
-from engine.plan import Shown, Window
-from engine.timeline import plan
-from engine.tokens import keep, prepare
+from engine.catalog.model import Sampling
+from engine.catalog.registry import find
+from engine.diffusion import ltx
+from engine.diffusion.conditioning import keep, prepare
+from engine.diffusion.latents import Cut, decode
+from engine.loading.loader import Parts, load, locate
+from engine.placement.offload import _Turns, arrange, attend, take_turns
+from engine.placement.policy import Placement
+from engine.planning.plan import Shown, Window
+from engine.planning.timeline import plan
 from engine.types import EngineConfig, EngineError, Request
 from tests.engine.conftest import loaded
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import catalog
-from engine.catalog import MODELS, Model, Size
+from engine.catalog import registry as catalog
+from engine.catalog.registry import MODELS, Model, Size
 from engine.types import Condition, Cue, Request, Take
 
 mini = catalog.find("kinora-mini")

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import decode
-from engine.decode import RATE, Refused
-from engine.footage import Footage
+from engine.media import ingest as decode
+from engine.media.ingest import RATE, Refused
+from engine.media.video_reader import Footage
 
 STEP = 18
 
@@ -173,7 +173,11 @@ def test_a_frame_that_claims_to_last_for_ever_ends_with_the_limit(tmp_path: Path
 
 def child(*arguments: str) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "engine.decode", *arguments], check=True, capture_output=True, env={}, timeout=60
+        [sys.executable, "-I", "-m", "engine.media.ingest", *arguments],
+        check=True,
+        capture_output=True,
+        env={},
+        timeout=60,
     )
     return dict(json.loads(done.stdout))
 
@@ -188,7 +192,7 @@ def test_the_child_reads_with_nothing_in_its_environment(tmp_path: Path) -> None
 
 def test_the_child_has_little_room() -> None:
     program = (
-        "from engine import decode; decode._limit()\n"
+        "from engine.media import ingest as decode; decode._limit()\n"
         "import resource\n"
         "assert resource.getrlimit(resource.RLIMIT_AS)[0] == decode.MEMORY\n"
         "try:\n    bytearray(decode.MEMORY)\nexcept MemoryError:\n    print('no room')\n"

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import encode, segments, stills
-from engine.encode import Film
+from engine.media import fragments as segments
+from engine.media import thumbnails as stills
+from engine.media import video_writer as encode
+from engine.media.video_writer import Film
 from engine.types import EngineError, Result
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.estimate import Course, Estimate, Rates
+from engine.runtime.progress import Course, Estimate, Rates
 from engine.types import Stage
 
 WORK: dict[Stage, float] = {"loading": 1, "encoding": 1, "preparing": 2, "denoising": 100, "decoding": 10, "saving": 10}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.finish import finish
+from engine.safety.output_gate import finish
 from engine.types import EngineError
 
 

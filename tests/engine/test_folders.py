@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.arrange import _attentions
-from engine.catalog import find
-from engine.loader import Parts, load, locate
+from engine.catalog.registry import find
+from engine.loading.loader import Parts, load, locate
+from engine.placement.offload import _attentions
 from engine.types import EngineConfig, EngineError
 from tests.engine.conftest import loaded
 from tests.engine.families import KINDS, asked, film

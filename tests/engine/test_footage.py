@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.encode import Film
-from engine.footage import Footage
+from engine.media.video_reader import Footage
+from engine.media.video_writer import Film
 from engine.types import EngineError
 
 

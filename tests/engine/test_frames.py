@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.catalog import MODELS, Size, native
-from engine.frames import Box, fit, picture, visible
-from engine.mini.drawn.world import Scene, draw
+from engine.catalog.registry import MODELS, Size, native
+from engine.media.resize import Box, fit, picture, visible
+from engine.mini.dataset.scenes import Scene, draw
 from engine.types import Condition, EngineError
 
 sides = st.integers(32, 960).map(lambda half: 2 * half)

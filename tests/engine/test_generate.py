@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import operations
-from engine.catalog import find, frames
-from engine.encode import PART, Film
-from engine.generate import Engine
-from engine.operations import Card, Clip, Direction
+from engine.catalog.registry import find, frames
+from engine.media.video_writer import PART, Film
+from engine.planning import operations
+from engine.planning.operations import Card, Clip, Direction
+from engine.runtime.engine import Engine
 from engine.types import (
     Cancelled,
     Condition,

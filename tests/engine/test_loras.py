@@ -12,13 +12,13 @@ from diffusers import WanPipeline
 from diffusers.loaders import LTXVideoLoraLoaderMixin, WanLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
-from engine import tiny_stock
-from engine.catalog import find
-from engine.generate import Engine
-from engine.loader import load, locate
-from engine.loras import hang, wear
-from engine.model import Sampling
-from engine.sampled import sampled
+from engine.catalog.model import Sampling
+from engine.catalog.registry import find
+from engine.diffusion.hooks import sampled
+from engine.loading.loader import load, locate
+from engine.placement.lora import hang, wear
+from engine.runtime.engine import Engine
+from engine.testing import tiny_diffusers as tiny_stock
 from engine.types import EngineConfig, EngineError, Lora, Request, Worn
 from tests.engine.conftest import loaded
 

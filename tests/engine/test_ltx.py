@@ -14,13 +14,13 @@ from diffusers import FlowMatchEulerDiscreteScheduler, LTXConditionPipeline, LTX
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from PIL import Image
 
-from engine import ltx
-from engine.catalog import Model, Sampling, Size, find
-from engine.latents import Cut, _renoised, decode
-from engine.loader import Parts
-from engine.plan import Plan, Shown, Window
-from engine.timeline import plan
-from engine.tokens import _pack, keep, prepare, preparing_units
+from engine.catalog.registry import Model, Sampling, Size, find
+from engine.diffusion import ltx
+from engine.diffusion.conditioning import _pack, keep, prepare, preparing_units
+from engine.diffusion.latents import Cut, _renoised, decode
+from engine.loading.loader import Parts
+from engine.planning.plan import Plan, Shown, Window
+from engine.planning.timeline import plan
 from engine.types import Cancelled, Condition, Request
 
 STEPS = 4

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.asked import parser
+from engine.cli import parser
 
 
 @pytest.fixture(autouse=True)

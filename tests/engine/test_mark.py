@@ -12,14 +12,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import operations, preview
 from engine.__main__ import main
-from engine.encode import Film
-from engine.finish import finish
-from engine.generate import Engine
-from engine.mark import HEIGHT, LEAST, LIGHT, MARGIN, SHADE, WIDTH, Mark, mark
-from engine.operations import Clip
-from engine.safety import MADE
+from engine.media.video_writer import Film
+from engine.planning import operations
+from engine.planning.operations import Clip
+from engine.runtime import preview
+from engine.runtime.engine import Engine
+from engine.safety.output_gate import finish
+from engine.safety.rules import MADE
+from engine.safety.watermark import HEIGHT, LEAST, LIGHT, MARGIN, SHADE, WIDTH, Mark, mark
 from engine.types import EngineConfig, EngineError, Event, Piece, Preview, Request, Resume, Segment, Take
 from tests import judges
 

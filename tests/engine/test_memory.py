@@ -13,12 +13,12 @@ import pytest
 import torch
 from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
 
-from engine import tiny_stock
-from engine.catalog import find
-from engine.generate import Engine
-from engine.host import Host
-from engine.loader import Parts, load, locate
-from engine.placement import Machine, Offload, Placement
+from engine.catalog.registry import find
+from engine.loading.loader import Parts, load, locate
+from engine.parallel.host import Host
+from engine.placement.policy import Machine, Offload, Placement
+from engine.runtime.engine import Engine
+from engine.testing import tiny_diffusers as tiny_stock
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
 from tests.engine.conftest import loaded
 

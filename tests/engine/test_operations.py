@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine import operations
-from engine.catalog import frames
-from engine.operations import CURVES, Card, Clip, Curve, Direction, Length
-from engine.plan import Kept, Window
-from engine.timeline import plan
+from engine.catalog.registry import frames
+from engine.planning import operations
+from engine.planning.operations import CURVES, Card, Clip, Curve, Direction, Length
+from engine.planning.plan import Kept, Window
+from engine.planning.timeline import plan
 from engine.types import Cue, Request, Strength
 
 FPS = 8

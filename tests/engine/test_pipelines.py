@@ -14,10 +14,10 @@ from diffusers.pipelines.ltx2 import LTX2ConditionPipeline, LTX2VideoCondition
 from diffusers.pipelines.wan import pipeline_wan_i2v
 from PIL import Image
 
-from engine.catalog import Model, find
-from engine.loader import Parts
-from engine.plan import Plan
-from engine.schedule import sampling
+from engine.catalog.registry import Model, find
+from engine.diffusion.schedule import sampling
+from engine.loading.loader import Parts
+from engine.planning.plan import Plan
 from engine.types import Condition, EngineConfig, Request
 from tests.engine.families import KINDS, SIZE, asked, film, picture, small
 

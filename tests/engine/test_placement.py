@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.catalog import find
-from engine.machine import look
-from engine.placement import Machine, Placement, choose, lower
+from engine.catalog.registry import find
+from engine.placement.hardware import look
+from engine.placement.policy import Machine, Placement, choose, lower
 from engine.types import EngineConfig, EngineError, Lora
 
 PROCESSOR = Machine(kind="cpu", host_memory=16.0, compiler=True)

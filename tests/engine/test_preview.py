@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine import ltx, preview
-from engine.catalog import Sampling
-from engine.estimate import Rates
-from engine.generate import Engine
-from engine.latents import Cut
-from engine.loader import Parts
-from engine.ltx import Ltx
-from engine.plan import Window
-from engine.preview import Previews
-from engine.timeline import plan
-from engine.tokens import guessed, prepare
+from engine.catalog.registry import Sampling
+from engine.diffusion import ltx
+from engine.diffusion.conditioning import guessed, prepare
+from engine.diffusion.latents import Cut
+from engine.diffusion.ltx import Ltx
+from engine.loading.loader import Parts
+from engine.planning.plan import Window
+from engine.planning.timeline import plan
+from engine.runtime import preview
+from engine.runtime.engine import Engine
+from engine.runtime.preview import Previews
+from engine.runtime.progress import Rates
 from engine.types import EngineConfig, EngineError, Event, Preview, Progress, Request, Segment
 
 LONG = Request("kinora-mini", "a red ball", width=640, height=384, seconds=6, seed=7, steps=8)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.encode import PART
-from engine.process import EngineDied, EngineProcess
+from engine.media.video_writer import PART
+from engine.process.client import EngineDied, EngineProcess
 from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Loading, Progress, Request
 from tests.engine.test_lifeline import gone
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import tiny_stock
-from engine.placement import Placement
-from engine.ranks import share
+from engine.parallel.context_parallel import share
+from engine.placement.policy import Placement
+from engine.testing import tiny_diffusers as tiny_stock
 from engine.types import EngineError
 
 LEADER = Path(__file__).with_name("leader.py")

@@ -10,14 +10,15 @@ import av
 import numpy as np
 import pytest
 
-from engine import operations, tiny
-from engine.catalog import find
-from engine.encode import Film
-from engine.generate import Engine
-from engine.operations import Card, Clip
-from engine.plan import Plan, Window
-from engine.resume import needed, stamp
-from engine.timeline import plan
+from engine.catalog.registry import find
+from engine.media.video_writer import Film
+from engine.planning import operations
+from engine.planning.operations import Card, Clip
+from engine.planning.plan import Plan, Window
+from engine.planning.timeline import plan
+from engine.runtime.engine import Engine
+from engine.runtime.resume import needed, stamp
+from engine.testing import tiny_ltx as tiny
 from engine.types import Cancelled, Done, EngineConfig, Lora, Piece, Progress, Request, Resume, Segment, Worn
 from tests.engine import test_loras
 

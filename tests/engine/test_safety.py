@@ -11,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine import preview, safety
-from engine.encode import Film
-from engine.finish import finish
-from engine.generate import Engine
-from engine.process import EngineDied, EngineProcess
-from engine.safety import FLAT_FRAMES, MADE, BadRuleError, flat, plugged
+from engine.media.video_writer import Film
+from engine.process.client import EngineDied, EngineProcess
+from engine.runtime import preview
+from engine.runtime.engine import Engine
+from engine.safety import rules as safety
+from engine.safety.output_gate import finish
+from engine.safety.rules import FLAT_FRAMES, MADE, BadRuleError, flat, plugged
 from engine.types import EngineConfig, EngineError, Event, Preview, Request, Segment, Take
 from tests import judges
 

@@ -11,11 +11,11 @@ import diffusers
 import pytest
 import torch
 
-from engine.catalog import MODELS
-from engine.generate import Engine
-from engine.loader import Parts
-from engine.model import Sampling
-from engine.sampled import sampled
+from engine.catalog.model import Sampling
+from engine.catalog.registry import MODELS
+from engine.diffusion.hooks import sampled
+from engine.loading.loader import Parts
+from engine.runtime.engine import Engine
 from engine.types import Cancelled, EngineConfig, EngineError, Progress, Request
 
 CACHED = "ltx-video-2b-0.9.5"

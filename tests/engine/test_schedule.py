@@ -10,8 +10,8 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_sche
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog import MODELS, Sampling, find
-from engine.schedule import noise_levels, sampling, scheduler
+from engine.catalog.registry import MODELS, Sampling, find
+from engine.diffusion.schedule import noise_levels, sampling, scheduler
 from engine.types import Request
 
 

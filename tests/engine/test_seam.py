@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.seam import BRIEF, REACH, Edge
+from engine.runtime.seams import BRIEF, REACH, Edge
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine import operations
-from engine.catalog import DEFAULT
-from engine.generate import Engine
-from engine.mini.judging import seeing
-from engine.mini.judging.judge import judge
-from engine.mini.judging.studio import psnr, read
-from engine.operations import Card, Clip
+from engine.catalog.registry import DEFAULT
+from engine.mini.evaluation import detection as seeing
+from engine.mini.evaluation.judge import judge
+from engine.mini.evaluation.sampling import psnr, read
+from engine.planning import operations
+from engine.planning.operations import Card, Clip
+from engine.runtime.engine import Engine
 from engine.types import Cue, Done, EngineConfig, Request
 
 Frames: TypeAlias = NDArray[np.uint8]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from engine.catalog import find
-from engine.generate import Engine
-from engine.loader import Parts
-from engine.plan import Shown
+from engine.catalog.registry import find
+from engine.loading.loader import Parts
+from engine.planning.plan import Shown
+from engine.runtime.engine import Engine
 from engine.types import Condition, Done, EngineConfig, Progress, Segment
 from tests.engine.families import KINDS, PICTURED, STEPS, asked, film, never, picture, recipe, small
 from tests.engine.test_generate import pixels

@@ -13,9 +13,9 @@ import pytest
 import torch
 from diffusers import FirstBlockCacheConfig
 
-from engine.catalog import find
-from engine.generate import Engine
-from engine.loader import Parts, load, locate
+from engine.catalog.registry import find
+from engine.loading.loader import Parts, load, locate
+from engine.runtime.engine import Engine
 from engine.types import Cancelled, Done, EngineConfig, Progress
 from tests.engine.conftest import loaded
 from tests.engine.families import KINDS, STEPS, asked, film, never, recipe

@@ -15,15 +15,16 @@ import pytest
 import torch
 from diffusers import VQModel
 
-from engine import tiles, tiny_stock
-from engine.catalog import Size, find
-from engine.latents import Cut
-from engine.loader import Parts, load, locate
-from engine.placement import Tiling
-from engine.plan import Shown
-from engine.schedule import sampling
-from engine.stock import Stock
-from engine.timeline import plan
+from engine.catalog.registry import Size, find
+from engine.diffusion.diffusers_family import Stock
+from engine.diffusion.latents import Cut
+from engine.diffusion.schedule import sampling
+from engine.loading.loader import Parts, load, locate
+from engine.placement import vae_tiling as tiles
+from engine.placement.policy import Tiling
+from engine.planning.plan import Shown
+from engine.planning.timeline import plan
+from engine.testing import tiny_diffusers as tiny_stock
 from engine.types import EngineConfig, EngineError, Request
 from tests.engine.conftest import loaded
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import catalog
-from engine.catalog import MODELS
-from engine.plan import Frame, Gap, Guide, Kept, Plan, Shown, Window
-from engine.timeline import plan
+from engine.catalog import registry as catalog
+from engine.catalog.registry import MODELS
+from engine.planning.plan import Frame, Gap, Guide, Kept, Plan, Shown, Window
+from engine.planning.timeline import plan
+from engine.planning.windows import DECODE_AHEAD, DECODE_BEHIND, SHORT
 from engine.types import Condition, Cue, Request, Take
-from engine.windows import DECODE_AHEAD, DECODE_BEHIND, SHORT
 
 LONG = [model for model in MODELS.values() if not model.whole]
 WHOLE = [model for model in MODELS.values() if model.whole]

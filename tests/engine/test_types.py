@@ -25,7 +25,8 @@ def test_a_failure_keeps_its_code_across_a_process_boundary() -> None:
 
 def test_what_the_web_process_imports_reaches_no_torch() -> None:
     code = """
-import sys, engine, engine.types, engine.catalog, engine.timeline, engine.process, engine.lifeline
+import sys, engine, engine.types, engine.catalog.registry, engine.planning.timeline, engine.process.client
+import engine.parent_death
 heavy = {"torch", "diffusers", "transformers", "av", "numpy", "PIL"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)
 """

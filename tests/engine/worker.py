@@ -14,7 +14,7 @@ import sys
 from multiprocessing import forkserver
 from pathlib import Path
 
-from engine.process import EngineDied, EngineProcess
+from engine.process.client import EngineDied, EngineProcess
 from engine.types import EngineConfig, Progress, Request
 
 

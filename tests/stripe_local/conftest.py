@@ -17,8 +17,8 @@ import msgspec
 import pytest
 import stripe
 
-from api import supervise
-from api.child import Child, Program, eventually
+from api.local import supervisor as supervise
+from api.local.child_process import Child, Program, eventually
 from tests.stripe_local.annotations import faults
 from tests.stripe_local.receiving import Receiver, receiving
 
@@ -134,7 +134,7 @@ async def started(listener: Any, data: str, log: Path) -> Child:
         Program(
             name="the double",
             argv=[
-                *(sys.executable, "-m", "api.adapters.stripe_local"),
+                *(sys.executable, "-m", "api.fakes.stripe"),
                 *("--fd", str(listener.fileno()), "--data", data, "--key", KEY),
             ],
             env=os.environ,

@@ -12,11 +12,11 @@ import httpx
 import psutil
 import pytest
 
-from api import supervise
+from api.local import supervisor as supervise
 from tests.processes import living
 from tests.stripe_local.conftest import KEY, answering, client, started
 
-COMMAND = (sys.executable, "-m", "api.adapters.stripe_local", "--data", ":memory:")
+COMMAND = (sys.executable, "-m", "api.fakes.stripe", "--data", ":memory:")
 
 
 async def test_it_says_where_it_answers_and_stops_when_told() -> None:
@@ -62,7 +62,7 @@ async def test_it_dies_with_whoever_started_it(tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from api import supervise
+from api.local import supervisor as supervise
 from tests.stripe_local.conftest import answering, started
 
 async def main():

@@ -9,12 +9,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import api.adapters.stripe_local
+import api.fakes.stripe
 from tests.stripe_local import conftest
 from tests.stripe_local.conftest import Shop, check
 from tests.stripe_local.receiving import Receiver
 
-SOURCE = Path(api.adapters.stripe_local.__file__).parent
+SOURCE = Path(api.fakes.stripe.__file__).parent
 NAMES = "KIND|EVENT|ENDPOINT|DESTINATION|CONFIGURATION|SESSION"
 KIND = re.compile(rf'(?:"object": |^(?:{NAMES})[^=]*= )"([a-z0-9_.]+)"', re.MULTILINE)
 SECOND = re.compile(r'^\w+, \w+ = "[a-z0-9_.]+", "([a-z0-9_.]+)"', re.MULTILINE)

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
-from engine.mini.drawn import captions, wordings, world
-from engine.mini.training.journal import Journal
+from engine.mini.dataset import captions
+from engine.mini.dataset import scenes as world
+from engine.mini.dataset import vocabulary as wordings
+from engine.mini.training.components import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
 from engine.mini.training.muon import Muon
-from engine.mini.training.parts import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
+from engine.mini.training.progress import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.mini.training.journal import Journal
-from engine.mini.training.latents import WHERE
-from engine.mini.training.library import WORN, Batch, Library, Sentences
+from engine.mini.training.components import device, new_transformer
+from engine.mini.training.config import Recipe
+from engine.mini.training.encode_latents import WHERE
+from engine.mini.training.latent_dataset import WORN, Batch, Library, Sentences
 from engine.mini.training.muon import Muon
-from engine.mini.training.parts import device, new_transformer
-from engine.mini.training.recipe import Recipe
+from engine.mini.training.progress import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

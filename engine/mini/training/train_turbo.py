@@ -22,13 +22,13 @@ from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from engine.catalog import DEFAULT, Model, find
+from engine.catalog.registry import DEFAULT, Model, find
+from engine.diffusion.schedule import noise_levels
 from engine.mini.training import train_transformer
-from engine.mini.training.journal import Journal
-from engine.mini.training.library import Batch, Library, Sentences
+from engine.mini.training.components import device
+from engine.mini.training.latent_dataset import Batch, Library, Sentences
 from engine.mini.training.muon import Muon
-from engine.mini.training.parts import device
-from engine.schedule import noise_levels
+from engine.mini.training.progress import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path

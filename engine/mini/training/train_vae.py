@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.mini.training.crops import Batch, loader
-from engine.mini.training.journal import Journal
+from engine.mini.training.components import device, new_vae, workers
+from engine.mini.training.config import Recipe
 from engine.mini.training.muon import Muon
-from engine.mini.training.parts import device, new_vae, workers
-from engine.mini.training.recipe import Recipe
+from engine.mini.training.progress import Journal
+from engine.mini.training.vae_dataset import Batch, loader
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from diffusers.loaders import LTXVideoLoraLoaderMixin
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
 from engine.mini.training import train_transformer, train_turbo
+from engine.mini.training.config import Recipe
 from engine.mini.training.muon import Muon
-from engine.mini.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.mini.drawn import captions, world
-from engine.mini.drawn.captions import ATTRIBUTES, UNSAID
-from engine.mini.drawn.wordings import ENGLISH, FRENCH, Language
-from engine.mini.drawn.world import Scene
+from engine.mini.dataset import captions
+from engine.mini.dataset import scenes as world
+from engine.mini.dataset.captions import ATTRIBUTES, UNSAID
+from engine.mini.dataset.scenes import Scene
+from engine.mini.dataset.vocabulary import ENGLISH, FRENCH, Language
 from engine.mini.training import train_text
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "fr"])

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.generate import Engine
 from engine.mini import evaluate
-from engine.mini.drawn.world import Scene
-from engine.mini.judging import scores
-from engine.mini.judging.studio import Question, Studio, answered, picture, psnr, questions, through_codec, truth
+from engine.mini.dataset.scenes import Scene
+from engine.mini.evaluation import scores
+from engine.mini.evaluation.sampling import Question, Studio, answered, picture, psnr, questions, through_codec, truth
+from engine.runtime.engine import Engine
 from engine.types import EngineConfig
 
 BALL = Question(Scene("ball", "red", "left", "hills", "sunset", x=-1.0, seed=3), "a red ball", "en")

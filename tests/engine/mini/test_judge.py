@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.mini.drawn import world
-from engine.mini.drawn.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
-from engine.mini.judging import scores
-from engine.mini.judging.judge import Verdict, judge, motion, path
-from engine.mini.judging.seeing import HUES, name, shrunk
-from engine.mini.judging.shapes import blurred
-from engine.mini.judging.studio import questions
+from engine.mini.dataset import scenes as world
+from engine.mini.dataset.scenes import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
+from engine.mini.evaluation import scores
+from engine.mini.evaluation.detection import HUES, name, shrunk
+from engine.mini.evaluation.judge import Verdict, judge, motion, path
+from engine.mini.evaluation.sampling import questions
+from engine.mini.evaluation.shape_classifier import blurred
 
 SCENE = Scene("ball", "red", "bouncing", "hills", "sunset", seed=3)
 CLIPS = 24

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from engine.catalog import DEFAULT, find
-from engine.generate import Engine
-from engine.loader import locate
+from engine.catalog.registry import DEFAULT, find
+from engine.loading.loader import locate
 from engine.mini import train
-from engine.mini.drawn import world
-from engine.mini.training import crops, latents, train_text, train_transformer, train_turbo, train_vae, unpack
-from engine.mini.training.library import Batch, Library, Sentences, coordinates
+from engine.mini.dataset import scenes as world
+from engine.mini.training import encode_latents as latents
+from engine.mini.training import train_text, train_transformer, train_turbo, train_vae, unpack
+from engine.mini.training import vae_dataset as crops
+from engine.mini.training.config import SMALL, Recipe
+from engine.mini.training.latent_dataset import Batch, Library, Sentences, coordinates
 from engine.mini.training.muon import Muon, orthogonalise
-from engine.mini.training.recipe import SMALL, Recipe
+from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, Request
 
 A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is

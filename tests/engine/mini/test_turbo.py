@@ -14,19 +14,19 @@ import torch
 from diffusers import LTXConditionPipeline, LTXPipeline
 from safetensors.torch import load_file, save_file
 
-from engine import ltx
-from engine.catalog import find
-from engine.generate import Engine
-from engine.latents import Cut
-from engine.loader import Parts, load, locate
+from engine.catalog.registry import find
+from engine.diffusion import ltx
+from engine.diffusion.conditioning import prepare
+from engine.diffusion.latents import Cut
+from engine.diffusion.schedule import sampling
+from engine.loading.loader import Parts, load, locate
 from engine.mini.training import train_turbo
-from engine.mini.training.library import Batch, coordinates
-from engine.mini.training.parts import new_transformer
-from engine.mini.training.recipe import SMALL
+from engine.mini.training.components import new_transformer
+from engine.mini.training.config import SMALL
+from engine.mini.training.latent_dataset import Batch, coordinates
 from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
-from engine.schedule import sampling
-from engine.timeline import plan
-from engine.tokens import prepare
+from engine.planning.timeline import plan
+from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, Progress, Request
 from tests.engine.conftest import loaded
 

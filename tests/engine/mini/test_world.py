@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from engine.mini.drawn import world
-from engine.mini.drawn.world import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
-from engine.mini.judging.seeing import HUES
+from engine.mini.dataset import scenes as world
+from engine.mini.dataset.scenes import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
+from engine.mini.evaluation.detection import HUES
 
 SCENE = Scene("ball", "red", "bouncing", "hills", "sunset", seed=3)
 SHAPES = [(160, 96), (96, 160), (128, 128)]

@@ -1,0 +1,1 @@
+"""People, and the passwords, sessions and API keys that open their accounts."""

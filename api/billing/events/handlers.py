@@ -1,0 +1,103 @@
+"""Applying what Stripe tells of: the object an event names is read as it is now, and what follows from it is written.
+
+Nothing of an event but that name is believed, so events may come in any order and any number of times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from api.billing.events import metering
+from api.billing.events.payments import Paying
+from api.billing.stripe import refunds as stripe_returns
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_types import RENEWAL, REPORT
+from api.billing.stripe.objects import Subscription
+from api.billing.subscriptions.sync import sync
+from api.billing.tariff.tariff import Tariff
+from api.sql import subscriptions
+from api.sql.connection import Pool
+from api.sql.stripe_events import Event
+
+log = structlog.get_logger()
+
+
+class Applying:
+    """Applies events, each by the kind of its object. Raises what stands in the way."""
+
+    def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff) -> None:
+        self._pool = pool
+        self._stripe = stripe
+        self._tariff = tariff
+        self._paying = Paying(pool, stripe, tariff)
+        self._by_kind: dict[str, Callable[[str], Awaitable[object]]] = {
+            "subscription": self._subscription,
+            "invoice": self._paying.invoice,
+            "checkout.session": self._session,
+            "charge": self._charge,
+            "refund": self._refund,
+            "dispute": self._dispute,
+            REPORT: self._report,
+            RENEWAL: self._renewal,
+        }
+
+    async def apply(self, event: Event) -> None:
+        """Read and write what the event is about."""
+        await self._by_kind[event.object_type](event.object_id)
+
+    async def _subscription(self, name: str) -> Subscription:
+        seen = await sync(self._pool, self._stripe, self._tariff, name)
+        await self._one_only(seen)
+        return seen
+
+    async def _one_only(self, seen: Subscription) -> None:
+        """End every subscription of a person but the one that began first, and pay back what it took: it was bought
+        by mistake, on two phones at once. Our rows may be old, so each is looked at before anything is ended.
+        """
+        async with self._pool.acquire() as db:
+            names = await subscriptions.keeping(db, seen.customer)
+        if len(names) < 2:
+            return
+        now = [await self._stripe.subscription(name) for name in names]
+        for other in [one for one in now if one.keeps_plan][1:]:
+            await self._undo(other)
+
+    async def _undo(self, seen: Subscription) -> None:
+        """The money goes back first: a subscription that has ended would not be found here again."""
+        log.warning("second_subscription", ended=seen.id, customer=seen.customer)
+        invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
+        if invoice and invoice.payment:
+            await stripe_returns.pay_back(self._stripe, invoice.payment)
+        await stripe_returns.end(self._stripe, seen.id)
+        await sync(self._pool, self._stripe, self._tariff, seen.id)
+
+    async def _session(self, name: str) -> None:
+        session = await self._paying.session(name)
+        if session.settled and session.subscription:
+            await self._subscription(session.subscription)
+
+    async def _renewal(self, name: str) -> None:
+        seen = await self._subscription(name)
+        if seen.latest_invoice:
+            await self._paying.invoice(seen.latest_invoice)
+
+    async def _charge(self, name: str) -> None:
+        payment = await self._stripe.payment_of(name)
+        if payment:
+            await self._paying.payment(payment)
+
+    async def _refund(self, name: str) -> None:
+        refund = await self._stripe.refund(name)
+        if refund.payment_intent:
+            await self._paying.payment(refund.payment_intent)
+
+    async def _dispute(self, name: str) -> None:
+        dispute = await self._stripe.dispute(name)
+        if dispute.payment_intent:
+            await self._paying.payment(dispute.payment_intent)
+
+    async def _report(self, name: str) -> None:
+        report = await self._stripe.meter_errors(name)
+        await metering.refuse(self._pool, report.types)

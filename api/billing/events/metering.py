@@ -1,0 +1,170 @@
+"""Telling Stripe of overage: each settled entry becomes one meter event, whose identifier is the entry's id.
+
+Stripe knows an identifier again for a day. Within that day an entry may be sent as often as it takes; after it, only
+once Stripe's own count of the customer's hour has shown that the entry is not in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from itertools import combinations
+
+import structlog
+
+from api.billing.events.backoff import delay
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.objects import ErrorType
+from api.errors import PaymentsAway, Problem
+from api.sql import meter_events as metering
+from api.sql.connection import Pool, transaction
+from api.sql.meter_events import Doubt, Usage
+
+log = structlog.get_logger()
+
+LEASE = 120.0  # seconds that one entry may take, with all tries of the library
+WINDOW = 23 * 3600.0  # seconds after the first try in which another may follow; Stripe promises 24 hours
+FORGOTTEN = 25 * 3600.0  # seconds after which Stripe surely takes a refused identifier again
+LATEST = 35 * 86400.0  # seconds after which Stripe takes no usage any more
+ALERT_AFTER = 34 * 86400.0  # seconds after which somebody must look
+SETTLED = 3600.0  # seconds after which Stripe's count surely has what it was told; it counts in its own time
+LOOK_AGAIN = 900.0  # seconds until another look at an hour in which something is still under way
+MOST_DOUBTFUL = 12  # entries of one hour of which every combination is tried
+HOUR = timedelta(hours=1)
+CUSTOMER_NOT_FOUND = "meter_event_customer_not_found"
+CURABLE = (CUSTOMER_NOT_FOUND, "archived_meter", "no_meter")
+"""Reasons for a refusal that somebody can take away, so that sending again helps."""
+ENTRY = re.compile(r"entry_[0-9A-HJKMNP-TV-Z]{26}")
+NOBODY = "Stripe has no customer for this user."
+
+
+class Metering:
+    """One worker's side of the outbox."""
+
+    def __init__(self, pool: Pool, stripe: Stripe) -> None:
+        self._pool = pool
+        self._stripe = stripe
+
+    async def drain(self) -> None:
+        """Send what is due and look into what is doubtful, until nothing is left or Stripe is away."""
+        while await self._send() or await self._look():
+            pass
+
+    async def _send(self) -> bool:
+        """Send one entry; False if none is due, or Stripe is away."""
+        async with transaction(self._pool) as db:
+            usage = await metering.claim(db, LEASE, WINDOW)
+        if usage is None:
+            return False
+        return await self._report(usage)
+
+    async def _report(self, usage: Usage) -> bool:
+        if usage.customer is None:
+            return await self._fail(usage, NOBODY)
+        if usage.age > LATEST:
+            return await self._give_up(usage)
+        try:
+            await self._stripe.meter_event(
+                customer=usage.customer,
+                credits=usage.credits,
+                identifier=usage.entry_id,
+                at=usage.occurred_at,
+                attempt=usage.tries,
+            )
+        except Problem as problem:
+            await self._fail(usage, str(problem))
+            return not isinstance(problem, PaymentsAway)
+        async with transaction(self._pool) as db:
+            await metering.sent(db, [usage.entry_id])
+        return True
+
+    async def _fail(self, usage: Usage, reason: str) -> bool:
+        log.warning("usage_not_told", entry=usage.entry_id, tries=usage.tries, reason=reason)
+        async with transaction(self._pool) as db:
+            await metering.failed(db, usage.entry_id, delay(usage.tries), reason)
+        return True
+
+    async def _give_up(self, usage: Usage) -> bool:
+        log.error("usage_too_old", entry=usage.entry_id, user_id=usage.user_id, credits=usage.credits)
+        async with transaction(self._pool) as db:
+            await metering.refuse(db, [usage.entry_id], "Older than 35 days, which is more than Stripe takes.")
+        return True
+
+    async def _look(self) -> bool:
+        """PictureSource into the hour of one doubtful entry; False if there is none, or Stripe is away."""
+        async with transaction(self._pool) as db:
+            usage = await metering.claim_doubtful(db, LEASE, WINDOW)
+        if usage is None:
+            return False
+        if usage.customer is None:
+            return await self._fail(usage, NOBODY)
+        start = hour(usage.occurred_at)
+        async with transaction(self._pool) as db:
+            before = await metering.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
+        try:
+            total = await self._stripe.meter_total(usage.customer, start, start + HOUR)
+        except Problem as problem:
+            await self._fail(usage, str(problem))
+            return not isinstance(problem, PaymentsAway)
+        await self._decide(usage, start, before, total)
+        return True
+
+    async def _decide(self, usage: Usage, start: datetime, before: Doubt, total: int) -> None:
+        """Say of an hour's doubtful entries which Stripe has: they were sent, the others were not. What we hold must
+        have been the same all the while Stripe was asked, or the two figures are of different times.
+        """
+        async with transaction(self._pool) as db:
+            known = await metering.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
+            if known.under_way or known != before:
+                await metering.failed(db, usage.entry_id, LOOK_AGAIN, "Another entry of this hour is under way.")
+                return
+            counted = received(known.doubtful, total - known.told)
+            if counted is not None:
+                await metering.sent(db, sorted(counted))
+                await metering.unsent(db, sorted(known.doubtful.keys() - counted))
+                return
+            reason = (
+                f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
+            )
+            await metering.unclear(db, sorted(known.doubtful), reason)
+        log.error("usage_unclear", user_id=usage.user_id, entries=sorted(known.doubtful), reason=reason)
+
+
+def hour(moment: datetime) -> datetime:
+    """The beginning of the hour, as Stripe counts hours."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def received(doubtful: Mapping[str, int], missing: int) -> frozenset[str] | None:
+    """Which entries together make up the credits that Stripe counts beyond what it was surely told; None if none do,
+    or more than one choice does.
+    """
+    if len(doubtful) > MOST_DOUBTFUL:
+        every = {0: frozenset[str](), sum(doubtful.values()): frozenset(doubtful)}
+        return every.get(missing)
+    choices = [
+        frozenset(choice)
+        for size in range(len(doubtful) + 1)
+        for choice in combinations(doubtful, size)
+        if sum(doubtful[entry] for entry in choice) == missing
+    ]
+    return choices[0] if len(choices) == 1 else None
+
+
+async def revive(pool: Pool) -> int:
+    """Send again what was refused for a reason that may be gone, once Stripe has forgotten the identifiers; return how
+    many entries that are.
+    """
+    async with transaction(pool) as db:
+        return await metering.revive(db, CURABLE, FORGOTTEN)
+
+
+async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
+    """Note what a report of Stripe's says was not counted. It names only some of the events it is about."""
+    for error in errors:
+        entries = sorted({name for one in error.sample_errors for name in ENTRY.findall(one.request.identifier)})
+        said = f"{error.code}: {error.sample_errors[0].error_message if error.sample_errors else 'no sample'}"
+        async with transaction(pool) as db:
+            refused = await metering.refuse(db, entries, said)
+        log.error("usage_refused", code=error.code, count=error.error_count, entries=refused, reason=said)

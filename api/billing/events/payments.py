@@ -1,0 +1,117 @@
+"""What payments bring and what they take back: credits for invoices and packs, clawbacks for refunds and disputes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from api.billing.ledger import clawbacks, grants
+from api.billing.stripe import plan_of_price as offers
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.locks import held
+from api.billing.stripe.objects import Dispute, Invoice, Payment, Refund, Session, moment
+from api.billing.subscriptions import invoice_credits as invoices
+from api.billing.tariff.plans import Plan
+from api.billing.tariff.tariff import Tariff
+from api.sql import checkouts, subscriptions
+from api.sql.clawbacks import Kind
+from api.sql.connection import Database, Pool
+
+GIVEN_BACK = frozenset({"pending", "requires_action", "succeeded"})
+"""States of a refund in which the money counts as gone back; `failed` and `canceled` are the others."""
+CONTESTED = frozenset({"needs_response", "under_review", "lost"})
+"""States of a dispute in which the bank has the money. A mere inquiry (`warning_…`) has not taken it."""
+
+
+class Paying:
+    """Applies payments."""
+
+    def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff) -> None:
+        self._pool = pool
+        self._stripe = stripe
+        self._tariff = tariff
+
+    async def invoice(self, name: str) -> Invoice:
+        """Grant what an invoice's lines buy, if it is paid."""
+        invoice = await self._stripe.invoice(name)
+        plans = await self._plans(invoice)
+        async with self._pool.acquire() as db, db.transaction():
+            await self._grant(db, invoice, plans)
+        return invoice
+
+    async def session(self, name: str) -> Session:
+        """Note how a checkout ended, and hand over the pack it sold once nothing is owed."""
+        async with held(self._pool, "checkout", name) as db:
+            session = await self._stripe.session(name)
+            async with db.transaction():
+                await self._purchase(db, session)
+        return session
+
+    async def payment(self, name: str) -> None:
+        """Bring a payment's credits to what refunds and disputes leave of them. What it bought is handed over first,
+        for what has not come yet cannot be taken back.
+        """
+        async with held(self._pool, "payment", name) as db:
+            payment = await self._stripe.payment(name)
+            invoice = await self._stripe.invoice_of(name)
+            plans = await self._plans(invoice) if invoice else {}
+            sessions = await self._stripe.sessions_of(name)
+            claims = shares(payment, await self._stripe.refunds(name), await self._stripe.disputes(name))
+            async with db.transaction():
+                if invoice:
+                    await self._grant(db, invoice, plans)
+                for session in sessions:
+                    await self._purchase(db, session)
+                for claim, kind, share in claims:
+                    await clawbacks.claim(db, claim=claim, kind=kind, payment=name, share=share)
+
+    async def _plans(self, invoice: Invoice) -> dict[str, Plan]:
+        """The plans whose prices an invoice charges, by price."""
+        names = {line.price for line in invoice.lines.data if line.price}
+        found = {name: offers.plan(self._tariff, await self._stripe.price(name)) for name in sorted(names)}
+        return {name: plan for name, plan in found.items() if plan}
+
+    async def _grant(self, db: Database, invoice: Invoice, plans: dict[str, Plan]) -> None:
+        if invoice.status != "paid" or not invoice.customer or not invoice.subscription:
+            return
+        owner = await subscriptions.owner(db, invoice.customer, invoice.subscription)
+        if owner is None:
+            return
+        for grant in invoices.grants(invoice.lines.data, plans, invoice.subscription):
+            await grants.allowance(
+                db,
+                owner,
+                key=grant.key,
+                credits=grant.credits,
+                expires_at=moment(grant.expires_at),
+                invoice=invoice.id,
+                payment=invoice.payment,
+            )
+
+    async def _purchase(self, db: Database, session: Session) -> None:
+        bought = await subscriptions.bought(db, session.id, (session.metadata or {}).get("checkout"))
+        if bought is None:
+            return
+        if session.ended:
+            await checkouts.close(db, bought.id, session.ended)
+        if bought.kind == "pack" and session.settled:
+            pack = self._tariff.pack(bought.item, bought.version)
+            await grants.purchase(
+                db,
+                bought.user_id,
+                source="stripe",
+                key=session.id,
+                credits=pack.credits * bought.quantity,
+                payment=session.payment_intent,
+                invoice=session.invoice,
+            )
+
+
+def shares(payment: Payment, refunds: list[Refund], disputes: list[Dispute]) -> list[tuple[str, Kind, Fraction]]:
+    """How much of what a payment bought each refund and each dispute takes back, from 0 to 1."""
+    paid = max(payment.amount_received, 1)
+    found: list[tuple[str, Kind, Fraction]] = []
+    for refund in refunds:
+        amount = refund.amount if refund.status in GIVEN_BACK else 0
+        found.append((refund.id, "refund", min(Fraction(amount, paid), Fraction(1))))
+    found.extend((dispute.id, "dispute", Fraction(dispute.status in CONTESTED)) for dispute in disputes)
+    return found

@@ -1,0 +1,34 @@
+"""Taking in what Stripe tells: an event is kept once, under its id, and a worker is woken. Nothing else happens."""
+
+from __future__ import annotations
+
+from api.billing.stripe.event_types import EVENTS, REPORT, REPORTS
+from api.billing.stripe.objects import Received, moment
+from api.messaging.wakeups import Bell
+from api.sql import stripe_events as inbox
+from api.sql.connection import Database, Pool, transaction
+
+BELL = "billing"
+"""The bell of those who apply events."""
+
+
+async def receive(pool: Pool, bell: Bell, event: Received) -> None:
+    """Keep an event that Stripe has signed, and have it applied soon."""
+    async with transaction(pool) as db:
+        fresh = await keep(db, event)
+    if fresh:
+        bell.ring(BELL)
+
+
+async def keep(db: Database, event: Received) -> bool:
+    """Put an event into the inbox; False if it is there already. One of a type that asks for nothing is done with."""
+    report = event.type in REPORTS
+    return await inbox.put(
+        db,
+        id=event.id,
+        type=event.type,
+        object_type=REPORT if report else event.object_type,
+        object_id=event.id if report else event.object_id,
+        occurred_at=moment(event.occurred_at),
+        done=not report and event.type not in EVENTS,
+    )

@@ -1,0 +1,105 @@
+"""Looking for what was not heard: events that never arrived, and subscriptions that have gone quiet.
+
+It only ever fills the inbox, so what it finds is applied as everything else is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from msgspec import Struct
+
+from api.billing.events import metering
+from api.billing.events.receive import keep
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_types import EVENTS, RENEWAL
+from api.errors import Problem
+from api.settings import Settings
+from api.sql import stripe_events as inbox
+from api.sql import subscriptions
+from api.sql.connection import Database, Pool, connect, transaction
+
+log = structlog.get_logger()
+
+CHORE = "stripe reconcile"
+DAY = 86400.0
+AGAIN = 3600.0  # seconds after which it is tried again, where Stripe did not answer
+KEPT = timedelta(days=29, hours=12)  # how far back Stripe can be asked; it keeps events for 30 days
+MOST = 10_000  # events of one round; what is left, the next round finds
+QUIET = 3600.0  # seconds after a period's end in which news of the next one should have come
+FORGET = 60  # days after which an applied event can no longer come back
+
+
+class Found(Struct, frozen=True):
+    """What one round put into the inbox: events that had not arrived, and subscriptions gone quiet."""
+
+    events: int
+    quiet: int
+
+
+async def daily(pool: Pool, stripe: Stripe) -> Found | None:
+    """Reconcile if nobody has for a day; None if somebody has, or Stripe is away, and then it is tried again soon."""
+    async with transaction(pool) as db:
+        if not await inbox.begin_chore(db, CHORE, DAY, AGAIN):
+            return None
+    try:
+        return await reconcile(pool, stripe)
+    except Problem as problem:
+        log.warning("reconcile_failed", reason=str(problem))
+        return None
+
+
+async def reconcile(pool: Pool, stripe: Stripe) -> Found:
+    """Put what was not heard of into the inbox. Raises what Stripe raises."""
+    found = Found(await _undelivered(pool, stripe), await _quiet(pool))
+    async with transaction(pool) as db:
+        await inbox.forget(db, FORGET)
+        await inbox.end_chore(db, CHORE)
+    log.info("reconciled", events=found.events, quiet=found.quiet)
+    return found
+
+
+async def now(settings: Settings) -> list[str]:
+    """Reconcile at once, and try again everything that was set aside; return what was done, a sentence each. Raises
+    what Stripe and the database raise.
+    """
+    stripe = Stripe(settings)
+    pool = await connect(settings.database_url, connections=2)
+    try:
+        found = await reconcile(pool, stripe)
+        revived = await metering.revive(pool)
+        async with transaction(pool) as db:
+            waiting = await inbox.unpark(db)
+    finally:
+        await stripe.close()
+        await pool.close()
+    return [
+        f"{found.events} events had not arrived, and {found.quiet} subscriptions were quiet.",
+        f"{waiting} events wait to be applied by a worker, as soon as one runs.",
+        f"{revived} refused entries of overage are sent again.",
+    ]
+
+
+async def _undelivered(pool: Pool, stripe: Stripe) -> int:
+    """Events that no endpoint has taken. One that is here already counts for nothing."""
+    fresh = 0
+    async for event in stripe.undelivered(datetime.now(UTC) - KEPT, EVENTS):
+        async with transaction(pool) as db:
+            fresh += await keep(db, event)
+        if fresh >= MOST:
+            break
+    return fresh
+
+
+async def _quiet(pool: Pool) -> int:
+    """Live subscriptions whose period is over, and nothing was heard of since. Each is looked at once an hour."""
+    now = datetime.now(UTC)
+    async with transaction(pool) as db:
+        names = await subscriptions.overdue(db, QUIET)
+        return sum([await _look_at(db, name, now) for name in names])
+
+
+async def _look_at(db: Database, subscription: str, now: datetime) -> bool:
+    name = f"{RENEWAL}:{subscription}:{now:%Y-%m-%dT%H}"
+    return await inbox.put(db, id=name, type=RENEWAL, object_type=RENEWAL, object_id=subscription, occurred_at=now)

@@ -1,0 +1,224 @@
+"""The ledger: what somebody may spend, and what becomes of it. Knows users and generations by id alone.
+
+Everything here runs in its caller's transaction, so money moves exactly when the job moves. A hold takes what expires
+first, then what was bought, then overage. It remembers the lots it took from, and a release goes back there; if that
+allowance has expired meanwhile, its credits are granted again to the present period.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from api.billing.ledger import clawbacks, lots
+from api.billing.ledger.lots import transfer
+from api.billing.tariff.plans import Plan, period
+from api.billing.tariff.tariff import Tariff
+from api.errors import InsufficientCredits
+from api.schemas.common import Amount, Balance, Bucket, Buckets, Overage
+from api.sql import ledger_entries as ledger
+from api.sql.connection import Database
+from api.sql.ledger_entries import Account, Change, Hold, Leg, Lot, NewLot, Part
+
+MONTHLY = "allowance"  # what the keys of lots begin with that are granted by the calendar and not by an invoice
+
+
+class Purse(NamedTuple):
+    """What somebody may spend until the transaction ends, with nobody else spending it. `relaxed` is whether more is
+    made for nothing, when nobody else waits.
+    """
+
+    account: Account
+    plan: Plan
+    lots: list[Lot]
+    relaxed: bool
+
+    @property
+    def available(self) -> int:
+        """Credits that a hold may take now."""
+        return sum(lot.remaining for lot in self.lots)
+
+    def relaxes(self, total: int) -> bool:
+        """Whether work of this price is done for nothing when nobody else waits, because the credits are spent.
+
+        Raises InsufficientCredits where there is no such queue.
+        """
+        if total <= self.available:
+            return False
+        if not self.relaxed:
+            raise InsufficientCredits(total, self.available)
+        return True
+
+
+class Credits:
+    """The ledger under a tariff, which says how much a plan's month grants."""
+
+    def __init__(self, tariff: Tariff) -> None:
+        self._tariff = tariff
+
+    async def purse(self, db: Database, user_id: str) -> Purse:
+        """What the user may spend, locked, with the present month's allowance granted if it has not been."""
+        account = await ledger.lock(db, user_id)
+        plan = self._tariff.plan(account.plan, account.plan_version)
+        found = await ledger.lots(db, user_id)
+        if not any(lot.key.startswith(MONTHLY) for lot in found) and await _grant(db, account, plan):
+            found = await ledger.lots(db, user_id)
+        return Purse(account, plan, found, plan.relaxed and await _paid(db, user_id))
+
+    async def hold(self, db: Database, purse: Purse, prices: dict[str, int]) -> None:
+        """Set aside each generation's price, in the order of the purse. Raises InsufficientCredits."""
+        if (total := sum(prices.values())) > purse.available:
+            raise InsufficientCredits(total, purse.available)
+        user_id, holds = purse.account.id, _split(prices, purse.lots)
+        await ledger.add_holds(db, user_id, holds)
+        taken = [(generation, part) for generation, _, parts in holds for part in parts]
+        if taken:
+            await ledger.change(db, _less([part for _, part in taken]))
+            await ledger.add_legs(
+                db,
+                [
+                    leg
+                    for generation, part in taken
+                    for leg in transfer("hold", user_id, part, "available", "held", generation_id=generation)
+                ],
+            )
+
+    async def settle(self, db: Database, generation_id: str, charge: int | None = None) -> Hold | None:
+        """Charge a generation and release the rest of its hold; None if the hold was closed before.
+
+        `charge` is in credits: None charges the whole hold, 0 releases it all. The lots first taken from are charged
+        first, so what would expire soonest is what is spent. Overage that is charged is owed word to the shop.
+        """
+        closed = await ledger.close_hold(db, generation_id, charge)
+        if closed is None:
+            return None
+        charged, rest = _cut(closed.parts, closed.settled)
+        if charged:
+            await _charge(db, closed.user_id, charged, generation_id)
+        if rest:
+            await _release(db, closed.user_id, rest, generation_id)
+        return closed
+
+    async def balance(self, db: Database, user_id: str) -> Balance:
+        """What may be spent now, what is set aside, and where it came from."""
+        await ledger.lock(db, user_id)
+        await lots.expire(db, user_id)
+        purse = await self.purse(db, user_id)
+        ends = [lot.expires_at for lot in purse.lots if lot.expires_at and lot.bucket == "allowance"]
+        return Balance(
+            available=purse.available,
+            held=await ledger.held(db, user_id),
+            buckets=Buckets(
+                allowance=Amount(
+                    amount=_sum(purse, "allowance"), expires_at=int(min(ends).timestamp()) if ends else None
+                ),
+                purchased=Amount(amount=_sum(purse, "purchased")),
+                overage=await _overage(db, purse),
+            ),
+        )
+
+
+async def _grant(db: Database, account: Account, plan: Plan) -> bool:
+    """Grant the present month's allowance, unless a subscription grants its own or it was granted before."""
+    if await ledger.subscription(db, account.id):
+        return False
+    month = period(account.created_at, await ledger.now(db))
+    new = NewLot(
+        user_id=account.id,
+        bucket="allowance",
+        source="kinora",
+        amount=plan.allowance(full=account.full_allowance),
+        key=f"{MONTHLY}:{account.id}:{month.start:%Y-%m-%d}",
+        expires_at=month.end,
+    )
+    return await lots.add(db, new)
+
+
+async def _paid(db: Database, user_id: str) -> bool:
+    """Whether a plan is paid for, or was given. A trial is not: it may be changed into the dearest plan without a bill,
+    and cancelled before there is one.
+    """
+    subscription = await ledger.subscription(db, user_id)
+    return subscription is None or subscription.status == "active"
+
+
+def _sum(purse: Purse, bucket: Bucket) -> int:
+    return sum(lot.remaining for lot in purse.lots if lot.bucket == bucket)
+
+
+async def _overage(db: Database, purse: Purse) -> Overage:
+    """What the person allows, and what was charged of it in this period."""
+    cap = purse.account.overage_cap
+    used = [await ledger.charged(db, lot.id) for lot in purse.lots if lot.bucket == "overage"]
+    return Overage(enabled=cap is not None, cap=cap or 0, used=sum(used))
+
+
+def _split(prices: dict[str, int], given: list[Lot]) -> list[tuple[str, int, list[Part]]]:
+    """Which lots pay for which generation, in the order the lots are given."""
+    left = [(lot, lot.remaining) for lot in given if lot.remaining]
+    holds = []
+    for generation, price in prices.items():
+        parts, due = [], price
+        while due:
+            lot, there = left.pop(0)
+            amount = min(due, there)
+            parts.append(Part(lot.id, lot.bucket, amount))
+            due -= amount
+            if there > amount:
+                left.insert(0, (lot, there - amount))
+        holds.append((generation, price, parts))
+    return holds
+
+
+def _less(parts: list[Part]) -> list[Change]:
+    amounts: dict[str, int] = {}
+    for part in parts:
+        amounts[part.lot] = amounts.get(part.lot, 0) + part.amount
+    return [Change(lot, -amount) for lot, amount in amounts.items()]
+
+
+def _cut(parts: list[Part], amount: int) -> tuple[list[Part], list[Part]]:
+    """The parts that make up the first `amount` credits, and the others."""
+    first, rest = [], []
+    for part in parts:
+        share = min(part.amount, amount)
+        amount -= share
+        first.append(Part(part.lot, part.bucket, share))
+        rest.append(Part(part.lot, part.bucket, part.amount - share))
+    return [part for part in first if part.amount], [part for part in rest if part.amount]
+
+
+async def _charge(db: Database, user_id: str, parts: list[Part], generation_id: str) -> None:
+    """Held credits become revenue. A zero on `available` lets the user see it in the ledger."""
+    legs: list[Leg] = []
+    for part in parts:
+        moved = ((part, "available", 0), (part, "held", -part.amount), (part, "revenue", part.amount))
+        legs += lots.legs("settle", user_id, moved, generation_id=generation_id)
+    await ledger.add_legs(db, legs)
+    metered = [leg.id for leg in legs if leg.bucket == "overage" and leg.account == "revenue"]
+    if metered:
+        await ledger.add_meter_events(db, metered)
+
+
+async def _release(db: Database, user_id: str, parts: list[Part], generation_id: str) -> None:
+    account = await ledger.lock(db, user_id)
+    await lots.expire(db, user_id)
+    found = {lot.id: lot for lot in await ledger.some_lots(db, [part.lot for part in parts])}
+    for part in parts:
+        await _give_back(db, account, found[part.lot], part, generation_id)
+
+
+async def _give_back(db: Database, account: Account, lot: Lot, part: Part, generation_id: str) -> None:
+    """To the lot it came from, which first pays what it owes; what is left of an expired one, to its successor."""
+    owed = min(lot.owed, part.amount)
+    rest = Part(lot.id, lot.bucket, part.amount - owed)
+    if rest.amount and lot.expired:
+        rest = await lots.succeed(db, account, rest.amount)
+    await ledger.change(db, [Change(lot.id, rest.amount if rest.lot == lot.id else 0, -owed)])
+    back = {lot.id: owed}
+    back[rest.lot] = back.get(rest.lot, 0) + rest.amount
+    moved = [(Part(lot.id, lot.bucket, part.amount), "held", -part.amount)]
+    moved += [(Part(to, lot.bucket, amount), "available", amount) for to, amount in back.items() if amount]
+    legs = lots.legs("release", account.id, tuple(moved), generation_id=generation_id)
+    if owed:
+        legs += await clawbacks.collect(db, account.id, lot, owed)
+    await ledger.add_legs(db, legs)

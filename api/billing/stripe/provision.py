@@ -1,0 +1,275 @@
+"""Brings a Stripe account in line with our tariff: meter, products, prices, portal, and where events go.
+
+It makes what is missing and changes what may change. It never changes a price: somebody has bought it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from api import ids
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe.client import METER, PAGE, Stripe, if_there
+from api.billing.stripe.event_destinations import Destinations, Endpoints, Targets
+from api.billing.stripe.objects import Meter, PortalConfiguration, Price, Product
+from api.billing.tariff import tariff
+from api.billing.tariff.tariff import Tariff
+from api.settings import Settings
+
+PATH = "/v1/webhooks/stripe"
+FEATURES: dict[str, Any] = {
+    "customer_update": {"enabled": True, "allowed_updates": ["address", "name", "tax_id"]},
+    "invoice_history": {"enabled": True},
+    "payment_method_update": {"enabled": True},
+    "subscription_cancel": {"enabled": True, "mode": "at_period_end", "proration_behavior": "none"},
+    "subscription_update": {"enabled": False},  # our own route does it, for the price that was shown
+}
+REVISION = hashlib.sha256(msgspec.json.encode(FEATURES, order="deterministic")).hexdigest()[:16]
+
+
+class SyncError(Exception):
+    """The account cannot be brought in line; the message says what to change."""
+
+
+class Article(Struct, frozen=True, kw_only=True):
+    """A price as it should be. `amount` is decimal text, in the currency's smallest unit."""
+
+    product: str
+    title: str
+    key: str
+    amount: str
+    currency: str
+    monthly: bool = False
+    meter: str | None = None
+
+    @property
+    def terms(self) -> str:
+        """What it costs, for a person."""
+        unit = " a credit" if self.meter is not None else " a month" if self.monthly else ""
+        return f"{self.amount} {self.currency}{unit}, in smallest units"
+
+    @property
+    def params(self) -> Any:
+        """The same, for Stripe."""
+        every: dict[str, Any] = {"interval": "month"}
+        if self.meter is not None:
+            every |= {"usage_type": "metered", "meter": self.meter}
+        return {
+            "product": self.product,
+            "currency": self.currency,
+            "lookup_key": self.key,
+            "unit_amount_decimal": Decimal(self.amount),
+            **({"recurring": every} if self.monthly else {}),
+        }
+
+
+async def bring(
+    settings: Settings, *, write: bool = True, new_secrets: bool = False, origin: str | None = None
+) -> Sync:
+    """One round over the account that the settings name; `origin` where Stripe finds us, if not at our public address.
+
+    Raises SyncError, TariffError and what Stripe raises.
+    """
+    stripe = Stripe(settings)
+    try:
+        round = Sync(stripe, tariff.load(settings.tariff), write=write)
+        await round.run(origin or outside(settings), new_secrets=new_secrets)
+    finally:
+        await stripe.close()
+    return round
+
+
+def outside(settings: Settings) -> str | None:
+    """Where Stripe reaches this server; None where it cannot, because no public address is set."""
+    reachable = settings.origin.startswith("https://") or settings.stripe_url
+    return settings.origin if reachable else None
+
+
+class Sync:
+    """One round over the account. With `write` off it only says what it would do.
+
+    `said` has a sentence for each thing done, `secrets` the signing secrets of what was made, which Stripe shows this
+    once. Its methods raise SyncError and what Stripe raises.
+    """
+
+    def __init__(self, stripe: Stripe, sold: Tariff, *, write: bool = True, round: str | None = None) -> None:
+        self._stripe = stripe
+        self._sold = sold
+        self._write = write
+        self._round = round or ids.new("sync")
+        self.said: list[str] = []
+        self.secrets: list[str] = []
+
+    async def run(self, origin: str | None, *, new_secrets: bool = False) -> None:
+        """All of it. `origin` is where this server is reached from outside; None leaves events alone."""
+        await self.sell()
+        await self.portal()
+        if origin:
+            for targets in (Endpoints(self._stripe), Destinations(self._stripe)):
+                await self.listen(targets, origin.rstrip("/") + PATH, new_secret=new_secrets)
+
+    def _says(self, sentence: str) -> bool:
+        """Note what is to be done; answer whether to do it."""
+        self.said.append(sentence)
+        return self._write
+
+    async def sell(self) -> None:
+        """The meter, and a product and a price for everything that is offered."""
+        articles = list(_articles(self._sold, await self._meter()))
+        keys = [article.key for article in articles]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise SyncError(f"Two things of the tariff would be called {twice} at Stripe: call one of them otherwise.")
+        there = await self._stripe.prices(keys)
+        for product, title in {article.product: article.title for article in articles}.items():
+            await self._product(product, title)
+        for article in articles:
+            await self._price(article, there.get(article.key))
+
+    async def _meter(self) -> str:
+        """The id of what counts usage."""
+        found = await self._find_meter()
+        if found is None and self._says(f"made the meter {METER}"):
+            found = await self._stripe.create_once(
+                f"{self._round}:meter",
+                self._find_meter,
+                lambda c, options: c.v1.billing.meters.create_async(
+                    {
+                        "display_name": "Kinora overage",
+                        "event_name": METER,
+                        "default_aggregation": {"formula": "sum"},
+                        "customer_mapping": {"type": "by_id", "event_payload_key": "stripe_customer_id"},
+                        "value_settings": {"event_payload_key": "value"},
+                    },
+                    options,
+                ),
+                Meter,
+            )
+        return found.id if found else ""
+
+    async def _find_meter(self) -> Meter | None:
+        found = self._stripe.pages(lambda c: c.v1.billing.meters.list_async({"status": "active", "limit": PAGE}), Meter)
+        ours = [meter async for meter in found if meter.event_name == METER]
+        return ours[0] if ours else None
+
+    async def _product(self, name: str, title: str) -> None:
+        """A product under an id of ours."""
+        found = await self._find_product(name)
+        if found is None:
+            if self._says(f"made the product {name}"):
+                await self._stripe.create_once(
+                    f"{self._round}:{name}",
+                    lambda: self._find_product(name),
+                    lambda c, options: c.v1.products.create_async({"id": name, "name": title}, options),
+                    Product,
+                )
+        elif (found.name != title or not found.active) and self._says(f"changed the product {name}"):
+            wanted: Any = {"name": title, "active": True}
+            await self._stripe.ask(lambda c: c.v1.products.update_async(name, wanted), Product)
+
+    async def _find_product(self, name: str) -> Product | None:
+        return await if_there(self._stripe.ask(lambda c: c.v1.products.retrieve_async(name), Product))
+
+    async def _price(self, article: Article, there: Price | None) -> None:
+        """A price under a key of ours."""
+        if there is not None:
+            _refuse_another(article, there)
+        elif self._says(f"made the price {article.key}: {article.terms}"):
+            await self._stripe.create_once(
+                f"{self._round}:{article.key}",
+                lambda: self._find_price(article.key),
+                lambda c, options: c.v1.prices.create_async(article.params, options),
+                Price,
+            )
+
+    async def _find_price(self, key: str) -> Price | None:
+        return (await self._stripe.prices([key])).get(key)
+
+    async def portal(self) -> None:
+        """What customers may do themselves, known by its metadata."""
+        name, value = stripe_sales.PORTAL
+        wanted: Any = {"features": FEATURES, "metadata": {name: value, "revision": REVISION}}
+        found = await stripe_sales.portal_configuration(self._stripe)
+        if found is None:
+            if self._says("made the portal's configuration"):
+                await self._stripe.create_once(
+                    f"{self._round}:portal",
+                    lambda: stripe_sales.portal_configuration(self._stripe),
+                    lambda c, options: c.v1.billing_portal.configurations.create_async(wanted, options),
+                    PortalConfiguration,
+                )
+        elif (found.metadata or {}).get("revision") != REVISION and self._says("changed the portal's configuration"):
+            known = found.id
+            await self._stripe.ask(
+                lambda c: c.v1.billing_portal.configurations.update_async(known, wanted), PortalConfiguration
+            )
+
+    async def listen(self, targets: Targets, url: str, *, new_secret: bool = False) -> None:
+        """One target for our address. A secret that was lost is had again by making its owner anew."""
+        there = await targets.at(url)
+        if there and not new_secret:
+            if not there[0].right and self._says(f"changed the {targets.name}"):
+                await targets.mend(there[0])
+            return
+        if not self._says(f"made the {targets.name} for {url}"):
+            return
+        made = await targets.make(url, f"{self._round}:{targets.name}")
+        if made.secret:
+            self.secrets.append(made.secret)
+        for other in await targets.at(url):
+            if other.id != made.id:
+                await targets.remove(other)
+
+
+def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
+    """Everything that is offered."""
+    for plan in sold.offered():
+        if plan.amount:
+            yield Article(
+                product=f"{catalogue.PREFIX}_{plan.name}",
+                title=f"Kinora {plan.name.replace('_', ' ').title()}",
+                key=catalogue.plan_key(plan),
+                amount=str(plan.amount),
+                currency=sold.currency,
+                monthly=True,
+            )
+    for pack in sold.offered_packs():
+        yield Article(
+            product=f"{catalogue.PREFIX}_pack_{pack.name}",
+            title=f"Kinora credits: {pack.name.replace('_', ' ')}",
+            key=catalogue.pack_key(pack),
+            amount=str(pack.amount),
+            currency=sold.currency,
+        )
+    yield Article(
+        product=f"{catalogue.PREFIX}_overage",
+        title="Kinora overage",
+        key=catalogue.overage_key(sold.overage),
+        amount=sold.overage.amount,
+        currency=sold.currency,
+        monthly=True,
+        meter=meter,
+    )
+
+
+def _refuse_another(article: Article, there: Price) -> None:
+    """Raise SyncError where Stripe sells the same thing otherwise than the tariff says."""
+    amount = there.unit_amount_decimal if there.unit_amount is None else Decimal(there.unit_amount)
+    if amount != Decimal(article.amount) or there.currency != article.currency:
+        raise SyncError(
+            f"Stripe sells {article.key} for {amount} {there.currency}, and the tariff says {article.terms}. A price"
+            " that may have been bought never changes: put the old amount back, and add the next version below it."
+        )
+    meter = there.recurring.meter if there.recurring else None
+    if (there.recurring is not None) != article.monthly or (meter or None) != (article.meter or None):
+        raise SyncError(
+            f"Stripe's price {article.key} is charged in another way than ours. Take that lookup key off it there, and"
+            " run this again."
+        )

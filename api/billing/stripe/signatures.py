@@ -1,0 +1,58 @@
+"""Whether a webhook comes from Stripe, and what it is about. Reads the event's envelope, never what it says inside."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from api.billing.stripe.objects import Received, Snapshot, Thin
+from api.errors import BadSignature, Malformed
+
+TOLERANCE = 300
+"""Seconds by which a signature's time may differ from ours. Stripe's library forgives any time to come; we do not."""
+
+
+def verify(payload: bytes, header: str, secrets: Sequence[str], now: float) -> Received:
+    """The event in a request's body, if one of the secrets signed it within five minutes of `now`.
+
+    Raises BadSignature, and Malformed for a body that is signed and yet no event.
+    """
+    time, signatures = _parts(header)
+    if time is None or abs(now - int(time)) > TOLERANCE:
+        raise BadSignature("The signature's time is missing, or more than five minutes from ours.")
+    expected = [hmac.new(secret.encode(), time.encode() + b"." + payload, hashlib.sha256) for secret in secrets]
+    if not any(hmac.compare_digest(one.hexdigest(), given) for one in expected for given in signatures):
+        raise BadSignature("No signature fits. KINORA_STRIPE_WEBHOOK_SECRETS takes the endpoint's signing secret.")
+    return read(payload)
+
+
+def _parts(header: str) -> tuple[str | None, list[str]]:
+    """The time and the signatures of a header `t=…,v1=…,v1=…`."""
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in pairs if name == "t" and value.isascii() and value.isdigit()]
+    signatures = [value for name, _, value in pairs if name == "v1" and value.isascii()]
+    return (times[0] if times and len(times[0]) <= 15 else None), signatures
+
+
+def read(payload: bytes) -> Received:
+    """What an event is about, whether it carries its object (a snapshot) or only names it (thin)."""
+    try:
+        event = msgspec.json.decode(payload, type=Snapshot | Thin)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise Malformed("The body is no event of Stripe's.") from error
+    if isinstance(event, Snapshot):
+        return event.received()
+    related = event.related_object
+    created = int(datetime.fromisoformat(event.created).timestamp())
+    return Received(
+        id=event.id,
+        type=event.type.removeprefix("v1."),
+        object_type=related.type if related else "",
+        object_id=related.id if related else "",
+        occurred_at=created,
+        thin=True,
+    )

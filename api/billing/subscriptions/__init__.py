@@ -1,0 +1,1 @@
+"""Plans and packs as a person buys and changes them."""

@@ -1,0 +1,218 @@
+"""Changing a subscription: dearer at once for the price that was shown, cheaper when the period ends, and back.
+
+What Stripe shows decides, not our rows, and the subscription is in one pair of hands until the change is written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+
+from api import ids
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import plan_of_price as offers
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.locks import BusyError, held
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import Item, Preview, Subscription
+from api.billing.subscriptions import invoice_credits as invoices
+from api.billing.subscriptions.checkout_pages import HOLDS
+from api.billing.subscriptions.sync import sync
+from api.billing.tariff.plans import Plan
+from api.billing.tariff.tariff import FREE, Tariff
+from api.errors import CardDeclined, Invalid, NotSubscribed, PreviewTooOld, StillRunning
+from api.schemas.common import Subscription as Shown
+from api.schemas.common import SubscriptionPreview
+from api.schemas.video_requests import SubscriptionChange
+from api.sql import subscriptions, users
+from api.sql.connection import Pool
+
+PREVIEW_HOLDS = 3600
+"""Seconds for which a price that was shown may be taken."""
+CLOCKS_APART = 60
+"""Seconds by which the clock that dated a preview may be ahead of ours."""
+HANDS = 3
+"""Changes under way at once in one process: each keeps a connection while Stripe takes its time."""
+
+
+class Changes:
+    """Shows and changes subscriptions."""
+
+    def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff, prices: Catalogue) -> None:
+        self._pool = pool
+        self._stripe = stripe
+        self._tariff = tariff
+        self._prices = prices
+        self._hands = asyncio.Semaphore(HANDS)
+
+    async def shown(self, user_id: str) -> Shown:
+        """The subscription of a user, as it was last written down; only the plan if there is none."""
+        async with self._pool.acquire() as db:
+            row = await subscriptions.shown(db, user_id)
+            user = await users.find(db, user_id)
+        if row is None:
+            return Shown(plan=user.plan if user else FREE)
+        return Shown(
+            plan=row.plan,
+            version=row.version,
+            status=row.status,
+            current_period_start=_seconds(row.period_start),
+            current_period_end=_seconds(row.period_end),
+            trial_end=_seconds(row.trial_end),
+            cancel_at=_seconds(row.cancel_at),
+            next_plan=row.next_plan,
+        )
+
+    async def preview(self, user_id: str, name: str) -> SubscriptionPreview:
+        """What a change would cost, bring, and when. Raises NotSubscribed, and CardDeclined for somebody in debt."""
+        seen = await self._live(user_id)
+        item, present = self._present(seen)
+        plan, at = self._wanted(name, present), int(time.time())
+        if plan.amount <= present.amount:
+            when = at if plan == present else item.current_period_end
+            return self._preview(plan, effective_at=when, amount_due=0, credits=0)
+        _payable(seen)
+        if seen.status == "trialing":  # nothing is paid before its end, and what it brings has come
+            return self._preview(plan, effective_at=at, amount_due=0, credits=0, proration_date=at)
+        [price] = await self._prices.prices(catalogue.plan_key(plan))
+        reckoned = await stripe_sales.preview(self._stripe, seen, item, price, at)
+        credits = await self._credits(reckoned, seen)
+        return self._preview(plan, effective_at=at, amount_due=reckoned.amount_due, credits=credits, proration_date=at)
+
+    def _preview(
+        self, plan: Plan, *, effective_at: int, amount_due: int, credits: int, proration_date: int | None = None
+    ) -> SubscriptionPreview:
+        return SubscriptionPreview(
+            plan=plan.name,
+            version=plan.version,
+            effective_at=effective_at,
+            amount_due=amount_due,
+            currency=self._tariff.currency,
+            credits=credits,
+            monthly_amount=plan.amount,
+            monthly_credits=plan.monthly_credits,
+            proration_date=proration_date,
+        )
+
+    async def _credits(self, reckoned: Preview, seen: Subscription) -> int:
+        """The credits that the invoice would grant, by the rule by which it is applied once paid."""
+        names = sorted({line.price for line in reckoned.lines.data if line.price})
+        plans = {name: offers.plan(self._tariff, await self._stripe.price(name)) for name in names}
+        known = {name: plan for name, plan in plans.items() if plan}
+        return sum(grant.credits for grant in invoices.grants(reckoned.lines.data, known, seen.id))
+
+    async def change(self, user_id: str, asked: SubscriptionChange) -> Shown:
+        """Change to a plan: now if it costs more, at the period's end if less. The present plan takes back what was
+        to come. Raises NotSubscribed, PreviewTooOld, and CardDeclined when a change now is not paid.
+        """
+        at = _as_of(asked.proration_date)
+        seen = await self._live(user_id)
+        try:
+            async with self._hands, held(self._pool, "subscription", seen.id):
+                await self._change(await self._stripe.subscription(seen.id), asked.plan, at)
+            await sync(self._pool, self._stripe, self._tariff, seen.id)
+        except BusyError as error:
+            detail = "The subscription is being changed. Ask again in a moment."
+            raise StillRunning(detail, headers={"Retry-After": "2"}) from error
+        return await self.shown(user_id)
+
+    async def _change(self, seen: Subscription, name: str, at: int) -> None:
+        item, present = self._present(seen)
+        plan = self._wanted(name, present)
+        if plan.amount > present.amount:
+            await self._upgrade(seen, item, plan, at)
+            return
+        await self._withdraw(seen)
+        if plan == present:
+            await self._release(seen)
+            await stripe_sales.go_on(self._stripe, seen)
+        elif plan.amount:
+            await stripe_sales.go_on(self._stripe, seen)
+            [price] = await self._prices.prices(catalogue.plan_key(plan))
+            await stripe_sales.schedule(self._stripe, seen, item, price)
+        else:
+            await self._release(seen)
+            await stripe_sales.end_with_period(self._stripe, seen)
+
+    async def _upgrade(self, seen: Subscription, item: Item, plan: Plan, at: int) -> None:
+        """Charge and change now. What was to come at the period's end is off then: whoever pays more is staying."""
+        _payable(seen)
+        if at < item.current_period_start:
+            raise PreviewTooOld("A new period has begun since. Ask for the price again.")
+        [price] = await self._prices.prices(catalogue.plan_key(plan))
+        await self._release(seen)
+        changed = await stripe_sales.upgrade(self._stripe, seen, item, price, at, ids.new("change"))
+        if changed.pending_update:
+            await self._declined(changed)
+        await stripe_sales.go_on(self._stripe, changed)
+
+    async def _withdraw(self, seen: Subscription) -> None:
+        """Give up a change that waits for its payment."""
+        if seen.pending_update and seen.latest_invoice:
+            await stripe_sales.withdraw(self._stripe, seen.latest_invoice)
+
+    async def _release(self, seen: Subscription) -> None:
+        """Take back a change that was to come."""
+        if seen.schedule and (await self._stripe.schedule(seen.schedule)).ruling:
+            await stripe_sales.release(self._stripe, seen.schedule)
+
+    async def _declined(self, changed: Subscription) -> None:
+        """Say why a change was not paid. It waits for a day: whoever pays the bill after all has it then."""
+        invoice = await self._stripe.invoice(changed.latest_invoice) if changed.latest_invoice else None
+        tried = [one.payment.payment_intent for one in (invoice.payments.data if invoice and invoice.payments else [])]
+        payment = await self._stripe.payment(tried[0]) if tried and tried[0] else None
+        failure = payment.last_payment_error if payment else None
+        raise CardDeclined(
+            f"{failure.message if failure and failure.message else 'The bank has not paid.'} The plan stays as it was"
+            " unless the bill at `invoice` is paid within a day.",
+            reason=(failure.decline_code or failure.code) if failure else None,
+            invoice=invoice.hosted_invoice_url if invoice else None,
+        )
+
+    async def _live(self, user_id: str) -> Subscription:
+        """The subscription that a user has at Stripe: of several, the one that began first."""
+        async with self._pool.acquire() as db:
+            known = await users.customer(db, user_id)
+        had = await self._stripe.subscriptions(known.stripe_customer) if known and known.stripe_customer else []
+        holding = [one for one in had if one.status in HOLDS]
+        if not holding:
+            raise NotSubscribed("POST /v1/billing/checkout begins a subscription.")
+        return min(holding, key=lambda one: (one.created, one.id))
+
+    def _present(self, seen: Subscription) -> tuple[Item, Plan]:
+        item = seen.plan
+        plan = offers.plan(self._tariff, item.price) if item else None
+        if item is None or plan is None:
+            raise NotSubscribed("The subscription is for none of the plans sold here.")
+        return item, plan
+
+    def _wanted(self, name: str, present: Plan) -> Plan:
+        """The plan of this name: the present one in the version that was bought, others in the newest."""
+        sold = {plan.name: plan for plan in self._tariff.offered() if plan.amount or plan.name == FREE}
+        plan = (sold | {present.name: present}).get(name)
+        if plan is None:
+            raise Invalid(f"`plan` takes one of {', '.join(sold)}.", param="plan")
+        return plan
+
+
+def _payable(seen: Subscription) -> None:
+    """Raise CardDeclined for a subscription whose last bill is not paid: no new one before that."""
+    if seen.status in ("past_due", "unpaid"):
+        raise CardDeclined("The last payment did not go through, so the plan cannot change now.")
+
+
+def _as_of(asked: int | None) -> int:
+    """The time as of which a change is reckoned: that of the preview, while it is young enough."""
+    now = int(time.time())
+    if asked is None:
+        return now
+    if not now - PREVIEW_HOLDS <= asked <= now + CLOCKS_APART:
+        detail = "A price holds for an hour. POST /v1/billing/subscription/preview shows it again."
+        raise PreviewTooOld(detail, param="proration_date")
+    return asked
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment else None

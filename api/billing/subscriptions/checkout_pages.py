@@ -1,0 +1,138 @@
+"""Pages to pay at. A user has one open page for each kind of thing: asking again for the same gives the same page, and
+asking for another closes the first, so that nobody pays twice from two screens.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from api import ids
+from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe.client import Stripe, if_there
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import LIVE, Session, Subscription
+from api.billing.subscriptions.customers import Buyer
+from api.billing.tariff.tariff import Tariff
+from api.errors import Conflict, Invalid, PaymentsRefused, Subscribed
+from api.sql import checkouts
+from api.sql.checkouts import Checkout, Wanted
+from api.sql.connection import Pool, transaction
+
+SHORTEST = 600
+"""Seconds for which a page must still be open to be given out again."""
+ROUNDS = 5
+"""How often another request may come between before this one gives way."""
+HOLDS = LIVE - {"incomplete"}
+"""Statuses of a subscription beside which there is no place for another; one that is `incomplete` never began."""
+
+
+def refuse_second(had: list[Subscription]) -> None:
+    """Raise Subscribed if one of a customer's subscriptions still holds."""
+    if any(one.status in HOLDS for one in had):
+        raise Subscribed("POST /v1/billing/subscription/change changes the plan, now or at the period's end.")
+
+
+class Checkouts:
+    """Opens and closes pages."""
+
+    def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff, prices: Catalogue) -> None:
+        self._pool = pool
+        self._stripe = stripe
+        self._tariff = tariff
+        self._prices = prices
+
+    async def page(self, buyer: Buyer, wanted: Wanted) -> Checkout:
+        """The open page that sells this. Raises Subscribed if a subscription has been paid at it meanwhile."""
+        for _ in range(ROUNDS):
+            async with transaction(self._pool) as db:
+                row = await checkouts.add(db, ids.new("checkout"), buyer.user_id, wanted)
+                row = row or await checkouts.open_one(db, buyer.user_id, wanted.kind)
+            if row and row.session is None:
+                row = await self._made(buyer, row)
+            elif row and not await self._usable(row):
+                row = None
+            if row and row.wanted == wanted:
+                return row
+            if row:
+                await self._close(row)
+        raise Conflict("Another checkout is being opened. Ask again in a moment.", headers={"Retry-After": "1"})
+
+    async def _made(self, buyer: Buyer, row: Checkout) -> Checkout | None:
+        """The row with its page. That is made even for a row that is to be closed: whoever began the row may be lost,
+        and the page open. None if the row was closed meanwhile, by somebody who had the same page and closed it.
+        A row that Stripe will make no page for is closed, so that it is in nobody's way.
+        """
+        try:
+            session = await self._open(buyer, row)
+        except (PaymentsRefused, Invalid):
+            async with transaction(self._pool) as db:
+                await checkouts.close(db, row.id, "expired")
+            raise
+        expires_at = datetime.fromtimestamp(session.expires_at, UTC)
+        async with transaction(self._pool) as db:
+            return await checkouts.made(db, row.id, session=session.id, url=session.url, expires_at=expires_at)
+
+    async def _open(self, buyer: Buyer, row: Checkout) -> Session:
+        about = {row.kind if row.kind == "pack" else "plan": row.item, "version": str(row.version)}
+        if row.kind == "pack":
+            [price] = await self._prices.prices(catalogue.pack_key(self._tariff.pack(row.item, row.version)))
+            return await stripe_sales.pack_page(self._stripe, _order(buyer, row, about=about, price=price))
+        plan = self._tariff.plan(row.item, row.version)
+        price, metered = await self._prices.prices(
+            catalogue.plan_key(plan), catalogue.overage_key(self._tariff.overage)
+        )
+        order = _order(buyer, row, about=about, price=price, metered=metered)
+        return await stripe_sales.subscription_page(self._stripe, order)
+
+    async def _usable(self, row: Checkout) -> bool:
+        """Whether a page is open and stays so for a while; one that is not is closed here too."""
+        session = await self._seen(row)
+        if session is None:
+            async with transaction(self._pool) as db:
+                await checkouts.close(db, row.id, "expired")
+            return False
+        if session.status == "open":
+            if session.expires_at - time.time() > SHORTEST:
+                return True
+            await self._close(row)
+        else:
+            await self._ended(row, session)
+        return False
+
+    async def _seen(self, row: Checkout) -> Session | None:
+        """The page; None for one of another account, sold at before the key was changed."""
+        return await if_there(self._stripe.session(row.session or ""))
+
+    async def _close(self, row: Checkout) -> None:
+        """Close a page, first where it can be paid."""
+        try:
+            session = await stripe_sales.expire(self._stripe, row.session or "")
+        except PaymentsRefused:
+            session = await self._stripe.session(row.session or "")
+            if session.status == "open":
+                raise
+        await self._ended(row, session)
+
+    async def _ended(self, row: Checkout, session: Session) -> None:
+        if session.ended == "completed" and session.subscription:
+            refuse_second([await self._stripe.subscription(session.subscription)])
+        async with transaction(self._pool) as db:
+            await checkouts.close(db, row.id, session.ended or "expired")
+
+
+def _order(buyer: Buyer, row: Checkout, **what: Any) -> Order:
+    return Order(
+        id=row.id,
+        user_id=row.user_id,
+        customer=buyer.customer,
+        locale=row.locale,
+        success_url=row.success_url,
+        cancel_url=row.cancel_url,
+        quantity=row.quantity,
+        trial_days=row.trial_days,
+        **what,
+    )

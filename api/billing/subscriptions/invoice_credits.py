@@ -1,0 +1,53 @@
+"""What a paid invoice grants: credits for each of its lines, by the plan whose price the line charges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import floor
+
+from msgspec import Struct
+
+from api.billing.stripe.objects import Line
+from api.billing.tariff.plans import Plan
+
+
+class Grant(Struct, frozen=True):
+    """Credits of one line, until `expires_at` in Unix seconds; `key` says what they are for, so that they come once."""
+
+    key: str
+    credits: int
+    expires_at: int
+
+
+def grants(lines: Sequence[Line], plans: Mapping[str, Plan], subscription: str) -> list[Grant]:
+    """What the lines of a paid invoice grant. `plans` are by price; a line of another price grants nothing.
+
+    A whole period grants the plan's month. A trial costs nothing and grants the plan's trial credits, once for each
+    subscription, however often the plan is changed in it. The rest of a period under a new plan grants what its price
+    is worth, less what is paid back of the old plan in the same invoice, since those credits have been granted. A line
+    that pays back grants nothing.
+    """
+    bought = [(line, plans[line.price]) for line in lines if line.price and line.price in plans]
+    whole = [_whole(line, plan, subscription) for line, plan in bought if not line.proration and line.amount >= 0]
+    rests = [(line, plan) for line, plan in bought if line.proration]
+    returned = -sum(worth(line, plan) for line, plan in rests if line.amount < 0)
+    found = [grant for grant in whole if grant.credits]
+    for line, plan in rests:
+        if line.amount > 0:
+            value = worth(line, plan)
+            credits = floor(max(value - returned, Fraction(0)))
+            returned = max(returned - value, Fraction(0))
+            found += [Grant(line.id, credits, line.period.end)] if credits else []
+    return found
+
+
+def _whole(line: Line, plan: Plan, subscription: str) -> Grant:
+    if plan.amount and not line.amount:
+        return Grant(f"trial:{subscription}", plan.trial_credits, line.period.end)
+    return Grant(line.id, plan.monthly_credits, line.period.end)
+
+
+def worth(line: Line, plan: Plan) -> Fraction:
+    """The credits that a line's amount buys at the plan's price; below zero where it pays back."""
+    return Fraction(line.amount, plan.amount) * plan.monthly_credits if plan.amount else Fraction(0)

@@ -1,0 +1,108 @@
+"""A subscription as Stripe has it, written down here, and what follows for its owner: the plan and the overage line.
+
+Credits do not follow from a subscription. They follow from invoices that are paid.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from api.billing.ledger import grants
+from api.billing.stripe import plan_of_price as offers
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.locks import held
+from api.billing.stripe.objects import Item, Subscription, moment
+from api.billing.tariff.plans import Plan
+from api.billing.tariff.tariff import FREE, Tariff
+from api.sql import subscriptions
+from api.sql.connection import Database, Pool
+from api.sql.subscriptions import Followed, Synced
+
+log = structlog.get_logger()
+
+
+async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscription:
+    """Read a subscription and write it down; return it as it was read. One that belongs to nobody here is left alone,
+    and so is one that sells no plan of ours, unless it did: then the plan stays as long as the subscription. Raises
+    BusyError, TariffError and what Stripe raises.
+    """
+    async with held(pool, "subscription", name) as db:
+        seen = await stripe.subscription(name)
+        item = seen.plan
+        plan = offers.plan(tariff, item.price) if item else None
+        if item is None or plan is None:
+            await _follow(db, seen)
+            return seen
+        following = await _next(stripe, tariff, seen, item)
+        async with db.transaction():
+            owner = await subscriptions.owner(db, seen.customer, name)
+            if owner is None:
+                log.warning("subscription_of_nobody", subscription=name, customer=seen.customer)
+                return seen
+            had = await subscriptions.current(db, owner)
+            await subscriptions.keep(db, _kept(seen, item, owner, plan, following))
+            await settle(db, owner, had)
+        return seen
+
+
+async def _follow(db: Database, seen: Subscription) -> None:
+    """Somebody has changed the price by hand at Stripe. A plan that nobody pays for any more ends all the same."""
+    item = seen.plan or seen.metered
+    if item is None:
+        return
+    kept = Followed(
+        status=seen.status,
+        metered_item=seen.metered.id if seen.metered else None,
+        period_start=moment(item.current_period_start),
+        period_end=moment(item.current_period_end),
+        cancel_at=moment(seen.cancel_at) if seen.cancel_at else None,
+    )
+    async with db.transaction():
+        owner = await subscriptions.owner(db, seen.customer, seen.id)
+        had = await subscriptions.current(db, owner) if owner else None
+        if owner and await subscriptions.follow(db, seen.id, kept):
+            log.warning("subscription_of_another_price", subscription=seen.id, customer=seen.customer)
+            await settle(db, owner, had)
+
+
+async def settle(db: Database, user_id: str, had: Synced | None) -> None:
+    """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage.
+
+    Only the end of one they `had` takes a plan away. News of another leaves a plan alone that was given meanwhile.
+    """
+    current = await subscriptions.current(db, user_id)
+    if current or had:
+        name, version = (current.plan, current.version) if current else (FREE, None)
+        await subscriptions.give_plan(db, user_id, name, version)
+    await grants.overage(db, user_id)
+
+
+async def _next(stripe: Stripe, tariff: Tariff, seen: Subscription, item: Item) -> Plan | None:
+    """The plan that a schedule puts in place when the period ends, if that is another one."""
+    schedule = await stripe.schedule(seen.schedule) if seen.schedule else None
+    if schedule is None or not schedule.ruling:
+        return None
+    later = [phase for phase in schedule.phases if phase.start_date >= item.current_period_end]
+    prices = [await stripe.price(one.price) for phase in later[:1] for one in phase.items]
+    plans = [offers.plan(tariff, price) for price in prices if price.id != item.price.id]
+    return next((plan for plan in plans if plan), None)
+
+
+def _kept(seen: Subscription, item: Item, owner: str, plan: Plan, following: Plan | None) -> Synced:
+    return Synced(
+        id=seen.id,
+        user_id=owner,
+        plan=plan.name,
+        version=plan.version,
+        status=seen.status,
+        item=item.id,
+        metered_item=seen.metered.id if seen.metered else None,
+        period_start=moment(item.current_period_start),
+        period_end=moment(item.current_period_end),
+        trial_end=moment(seen.trial_end) if seen.trial_end else None,
+        cancel_at=moment(seen.cancel_at) if seen.cancel_at else None,
+        next_plan=following.name if following else None,
+        next_version=following.version if following else None,
+        schedule=seen.schedule,
+        created_at=moment(seen.created),
+    )

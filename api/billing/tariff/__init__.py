@@ -1,0 +1,1 @@
+"""What is sold and what work costs, from one file."""

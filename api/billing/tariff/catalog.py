@@ -1,0 +1,48 @@
+"""The tariff as anybody may read it: rows in, Structs out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from api.billing.tariff.pricing import Prices
+from api.billing.tariff.tariff import Tariff
+from api.schemas.common import OverageTerms, Pack, Plan, Plans, PriceFactors, PriceTier
+
+
+def shown(tariff: Tariff) -> Plans:
+    """What is sold now."""
+    plans = [Plan(id=plan.name, currency=tariff.currency, **_besides_name(plan)) for plan in tariff.offered()]
+    packs = [Pack(id=pack.name, currency=tariff.currency, **_besides_name(pack)) for pack in tariff.offered_packs()]
+    return Plans(
+        data=plans,
+        first_id=plans[0].id,
+        last_id=plans[-1].id,
+        has_more=False,
+        packs=packs,
+        overage=OverageTerms(currency=tariff.currency, **asdict(tariff.overage)),
+        prices=_prices(tariff.prices),
+    )
+
+
+def _besides_name(sold: Struct) -> dict[str, Any]:
+    return {name: value for name, value in asdict(sold).items() if name != "name"}
+
+
+def _prices(prices: Prices) -> PriceFactors:
+    tiers = [PriceTier(tier.short_side, float(tier.rate)) for tier in prices.tiers]
+    return PriceFactors(
+        tiers=[*tiers, PriceTier(None, float(prices.beyond))],
+        quality={"turbo": float(prices.quality.turbo), "full": float(prices.quality.full)},
+        models=_plain(prices.models),
+        operations=_plain(prices.operations),
+        least_seconds=float(prices.least_seconds),
+    )
+
+
+def _plain(factors: Mapping[str, Decimal]) -> dict[str, float]:
+    return {name: float(factor) for name, factor in factors.items()}

@@ -1,0 +1,85 @@
+"""`python -m api.fakes.stripe --data FOLDER`: serve until SIGTERM; says `ready URL` when it answers."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from api.fakes.stripe.app import assemble, create_app
+from api.fakes.stripe.protocol import Breakable
+
+KEY = "sk_test_local"
+"""The key of an account that was given none: it opens nothing but this double."""
+LAST_ANSWERS = 1
+"""Seconds that answers under way may take at the end; a request that hangs on demand would take longer."""
+IDLE = 600
+"""Seconds for which an idle connection is kept: cutting one looks like a fault that nobody asked for."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, saying in one line that it answers, unless whoever opened its socket knows where that is."""
+
+    def __init__(self, config: uvicorn.Config, url: str | None) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started and self._url:
+            sys.stdout.write(f"ready {self._url}\n")
+            sys.stdout.flush()
+
+
+def main() -> int:
+    """Serve."""
+    asked = _arguments()
+    listener = socket.socket(fileno=asked.fd) if asked.fd is not None else _listen(asked.host, asked.port)
+    url = asked.url or _address(listener)
+    app = create_app(assemble(None if asked.data == ":memory:" else Path(asked.data), url), asked.key)
+    config = uvicorn.Config(
+        app,
+        http=Breakable,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=LAST_ANSWERS,
+        timeout_keep_alive=IDLE,
+    )
+    # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = Server(config, url if asked.fd is None else None)
+    server.run(sockets=[listener])
+    return 0 if server.started else 3
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="stripe_local", description="A stateful local double of Stripe.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
+    parser.add_argument("--fd", type=int, help="a listening socket that is open already, instead of host and port")
+    parser.add_argument("--data", required=True, help="a folder for its state, or :memory:")
+    parser.add_argument("--key", default=KEY, help="the account's secret key")
+    parser.add_argument("--url", help="where a browser reaches it, if not at its own address")
+    return parser.parse_args()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What every route and every step works with: the objects, the clock, and the telling of events."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.clock import Clock, Timetable
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.store import Store
+
+LETTERS = string.ascii_letters + string.digits
+VERSION = "2026-10-28.endive"
+"""The version of Stripe's API whose shapes these are."""
+PRIVATE = "_local"
+"""A member of objects that nobody outside sees."""
+
+
+def new_id(prefix: str, length: int = 24) -> str:
+    """A fresh id, as Stripe's look."""
+    return prefix + "".join(secrets.choice(LETTERS) for _ in range(length))
+
+
+def public(thing: Json) -> Json:
+    """The object as it is shown."""
+    return {name: value for name, value in thing.items() if name != PRIVATE}
+
+
+@dataclass(slots=True)
+class Cause:
+    """The request on whose behalf something happens; both None when it happens by itself."""
+
+    request: str | None = None
+    key: str | None = None
+
+
+@dataclass(slots=True)
+class Failing:
+    """Payments of a customer that are to fail: how many yet (None: all), and with which decline."""
+
+    left: int | None
+    decline: str
+
+
+Telling = Callable[["World", str, Json, Json | None], None]
+
+
+@dataclass(slots=True)
+class World:
+    """The account. `url` is where its pages are reached; `tell` makes an event of what happened."""
+
+    store: Store
+    clock: Clock
+    timetable: Timetable
+    url: str
+    tell: Telling
+    cause: Cause = field(default_factory=Cause)
+    failing: dict[str, Failing] = field(default_factory=dict)
+
+    def now(self) -> int:
+        """Seconds since 1970 on the double's clock."""
+        return self.clock.now()
+
+    def need(self, kind: str, ident: str, *, param: str | None = None) -> Json:
+        """The object, or Stripe's refusal; `param` is the parameter that names it, if the path does not."""
+        found = self.store.get(kind, ident)
+        if found is None:
+            raise errors.not_found(kind, ident, param=param)
+        return found
+
+    def make(self, thing: Json, event: str | None = None) -> Json:
+        """Keep a new object and tell of it."""
+        self.store.put(thing)
+        if event is not None:
+            self.tell(self, event, thing, None)
+        return thing
+
+    def change(self, thing: Json, event: str | None = None) -> Json:
+        """Keep a changed object; tell what it was before, if anything that shows did change."""
+        old = self.store.get(thing["object"], thing["id"]) or {}
+        before = {name: value for name, value in public(old).items() if thing.get(name) != value}
+        self.store.put(thing)
+        if event is not None and before:
+            self.tell(self, event, thing, before)
+        return thing

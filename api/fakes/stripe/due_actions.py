@@ -1,0 +1,45 @@
+"""What happens by itself when its time comes, in order: each step is one transaction, at the moment it was due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from api.fakes.stripe.account import Cause, World
+from api.fakes.stripe.resources import meters, sessions
+from api.fakes.stripe.simulation import payment_outcomes as standing
+from api.fakes.stripe.simulation import refunds as refunding
+from api.fakes.stripe.simulation import renewals as cycling
+from api.fakes.stripe.simulation import schedules
+
+STEPS: dict[str, Callable[[World, str], None]] = {
+    "cycle": cycling.turn,
+    "expire_incomplete": standing.expire_incomplete,
+    "expire_pending": standing.expire_pending,
+    "expire_session": sessions.timed_out,
+    "finalise": cycling.finalise,
+    "meter_errors": meters.tell_errors,
+    "phase": schedules.turn,
+    "refund": refunding.settle,
+    "retry": cycling.retry,
+    "trial_ends": cycling.trial_ends,
+}
+
+
+def catch_up(world: World, until: int | None = None) -> int:
+    """Let everything happen that is due by now, or by `until`; gives how many steps that were."""
+    limit, count = world.now() if until is None else until, 0
+    while (step := world.timetable.next()) is not None and step.due <= limit:
+        with world.clock.at(step.due), world.store.transaction():
+            world.cause = Cause()
+            world.timetable.drop(step.kind, step.subject)
+            STEPS[step.kind](world, step.subject)
+        count += 1
+    return count
+
+
+def advance(world: World, seconds: int) -> int:
+    """Go ahead in time, with everything that happens on the way; gives how many steps that were."""
+    until = world.now() + seconds
+    count = catch_up(world, until)
+    world.clock.move(max(0, until - world.now()))
+    return count

@@ -1,0 +1,71 @@
+"""`expand[]`: ids replaced by the objects they name, and parts that are shown on request only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import World, public
+from api.fakes.stripe.errors import Json
+
+KINDS = {
+    "balance_transaction": "balance_transaction",
+    "charge": "charge",
+    "configuration": "billing_portal.configuration",
+    "customer": "customer",
+    "default_payment_method": "payment_method",
+    "default_price": "price",
+    "invoice": "invoice",
+    "latest_charge": "charge",
+    "latest_invoice": "invoice",
+    "payment_intent": "payment_intent",
+    "payment_method": "payment_method",
+    "price": "price",
+    "product": "product",
+    "schedule": "subscription_schedule",
+    "subscription": "subscription",
+}
+"""What kind of object a member names."""
+DEEPEST = 4
+
+Part = Callable[[World, Json], Json]
+PARTS: dict[tuple[str, str], Part] = {}
+"""Members that an object has only when they are asked for, by kind and name; resources add theirs."""
+
+
+def drawn(world: World, thing: Json, paths: list[str]) -> Json:
+    """The object as it is answered. Raises StripeError for a path that leads nowhere."""
+    shown = public(thing)
+    for path in paths:
+        parts = path.split(".")
+        if len(parts) > DEEPEST:
+            raise errors.invalid(f"You cannot expand more than {DEEPEST} levels of a property", param="expand")
+        shown = _expanded(world, shown, parts, path)
+    return shown
+
+
+def _expanded(world: World, thing: Json, parts: list[str], path: str) -> Json:
+    name, rest = parts[0], parts[1:]
+    shown = dict(thing)
+    if thing.get("object") == "list" and name == "data":
+        shown["data"] = [_expanded(world, public(row), rest, path) if rest else row for row in thing["data"]]
+        return shown
+    value = _value(world, thing, name, path)
+    if isinstance(value, dict) and rest:
+        value = _expanded(world, value, rest, path)
+    elif isinstance(value, list) and rest:
+        value = [_expanded(world, row, rest, path) for row in value]
+    shown[name] = value
+    return shown
+
+
+def _value(world: World, thing: Json, name: str, path: str) -> object:
+    part = PARTS.get((str(thing.get("object")), name))
+    if part is not None and name not in thing:
+        return part(world, thing)
+    value = thing.get(name)
+    if isinstance(value, str) and name in KINDS:
+        return public(world.need(KINDS[name], value, param="expand"))
+    if name not in thing or isinstance(value, (str, int)):
+        raise errors.invalid(f"This property cannot be expanded ({path}).", param="expand")
+    return value

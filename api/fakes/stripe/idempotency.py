@@ -1,0 +1,78 @@
+"""Idempotency keys as the first version of Stripe's API keeps them.
+
+The first answer whose work had begun is kept, a 500 too, and given again for a day to whoever brings the key with the
+same request; other parameters are refused, and so is a request while the first is still being executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import World
+from api.fakes.stripe.clock import DAY
+
+LONGEST = 255
+KEPT = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A first answer."""
+
+    status: int
+    body: bytes
+    request_id: str
+
+
+class Keys:
+    """The keys of this account. Those of requests under way are known to this process only: they end with it."""
+
+    def __init__(self) -> None:
+        self._busy: set[str] = set()
+
+    def begin(self, world: World, key: str, method: str, path: str, params: object) -> Kept | None:
+        """The answer that is kept for the key; else the key is busy until `end`. Raises StripeError."""
+        if len(key) > LONGEST:
+            words = (
+                f"Idempotency keys can only be up to {LONGEST} characters. The key provided was {len(key)} characters."
+            )
+            raise errors.invalid(words)
+        if key in self._busy:
+            raise errors.key_in_use(key)
+        kept = _kept(world, key, fingerprint(method, path, params))
+        if kept is None:
+            self._busy.add(key)
+        return kept
+
+    def end(self, key: str) -> None:
+        """Its request is not being executed any more."""
+        self._busy.discard(key)
+
+
+def fingerprint(method: str, path: str, params: object) -> str:
+    """What makes two requests the same: not the order of their parameters."""
+    body = msgspec.json.encode(params, order="deterministic")
+    return f"{method} {path} {hashlib.sha256(body).hexdigest()}"
+
+
+def _kept(world: World, key: str, request: str) -> Kept | None:
+    connection = world.store.connection
+    connection.execute("DELETE FROM keys WHERE created < ?", (world.now() - KEPT,))
+    row = connection.execute("SELECT request, status, body, request_id FROM keys WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    if row[0] != request:
+        raise errors.key_reused(key)
+    return Kept(row[1], row[2], row[3])
+
+
+def keep(world: World, key: str, request: str, answer: Kept) -> None:
+    """Keep the answer; in the same transaction as the work, so that neither is there without the other."""
+    world.store.connection.execute(
+        "INSERT OR REPLACE INTO keys (key, request, status, body, request_id, created) VALUES (?, ?, ?, ?, ?, ?)",
+        (key, request, answer.status, answer.body, answer.request_id, world.now()),
+    )

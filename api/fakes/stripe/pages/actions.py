@@ -1,0 +1,55 @@
+"""What the pages have in common: one transaction for a click, and the card that somebody chose."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.exceptions import NotFoundException
+
+from api.fakes.stripe import due_actions as steps
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import Cause, World
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import cards
+from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.state import Parts
+
+
+def looked_up(world: World, kind: str, ident: str) -> Json:
+    """The object a page is about. Raises NotFoundException."""
+    steps.catch_up(world)
+    found = world.store.get(kind, ident)
+    if found is None:
+        raise NotFoundException("There is no such page.")
+    return found
+
+
+@contextlib.contextmanager
+def click(parts: Parts) -> Iterator[World]:
+    """All that one click does, or nothing of it."""
+    world = parts.world
+    world.cause = Cause()
+    try:
+        with world.store.transaction():
+            yield world
+    finally:
+        parts.heart.wake()
+
+
+async def fields(request: Request[Any, Any, State]) -> dict[str, str]:
+    """What somebody filled in."""
+    return {str(name): str(value).strip() for name, value in (await request.form()).items()}
+
+
+def chosen(world: World, filled: dict[str, str]) -> Json:
+    """The card that was picked or typed, as a payment method. Raises StripeError."""
+    card = cards.by_number(filled.get("number") or filled.get("card") or "")
+    if card is None:
+        raise errors.declined(
+            "incorrect_number", "incorrect_number", "Your card number is incorrect: pick a test card."
+        )
+    return world.make(methods.new(world, card))

@@ -1,0 +1,152 @@
+"""The parameters of one request, read by name and type. What was never read is refused, as Stripe refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.errors import Json
+
+
+class Params:
+    """Nested parameters. Every reader raises StripeError 400 for a value of the wrong kind."""
+
+    def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
+        self.values = dict(values)
+        self._path = path
+        self._read: set[str] = set()
+        self._inner: dict[str, list[Params]] = {}
+
+    def name(self, key: str) -> str:
+        """The parameter's whole name, with brackets."""
+        return f"{self._path}[{key}]" if self._path else key
+
+    def given(self, key: str) -> bool:
+        """Whether it came at all, even empty."""
+        return key in self.values
+
+    def text(self, key: str) -> str | None:
+        """A text; None when absent or empty, which is how one unsets."""
+        value = self._take(key)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            raise errors.invalid(f"Invalid string: {value}", param=self.name(key))
+        return value
+
+    def needed(self, key: str) -> str:
+        """A text that must be there."""
+        value = self.text(key)
+        if value is None:
+            raise errors.missing(self.name(key))
+        return value
+
+    def whole(self, key: str) -> int | None:
+        """A whole number."""
+        value = self._take(key)
+        if value is None or value == "":
+            return None
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            fault = errors.invalid(f"Invalid integer: {value}", code="parameter_invalid_integer", param=self.name(key))
+            raise fault from None
+
+    def needed_whole(self, key: str) -> int:
+        """A whole number that must be there."""
+        value = self.whole(key)
+        if value is None:
+            raise errors.missing(self.name(key))
+        return value
+
+    def flag(self, key: str) -> bool | None:
+        """True or false."""
+        value = self._take(key)
+        if value is None or isinstance(value, bool):
+            return value
+        if value not in ("true", "false"):
+            raise errors.invalid(f"Invalid boolean: {value}", param=self.name(key))
+        return bool(value == "true")
+
+    def choice(self, key: str, options: Sequence[str], default: str) -> str:
+        """One of a few words."""
+        value = self.text(key)
+        if value is not None and value not in options:
+            raise errors.invalid(f"Invalid {key}: must be one of {', '.join(options)}", param=self.name(key))
+        return value or default
+
+    def map(self, key: str) -> dict[str, str] | None:
+        """Names and texts, such as metadata; empty text where the whole map is unset; None when absent."""
+        value = self._take(key)
+        if value is None:
+            return None
+        if value == "":
+            return {}
+        if not isinstance(value, dict) or any(isinstance(inner, dict) for inner in value.values()):
+            raise errors.invalid("Invalid hash", param=self.name(key))
+        return {name: str(text) for name, text in value.items()}
+
+    def texts(self, key: str) -> list[str] | None:
+        """A list of texts; None when absent."""
+        value = self._take(key)
+        if value is None:
+            return None
+        return [str(one) for one in self._listed(key, value)]
+
+    def inner(self, key: str) -> Params:
+        """A nested group of parameters; empty when absent."""
+        value = self._take(key)
+        if value is not None and not isinstance(value, dict):
+            raise errors.invalid("Invalid object", param=self.name(key))
+        if key not in self._inner:
+            self._inner[key] = [Params(value or {}, self.name(key))]
+        return self._inner[key][0]
+
+    def rows(self, key: str) -> list[Params]:
+        """A list of nested groups."""
+        value = self._take(key)
+        if key not in self._inner:
+            self._inner[key] = [
+                Params(row, f"{self.name(key)}[{place}]")
+                for place, row in enumerate(self._listed(key, value or {}))
+                if isinstance(row, dict)
+            ]
+        return self._inner[key]
+
+    def ignore(self, *keys: str) -> None:
+        """Parameters that Stripe takes and that make no difference here."""
+        self._read |= {key for key in keys if key in self.values}
+
+    def unread(self) -> list[str]:
+        """The names of what nobody asked for."""
+        return list(self._unread())
+
+    def _unread(self) -> Iterator[str]:
+        for key in self.values:
+            if key not in self._read:
+                yield self.name(key)
+        for groups in self._inner.values():
+            for group in groups:
+                yield from group._unread()  # noqa: SLF001 - its own kind
+
+    def _take(self, key: str) -> Any:
+        self._read.add(key)
+        return self.values.get(key)
+
+    def _listed(self, key: str, value: Any) -> list[Any]:
+        if isinstance(value, list):
+            return value
+        if value == "":
+            return []
+        if not isinstance(value, dict) or not all(place.isdigit() for place in value):
+            raise errors.invalid("Invalid array", param=self.name(key))
+        return [value[place] for place in sorted(value, key=int)]
+
+
+def merged(old: Json | None, new: dict[str, str] | None, *, unset: bool) -> dict[str, str]:
+    """Metadata after an update: names given empty go, all go when the whole was given empty."""
+    if new is None or unset:
+        return {} if unset else dict(old or {})
+    joined = {**(old or {}), **new}
+    return {name: text for name, text in joined.items() if text != ""}

@@ -1,0 +1,131 @@
+"""Customers."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.simulation import cancellation as ending
+from api.fakes.stripe.simulation import payment_methods as methods
+
+KIND = "customer"
+ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
+WORDS = ("email", "name", "description", "phone", "business_name", "individual_name")
+
+
+BLANK: Json = {
+    "address": None,
+    "balance": 0,
+    "currency": None,
+    "customer_account": None,
+    "default_source": None,
+    "delinquent": False,
+    "description": None,
+    "discount": None,
+    "email": None,
+    "invoice_settings": {
+        "custom_fields": None,
+        "default_payment_method": None,
+        "footer": None,
+        "rendering_options": None,
+    },
+    "livemode": False,
+    "metadata": {},
+    "name": None,
+    "next_invoice_sequence": 1,
+    "phone": None,
+    "preferred_locales": [],
+    "shipping": None,
+    "tax_exempt": "none",
+    "test_clock": None,
+}
+"""What every customer begins with."""
+
+
+def new(world: World) -> Json:
+    """A customer of whom nothing is known."""
+    return {
+        **BLANK,
+        "id": new_id("cus_", 14),
+        "object": KIND,
+        "created": world.now(),
+        "invoice_prefix": new_id("", 8).upper(),
+    }
+
+
+def create(world: World, params: Params) -> Json:
+    """A new one, perhaps with a card."""
+    customer = _read(params, new(world))
+    world.make(customer, "customer.created")
+    return _cards(world, params, customer)
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them; of a deleted one, that it is deleted."""
+    return world.need(KIND, ident)
+
+
+def update(world: World, params: Params, ident: str) -> Json:
+    """Change what is given."""
+    customer = _read(params, _living(world, ident))
+    world.change(customer, "customer.updated")
+    return _cards(world, params, customer)
+
+
+def list_(world: World, params: Params) -> Json:
+    """Those that are not deleted."""
+    where = {"email": params.text("email"), "created >": 0}
+    return lists.page(world, params, KIND, "/v1/customers", where)
+
+
+def delete(world: World, params: Params, ident: str) -> Json:
+    """Forget it, and end what it subscribed to."""
+    customer = _living(world, ident)
+    for subscription in world.store.find("subscription", {"customer": ident}):
+        if subscription["ended_at"] is None:
+            ending.end(world, subscription, invoice_now=False)
+    world.tell(world, "customer.deleted", customer, None)
+    return world.make({"id": ident, "object": KIND, "deleted": True})
+
+
+def _living(world: World, ident: str) -> Json:
+    customer = world.need(KIND, ident)
+    if "deleted" in customer:
+        raise errors.not_found(KIND, ident)
+    return customer
+
+
+def _read(params: Params, customer: Json) -> Json:
+    customer |= {name: params.text(name) for name in WORDS if params.given(name)}
+    metadata = params.map("metadata")
+    customer["metadata"] = merged(customer["metadata"], metadata, unset=metadata == {})
+    if params.given("preferred_locales"):
+        customer["preferred_locales"] = params.texts("preferred_locales") or []
+    if params.given("address"):
+        address = params.inner("address")
+        customer["address"] = {name: address.text(name) for name in ADDRESS}
+    if params.given("balance"):
+        customer["balance"] = params.whole("balance") or 0
+    params.ignore("tax_exempt", "invoice_prefix", "shipping", "tax")
+    return customer
+
+
+def _cards(world: World, params: Params, customer: Json) -> Json:
+    method = params.text("payment_method")
+    if method is not None:
+        methods.attach(world, methods.named(world, method), customer["id"])
+    settings = params.inner("invoice_settings")
+    if settings.given("default_payment_method"):
+        preferred = settings.text("default_payment_method")
+        methods.prefer(world, customer["id"], methods.named(world, preferred)["id"] if preferred else None)
+    return world.need(KIND, customer["id"])
+
+
+ROUTES = (
+    ("POST", "/v1/customers", create),
+    ("GET", "/v1/customers", list_),
+    ("GET", "/v1/customers/{}", retrieve),
+    ("POST", "/v1/customers/{}", update),
+    ("DELETE", "/v1/customers/{}", delete),
+)

@@ -1,0 +1,174 @@
+"""Invoices and the payments made towards them."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import World
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.expand import PARTS
+from api.fakes.stripe.params import Params
+from api.fakes.stripe.resources import subscriptions
+from api.fakes.stripe.simulation import changes
+from api.fakes.stripe.simulation import invoice_lines as lines
+from api.fakes.stripe.simulation import invoice_objects as bills
+from api.fakes.stripe.simulation import invoice_payment as collecting
+from api.fakes.stripe.simulation import invoices as invoicing
+from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import payment_outcomes as standing
+from api.fakes.stripe.simulation import renewals as cycling
+from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation.changes import Change
+from api.fakes.stripe.simulation.invoice_lines import Wanted
+
+KIND = "invoice"
+BEHAVIOURS = ("always_invoice", "create_prorations", "none")
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them."""
+    return world.need(KIND, ident)
+
+
+def list_(world: World, params: Params) -> Json:
+    """Those of a customer or a subscription, in a state."""
+    where = {
+        "customer": params.text("customer"),
+        "status": params.text("status"),
+        "collection_method": params.text("collection_method"),
+        "parent.subscription_details.subscription": params.text("subscription"),
+    }
+    return lists.page(world, params, KIND, "/v1/invoices", where)
+
+
+def lines_of(world: World, params: Params, ident: str) -> Json:
+    """The lines of one."""
+    rows = world.need(KIND, ident)["lines"]["data"]
+    return lists.page_of(params, rows, f"/v1/invoices/{ident}/lines")
+
+
+def pay(world: World, params: Params, ident: str) -> Json:
+    """Try to get it paid now, perhaps with another card."""
+    invoice = world.need(KIND, ident)
+    if invoice["status"] == "paid":
+        raise errors.invalid("Invoice is already paid", code="invoice_already_paid", begun=True)
+    if invoice["status"] == "draft":
+        cycling.refill(world, invoice)
+        invoicing.finalise(world, invoice)
+    elif invoice["status"] != "open":
+        raise errors.invalid("This invoice can no longer be paid.", code="invoice_not_editable", begun=True)
+    name = params.text("payment_method")
+    method = methods.named(world, name) if name else None
+    params.ignore("off_session")
+    fault = collecting.collect(world, ident, method)
+    if fault is not None:
+        fault.kept = True
+        raise fault
+    return world.need(KIND, ident)
+
+
+def finalize(world: World, params: Params, ident: str) -> Json:
+    """Make a draft binding before its time."""
+    invoice = world.need(KIND, ident)
+    if invoice["status"] != "draft":
+        raise errors.invalid("This invoice is already finalized.", code="invoice_not_editable", begun=True)
+    params.ignore("auto_advance")
+    cycling.finalise(world, ident)
+    return world.need(KIND, ident)
+
+
+def void(world: World, params: Params, ident: str) -> Json:
+    """Nobody has to pay it any more."""
+    invoice = world.need(KIND, ident)
+    if invoice["status"] != "open":
+        raise errors.invalid("You can only void open invoices.", code="invoice_not_editable", begun=True)
+    invoicing.void(world, invoice)
+    standing.voided(world, invoice)
+    return invoice
+
+
+def preview(world: World, params: Params) -> Json:
+    """What a change would cost, or the next invoice as things are."""
+    name = params.text("subscription")
+    params.ignore("preview_mode", "currency")
+    asked = params.inner("subscription_details")
+    if name is None:
+        return _first(world, params, asked)
+    subscription = world.need("subscription", name, param="subscription")
+    _of(subscription, params.text("customer"))
+    if subscription["ended_at"] is not None:
+        raise errors.invalid("No upcoming invoices for customer", code="invoice_upcoming_none", begun=True)
+    return changes.preview(world, subscription, _change(world, asked, subscription))
+
+
+def _of(subscription: Json, customer: str | None) -> None:
+    if customer is not None and customer != subscription["customer"]:
+        raise errors.invalid("The subscription does not belong to the customer.", param="subscription")
+
+
+def _change(world: World, asked: Params, subscription: Json) -> Change:
+    end = asked.text("trial_end")
+    change = Change(
+        subscriptions.wanted_items(world, asked, subscription),
+        asked.whole("proration_date") or world.now(),
+        asked.choice("proration_behavior", BEHAVIOURS, "create_prorations"),
+        trial_over=end == "now" and subscription["status"] == "trialing",
+    )
+    asked.ignore("cancel_at_period_end", "cancel_now")
+    return changes.checked(subscription, change)
+
+
+def _first(world: World, params: Params, asked: Params) -> Json:
+    """The first invoice of a subscription that nobody has yet."""
+    customer = world.need("customer", params.needed("customer"), param="customer")
+    rows = [world.need("price", row.needed("price")) for row in asked.rows("items")]
+    if not rows:
+        raise errors.missing("subscription_details[items]")
+    imagined: Json = {"id": "sub_preview", "metadata": {}, "customer": customer["id"]}
+    found = []
+    for price in rows:
+        period = (world.now(), changes.next_after(price, world.now()))
+        item = items.new(world, "sub_preview", Wanted(price, 1), period)
+        found.append(lines.whole(world, imagined, item, period))
+    return bills.new(world, customer, found, reason="upcoming", preview=True)
+
+
+def payments_list(world: World, params: Params) -> Json:
+    """Payments towards an invoice, or the invoice that a payment is for."""
+    payment = params.inner("payment")
+    payment.ignore("type")
+    where = {
+        "invoice": params.text("invoice"),
+        "status": params.text("status"),
+        "payment.payment_intent": payment.text("payment_intent"),
+    }
+    return lists.page(world, params, "invoice_payment", "/v1/invoice_payments", where)
+
+
+def payment(world: World, params: Params, ident: str) -> Json:
+    """One payment towards an invoice."""
+    return world.need("invoice_payment", ident)
+
+
+def waiting(world: World, params: Params, ident: str) -> Json:
+    """What a change has cost: on an invoice, or not yet."""
+    return world.need("invoiceitem", ident)
+
+
+def _payments(world: World, invoice: Json) -> Json:
+    rows = world.store.find("invoice_payment", {"invoice": invoice["id"]})
+    return lists.enveloped(rows, "/v1/invoice_payments")
+
+
+PARTS[KIND, "payments"] = _payments
+ROUTES = (
+    ("GET", "/v1/invoices", list_),
+    ("POST", "/v1/invoices/create_preview", preview),
+    ("GET", "/v1/invoices/{}", retrieve),
+    ("GET", "/v1/invoices/{}/lines", lines_of),
+    ("POST", "/v1/invoices/{}/pay", pay),
+    ("POST", "/v1/invoices/{}/finalize", finalize),
+    ("POST", "/v1/invoices/{}/void", void),
+    ("GET", "/v1/invoiceitems/{}", waiting),
+    ("GET", "/v1/invoice_payments", payments_list),
+    ("GET", "/v1/invoice_payments/{}", payment),
+)

@@ -1,0 +1,55 @@
+"""Payment methods: the cards that customers have saved."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import lists
+from api.fakes.stripe.account import World
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params
+from api.fakes.stripe.simulation import payment_methods as methods
+
+KIND = "payment_method"
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them; a test card's name makes one."""
+    return methods.named(world, ident, param=None)
+
+
+def list_(world: World, params: Params) -> Json:
+    """Those of a customer."""
+    where = {"customer": params.text("customer"), "type": params.text("type")}
+    return lists.page(world, params, KIND, "/v1/payment_methods", where)
+
+
+def list_of(world: World, params: Params, customer: str) -> Json:
+    """The same, asked for at the customer."""
+    world.need("customer", customer)
+    where = {"customer": customer, "type": params.text("type")}
+    return lists.page(world, params, KIND, f"/v1/customers/{customer}/payment_methods", where)
+
+
+def attach(world: World, params: Params, ident: str) -> Json:
+    """Save it for a customer."""
+    customer = world.need("customer", params.needed("customer"), param="customer")
+    return methods.attach(world, methods.named(world, ident, param=None), customer["id"])
+
+
+def detach(world: World, params: Params, ident: str) -> Json:
+    """Let it go: nobody can pay with it any more."""
+    method = world.need(KIND, ident)
+    owner, method["customer"] = method["customer"], None
+    if owner is not None:
+        customer = world.need("customer", owner)
+        if customer["invoice_settings"]["default_payment_method"] == ident:
+            methods.prefer(world, owner, None)
+    return world.change(method, "payment_method.detached")
+
+
+ROUTES = (
+    ("GET", "/v1/payment_methods", list_),
+    ("GET", "/v1/payment_methods/{}", retrieve),
+    ("POST", "/v1/payment_methods/{}/attach", attach),
+    ("POST", "/v1/payment_methods/{}/detach", detach),
+    ("GET", "/v1/customers/{}/payment_methods", list_of),
+)

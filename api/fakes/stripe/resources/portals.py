@@ -1,0 +1,192 @@
+"""The customer portal: what it offers, and a visit to it. The page is in `pages/`."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params, merged
+
+CONFIGURATION, SESSION = "billing_portal.configuration", "billing_portal.session"
+PRORATIONS = ("always_invoice", "create_prorations", "none")
+UPDATES = ("address", "email", "name", "phone", "shipping", "tax_id")
+FLOWS = ("payment_method_update", "subscription_cancel")
+
+
+def configure(world: World, params: Params) -> Json:
+    """What a portal offers, new."""
+    now = world.now()
+    found: Json = {
+        "id": new_id("bpc_1"),
+        "object": CONFIGURATION,
+        "active": True,
+        "application": None,
+        "business_profile": {"headline": None, "privacy_policy_url": None, "terms_of_service_url": None},
+        "created": now,
+        "default_return_url": None,
+        "features": _features(),
+        "is_default": world.store.first(CONFIGURATION, {"active": True}) is None,
+        "livemode": False,
+        "login_page": {"enabled": False, "url": None},
+        "metadata": {},
+        "name": None,
+        "updated": now,
+    }
+    return world.make(_read(params, found), "billing_portal.configuration.created")
+
+
+def _features() -> Json:
+    return {
+        "customer_update": {"allowed_updates": [], "enabled": False},
+        "invoice_history": {"enabled": False},
+        "payment_method_update": {"enabled": False, "payment_method_configuration": None},
+        "subscription_cancel": {
+            "cancellation_reason": {"enabled": False, "options": []},
+            "enabled": False,
+            "mode": "at_period_end",
+            "proration_behavior": "none",
+        },
+        "subscription_pause": {"duration": {"interval_options": [], "type": "indefinite"}, "enabled": False},
+        "subscription_update": {
+            "billing_cycle_anchor": None,
+            "default_allowed_updates": [],
+            "enabled": False,
+            "proration_behavior": "none",
+            "schedule_at_period_end": {"conditions": []},
+            "trial_update_behavior": "end_trial",
+        },
+    }
+
+
+def _read(params: Params, found: Json) -> Json:
+    if params.given("active"):
+        found["active"] = params.flag("active")
+    for name in ("default_return_url", "name"):
+        if params.given(name):
+            found[name] = params.text(name)
+    if params.given("business_profile"):
+        profile = params.inner("business_profile")
+        given = {name: profile.text(name) for name in found["business_profile"] if profile.given(name)}
+        found["business_profile"] = {**found["business_profile"], **given}
+    metadata = params.map("metadata")
+    found["metadata"] = merged(found["metadata"], metadata, unset=metadata == {})
+    found["features"] = _offered(params.inner("features"), found["features"])
+    params.ignore("login_page")
+    return found
+
+
+def _offered(asked: Params, have: Json) -> Json:
+    features = {name: dict(feature) for name, feature in have.items()}
+    for name, feature in features.items():
+        if asked.given(name):
+            flag = asked.inner(name).flag("enabled")
+            feature["enabled"] = feature["enabled"] if flag is None else flag
+    update, cancel = asked.inner("customer_update"), asked.inner("subscription_cancel")
+    if update.given("allowed_updates"):
+        features["customer_update"]["allowed_updates"] = update.texts("allowed_updates") or []
+    stop = features["subscription_cancel"]
+    stop["mode"] = cancel.choice("mode", ("at_period_end", "immediately"), stop["mode"])
+    stop["proration_behavior"] = cancel.choice("proration_behavior", PRORATIONS, stop["proration_behavior"])
+    if cancel.given("cancellation_reason"):
+        reason = cancel.inner("cancellation_reason")
+        asked_for = {"enabled": bool(reason.flag("enabled")), "options": reason.texts("options") or []}
+        stop["cancellation_reason"] = asked_for
+    return _no_plans(asked, features)
+
+
+def _no_plans(asked: Params, features: Json) -> Json:
+    """The page here changes no plans, so a portal that is to offer that is refused rather than half made."""
+    if features["subscription_update"]["enabled"] or features["subscription_pause"]["enabled"]:
+        words = "The portal of this local double changes and pauses no plans."
+        raise errors.invalid(words, param="features[subscription_update][enabled]")
+    asked.inner("subscription_update").ignore("default_allowed_updates", "products", "proration_behavior")
+    return features
+
+
+def configuration(world: World, params: Params, ident: str) -> Json:
+    """What one offers."""
+    return world.need(CONFIGURATION, ident)
+
+
+def configurations(world: World, params: Params) -> Json:
+    """All of them."""
+    where = {"active": params.flag("active"), "is_default": params.flag("is_default")}
+    return lists.page(world, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
+
+
+def reconfigure(world: World, params: Params, ident: str) -> Json:
+    """Offer something else."""
+    found = _read(params, world.need(CONFIGURATION, ident))
+    found["updated"] = world.now()
+    return world.change(found, "billing_portal.configuration.updated")
+
+
+def visit(world: World, params: Params) -> Json:
+    """A page for a customer."""
+    customer = world.need("customer", params.needed("customer"), param="customer")
+    offered = _chosen(world, params)
+    ident = new_id("bps_1")
+    session: Json = {
+        "id": ident,
+        "object": SESSION,
+        "configuration": offered["id"],
+        "created": world.now(),
+        "customer": customer["id"],
+        "customer_account": None,
+        "flow": _flow(world, params),
+        "livemode": False,
+        "locale": params.text("locale"),
+        "on_behalf_of": None,
+        "return_url": params.text("return_url") or offered["default_return_url"],
+        "url": f"{world.url}/p/session/{ident}",
+        PRIVATE: {},
+    }
+    return world.make(session, "billing_portal.session.created")
+
+
+def _chosen(world: World, params: Params) -> Json:
+    name = params.text("configuration")
+    if name is not None:
+        return world.need(CONFIGURATION, name, param="configuration")
+    found = world.store.first(CONFIGURATION, {"is_default": True, "active": True})
+    if found is None:
+        words = (
+            "You can't create a portal session in test mode until you save your customer portal settings in test mode, "
+            "or create a configuration."
+        )
+        raise errors.invalid(words)
+    return found
+
+
+def _flow(world: World, params: Params) -> Json | None:
+    if not params.given("flow_data"):
+        return None
+    asked = params.inner("flow_data")
+    kind = asked.choice("type", FLOWS, "")
+    if not kind:
+        raise errors.missing("flow_data[type]")
+    flow: Json = {
+        "after_completion": {"hosted_confirmation": None, "redirect": None, "type": "portal_homepage"},
+        "subscription_cancel": None,
+        "subscription_update": None,
+        "subscription_update_confirm": None,
+        "type": kind,
+    }
+    after = asked.inner("after_completion")
+    if after.text("type") == "redirect":
+        address = after.inner("redirect").needed("return_url")
+        flow["after_completion"] |= {"redirect": {"return_url": address}, "type": "redirect"}
+    if kind == "subscription_cancel":
+        name = asked.inner("subscription_cancel").needed("subscription")
+        subscription = world.need("subscription", name, param="flow_data[subscription_cancel][subscription]")
+        flow["subscription_cancel"] = {"retention": None, "subscription": subscription["id"]}
+    return flow
+
+
+ROUTES = (
+    ("POST", "/v1/billing_portal/configurations", configure),
+    ("GET", "/v1/billing_portal/configurations", configurations),
+    ("GET", "/v1/billing_portal/configurations/{}", configuration),
+    ("POST", "/v1/billing_portal/configurations/{}", reconfigure),
+    ("POST", "/v1/billing_portal/sessions", visit),
+)

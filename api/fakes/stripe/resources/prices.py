@@ -1,0 +1,147 @@
+"""Prices: for once, for each period, or for what a meter counts. What one costs never changes."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.resources import products
+
+KIND = "price"
+MOST_KEYS = 10
+
+
+def create(world: World, params: Params) -> Json:
+    """A new one for a product that is there or comes with it."""
+    exact = _exact(params)
+    recurring = _recurring(world, params)
+    price: Json = {
+        "id": new_id("price_1"),
+        "object": KIND,
+        "active": params.flag("active") is not False,
+        "billing_scheme": params.choice("billing_scheme", ("per_unit",), "per_unit"),
+        "created": world.now(),
+        "currency": params.needed("currency").lower(),
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": _lookup_key(world, params, None),
+        "metadata": params.map("metadata") or {},
+        "nickname": params.text("nickname"),
+        "product": _product(world, params),
+        "recurring": recurring,
+        "tax_behavior": params.choice("tax_behavior", ("exclusive", "inclusive", "unspecified"), "unspecified"),
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time" if recurring is None else "recurring",
+        "unit_amount": int(exact) if exact == exact.to_integral_value() else None,
+        "unit_amount_decimal": f"{exact.normalize():f}",
+    }
+    return world.make(price, "price.created")
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them."""
+    return world.need(KIND, ident)
+
+
+def update(world: World, params: Params, ident: str) -> Json:
+    """Change what may change: whether it is sold, and what it is called."""
+    price = world.need(KIND, ident)
+    if params.given("active"):
+        price["active"] = params.flag("active")
+    if params.given("nickname"):
+        price["nickname"] = params.text("nickname")
+    if params.given("tax_behavior"):
+        price["tax_behavior"] = params.text("tax_behavior")
+    if params.given("lookup_key"):
+        price["lookup_key"] = _lookup_key(world, params, ident)
+    else:
+        params.ignore("transfer_lookup_key")
+    metadata = params.map("metadata")
+    price["metadata"] = merged(price["metadata"], metadata, unset=metadata == {})
+    return world.change(price, "price.updated")
+
+
+def list_(world: World, params: Params) -> Json:
+    """Those with these keys, of this product, sold or not."""
+    keys = params.texts("lookup_keys")
+    if keys is not None and len(keys) > MOST_KEYS:
+        raise errors.invalid(f"You may only specify up to {MOST_KEYS} lookup_keys.", param="lookup_keys")
+    recurring = params.inner("recurring")
+    where = {
+        "active": params.flag("active"),
+        "currency": params.text("currency"),
+        "lookup_key": keys,
+        "product": params.text("product"),
+        "type": params.text("type"),
+        "recurring.interval": recurring.text("interval"),
+        "recurring.usage_type": recurring.text("usage_type"),
+        "recurring.meter": recurring.text("meter"),
+    }
+    return lists.page(world, params, KIND, "/v1/prices", where)
+
+
+def _exact(params: Params) -> Decimal:
+    whole, exact = params.whole("unit_amount"), params.text("unit_amount_decimal")
+    if whole is not None and exact is not None:
+        words = "You may only specify one of these parameters: unit_amount, unit_amount_decimal."
+        raise errors.invalid(words, param="unit_amount")
+    if whole is None and exact is None:
+        raise errors.missing("unit_amount")
+    try:
+        return Decimal(whole) if whole is not None else Decimal(str(exact))
+    except InvalidOperation:
+        raise errors.invalid(f"Invalid decimal: {exact}", param="unit_amount_decimal") from None
+
+
+def _recurring(world: World, params: Params) -> Json | None:
+    if not params.given("recurring"):
+        return None
+    asked = params.inner("recurring")
+    usage, meter = asked.choice("usage_type", ("licensed", "metered"), "licensed"), asked.text("meter")
+    if usage == "metered":
+        if meter is None:
+            raise errors.missing("recurring[meter]")
+        world.need("billing.meter", meter, param="recurring[meter]")
+    return {
+        "interval": asked.choice("interval", ("day", "week", "month", "year"), "") or _no_interval(),
+        "interval_count": asked.whole("interval_count") or 1,
+        "meter": meter,
+        "trial_period_days": None,
+        "usage_type": usage,
+    }
+
+
+def _no_interval() -> str:
+    raise errors.missing("recurring[interval]")
+
+
+def _product(world: World, params: Params) -> str:
+    if params.given("product_data"):
+        return str(products.create(world, params.inner("product_data"))["id"])
+    return str(world.need("product", params.needed("product"), param="product")["id"])
+
+
+def _lookup_key(world: World, params: Params, own: str | None) -> str | None:
+    """A key names one price at a time; it goes over to this one only if that is said."""
+    key, transfer = params.text("lookup_key"), params.flag("transfer_lookup_key")
+    holder = world.store.first(KIND, {"lookup_key": key}) if key else None
+    if holder is None or holder["id"] == own:
+        return key
+    if not transfer:
+        words = f"A price (`{holder['id']}`) already uses that lookup key."
+        raise errors.invalid(words, param="lookup_key", begun=True)
+    holder["lookup_key"] = None
+    world.change(holder, "price.updated")
+    return key
+
+
+ROUTES = (
+    ("POST", "/v1/prices", create),
+    ("GET", "/v1/prices", list_),
+    ("GET", "/v1/prices/{}", retrieve),
+    ("POST", "/v1/prices/{}", update),
+)

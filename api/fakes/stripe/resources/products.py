@@ -1,0 +1,103 @@
+"""Products: what is sold, without its price."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params, merged
+
+KIND = "product"
+WORDS = ("name", "description", "statement_descriptor", "unit_label", "url", "tax_code", "default_price")
+
+
+BLANK: Json = {
+    "active": True,
+    "default_price": None,
+    "description": None,
+    "images": [],
+    "livemode": False,
+    "marketing_features": [],
+    "metadata": {},
+    "name": "",
+    "package_dimensions": None,
+    "shippable": None,
+    "statement_descriptor": None,
+    "tax_code": None,
+    "type": "service",
+    "unit_label": None,
+    "url": None,
+}
+"""What every product begins with."""
+
+
+def create(world: World, params: Params) -> Json:
+    """A new one, with an id of one's own if wanted."""
+    params.needed("name")
+    ident = params.text("id") or new_id("prod_", 14)
+    if world.store.get(KIND, ident) is not None:
+        raise errors.invalid(f"Product already exists: {ident}", code="resource_already_exists", param="id", begun=True)
+    now = world.now()
+    product: Json = {
+        **BLANK,
+        "id": ident,
+        "object": KIND,
+        "created": now,
+        "updated": now,
+    }
+    params.ignore("type", "shippable")
+    return world.make(_read(params, product), "product.created")
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them."""
+    return world.need(KIND, ident)
+
+
+def update(world: World, params: Params, ident: str) -> Json:
+    """Change what is given."""
+    product = _read(params, world.need(KIND, ident))
+    product["updated"] = world.now()
+    return world.change(product, "product.updated")
+
+
+def list_(world: World, params: Params) -> Json:
+    """All, or those with these ids, or only active ones."""
+    where: dict[str, object | None] = {"active": params.flag("active")}
+    if params.given("ids"):
+        where["id"] = params.texts("ids") or [""]
+    params.ignore("type", "shippable")
+    return lists.page(world, params, KIND, "/v1/products", where)
+
+
+def delete(world: World, params: Params, ident: str) -> Json:
+    """Forget it, unless it has prices."""
+    product = world.need(KIND, ident)
+    if world.store.first("price", {"product": ident}):
+        words = "This product cannot be deleted because it has one or more user-created prices."
+        raise errors.invalid(words, begun=True)
+    world.store.remove(KIND, ident)
+    world.tell(world, "product.deleted", product, None)
+    return {"id": ident, "object": KIND, "deleted": True}
+
+
+def _read(params: Params, product: Json) -> Json:
+    product |= {name: params.text(name) for name in WORDS if params.given(name)}
+    if params.given("active"):
+        product["active"] = params.flag("active")
+    if params.given("images"):
+        product["images"] = params.texts("images") or []
+    if params.given("marketing_features"):
+        product["marketing_features"] = [{"name": row.needed("name")} for row in params.rows("marketing_features")]
+    metadata = params.map("metadata")
+    product["metadata"] = merged(product["metadata"], metadata, unset=metadata == {})
+    return product
+
+
+ROUTES = (
+    ("POST", "/v1/products", create),
+    ("GET", "/v1/products", list_),
+    ("GET", "/v1/products/{}", retrieve),
+    ("POST", "/v1/products/{}", update),
+    ("DELETE", "/v1/products/{}", delete),
+)

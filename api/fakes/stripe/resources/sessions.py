@@ -1,0 +1,302 @@
+"""Checkout sessions: a page at which somebody pays for something or subscribes to it. The page is in `pages/`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.clock import DAY, HOUR
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.expand import PARTS
+from api.fakes.stripe.params import Params
+from api.fakes.stripe.simulation import amounts
+from api.fakes.stripe.simulation import invoice_lines as lines
+
+KIND = "checkout.session"
+MODES = ("payment", "subscription")
+MISSING = ("cancel", "create_invoice", "pause")
+NO_DIFFERENCE = (
+    "adaptive_pricing",
+    "automatic_tax",
+    "branding_settings",
+    "consent_collection",
+    "custom_text",
+    "customer_update",
+    "phone_number_collection",
+    "saved_payment_method_options",
+    "tax_id_collection",
+)
+"""Parameters that are taken and change nothing in a double."""
+
+
+def create(world: World, params: Params) -> Json:
+    """A page for these items."""
+    mode = params.choice("mode", MODES, "") or _no_mode()
+    rows = [_row(world, row, mode) for row in params.rows("line_items")]
+    if not rows:
+        raise errors.missing("line_items")
+    session = _new(world, params, mode, rows)
+    session[PRIVATE] |= _later(world, params, mode)
+    params.ignore(*NO_DIFFERENCE)
+    world.timetable.put("expire_session", session["id"], session["expires_at"])
+    return world.make(session)
+
+
+def _no_mode() -> str:
+    raise errors.missing("mode")
+
+
+def _row(world: World, row: Params, mode: str) -> Json:
+    price = world.need("price", row.needed("price"), param=row.name("price"))
+    if not price["active"]:
+        words = "The price specified is inactive. This field only accepts active prices."
+        raise errors.invalid(words, param=row.name("price"))
+    if mode == "payment" and price["recurring"] is not None:
+        words = "You specified `payment` mode but passed a recurring price."
+        raise errors.invalid(words, param=row.name("price"))
+    metered = amounts.metered(price)
+    quantity = row.whole("quantity")
+    if metered and quantity is not None:
+        raise errors.invalid("Quantity should not be specified for metered prices.", param=row.name("quantity"))
+    if not metered and quantity is None:
+        words = "Quantity is required. Add `quantity` to `line_items`."
+        raise errors.invalid(words, param=row.name("quantity"))
+    return _item(world, price, quantity)
+
+
+def _item(world: World, price: Json, quantity: int | None) -> Json:
+    amount = 0 if quantity is None else amounts.of(price, quantity)
+    return {
+        "id": new_id("li_1"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": lines.product_name(world, price),
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+BLANK: Json = {
+    "adaptive_pricing": {"enabled": False},
+    "after_expiration": None,
+    "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+    "client_secret": None,
+    "collected_information": None,
+    "consent": None,
+    "consent_collection": None,
+    "currency_conversion": None,
+    "custom_fields": [],
+    "custom_text": {
+        "after_submit": None,
+        "shipping_address": None,
+        "submit": None,
+        "terms_of_service_acceptance": None,
+    },
+    "discounts": [],
+    "integration_identifier": None,
+    "invoice": None,
+    "livemode": False,
+    "payment_intent": None,
+    "payment_link": None,
+    "payment_method_configuration_details": None,
+    "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+    "payment_status": "unpaid",
+    "permissions": None,
+    "phone_number_collection": {"enabled": False},
+    "recovered_from": None,
+    "saved_payment_method_options": None,
+    "setup_intent": None,
+    "shipping_address_collection": None,
+    "shipping_cost": None,
+    "shipping_options": [],
+    "status": "open",
+    "subscription": None,
+    "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    "wallet_options": None,
+}
+"""What every page begins with."""
+
+
+def _new(world: World, params: Params, mode: str, rows: list[Json]) -> Json:
+    ident = new_id("cs_test_", 58)
+    total = sum(row["amount_total"] for row in rows)
+    trial = mode == "subscription" and any(
+        params.values.get("subscription_data", {}).get(name) for name in ("trial_period_days", "trial_end")
+    )
+    due = 0 if trial else total
+    session: Json = {
+        **BLANK,
+        "id": ident,
+        "object": KIND,
+        "allow_promotion_codes": params.flag("allow_promotion_codes"),
+        "amount_subtotal": due,
+        "amount_total": due,
+        "billing_address_collection": params.text("billing_address_collection"),
+        "cancel_url": params.text("cancel_url"),
+        "client_reference_id": params.text("client_reference_id"),
+        "created": world.now(),
+        "currency": rows[0]["currency"],
+        "expires_at": _expiry(world, params),
+        "invoice_creation": _invoice_creation(params) if mode == "payment" else None,
+        "locale": params.text("locale"),
+        "metadata": params.map("metadata") or {},
+        "mode": mode,
+        "origin_context": params.text("origin_context"),
+        "payment_method_collection": params.choice(
+            "payment_method_collection",
+            ("always", "if_required"),
+            "always" if mode == "subscription" else "if_required",
+        ),
+        "payment_method_types": params.texts("payment_method_types") or ["card"],
+        "submit_type": params.text("submit_type"),
+        "success_url": params.needed("success_url"),
+        "ui_mode": params.choice("ui_mode", ("hosted_page",), "hosted_page"),
+        "url": f"{world.url}/c/pay/{ident}",
+        PRIVATE: {"items": rows},
+    }
+    return {**session, **_who(world, params, mode)}
+
+
+def _who(world: World, params: Params, mode: str) -> Json:
+    customer, email = params.text("customer"), params.text("customer_email")
+    creation = params.text("customer_creation")
+    if customer is not None:
+        if email is not None:
+            words = "You may only specify one of these parameters: customer, customer_email."
+            raise errors.invalid(words, param="customer")
+        known = world.need("customer", customer, param="customer")
+        if "deleted" in known:
+            raise errors.not_found("customer", customer, param="customer")
+        shown = {name: known[name] for name in ("email", "name", "phone", "tax_exempt")}
+        details: Json | None = {**shown, "address": known["address"], "tax_ids": None}
+    else:
+        details = {"email": email, "name": None, "phone": None, "tax_exempt": "none", "address": None, "tax_ids": None}
+        creation = creation or ("always" if mode == "subscription" else "if_required")
+    return {
+        "customer": customer,
+        "customer_account": None,
+        "customer_creation": creation,
+        "customer_details": details if customer or email else None,
+        "customer_email": email,
+    }
+
+
+def _expiry(world: World, params: Params) -> int:
+    asked, now = params.whole("expires_at"), world.now()
+    if asked is not None and not now + HOUR // 2 <= asked <= now + DAY:
+        words = "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from now."
+        raise errors.invalid(words, param="expires_at")
+    return asked or now + DAY
+
+
+def _invoice_creation(params: Params) -> Json:
+    if params.inner("invoice_creation").flag("enabled"):
+        raise errors.invalid("This local double makes no invoices for single payments.", param="invoice_creation")
+    return {
+        "enabled": False,
+        "invoice_data": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": None,
+            "metadata": {},
+            "rendering_options": None,
+        },
+    }
+
+
+def _later(world: World, params: Params, mode: str) -> Json:
+    """What is agreed for after the payment."""
+    if mode == "payment":
+        asked = params.inner("payment_intent_data")
+        found: dict[str, Any] = {name: asked.text(name) for name in ("description", "setup_future_usage")}
+        asked.ignore("receipt_email", "statement_descriptor_suffix")
+        return {"intent": {**found, "metadata": asked.map("metadata") or {}}}
+    asked = params.inner("subscription_data")
+    days, end = asked.whole("trial_period_days"), asked.whole("trial_end")
+    behaviour = asked.inner("trial_settings").inner("end_behavior")
+    return {
+        "subscription": {
+            "days": days,
+            "description": asked.text("description"),
+            "metadata": asked.map("metadata") or {},
+            "trial_end": end,
+            "without_method": behaviour.choice("missing_payment_method", MISSING, "create_invoice"),
+        }
+    }
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them."""
+    return world.need(KIND, ident)
+
+
+def update(world: World, params: Params, ident: str) -> Json:
+    """Change its metadata."""
+    session = world.need(KIND, ident)
+    session["metadata"] = params.map("metadata") or {}
+    return world.change(session)
+
+
+def list_(world: World, params: Params) -> Json:
+    """Those of a customer, a payment, a subscription, in a state."""
+    details = params.inner("customer_details")
+    where = {
+        name: params.text(name) for name in ("customer", "payment_intent", "subscription", "status", "payment_link")
+    }
+    return lists.page(
+        world, params, KIND, "/v1/checkout/sessions", {**where, "customer_details.email": details.text("email")}
+    )
+
+
+def items_of(world: World, params: Params, ident: str) -> Json:
+    """What is paid for."""
+    rows = world.need(KIND, ident)[PRIVATE]["items"]
+    return lists.page_of(params, rows, f"/v1/checkout/sessions/{ident}/line_items")
+
+
+def expire(world: World, params: Params, ident: str) -> Json:
+    """Close the page."""
+    session = world.need(KIND, ident)
+    if session["status"] != "open":
+        words = "Only Checkout Sessions with a status in [`open`] can be expired."
+        raise errors.invalid(f"{words} This Checkout Session has a status of `{session['status']}`.", begun=True)
+    return run_out(world, session)
+
+
+def run_out(world: World, session: Json) -> Json:
+    """The page is closed."""
+    session |= {"status": "expired", "url": None}
+    world.timetable.drop("expire_session", session["id"])
+    return world.change(session, "checkout.session.expired")
+
+
+def timed_out(world: World, ident: str) -> None:
+    """Nobody came in time."""
+    session = world.need(KIND, ident)
+    if session["status"] == "open":
+        run_out(world, session)
+
+
+def _items(world: World, session: Json) -> Json:
+    rows = world.need(KIND, session["id"])[PRIVATE]["items"]
+    return lists.enveloped(rows, f"/v1/checkout/sessions/{session['id']}/line_items")
+
+
+PARTS[KIND, "line_items"] = _items
+ROUTES = (
+    ("POST", "/v1/checkout/sessions", create),
+    ("GET", "/v1/checkout/sessions", list_),
+    ("GET", "/v1/checkout/sessions/{}", retrieve),
+    ("POST", "/v1/checkout/sessions/{}", update),
+    ("POST", "/v1/checkout/sessions/{}/expire", expire),
+    ("GET", "/v1/checkout/sessions/{}/line_items", items_of),
+)

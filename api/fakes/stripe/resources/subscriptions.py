@@ -1,0 +1,247 @@
+"""Subscriptions: reading them, changing them, ending them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import World
+from api.fakes.stripe.clock import DAY
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.simulation import amounts, changes
+from api.fakes.stripe.simulation import cancellation as ending
+from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import subscription_start as starting
+from api.fakes.stripe.simulation.changes import Change
+from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.subscription_start import Terms
+
+KIND = "subscription"
+PRORATIONS = ("always_invoice", "create_prorations", "none")
+PAYMENTS = ("allow_incomplete", "error_if_incomplete", "pending_if_incomplete")
+MISSING = ("cancel", "create_invoice", "pause")
+WITH_PENDING = (
+    "expand",
+    "items",
+    "off_session",
+    "payment_behavior",
+    "proration_behavior",
+    "proration_date",
+    "trial_end",
+)
+"""What may be changed by `pending_if_incomplete`; Stripe refuses everything else with it."""
+OVER = ("canceled", "incomplete_expired")
+
+
+def create(world: World, params: Params) -> Json:
+    """A new one, without a checkout page."""
+    customer = world.need("customer", params.needed("customer"), param="customer")
+    wanted = starting.checked([_fresh(world, row) for row in params.rows("items")])
+    behaviour = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
+    method = params.text("default_payment_method")
+    settings = params.inner("trial_settings").inner("end_behavior")
+    terms = Terms(
+        customer["id"],
+        wanted,
+        method=_method(world, method, customer["id"]),
+        trial_end=_trial_end(world, params),
+        without_method=settings.choice("missing_payment_method", MISSING, "create_invoice"),
+        metadata=params.map("metadata") or {},
+        description=params.text("description"),
+    )
+    params.ignore("off_session", "payment_settings", "collection_method", "automatic_tax", "proration_behavior")
+    subscription, fault = starting.start(world, terms)
+    if fault is not None and behaviour == "error_if_incomplete":
+        raise fault
+    return subscription
+
+
+def _method(world: World, name: str | None, customer: str) -> str | None:
+    if name is None:
+        return None
+    found = methods.named(world, name, param="default_payment_method")
+    return str(methods.attach(world, found, customer)["id"])
+
+
+def _trial_end(world: World, params: Params) -> int | None:
+    days = params.whole("trial_period_days")
+    return params.whole("trial_end") or (world.now() + days * DAY if days else None)
+
+
+def _fresh(world: World, row: Params) -> Wanted:
+    price = world.need("price", row.needed("price"), param=row.name("price"))
+    quantity = row.whole("quantity")
+    if amounts.metered(price) and quantity is not None:
+        raise errors.invalid("Quantity should not be specified for metered prices.", param=row.name("quantity"))
+    return Wanted(price, quantity or 1, metadata=row.map("metadata"))
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One of them, ended or not."""
+    return world.need(KIND, ident)
+
+
+def list_(world: World, params: Params) -> Json:
+    """Those of a customer or a price; ended ones only if asked for."""
+    status = params.text("status")
+    where: dict[str, object | None] = {"customer": params.text("customer")}
+    if status is None:
+        found = _rows(world, params, where)
+        return lists.page_of(params, [one for one in found if one["status"] not in OVER], "/v1/subscriptions")
+    if status == "ended":
+        where["status"] = list(OVER)
+    elif status != "all":
+        where["status"] = status
+    return lists.page_of(params, _rows(world, params, where), "/v1/subscriptions")
+
+
+def _rows(world: World, params: Params, where: dict[str, object | None]) -> list[Json]:
+    asked = {name: value for name, value in where.items() if value is not None} | lists.span(params, "created")
+    price = params.text("price")
+    found = world.store.find(KIND, asked)
+    return [one for one in found if price is None or _has(one, price)]
+
+
+def _has(subscription: Json, price: str) -> bool:
+    return any(item["price"]["id"] == price for item in subscription["items"]["data"])
+
+
+def update(world: World, params: Params, ident: str) -> Json:
+    """Change items, or when it ends, or what pays for it."""
+    subscription = _living(world, ident)
+    change = _change(world, params, subscription)
+    if change is not None and change.payment == "pending_if_incomplete":
+        _only_pending(params)
+    _plain(world, params, subscription)
+    _end(world, params, subscription)
+    params.ignore("off_session", "payment_settings", "collection_method", "automatic_tax", "cancellation_details")
+    world.change(subscription, "customer.subscription.updated")
+    return subscription if change is None else changes.make(world, subscription, change)
+
+
+def _living(world: World, ident: str) -> Json:
+    subscription = world.need(KIND, ident)
+    if subscription["status"] in OVER:
+        raise errors.not_found(KIND, ident)
+    return subscription
+
+
+def _only_pending(params: Params) -> None:
+    others = [name for name in params.values if name not in WITH_PENDING]
+    if others:
+        words = f"You cannot use `payment_behavior=pending_if_incomplete` when updating `{others[0]}`."
+        raise errors.invalid(words, param=others[0])
+
+
+def _change(world: World, params: Params, subscription: Json) -> Change | None:
+    """The change of items or trial that is asked for, checked."""
+    proration = params.choice("proration_behavior", PRORATIONS, "create_prorations")
+    payment = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
+    at = params.whole("proration_date") or world.now()
+    over = _ends_trial(world, params, subscription)
+    if not params.given("items") and not over:
+        return None
+    wanted = wanted_items(world, params, subscription)
+    return changes.checked(subscription, Change(wanted, at, proration, payment, trial_over=over))
+
+
+def _ends_trial(world: World, params: Params, subscription: Json) -> bool:
+    end = params.text("trial_end")
+    if end is None:
+        return False
+    if end != "now" and not (end.isdigit() and int(end) <= world.now()):
+        raise errors.invalid("This local double only ends trials, by `now`.", param="trial_end")
+    return bool(subscription["status"] == "trialing")
+
+
+def wanted_items(world: World, params: Params, subscription: Json) -> list[Wanted]:
+    """The items after a change: those that are not named stay, one without an id is added."""
+    have = {item["id"]: Wanted(item["price"], item.get("quantity") or 1, item) for item in _items(subscription)}
+    new = []
+    for row in params.rows("items"):
+        ident = row.text("id")
+        row.ignore("clear_usage")
+        if ident is None:
+            new.append(_fresh(world, row))
+        elif ident not in have:
+            raise errors.not_found("subscription_item", ident, param=row.name("id"))
+        elif row.flag("deleted"):
+            del have[ident]
+        else:
+            have[ident] = _other(world, row, have[ident])
+    return list(starting.checked([*have.values(), *new]))
+
+
+def _items(subscription: Json) -> Sequence[Json]:
+    rows: Sequence[Json] = subscription["items"]["data"]
+    return rows
+
+
+def _other(world: World, row: Params, old: Wanted) -> Wanted:
+    price = row.text("price")
+    found = world.need("price", price, param=row.name("price")) if price else old.price
+    return Wanted(found, row.whole("quantity") or old.quantity, old.item, row.map("metadata"))
+
+
+def _plain(world: World, params: Params, subscription: Json) -> None:
+    metadata = params.map("metadata")
+    subscription["metadata"] = merged(subscription["metadata"], metadata, unset=metadata == {})
+    if params.given("description"):
+        subscription["description"] = params.text("description")
+    if params.given("default_payment_method"):
+        name = params.text("default_payment_method")
+        subscription["default_payment_method"] = _method(world, name, subscription["customer"])
+
+
+def _end(world: World, params: Params, subscription: Json) -> None:
+    """When it is to end, or that it is to go on."""
+    at_end, at = params.flag("cancel_at_period_end"), params.text("cancel_at")
+    if at_end is None and not params.given("cancel_at"):
+        return
+    if subscription["schedule"] is not None:
+        words = (
+            f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating any "
+            "cancelation behavior directly is not allowed. Please update the schedule instead."
+        )
+        raise errors.invalid(words, begun=True)
+    end = items.period(subscription)[1]
+    moment = end if at_end or at in ("min_period_end", "max_period_end") else int(at) if at else None
+    stop_at(world, subscription, moment, at_period_end=bool(at_end))
+
+
+def stop_at(world: World, subscription: Json, moment: int | None, *, at_period_end: bool) -> None:
+    """Let it end then; None lets it go on."""
+    details = subscription["cancellation_details"]
+    subscription |= {
+        "cancel_at": moment,
+        "cancel_at_period_end": at_period_end,
+        "canceled_at": None if moment is None else world.now(),
+        "cancellation_details": {**details, "reason": None if moment is None else "cancellation_requested"},
+    }
+    end = items.period(subscription)[1]
+    world.timetable.put("cycle", subscription["id"], end if moment is None else min(end, moment))
+
+
+def cancel(world: World, params: Params, ident: str) -> Json:
+    """End it now."""
+    subscription = _living(world, ident)
+    details = params.inner("cancellation_details")
+    told = {name: details.text(name) for name in ("comment", "feedback") if details.given(name)}
+    subscription["cancellation_details"] = {**subscription["cancellation_details"], **told}
+    return ending.end(
+        world,
+        subscription,
+        invoice_now=bool(params.flag("invoice_now")),
+        prorate=bool(params.flag("prorate")),
+    )
+
+
+ROUTES = (
+    ("POST", "/v1/subscriptions", create),
+    ("GET", "/v1/subscriptions", list_),
+    ("GET", "/v1/subscriptions/{}", retrieve),
+    ("POST", "/v1/subscriptions/{}", update),
+    ("DELETE", "/v1/subscriptions/{}", cancel),
+)

@@ -1,0 +1,186 @@
+"""Events as one reads them, and who is told of them: webhook endpoints (snapshots) and event destinations (thin)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from api.fakes.stripe import errors, events, lists
+from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params, merged
+
+ENDPOINT, DESTINATION = "webhook_endpoint", "v2.core.event_destination"
+UNDELIVERED = "SELECT DISTINCT event FROM deliveries WHERE state != 'delivered'"
+
+
+def event(world: World, params: Params, ident: str) -> Json:
+    """One event of the last 30 days."""
+    return events.read(world, ident)
+
+
+def listed(world: World, params: Params) -> Json:
+    """The events of the last 30 days, of some types, from some time, delivered to everybody or not."""
+    kind, kinds = params.text("type"), params.texts("types")
+    where: dict[str, object] = {"created >=": world.now() - events.KEPT}
+    if kind is not None and kinds is not None:
+        raise errors.invalid("You may only specify one of these parameters: type, types.", param="type")
+    if kind is not None and "*" in kind:
+        where["type GLOB"] = kind
+    elif kind is not None or kinds:
+        where["type"] = kinds or [str(kind)]
+    delivered = params.flag("delivery_success")
+    if delivered is not None:
+        late = [row[0] for row in world.store.connection.execute(UNDELIVERED)]
+        where["id NOT IN" if delivered else "id IN"] = late
+    page = lists.page(world, params, "event", "/v1/events", where)
+    page["data"] = [{**one, "pending_webhooks": events.undelivered(world, one["id"])} for one in page["data"]]
+    return page
+
+
+def thin(world: World, params: Params, ident: str) -> Json:
+    """One thin event, with what only reading it tells."""
+    return world.need("v2.core.event", ident)
+
+
+def create(world: World, params: Params) -> Json:
+    """An endpoint; only this answer shows its secret."""
+    address = _address(params.needed("url"), "url")
+    enabled = params.texts("enabled_events")
+    if not enabled:
+        raise errors.missing("enabled_events")
+    endpoint: Json = {
+        "id": new_id("we_1"),
+        "object": ENDPOINT,
+        "api_version": params.text("api_version"),
+        "application": None,
+        "created": world.now(),
+        "description": params.text("description"),
+        "enabled_events": enabled,
+        "livemode": False,
+        "metadata": params.map("metadata") or {},
+        "status": "enabled",
+        "url": address,
+        PRIVATE: {"secret": new_id("whsec_", 32)},
+    }
+    params.ignore("connect")
+    world.make(endpoint)
+    return {**endpoint, "secret": endpoint[PRIVATE]["secret"]}
+
+
+def _address(url: str, param: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        raise errors.invalid(f"Invalid URL: {url}", code="url_invalid", param=param)
+    return url
+
+
+def retrieve(world: World, params: Params, ident: str) -> Json:
+    """One endpoint."""
+    return world.need(ENDPOINT, ident)
+
+
+def list_(world: World, params: Params) -> Json:
+    """All endpoints."""
+    return lists.page(world, params, ENDPOINT, "/v1/webhook_endpoints")
+
+
+def update(world: World, params: Params, ident: str) -> Json:
+    """Another address, other events, or none for a while."""
+    endpoint = world.need(ENDPOINT, ident)
+    if params.given("url"):
+        endpoint["url"] = _address(params.needed("url"), "url")
+    if params.given("enabled_events"):
+        endpoint["enabled_events"] = params.texts("enabled_events") or []
+    if params.given("description"):
+        endpoint["description"] = params.text("description")
+    disabled = params.flag("disabled")
+    if disabled is not None:
+        endpoint["status"] = "disabled" if disabled else "enabled"
+    metadata = params.map("metadata")
+    endpoint["metadata"] = merged(endpoint["metadata"], metadata, unset=metadata == {})
+    return world.change(endpoint)
+
+
+def delete(world: World, params: Params, ident: str) -> Json:
+    """Tell it no more."""
+    world.need(ENDPOINT, ident)
+    world.store.remove(ENDPOINT, ident)
+    return {"id": ident, "object": ENDPOINT, "deleted": True}
+
+
+def destine(world: World, params: Params) -> Json:
+    """A destination for thin events. Its address and secret are shown only where `include` asks for them."""
+    if params.needed("type") != "webhook_endpoint":
+        raise errors.invalid("This local double delivers to webhook endpoints only.", param="type")
+    if params.needed("event_payload") != "thin":
+        raise errors.invalid(
+            "This local double's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
+        )
+    address = _address(params.inner("webhook_endpoint").needed("url"), "webhook_endpoint.url")
+    enabled = params.texts("enabled_events")
+    if not enabled:
+        raise errors.missing("enabled_events")
+    now = events.instant(world.now())
+    destination: Json = {
+        "id": new_id("ed_test_", 28),
+        "object": DESTINATION,
+        "created": now,
+        "description": params.text("description") or "",
+        "enabled_events": enabled,
+        "event_payload": "thin",
+        "events_from": params.texts("events_from") or ["self"],
+        "livemode": False,
+        "metadata": params.map("metadata") or {},
+        "name": params.needed("name"),
+        "snapshot_api_version": None,
+        "status": "enabled",
+        "status_details": None,
+        "type": "webhook_endpoint",
+        "updated": now,
+        "webhook_endpoint": {"signing_secret": None, "url": None},
+        PRIVATE: {"secret": new_id("whsec_", 32), "url": address},
+    }
+    return _shown(world.make(destination), params)
+
+
+def _shown(destination: Json, params: Params) -> Json:
+    included = params.texts("include") or []
+    private = destination[PRIVATE]
+    parts = {"signing_secret": private["secret"], "url": private["url"]}
+    chosen = {name: value if f"webhook_endpoint.{name}" in included else None for name, value in parts.items()}
+    return {**destination, "webhook_endpoint": chosen}
+
+
+def destination(world: World, params: Params, ident: str) -> Json:
+    """One destination."""
+    return _shown(world.need(DESTINATION, ident), params)
+
+
+def destinations(world: World, params: Params) -> Json:
+    """All destinations, as lists are in the second version of the API."""
+    params.ignore("limit")
+    rows = [_shown(one, params) for one in world.store.find(DESTINATION)]
+    shown = [{name: value for name, value in row.items() if name != PRIVATE} for row in rows]
+    return {"data": shown, "next_page_url": None, "previous_page_url": None}
+
+
+def undestine(world: World, params: Params, ident: str) -> Json:
+    """Tell it no more."""
+    world.need(DESTINATION, ident)
+    world.store.remove(DESTINATION, ident)
+    return {"id": ident, "object": DESTINATION}
+
+
+ROUTES = (
+    ("GET", "/v1/events", listed),
+    ("GET", "/v1/events/{}", event),
+    ("POST", "/v1/webhook_endpoints", create),
+    ("GET", "/v1/webhook_endpoints", list_),
+    ("GET", "/v1/webhook_endpoints/{}", retrieve),
+    ("POST", "/v1/webhook_endpoints/{}", update),
+    ("DELETE", "/v1/webhook_endpoints/{}", delete),
+    ("GET", "/v2/core/events/{}", thin),
+    ("POST", "/v2/core/event_destinations", destine),
+    ("GET", "/v2/core/event_destinations", destinations),
+    ("GET", "/v2/core/event_destinations/{}", destination),
+    ("DELETE", "/v2/core/event_destinations/{}", undestine),
+)

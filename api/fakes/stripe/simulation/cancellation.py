@@ -1,0 +1,94 @@
+"""How a subscription ends: at once, at the end of its period, or because nobody paid."""
+
+from __future__ import annotations
+
+from api.fakes.stripe.account import World
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import invoice_items as pending
+from api.fakes.stripe.simulation import invoice_lines as lines
+from api.fakes.stripe.simulation import invoices as invoicing
+from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import subscription_items as items
+
+STEPS = ("cycle", "trial_ends", "expire_incomplete", "expire_pending", "phase")
+
+
+def end(
+    world: World,
+    subscription: Json,
+    *,
+    status: str = "canceled",
+    reason: str | None = "cancellation_requested",
+    invoice_now: bool = True,
+    prorate: bool = False,
+) -> Json:
+    """End it now. What was counted and not billed yet is billed if `invoice_now`; so is unused time if `prorate`."""
+    rows = lines.prorated(world, subscription, [], world.now()) if prorate else []
+    rows = _counted(world, subscription) if invoice_now and not prorate else rows
+    _over(world, subscription, status, reason)
+    pending.put(world, subscription, rows)
+    if invoice_now:
+        _last_invoice(world, subscription)
+    event = "customer.subscription.deleted" if status == "canceled" else "customer.subscription.updated"
+    world.store.put(subscription)
+    world.tell(world, event, subscription, None if status == "canceled" else {"status": "incomplete"})
+    return subscription
+
+
+def _counted(world: World, subscription: Json) -> list[Json]:
+    rows = []
+    for item in items.metered(subscription["items"]["data"]):
+        until = min(world.now(), item["current_period_end"])
+        row = lines.counted(world, subscription, item, (item["current_period_start"], until))
+        rows += [row] if row["amount"] else []
+    return rows
+
+
+def _over(world: World, subscription: Json, status: str, reason: str | None) -> None:
+    now = world.now()
+    subscription |= {
+        "canceled_at": subscription["canceled_at"] or now,
+        "ended_at": now,
+        "pending_update": None,
+        "status": status,
+    }
+    details = subscription["cancellation_details"]
+    subscription["cancellation_details"] = {**details, "reason": details["reason"] or reason}
+    for step in STEPS:
+        world.timetable.drop(step, subscription["id"])
+    for invoice in world.store.find("invoice", {"customer": subscription["customer"], "status": ["draft", "open"]}):
+        if (invoice["parent"] or {}).get("subscription_details", {}).get("subscription") == subscription["id"]:
+            _let_go(world, invoice)
+    _end_schedule(world, subscription)
+
+
+def _let_go(world: World, invoice: Json) -> None:
+    """What is open stays open, but nobody collects it any more."""
+    invoice |= {"auto_advance": False, "next_payment_attempt": None, "automatically_finalizes_at": None}
+    for step in ("retry", "finalise"):
+        world.timetable.drop(step, invoice["id"])
+    world.change(invoice, "invoice.updated")
+
+
+def _last_invoice(world: World, subscription: Json) -> None:
+    rows = pending.waiting(world, subscription)
+    if not rows:
+        return
+    invoice = invoicing.draft(
+        world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription
+    )
+    pending.take(world, subscription, invoice)
+    invoicing.finalise(world, invoice)
+    if invoice["status"] == "open":
+        fault = invoicing.attempt(world, invoice, methods.paying(world, subscription["customer"], subscription))
+        if fault is not None:
+            invoicing.failed(world, invoice, again=True)
+
+
+def _end_schedule(world: World, subscription: Json) -> None:
+    if subscription["schedule"] is None:
+        return
+    schedule = world.need("subscription_schedule", subscription["schedule"])
+    schedule |= {"canceled_at": world.now(), "current_phase": None, "status": "canceled"}
+    world.timetable.drop("phase", schedule["id"])
+    world.change(schedule, "subscription_schedule.canceled")

@@ -1,0 +1,163 @@
+"""Changing a subscription: other items, billed at once, later or not at all; and what that would cost, beforehand.
+
+A preview and a change take their lines from the same functions, so with the same moment the numbers are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.clock import HOUR
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import invoice_items as pending
+from api.fakes.stripe.simulation import invoice_lines as lines
+from api.fakes.stripe.simulation import invoice_objects as bills
+from api.fakes.stripe.simulation import invoice_payment as collecting
+from api.fakes.stripe.simulation import invoices as invoicing
+from api.fakes.stripe.simulation import payment_outcomes as standing
+from api.fakes.stripe.simulation import periods
+from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation.invoice_lines import Wanted
+
+PENDING_FOR = 23 * HOUR
+"""Seconds in which a change that waits for its payment may still be paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to change. `at` is the moment that prorations count from; `trial_over` ends a trial now."""
+
+    wanted: list[Wanted]
+    at: int
+    proration: str = "create_prorations"
+    payment: str = "allow_incomplete"
+    trial_over: bool = False
+
+
+def checked(subscription: Json, change: Change) -> Change:
+    """The change, if it can be made. Raises StripeError."""
+    start, end = items.period(subscription)
+    if not start <= change.at <= end:
+        words = "Cannot specify a proration_date outside of the subscription's current period."
+        raise errors.invalid(words, param="proration_date")
+    spans = {_interval(one["price"]) for one in subscription["items"]["data"]}
+    if {_interval(one.price) for one in change.wanted} != spans:
+        raise errors.invalid("This local double changes no billing interval.", param="items")
+    return change
+
+
+def _interval(price: Json) -> tuple[str, int]:
+    return price["recurring"]["interval"], price["recurring"]["interval_count"]
+
+
+def rows(world: World, subscription: Json, change: Change) -> list[Json]:
+    """The lines of the change itself."""
+    if change.trial_over:
+        return _first_period(world, subscription, change)
+    if change.proration == "none" or subscription["status"] in ("trialing", "incomplete"):
+        return []
+    return lines.prorated(world, subscription, change.wanted, change.at)
+
+
+def _first_period(world: World, subscription: Json, change: Change) -> list[Json]:
+    """A trial that ends now is followed by a whole period."""
+    found = items.licensed(items.changed(world, subscription, change.wanted))
+    period = (change.at, next_after(found[0]["price"], change.at)) if found else (change.at, change.at)
+    return [lines.whole(world, subscription, item, period) for item in found]
+
+
+def next_after(price: Json, begin: int) -> int:
+    """When a period of the price ends that begins then."""
+    interval, count = _interval(price)
+    return periods.boundary(begin, interval, count, 1)
+
+
+def preview(world: World, subscription: Json, change: Change) -> Json:
+    """The invoice that the change would make, or the next one with the change in it."""
+    found = rows(world, subscription, change)
+    owner = world.need("customer", subscription["customer"])
+    start, end = items.period(subscription)
+    at_once = change.trial_over or (change.proration == "always_invoice" and found)
+    waiting = pending.waiting(world, subscription)
+    if at_once:
+        found, reason, period = waiting + found, "subscription_update", (change.at, change.at)
+    else:
+        found, reason, period = _next_bill(world, subscription, change, waiting + found), "upcoming", (start, end)
+    return bills.new(
+        world,
+        owner,
+        found,
+        reason=reason,
+        subscription=subscription,
+        period=period,
+        proration_date=change.at,
+        preview=True,
+    )
+
+
+def _next_bill(world: World, subscription: Json, change: Change, found: list[Json]) -> list[Json]:
+    end = items.period(subscription)[1]
+    for item in items.metered(subscription["items"]["data"]):
+        period = (item["current_period_start"], end)
+        found = [*found, lines.counted(world, subscription, item, period)]
+    if subscription["cancel_at"] is not None and subscription["cancel_at"] <= end:
+        return found
+    for item in items.licensed(items.changed(world, subscription, change.wanted)):
+        found = [*found, lines.whole(world, subscription, item, (end, next_after(item["price"], end)))]
+    return found
+
+
+def make(world: World, subscription: Json, change: Change) -> Json:
+    """Make the change; gives the subscription as it is then. Raises StripeError for `error_if_incomplete`."""
+    standing.drop_pending(world, subscription)
+    found = rows(world, subscription, change)
+    new = items.changed(world, subscription, change.wanted)
+    before = list(subscription["items"]["data"])
+    if not change.trial_over and change.proration != "always_invoice":
+        pending.put(world, subscription, found)
+        found = []
+    if not found:
+        items.put(subscription, new)
+        world.store.put(subscription)
+        _told(world, subscription, before)
+        return subscription
+    return _billed(world, subscription, change, new, found)
+
+
+def _billed(world: World, subscription: Json, change: Change, new: list[Json], found: list[Json]) -> Json:
+    """The change with its invoice, paid or not: how it goes on is in `payment`."""
+    waiting = pending.waiting(world, subscription)
+    invoice = invoicing.draft(
+        world,
+        subscription["customer"],
+        waiting + found,
+        reason="subscription_update",
+        subscription=subscription,
+        proration_date=change.at,
+    )
+    pending.take(world, subscription, invoice)
+    # The change waits for its invoice in every case; if that is paid now, it is made now.
+    standing.defer(world, subscription, invoice, new, world.now() + PENDING_FOR)
+    if change.trial_over:
+        subscription[PRIVATE]["trial_over"] = change.at
+    world.store.put(subscription)
+    fault = collecting.collect(world, invoicing.finalise(world, invoice)["id"])
+    if fault is not None and change.payment == "error_if_incomplete":
+        raise fault
+    subscription = world.need("subscription", subscription["id"])
+    if fault is not None and change.payment == "allow_incomplete":
+        return standing.apply_unpaid(world, subscription)
+    if fault is not None:
+        subscription[PRIVATE]["waited"] = True
+        world.store.put(subscription)
+        world.tell(world, "customer.subscription.updated", subscription, {"pending_update": None})
+    return subscription
+
+
+def _told(world: World, subscription: Json, before: list[Json]) -> None:
+    """Tell of other items, if they are others."""
+    if before != subscription["items"]["data"]:
+        was = {"items": {**subscription["items"], "data": before}}
+        world.tell(world, "customer.subscription.updated", subscription, was)

@@ -1,0 +1,94 @@
+"""What happens when somebody pays at a checkout page: the other half of a session."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import PRIVATE, World, public
+from api.fakes.stripe.clock import DAY
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import payments
+from api.fakes.stripe.simulation import subscription_start as starting
+from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.subscription_start import Terms
+
+
+def complete(world: World, session: Json, method: Json | None, customer: str | None) -> Json:
+    """Pay, or subscribe. Raises StripeError for a decline, after which nothing has happened."""
+    if session["status"] != "open":
+        raise errors.invalid("This page is not open any more.", begun=True)
+    session["customer"] = customer
+    if method is not None and customer is not None and _saved(session):
+        methods.attach(world, method, customer)
+    if session["mode"] == "payment":
+        _pay(world, session, method)
+    else:
+        _subscribe(world, session, method)
+    session |= {"status": "complete", "url": None}
+    world.timetable.drop("expire_session", session["id"])
+    return world.change(_with_details(world, session), "checkout.session.completed")
+
+
+def _saved(session: Json) -> bool:
+    return session["mode"] == "subscription" or bool(session[PRIVATE]["intent"]["setup_future_usage"])
+
+
+def _with_details(world: World, session: Json) -> Json:
+    if session["customer"] is not None:
+        known = world.need("customer", session["customer"])
+        shown = {name: known[name] for name in ("address", "email", "name", "phone", "tax_exempt")}
+        session["customer_details"] = {**shown, "tax_ids": []}
+    return session
+
+
+def _pay(world: World, session: Json, method: Json | None) -> None:
+    asked = session[PRIVATE]["intent"]
+    if session["amount_total"] == 0:
+        session["payment_status"] = "no_payment_required"
+        return
+    if method is None:
+        raise errors.invalid("A card is needed.", begun=True)
+    intent = payments.intend(
+        world,
+        amount=session["amount_total"],
+        currency=session["currency"],
+        customer=session["customer"],
+        description=asked["description"],
+        metadata=asked["metadata"],
+        setup=asked["setup_future_usage"],
+    )
+    fault = payments.attempt(world, intent, method)
+    if fault is not None:
+        raise fault
+    session |= {"payment_intent": intent["id"], "payment_status": "paid"}
+
+
+def _subscribe(world: World, session: Json, method: Json | None) -> None:
+    asked = session[PRIVATE]["subscription"]
+    end = asked["trial_end"] or (world.now() + asked["days"] * DAY if asked["days"] else None)
+    if method is None and (end is None or session["payment_method_collection"] == "always"):
+        raise errors.invalid("A card is needed.", begun=True)
+    wanted = [Wanted(row["price"], row["quantity"] or 1) for row in session[PRIVATE]["items"]]
+    terms = Terms(
+        session["customer"],
+        starting.checked(wanted),
+        method=method["id"] if method else None,
+        trial_end=end,
+        without_method=asked["without_method"],
+        metadata=asked["metadata"],
+        description=asked["description"],
+    )
+    subscription, fault = starting.start(world, terms)
+    if fault is not None:
+        raise fault
+    paid = "no_payment_required" if end is not None and method is None else "paid"
+    session |= {
+        "invoice": subscription["latest_invoice"],
+        "payment_status": paid,
+        "subscription": subscription["id"],
+    }
+
+
+def receipt(session: Json) -> str:
+    """Where somebody goes who has paid."""
+    return str(public(session)["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])

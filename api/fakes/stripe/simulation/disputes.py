@@ -1,0 +1,126 @@
+"""Disputes: the owner of a card takes a payment back, and the bank decides. Also the account's own entries."""
+
+from __future__ import annotations
+
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.clock import DAY
+from api.fakes.stripe.errors import Json
+
+EVIDENCE = (
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+)
+FEE = 1500
+ANSWER_WITHIN = 20 * DAY
+
+
+def entry(world: World, amount: int, currency: str, source: str, kind: str, fee: int = 0) -> Json:
+    """What a charge, a refund or a dispute does to the account's balance."""
+    return {
+        "id": new_id("txn_3"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": world.now() + 2 * DAY,
+        "balance_type": "payments",
+        "created": world.now(),
+        "currency": currency,
+        "description": None,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [],
+        "net": amount - fee,
+        "reporting_category": "dispute" if kind == "adjustment" else kind,
+        "source": source,
+        "status": "pending",
+        "type": kind,
+    }
+
+
+def open_(world: World, charge: Json, reason: str) -> Json:
+    """A dispute about all that was paid; the money goes at once."""
+    dispute = _new(world, charge, reason)
+    taken = entry(world, -charge["amount"], charge["currency"], dispute["id"], "adjustment", FEE)
+    dispute["balance_transactions"] = [world.make(taken)]
+    charge["disputed"] = True
+    world.change(charge)
+    world.make(dispute, "charge.dispute.created")
+    world.tell(world, "charge.dispute.funds_withdrawn", dispute, None)
+    return dispute
+
+
+def close(world: World, dispute: Json, *, won: bool) -> Json:
+    """The bank's word. Won, the money comes back."""
+    dispute["status"] = "won" if won else "lost"
+    if won:
+        back = entry(world, dispute["amount"], dispute["currency"], dispute["id"], "adjustment")
+        dispute["balance_transactions"] = [*dispute["balance_transactions"], world.make(back)]
+    world.change(dispute)
+    world.tell(world, "charge.dispute.closed", dispute, None)
+    if won:
+        world.tell(world, "charge.dispute.funds_reinstated", dispute, None)
+    return dispute
+
+
+BLANK: Json = {
+    "balance_transactions": [],
+    "enhanced_eligibility_types": [],
+    "is_charge_refundable": False,
+    "livemode": False,
+    "metadata": {},
+    "network_reason_code": "10.4",
+    "status": "needs_response",
+}
+"""What every dispute begins with."""
+
+
+def _new(world: World, charge: Json, reason: str) -> Json:
+    brand = charge["payment_method_details"]["card"]["brand"]
+    return {
+        **BLANK,
+        "id": new_id("du_1"),
+        "object": "dispute",
+        "amount": charge["amount"],
+        "charge": charge["id"],
+        "created": world.now(),
+        "currency": charge["currency"],
+        "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": world.now() + ANSWER_WITHIN,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+            "submission_method": "not_submitted",
+        },
+        "payment_intent": charge["payment_intent"],
+        "payment_method_details": {
+            "card": {"brand": brand, "case_type": "chargeback", "network": brand, "network_reason_code": "10.4"},
+            "type": "card",
+        },
+        "reason": reason,
+    }

@@ -1,0 +1,181 @@
+"""The life of an invoice: draft, open, paid or void. Knows nothing of what a payment does to a subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.clock import DAY, HOUR
+from api.fakes.stripe.errors import Json, StripeError
+from api.fakes.stripe.simulation import invoice_objects as bills
+from api.fakes.stripe.simulation import payments
+
+RETRIES = (3 * DAY, 5 * DAY, 7 * DAY)
+"""Seconds from one failed attempt to the next; after the last the subscription has failed."""
+DRAFT_FOR = HOUR
+"""Seconds for which the bill of a new period stays a draft, so that late usage still gets on it."""
+
+
+def draft(
+    world: World,
+    customer: str,
+    lines: Sequence[Json],
+    *,
+    reason: str,
+    subscription: Json,
+    period: tuple[int, int] | None = None,
+    proration_date: int | None = None,
+) -> Json:
+    """A new invoice of a subscription, which becomes its latest."""
+    owner = world.need("customer", customer)
+    invoice = bills.new(
+        world,
+        owner,
+        lines,
+        reason=reason,
+        subscription=subscription,
+        period=period,
+        proration_date=proration_date,
+    )
+    if owner["currency"] is None:
+        owner["currency"] = invoice["currency"]
+        world.change(owner)
+    subscription["latest_invoice"] = invoice["id"]
+    return world.make(invoice, "invoice.created")
+
+
+def finalise(world: World, invoice: Json) -> Json:
+    """Make it binding: a number, and a payment to come unless nothing is due."""
+    owner = world.need("customer", invoice["customer"])
+    number = owner["next_invoice_sequence"]
+    owner |= {"balance": invoice["ending_balance"], "next_invoice_sequence": number + 1}
+    world.change(owner)
+    page = f"{world.url}/i/{invoice['id']}"
+    invoice |= {
+        "auto_advance": True,
+        "automatically_finalizes_at": None,
+        "effective_at": world.now(),
+        "hosted_invoice_url": page,
+        "invoice_pdf": f"{page}/pdf",
+        "number": f"{owner['invoice_prefix']}-{number:04}",
+        "status": "open",
+    }
+    _stamp(world, invoice, "finalized_at")
+    world.change(invoice)
+    if invoice["amount_due"] > 0:
+        _expect(world, invoice)
+    world.tell(world, "invoice.finalized", invoice, None)
+    return settle(world, invoice) if invoice["amount_due"] == 0 else invoice
+
+
+def _expect(world: World, invoice: Json) -> None:
+    """The payment of an invoice, before anybody tries to make it."""
+    intent = payments.intend(
+        world,
+        amount=invoice["amount_due"],
+        currency=invoice["currency"],
+        customer=invoice["customer"],
+        description="Subscription update" if invoice["billing_reason"] == "subscription_update" else "Subscription",
+        setup="off_session",
+    )
+    world.make(
+        {
+            "id": new_id("inpay_1"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": invoice["amount_due"],
+            "created": world.now(),
+            "currency": invoice["currency"],
+            "invoice": invoice["id"],
+            "is_default": True,
+            "livemode": False,
+            "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+
+
+def payment(world: World, invoice: Json) -> Json | None:
+    """The payment that an invoice waits for or was paid with."""
+    return world.store.first("invoice_payment", {"invoice": invoice["id"]})
+
+
+def attempt(world: World, invoice: Json, method: Json | None) -> StripeError | None:
+    """Try to get it paid; gives the reason why it was not. The invoice is changed in place."""
+    waiting = payment(world, invoice)
+    if waiting is None:
+        return None
+    fault: StripeError | None
+    if method is None:
+        words = "There is no `default_payment_method` set on this Customer or Invoice. Please set one and try again."
+        fault = errors.invalid(words, code="resource_missing", begun=True)
+    else:
+        fault = payments.attempt(world, world.need("payment_intent", waiting["payment"]["payment_intent"]), method)
+    invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1, "next_payment_attempt": None}
+    if fault is not None:
+        world.change(invoice)
+        return fault
+    waiting |= {"amount_paid": waiting["amount_requested"], "status": "paid"}
+    waiting["status_transitions"] = {**waiting["status_transitions"], "paid_at": world.now()}
+    world.change(waiting)
+    world.tell(world, "invoice_payment.paid", waiting, None)
+    settle(world, invoice)
+    return None
+
+
+def settle(world: World, invoice: Json) -> Json:
+    """Nothing is owed any more."""
+    invoice |= {
+        "amount_paid": invoice["amount_due"],
+        "amount_remaining": 0,
+        "attempted": True,
+        "auto_advance": False,
+        "next_payment_attempt": None,
+        "status": "paid",
+    }
+    _stamp(world, invoice, "paid_at")
+    world.timetable.drop("retry", invoice["id"])
+    world.change(invoice)
+    for event in ("invoice.updated", "invoice.paid", "invoice.payment_succeeded"):
+        world.tell(world, event, invoice, None)
+    return invoice
+
+
+def failed(world: World, invoice: Json, *, again: bool) -> bool:
+    """Tell of an attempt that failed; gives whether there will be another."""
+    will = again and schedule_retry(world, invoice)
+    invoice["auto_advance"] = will
+    world.change(invoice)
+    world.tell(world, "invoice.payment_failed", invoice, None)
+    return will
+
+
+def schedule_retry(world: World, invoice: Json) -> bool:
+    """Try again later, if there is a try left."""
+    tries = invoice["attempt_count"]
+    if tries > len(RETRIES):
+        return False
+    invoice |= {"auto_advance": True, "next_payment_attempt": world.now() + RETRIES[tries - 1]}
+    world.timetable.put("retry", invoice["id"], invoice["next_payment_attempt"])
+    world.change(invoice)
+    return True
+
+
+def void(world: World, invoice: Json) -> None:
+    """Nobody will have to pay it."""
+    invoice |= {"auto_advance": False, "next_payment_attempt": None, "status": "void"}
+    _stamp(world, invoice, "voided_at")
+    world.timetable.drop("retry", invoice["id"])
+    world.change(invoice, "invoice.voided")
+    waiting = payment(world, invoice)
+    if waiting is not None and waiting["status"] == "open":
+        waiting["status"] = "canceled"
+        waiting["status_transitions"] = {**waiting["status_transitions"], "canceled_at": world.now()}
+        world.change(waiting)
+        payments.cancel(world, waiting["payment"]["payment_intent"], "void_invoice")
+
+
+def _stamp(world: World, invoice: Json, name: str) -> None:
+    invoice["status_transitions"] = {**invoice["status_transitions"], name: world.now()}

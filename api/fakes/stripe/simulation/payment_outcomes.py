@@ -1,0 +1,154 @@
+"""What the payment of an invoice, or its failure, makes of the subscription it bills."""
+
+from __future__ import annotations
+
+from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import cancellation as ending
+from api.fakes.stripe.simulation import invoice_objects as bills
+from api.fakes.stripe.simulation import invoices as invoicing
+from api.fakes.stripe.simulation import periods
+from api.fakes.stripe.simulation import subscription_items as items
+
+AFTER_RETRIES = "settings.after_retries"
+"""A note: what becomes of a subscription whose last retry failed: canceled, unpaid or past_due."""
+ENDED = ("canceled", "incomplete_expired")
+
+
+def paid(world: World, invoice: Json) -> None:
+    """Money came: a change that waited for it is made, and what was behind is up to date again."""
+    subscription = _of(world, invoice)
+    if subscription is None:
+        return
+    if subscription["pending_update"] is not None and subscription[PRIVATE]["invoice"] == invoice["id"]:
+        _apply(world, subscription)
+    if subscription["status"] == "incomplete" or (
+        subscription["status"] in ("past_due", "unpaid") and _cleared(world, subscription, invoice)
+    ):
+        subscription["status"] = "active"
+        world.timetable.drop("expire_incomplete", subscription["id"])
+    world.change(subscription, "customer.subscription.updated")
+
+
+def failed(world: World, invoice: Json) -> None:
+    """Money did not come: it is tried again, until it has been tried often enough."""
+    subscription = _of(world, invoice)
+    waits = subscription is not None and subscription["pending_update"] is not None
+    waits = waits and (subscription or {}).get(PRIVATE, {}).get("invoice") == invoice["id"]
+    again = subscription is not None and not waits and subscription["status"] in ("active", "trialing", "past_due")
+    if invoicing.failed(world, invoice, again=again) or not again or subscription is None:
+        if again and subscription is not None:
+            _set(world, subscription, "past_due")
+        return
+    fate = world.store.note(AFTER_RETRIES) or "canceled"
+    if fate == "canceled":
+        ending.end(world, subscription, reason="payment_failed", invoice_now=False)
+    else:
+        _set(world, subscription, fate)
+
+
+def defer(world: World, subscription: Json, invoice: Json, rows: list[Json], until: int) -> None:
+    """Keep a change until its invoice is paid."""
+    subscription["pending_update"] = {
+        "billing_cycle_anchor": None,
+        "cancel_at_period_end": None,
+        "discount": None,
+        "discounts": None,
+        "expires_at": until,
+        "metadata": None,
+        "subscription_items": rows,
+        "trial_end": None,
+        "trial_from_plan": None,
+    }
+    subscription[PRIVATE] = {"invoice": invoice["id"]}
+    world.timetable.put("expire_pending", subscription["id"], until)
+
+
+def expire_pending(world: World, ident: str) -> None:
+    """Nobody paid for the change in time: it is not made."""
+    subscription = world.need("subscription", ident)
+    if subscription["pending_update"] is None:
+        return
+    invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
+    _forget(world, subscription)
+    world.change(subscription, "customer.subscription.pending_update_expired")
+    world.tell(world, "customer.subscription.updated", subscription, None)
+    invoicing.void(world, invoice)
+
+
+def drop_pending(world: World, subscription: Json) -> None:
+    """Another change comes instead of the one that waits."""
+    if subscription["pending_update"] is not None:
+        invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
+        _forget(world, subscription)
+        invoicing.void(world, invoice)
+
+
+def voided(world: World, invoice: Json) -> None:
+    """Nobody will pay any more: a change that waited for it is given up."""
+    subscription = _of(world, invoice)
+    if subscription is not None and subscription.get(PRIVATE, {}).get("invoice") == invoice["id"]:
+        was = subscription["pending_update"]
+        _forget(world, subscription)
+        world.change(subscription)
+        world.tell(world, "customer.subscription.updated", subscription, {"pending_update": was})
+
+
+def expire_incomplete(world: World, ident: str) -> None:
+    """Nobody paid the first invoice in time."""
+    subscription = world.need("subscription", ident)
+    if subscription["status"] == "incomplete":
+        invoice = world.need("invoice", subscription["latest_invoice"])
+        ending.end(world, subscription, status="incomplete_expired", reason=None, invoice_now=False)
+        invoicing.void(world, world.need("invoice", invoice["id"]))
+
+
+def apply_unpaid(world: World, subscription: Json) -> Json:
+    """Make the change that waits although it is not paid: the subscription is behind from now on."""
+    invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
+    _apply(world, subscription)
+    if invoicing.schedule_retry(world, invoice):
+        _set(world, subscription, "past_due")
+    return subscription
+
+
+def _apply(world: World, subscription: Json) -> None:
+    was = subscription["items"]
+    items.put(subscription, subscription["pending_update"]["subscription_items"])
+    end = subscription[PRIVATE].get("trial_over")
+    if end:
+        subscription |= {"trial_end": end, "billing_cycle_anchor": end, "status": "active"}
+        recurring = subscription["items"]["data"][0]["price"]["recurring"]
+        until = periods.boundary(end, recurring["interval"], recurring["interval_count"], 1)
+        items.turned(subscription, end, until)
+        world.timetable.put("cycle", subscription["id"], until)
+        world.timetable.drop("trial_ends", subscription["id"])
+    waited = subscription[PRIVATE].get("waited")
+    _forget(world, subscription)
+    if waited:
+        world.tell(world, "customer.subscription.pending_update_applied", subscription, None)
+    world.change(subscription)
+    world.tell(world, "customer.subscription.updated", subscription, {"items": was})
+
+
+def _forget(world: World, subscription: Json) -> None:
+    subscription["pending_update"] = None
+    subscription.pop(PRIVATE, None)
+    world.timetable.drop("expire_pending", subscription["id"])
+
+
+def _of(world: World, invoice: Json) -> Json | None:
+    ident = bills.subscription_of(invoice)
+    subscription = world.store.get("subscription", ident) if ident else None
+    return None if subscription is None or subscription["status"] in ENDED else subscription
+
+
+def _cleared(world: World, subscription: Json, invoice: Json) -> bool:
+    """Whether the newest invoice is paid, or no other is open."""
+    where = {"parent.subscription_details.subscription": subscription["id"], "status": "open"}
+    return invoice["id"] == subscription["latest_invoice"] or not world.store.find("invoice", where, limit=1)
+
+
+def _set(world: World, subscription: Json, status: str) -> None:
+    subscription["status"] = status
+    world.change(subscription, "customer.subscription.updated")

@@ -1,0 +1,89 @@
+"""Giving money back. With some test cards the bank takes a while, or sends it back later."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.clock import HOUR
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import disputes as disputing
+from api.fakes.stripe.simulation import payment_methods as methods
+
+SETTLES_AFTER = HOUR
+"""Seconds until a refund's end is known, where it is not known at once."""
+
+
+def give_back(world: World, charge: Json, amount: int | None, reason: str | None, metadata: dict[str, str]) -> Json:
+    """Refund so much of a charge. Raises StripeError when there is not so much left."""
+    left = charge["amount_captured"] - charge["amount_refunded"]
+    _possible(charge, amount, left)
+    ends = methods.card_of(world.need("payment_method", charge["payment_method"])).refund
+    refund = _new(world, charge, left if amount is None else amount, reason, metadata)
+    refund["status"] = "pending" if ends == "pending" else "succeeded"
+    _count(world, charge, refund["amount"])
+    world.make(refund, "refund.created")
+    world.tell(world, "charge.refunded", charge, None)
+    if ends != "succeeded":
+        world.timetable.put("refund", refund["id"], world.now() + SETTLES_AFTER)
+    return refund
+
+
+def _possible(charge: Json, amount: int | None, left: int) -> None:
+    ident = charge["id"]
+    if charge["disputed"]:
+        raise errors.invalid(
+            f"Charge {ident} has been charged back; cannot issue a refund.", code="charge_disputed", begun=True
+        )
+    if left == 0:
+        words = f"Charge {ident} has already been refunded."
+        raise errors.invalid(words, code="charge_already_refunded", begun=True)
+    if amount is not None and amount > left:
+        words = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+        raise errors.invalid(words, param="amount", begun=True)
+
+
+def _count(world: World, charge: Json, amount: int) -> None:
+    """Keep the charge's own sum of what was given back."""
+    given = charge["amount_refunded"] + amount
+    charge |= {"amount_refunded": given, "refunded": given == charge["amount_captured"]}
+    world.change(charge)
+
+
+def _new(world: World, charge: Json, amount: int, reason: str | None, metadata: dict[str, str]) -> Json:
+    ident = new_id("re_3")
+    entry = world.make(disputing.entry(world, -amount, charge["currency"], ident, "refund"))
+    reference = {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
+    return {
+        "id": ident,
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": entry["id"],
+        "charge": charge["id"],
+        "created": world.now(),
+        "currency": charge["currency"],
+        "customer": charge["customer"],
+        "customer_account": None,
+        "destination_details": {"card": reference, "type": "card"},
+        "metadata": metadata,
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "reason": reason,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
+
+
+def settle(world: World, ident: str) -> None:
+    """The end of a refund that took a while: the money arrived, or it came back."""
+    refund = world.need("refund", ident)
+    if refund["status"] == "pending":
+        refund["status"] = "succeeded"
+    else:
+        refund |= {"status": "failed", "failure_reason": "expired_or_canceled_card"}
+        _count(world, world.need("charge", refund["charge"]), -refund["amount"])
+    world.change(refund, "refund.updated")
+    world.tell(world, "charge.refund.updated", refund, None)
+    if refund["status"] == "failed":
+        world.tell(world, "refund.failed", refund, None)

@@ -1,0 +1,124 @@
+"""What happens to a subscription by itself: its trial ends, its period turns, its bill becomes due, a payment is tried
+again.
+"""
+
+from __future__ import annotations
+
+from api.fakes.stripe.account import World
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.simulation import cancellation as ending
+from api.fakes.stripe.simulation import invoice_items as pending
+from api.fakes.stripe.simulation import invoice_lines as lines
+from api.fakes.stripe.simulation import invoice_objects as bills
+from api.fakes.stripe.simulation import invoice_payment as collecting
+from api.fakes.stripe.simulation import invoices as invoicing
+from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import periods
+from api.fakes.stripe.simulation import subscription_items as items
+
+
+def turn(world: World, ident: str) -> None:
+    """The period is over: the next one begins, unless the subscription ends here."""
+    subscription = world.need("subscription", ident)
+    if subscription["cancel_at"] is not None and subscription["cancel_at"] <= world.now():
+        ending.end(world, subscription)
+        return
+    if subscription["status"] == "trialing" and not _goes_on(world, subscription):
+        return
+    start, end = items.period(subscription)
+    used = [(item, (item["current_period_start"], end)) for item in items.metered(subscription["items"]["data"])]
+    _next_period(world, subscription, end)
+    _bill(world, subscription, used, (start, end))
+
+
+def _goes_on(world: World, subscription: Json) -> bool:
+    """Whether a trial becomes a subscription; without a card that depends on what was agreed."""
+    behaviour = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if behaviour == "create_invoice" or methods.paying(world, subscription["customer"], subscription):
+        return True
+    if behaviour == "cancel":
+        ending.end(world, subscription, reason="payment_failed", invoice_now=False)
+    else:
+        subscription["status"] = "paused"
+        world.change(subscription, "customer.subscription.updated")
+        world.tell(world, "customer.subscription.paused", subscription, None)
+    return False
+
+
+def _next_period(world: World, subscription: Json, start: int) -> None:
+    recurring = subscription["items"]["data"][0]["price"]["recurring"]
+    anchor = subscription["billing_cycle_anchor"]
+    end = periods.after(anchor, recurring["interval"], recurring["interval_count"], start)
+    items.turned(subscription, start, end)
+    if subscription["status"] == "trialing":
+        subscription["status"] = "active"
+    until = subscription["cancel_at"]
+    world.timetable.put("cycle", subscription["id"], min(end, until) if until is not None else end)
+
+
+def _bill(world: World, subscription: Json, used: list[tuple[Json, tuple[int, int]]], past: tuple[int, int]) -> None:
+    """The bill for the period that begins and for what was counted in the one that ended. It stays a draft a while."""
+    rows = upcoming(world, subscription, used)
+    invoice = invoicing.draft(
+        world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription, period=past
+    )
+    pending.take(world, subscription, invoice)
+    if subscription["status"] == "unpaid":
+        invoice["auto_advance"] = False
+    else:
+        invoice["automatically_finalizes_at"] = world.now() + invoicing.DRAFT_FOR
+        world.timetable.put("finalise", invoice["id"], invoice["automatically_finalizes_at"])
+    world.change(invoice)
+    world.change(subscription, "customer.subscription.updated")
+
+
+def upcoming(world: World, subscription: Json, used: list[tuple[Json, tuple[int, int]]]) -> list[Json]:
+    """The lines of the bill at the turn of a period that has begun."""
+    rows = pending.waiting(world, subscription)
+    rows += [lines.counted(world, subscription, item, period) for item, period in used]
+    for item in items.licensed(subscription["items"]["data"]):
+        period = (item["current_period_start"], item["current_period_end"])
+        rows.append(lines.whole(world, subscription, item, period))
+    return rows
+
+
+def finalise(world: World, ident: str) -> None:
+    """The draft becomes a bill: usage that came late is on it, and it is to be paid."""
+    invoice = world.need("invoice", ident)
+    if invoice["status"] == "draft":
+        refill(world, invoice)
+        invoicing.finalise(world, invoice)
+        collecting.collect(world, ident)
+
+
+def refill(world: World, invoice: Json) -> None:
+    """Count again what is on a draft, and take the customer's balance as it is now."""
+    world.timetable.drop("finalise", invoice["id"])
+    name = bills.subscription_of(invoice)
+    subscription = world.store.get("subscription", name) if name else None
+    if subscription is not None:
+        rows = [_recounted(world, subscription, row) for row in invoice["lines"]["data"]]
+        invoice["starting_balance"] = world.need("customer", invoice["customer"])["balance"]
+        bills.fill(invoice, rows)
+
+
+def _recounted(world: World, subscription: Json, row: Json) -> Json:
+    details = row["parent"]["subscription_item_details"]
+    found = [one for one in subscription["items"]["data"] if one["id"] == details["subscription_item"]]
+    if not found or not items.metered(found) or details["proration"]:
+        return row
+    period = (row["period"]["start"], row["period"]["end"])
+    return {**lines.counted(world, subscription, found[0], period), "id": row["id"]}
+
+
+def retry(world: World, ident: str) -> None:
+    """Try again to get an invoice paid."""
+    if world.need("invoice", ident)["status"] == "open":
+        collecting.collect(world, ident)
+
+
+def trial_ends(world: World, ident: str) -> None:
+    """Tell that a trial ends soon."""
+    subscription = world.need("subscription", ident)
+    if subscription["status"] == "trialing":
+        world.tell(world, "customer.subscription.trial_will_end", subscription, None)

@@ -1,0 +1,144 @@
+"""How a subscription begins: with a trial, or with a first invoice that is paid at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.clock import DAY, HOUR
+from api.fakes.stripe.errors import Json, StripeError
+from api.fakes.stripe.lists import enveloped
+from api.fakes.stripe.simulation import invoice_lines as lines
+from api.fakes.stripe.simulation import invoice_payment as collecting
+from api.fakes.stripe.simulation import invoices as invoicing
+from api.fakes.stripe.simulation import periods
+from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation.invoice_lines import Wanted
+
+INCOMPLETE_FOR = 23 * HOUR
+"""Seconds in which a first invoice may still be paid."""
+NOTICE = 3 * DAY
+"""Seconds before its end at which a trial is told to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed at the beginning. `without_method` is what happens if there is no card when a trial ends."""
+
+    customer: str
+    wanted: Sequence[Wanted]
+    method: str | None = None
+    trial_end: int | None = None
+    without_method: str = "create_invoice"
+    metadata: dict[str, str] = field(default_factory=dict)
+    description: str | None = None
+
+
+def start(world: World, terms: Terms) -> tuple[Json, StripeError | None]:
+    """The subscription, and why its first invoice was not paid, if it was not."""
+    subscription = _new(world, terms)
+    world.store.put(subscription)
+    trial = terms.trial_end is not None
+    period = items.period(subscription)
+    draw = lines.trial if trial else lines.whole
+    rows = [draw(world, subscription, item, period) for item in items.licensed(subscription["items"]["data"])]
+    invoice = invoicing.draft(world, terms.customer, rows, reason="subscription_create", subscription=subscription)
+    world.make(subscription, "customer.subscription.created")
+    _plan_ahead(world, subscription)
+    fault = collecting.collect(world, invoicing.finalise(world, invoice)["id"])
+    return world.need("subscription", subscription["id"]), fault
+
+
+def _plan_ahead(world: World, subscription: Json) -> None:
+    end = items.period(subscription)[1]
+    world.timetable.put("cycle", subscription["id"], end)
+    if subscription["status"] == "trialing":
+        world.timetable.put("trial_ends", subscription["id"], max(world.now(), end - NOTICE))
+    else:
+        world.timetable.put("expire_incomplete", subscription["id"], world.now() + INCOMPLETE_FOR)
+
+
+BLANK: Json = {
+    "application": None,
+    "application_fee_percent": None,
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_cycle_anchor_config": None,
+    "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
+    "billing_schedules": [],
+    "billing_thresholds": None,
+    "cancel_at": None,
+    "cancel_at_period_end": False,
+    "canceled_at": None,
+    "cancellation_details": {"comment": None, "feedback": None, "feedback_option": None, "reason": None},
+    "collection_method": "charge_automatically",
+    "customer_account": None,
+    "days_until_due": None,
+    "default_source": None,
+    "default_tax_rates": [],
+    "discounts": [],
+    "ended_at": None,
+    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+    "latest_invoice": None,
+    "livemode": False,
+    "next_pending_invoice_item_invoice": None,
+    "on_behalf_of": None,
+    "pause_collection": None,
+    "payment_settings": {
+        "payment_method_options": None,
+        "payment_method_types": ["card"],
+        "save_default_payment_method": "off",
+    },
+    "pending_invoice_item_interval": None,
+    "pending_setup_intent": None,
+    "pending_update": None,
+    "schedule": None,
+    "test_clock": None,
+    "transfer_data": None,
+}
+"""What every subscription begins with."""
+
+
+def _new(world: World, terms: Terms) -> Json:
+    now, ident = world.now(), new_id("sub_1")
+    price = terms.wanted[0].price
+    recurring = price["recurring"]
+    anchor = terms.trial_end or now
+    end = terms.trial_end or periods.boundary(anchor, recurring["interval"], recurring["interval_count"], 1)
+    rows = [items.new(world, ident, one, (now, end)) for one in terms.wanted]
+    return {
+        **BLANK,
+        "id": ident,
+        "object": "subscription",
+        "billing_cycle_anchor": anchor,
+        "created": now,
+        "currency": price["currency"],
+        "customer": terms.customer,
+        "default_payment_method": terms.method,
+        "description": terms.description,
+        "items": enveloped(rows, f"/v1/subscription_items?subscription={ident}"),
+        "metadata": terms.metadata,
+        "start_date": now,
+        "status": "trialing" if terms.trial_end else "incomplete",
+        "trial_end": terms.trial_end,
+        "trial_settings": {"end_behavior": {"missing_payment_method": terms.without_method}},
+        "trial_start": now if terms.trial_end else None,
+    }
+
+
+def checked(wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+    """The items, if they can be billed together. Raises StripeError."""
+    if not wanted:
+        raise errors.missing("items")
+    if any(one.price["recurring"] is None for one in wanted):
+        raise errors.invalid(
+            "The price specified is of type `one_time` but must be of type `recurring`.", param="items"
+        )
+    spans = {(one.price["recurring"]["interval"], one.price["recurring"]["interval_count"]) for one in wanted}
+    if len(spans) > 1:
+        raise errors.invalid("This local double bills items of one interval only.", param="items")
+    if len({one.price["id"] for one in wanted}) < len(wanted):
+        words = "Cannot add multiple subscription items with the same plan."
+        raise errors.invalid(words, param="items")
+    return wanted

@@ -1,0 +1,182 @@
+"""Who asks, how often they may, and what an API key is good for. Every route under /v1 passes here.
+
+A route is closed unless it says otherwise in its `opt`:
+
+    exclude_from_auth  anybody may ask; requests are counted for each address
+    signature          a `signature` in the query may stand for the bearer; the route checks it
+    creates            makes work: counted as a creation too, and refused while nobody can count
+    signs_up           makes an account: few an hour for each address
+    uncounted          asked by machines that must get through; the route believes nobody without proof
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import ASGIApp, Guard, Message, Receive, Scope, Send
+
+from api import keyring as tokens
+from api.errors import Forbidden, MissingScope, TooManyRequests, Unauthorized, Unavailable
+from api.http.rate_limit import CREATE, PUBLIC, SIGN_UP, SIGNED, USER, Limiter, LimiterDownError, Policy, subject_of
+from api.http.state import Parts
+from api.keyring import Keyring
+from api.schemas.video_requests import Scope as KeyScope
+from api.sql import callers
+from api.sql.callers import Caller
+from api.sql.connection import Database
+
+__all__ = ["Authenticate", "Caller", "requires", "session_only"]
+
+RETRY_AFTER = "2"  # seconds; a Redis that starts again takes about as long
+
+Find = Callable[[Database], Awaitable[Caller | None]]
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Authenticate:
+    """The middleware of /v1: puts a Caller, or None, into the scope as `user`, and rate limits on the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parts: Parts = scope["litestar_app"].state.parts
+        opt = scope["route_handler"].opt
+        caller = None if _is_open(scope, opt) else await _admit(scope, parts)
+        scope["user"], scope["auth"] = caller, None
+        subject = caller.user_id if caller else _address(scope)
+        headers = await _count(parts.limiter, subject, _policies(opt, caller))
+        await self.app(scope, receive, _adding(headers, send))
+
+
+def _is_open(scope: Scope, opt: Mapping[str, Any]) -> bool:
+    """Whether no bearer is needed: a public route, a question what a route can do, a signed address."""
+    if opt.get("exclude_from_auth") or scope.get("method") == "OPTIONS":
+        return True
+    return bool(opt.get("signature")) and b"signature=" in scope["query_string"] and not _authorization(scope)
+
+
+# -- who ----------------------------------------------------------------------------------------------------
+
+
+async def _admit(scope: Scope, parts: Parts) -> Caller:
+    """Who the bearer stands for. One that stands for nobody is counted for its address: guessing has a limit."""
+    authorization = _authorization(scope)
+    try:
+        return await _identify(_bearer(authorization), parts)
+    except Unauthorized as problem:
+        if authorization:
+            problem.headers["WWW-Authenticate"] += ', error="invalid_token"'
+        problem.headers |= await _count(parts.limiter, _address(scope), (PUBLIC,))
+        raise
+
+
+async def _identify(credential: str, parts: Parts) -> Caller:
+    """The caller, by one statement. Raises Unauthorized, and Forbidden for a suspended account."""
+    find, refusal = _question(credential, parts.keyring)
+    async with parts.pool.acquire() as db:
+        caller = await find(db)
+        if caller is None:
+            raise Unauthorized(refusal)
+        if caller.suspended:
+            raise Forbidden("This account is suspended. Write to whoever runs this server.")
+        if caller.stale:
+            await callers.touch(db, caller)
+    return caller
+
+
+def _question(credential: str, keyring: Keyring) -> tuple[Find, str]:
+    """What to ask the database, and what to say if it knows nobody. Raises Unauthorized without asking it."""
+    if not credential.startswith(tokens.KEY_PREFIX):
+        claims = keyring.read_access(credential)
+        find: Find = partial(callers.by_session, session_id=claims.session_id, user_id=claims.user_id)
+        return find, "This session has ended. Sign in again with POST /v1/auth/login."
+    if not tokens.is_api_key(credential):
+        raise Unauthorized("This API key is not complete or mistyped. Send it exactly as it was shown.")
+    find = partial(callers.by_key, hash=tokens.digest(credential))
+    return find, "This API key has been deleted. Make another one with POST /v1/api_keys."
+
+
+def _authorization(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), "")
+
+
+def _bearer(authorization: str) -> str:
+    kind, _, credential = authorization.partition(" ")
+    if kind.lower() != "bearer" or not credential.strip():
+        raise Unauthorized(
+            "Send `Authorization: Bearer …` with an access token from POST /v1/auth/login or an API key."
+        )
+    return credential.strip()
+
+
+def _address(scope: Scope) -> str:
+    client = scope["client"]
+    return subject_of(client[0] if client else None)
+
+
+# -- how often ----------------------------------------------------------------------------------------------
+
+
+def _policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[Policy, ...]:
+    if opt.get("uncounted"):
+        return ()
+    if caller is not None:
+        return (USER, CREATE) if opt.get("creates") else (USER,)
+    if opt.get("signature"):
+        return (SIGNED,)
+    return (PUBLIC, SIGN_UP) if opt.get("signs_up") else (PUBLIC,)
+
+
+async def _count(limiter: Limiter, subject: str, policies: tuple[Policy, ...]) -> dict[str, str]:
+    """The headers for the answer. Raises TooManyRequests; Unavailable for a creation that nobody can count."""
+    try:
+        verdict = await limiter.take(subject, policies)
+    except LimiterDownError as error:
+        if CREATE not in policies:
+            return {}
+        raise Unavailable(
+            "Nothing can be created just now; nothing was charged. Try again in a moment.",
+            headers={"Retry-After": RETRY_AFTER},
+        ) from error
+    if verdict.wait:
+        seconds = verdict.headers["Retry-After"]
+        raise TooManyRequests(f"Too many requests. Try again in {seconds} s.", headers=verdict.headers)
+    return verdict.headers
+
+
+def _adding(headers: dict[str, str], send: Send) -> Send:
+    """A `send` whose answer carries these headers too, be it a success or a problem."""
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *pairs]
+        await send(message)
+
+    return adding if pairs else send
+
+
+# -- what an API key may do ---------------------------------------------------------------------------------
+
+
+def requires(scope: KeyScope) -> Guard:
+    """A guard: an API key needs this scope. A session has them all; a signed address is the route's to judge."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        caller: Caller | None = connection.user
+        if caller and caller.scopes is not None and scope not in caller.scopes:
+            has = ", ".join(caller.scopes)
+            raise MissingScope(f"This takes the scope `{scope}`; the API key has {has}. Make one that has it.")
+
+    return guard
+
+
+async def session_only(connection: Connection, _: BaseRouteHandler) -> None:
+    """A guard: a key that leaked must not make keys or end sessions, so only a person signed in may."""
+    if connection.user.session_id is None:
+        raise MissingScope("An API key cannot do this. Use an access token from POST /v1/auth/login.")

@@ -1,0 +1,122 @@
+"""What every request is wrapped in: an id, a time, a log line, a count, the headers that keep browsers careful.
+
+Plain ASGI around the whole application, so that it also sees what the framework itself refuses or breaks on.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import msgspec
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from api import ids
+from api.errors import Internal
+from api.http import metrics
+from api.http.problems import MEDIA_TYPE, REQUEST_ID
+
+GONE = 499  # the client left before there was an answer; nginx's number for it
+UNROUTED = "-"
+QUIET = {"/health/live", "/health/ready", "/metrics"}
+
+SAFE: list[tuple[bytes, bytes]] = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+
+_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
+
+log = structlog.get_logger()
+
+
+class _Exchange:
+    """One request and its answer. Calling it sends a message of the answer on."""
+
+    __slots__ = ("began", "id", "scope", "seconds", "send", "status", "streams")
+
+    def __init__(self, scope: Any, send: Send) -> None:
+        self.began = time.perf_counter()
+        self.scope = scope
+        self.send = send
+        self.status = 0
+        self.seconds = 0.0
+        self.streams = False
+        self.id = scope[REQUEST_ID] = _given_id(scope) or ids.new("req")
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.seconds = time.perf_counter() - self.began
+            message["headers"] = headers = list(message.get("headers", ()))
+            given = dict(headers)
+            headers += [header for header in SAFE if header[0] not in given]
+            headers.append((b"x-request-id", self.id.encode()))
+            if given.get(b"content-type", b"").startswith(b"text/event-stream"):
+                self.streams = True
+                metrics.STREAMS.inc()
+        await self.send(message)
+
+    async def crash(self, error: Exception) -> bool:
+        """Log what nobody caught and answer for it; whether that was still possible."""
+        log.error("crash", exc_info=error)
+        if self.status:
+            return False
+        body = msgspec.json.encode(Internal().body(self.id))
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self({"type": "http.response.start", "status": Internal.status, "headers": headers})
+        await self({"type": "http.response.body", "body": body, "more_body": False})
+        return True
+
+    def close(self) -> None:
+        """Count and log, once the last byte is sent or the client is gone."""
+        if self.streams:
+            metrics.STREAMS.dec()
+        scope, status = self.scope, self.status or GONE
+        route = scope.get("path_template", UNROUTED)
+        method = scope["method"] if scope["method"] in metrics.METHODS else "OTHER"
+        metrics.answered(method, route, status, self.seconds or time.perf_counter() - self.began)
+        write = log.debug if route in QUIET else log.info
+        write(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            ms=round((time.perf_counter() - self.began) * 1000, 1),
+            user_id=getattr(scope.get("user"), "user_id", None),
+        )
+
+
+def _given_id(scope: Any) -> str | None:
+    """The id a proxy or a client gave, if it is one that can stand in a log and in a header."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ID.fullmatch(value):
+            return str(value, "ascii")
+    return None
+
+
+def envelope(app: ASGIApp) -> ASGIApp:
+    """The application in its envelope. Lifespan and websockets pass through untouched."""
+
+    async def enveloped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        tokens = bind_contextvars(request_id=exchange.id)
+        try:
+            await app(scope, receive, exchange)
+        except Exception as error:  # outside of this there is only the server, which answers in plain text
+            if not await exchange.crash(error):
+                raise
+        finally:
+            exchange.close()
+            reset_contextvars(**tokens)
+
+    return enveloped

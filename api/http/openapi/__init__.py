@@ -1,0 +1,1 @@
+"""The OpenAPI document, from what the routes and the Structs declare."""

@@ -1,0 +1,316 @@
+"""One example of everything that travels, for the OpenAPI document. Each is a real object, checked by its type."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from api import errors
+from api.errors import Problem
+from api.schemas import common as models
+from api.schemas import video_requests as inputs
+
+_NOW = 1_767_225_600
+_VIDEO = "video_01KDVHG3008Q1V4W0T6M2X9ZRB"
+_USER = "user_01KDVHG1004J8B7N5C3P1D2F6G"
+_ENTRY = "entry_01KDVHG3009S2R4T6V8W0X1Y3Z"
+_REQUEST = "req_01KDVHG30035T7K9M1N3P5Q7R9"
+
+_USER_EXAMPLE = models.User(
+    id=_USER,
+    email="ada@example.com",
+    email_verified=True,
+    name="Ada",
+    locale="en",
+    plan="free",
+    created_at=_NOW,
+)
+_KEY = {
+    "id": "key_01KDVHG5002A4B6C8D0E1F3G5H",
+    "name": "nightly renders",
+    "scopes": ["videos:read", "videos:write"],
+    "hint": "x7Qd",
+    "created_at": _NOW,
+    "used_at": None,
+}
+
+VIDEO = models.Video(
+    id=_VIDEO,
+    kind="video",
+    model="kinora-mini",
+    status="in_progress",
+    progress=40,
+    created_at=_NOW,
+    updated_at=_NOW + 3,
+    started_at=_NOW + 1,
+    completed_at=None,
+    expires_at=None,
+    prompt="a red ball bounces over green hills at sunset",
+    negative_prompt="",
+    seconds="4",
+    size="320x192",
+    seed=7,
+    quality="full",
+    variations=[_VIDEO],
+    queue_position=None,
+    eta_seconds=5,
+    cost=models.Cost(credits=8, state="held", relaxed=False),
+    assets=models.Assets(
+        stream=f"https://video.example.org/v1/videos/{_VIDEO}/stream.m3u8?expires=1767312000&signature=…",
+        preview=f"https://video.example.org/v1/videos/{_VIDEO}/preview/1-2.jpg?expires=1767312000&signature=…",
+    ),
+    provenance=models.Provenance("pending"),
+    visibility="private",
+    metadata={"shot": "1"},
+    error=None,
+    failure=None,
+)
+
+PLAYLIST = """#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-TARGETDURATION:3
+#EXT-X-PLAYLIST-TYPE:EVENT
+#EXT-X-MEDIA-SEQUENCE:0
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-MAP:URI="stream/0c5e1d3f9a7b2468.mp4?expires=1767312000&signature=…"
+#EXTINF:2.125000,
+stream/1-0.m4s?expires=1767312000&signature=…
+"""
+
+ANSWERS: dict[type[Any], msgspec.Struct] = {
+    models.Video: VIDEO,
+    models.Preset: models.Preset(
+        id="film_noir",
+        name="Film noir",
+        prompt="Film noir in black and white: hard light from one side, deep shadows",
+        negative_prompt="colour",
+        picture=None,
+        built_in=True,
+        own=False,
+        shared=True,
+        created_at=0,
+        updated_at=0,
+    ),
+    models.Upload: models.Upload(
+        id="upload_01KDVHG4004K6M8P0R2T4V6X8Z",
+        kind="video",
+        status="ready",
+        filename="boat.mp4",
+        bytes=2_457_600,
+        offset=2_457_600,
+        width=720,
+        height=1280,
+        seconds=5.0,
+        created_at=_NOW,
+        expires_at=_NOW + 86_400,
+        error=None,
+    ),
+    models.Pictures: models.Pictures(
+        created=_NOW,
+        data=[
+            models.Picture(
+                id=_VIDEO,
+                url=f"http://127.0.0.1:8000/v1/videos/{_VIDEO}/content?variant=poster&expires=1767312000&signature=…",
+                b64_json=None,
+                revised_prompt="a red ball over green hills",
+            )
+        ],
+    ),
+    models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),
+    models.Estimate: models.Estimate(credits=8, relaxed=False, eta_seconds=6, refusals=[]),
+    models.Model: models.Model(
+        id="kinora-mini",
+        title="Kinora Mini",
+        description="Draws a small world of coloured things that move; ships with Kinora.",
+        created=_NOW,
+        owned_by="kinora",
+        repo=None,
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        memory_gb=0.5,
+        memory_estimated=True,
+        fps=8.0,
+        frame_rule=8,
+        sizes=["320x192", "192x320"],
+        native_sizes=["160x96", "96x160"],
+        pictures="any",
+        operations=["extend", "image_to_video", "text_to_video"],
+        qualities=["full", "turbo"],
+        loras=["watercolour"],
+        limits=models.Limits(
+            max_seconds=20,
+            min_side=64,
+            max_side=512,
+            side_multiple=32,
+            max_upload_bytes=52_428_800,
+            max_upload_pixels=25_000_000,
+            max_film_pixels=8_294_400,
+            max_film_seconds=20,
+        ),
+        aliases=["sora-2"],
+    ),
+    models.User: _USER_EXAMPLE,
+    models.Tokens: msgspec.convert(
+        {"access_token": "…", "expires_in": 900, "refresh_token": "…", "user": _USER_EXAMPLE}, models.Tokens
+    ),
+    models.Session: models.Session(
+        id="session_01KDVHG2006N8P0Q2R4S6T8V0W",
+        user_agent="Kinora/1.0 (iPhone; iOS 26.0)",
+        created_at=_NOW,
+        used_at=_NOW + 60,
+        expires_at=_NOW + 2_592_000,
+        current=True,
+    ),
+    models.ApiKey: msgspec.convert(_KEY, models.ApiKey),
+    models.NewApiKey: msgspec.convert({**_KEY, "key": "kin_…"}, models.NewApiKey),
+    models.Balance: models.Balance(
+        available=292,
+        held=8,
+        buckets=models.Buckets(
+            allowance=models.Amount(amount=292, expires_at=_NOW + 2_592_000),
+            purchased=models.Amount(amount=0),
+            overage=models.Overage(),
+        ),
+    ),
+    models.LedgerEntry: models.LedgerEntry(
+        id=_ENTRY,
+        created_at=_NOW,
+        kind="hold",
+        bucket="allowance",
+        amount=-8,
+        video_id=_VIDEO,
+        invoice=None,
+        note=None,
+    ),
+    models.Plans: models.Plans(
+        data=[
+            models.Plan(
+                id="plus",
+                version=1,
+                amount=999,
+                currency="usd",
+                monthly_credits=3000,
+                trial_days=7,
+                trial_credits=300,
+                max_short_side=1080,
+                max_seconds=15,
+                concurrency=2,
+                priority=0,
+                retention_days=365,
+                marked=False,
+                relaxed=False,
+            )
+        ],
+        first_id="plus",
+        last_id="plus",
+        has_more=False,
+        packs=[models.Pack(id="small", version=1, credits=500, amount=499, currency="usd")],
+        overage=models.OverageTerms(amount="1", currency="usd", max_cap=10_000, default_cap=1_000),
+        prices=models.PriceFactors(
+            tiers=[models.PriceTier(480, 1), models.PriceTier(None, 2)],
+            quality={"turbo": 1, "full": 2},
+            models={},
+            operations={},
+            least_seconds=0,
+        ),
+    ),
+    models.Checkout: models.Checkout(
+        id="checkout_01KDVHG2006N8P0Q2R4S6T8V0W",
+        kind="subscription",
+        item="plus",
+        quantity=1,
+        amount=999,
+        currency="usd",
+        trial_days=7,
+        url="https://checkout.stripe.com/c/pay/cs_live_…",
+        expires_at=_NOW + 86_400,
+    ),
+    models.Portal: models.Portal(url="https://billing.stripe.com/p/session/…"),
+    models.Subscription: models.Subscription(
+        plan="pro",
+        version=1,
+        status="active",
+        current_period_start=_NOW,
+        current_period_end=_NOW + 2_678_400,
+        cancel_at=None,
+        next_plan="plus",
+    ),
+    models.SubscriptionPreview: models.SubscriptionPreview(
+        plan="pro",
+        version=1,
+        effective_at=_NOW,
+        amount_due=2000,
+        currency="usd",
+        credits=13_500,
+        monthly_amount=4999,
+        monthly_credits=30_000,
+        proration_date=_NOW,
+    ),
+    models.Health: models.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
+}
+
+REQUESTS: dict[type[Any], dict[str, Any]] = {
+    inputs.CheckoutCreate: {"plan": "plus", "success_url": "https://example.org/paid"},
+    inputs.PackCheckoutCreate: {"pack": "small", "quantity": 2, "success_url": "https://example.org/paid"},
+    inputs.PortalCreate: {"return_url": "https://example.org/account"},
+    inputs.SubscriptionPreviewCreate: {"plan": "pro"},
+    inputs.SubscriptionChange: {"plan": "pro", "proration_date": _NOW},
+    inputs.VideoCreate: {
+        "prompt": "a red ball bounces over green hills at sunset",
+        "model": "kinora-mini",
+        "seconds": 4,
+        "size": "320x192",
+        "seed": 7,
+    },
+    inputs.VideoRemix: {"prompt": "the same at night, in the rain", "strength": "mild"},
+    inputs.VideoEdit: {"video": _VIDEO, "prompt": "a green ball bounces over green hills at sunset"},
+    inputs.VideoExtension: {
+        "video": _VIDEO,
+        "prompt": "the red ball goes on bouncing",
+        "seconds": 4,
+        "direction": "forward",
+    },
+    inputs.VideoRecut: {"video": _VIDEO, "keep": [{"from": 0, "to": 1.5}], "prompt": "the ball bursts"},
+    inputs.VideoBlend: {"from": _VIDEO, "to": "video_01KDVHG3008Q1V4W0T6M2X9ZRC", "curve": "even", "seconds": 4},
+    inputs.VideoLoop: {"video": _VIDEO, "length": "short"},
+    inputs.PresetCreate: {"name": "Our brand", "prompt": "flat colours, thick outlines, a teal sky", "shared": True},
+    inputs.PresetChange: {"name": "Our brand, 2027"},
+    inputs.ImageCreate: {"prompt": "a red ball over green hills", "n": 1, "response_format": "url"},
+    inputs.SignUp: {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "locale": "en"},
+    inputs.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
+    inputs.Refresh: {"refresh_token": "…"},
+    inputs.ProfileUpdate: {"name": "Ada Lovelace", "locale": "fr"},
+    inputs.OverageChange: {"enabled": True, "cap": 1000},
+    inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
+}
+
+STRIPE_EVENT = {
+    "id": "evt_1QABCDEFGHJKLMNOPQRSTUVW",
+    "object": "event",
+    "type": "invoice.paid",
+    "created": _NOW,
+    "data": {"object": {"id": "in_1QABCDEFGHJKLMNOPQRSTUVW", "object": "invoice"}},
+}
+EVENT = f"id: {_NOW + 3}000000-{_VIDEO}\nevent: video\ndata: {msgspec.json.encode(VIDEO).decode()}\n\n"
+
+_PROBLEMS: dict[type[Problem], Problem] = {
+    errors.InsufficientCredits: errors.InsufficientCredits(32, 4),
+    errors.Invalid: errors.Invalid("`n`: expected `int` <= 4.", param="n"),
+    errors.NotFound: errors.NotFound("There is no such video.", param="video_id"),
+}
+
+
+def of(kind: Any) -> Any:
+    """The example of a Struct, as JSON has it; of a page, with one item on it."""
+    if get_origin(kind) is models.Page:
+        (item,) = get_args(kind)
+        example = ANSWERS[item]
+        name = getattr(example, "id", None)
+        return msgspec.to_builtins(models.Page(data=[example], first_id=name, last_id=name, has_more=False))
+    return msgspec.to_builtins(ANSWERS[kind])
+
+
+def problem(kind: type[Problem]) -> dict[str, Any]:
+    """The problem document of this kind."""
+    return (_PROBLEMS.get(kind) or kind()).body(_REQUEST)

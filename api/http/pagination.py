@@ -1,0 +1,41 @@
+"""Lists, a page at a time: the parameters every list takes and the shape every list has."""
+
+from typing import Annotated, Protocol, TypeVar
+
+from litestar.params import QueryParameter
+
+from api import ids
+from api.errors import Invalid
+from api.schemas.common import ListOrder, Page
+
+After = Annotated[str | None, QueryParameter(description="Begin behind this id.")]
+Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=100)]
+Order = Annotated[ListOrder, QueryParameter(description="Oldest or newest first.")]
+
+
+class Named(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def cursor(after: str | None, kind: str) -> str | None:
+    """The id to begin behind, checked: one of another kind would give a wrong page without a word."""
+    if after is not None and not ids.valid(after, kind):
+        raise Invalid(f"`after` takes the id of a {kind} from an earlier page.", param="after")
+    return after
+
+
+def page(rows: list[T], limit: int) -> Page[T]:
+    """A page from one row more than it may hold; the surplus row says that there is more."""
+    data = rows[:limit]
+    return Page(
+        data=data,
+        first_id=data[0].id if data else None,
+        last_id=data[-1].id if data else None,
+        has_more=len(rows) > limit,
+    )

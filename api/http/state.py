@@ -1,0 +1,50 @@
+"""What one web process holds open, handed to every route as `parts`. Opened by `app`, replaced by tests."""
+
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+
+from api.billing.ledger.credits import Credits
+from api.billing.stripe.client import Stripe
+from api.billing.subscriptions.changes import Changes
+from api.billing.subscriptions.checkout import Purchases
+from api.billing.tariff.tariff import Tariff
+from api.http.rate_limit import Limiter
+from api.keyring import Keyring
+from api.messaging.events import Hub
+from api.messaging.wakeups import Bell
+from api.settings import Settings
+from api.sql.connection import Pool
+from api.storage.local import Storage
+from api.uploads.ingest import Uploads
+from api.uploads.store import Arrivals
+from api.videos.event_stream import Feeds
+from api.videos.lifecycle import Videos
+from api.videos.presets import Presets
+from api.videos.references import Sources
+from api.videos.serializers import Views
+
+
+class Parts(NamedTuple):
+    """The pool, Redis and what is built on them. One for each process."""
+
+    settings: Settings
+    tariff: Tariff
+    credits: Credits
+    stripe: Stripe
+    purchases: Purchases
+    changes: Changes
+    bell: Bell
+    pool: Pool
+    redis: Redis
+    storage: Storage
+    keyring: Keyring
+    limiter: Limiter
+    hub: Hub
+    videos: Videos
+    sources: Sources
+    uploads: Uploads
+    arrivals: Arrivals
+    presets: Presets
+    feeds: Feeds
+    views: Views

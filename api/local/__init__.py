@@ -1,0 +1,1 @@
+"""What one machine brings for itself: PostgreSQL, Redis, the fake of Stripe, the demo and the doctor."""

@@ -1,0 +1,157 @@
+"""One program run as our child: it dies when we do, stops in order, and is started again when it falls.
+
+Knows processes and signals; knows nothing of what the program does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from engine import parent_death as lifeline
+
+Answer = TypeVar("Answer")
+
+PAUSES = (0.1, 0.5, 2.0, 10.0)
+"""Seconds before the first, second, … restart in a row; the last one stays."""
+LONG_ENOUGH = 60.0
+"""A program that ran this many seconds had started well: its next fall counts as the first."""
+
+
+class ChildEndedError(Exception):
+    """A program ended that should be running; the message says how, with its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run, and how it is told to stop.
+
+    `stops` are the signals that ask it to, each with the seconds it may take; after them comes SIGKILL. `leash`
+    is what the kernel sends it when we are killed ourselves. `log` takes its words, else they go to our standard
+    error. `shared` are descriptors it keeps open for as long as any part of it lives. `refusals` are the exit statuses
+    by which it says that it cannot run as it is set up, so that starting it again would help nobody.
+    """
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    stdin: bytes = b""
+    log: Path | None = None
+    leash: signal.Signals = signal.SIGKILL
+    stops: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),)
+    shared: Sequence[int] = ()
+    refusals: Sequence[int] = ()
+
+    def leashed(self) -> list[str]:
+        """The command line that ties the program to this process before it becomes the program."""
+        tie = [sys.executable, "-I", "-S", lifeline.__file__, self.leash.name, str(os.getpid())]
+        return [*tie, *self.argv]
+
+    def last_words(self) -> str:
+        """The end of its log, to show with a failure."""
+        if self.log is None or not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
+
+
+class Child:
+    """A running Program. Start it from the main thread: the kernel ties it to the thread that did."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that runs it at this moment."""
+        return self._running.pid
+
+    @property
+    def _running(self) -> Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.program.name} was never started")
+        return self._process
+
+    async def start(self) -> None:
+        """Start it. That a program cannot be run at all shows as its end."""
+        with contextlib.ExitStack() as stack:
+            words = stack.enter_context(self.program.log.open("ab")) if self.program.log else sys.stderr
+            self._process = await asyncio.create_subprocess_exec(
+                *self.program.leashed(),
+                env=dict(self.program.env),
+                stdin=PIPE if self.program.stdin else DEVNULL,
+                stdout=words,
+                stderr=words,
+                pass_fds=tuple(self.program.shared),
+                start_new_session=True,  # Ctrl-C in a terminal is for us; we stop the others in order
+            )
+        if self._process.stdin is not None:
+            self._process.stdin.write(self.program.stdin)
+            self._process.stdin.close()
+
+    async def ended(self) -> ChildEndedError:
+        """Wait until it has ended, and say how."""
+        status = await self._running.wait()
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        if status in self.program.refusals:
+            how = f"cannot run as it is set up (status {status}): mend what it names"
+        words = self.program.last_words()
+        return ChildEndedError(f"{self.program.name} {how}." + (f" Its last words:\n{words}" if words else ""))
+
+    async def stop(self) -> None:
+        """Ask it to stop, more and more firmly, and return when it is gone."""
+        for deadly, seconds in (*self.program.stops, (signal.SIGKILL, None)):
+            if self._running.returncode is not None:
+                return
+            self._running.send_signal(deadly)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._running.wait(), seconds)
+
+    async def keep(self, tell: Callable[[str], None]) -> ChildEndedError:
+        """Start it again whenever it ends, until this task is cancelled or it refuses; `tell` hears of each fall."""
+        falls = 0
+        while True:
+            began = time.monotonic()
+            fall = await self.ended()
+            if self._running.returncode in self.program.refusals:
+                return fall
+            falls = 0 if time.monotonic() - began > LONG_ENOUGH else falls
+            tell(f"starting {self.program.name} again: {fall}")
+            await asyncio.sleep(PAUSES[min(falls, len(PAUSES) - 1)])
+            falls += 1
+            try:
+                await self.start()
+            except OSError as error:  # no memory or no process left: its old end is found again, after a longer pause
+                tell(f"{self.program.name} does not start: {error}.")
+
+
+async def eventually(
+    attempt: Callable[[], Awaitable[Answer]], not_yet: tuple[type[Exception], ...], child: Child, within: float
+) -> Answer:
+    """What `attempt` returns once it no longer raises one of `not_yet`.
+
+    Nobody announces that a server is ready, so this asks again every 20 ms. Raises ChildEndedError as soon as the
+    child has ended, TimeoutError after `within` seconds; both in words for a person.
+    """
+    end = asyncio.ensure_future(child.ended())
+    try:
+        async with asyncio.timeout(within):
+            while not end.done():
+                try:
+                    return await attempt()
+                except not_yet:
+                    await asyncio.wait([end], timeout=0.02)
+            raise end.result()
+    except TimeoutError as error:
+        raise TimeoutError(f"{child.program.name} does not answer after {within:g} s.") from error
+    finally:
+        end.cancel()

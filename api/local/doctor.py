@@ -1,0 +1,280 @@
+"""What this machine has and what it lacks, in a sentence each. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import importlib.metadata
+import platform
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+import redis.asyncio
+import redis.exceptions
+
+from api.billing.events import health as checkup
+from api.billing.stripe import provision as stripe_sync
+from api.billing.tariff import tariff
+from api.errors import Problem
+from api.local import postgres as cluster
+from api.local import servers as embedded
+from api.settings import Settings
+from api.sql import users
+from api.worker import preflight as readiness
+from engine.catalog import registry as catalog
+from engine.placement import policy as placement
+from engine.types import EngineError
+
+OLDEST_POSTGRES = 15
+ROOM = 5 * 2**30
+"""Bytes of free disk below which clips will soon find no room."""
+CLOCKS_APART = 2.0
+"""Seconds by which our clock may differ from the database's: leases go by the one, tokens by the other."""
+TIME_ERROR = 5
+"""What adjtimex(2) answers where nothing keeps the clock right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`note`: Kinora runs, but … `lack`: it does not run, or not as it is set up."""
+
+    grade: Literal["ok", "note", "lack"]
+    sentence: str
+
+
+def run(settings: Settings) -> int:
+    """Print the findings; gives 1 if something is lacking, else 0."""
+    findings = asyncio.run(examine(settings))
+    for finding in findings:
+        print(f"{finding.grade:<6}{finding.sentence}")
+    return int(any(finding.grade == "lack" for finding in findings))
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Everything that can be said about this machine and the servers that are named."""
+    return [await check(settings) for check in CHECKS]
+
+
+async def _python(_settings: Settings) -> Finding:
+    version = platform.python_version()
+    return Finding("ok", f"Python {version} on {platform.system()} {platform.machine()}.")
+
+
+async def _torch(_settings: Settings) -> Finding:
+    try:
+        return Finding("ok", f"torch {importlib.metadata.version('torch')} is installed.")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("lack", "torch is not installed, so the worker cannot run: `make setup` installs it.")
+
+
+async def _gpu(_settings: Settings) -> Finding:
+    try:
+        import torch
+    except ImportError:
+        return Finding("note", "Whether there is a GPU cannot be told without torch.")
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_properties(0)
+        more = f" and {torch.cuda.device_count() - 1} more" if torch.cuda.device_count() > 1 else ""
+        return Finding("ok", f"GPU: {device.name} with {device.total_memory / 2**30:.0f} GB{more}.")
+    if torch.backends.mps.is_available():
+        return Finding("ok", "GPU: Apple's, through Metal.")
+    return Finding("note", "No GPU: the bundled model runs on the processor, larger models would take hours a clip.")
+
+
+async def _placement(settings: Settings) -> Finding:
+    """How each model served here is put on this machine."""
+    try:
+        from engine.placement.hardware import look
+    except ImportError:
+        return Finding("note", "How models are put on this machine cannot be told without torch.")
+    machine, config = look(), settings.engine
+    try:
+        chosen = [f"{name} {placement.choose(machine, catalog.find(name), config)}" for name in settings.models]
+    except (EngineError, catalog.UnknownModelError) as error:
+        return Finding("lack", str(error))
+    return Finding("ok", f"Models run like this: {'; '.join(chosen)}.")
+
+
+async def _postgres(settings: Settings) -> Finding:
+    if not settings.database_url:
+        return _embedded_postgres()
+    try:
+        version, _ = await _ask_postgres(settings.database_url)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return Finding("lack", f"The PostgreSQL of DATABASE_URL does not answer: {_said(error)}.")
+    if version < OLDEST_POSTGRES:
+        return Finding("lack", f"PostgreSQL {version} is too old: Kinora needs {OLDEST_POSTGRES} or newer.")
+    return Finding("ok", f"PostgreSQL {version} answers at DATABASE_URL.")
+
+
+def _embedded_postgres() -> Finding:
+    try:
+        cluster.binaries()
+        cluster.unprivileged()
+    except cluster.ClusterError as error:
+        return Finding("lack", str(error))
+    return Finding("ok", f"PostgreSQL {cluster.VERSION} comes with Kinora (DATABASE_URL is not set).")
+
+
+async def _ask_postgres(url: str) -> tuple[int, float]:
+    """The server's major version and its clock, in Unix seconds."""
+    connection = await asyncpg.connect(url, timeout=5.0)
+    try:
+        clock = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return connection.get_server_version().major, clock
+    finally:
+        await connection.close()
+
+
+async def _redis(settings: Settings) -> Finding:
+    if not settings.redis_url:
+        return _embedded_redis()
+    try:
+        async with redis.asyncio.Redis.from_url(settings.redis_url, socket_connect_timeout=5.0) as client:
+            version = (await client.info("server"))["redis_version"]
+    except (redis.exceptions.RedisError, OSError, ValueError) as error:
+        return Finding("lack", f"The Redis of REDIS_URL does not answer: {_said(error)}.")
+    return Finding("ok", f"Redis {version} answers at REDIS_URL.")
+
+
+def _embedded_redis() -> Finding:
+    try:
+        return Finding("ok", f"Redis comes from {embedded.redis_binary()} (REDIS_URL is not set).")
+    except embedded.EmbeddedError as error:
+        return Finding("lack", str(error))
+
+
+async def _disk(settings: Settings) -> Finding:
+    place = next(folder for folder in (settings.data.resolve(), *settings.data.resolve().parents) if folder.exists())
+    usage = shutil.disk_usage(place)
+    sentence = f"{usage.free / 2**30:.0f} GB of disk are free at {place}"
+    if usage.free < ROOM or usage.used / usage.total > settings.full_disk:
+        return Finding("note", f"Only {sentence}: new clips are refused when it is full.")
+    return Finding("ok", f"{sentence}.")
+
+
+async def _clock(settings: Settings) -> Finding:
+    """Ours against the database's, else whether anything keeps it right."""
+    if settings.database_url:
+        try:
+            before = time.time()
+            _, theirs = await _ask_postgres(settings.database_url)
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return Finding("note", "The clock cannot be compared with a database that does not answer.")
+        apart = max(before - theirs, theirs - time.time(), 0.0)
+        if apart > CLOCKS_APART:
+            return Finding("lack", f"This machine's clock and the database's differ by {apart:.0f} s: set them right.")
+        return Finding("ok", "This machine's clock and the database's agree.")
+    if sys.platform == "linux" and ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == TIME_ERROR:
+        return Finding("note", "Nothing keeps this machine's clock right (chrony or systemd-timesyncd would).")
+    return Finding("ok", "The clock is kept right.")
+
+
+def _said(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+async def _sources(settings: Settings) -> Finding:
+    """Whether weights and LoRAs are where the settings say."""
+    if lacking := readiness.lacking(settings):
+        return Finding("lack", " ".join(lacking))
+    if fetched := readiness.fetched(settings):
+        return Finding("note", f"Fetched from the hub when first needed, if no run before did: {', '.join(fetched)}.")
+    return Finding("ok", "Weights and LoRAs that are named are there.")
+
+
+async def _frame_rules(settings: Settings) -> Finding:
+    if reason := await asyncio.to_thread(readiness.unusable_rule, settings.frame_rules):
+        return Finding("lack", reason)
+    whose = f"Kinora's own rules and by {settings.frame_rules}" if settings.frame_rules else "Kinora's own rules"
+    return Finding("ok", f"Frames are judged by {whose} before they leave.")
+
+
+async def _tariff(settings: Settings) -> Finding:
+    """Whether it makes sense, and still has what people have bought."""
+    try:
+        sold = tariff.load(settings.tariff)
+        for name, version in await _bought(settings):
+            sold.plan(name, version)
+    except tariff.TariffError as error:
+        return Finding("lack", str(error))
+    except asyncpg.PostgresError:
+        return Finding("note", "Whether the tariff has what people bought cannot be told: run `kinora migrate`.")
+    plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered())
+    return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
+
+
+async def _bought(settings: Settings) -> list[tuple[str, int | None]]:
+    """The versions of plans that people have; none where no database answers, which `_postgres` says."""
+    if not settings.database_url:
+        return []
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return []
+    try:
+        return await users.plans(connection)
+    finally:
+        await connection.close()
+
+
+async def _stripe(settings: Settings) -> Finding:
+    """Whether the account sells what the tariff says, and tells us."""
+    if not settings.stripe_key:
+        return Finding(
+            "note", "KINORA_STRIPE_KEY is not set: `kinora up` sells through a stand-in, without real money."
+        )
+    try:
+        lacking = [sentence async for sentence in _unsold(settings)]
+    except (tariff.TariffError, stripe_sync.SyncError, Problem) as error:
+        return Finding("lack", f"What Stripe sells: {_said(error)}.")
+    if lacking:
+        return Finding("lack", " ".join(lacking))
+    return Finding("ok", "Stripe sells what the tariff says, and tells this server.")
+
+
+async def _unsold(settings: Settings) -> AsyncIterator[str]:
+    if undone := (await stripe_sync.bring(settings, write=False)).said:
+        yield f"`kinora stripe sync` has work to do. It would have {'; '.join(undone)}."
+    if not stripe_sync.outside(settings):
+        yield "KINORA_PUBLIC_URL is no https address, so Stripe cannot send events."
+    if not settings.stripe_webhook_secrets:
+        yield "KINORA_STRIPE_WEBHOOK_SECRETS is not set, so Stripe's events are refused."
+
+
+async def _money(settings: Settings) -> Finding:
+    if not settings.stripe_key or not settings.database_url:
+        return Finding("ok", "Nothing is sold here that could be stuck.")
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return Finding("note", "Whether payments are stuck cannot be told without the database.")
+    try:
+        troubles = await checkup.troubles(connection)
+    except asyncpg.UndefinedTableError:
+        return Finding("lack", "The database lacks the tables for payments: run `kinora migrate`.")
+    finally:
+        await connection.close()
+    return Finding("note", " ".join(troubles)) if troubles else Finding("ok", "No payment and no usage is stuck.")
+
+
+CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
+    _python,
+    _torch,
+    _gpu,
+    _placement,
+    _postgres,
+    _redis,
+    _disk,
+    _sources,
+    _frame_rules,
+    _tariff,
+    _stripe,
+    _money,
+    _clock,
+)

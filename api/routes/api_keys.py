@@ -1,0 +1,71 @@
+"""API keys, for programs that act for a person."""
+
+from litestar import Request, Router, delete, get, post
+from litestar.datastructures import CacheControlHeader, State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.status_codes import HTTP_200_OK
+
+from api import idempotency
+from api.accounts import sessions as accounts
+from api.http import body
+from api.http.authentication import Caller, session_only
+from api.http.openapi.operations import bodies, problems
+from api.http.pagination import After, Limit, Order, page
+from api.http.state import Parts
+from api.schemas.common import ApiKey, Deleted, NewApiKey, Page
+from api.schemas.video_requests import ApiKeyCreate
+from api.sql import api_keys as keys
+
+Asked = Request[Caller, str, State]
+
+
+@post(
+    "/",
+    operation_id="create_api_key",
+    summary="Make an API key",
+    responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
+    operation_class=bodies(ApiKeyCreate, "Idempotency-Key"),
+)
+async def create_api_key(request: Asked, parts: NamedDependency[Parts]) -> NewApiKey:
+    """Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there."""
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    form = await body.read(request, ApiKeyCreate)
+    fingerprint = body.fingerprint("POST", request.url.path, form)
+    return await accounts.create_key(parts, request.user.user_id, form, key, fingerprint)
+
+
+@get("/", operation_id="list_api_keys", summary="List API keys", responses=problems(401, 403, 422, 429))
+async def list_api_keys(
+    request: Asked,
+    parts: NamedDependency[Parts],
+    after: After = None,
+    limit: Limit = 20,
+    order: Order = "desc",
+) -> Page[ApiKey]:
+    """The keys in use, without their secrets; `hint` is how each ends."""
+    async with parts.pool.acquire() as db:
+        rows = await keys.page(db, request.user.user_id, after, limit + 1, descending=order == "desc")
+    return page(rows, limit)
+
+
+@delete(
+    "/{key_id:str}",
+    operation_id="delete_api_key",
+    summary="Delete an API key",
+    responses=problems(401, 403, 404, 429),
+    status_code=HTTP_200_OK,
+)
+async def delete_api_key(key_id: FromPath[str], request: Asked, parts: NamedDependency[Parts]) -> Deleted:
+    """End a key. The next request that carries it is refused."""
+    await accounts.revoke_key(parts, request.user.user_id, key_id)
+    return Deleted(id=key_id, object="api_key.deleted")
+
+
+router = Router(
+    path="/api_keys",
+    route_handlers=[create_api_key, list_api_keys, delete_api_key],
+    tags=["API keys"],
+    guards=[session_only],
+    cache_control=CacheControlHeader(no_store=True),
+)

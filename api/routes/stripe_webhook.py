@@ -1,0 +1,42 @@
+"""Where Stripe tells us that something has happened. Believes a signature, and answers before anything is done."""
+
+import time
+
+from litestar import Request, Router, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+
+from api.billing.events import receive as webhook
+from api.errors import WebhookClosed
+from api.http.openapi.operations import SignedEvent, problems
+from api.http.state import Parts
+
+LARGEST = 1_000_000  # bytes; an event with a long invoice in it has some ten thousand
+
+
+@post(
+    "/stripe",
+    operation_id="receive_stripe_event",
+    summary="Receive an event from Stripe",
+    operation_class=SignedEvent,
+    status_code=204,
+    request_max_body_size=LARGEST,
+    responses=problems(400, 413, 503),
+)
+async def receive_stripe_event(request: Request[None, None, State], parts: NamedDependency[Parts]) -> None:
+    """For Stripe alone. Takes snapshot and thin events, each once; what they tell of is read from Stripe and applied
+    soon after. 503 where no signing secret is set.
+    """
+    if not parts.settings.stripe_webhook_secrets:
+        raise WebhookClosed
+    header = request.headers.get("stripe-signature", "")
+    event = parts.stripe.verify(await request.body(), header, time.time())
+    await webhook.receive(parts.pool, parts.bell, event)
+
+
+router = Router(
+    path="/webhooks",
+    route_handlers=[receive_stripe_event],
+    tags=["Billing"],
+    opt={"exclude_from_auth": True, "uncounted": True},
+)

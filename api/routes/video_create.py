@@ -1,0 +1,175 @@
+"""Making videos: from a sentence, or from other videos. OpenAI's Videos API is a subset."""
+
+from collections.abc import Callable, Collection
+from math import ceil
+from typing import Any
+
+import msgspec
+from litestar import Response, Router, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from api import idempotency
+from api.billing.ledger.credits import Purse
+from api.errors import InsufficientCredits, Invalid
+from api.http import body
+from api.http.authentication import requires
+from api.http.openapi.operations import any_of, bodies, problems
+from api.http.state import Parts
+from api.schemas.common import Estimate, Refusal, Video
+from api.schemas.video_requests import (
+    Making,
+    VideoBlend,
+    VideoCreate,
+    VideoEdit,
+    VideoExtension,
+    VideoLoop,
+    VideoRecut,
+    VideoRemix,
+)
+from api.sql.connection import transaction
+from api.videos import quote as orders
+from api.videos import spec as drafts
+from api.videos.create import Ask, made, terms
+from api.videos.quote import refusal
+
+READ, WRITE = requires("videos:read"), requires("videos:write")
+HEADERS = ("Idempotency-Key", "Prefer")
+REFUSALS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
+WANTED = "The body of any request that makes a video; which it is is told by its fields."
+BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoBlend, VideoLoop)
+
+
+def making(path: str, kind: type[Making], *, operation_id: str, summary: str) -> Callable[[Any], HTTPRouteHandler]:
+    """A route that makes a video of what a body of this kind asks."""
+    return post(
+        path,
+        operation_id=operation_id,
+        summary=summary,
+        status_code=200,
+        guards=[WRITE],
+        opt={"creates": True},
+        responses=REFUSALS,
+        operation_class=bodies(kind, *HEADERS),
+    )
+
+
+@making("/", VideoCreate, operation_id="create_video", summary="Create a video")
+async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Queue a clip and set its credits aside; nothing is charged unless it is made.
+
+    Takes JSON or a form. With `n` above 1 the answer is the first variation and names all in `variations`.
+    `Idempotency-Key` makes a repetition safe for 24 hours; `Prefer: wait=60` holds the answer until the clip is
+    done.
+    """
+    return await made(request, parts, await body.read(request, VideoCreate))
+
+
+@making("/{video_id:str}/remix", VideoRemix, operation_id="remix_video", summary="Remix a video")
+async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little."""
+    asked = await body.read(request, VideoRemix)
+    if asked.video is not None:
+        raise Invalid("The path names the video to remix; leave `video` out.", param="video")
+    return await made(request, parts, msgspec.structs.replace(asked, video=video_id))
+
+
+@making("/edits", VideoEdit, operation_id="edit_video", summary="Edit a video")
+async def edit_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Change what the prompt says otherwise than the clip's own, and keep the rest."""
+    return await made(request, parts, await body.read(request, VideoEdit))
+
+
+@making("/extensions", VideoExtension, operation_id="extend_video", summary="Extend a video")
+async def extend_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged."""
+    return await made(request, parts, await body.read(request, VideoExtension))
+
+
+@making("/recuts", VideoRecut, operation_id="recut_video", summary="Re-cut a video")
+async def recut_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Keep some parts of a clip and make what lies around them anew."""
+    return await made(request, parts, await body.read(request, VideoRecut))
+
+
+@making("/blends", VideoBlend, operation_id="blend_videos", summary="Blend two videos")
+async def blend_videos(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip that begins as one and ends as another."""
+    return await made(request, parts, await body.read(request, VideoBlend))
+
+
+@making("/loops", VideoLoop, operation_id="loop_video", summary="Loop a video")
+async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+    """Make a clip go on from its end to its beginning, so that it can play for ever."""
+    return await made(request, parts, await body.read(request, VideoLoop))
+
+
+@post(
+    "/estimate",
+    operation_id="estimate_video",
+    summary="Estimate a video",
+    status_code=200,
+    guards=[READ],
+    opt={"creates": True},
+    responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
+    operation_class=any_of("VideoWanted", WANTED, BODIES, "Idempotency-Key"),
+)
+async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimate:
+    """What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.
+
+    A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
+    """
+    asked = await body.read(request, _kind)
+    idempotency.key_of(request.headers.get("idempotency-key"))
+    user_id = request.user.user_id
+    async with parts.sources.found(drafts.references(asked), user_id) as footage:
+        style = await parts.presets.style(asked.preset, user_id)
+        try:
+            order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
+        except orders.REFUSING as problem:
+            return Estimate(credits=None, relaxed=False, eta_seconds=None, refusals=[refusal(problem)])
+    async with transaction(parts.pool) as db:
+        purse = await parts.credits.purse(db, user_id)
+    await parts.views.pace.refresh()
+    work = parts.views.pace.work(order.served_by, asked.quality, order.generated, order.width, order.height)
+    relaxed, refusals = _means(purse, order.total)
+    credits = 0 if relaxed else order.total
+    return Estimate(credits=credits, relaxed=relaxed, eta_seconds=ceil(work * asked.n), refusals=refusals)
+
+
+def _means(purse: Purse, total: int) -> tuple[bool, list[Refusal]]:
+    """Whether it would be made for nothing when nobody else waits, and what keeps it from being made at all."""
+    try:
+        return purse.relaxes(total), []
+    except InsufficientCredits as problem:
+        return False, [refusal(problem)]
+
+
+def _kind(names: Collection[str]) -> type[Making]:
+    """Which request a body is of, by what only it has."""
+    if "video" not in names:
+        return VideoBlend if "from" in names or "to" in names else VideoCreate
+    if "keep" in names:
+        return VideoRecut
+    if "seconds" in names or "direction" in names:
+        return VideoExtension
+    if "strength" in names:
+        return VideoRemix
+    return VideoLoop if "length" in names or "prompt" not in names else VideoEdit
+
+
+router = Router(
+    path="/videos",
+    route_handlers=[
+        create_video,
+        remix_video,
+        edit_video,
+        extend_video,
+        recut_video,
+        blend_videos,
+        loop_video,
+        estimate_video,
+    ],
+    tags=["Videos"],
+)

@@ -1,0 +1,1 @@
+"""The wire: one Struct for each body and answer."""

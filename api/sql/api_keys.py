@@ -1,0 +1,51 @@
+"""The api_keys table."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api.schemas.common import ApiKey
+from api.sql.connection import Database, rows
+
+_KEY = (
+    "id, name, scopes, hint, floor(extract(epoch FROM created_at))::bigint AS created_at,"
+    " floor(extract(epoch FROM used_at))::bigint AS used_at"
+)
+
+
+async def add(db: Database, *, id: str, user_id: str, name: str, hash: bytes, hint: str, scopes: list[str]) -> ApiKey:
+    """Add a key."""
+    record = await db.fetchrow(
+        "INSERT INTO api_keys (id, user_id, name, hash, hint, scopes) VALUES ($1, $2, $3, $4, $5, $6)"
+        f" RETURNING {_KEY}",
+        id,
+        user_id,
+        name,
+        hash,
+        hint,
+        scopes,
+    )
+    return msgspec.convert(record, ApiKey)
+
+
+async def page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[ApiKey]:
+    """The user's keys by age."""
+    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    records = await db.fetch(
+        f"SELECT {_KEY} FROM api_keys WHERE user_id = $1 AND revoked_at IS NULL"
+        f" AND ($2::text IS NULL OR id {sign} $2) ORDER BY id {order} LIMIT $3",
+        user_id,
+        after,
+        limit,
+    )
+    return rows(records, ApiKey)
+
+
+async def revoke(db: Database, key_id: str, user_id: str) -> bool:
+    """End a key; False if the user has no such key."""
+    tag = await db.execute(
+        "UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL",
+        key_id,
+        user_id,
+    )
+    return tag == "UPDATE 1"

@@ -1,0 +1,185 @@
+"""Pictures and films that requests bring, each read in a child process that may do nothing else.
+
+Knows no upload that came before its request: those are in `arrivals`. Fetching addresses is refused. What comes back
+is a file of our own making; the child's word on size and length is what prices and limits go by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import shutil
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from api import ids
+from api.errors import Invalid, PayloadTooLarge, Problem, Unavailable, UnsupportedMediaType
+from api.schemas.video_requests import ImageReference, VideoReference
+from api.settings import Settings
+from engine.catalog import registry as catalog
+from engine.catalog import upload_limits as limits
+
+log = structlog.get_logger()
+
+AT_ONCE = 2  # children; each may take a core and a gigabyte for some seconds
+WAITING = 20  # files that may wait for a child or be with one; each is held in memory
+PATIENCE = 180.0  # seconds for one file; the child limits its own computing to less
+Kind = Literal["picture", "film"]
+KINDS: dict[Kind, tuple[str, ...]] = {"picture": limits.PICTURES, "film": limits.FILMS}
+
+
+class Answer(Struct, frozen=True):
+    """What the child says: what it wrote, or why it refuses."""
+
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    refused: str = ""
+    found: float = 0.0
+    limit: float = 0.0
+
+
+class Upload(NamedTuple):
+    """A file that was read: ours now, gone when its folder is left."""
+
+    file: Path
+    width: int
+    height: int
+    seconds: float
+
+
+class Uploads:
+    """Reads files for one web process, a few at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._work = settings.data / "work"
+        self._most = settings.max_upload
+        self._longest = max((catalog.find(name).max_seconds for name in settings.film_makers), default=0.0)
+        self._stills_only = "" if settings.film_makers else ", ".join(settings.models)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def folder(self) -> AsyncIterator[Path]:
+        """Where files lie while their request is answered. One that a crash leaves behind is the sweeper's."""
+        folder = self._work / ids.new("upload")
+        await asyncio.to_thread(folder.mkdir, parents=True)
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def picture(self, reference: ImageReference, field: str) -> bytes:
+        """The picture as a PNG without metadata. Raises problems that name the field."""
+        content = reference.file
+        if content is None:
+            content = await asyncio.to_thread(_inline, reference.image_url or "", "image", f"{field}.image_url")
+        async with self.folder() as folder:
+            upload = await self._laid("picture", content, folder, field)
+            return await asyncio.to_thread(upload.file.read_bytes)
+
+    async def film(self, reference: VideoReference, folder: Path, field: str) -> Upload:
+        """The film as one of ours, in `folder`. Raises problems that name the field."""
+        self._refuse_films(field)
+        content = reference.file
+        if content is None:
+            content = await asyncio.to_thread(_inline, reference.video_url or "", "video", f"{field}.video_url")
+        return await self._laid("film", content, folder, field)
+
+    def _refuse_films(self, field: str) -> None:
+        if self._stills_only:
+            detail = f"No model here makes films, of this one or anew; {self._stills_only} makes stills only."
+            raise Invalid(detail, param=field)
+
+    async def _laid(self, kind: Kind, content: bytes, folder: Path, field: str) -> Upload:
+        """What these bytes are, once they lie in a file."""
+        self.check_size(len(content), kind, field)
+        self._refuse_crowd()
+        source = folder / ids.new(kind)
+        await asyncio.to_thread(source.write_bytes, content)
+        return await self.read(kind, source, folder, field)
+
+    def check_size(self, size: int, what: str, field: str) -> None:
+        """Raises PayloadTooLarge."""
+        if size > self._most:
+            detail = f"A {what} may have {self._most} bytes, and this one has {size}."
+            raise PayloadTooLarge(detail, param=field)
+
+    def _refuse_crowd(self) -> None:
+        if self._waiting >= WAITING:
+            raise Unavailable("Too many files are being read at this moment.", headers={"Retry-After": "5"})
+
+    async def read(self, kind: Kind, source: Path, folder: Path, field: str) -> Upload:
+        """What lies in a file, as one of ours in `folder`. Raises problems that name the field."""
+        if kind == "film":
+            self._refuse_films(field)
+        self._refuse_crowd()
+        target = folder / f"{ids.new(kind)}.read"
+        self._waiting += 1
+        try:
+            async with self._turns:
+                answer = await self._child(kind, source, target)
+        finally:
+            self._waiting -= 1
+        if answer.refused:
+            raise _problem(kind, answer, field)
+        return Upload(target, answer.width, answer.height, answer.seconds)
+
+    async def _child(self, kind: Kind, source: Path, target: Path) -> Answer:
+        """Run the reader with nothing of ours in its environment; a child that falls has met a file it cannot read."""
+        argv = ["-I", "-m", "engine.media.ingest", kind, str(source), str(target), "--seconds", str(self._longest)]
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, *argv, env={}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
+        try:
+            async with asyncio.timeout(PATIENCE):
+                said, words = await child.communicate()
+        except TimeoutError:
+            return Answer(refused="damaged")
+        finally:
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+        if child.returncode:
+            log.warning("reader_fell", kind=kind, status=child.returncode, words=words[-300:].decode(errors="replace"))
+            return Answer(refused="damaged")
+        return msgspec.json.decode(said, type=Answer)
+
+
+def _inline(url: str, family: str, field: str) -> bytes:
+    head, comma, content = url.partition(",")
+    if not head.startswith(f"data:{family}/") or not head.endswith(";base64") or not comma:
+        detail = f"It takes a data: URL (data:{family}/…;base64,…); other addresses are not fetched."
+        raise Invalid(detail, param=field)
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:
+        raise Invalid("The data: URL is not valid base64.", param=field) from error
+
+
+def kind_of(beginning: bytes) -> Kind:
+    """What a file claims to be by its first bytes; what is no picture is tried as a film."""
+    picture = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
+    return "picture" if picture else "film"
+
+
+def _problem(kind: Kind, answer: Answer, field: str) -> Problem:
+    if answer.refused == "format":
+        return UnsupportedMediaType(f"The {kind} must be one of {', '.join(KINDS[kind])}, and whole.", param=field)
+    details = {
+        "pixels": f"A {kind} may have {answer.limit:.0f} pixels, and this one has {answer.found:.0f}.",
+        "seconds": f"A film may last {answer.limit:g} seconds, and this one lasts {answer.found:.1f}.",
+        "frames": f"A film may have {answer.limit:.0f} frames, and this one has more.",
+        "empty": "The film holds no picture.",
+    }
+    detail = details.get(answer.refused, f"The {kind} is damaged and cannot be read.")
+    limit: dict[str, Any] = {"limit": answer.limit} if answer.limit else {}
+    return Invalid(detail, param=field, **limit)

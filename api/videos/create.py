@@ -1,0 +1,96 @@
+"""What routes about videos share: placing an order for what a body asks, and answering with the video."""
+
+import re
+from typing import Any, cast
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+
+from api import idempotency
+from api.errors import NotFound
+from api.http import body
+from api.http.authentication import Caller
+from api.http.state import Parts
+from api.schemas.common import Video
+from api.schemas.video_requests import Making
+from api.sql.generations import Generation
+from api.sql.idempotency import Answer
+from api.videos import quote as orders
+from api.videos import spec as drafts
+from api.videos.lifecycle import Submission
+from api.videos.quote import Terms
+from api.videos.serializers import poll_headers
+
+MAX_WAIT = 60
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*\"?(\d{1,4})\"?)?\s*(?=$|[,;])", re.IGNORECASE)
+
+Ask = Request[Caller, Any, State]
+
+
+def terms(request: Ask, parts: Parts) -> Terms:
+    """What whoever asks is limited and charged by."""
+    return Terms(parts.tariff.plan(request.user.plan, request.user.plan_version), parts.tariff.prices)
+
+
+async def shown(row: Generation, parts: Parts) -> Response[Video]:
+    """The video as it is now, with how soon to ask again."""
+    await parts.views.pace.refresh()
+    video = parts.views.video(row)
+    return Response(video, headers=poll_headers(video), status_code=200)
+
+
+def wait_of(request: Ask) -> int:
+    """Seconds the client is ready to wait, by `Prefer: wait` or `wait=60`."""
+    match = PREFER_WAIT.search(request.headers.get("prefer", ""))
+    return 0 if match is None else min(MAX_WAIT, int(match[1] or MAX_WAIT))
+
+
+async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
+    """Place an order for what was asked, or answer a repetition as the first time. Raises every kind of problem."""
+    user_id = request.user.user_id
+    key = idempotency.key_of(request.headers.get("idempotency-key"))
+    fingerprint = body.fingerprint(request.method, request.url.path, asked)
+    if key and (kept := await parts.videos.answered(user_id, key, fingerprint)):
+        return kept  # first of all: what it was made from may be gone by now
+    await parts.views.pace.refresh()
+    async with parts.sources.found(drafts.references(asked), user_id) as footage:
+        style = await parts.presets.style(asked.preset, user_id)
+        order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
+        submission = Submission(
+            user_id=user_id,
+            order=order,
+            fingerprint=fingerprint,
+            key=key,
+            retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
+            pictures=[await parts.sources.picture(one.reference, user_id, one.field) for one in order.draft.pictures],
+        )
+        return await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
+
+
+async def made(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
+    """The new video, at once or, if the client waits, once it is done."""
+    answer = await make(request, parts, asked)
+    if (wait := wait_of(request)) and (done := await _done(answer, request.user.user_id, wait, parts)):
+        return done
+    kept = Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
+    return cast("Response[Video]", kept)
+
+
+async def _done(answer: Answer, user_id: str, wait: int, parts: Parts) -> Response[Video] | None:
+    """The created video once it is done; None if it has been deleted since, when the first answer must do."""
+    location = answer.headers["Location"]
+    try:
+        row = await parts.feeds.terminal(location.rpartition("/")[2], user_id, wait)
+    except NotFound:
+        return None
+    done = await shown(row, parts)
+    done.headers["Location"] = location
+    return done
+
+
+def _answer(row: Generation, fingerprint: bytes, parts: Parts) -> Answer:
+    """The reply to a create, ready to be sent and to be kept."""
+    video = parts.views.video(row)
+    headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
+    return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))

@@ -1,0 +1,42 @@
+"""How long a clip will take, from how long the last ones took. A guess until there are any."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from api.schemas.common import Quality
+from api.sql import maintenance as upkeep
+from api.sql.connection import AWAY, Pool
+from api.sql.maintenance import Load
+
+FRESH = 10.0  # seconds for which a reading of the database serves
+GUESS = 10.0 / (5 * 320 * 192)  # seconds of work per pixel-second before anything was measured
+
+
+class Pace:
+    """Seconds of work per second and pixel of clip, by model and quality, and how many workers share the queue."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._load = Load(paces=[], running=0)
+        self._until = 0.0
+
+    async def refresh(self) -> None:
+        """Read the database again if the last reading is old; one that is away leaves the last reading."""
+        if monotonic() < self._until:
+            return
+        self._until = monotonic() + FRESH
+        try:
+            async with self._pool.acquire() as db:
+                self._load = await upkeep.load(db)
+        except AWAY:
+            return
+
+    def work(self, model: str, quality: Quality, length: float, width: int, height: int) -> float:
+        """Seconds of rendering for such a clip on one worker."""
+        measured = (one.pace for one in self._load.paces if (one.model, one.quality) == (model, quality))
+        return next(measured, GUESS) * length * width * height
+
+    def wait(self, work: float, ahead: int) -> float:
+        """Seconds until such a clip is done with so many before it, if those take as long."""
+        return work * (1 + ahead / max(1, self._load.running))

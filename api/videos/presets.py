@@ -1,0 +1,167 @@
+"""Presets: the built-in styles, and one's own, which may be shared with whoever has the link."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from api import idempotency, ids
+from api.errors import Conflict, NotFound
+from api.schemas.common import Preset
+from api.schemas.video_requests import PresetChange, PresetCreate
+from api.sql import presets
+from api.sql.connection import Database, Pool, transaction
+from api.sql.idempotency import Answer
+from api.sql.presets import Kept
+from api.storage.local import Storage
+from api.videos.styles import BUILT_IN, NOTHING, Style
+
+KIND = "preset"
+MOST = 200  # presets one person may keep
+FOLDER = "presets"
+
+
+class Presets:
+    """Finds, keeps and forgets them."""
+
+    def __init__(self, pool: Pool, storage: Storage) -> None:
+        self._pool = pool
+        self._storage = storage
+
+    async def style(self, name: str | None, user_id: str) -> Style:
+        """What a request means by its `preset`. Raises NotFound."""
+        if name is None or name in BUILT_IN:
+            return NOTHING if name is None else BUILT_IN[name]
+        kept = await self._find(name, user_id)
+        picture = await asyncio.to_thread(self._storage.read, picture_key(kept.id)) if kept.pictured else None
+        return Style(kept.name, kept.prompt, kept.negative_prompt, picture)
+
+    async def get(self, preset_id: str, user_id: str) -> Preset:
+        """One the user may use. Raises NotFound."""
+        return shown(preset_id) if preset_id in BUILT_IN else view(await self._find(preset_id, user_id), user_id)
+
+    async def picture(self, preset_id: str, user_id: str) -> bytes:
+        """The picture of a preset, a PNG. Raises NotFound."""
+        kept = await self._find(preset_id, user_id)
+        if not kept.pictured:
+            raise NotFound("This preset has no picture.", param="preset_id")
+        return await asyncio.to_thread(self._storage.read, picture_key(kept.id))
+
+    async def page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Preset]:
+        """A page of the user's own."""
+        async with self._pool.acquire() as db:
+            found = await presets.page(db, user_id, after, limit, descending=descending)
+        return [view(kept, user_id) for kept in found]
+
+    async def create(
+        self, user_id: str, asked: PresetCreate, picture: bytes | None, key: str | None, fingerprint: bytes
+    ) -> Preset:
+        """Keep a new one; asked again under one Idempotency-Key, the first. Raises Conflict, StillRunning, KeyReused.
+
+        The picture is stored before the row that says so, and goes at once if that row does not come.
+        """
+        preset_id, named = ids.new(KIND), False
+        if picture is not None:
+            await asyncio.to_thread(self._storage.write, picture_key(preset_id), picture)
+        try:
+            async with transaction(self._pool) as db:
+                if key and (first := await idempotency.replay(db, user_id, key, fingerprint)):
+                    return msgspec.json.decode(first.body, type=Preset)
+                preset = view(await _add(db, preset_id, user_id, asked, pictured=picture is not None), user_id)
+                if key:
+                    answer = Answer(fingerprint=fingerprint, status=201, headers={}, body=msgspec.json.encode(preset))
+                    await idempotency.keep(db, user_id, key, answer)
+            named = True
+        finally:
+            if picture is not None and not named:
+                await asyncio.to_thread(self._storage.remove, f"{FOLDER}/{preset_id}")
+        return preset
+
+    async def change(self, preset_id: str, user_id: str, asked: PresetChange) -> Preset:
+        """Change one's own. Raises NotFound."""
+        async with transaction(self._pool) as db:
+            kept = ids.valid(preset_id, KIND) and await presets.change(
+                db,
+                preset_id,
+                user_id,
+                name=asked.name,
+                prompt=asked.prompt,
+                negative_prompt=asked.negative_prompt,
+                shared=asked.shared,
+            )
+        if not kept:
+            raise _not_found(preset_id)
+        return view(kept, user_id)
+
+    async def delete(self, preset_id: str, user_id: str) -> None:
+        """Forget one's own; clips that were made with it stay as they are. Raises NotFound."""
+        async with transaction(self._pool) as db:
+            if not ids.valid(preset_id, KIND) or not await presets.remove(db, preset_id, user_id):
+                raise _not_found(preset_id)
+        await asyncio.to_thread(self._storage.remove, f"{FOLDER}/{preset_id}")
+
+    async def _find(self, preset_id: str, user_id: str) -> Kept:
+        async with self._pool.acquire() as db:
+            kept = await presets.find(db, preset_id, user_id) if ids.valid(preset_id, KIND) else None
+        if kept is None:
+            raise _not_found(preset_id)
+        return kept
+
+
+async def _add(db: Database, preset_id: str, user_id: str, asked: PresetCreate, *, pictured: bool) -> Kept:
+    if await presets.count(db, user_id) >= MOST:
+        raise Conflict(f"One person may keep {MOST} presets; delete one first.", limit=MOST)
+    return await presets.add(
+        db,
+        id=preset_id,
+        user_id=user_id,
+        name=asked.name,
+        prompt=asked.prompt,
+        negative_prompt=asked.negative_prompt,
+        pictured=pictured,
+        shared=asked.shared,
+    )
+
+
+def picture_key(preset_id: str) -> str:
+    """Where a preset's picture lies in storage."""
+    return f"{FOLDER}/{preset_id}/picture.png"
+
+
+def shown(name: str) -> Preset:
+    """A built-in style as a preset."""
+    style = BUILT_IN[name]
+    return Preset(
+        id=name,
+        name=style.name,
+        prompt=style.prompt,
+        negative_prompt=style.negative_prompt,
+        picture=None,
+        built_in=True,
+        own=False,
+        shared=True,
+        created_at=0,
+        updated_at=0,
+    )
+
+
+def view(kept: Kept, user_id: str) -> Preset:
+    """A preset as the wire shows it."""
+    return Preset(
+        id=kept.id,
+        name=kept.name,
+        prompt=kept.prompt,
+        negative_prompt=kept.negative_prompt,
+        picture=f"/v1/presets/{kept.id}/picture" if kept.pictured else None,
+        built_in=False,
+        own=kept.user_id == user_id,
+        shared=kept.shared,
+        created_at=int(kept.created_at.timestamp()),
+        updated_at=int(kept.updated_at.timestamp()),
+    )
+
+
+def _not_found(preset_id: str) -> NotFound:
+    detail = f"There is no preset {preset_id[:64]!r} for you; built in are {', '.join(BUILT_IN)}."
+    return NotFound(detail, param="preset")

@@ -1,0 +1,145 @@
+"""Drawing rows as the objects their owner sees. Reads no database: rows in, Structs out."""
+
+from __future__ import annotations
+
+from math import ceil
+from time import time
+
+import msgspec
+
+from api.keyring import Keyring
+from api.messaging.events import Snapshot
+from api.schemas.common import Assets, Cost, Failure, Provenance, Upload, UploadError, Variant, Video, VideoError
+from api.settings import Settings
+from api.sql.generations import Generation
+from api.sql.uploads import Arrival
+from api.videos import hls as streams
+from api.videos.eta import Pace
+from api.videos.failures import REASONS
+from api.videos.operations import Remix
+
+SIGNED_FOR = 900  # seconds; signed URLs change at whole multiples, so that caches can keep what they fetched
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+class Views:
+    """How this server draws: with which keys it signs URLs, and what it knows of the pace of work."""
+
+    def __init__(self, settings: Settings, keyring: Keyring, pace: Pace) -> None:
+        self.pace = pace
+        self._origin = settings.origin
+        self._keyring = keyring
+
+    def video(self, row: Generation) -> Video:
+        """The wire object of a generation."""
+        failure = _failure(row)
+        return Video(
+            id=row.id,
+            kind=row.kind,
+            model=row.model,
+            status=row.state,
+            progress=int(row.progress),
+            created_at=int(row.created_at.timestamp()),
+            updated_at=int(row.updated_at.timestamp()),
+            started_at=int(row.started_at.timestamp()) if row.started_at else None,
+            completed_at=int(row.completed_at.timestamp()) if row.completed_at else None,
+            expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
+            prompt=row.prompt,
+            revised_prompt=row.revised_prompt,
+            preset=row.preset,
+            loras=row.loras,
+            negative_prompt=row.negative_prompt,
+            remixed_from_video_id=row.parents[0] if isinstance(row.operation, Remix) and row.parents else None,
+            parents=row.parents,
+            seconds=f"{row.seconds:g}",
+            size=f"{row.width}x{row.height}",
+            seed=row.seed,
+            quality=row.quality,
+            variations=row.variations,
+            queue_position=row.queue_position,
+            eta_seconds=self._eta(row),
+            cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state, row.relaxed),
+            assets=self._assets(row),
+            provenance=Provenance("unsigned" if row.state in TERMINAL else "pending"),
+            visibility=row.visibility,
+            metadata=row.metadata,
+            error=VideoError(failure.code, failure.user_message) if failure else None,
+            failure=failure,
+        )
+
+    def snapshot(self, row: Generation) -> Snapshot:
+        """The row as watchers get it."""
+        version = int(row.updated_at.timestamp() * 1_000_000)
+        data = msgspec.json.encode(self.video(row))
+        return Snapshot(row.id, row.user_id, version, row.state in TERMINAL, data)
+
+    def asset_url(self, video_id: str, variant: Variant, expires: int) -> str:
+        """A URL that opens one rendition without a token until `expires` (Unix seconds)."""
+        signature = self._keyring.sign_media(f"{video_id}/{variant}", expires)
+        query = f"variant={variant}&expires={expires}&signature={signature}"
+        return f"{self._origin}/v1/videos/{video_id}/content?{query}"
+
+    def stream_url(self, row: Generation) -> str | None:
+        """A URL that opens the clip's stream without a token, while there is something to watch."""
+        ends = streams.expires(row.created_at)
+        if not row.published_seconds or row.state == "failed" or row.purged_at or time() > ends:
+            return None
+        signature = self._keyring.sign_media(streams.path(row.id), ends)
+        return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
+
+    def preview_url(self, row: Generation) -> str | None:
+        """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
+        ends = streams.expires(row.created_at)
+        if row.preview is None or row.state in TERMINAL or time() > ends:
+            return None
+        signature = self._keyring.sign_media(streams.preview_path(row.id), ends)
+        return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
+
+    def _assets(self, row: Generation) -> Assets:
+        expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
+        files = {variant: self.asset_url(row.id, variant, expires) for variant in row.variants}
+        return Assets(**files, stream=self.stream_url(row), preview=self.preview_url(row))
+
+    def _eta(self, row: Generation) -> int | None:
+        """What a worker has measured once one has, before that what such clips took lately; and those before it."""
+        if row.state in TERMINAL:
+            return None
+        ahead = row.queue_position or 0
+        if row.eta_seconds is not None and not ahead:
+            return ceil(row.eta_seconds)
+        work = self.pace.work(row.served_by, row.quality, row.generated_seconds, row.width, row.height)
+        left = self.pace.wait(work, 0) if row.eta_seconds is None else row.eta_seconds
+        return ceil(left + self.pace.wait(work, ahead) - self.pace.wait(work, 0))
+
+
+def _failure(row: Generation) -> Failure | None:
+    if row.failure is None:
+        return None
+    reason = REASONS[row.failure]
+    return Failure(row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.message(row.locale))
+
+
+def upload(row: Arrival) -> Upload:
+    """The wire object of an upload."""
+    return Upload(
+        id=row.id,
+        kind=row.kind or "unknown",
+        status=row.status,
+        filename=row.filename,
+        bytes=row.bytes,
+        offset=row.received,
+        width=row.width,
+        height=row.height,
+        seconds=row.seconds,
+        created_at=int(row.created_at.timestamp()),
+        expires_at=int(row.expires_at.timestamp()),
+        error=UploadError(row.code or "", row.reason) if row.reason is not None else None,
+    )
+
+
+def poll_headers(shown: Video) -> dict[str, str]:
+    """How soon to ask again: openai-python keeps the first value for the whole wait, so it stays short."""
+    if shown.eta_seconds is None:
+        return {}
+    milliseconds = max(500, min(2000, shown.eta_seconds * 100))
+    return {"openai-poll-after-ms": str(milliseconds), "Retry-After": str(max(1, min(30, shown.eta_seconds)))}

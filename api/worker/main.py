@@ -1,0 +1,137 @@
+"""The worker process: PostgreSQL, Redis and one engine child, put together. The only web-side way to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import asyncpg
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api import logs
+from api.billing.events.receive import BELL
+from api.billing.events.worker import CHORES_EVERY, CONNECTIONS, TIMEOUT, Till
+from api.billing.ledger.credits import Credits
+from api.billing.stripe.client import Stripe
+from api.billing.tariff import tariff
+from api.billing.tariff.tariff import Tariff
+from api.messaging.events import Announcer, Outbox
+from api.messaging.wakeups import Bell, Listener
+from api.settings import Settings
+from api.sql import connection as db
+from api.storage.local import Storage
+from api.videos.lifecycle import Videos
+from api.worker import preflight as readiness
+from api.worker.runner import Runner
+from api.worker.sweeper import Sweeper
+from engine.process.client import EngineDied, EngineProcess
+
+log = structlog.get_logger()
+
+CLEAN_EVERY = 600.0  # seconds between two rounds of removing files and rows that nobody needs
+
+
+class WrongSettingError(Exception):
+    """No worker can do its work as it is set up, now or at the next start; the message says what to mend."""
+
+
+async def work(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; then give the job back and leave, even in the middle of starting.
+
+    Raises WrongSettingError.
+    """
+    working, stopping = asyncio.create_task(_work(settings)), asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+async def _work(settings: Settings) -> None:
+    if lacking := await asyncio.to_thread(readiness.lacking, settings):
+        raise WrongSettingError(" ".join(lacking))
+    async with AsyncExitStack() as stack:
+        pool = await db.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
+        stack.push_async_callback(pool.close)
+        redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1.0)
+        stack.push_async_callback(redis.aclose)
+        outbox = Outbox(redis)
+        stack.push_async_callback(outbox.drain)
+        bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
+        sold = tariff.load(settings.tariff)
+        videos = Videos(settings, pool, storage, Credits(sold), bell, announcer)
+        engine = EngineProcess(settings.engine)
+        stack.push_async_callback(engine.kill)
+        runner = Runner(settings, videos, storage, engine)
+        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)
+        till = await stack.enter_async_context(_till(settings, sold))
+        await _start(engine, settings)
+        log.info("worker_ready", worker=runner.name, pool=settings.pool)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(runner.run())
+            tasks.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main())
+            tasks.create_task(runner.obey_stops())
+            tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
+            tasks.create_task(_every(CLEAN_EVERY, sweeper.clean))
+            if till:
+                tasks.create_task(Listener(settings.redis_url, BELL, till.ring, till.idle).main())
+                tasks.create_task(till.run(settings.sweep_every))
+                tasks.create_task(_every(settings.sweep_every, till.tell))
+                tasks.create_task(_every(CHORES_EVERY, till.reconcile))
+
+
+@asynccontextmanager
+async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[Till | None]:
+    """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
+    stripe = Stripe(settings)
+    if not stripe.open:
+        yield None
+        return
+    pool = await db.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)
+    try:
+        yield Till(pool, stripe, sold)
+    finally:
+        await stripe.close()
+        await pool.close()
+
+
+async def _start(engine: EngineProcess, settings: Settings) -> None:
+    """Start the engine's child. Raises WrongSettingError if an operator's rule keeps it from starting, else EngineDied.
+
+    The rule is looked at only then: what it loads belongs in the engine's process, and is not for this one.
+    """
+    try:
+        await engine.start()
+    except EngineDied as error:
+        if reason := await asyncio.to_thread(readiness.unusable_rule, settings.frame_rules):
+            raise WrongSettingError(reason) from error
+        raise
+
+
+async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+    """Do it again and again. A server that is away, or a row in trouble, is no reason to stop mending the rest."""
+    while True:
+        try:
+            await act()
+        except (*db.AWAY, asyncpg.PostgresError, RedisError) as error:
+            log.warning("sweep_failed", task=act.__qualname__, error=type(error).__name__)
+        await asyncio.sleep(seconds)
+
+
+async def _main(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await work(settings, stop)
+
+
+def run(settings: Settings) -> None:
+    """Run a worker in this process until SIGTERM or SIGINT. Raises WrongSettingError."""
+    logs.configure(settings.log_level)
+    asyncio.run(_main(settings))

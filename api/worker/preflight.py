@@ -1,0 +1,79 @@
+"""What a worker's settings name that it cannot work with on this machine, in a sentence each.
+
+Looks at files and at an operator's rule; loads no model, and takes on trust what is on the hub.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from api.settings import Settings
+from engine.catalog import registry as catalog
+from engine.catalog.registry import Model
+from engine.safety import rules as safety
+from engine.types import Lora
+
+INDEX = "model_index.json"
+HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
+
+
+def lacking(settings: Settings) -> list[str]:
+    """What is not where the settings say, and what to do about it; empty where all is."""
+    weights = (_weights(catalog.find(name), settings.weights.get(name, "")) for name in settings.models)
+    loras = (_lora(lora) for lora in settings.named_loras)
+    return [sentence for sentence in (*weights, *loras) if sentence]
+
+
+def fetched(settings: Settings) -> list[str]:
+    """The hub ids that weights and LoRAs are taken from."""
+    models = [catalog.find(name) for name in settings.models]
+    weights = [settings.weights.get(model.name) or ("" if model.bundled else model.repo) for model in models]
+    return [source for source in (*weights, *(lora.source for lora in settings.named_loras)) if _on_hub(source)]
+
+
+def unusable_rule(setting: str) -> str | None:
+    """What is wrong with the operator's rule for frames. It is imported, with all that it does then."""
+    try:
+        safety.plugged(setting)
+    except safety.BadRuleError as error:
+        return str(error)
+    return None
+
+
+def _weights(model: Model, source: str) -> str | None:
+    """A bundled model's lie beside the code."""
+    if not source and (model.bundled or model.repo):
+        return None
+    if not source:
+        return (
+            f"Nobody offers the weights of {model.name} as Kinora reads them: name a folder for it in KINORA_WEIGHTS."
+        )
+    if _readable(Path(source) / INDEX) or _on_hub(source):
+        return None
+    return (
+        f"KINORA_WEIGHTS has the weights of {model.name} in {source}, where there is no {INDEX} that can be read:"
+        " name a folder in diffusers' layout, or a hub id as owner/name."
+    )
+
+
+def _lora(lora: Lora) -> str | None:
+    path = Path(lora.source)
+    files = [path] if path.suffix == ".safetensors" else path.glob("*.safetensors")
+    if any(_readable(file) for file in files) or _on_hub(lora.source):
+        return None
+    return (
+        f"KINORA_LORAS has the LoRA {lora.name!r} in {lora.source}, where there is no .safetensors file that can be"
+        " read: name one, a folder that holds one, or a hub id as owner/name."
+    )
+
+
+def _on_hub(source: str) -> bool:
+    """Whether a source is looked for on the hub: it names nothing on this disk, and a repository or a file in one."""
+    repository = source.rpartition("/")[0] if source.endswith(".safetensors") else source
+    return bool(HUB.fullmatch(repository)) and not Path(source).exists()
+
+
+def _readable(file: Path) -> bool:
+    return os.access(file, os.R_OK)

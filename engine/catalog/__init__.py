@@ -1,0 +1,1 @@
+"""What each model can do, as data. No torch."""

@@ -1,0 +1,170 @@
+"""The models Kinora knows, as data: what each can do, at what size, for how long, under which licence.
+
+To add a model of a known family is to add an entry here; what the fields mean is in engine/catalog/model.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from engine.catalog.diffusers import OTHERS, WAN
+from engine.catalog.model import Model, Sampling, Size
+from engine.types import Quality
+
+_DISTILLED: Final[Mapping[Quality, Sampling]] = MappingProxyType(
+    {
+        "turbo": Sampling(steps=5, guidance_scale=1.0, sigmas=(1.0, 0.987, 0.975, 0.909, 0.725)),
+        "full": Sampling(steps=7, guidance_scale=1.0, sigmas=(1.0, 0.993, 0.987, 0.981, 0.975, 0.909, 0.725)),
+    }
+)
+
+_LTX: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "family": "ltx",
+        "owner": "lightricks",
+        "sizes": (Size(768, 512), Size(512, 768), Size(1216, 704), Size(704, 1216), Size(1280, 720), Size(720, 1280)),
+        "min_side": 256,
+        "max_side": 1920,
+        "native_pixels": 1280 * 736,
+        "fps": 24,
+        "max_seconds": 20.0,
+    }
+)
+"""What all of LTX-Video has in common."""
+_LTX_LARGE: Final = Model(
+    **_LTX,
+    name="ltx-video-13b",
+    title="LTX-Video 13B 0.9.7",
+    repo="Lightricks/LTX-Video-0.9.7-dev",
+    created=1_746_403_200,
+    licence="LTXV Open Weights License",
+    licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.7-dev",
+    memory_gb=40.0,
+    window_frames=121,
+    sampling=MappingProxyType(
+        {
+            "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic", cache=0.08),
+            "full": Sampling(steps=30, guidance_scale=5.0, schedule="linear_quadratic"),
+        }
+    ),
+    decode_timestep=0.05,
+    decode_noise=0.025,
+)
+_LTX_DISTILLED: Final = replace(
+    _LTX_LARGE,
+    name="ltx-video-13b-distilled",
+    title="LTX-Video 13B 0.9.8 distilled",
+    repo="Lightricks/LTX-Video-0.9.8-13B-distilled",
+    created=1_752_624_000,
+    licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.8-13B-distilled",
+    sampling=_DISTILLED,
+)
+
+ENTRIES: Final = (
+    Model(
+        name="kinora-mini",
+        title="Kinora Mini",
+        family="ltx",
+        repo="mini/weights",
+        bundled=True,
+        drawn=True,
+        created=1_764_000_000,
+        owner="kinora",
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        about="Draws a small world of coloured things that move; ships with Kinora.",
+        memory_gb=0.5,
+        sizes=(
+            Size(320, 192),
+            Size(192, 320),
+            Size(256, 256),
+            Size(640, 384),
+            Size(384, 640),
+            Size(1280, 720),
+            Size(720, 1280),
+        ),
+        min_side=64,
+        max_side=1920,
+        native_sizes=(Size(160, 96), Size(96, 160), Size(128, 128)),
+        fps=8,
+        window_frames=41,
+        context_latents=2,
+        max_seconds=20.0,
+        max_prompt_tokens=64,
+        left=MappingProxyType({"subtle": 0.3, "mild": 0.16, "strong": 0.06}),
+        held=MappingProxyType({"subtle": 0.25, "mild": 0.1, "strong": 0.0}),
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(
+                    steps=8,
+                    guidance_scale=1.0,
+                    adapter="turbo",
+                    plain=Sampling(steps=6, guidance_scale=5.0),
+                ),
+                "full": Sampling(steps=16, guidance_scale=5.0),
+            }
+        ),
+    ),
+    Model(
+        **_LTX,
+        name="ltx-video-2b",
+        title="LTX-Video 2B",
+        repo="Lightricks/LTX-Video",
+        created=1_732_233_600,
+        licence="LTXV Open Weights License (use restrictions; read it first)",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video",
+        memory_gb=16.0,
+        window_frames=161,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=20, guidance_scale=3.0, cache=0.08),
+                "full": Sampling(steps=50, guidance_scale=3.0),
+            }
+        ),
+        # The first release shifts its noise levels by the number of tokens, counts time without the causal
+        # correction of later ones, and was trained on first frames only.
+        operations=frozenset({"text_to_video", "image_to_video", "still"}),
+        conditions="first",
+        max_conditions=1,
+        causal_time=False,
+    ),
+    Model(
+        **_LTX,
+        name="ltx-video-2b-0.9.5",
+        title="LTX-Video 2B 0.9.5",
+        repo="Lightricks/LTX-Video-0.9.5",
+        created=1_741_132_800,
+        licence="OpenRAIL-M",
+        licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.5",
+        memory_gb=16.0,
+        window_frames=161,
+        sampling=MappingProxyType(
+            {
+                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic", cache=0.08),
+                "full": Sampling(steps=40, guidance_scale=3.0, schedule="linear_quadratic"),
+            }
+        ),
+        condition_noise=0.15,
+        decode_timestep=0.05,
+        decode_noise=0.025,
+    ),
+    replace(
+        _LTX_DISTILLED,
+        name="ltx-video-2b-distilled",
+        title="LTX-Video 2B 0.9.8 distilled",
+        repo="",
+        about=(
+            "Published as the single file ltxv-2b-0.9.8-distilled.safetensors of Lightricks/LTX-Video only: convert it "
+            "to a folder in diffusers' layout and name the folder in KINORA_WEIGHTS."
+        ),
+        licence_url="https://huggingface.co/Lightricks/LTX-Video",
+        memory_gb=16.0,
+    ),
+    _LTX_LARGE,
+    _LTX_DISTILLED,
+    *WAN,
+    *OTHERS,
+)

@@ -1,0 +1,1 @@
+"""The denoising loops, family by family."""

@@ -1,0 +1,150 @@
+"""The recipe for any other family: diffusers' own pipeline runs, and is watched and stopped step by step.
+
+A pipeline does not give the floor to whoever called it before it is done, so it has a thread, which waits after each
+step until it may go on. What it makes are latents; they are decoded here, stretch by stretch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Semaphore
+from typing import Any, TypeAlias
+
+import torch
+
+from engine.catalog.model import Sampling
+from engine.diffusion.diffusers_pipelines import Arguments, pipeline
+from engine.diffusion.hooks import sampled
+from engine.diffusion.latents import Cut, settle
+from engine.loading.loader import Parts
+from engine.placement.vae_tiling import begin
+from engine.planning.plan import Plan, Shown, Window
+from engine.types import Cancelled, Request
+
+AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
+
+
+class Stock:
+    """The recipe of one clip (`engine.diffusion.family.Recipe`), which is one window."""
+
+    def __init__(self, parts: Parts, cut: Cut, request: Request, how: Sampling) -> None:
+        self._parts, self._cut, self._request, self._how = parts, cut, request, how
+        self._pipeline = pipeline(parts, cut.plan, how, pictures=bool(request.conditions))
+        self._pipeline.runs.set_progress_bar_config(disable=True)
+        self._words: Arguments = {}
+        self._decoding: Iterator[torch.Tensor] | None = None
+        self._ahead: list[torch.Tensor] = []
+        self._decoded = 0
+        self._shows = _shows(cut.plan)
+        self.latent: tuple[int, ...] | None = None  # its decoders start at the beginning, of which nothing is kept
+
+    @torch.inference_mode()
+    def read(self) -> None:
+        """Encode the prompt."""
+        begin(self._parts.vae, self._parts.placement.tiling, self._cut.plan)
+        self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
+
+    def prepare(self, window: Window) -> None:
+        """Its pipeline does that as it begins."""
+
+    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
+        """Run the pipeline."""
+        further = filter(None, [self._parts.others.get("transformer_2")])
+        with sampled(self._parts.transformer, self._how, *further):
+            latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
+        for number in range(window.latents):
+            self._cut.strips[window.gap][number] = latents[:, :, number : number + 1].clone()
+
+    def glimpse(self, _window: Window, _number: int) -> torch.Tensor | None:
+        """Each pipeline has noise levels of a kind of its own, and says nothing of what comes of them."""
+        return None
+
+    @torch.inference_mode()
+    def decode(self, shown: Shown) -> torch.Tensor:
+        """Go on decoding until all that is shown is there; what is decoded beyond it waits for the next stretch."""
+        if self._decoding is None:
+            strip = self._cut.strips[shown.gap]
+            self._decoding = self._pipeline.frames(torch.cat([strip[number] for number in sorted(strip)], dim=2))
+        wanted = self._shows[shown.first : shown.last + 1]
+        while self._decoded + sum(map(len, self._ahead)) <= wanted[-1]:
+            self._ahead.append(next(self._decoding))
+        frames = torch.cat(self._ahead)
+        picked = frames[[number - self._decoded for number in wanted]]
+        self._ahead = [frames[wanted[-1] + 1 - self._decoded :]]
+        self._decoded = wanted[-1] + 1
+        settle(self._parts)
+        return picked
+
+    @torch.inference_mode()
+    def _run(self, window: Window, after_step: AfterStep) -> torch.Tensor:
+        """The latents of a window [1, C, F, h, w]. However it ends, the shared modules are as they were before."""
+        plan = self._cut.plan
+
+        def settled(*told: Any) -> Arguments:
+            settle(self._parts)
+            return after_step(*told)
+
+        try:
+            made: torch.Tensor = self._pipeline.runs(
+                **self._words,
+                **self._pipeline.arguments(window),
+                width=plan.native.width,
+                height=plan.native.height,
+                num_inference_steps=self._how.steps,
+                generator=torch.Generator("cpu").manual_seed(window.seed),
+                output_type="latent",
+                return_dict=False,
+                callback_on_step_end=settled,
+                max_sequence_length=plan.model.max_prompt_tokens,
+            )[0]
+        finally:
+            self._pipeline.runs.maybe_free_model_hooks()
+        return made if made.ndim == 5 else made.unsqueeze(2)
+
+
+def _shows(plan: Plan) -> Sequence[int]:
+    """Which of the frames that are denoised each frame of the file shows: there may be a few more of those.
+
+    They are left out at the end. But where the model ends on a picture that is its very last frame, so must the file:
+    then they are left out at equal distances in between, and no frame comes half a frame too early or too late.
+    """
+    (window,) = plan.windows
+    made, shown = plan.model.frame_rule * (window.latents - 1), plan.frames - 1
+    ends = plan.model.conditions == "ends" and any(placed.frame == shown > 0 for placed in window.pictures)
+    return [(2 * number * made + shown) // (2 * shown) for number in range(plan.frames)] if ends else range(plan.frames)
+
+
+def _stepped(
+    run: Callable[[AfterStep], torch.Tensor], cancelled: Callable[[], bool]
+) -> Generator[int, None, torch.Tensor]:
+    """What `run` makes, yielding the number of each step it has finished; it goes on when the next one is asked for.
+
+    Whoever stops iterating, or cancels, stops it where it stands.
+    """
+    told: SimpleQueue[int | None] = SimpleQueue()
+    turn, left = Semaphore(0), False
+
+    def after_step(_pipeline: Any, step: int, _time: Any, _tensors: Arguments) -> Arguments:
+        told.put(step + 1)
+        turn.acquire()
+        if left:
+            raise Cancelled
+        return {}
+
+    if cancelled():
+        raise Cancelled
+    with ThreadPoolExecutor(1, "denoise") as thread:
+        running = thread.submit(run, after_step)
+        running.add_done_callback(lambda _: told.put(None))
+        try:
+            while (step := told.get()) is not None:
+                yield step
+                if cancelled():
+                    raise Cancelled
+                turn.release()
+        finally:
+            left = True
+            turn.release()
+        return running.result()

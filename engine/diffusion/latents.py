@@ -1,0 +1,130 @@
+"""Between pixels and latents: a clip in the making, what of it is shown, and the films it is made from.
+
+It knows the autoencoder and plans; nothing of prompts, noise levels and files' formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+
+from engine.loading.loader import Parts
+from engine.media.resize import picture, place
+from engine.media.video_reader import Footage
+from engine.placement.vae_tiling import decoded
+from engine.planning.plan import Frame, Plan, Shown, derived
+from engine.types import Condition
+
+Strip: TypeAlias = dict[int, torch.Tensor]
+"""A gap's latents so far by their number, each [1, C, 1, h, w]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One clip in the making: its plan, the latents of each gap, and the films it is made from."""
+
+    plan: Plan
+    footage: Footage
+    strips: tuple[Strip, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Cut:
+        """Nothing made yet."""
+        return cls(plan, Footage(plan.fps), tuple({} for _ in plan.gaps))
+
+
+@torch.inference_mode()
+def decode(parts: Parts, cut: Cut, shown: Shown) -> torch.Tensor:
+    """The frames of the clip that are shown, at native size: [F, 3, h, w] floats around 0..1.
+
+    When there is no room for whole frames it tries once more in tiles.
+    """
+    strip = cut.strips[shown.gap]
+    latents = torch.cat([strip[latent] for latent in range(shown.decode_from, shown.decode_to)], dim=2)
+    skip = shown.first - cut.plan.gaps[shown.gap].origin - parts.temporal * shown.decode_from
+    return _decoded(parts, cut.plan, latents, shown)[skip : skip + shown.last - shown.first + 1]
+
+
+@torch.inference_mode()
+def glimpse(parts: Parts, plan: Plan, gap: int, number: int, latent: torch.Tensor) -> torch.Tensor:
+    """What a latent of a strip [1, C, 1, h, w] looks like alone, as one native frame [1, 3, h, w]. Without neighbours
+    it is but roughly a frame of its stretch, at an eighth of the cost.
+    """
+    return _decoded(parts, plan, latent, Shown(gap, 0, 0, number, number + 1))
+
+
+def _decoded(parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown) -> torch.Tensor:
+    """All frames of these latents [F, 3, h, w]; `shown` says which of a strip they are."""
+    mean, std = _statistics(parts)
+    latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
+    latents, level = _renoised(parts, plan, latents, shown)
+    video = decoded(parts.vae, parts.placement.tiling, lambda: parts.vae.decode(latents, level, return_dict=False)[0])
+    frames: torch.Tensor = video[0].transpose(0, 1).float() / 2 + 0.5
+    settle(parts)
+    return frames
+
+
+def encode(parts: Parts, pixels: torch.Tensor) -> torch.Tensor:
+    """Pixels [1, 3, 1, h, w] in -1..1 -> normalised latents in float32: the likeliest ones, always the same."""
+    latents: torch.Tensor = parts.vae.encode(pixels.to(parts.device, parts.dtype)).latent_dist.mode().float()
+    mean, std = _statistics(parts)
+    normalised: torch.Tensor = (latents - mean) * parts.vae.config.scaling_factor / std
+    return normalised
+
+
+def stretch(parts: Parts, cut: Cut, film: Path | None, first: int, last: int) -> torch.Tensor:
+    """Frames of a film, or of the clip's own beginning, as native frames [1, 3, F, h, w] in -1..1."""
+    if film is not None:
+        return place(cut.footage.frames(film, first, last), cut.plan.native, cut.plan.size)
+    latest = -(-last // parts.temporal)
+    beginning = Shown(0, first, last, 0, min(latest + 2, 1 + max(cut.strips[0])))
+    return decode(parts, cut, beginning).transpose(0, 1)[None] * 2 - 1
+
+
+def still(parts: Parts, cut: Cut, shown: Condition | Frame) -> torch.Tensor:
+    """A picture as a native frame [1, 3, 1, h, w] in -1..1."""
+    if isinstance(shown, Frame):
+        return stretch(parts, cut, shown.film, shown.number, shown.number)
+    return picture(shown, cut.plan.native, cut.plan.size)
+
+
+def _statistics(parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each latent channel."""
+
+    def broad(values: Any) -> torch.Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=parts.device).view(1, -1, 1, 1, 1)
+
+    return broad(parts.vae.latents_mean), broad(parts.vae.latents_std)
+
+
+def _renoised(
+    parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Decoders since 0.9.1 take the last denoising step themselves: they want a little noise, and its level.
+
+    A latent's noise depends on its place in the clip alone, since it is decoded twice where windows meet.
+    """
+    if not parts.vae.config.timestep_conditioning:
+        return latents, None
+    origin = plan.gaps[shown.gap].origin
+    noise = [
+        randn_tensor(
+            latents[:, :, :1].shape,
+            generator=torch.Generator("cpu").manual_seed(derived(plan.seed, f"decode {origin} {latent}")),
+            device=parts.device,
+            dtype=latents.dtype,
+        )
+        for latent in range(shown.decode_from, shown.decode_to)
+    ]
+    level = torch.tensor([plan.model.decode_timestep], device=parts.device, dtype=latents.dtype)
+    return torch.lerp(latents, torch.cat(noise, dim=2), plan.model.decode_noise), level
+
+
+def settle(parts: Parts) -> None:
+    """Wait for the GPU: work is only queued there, so progress would run ahead of it and a cancel come late."""
+    if parts.device.type == "cuda":
+        torch.cuda.current_stream(parts.device).synchronize()

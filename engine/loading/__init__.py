@@ -1,0 +1,1 @@
+"""From weights on a disk to modules."""

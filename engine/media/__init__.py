@@ -1,0 +1,1 @@
+"""Pictures and films in and out: decoding, encoding, fragments, thumbnails, scaling."""

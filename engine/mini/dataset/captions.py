@@ -1,0 +1,127 @@
+"""Sentences for scenes: a small grammar with many synonyms, in English and French (wordings.py has the words).
+
+Some forms of sentence are kept out of training (`HELD_OUT`) so that evaluate.py can ask for what the model
+has never read. A sentence may leave out the place, the time or the motion; it never says anything untrue.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from engine.mini.dataset.scenes import COLOURS, MOTIONS, PLACES, THINGS, TIMES
+from engine.mini.dataset.vocabulary import DRY, ENGLISH, FRENCH, Language, agree
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from engine.mini.dataset.scenes import Scene
+
+T = TypeVar("T")
+
+# Every attribute a sentence can state, in the order of `labels`. UNSAID marks what it leaves out, and what
+# goes without saying: dry weather, a thing of middling size, no second thing.
+ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
+    "thing": THINGS,
+    "colour": COLOURS,
+    "motion": MOTIONS,
+    "place": PLACES,
+    "time": TIMES,
+    "weather": ("rain",),
+    "size": ("small", "big"),
+    "second thing": THINGS,
+    "second colour": COLOURS,
+}
+UNSAID: Final = -1
+LEFT_OUT: Final = {"motion": 0.04, "place": 0.06, "time": 0.06}  # how often a sentence is silent about it
+
+
+def caption(
+    scene: Scene, rng: np.random.Generator, *, language: Language | None = None, held_out: bool = False
+) -> tuple[str, tuple[int, ...]]:
+    """A sentence for the scene, and for each of `ATTRIBUTES` the index it states or `UNSAID`.
+
+    `held_out` takes the sentence from the forms kept for evaluation, and leaves nothing out.
+    """
+    language = language or ("en" if rng.random() < 0.6 else "fr")
+    silent = {name for name, often in LEFT_OUT.items() if rng.random() < often and not held_out}
+    write = _english if language == "en" else _french
+    written = write(scene, rng, silent, held_out=held_out)
+    sentence = ", ".join(" ".join(part.split()) for part in written.split(",") if part.strip())
+    if language == "en":
+        sentence = re.sub(r"\b(a) (?=[aeiou])", "an ", sentence)
+    return _finish(sentence, rng), _labels(scene, silent)
+
+
+def _labels(scene: Scene, silent: set[str]) -> tuple[int, ...]:
+    stated = {name: getattr(scene, name) for name in ("thing", "colour", "motion", "place", "time", "size")}
+    stated["weather"] = "rain" if scene.rain else None
+    stated["second thing"], stated["second colour"] = scene.second or (None, None)
+    return tuple(
+        values.index(stated[name]) if stated[name] in values and name not in silent else UNSAID
+        for name, values in ATTRIBUTES.items()
+    )
+
+
+def _english(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
+    does, doing, do = _pick(ENGLISH.motions[scene.motion], rng) if "motion" not in silent else ("", "", "")
+    size = _pick(ENGLISH.sizes[scene.size], rng)
+    things = [f"{size} {_pick(ENGLISH.colours[c], rng)} {_pick(ENGLISH.things[t], rng)}" for t, c in _things(scene)]
+    articles = ("a", "a", "a", "the", "one", "") if len(things) == 1 else ("a", "a", "the", "")
+    article = _pick(articles, rng)
+    subject = _pick((" and ", " and ", " with "), rng).join(f"{article} {thing}" for thing in things)
+    if len(things) == 1 and rng.random() < 0.1:
+        subject = (
+            f"a {size} {_pick(ENGLISH.things[scene.thing], rng)} that is {_pick(ENGLISH.colours[scene.colour], rng)}"
+        )
+    return _pick(ENGLISH.held_out if held_out else ENGLISH.sentences, rng).format(
+        s=subject,
+        does=do if scene.second else does,
+        doing=doing,
+        be="are" if scene.second else "is",
+        p=_pick(ENGLISH.places[scene.place], rng) if "place" not in silent else "",
+        n=_when(scene, rng, silent, "en"),
+    )
+
+
+def _french(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
+    does, do = _pick(FRENCH.motions[scene.motion], rng) if "motion" not in silent else ("est là", "sont là")
+    things, all_feminine = [], True
+    for thing, colour in _things(scene):
+        noun, feminine = _pick(FRENCH.things[thing], rng)
+        size, shade = _pick(FRENCH.sizes[scene.size], rng)[feminine], _pick(FRENCH.colours[colour], rng)[feminine]
+        all_feminine &= feminine
+        things.append(f"{'une' if feminine else 'un'} {size} {noun} {shade}")
+    return _pick(FRENCH.held_out if held_out else FRENCH.sentences, rng).format(
+        s=" et ".join(things),
+        does=agree(do if scene.second else does, feminine=all_feminine),
+        p=_pick(FRENCH.places[scene.place], rng) if "place" not in silent else "",
+        n=_when(scene, rng, silent, "fr"),
+    )
+
+
+def _things(scene: Scene) -> list[tuple[str, str]]:
+    return [(scene.thing, scene.colour)] + ([scene.second] if scene.second else [])
+
+
+def _when(scene: Scene, rng: np.random.Generator, silent: set[str], language: Language) -> str:
+    """The hour and the rain, in either order, sometimes in one expression."""
+    words = ENGLISH if language == "en" else FRENCH
+    if scene.rain and "time" not in silent and rng.random() < 0.3:
+        return _pick(words.rainy_times[scene.time], rng)
+    times = words.times[scene.time] if not scene.rain else tuple(t for t in words.times[scene.time] if t not in DRY)
+    parts = [_pick(times, rng)] if "time" not in silent else []
+    if scene.rain:
+        parts.insert(int(rng.integers(len(parts) + 1)), _pick(words.rain, rng))
+    return " ".join(parts)
+
+
+def _finish(sentence: str, rng: np.random.Generator) -> str:
+    """People write capitals and full stops, or neither."""
+    if rng.random() < 0.5:
+        sentence = sentence[:1].upper() + sentence[1:]
+    return sentence + "." if rng.random() < 0.3 else sentence
+
+
+def _pick(options: tuple[T, ...], rng: np.random.Generator) -> T:
+    return options[int(rng.integers(len(options)))]

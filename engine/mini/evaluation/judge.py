@@ -1,0 +1,254 @@
+"""Says what a clip shows by plain image analysis: things, colours and motions, the place, the time, the rain.
+
+Colours are told by hue (seeing.py), motions by the path of a thing's middle, scenery by the nearest drawn one;
+only shapes are told by a small learnt classifier (shapes.py). How well it judges is itself measured, on drawn
+clips: evaluate.py prints that ceiling beside every figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engine.mini.dataset.scenery import RAIN_PERIOD
+from engine.mini.evaluation import detection as seeing
+from engine.mini.evaluation import shape_classifier as shapes
+
+if TYPE_CHECKING:
+    from engine.mini.dataset import scenes as world
+    from engine.mini.evaluation.detection import Found, Mask
+
+FALLS: Final = ((8, 2), (6, 2), (6, 1))  # pixels down and to the left that rain moves in a frame, wide and square
+LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was seen, in the world's words; "" where there was nothing to see.
+
+    `second` is another (thing, colour), which comes after the first as in a Scene: to its right, or below;
+    `together` says whether it moves as the first does. `flicker` is the mean change of the scenery from frame
+    to frame other than rain, `jump` the largest, `sharpness` the steepest change from pixel to pixel at the
+    things' edges, all in levels of 255 on a picture of `seeing.SIDE` pixels.
+    """
+
+    thing: str
+    colour: str
+    motion: str
+    place: str
+    time: str
+    rain: bool
+    second: tuple[str, str] | None
+    together: bool
+    flicker: float
+    jump: float
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Where a thing is in the frames it can be seen in, in short sides of the picture; `area` in their squares."""
+
+    x: world.Floats
+    y: world.Floats
+    area: world.Floats
+
+
+def judge(frames: world.Bytes) -> Verdict:
+    """Judge a clip of uint8 (frames, height, width, 3), of any size."""
+    frames = seeing.shrunk(frames)
+    kind = seeing.setting(frames)
+    things = _first_two(seeing.find(frames, kind))
+    busy = seeing.widened(np.logical_or.reduce([found.mask for found in things]), 6) if things else None
+    luma = frames @ LUMA
+    rain = _rains(luma, busy)
+    changes = _changes(frames, busy, RAIN_PERIOD if rain else 1)
+    seen = [shapes.tell(seeing.crops(frames, found, kind)) for found in things]
+    motions = [motion(path(found.mask)) for found in things]
+    return Verdict(
+        thing=seen[0] if seen else "",
+        colour=things[0].colour if things else "",
+        motion=motions[0] if motions else "",
+        place=kind.place,
+        time=kind.time,
+        rain=rain,
+        second=(seen[1], things[1].colour) if len(things) > 1 else None,
+        together=len(set(motions)) == 1,
+        flicker=float(changes.mean()),
+        jump=float(changes.max()),
+        sharpness=_sharpness(luma, things),
+    )
+
+
+def _first_two(things: list[Found]) -> list[Found]:
+    """The largest, and the next if it is no mere fragment; the one above or to the left first."""
+    if len(things) < 2 or not _is_second(things[0].mask, things[1].mask):
+        return things[:1]
+    ys, xs = ([np.nonzero(found.mask)[axis].mean() for found in things[:2]] for axis in (1, 2))
+    axis = ys if abs(ys[1] - ys[0]) > abs(xs[1] - xs[0]) else xs
+    return things[:2] if axis[0] <= axis[1] else [things[1], things[0]]
+
+
+def _is_second(first: Mask, second: Mask) -> bool:
+    there = second.sum(axis=(1, 2)) > 0.1 * first.sum(axis=(1, 2)).mean()
+    return bool(second.sum() > 0.2 * first.sum() and there.mean() > 0.6)
+
+
+# --- motion ---------------------------------------------------------------------------------------------
+
+
+def path(mask: Mask) -> Path:
+    """The way of the middle of these pixels, bool (frames, height, width). What leaves on one side and comes
+    back on the other goes on beyond the edge.
+    """
+    _, height, width = mask.shape
+    side = min(height, width)
+    areas = mask.sum(axis=(1, 2))
+    seen = areas > max(12.0, 0.15 * float(np.median(areas)))
+    bodies = np.array([_body(frame) for frame in mask[seen]], np.float32).reshape(-1, 3, 2)
+    x, y = (_onwards(_uncut(bodies[:, :, axis], length), length) for axis, length in ((1, width), (0, height)))
+    return Path(x / side, y / side, areas[seen].astype(np.float32) / side**2)
+
+
+def _body(mask: Mask) -> tuple[world.Floats, world.Floats, world.Floats]:
+    """(y, x) of the middle of the pixels, the least and the greatest; those far off the rest do not count."""
+    where = np.argwhere(mask).astype(np.float32)
+    away = np.hypot(*(where - np.median(where, axis=0)).T)
+    near = where[away <= 2.5 * np.sqrt(len(where) / np.pi) + 1]
+    body = near if len(near) else where
+    return body.mean(axis=0), body.min(axis=0), body.max(axis=0)
+
+
+def _uncut(bodies: world.Floats, length: int) -> world.Floats:
+    """The middles along one axis, of bodies (frames, 3): where an edge of the picture cuts one off, its other end
+    tells.
+    """
+    middle, low, high = bodies[:, 0], bodies[:, 1], bodies[:, 2]
+    cut_low, cut_high = low < 1, high > length - 2
+    whole = ~cut_low & ~cut_high
+    if whole.sum() < 3:
+        return middle
+    before, after = np.median((middle - low)[whole]), np.median((high - middle)[whole])
+    uncut: world.Floats = np.where(
+        cut_low & ~cut_high, high - after, np.where(cut_high & ~cut_low, low + before, middle)
+    )
+    return uncut
+
+
+def _onwards(way: world.Floats, length: int) -> world.Floats:
+    """A jump of more than half the picture is a passage through its edge, and becomes an ordinary step."""
+    steps = np.diff(way)
+    jumps = np.abs(steps) > length / 2
+    steps[jumps] = np.median(steps[~jumps]) if (~jumps).any() else 0
+    onwards: world.Floats = np.concatenate([way[:1], way[:1] + np.cumsum(steps)])
+    return onwards
+
+
+def motion(way: Path) -> str:
+    """The motion with this path, "" if it is none that the world knows."""
+    if len(way.x) < 5:
+        return ""
+    spread_x, spread_y = _spread(way.x), _spread(way.y)
+    if straight := _straight(way, spread_x, spread_y):
+        return straight
+    if growth(way) > 1.8:
+        return "growing"
+    if max(spread_x, spread_y) < 0.1:
+        return "still"
+    if min(spread_x, spread_y) > 0.09 and _turns(way) > 0.65:
+        return "circling"
+    return "bouncing" if spread_y > 0.15 and spread_y > 2 * spread_x and _reversals(way.y) > 1 else ""
+
+
+def _straight(way: Path, spread_x: float, spread_y: float) -> str:
+    (way_x, even_x), (way_y, even_y) = _line(way.x), _line(way.y)
+    if abs(way_x) > 0.3 and even_x > 0.85 and abs(way_x) > 2 * spread_y:
+        return "right" if way_x > 0 else "left"
+    if abs(way_y) > 0.25 and even_y > 0.85 and abs(way_y) > 2 * spread_x:
+        return "down" if way_y > 0 else "up"
+    return ""
+
+
+def growth(way: Path) -> float:
+    """How many times as large the thing is at the end as it was at the beginning."""
+    ends = max(2, len(way.area) // 8)
+    return float(way.area[-ends:].mean() / way.area[:ends].mean())
+
+
+def _line(values: world.Floats) -> tuple[float, float]:
+    """The way from end to end of the straight line through them, and how much of their variance it explains."""
+    time = np.linspace(-0.5, 0.5, len(values))
+    slope = float((time * values).sum() / (time**2).sum())
+    explained = slope**2 * float((time**2).mean()) / (float(values.var()) + 1e-9)
+    return slope, explained
+
+
+def _spread(values: world.Floats) -> float:
+    return float(np.percentile(values, 95) - np.percentile(values, 5))
+
+
+def _turns(way: Path) -> float:
+    """How many times the path goes round its middle, in either sense."""
+    x, y = ((v - (np.percentile(v, 95) + np.percentile(v, 5)) / 2) for v in (way.x, way.y))
+    angles = np.unwrap(np.arctan2(y, x))
+    return float(abs(angles[-1] - angles[0]) / (2 * np.pi))
+
+
+def _reversals(values: world.Floats) -> int:
+    """How often they turn back by more than a third of their extent."""
+    least, count, low, high, sense = _spread(values) / 3, 0, values[0], values[0], 0
+    for value in values[1:]:
+        low, high = min(low, value), max(high, value)
+        turned = 1 if value - low > least and sense != 1 else -1 if high - value > least and sense != -1 else 0
+        if turned:
+            count += sense != 0
+            sense, low, high = turned, value, value
+    return count
+
+
+# --- rain, flicker, edges -------------------------------------------------------------------------------
+
+
+def _rains(luma: world.Floats, busy: Mask | None) -> bool:
+    """Whether what passes over the scenery falls as streaks do: the same picture, a step lower, a frame later.
+    It must be more like that than like what stays where it is, or what rises.
+    """
+    if len(luma) < 2 * RAIN_PERIOD:
+        return False
+    lasting = np.lib.stride_tricks.sliding_window_view(luma, RAIN_PERIOD, axis=0).mean(axis=-1)
+    passing = luma[: len(lasting)] - lasting
+    if busy is not None:
+        ever = busy.any(axis=0)
+        passing[busy[: len(lasting)] if ever.mean() > 0.8 else np.broadcast_to(ever, passing.shape)] = 0
+    if np.sqrt((passing**2).mean()) < 0.5:
+        return False
+    stays = _likeness(passing, 0, 0)
+    return max(_likeness(passing, *fall) - max(stays, _likeness(passing[::-1], *fall)) for fall in FALLS) > 0.2
+
+
+def _likeness(passing: world.Floats, down: int, across: int) -> float:
+    """How much each frame is like the one before, moved down and to the left: a correlation."""
+    _, height, width = passing.shape
+    before, after = passing[:-1, : height - down, across:], passing[1:, down:, : width - across]
+    return float((before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum() + 1e-6))
+
+
+def _changes(frames: world.Bytes, busy: Mask | None, step: int) -> world.Floats:
+    """Mean change of the scenery from each frame to the one `step` later, where neither has a thing nearby."""
+    if len(frames) <= step:
+        return np.zeros(1, np.float32)
+    pixels = frames.astype(np.int16)
+    change = np.abs(pixels[step:] - pixels[:-step]).mean(axis=-1, dtype=np.float32)
+    calm = np.ones(change.shape, bool) if busy is None else ~(busy[step:] | busy[:-step])
+    changes: world.Floats = (change * calm).sum(axis=(1, 2)) / np.maximum(calm.sum(axis=(1, 2)), 1)
+    return changes
+
+
+def _sharpness(luma: world.Floats, things: list[Found]) -> float:
+    if not things:
+        return 0.0
+    near = seeing.widened(np.logical_or.reduce([found.mask for found in things]), 2)[:, 1:, 1:]
+    steep = np.hypot(np.diff(luma, axis=1)[:, :, 1:], np.diff(luma, axis=2)[:, 1:])
+    return float(np.percentile(steep[near], 90))

@@ -1,0 +1,128 @@
+"""Where clips for evaluate.py come from: questions, the engine that answers them, the codec, the drawn truth."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import av
+import numpy as np
+from PIL import Image
+
+from engine.catalog.registry import DEFAULT, Size
+from engine.media.video_writer import Film
+from engine.mini.dataset import captions
+from engine.mini.dataset import scenes as world
+from engine.mini.evaluation.scores import Trial, trial
+from engine.types import Condition, Done, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.mini.dataset.scenes import Bytes, Scene
+    from engine.mini.dataset.vocabulary import Language
+    from engine.runtime.engine import Engine
+    from engine.types import Quality
+
+NATIVE: Final = Size(160, 96)
+FRAMES: Final = round(world.SECONDS * world.FPS)  # of a file of five seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A scene, and the sentence that asks for it."""
+
+    scene: Scene
+    prompt: str
+    language: Language
+
+
+@dataclass(slots=True)
+class Studio:
+    """A loaded engine with what its requests have in common, and how many seconds it took for how many clips."""
+
+    engine: Engine
+    size: Size = NATIVE
+    quality: Quality = "full"
+    seconds: float = 0.0
+    clips: int = 0
+
+    def film(self, prompt: str, seed: int, *, length: float = world.SECONDS, given: Sequence[Condition] = ()) -> Bytes:
+        """The frames (frames, height, width, 3) of the file that the engine makes of a prompt."""
+        request = Request(DEFAULT, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(given))
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            results = [e.result for e in self.engine.run(request, Path(folder), lambda: False) if isinstance(e, Done)]
+            frames = read(results[0].video)
+        self.seconds, self.clips = self.seconds + time.monotonic() - began, self.clips + 1
+        return frames
+
+    @property
+    def pace(self) -> str:
+        return f"{self.clips} clips in {self.quality} quality, {self.seconds / max(1, self.clips):.1f} s each"
+
+
+def questions(count: int, seed: int = 0, *, pair: bool = False) -> list[Question]:
+    """Held-out scenes and sentences; motions and colours come round evenly, languages by turns."""
+    rng = np.random.default_rng([seed, 2 + pair])
+    return [_question(number, rng, pair=pair) for number in range(count)]
+
+
+def _question(number: int, rng: np.random.Generator, *, pair: bool) -> Question:
+    motion, colour = world.MOTIONS[number % 8], world.COLOURS[number // 2 % 9]
+    language: Language = "en" if number // 8 % 2 == 0 else "fr"
+    while True:
+        scene = replace(world.random_scene(rng, pair=pair), motion=motion, colour=colour)
+        possible = not (scene.second and scene.second[1] == colour) and (motion != "growing" or scene.size == "medium")
+        if scene.held_out and possible:
+            sentence, _ = captions.caption(scene, rng, language=language, held_out=True)
+            return Question(scene, sentence, language)
+
+
+def made(studio: Studio, asked: Sequence[Question]) -> list[Trial]:
+    """What the engine makes of each question, its number for a seed."""
+    return [answered(q, studio.film(q.prompt, seed)) for seed, q in enumerate(asked)]
+
+
+def drawn(asked: Sequence[Question], size: Size = NATIVE) -> list[Trial]:
+    """The judge's ceiling: the same scenes as the world draws them."""
+    return [answered(q, truth(q, size)) for q in asked]
+
+
+def answered(question: Question, frames: Bytes) -> Trial:
+    return trial(question.scene, frames, question.prompt, question.language)
+
+
+def truth(question: Question, size: Size = NATIVE, frames: int = FRAMES) -> Bytes:
+    return world.draw(question.scene, width=size.width, height=size.height, frames=frames).frames
+
+
+def picture(frames: Bytes, place: int) -> Condition:
+    """One of these frames as a picture that a clip must pass through."""
+    buffer = io.BytesIO()
+    Image.fromarray(frames[place]).save(buffer, "PNG")
+    return Condition(buffer.getvalue(), place)
+
+
+def through_codec(frames: Bytes) -> Bytes:
+    """The clip written to a file as the engine does, and read back: what no model can better."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Film(Path(folder), frames.shape[2], frames.shape[1], world.FPS, len(frames)) as film:
+            film.write(frames)
+        return read(film.result().video)
+
+
+def read(file: Path) -> Bytes:
+    """All frames of a video file, uint8 (frames, height, width, 3)."""
+    with av.open(str(file)) as video:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
+
+
+def psnr(ours: Bytes, true: Bytes) -> float:
+    """Peak signal to noise in dB."""
+    error = np.square(ours.astype(np.float32) - true.astype(np.float32)).mean()
+    return float(10 * np.log10(255**2 / max(float(error), 1e-3)))

@@ -1,0 +1,136 @@
+"""The five components of the bundled model, as the LTX classes of diffusers, and the folder they ship in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import torch
+from diffusers import (
+    AutoencoderKLLTXVideo,
+    FlowMatchEulerDiscreteScheduler,
+    LTXConditionPipeline,
+    LTXVideoTransformer3DModel,
+)
+from torch import Tensor
+from transformers import T5Config, T5EncoderModel
+
+from engine.mini.training.config import SMALL, Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+HEAD: Final = 32  # width of an attention head
+TEXT_WIDTH: Final = 128
+TEXT_LENGTH: Final = 64  # tokens a caption may have
+QUIET: Final = -8.0  # log variance of the posterior: conditioning frames come back almost without noise
+
+
+def device() -> torch.device:
+    """Where training runs: on a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def workers() -> int:
+    """Processes that draw beside the one that trains: a GPU would wait for one, a CPU has none to spare."""
+    return max(1, (os.cpu_count() or 2) - 2) if device().type == "cuda" else 0
+
+
+def new_vae(recipe: Recipe = SMALL) -> AutoencoderKLLTXVideo:
+    """Patches of an eighth of a cell, then three halvings of width, height and time."""
+    vae = AutoencoderKLLTXVideo(
+        latent_channels=recipe.channels,
+        patch_size=recipe.cell // 8,
+        patch_size_t=1,
+        block_out_channels=recipe.encoder,
+        down_block_types=("LTXVideo095DownBlock3D",) * 3,
+        downsample_type=("spatiotemporal",) * 3,
+        spatio_temporal_scaling=(True,) * 3,
+        layers_per_block=(0, 1, 2, 1),
+        decoder_block_out_channels=recipe.decoder,
+        decoder_spatio_temporal_scaling=(True,) * 3,
+        decoder_layers_per_block=(1, 2, 4, 1),
+        decoder_inject_noise=(False,) * 4,
+        upsample_residual=(True,) * 3,
+        upsample_factor=(2, 2, 2),
+        timestep_conditioning=False,
+        encoder_causal=True,
+        decoder_causal=False,
+        scaling_factor=1.0,
+    )
+    with torch.no_grad():  # the variance is not learnt: its channel stays where it is put here
+        vae.encoder.conv_out.conv.weight[-1].zero_()
+        vae.encoder.conv_out.conv.bias[-1] = QUIET
+    return vae
+
+
+def new_transformer(recipe: Recipe = SMALL) -> LTXVideoTransformer3DModel:
+    return LTXVideoTransformer3DModel(
+        in_channels=recipe.channels,
+        out_channels=recipe.channels,
+        num_attention_heads=recipe.heads,
+        attention_head_dim=HEAD,
+        cross_attention_dim=recipe.heads * HEAD,
+        num_layers=recipe.layers,
+        caption_channels=TEXT_WIDTH,
+    )
+
+
+def new_text_encoder(vocabulary: int) -> T5EncoderModel:
+    encoder = T5EncoderModel(
+        T5Config(
+            vocab_size=vocabulary,
+            d_model=TEXT_WIDTH,
+            d_kv=32,
+            num_heads=4,
+            d_ff=256,
+            num_layers=3,
+            dropout_rate=0.0,
+            feed_forward_proj="gated-gelu",
+            is_encoder_decoder=False,
+            use_cache=False,
+            pad_token_id=0,
+            eos_token_id=1,
+        )
+    )
+    bias = encoder.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight
+    with torch.no_grad():
+        bias.copy_(_directions(len(bias)))
+    return encoder
+
+
+def _directions(buckets: int) -> Tensor:
+    """Where each head looks at first, (buckets, heads): before a word, after it, around it, and everywhere.
+
+    The upper half of the buckets are words to the right. Without such a start the encoder needs very long to
+    tell which of two things is named first.
+    """
+    half = buckets // 2
+    bias = torch.zeros(buckets, 4)
+    bias[half:, 0] = -6.0
+    bias[1:half, 1] = -6.0
+    bias[3:half, 2] = bias[half + 3 :, 2] = -3.0
+    return bias
+
+
+def write_folder(
+    folder: Path,
+    *,
+    vae: AutoencoderKLLTXVideo,
+    transformer: LTXVideoTransformer3DModel,
+    text_encoder: T5EncoderModel,
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    """Write the components as a diffusers folder in bfloat16, readable by every LTX pipeline of diffusers."""
+    pipeline = LTXConditionPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False),
+        vae=vae.to(torch.bfloat16),
+        text_encoder=text_encoder.to(torch.bfloat16),
+        tokenizer=tokenizer,
+        transformer=transformer.to(torch.bfloat16),
+    )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    for file in folder.rglob("*.safetensors"):
+        file.chmod(0o644)  # some writers leave them readable by their owner alone

@@ -1,0 +1,159 @@
+"""Third stage: drawn clips turned into latents once, so that transformer steps cost no drawing and no encoding.
+
+Shards of 64 clips of one shape appear one after another; training reads whatever is there and picks up new
+ones as they come. Some shards hold clips that begin in the middle of their motion, or with another motion
+than the one they are about: they teach windows to go on from given frames, and are never learnt without.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from engine.mini.dataset import scenes as world
+from engine.mini.dataset.scenes import FPS, FRAMES, Return, Scene, Turn
+from engine.mini.training import train_vae
+from engine.mini.training.components import device
+from engine.mini.training.config import SPAN, Recipe
+from engine.mini.training.vae_dataset import to_video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from diffusers import AutoencoderKLLTXVideo
+
+SHARD: Final = 64
+TOGETHER: Final = 8  # clips encoded at a time
+Beginning: TypeAlias = Literal["first", "later", "turned", "returning"]
+BEGINNINGS: Final = (0.6, 0.15, 0.12, 0.13)  # share of shards whose clips begin so
+LATEST: Final = 15.0  # seconds into its motion that a clip begins
+TURN: Final = 2 * SPAN  # the frame after which a turned clip does what it is about: three latents show before
+FINE: Final = 4  # parts a side of a cell, where the things' outline is known more finely
+WHERE: Final = SPAN + FINE * FINE  # numbers that tell where the things are within one latent
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Clips of one shape. Latents are raw (the autoencoder's own scale), channels first.
+
+    `latents` (clips, channels, frames, rows, columns); `stills` (clips, stills, channels, rows, columns);
+    `where` (clips, frames, rows, columns, `WHERE`): how much of the cell the things cover at each of the
+    latent's eight frames, then how much of each sixteenth of the cell at the last one. `stills_at` says which
+    frames were also encoded alone. The clips begin where their motion does, `later`, or, `turned`, with another
+    motion and often another time of day until frame `TURN`. Those that are `returning` have `ends` latents in front of
+    and behind the glide from one moment to another.
+    """
+
+    scenes: list[Scene]
+    latents: Tensor
+    stills: Tensor
+    where: Tensor
+    stills_at: tuple[int, ...]
+    beginning: Beginning
+    ends: tuple[int, int] = (0, 0)
+
+
+def encode(work: Path, minutes: float, *, seed: int) -> None:
+    """Write shards under `work/latents` for `minutes`. Give every process its own `seed`."""
+    recipe, vae = Recipe.read(work), train_vae.load(work).to(device(), torch.bfloat16)
+    folder = work / "latents"
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([seed, len(list(folder.glob("*.pt")))])
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < minutes * 60:
+        shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
+        beginning: Beginning = get_args(Beginning)[rng.choice(len(BEGINNINGS), p=BEGINNINGS)]
+        file = folder / f"{shape[0]}x{shape[1]}-{seed}-{time.time_ns()}.pt"
+        torch.save(_shard(vae, recipe.cell, rng, shape, beginning), file.with_suffix(".part"))
+        file.with_suffix(".part").rename(file)
+        count += SHARD
+        print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)
+
+
+def _return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> Return:
+    """From behind the latents in front to before those behind: back to what was up to five seconds ago, as a loop
+    does, or on to what will be.
+    """
+    leave, arrive = SPAN * (ends[0] - 1), FRAMES - SPAN * ends[1]
+    skip = float(rng.uniform(-world.SECONDS, world.SECONDS))
+    return Return(leave, arrive, max(0.0, start + leave / FPS + skip))
+
+
+def read(file: Path) -> Shard:
+    return Shard(**torch.load(file, weights_only=False))  # our own file: it holds Scene objects
+
+
+@torch.no_grad()
+def _shard(
+    vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], beginning: Beginning
+) -> dict[str, object]:
+    scenes = [world.random_scene(rng) for _ in range(SHARD)]
+    ends = (int(rng.integers(1, 4)), int(rng.integers(1, 3))) if beginning == "returning" else (0, 0)
+    stills_at = (int(rng.integers(SPAN // 2, FRAMES - SPAN // 2)), FRAMES - 1)
+    latents: list[Tensor] = []
+    stills: list[Tensor] = []
+    where: list[Tensor] = []
+    for first in range(0, SHARD, TOGETHER):
+        clips = [_clip(scene, shape, beginning, ends, rng) for scene in scenes[first : first + TOGETHER]]
+        video = torch.stack([to_video(clip.frames) for clip in clips]).to(vae.device, vae.dtype)
+        latents.append(vae.encode(video).latent_dist.mean.cpu())
+        alone = [vae.encode(video[:, :, [i]]).latent_dist.mean[:, :, 0].cpu() for i in stills_at]
+        stills.append(torch.stack(alone, dim=1))
+        where.extend(coverage(torch.from_numpy(clip.mask), cell).to(torch.bfloat16) for clip in clips)
+    return {
+        "scenes": scenes,
+        "latents": torch.cat(latents),
+        "stills": torch.cat(stills),
+        "where": torch.stack(where),
+        "stills_at": stills_at,
+        "beginning": beginning,
+        "ends": ends,
+    }
+
+
+def _clip(
+    scene: Scene, shape: tuple[int, int], beginning: Beginning, ends: tuple[int, int], rng: np.random.Generator
+) -> world.Clip:
+    start = 0.0 if beginning == "first" else float(rng.uniform(0, LATEST))
+    turn: Turn | Return | None = None
+    if beginning == "turned":
+        turn = _turn(rng)
+    elif beginning == "returning":
+        turn = _return(start, ends, rng)
+    return world.draw(scene, width=shape[0], height=shape[1], start=start, turn=turn)
+
+
+def _turn(rng: np.random.Generator) -> Turn:
+    """Another motion at first, and every other time another time of day as well."""
+    time_of_day = str(rng.choice(world.TIMES)) if rng.random() < 0.5 else ""
+    return Turn(str(rng.choice(world.MOTIONS)), TURN, time_of_day)
+
+
+def coverage(mask: Tensor, cell: int) -> Tensor:
+    """Things' coverage (frames, height, width) to (latent frames, rows, columns, `WHERE`), as `Shard` says.
+
+    The first latent holds one frame, which counts eight times.
+    """
+    cells = F.avg_pool2d(mask[:, None], cell)[:, 0]
+    cells = torch.cat([cells[:1].expand(SPAN - 1, -1, -1), cells])
+    spans = cells.unflatten(0, (-1, SPAN)).permute(0, 2, 3, 1)
+    fine = F.pixel_unshuffle(F.avg_pool2d(mask[::SPAN, None], cell // FINE), FINE).permute(0, 2, 3, 1)
+    return torch.cat([spans, fine], dim=-1)
+
+
+def statistics(shards: Iterable[Shard]) -> tuple[Tensor, Tensor]:
+    """The mean of each channel, and one deviation for all of them: what the transformer's latents are normed by.
+
+    One deviation, because the decoder was trained with the same noise on every channel: a channel that
+    varies little also matters little, and the transformer should not be made to care.
+    """
+    values = torch.cat([shard.latents.float().transpose(0, 1).flatten(1) for shard in shards], dim=1)
+    mean = values.mean(dim=1)
+    return mean, (values - mean[:, None]).std().expand_as(mean).clone()

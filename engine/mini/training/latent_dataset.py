@@ -1,0 +1,195 @@
+"""What the transformer learns from: batches of latents from the shards on disk, and sentences about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.mini.dataset import captions
+from engine.mini.dataset import scenes as world
+from engine.mini.training import encode_latents as latents
+from engine.mini.training import train_text
+from engine.mini.training.config import SPAN, Recipe
+from engine.mini.training.encode_latents import TURN, WHERE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LENGTHS: Final = (0.05, 0.25, 0.1, 0.2, 0.2, 0.2)  # share of batches with 1, 2 ... 6 latents: windows are short
+GIVEN: Final = 0.45  # share of batches of clips from their beginning with something already there
+# What may be there already, and how often: the first frames, the last ones, both, single frames somewhere, or
+# all of it under so much noise (a remix, or one clip that becomes another).
+PATTERNS: Final = {"first": 0.55, "last": 0.1, "ends": 0.15, "keyframe": 0.1, "noised": 0.1}
+WORN: Final = 0.15  # most noise in frames given, in deviations: a window goes on from frames that were made
+LEAST: Final = {
+    "nothing": 1,
+    "first": 3,
+    "last": 3,
+    "ends": 5,
+    "turned": 4,
+    "returning": 6,
+    "noised": 2,
+}  # latent frames wanted
+NO_CAPTION: Final = 0.1  # share of captions dropped: guidance needs the model without any
+NEGATIVE: Final = "worst quality, inconsistent motion, blurry, jittery, distorted"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tokens come frame by frame, row by row; keyframes given as extra tokens stand in front.
+
+    `clean` (batch, tokens, channels) normalised latents; `ceiling` (batch, tokens) the most noise each may get:
+    0 is given, 1 is free; `where` (batch, tokens, `WHERE`) the things' coverage; `coordinates` (batch, 3, tokens)
+    seconds, pixel row, pixel column.
+    """
+
+    clean: Tensor
+    ceiling: Tensor
+    where: Tensor
+    coordinates: Tensor
+    scenes: list[world.Scene]
+
+    @property
+    def given(self) -> Tensor:
+        """(batch, tokens) bool: what is there from the start and stays."""
+        return self.ceiling == 0
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(
+            self.clean.to(device),
+            self.ceiling.to(device),
+            self.where.to(device),
+            self.coordinates.to(device),
+            self.scenes,
+        )
+
+
+def coordinates(cell: int, frames: int, rows: int, columns: int, at_frame: int = 0) -> Tensor:
+    """(3, tokens): seconds, pixel row, pixel column of each token, as LTXConditionPipeline counts them."""
+    grid = torch.meshgrid(torch.arange(frames), torch.arange(rows), torch.arange(columns), indexing="ij")
+    seconds, row, column = (axis.flatten().float() for axis in grid)
+    seconds = ((seconds * SPAN + 1 - SPAN).clamp(min=0) + at_frame) / world.FPS
+    return torch.stack([seconds, row * cell, column * cell])
+
+
+class Library:
+    """The shards on disk, growing while training runs. Batches come from one shard, so shapes agree.
+
+    `share` makes them smaller than the recipe has them.
+    """
+
+    def __init__(self, work: Path, *, share: float = 1.0) -> None:
+        recipe = Recipe.read(work)
+        self.folder = work / "latents"
+        self.cell, self.tokens = recipe.cell, round(recipe.tokens * share)
+        self.shards: dict[str, latents.Shard] = {}
+        self.refresh()
+        self.mean, self.deviation = latents.statistics(self.shards.values())
+
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return sum(len(shard.scenes) for shard in self.shards.values())
+
+    def refresh(self) -> None:
+        """Read the shards that have come since."""
+        for file in sorted(self.folder.glob("*.pt")):
+            if file.name not in self.shards:
+                self.shards[file.name] = latents.read(file)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        shard = self.shards[str(rng.choice(list(self.shards)))]
+        whole, rows, columns = shard.latents.shape[2:]
+        pattern = _pattern(shard, rng)
+        wanted = 1 + int(rng.choice(len(LENGTHS), p=LENGTHS))
+        frames = whole if pattern == "keyframe" else min(max(wanted, LEAST[pattern]), whole)
+        ceiling = _between(shard.ends, frames) if pattern == "returning" else _ceiling(pattern, frames, rng)
+        count = min(max(1, self.tokens // (frames * rows * columns)), len(shard.scenes))
+        picked = torch.from_numpy(rng.choice(len(shard.scenes), size=count, replace=False))
+        batch = Batch(
+            clean=self._normal(shard.latents[picked, :, :frames]),
+            ceiling=ceiling.repeat_interleave(rows * columns).expand(count, -1),
+            where=shard.where[picked, :frames].flatten(1, 3),
+            coordinates=coordinates(self.cell, frames, rows, columns).expand(count, -1, -1),
+            scenes=[shard.scenes[i] for i in picked.tolist()],
+        )
+        return self._with_keyframe(batch, shard, picked, rng) if pattern == "keyframe" else batch
+
+    def _with_keyframe(self, batch: Batch, shard: latents.Shard, picked: Tensor, rng: np.random.Generator) -> Batch:
+        """A single frame as extra tokens in front."""
+        still = int(rng.integers(len(shard.stills_at)))
+        extra = self._normal(shard.stills[picked, still][:, :, None])
+        rows, columns = shard.stills.shape[-2:]
+        place = coordinates(self.cell, 1, rows, columns, at_frame=shard.stills_at[still]).expand(len(extra), -1, -1)
+        return Batch(
+            clean=torch.cat([extra, batch.clean], dim=1),
+            ceiling=torch.cat([torch.zeros(extra.shape[:2]), batch.ceiling], dim=1),
+            where=torch.cat([batch.where.new_zeros(*extra.shape[:2], WHERE), batch.where], dim=1),
+            coordinates=torch.cat([place, batch.coordinates], dim=2),
+            scenes=batch.scenes,
+        )
+
+    def _normal(self, raw: Tensor) -> Tensor:
+        shape = (1, -1, 1, 1, 1)
+        normal = (raw.float() - self.mean.view(shape)) / self.deviation.view(shape)
+        return normal.flatten(2).transpose(1, 2)
+
+
+def _pattern(shard: latents.Shard, rng: np.random.Generator) -> str:
+    """What of a batch is given. A clip that does not begin at the beginning never goes without."""
+    if shard.beginning in {"turned", "returning"}:
+        return shard.beginning
+    if shard.beginning == "first" and rng.random() >= GIVEN:
+        return "nothing"
+    allowed = {name: often for name, often in PATTERNS.items() if shard.beginning == "first" or name != "keyframe"}
+    shares = np.array(list(allowed.values()))
+    return str(rng.choice(list(allowed), p=shares / shares.sum()))
+
+
+def _ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
+    """The most noise that each of a clip's latent frames may get."""
+    if pattern == "noised":
+        return torch.from_numpy(np.interp(np.linspace(0, 2, frames), [0, 1, 2], rng.uniform(0.1, 1, 3))).float()
+    ceiling, first, last = torch.ones(frames), 0, 0
+    if pattern == "turned":
+        first = 1 + TURN // SPAN
+    elif pattern in {"first", "ends"} or (pattern == "keyframe" and rng.random() < 0.5):
+        first = min(int(rng.choice([1, 1, 2, 3])), frames - 2)
+    if pattern in {"last", "ends"}:
+        last = min(int(rng.choice([1, 2, 3])), frames - 1 - first)
+    ceiling[:first] = 0
+    ceiling[frames - last :] = 0
+    return ceiling
+
+
+def _between(ends: tuple[int, int], frames: int) -> Tensor:
+    """So many latents given in front and behind, and all noise between them."""
+    ceiling = torch.ones(frames)
+    ceiling[: ends[0]] = 0
+    ceiling[frames - ends[1] :] = 0
+    return ceiling
+
+
+class Sentences:
+    """Captions for scenes, written anew each time and read by the frozen encoder."""
+
+    def __init__(self, work: Path) -> None:
+        self.tokenizer, self.encoder = train_text.load(work)
+
+    def __call__(self, scenes: list[world.Scene], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        return self.read([self._caption(scene, rng) for scene in scenes])
+
+    @torch.no_grad()
+    def read(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        """(encoded text (texts, tokens, width), attention mask (texts, tokens))."""
+        ids, mask = train_text.tokens(self.tokenizer, texts)
+        return self.encoder(input_ids=ids, attention_mask=mask)[0], mask
+
+    @staticmethod
+    def _caption(scene: world.Scene, rng: np.random.Generator) -> str:
+        if rng.random() < NO_CAPTION:
+            return "" if rng.random() < 0.7 else NEGATIVE
+        return captions.caption(scene, rng)[0]

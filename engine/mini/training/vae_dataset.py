@@ -1,0 +1,108 @@
+"""What the autoencoder learns from: pieces of drawn clips, and of single pictures.
+
+A picture costs a tenth of a clip and teaches as much about colours and outlines, so there are many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from engine.mini.dataset import scenes as world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.mini.training.config import Recipe
+
+WHOLE: Final = 0.15  # share of the clips that are whole pictures, with their borders
+LONG: Final = 0.4  # share of the other clips that are 17 frames long; the rest have 9, which are cheaper
+LATEST: Final = 48  # frames into its motion at which a clip may begin
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`video` (batch, 3, frames, height, width) in -1..1 and `mask` (batch, 1, frames, height, width)."""
+
+    video: Tensor
+    mask: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.video.to(device), self.mask.to(device))
+
+
+class Crops(IterableDataset[tuple[Batch, Batch]]):
+    """Without end, what one step learns from: (clips, pictures)."""
+
+    def __init__(self, recipe: Recipe, seed: int) -> None:
+        self.recipe, self.seed = recipe, seed
+
+    def __iter__(self) -> Iterator[tuple[Batch, Batch]]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            yield self._clips(rng), crops(self.recipe, rng, scenes=self.recipe.pictures, frames=1)
+
+    def _clips(self, rng: np.random.Generator) -> Batch:
+        if rng.random() < WHOLE:
+            return whole(self.recipe, rng, scenes=max(1, self.recipe.clips // 2), frames=17)
+        return crops(self.recipe, rng, scenes=self.recipe.clips, frames=17 if rng.random() < LONG else 9)
+
+
+def loader(recipe: Recipe, seed: int, workers: int) -> Iterator[tuple[Batch, Batch]]:
+    """Steps to learn from, drawn by `workers` processes beside the one that trains, or by itself."""
+    return iter(DataLoader(Crops(recipe, seed), batch_size=None, num_workers=workers))
+
+
+def to_video(frames: world.Bytes) -> Tensor:
+    """uint8 (frames, height, width, 3) to float32 (3, frames, height, width) in -1..1."""
+    return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
+
+
+def crops(recipe: Recipe, rng: np.random.Generator, *, scenes: int, frames: int) -> Batch:
+    """Square pieces of random clips: of each scene one around a thing and one from anywhere.
+
+    Corners lie on whole cells, as the cells of whole pictures do.
+    """
+    videos, masks = [], []
+    for _ in range(scenes):
+        clip = _draw(rng, recipe.shapes[int(rng.integers(len(recipe.shapes)))], frames)
+        for left, top in (_near(recipe, rng, clip), _anywhere(recipe, rng, clip)):
+            piece = np.s_[:, top : top + recipe.crop, left : left + recipe.crop]
+            videos.append(to_video(clip.frames[piece]))
+            masks.append(torch.from_numpy(clip.mask[piece])[None])
+    return Batch(torch.stack(videos), torch.stack(masks))
+
+
+def whole(recipe: Recipe, rng: np.random.Generator, *, scenes: int, frames: int) -> Batch:
+    """Whole pictures of random clips, all of one shape."""
+    shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
+    clips = [_draw(rng, shape, frames) for _ in range(scenes)]
+    return Batch(
+        torch.stack([to_video(clip.frames) for clip in clips]),
+        torch.stack([torch.from_numpy(clip.mask)[None] for clip in clips]),
+    )
+
+
+def _draw(rng: np.random.Generator, shape: tuple[int, int], frames: int) -> world.Clip:
+    start = float(rng.integers(0, LATEST)) / world.FPS
+    return world.draw(world.random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
+
+
+def _near(recipe: Recipe, rng: np.random.Generator, clip: world.Clip) -> tuple[int, int]:
+    _, height, width = clip.mask.shape
+    middle = clip.centres[rng.integers(len(clip.centres)), rng.integers(len(clip.frames))] * (width, height)
+    away = rng.uniform(-0.375, 0.375, 2) * recipe.crop
+    x, y = np.rint((middle + away - recipe.crop / 2) / recipe.cell) * recipe.cell
+    return int(np.clip(x, 0, width - recipe.crop)), int(np.clip(y, 0, height - recipe.crop))
+
+
+def _anywhere(recipe: Recipe, rng: np.random.Generator, clip: world.Clip) -> tuple[int, int]:
+    _, height, width = clip.mask.shape
+    columns, rows = ((side - recipe.crop) // recipe.cell + 1 for side in (width, height))
+    return recipe.cell * int(rng.integers(columns)), recipe.cell * int(rng.integers(rows))

@@ -1,0 +1,53 @@
+"""The machine that models are put on: what it has, and how its devices take them.
+
+It decides nothing, and knows no files. Tests stand another in its place, with a GPU that nobody has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from engine.parallel import context_parallel as ranks
+from engine.placement.hardware import look
+from engine.placement.offload import arrange
+from engine.placement.policy import Machine, Placement
+from engine.types import EngineError
+
+
+class Host:
+    """The machine that this process runs on."""
+
+    def look(self) -> Machine:
+        """What it has to run models on."""
+        return look()
+
+    def device(self, name: str) -> torch.device:
+        """Raises EngineError `device_missing`."""
+        try:
+            device = torch.device(name)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            message = f"This machine has no torch device {name!r}: {error}"
+            raise EngineError("device_missing", message) from error
+        return device
+
+    def put(self, module: torch.nn.Module, device: torch.device) -> None:
+        """Raises torch.OutOfMemoryError."""
+        module.to(device)
+
+    def arrange(self, modules: Mapping[str, Any], placement: Placement) -> None:
+        """As `engine.placement.offload.arrange`."""
+        arrange(modules, placement)
+
+    def share(
+        self, transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]
+    ) -> None:
+        """As `engine.parallel.context_parallel.share`."""
+        ranks.share(transformers, placement, folder, hung)
+
+
+HERE: Final = Host()

@@ -1,0 +1,46 @@
+"""What this process has to run models on. Looks, and changes nothing; it knows no model and no setting."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from typing import Final
+
+import torch
+
+from engine.placement.policy import ATTENTIONS, PACKAGES, Machine
+
+_GB: Final = 2.0**30
+_PROCESSOR_FULL: Final = "DefaultCPUAllocator"
+"""By this name torch says that the machine's own memory is full; the error is otherwise like any other of its own."""
+_OPTIONAL: Final = (*PACKAGES.values(), *filter(None, ATTENTIONS.values()))
+
+
+def look() -> Machine:
+    """The best device of this machine, what lies beside it, and which optional packages can be imported."""
+    packages = frozenset(name for name in _OPTIONAL if _has(name))
+    host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
+    if not torch.cuda.is_available():
+        metal = torch.backends.mps.is_available()
+        able = not metal and any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+        return Machine(kind="mps" if metal else "cpu", host_memory=host, packages=packages, compiler=able)
+    gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+    return Machine(
+        kind="cuda",
+        gpus=len(gpus),
+        memory=min(gpu.total_memory for gpu in gpus) / _GB,
+        capability=min((gpu.major, gpu.minor) for gpu in gpus),
+        host_memory=host,
+        packages=packages,
+        compiler=_has("triton"),
+    )
+
+
+def full(error: BaseException) -> bool:
+    """Whether an error says that the device's memory, or the machine's own, is full."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or _PROCESSOR_FULL in str(error)
+
+
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -1,0 +1,184 @@
+"""The words of a plan: what is kept, what is denoised in which window, and what is shown when.
+
+Counting. A latent frame stands for `frame_rule` frames of film (8 for LTX), except the very first of a sequence,
+which stands for one. A gap has one such sequence, its *strip*: latent 0 is the frame `origin` of the clip, and
+latent k >= 1 is the frames up to `origin + 8 k`. A strip begins with what the gap is given of the film before it
+and ends with what it is given of the film behind it. A window that goes on from another starts with an *anchor*,
+the one frame before what it carries, encoded as a latent 0 of its own: the model was never shown a sequence
+without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from engine.catalog.model import Model, Size
+from engine.types import Condition, Take
+
+Before: TypeAlias = Literal["nothing", "strip", "film", "blank"]
+Behind: TypeAlias = Literal["nothing", "strip", "film", "beginning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a film, by its number; without a film, of the clip that is being made."""
+
+    film: Path | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A picture at a frame of its window's own time, in which the window's first frame is 0."""
+
+    frame: int
+    picture: Condition | Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """Frames of a film as latents of a window, from its own latent `at` on, each as strongly as `strengths` says.
+
+    They are encoded from the film's frame `start` on; without a film, from that frame of the clip being made. Unless
+    `at` is 0 the frame before is encoded too, and its latent dropped. Frames beyond the film's ends are its first
+    and last ones again.
+    """
+
+    film: Path | None
+    start: int
+    at: int
+    strengths: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One pass of denoising: it adds the latents `first` to `first + new - 1` of the strip of gap `gap`.
+
+    It sees `lead` latents in front of them: an anchor and latents of the strip, or frames of the film before, or
+    (`blank`) one frame that it makes and throws away. And `trail` behind them: latents that were made earlier,
+    frames of the film behind, or the clip's own beginning, to which a loop returns. `weights` are how much each
+    prompt of the request counts. `edited` is a film that changes under it, instead of noise.
+    """
+
+    gap: int
+    first: int
+    new: int
+    before: Before
+    lead: int
+    behind: Behind
+    trail: int
+    seed: int
+    guides: tuple[Guide, ...]
+    pictures: tuple[Placed, ...]
+    weights: tuple[tuple[int, float], ...]
+    edited: Guide | None = None
+
+    @property
+    def end(self) -> int:
+        """The latent of the strip behind the new ones."""
+        return self.first + self.new
+
+    @property
+    def latents(self) -> int:
+        """Latent frames the model sees at once."""
+        return self.lead + self.new + self.trail
+
+    @property
+    def origin(self) -> int:
+        """The latent of the strip that sits where the window's own latent 0 does."""
+        return self.first - self.lead
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Frames `first` to `last` of the clip, decoded from the latents `decode_from` to `decode_to - 1` of a strip."""
+
+    gap: int
+    first: int
+    last: int
+    decode_from: int
+    decode_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Frames `first` to `last` of the clip, as they are in `film` from its frame `start` on."""
+
+    film: Path
+    start: int
+    first: int
+    last: int
+
+
+Step: TypeAlias = Window | Shown | Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames `first` to `last` of the clip, which nobody has yet. `origin` is the frame of its strip's latent 0.
+
+    `given_before` and `given_behind` count the strip's latents at either end that come from the films there;
+    `latents` are all up to the last that is made. `returns` says that the clip's own beginning follows it.
+    """
+
+    first: int
+    last: int
+    origin: int
+    latents: int
+    before: Take | None
+    given_before: int
+    behind: Take | None
+    given_behind: int
+    returns: bool
+
+    @property
+    def backwards(self) -> bool:
+        """Whether it is made from back to front: it must lead to a film, and comes from none."""
+        return self.before is None and self.given_behind > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole clip: `frames` of `size` at `fps` in the file, denoised at `native` size; `marked` if they carry the
+    visible mark.
+
+    `steps` are in the order in which they are to be done; what they show comes in the clip's own order.
+    """
+
+    model: Model
+    size: Size
+    native: Size
+    fps: int
+    frames: int
+    seed: int
+    prompts: tuple[str, ...]
+    source_prompt: str
+    gaps: tuple[Gap, ...]
+    steps: tuple[Step, ...]
+    marked: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """The exact length of the file."""
+        return self.frames / self.fps
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The steps that denoise."""
+        return tuple(step for step in self.steps if isinstance(step, Window))
+
+
+def frame_behind(model: Model, origin: int, latent: int) -> int:
+    """The first frame of the clip that a strip's latent stands for; not for the strip's first, which is `origin`."""
+    return origin + model.frame_rule * (latent - 1) + 1
+
+
+def derived(seed: int, purpose: str) -> int:
+    """A seed of its own for one purpose of a clip, so that each part can be made again without the others.
+
+    Torch's CPU generator looks at the lower 32 bits of a seed only; neighbouring seeds must not meet there.
+    """
+    return int.from_bytes(blake2b(f"{seed}/{purpose}".encode(), digest_size=4).digest(), "big")

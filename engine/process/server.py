@@ -1,0 +1,82 @@
+"""The engine's own process: takes jobs from a socket, runs them one after another, reports each event.
+
+A thread watches the socket, so that a cancel is seen while torch computes and the end of the parent ends this
+process at once. A job that fails by name is answered; an error without a name kills the process, whose parent
+then starts a fresh one: after an unknown fault nothing in here is to be trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from engine import parent_death as lifeline
+from engine.process.protocol import Cancel, Ended, Ready, Report, Run, pack, receive
+from engine.safety.rules import BadRuleError
+from engine.types import Cancelled, EngineConfig, EngineError
+
+if TYPE_CHECKING:
+    from engine.runtime.engine import Engine
+
+
+def main(connection: socket.socket, config: EngineConfig) -> None:
+    """Serve jobs until the other end of `connection` closes, or the engine wants a fresh process."""
+    lifeline.die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Not above: the parent imports this module to name the function, and torch is not for the parent.
+    from engine.runtime.engine import Engine
+
+    inbox = _Inbox(connection)
+    try:
+        engine = Engine(config)
+    except BadRuleError as error:
+        sys.exit(str(error))  # on standard error, for whoever reads the worker's log
+    connection.sendall(pack(Ready()))
+    while not engine.spent:
+        run = inbox.next()
+        connection.sendall(pack(_work(engine, run, inbox, connection)))
+
+
+class _Inbox:
+    """Jobs as they come, and which of them were cancelled."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._cancelled = 0
+        threading.Thread(target=self._watch, name="inbox", daemon=True).start()
+
+    def next(self) -> Run:
+        return self._runs.get()
+
+    def cancelled(self, job: int) -> bool:
+        return self._cancelled >= job
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                message = receive(self._connection)
+            except (EOFError, ConnectionError):
+                # The worker is gone. Waiting for the main thread to come back from torch may take a minute.
+                os._exit(0)
+            match message:
+                case Run():
+                    self._runs.put(message)
+                case Cancel(job):
+                    self._cancelled = job
+
+
+def _work(engine: Engine, run: Run, inbox: _Inbox, connection: socket.socket) -> Ended:
+    try:
+        for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job), run.resume):
+            connection.sendall(pack(Report(run.job, event)))
+    except Cancelled:
+        return Ended(run.job, cancelled=True)
+    except EngineError as failure:
+        return Ended(run.job, failure=failure)
+    return Ended(run.job)

@@ -1,0 +1,242 @@
+"""Makes a clip: chooses the family's recipe, runs the plan window by window, and says honestly how far it is.
+
+`Engine` is all the outside needs. It knows files and progress; tensors are the recipe's.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from engine.catalog.registry import Model, check_request
+from engine.diffusion.conditioning import preparing_units
+from engine.diffusion.family import Recipe
+from engine.diffusion.latents import Cut
+from engine.diffusion.ltx import Ltx
+from engine.diffusion.schedule import sampling
+from engine.loading.loader import Parts, Source, load, locate, use_threads
+from engine.media.video_writer import Film
+from engine.parallel.host import HERE, Host
+from engine.placement.hardware import full
+from engine.placement.lora import key
+from engine.placement.policy import Offload, choose, lower
+from engine.planning.plan import Window
+from engine.planning.timeline import plan
+from engine.runtime.job import Job
+from engine.runtime.postprocess import Darkroom
+from engine.runtime.preview import Previews
+from engine.runtime.progress import Rates
+from engine.runtime.resume import begin, kept, packed, stamp
+from engine.safety.rules import Rule, plugged
+from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Loading, Quality, Request, Resume
+
+
+class Engine:
+    """Runs one job at a time; the model of the last one stays loaded. Raises BadRuleError.
+
+    Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
+    """
+
+    def __init__(self, config: EngineConfig, host: Host = HERE) -> None:
+        self._config = config
+        self._host = host
+        self._rules = plugged(config.frame_rules)
+        self.spent = False
+        self._threads = use_threads(config)
+        self._loaded: tuple[str, Parts] | None = None
+        self._least: dict[str, Offload] = {}
+        self._sources: dict[str, Source] = {}
+        self._rates: dict[tuple[str, Quality], Rates] = {}
+
+    def run(
+        self, request: Request, out_dir: Path, cancelled: Callable[[], bool], resume: Resume | None = None
+    ) -> Iterator[Event]:
+        """Make the clip into `out_dir` (created), yielding events; the last is Done.
+
+        With a `resume` that fits it goes on after what is published: the first Segment is then the one behind that.
+
+        `cancelled` is asked between load stages, steps, decodes and small groups of frames. Raises Cancelled,
+        or EngineError for everything that has a name; nothing half-written keeps the name of a result.
+        """
+        if problems := check_request(request):
+            raise EngineError(
+                "model_unknown" if problems[0].field == "model" else "bad_request",
+                " ".join(problem.message for problem in problems),
+            )
+        _check_loras(request, self._config)
+        film_plan = plan(request)
+        how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
+        rates = self._rates.setdefault((request.model, request.quality), Rates())
+        job = Job(film_plan, request, how, rates, loaded=self._kept(request.model))
+        try:
+            with _room():
+                parts = yield from self._load(film_plan.model, job, cancelled)
+                _check_hung(request, parts)
+                yield from _film(job, parts, out_dir, self._threads, self._rules, cancelled, resume)
+        except EngineError as error:
+            if error.code == "out_of_memory":
+                self.spent = self._loaded is not None and self._loaded[1].placement.parallel > 1
+                self._step_down(film_plan.model)
+            raise
+
+    def _step_down(self, model: Model) -> bool:
+        """After running out of memory: let the model go, and load it with more offloaded from now on, if that is left
+        to us and there is more. A job that ran out while it denoised fails all the same: what was published of it
+        cannot be made again; its next try finds the room.
+        """
+        least = self._least.get(model.name, "none")
+        placement = choose(self._host.look(), model, self._config, least)
+        further = lower(placement)
+        if further is None or choose(self._host.look(), model, self._config, further).offload == placement.offload:
+            return False
+        self._least[model.name], self._loaded = further, None
+        return True
+
+    def _kept(self, name: str) -> bool:
+        return self._loaded is not None and self._loaded[0] == name
+
+    def _source(self, model: Model) -> Source:
+        """Located once: a later look might find other adapters than those that are loaded."""
+        if model.name not in self._sources:
+            self._sources[model.name] = locate(model, self._config)
+        return self._sources[model.name]
+
+    def _load(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+        if self._loaded is not None and self._loaded[0] == model.name:
+            return self._loaded[1]
+        self._loaded = None  # first let go of the other model: two may not fit
+        while True:
+            try:
+                return (yield from self._read(model, job, cancelled))
+            except EngineError as error:
+                if error.code != "out_of_memory" or not self._step_down(model):
+                    raise
+
+    def _read(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+        _free()  # also of what an error held that ended the try before
+        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
+        before, began = 0.0, time.monotonic()
+        while True:
+            _stop_if(cancelled)
+            try:
+                fraction = next(loading)
+            except StopIteration as end:
+                parts: Parts = end.value
+                self._loaded = (model.name, parts)
+                return parts
+            now = time.monotonic()
+            yield Loading(fraction)
+            yield job.did("loading", fraction - before, now - began)
+            before, began = fraction, now
+
+
+def _film(
+    job: Job,
+    parts: Parts,
+    out_dir: Path,
+    threads: int,
+    rules: tuple[Rule, ...],
+    cancelled: Callable[[], bool],
+    resume: Resume | None,
+) -> Iterator[Event]:
+    _stop_if(cancelled)
+    began = time.monotonic()
+    cut = Cut.of(job.plan)
+    stamped = stamp(job.plan, job.how, job.request.negative_prompt, parts.identity(job.how.worn))
+    recipe = _recipe(job, parts, cut)
+    recipe.read()
+    yield job.did("encoding", 1.0, time.monotonic() - began)
+    with (
+        Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
+        Darkroom(recipe, cut, film, rules, cancelled) as darkroom,
+    ):
+        done = begin(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
+        job.skip(job.plan.steps[:done])
+        previews = Previews(job.plan, job.rates, rules, out_dir)
+        for number, step in enumerate(job.plan.steps[done:], done + 1):
+            _stop_if(cancelled)
+            if isinstance(step, Window):
+                with closing(_denoise(job, recipe, step, previews, cancelled)) as events:
+                    for event in events:
+                        yield event
+                        yield from job.heard(darkroom.news())
+            else:
+                state = partial(packed, kept(cut, number), stamped) if recipe.latent else None
+                yield from job.heard(darkroom.take(step, state))
+        yield from job.heard(darkroom.finish())
+    yield Done(film.result())
+
+
+def _recipe(job: Job, parts: Parts, cut: Cut) -> Recipe:
+    if job.plan.model.family == "ltx":
+        return Ltx(parts, cut, job.request, job.how)
+    from engine.diffusion.diffusers_family import (
+        Stock,  # here, because its pipelines take half a second that most workers never need
+    )
+
+    return Stock(parts, cut, job.request, job.how)
+
+
+def _denoise(
+    job: Job, recipe: Recipe, window: Window, previews: Previews, cancelled: Callable[[], bool]
+) -> Generator[Event, None, None]:
+    job.window, job.step, passed = job.window + 1, 0, 0.0
+    began = time.monotonic()
+    recipe.prepare(window)
+    yield job.did("preparing", preparing_units(job.plan, window), time.monotonic() - began)
+    began = time.monotonic()
+    # Closed however it ends, because what the transformer wears for this job must come off before the next.
+    with closing(recipe.denoise(window, cancelled)) as steps:
+        for step in steps:
+            job.step, now = step, time.monotonic()
+            passed += now - began
+            yield job.did("denoising", job.pass_units(window), now - began)
+            if previews.due(window, step, job.how.steps, passed, job.estimate.whole() / len(job.plan.windows)):
+                yield from filter(None, [previews.take(recipe, window)])
+            began = time.monotonic()
+
+
+def _stop_if(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled
+
+
+def _check_loras(request: Request, config: EngineConfig) -> None:
+    """Raises EngineError `lora_missing` for a name that there is not, or not for this model."""
+    known = [lora.name for lora in config.loras if lora.model == request.model]
+    if unknown := [each.name for each in request.loras if each.name not in known]:
+        there = f"there are {', '.join(known)}" if known else "there are none"
+        raise EngineError("lora_missing", f"There is no LoRA {unknown[0]!r} for {request.model}; {there}.")
+
+
+def _check_hung(request: Request, parts: Parts) -> None:
+    """Raises EngineError `lora_missing` for one that could not be read."""
+    for each in request.loras:
+        if key(each.name) in parts.lost:
+            raise EngineError("lora_missing", f"The LoRA {each.name!r} is missing. {parts.lost[key(each.name)]}")
+
+
+def _free() -> None:
+    """Give what nobody holds any more back to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Running out of memory is a named failure; what the job held is given back before the next one."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not full(error):
+            raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise EngineError("out_of_memory", f"The device has no room for this clip: {error}") from error

@@ -1,0 +1,111 @@
+"""Shows early what a window will be: one frame of the present guess at it, small and at little cost.
+
+While a window is denoised there is at each step a guess at its clean latents. One of them is decoded alone, which
+costs about an eighth of what it costs with its neighbours; denoising waits for that. So a look is taken only where it
+is worth its time: when the window still takes a while, and all looks at it stay within a share of its work.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import median_low
+from typing import Final
+
+import torch
+from PIL import Image
+
+from engine.catalog.registry import Size
+from engine.diffusion.family import Recipe
+from engine.media.resize import fit
+from engine.media.thumbnails import PREVIEW, encoded
+from engine.media.video_writer import put
+from engine.planning.plan import Plan, Window, frame_behind
+from engine.runtime.progress import Rates
+from engine.safety.output_gate import finish
+from engine.safety.rules import Rule
+from engine.types import EngineError, Preview
+
+SIDE: Final = 320
+"""Pixels of a preview's longer side."""
+MOMENTS: Final = (0.2, 0.55)
+"""Shares of a window's steps after which a look shows something new: what it is about, and what it will look like."""
+LEFT: Final = 2.0
+"""Seconds for which a window must still be denoised: sooner there is the clip itself."""
+FREE: Final = 2
+"""Looks after which it is known what one takes: the first may have waited for a device to warm up."""
+SHARE: Final = 0.03
+"""Of a window's work, decoding and writing included, that all looks at it may take."""
+
+
+class Previews:
+    """The looks at one clip. `rates` remember what a look takes, for the next clip of the model too."""
+
+    def __init__(self, plan: Plan, rates: Rates, rules: tuple[Rule, ...], folder: Path) -> None:
+        self._plan = plan
+        self._rules = rules
+        self._rates = rates
+        self._folder = folder
+        self._pixels = plan.native.width * plan.native.height
+        self._taken = 0
+        self._window: Window | None = None
+        self._looks = 0
+
+    def due(self, window: Window, step: int, steps: int, passed: float, work: float) -> bool:
+        """Whether to look after `step` of `steps`, which took `passed` seconds; `work` are the seconds of work that a
+        window takes in all.
+        """
+        if window is not self._window:
+            self._window, self._looks = window, 0
+        if self._looks == len(MOMENTS) or step < MOMENTS[self._looks] * steps:
+            return False
+        return passed / step * (steps - step) >= LEFT and (self._looks + 1) * self._cost() <= SHARE * work
+
+    def take(self, recipe: Recipe, window: Window) -> Preview | None:
+        """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.
+
+        Not every family knows what it is about to make. A guess that a rule refuses is not shown, and no more comes of
+        that: the window is judged when it is made.
+        Raises EngineError `bad_frames`, as the window itself would, and `disk_full` or `encode_failed`, as a Film does.
+        """
+        began = time.monotonic()
+        number = window.first + window.new // 2 if window.first else 0
+        self._looks += 1
+        native = recipe.glimpse(window, number)
+        if native is None:
+            return None
+        file = self._finished(fit(native, self._size(), drawn=self._plan.model.drawn))
+        self._rates.glimpses.append((time.monotonic() - began) / self._pixels)
+        return None if file is None else Preview(self._second(window, number), file)
+
+    def _cost(self) -> float:
+        """Seconds that a look takes, as most of the last ones did; nothing while nobody knows."""
+        glimpses = self._rates.glimpses
+        return median_low(glimpses) * self._pixels if len(glimpses) >= FREE else 0.0
+
+    def _finished(self, frame: torch.Tensor) -> Path | None:
+        try:
+            floats = frame.permute(0, 2, 3, 1).cpu().numpy()
+            [pixels] = finish([floats], self._rules, marked=self._plan.marked)
+        except EngineError as error:
+            if error.code == "refused_frames":
+                return None
+            raise
+        return self._written(encoded(Image.fromarray(pixels), "JPEG", quality=80))
+
+    def _size(self) -> Size:
+        width, height = self._plan.size
+        scale = min(1.0, SIDE / max(width, height))
+        return Size(max(1, round(width * scale)), max(1, round(height * scale)))
+
+    def _second(self, window: Window, number: int) -> float:
+        """Where in the clip a latent of a window is seen."""
+        gap = self._plan.gaps[window.gap]
+        frame = frame_behind(self._plan.model, gap.origin, number) if number else gap.origin
+        return min(max(frame, gap.first), gap.last) / self._plan.fps
+
+    def _written(self, data: bytes) -> Path:
+        file = self._folder / PREVIEW.format(self._taken)
+        put(file, data)
+        self._taken += 1
+        return file

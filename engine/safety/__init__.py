@@ -1,0 +1,1 @@
+"""What every frame passes before it leaves: frame rules and the visible mark."""

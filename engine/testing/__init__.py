@@ -1,0 +1,1 @@
+"""The real model classes with tiny random weights."""
