@@ -24,20 +24,29 @@ from api.http.state import Parts
 from api.keyring import Keyring
 from api.messaging.events import Announcer, Hub, Outbox
 from api.messaging.wakeups import Bell
-from api.routes import account, auth, billing, docs, health, images, models, presets
-from api.routes import api_keys as keys
-from api.routes import stripe_webhook as webhooks
+from api.routes import (
+    account,
+    api_keys,
+    auth,
+    billing,
+    docs,
+    health,
+    images,
+    models,
+    presets,
+    stripe_webhook,
+    video_create,
+    video_streams,
+    videos,
+)
 from api.routes import uploads as upload_routes
-from api.routes import video_create as studio
-from api.routes import video_streams as stream_routes
-from api.routes import videos as video_routes
 from api.settings import Settings
-from api.sql import connection as db
+from api.sql import connection
 from api.sql.connection import Pool
 from api.storage.local import Storage
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
-from api.videos import lifecycle as videos
+from api.videos import lifecycle
 from api.videos.eta import Pace
 from api.videos.event_stream import Feeds
 from api.videos.lifecycle import Videos
@@ -57,7 +66,7 @@ EXPOSED = [
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Connect to PostgreSQL and Redis. PostgreSQL must answer; Redis may come later."""
-    pool = await db.connect(settings.database_url, connections=settings.database_connections)
+    pool = await connection.connect(settings.database_url, connections=settings.database_connections)
     try:
         async with assemble(settings, pool) as parts:
             yield parts
@@ -78,7 +87,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     moves = Videos(settings, pool, storage, credits, bell, Announcer(outbox))
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     arrivals = Arrivals(settings, pool, storage, uploads)
-    async with redis, Hub(settings.redis_url, videos.loader(pool, views)) as hub:
+    async with redis, Hub(settings.redis_url, lifecycle.loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
             tariff=sold,
@@ -128,17 +137,17 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
         route_handlers=[
             auth.router,
             account.router,
-            keys.router,
-            studio.router,
-            video_routes.router,
-            video_routes.feed,
-            stream_routes.router,
+            api_keys.router,
+            video_create.router,
+            videos.router,
+            videos.feed,
+            video_streams.router,
             images.router,
             presets.router,
             upload_routes.router,
             models.router,
             billing.router,
-            webhooks.router,
+            stripe_webhook.router,
         ],
         middleware=[Authenticate],
     )

@@ -112,13 +112,13 @@ def _tell(sentence: str) -> None:
 
 def _up(options: argparse.Namespace) -> int:
     from api import logs
-    from api.local import supervisor as supervise
+    from api.local import supervisor
 
     settings = _selling(_settings(host=options.host, data=options.data))
     logs.configure(settings.log_level)
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
-    return _supervised(lambda: supervise.run(settings, port, asked=asked, tell=_tell))
+    return _supervised(lambda: supervisor.run(settings, port, asked=asked, tell=_tell))
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -132,11 +132,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run it with its children; a person reads what went wrong in a sentence."""
-    from api.local import supervisor as supervise
+    from api.local import supervisor
 
     try:
-        return supervise.until_told(start())
-    except supervise.FAILURES as failure:
+        return supervisor.until_told(start())
+    except supervisor.FAILURES as failure:
         raise _Refusal(str(failure)) from failure
 
 
@@ -160,11 +160,11 @@ def _worker(_options: argparse.Namespace) -> int:
 
 
 def _migrate(_options: argparse.Namespace) -> int:
-    from api.sql import connection as db
+    from api.sql import connection
 
     try:
-        applied = asyncio.run(db.migrate(_connected().database_url))
-    except db.MigrationError as error:
+        applied = asyncio.run(connection.migrate(_connected().database_url))
+    except connection.MigrationError as error:
         raise _Refusal(str(error)) from error
     print("\n".join(applied) or "nothing to do")
     return 0
@@ -192,7 +192,7 @@ def _in_sentences() -> None:
 
 
 def _stripe_sync(options: argparse.Namespace) -> int:
-    from api.billing.stripe import provision as stripe_sync
+    from api.billing.stripe import provision
     from api.errors import Problem
 
     _in_sentences()
@@ -200,14 +200,14 @@ def _stripe_sync(options: argparse.Namespace) -> int:
     if not settings.stripe_key:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
     try:
-        done = asyncio.run(stripe_sync.bring(settings, new_secrets=options.new_secrets))
-    except (stripe_sync.SyncError, Problem) as error:
+        done = asyncio.run(provision.bring(settings, new_secrets=options.new_secrets))
+    except (provision.SyncError, Problem) as error:
         raise _Refusal(str(error)) from error
     print("\n".join(done.said) or "nothing to do: Stripe sells what the tariff says")
     if done.secrets:
         print("Set this now, since Stripe does not show it again, beside secrets that are set and still in use:")
         print(f"KINORA_STRIPE_WEBHOOK_SECRETS={','.join(done.secrets)}")
-    if not stripe_sync.outside(settings):
+    if not provision.outside(settings):
         _tell("Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server.")
     return 0
 
@@ -215,7 +215,7 @@ def _stripe_sync(options: argparse.Namespace) -> int:
 def _stripe_reconcile(_options: argparse.Namespace) -> int:
     from api.billing.events import reconcile
     from api.errors import Problem
-    from api.sql import connection as db
+    from api.sql import connection
 
     _in_sentences()
     settings = _connected()
@@ -223,7 +223,7 @@ def _stripe_reconcile(_options: argparse.Namespace) -> int:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
     try:
         print("\n".join(asyncio.run(reconcile.now(settings))))
-    except (*db.AWAY, Problem) as error:
+    except (*connection.AWAY, Problem) as error:
         raise _Refusal(str(error)) from error
     return 0
 

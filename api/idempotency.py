@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.errors import Invalid, KeyReused, StillRunning
-from api.sql import idempotency as sql
+from api.sql import idempotency
 from api.sql.connection import Database
 from api.sql.idempotency import Answer
 
@@ -25,10 +25,10 @@ async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> An
 
     Raises StillRunning while the first request's transaction is open, and KeyReused if it was another request.
     """
-    if not await sql.lock(db, user_id, key):
+    if not await idempotency.lock(db, user_id, key):
         detail = "The first request with this Idempotency-Key is still running; ask again in a moment."
         raise StillRunning(detail, headers={"Retry-After": "1"})
-    answer = await sql.find(db, user_id, key)
+    answer = await idempotency.find(db, user_id, key)
     if answer is not None and answer.fingerprint != fingerprint:
         detail = "This Idempotency-Key came with a different request before; use a new key for a new request."
         raise KeyReused(detail, param="Idempotency-Key")
@@ -37,19 +37,19 @@ async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> An
 
 async def keep(db: Database, user_id: str, key: str, answer: Answer) -> None:
     """Keep the answer for a day, in the transaction that did the work."""
-    await sql.keep(db, user_id, key, answer)
+    await idempotency.keep(db, user_id, key, answer)
 
 
 async def keep_first(db: Database, user_id: str, key: str, answer: Answer) -> Answer:
     """Keep the answer unless there is one already; return the one that stands. Raises KeyReused."""
-    await sql.wait_for(db, user_id, key)
+    await idempotency.wait_for(db, user_id, key)
     kept = await replay(db, user_id, key, answer.fingerprint)
     if kept is None:
-        await sql.keep(db, user_id, key, answer)
+        await idempotency.keep(db, user_id, key, answer)
     return kept or answer
 
 
 async def recognise(db: Database, user_id: str, key: str, fingerprint: bytes) -> None:
     """For a request that may be done twice: keep its key, so that another request with the same one is refused."""
     if await replay(db, user_id, key, fingerprint) is None:
-        await sql.keep(db, user_id, key, Answer(fingerprint=fingerprint, status=200, headers={}, body=b""))
+        await idempotency.keep(db, user_id, key, Answer(fingerprint=fingerprint, status=200, headers={}, body=b""))

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.types import EngineConfig, Lora
 
 SHORTEST_SECRET = 16
@@ -116,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def film_makers(self) -> tuple[str, ...]:
         """The models served here that make films, and not stills only."""
-        return tuple(name for name in self.models if catalog.find(name).films)
+        return tuple(name for name in self.models if registry.find(name).films)
 
     @property
     def engine(self) -> EngineConfig:
@@ -162,8 +162,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _check_models(settings: Settings) -> None:
     for field, names in (("models", settings.models), ("weights", settings.weights)):
-        if unknown := [name for name in names if name not in catalog.MODELS]:
-            known = ", ".join(catalog.MODELS)
+        if unknown := [name for name in names if name not in registry.MODELS]:
+            known = ", ".join(registry.MODELS)
             raise SettingsError(f"{_variable(field)} names a model {unknown[0]!r}; known are {known}.")
 
 

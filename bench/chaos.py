@@ -24,7 +24,7 @@ from typing import NamedTuple
 import msgspec
 
 from api.local import servers as embedded
-from api.local import supervisor as supervise
+from api.local import supervisor
 from api.local.child_process import ChildEndedError
 from api.settings import Settings
 from api.sql import connection as db
@@ -89,7 +89,7 @@ async def _processes(settings: Settings) -> AsyncIterator[tuple[str, Process, li
     logs = settings.data / "logs"
     logs.mkdir(parents=True)
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(supervise.listen("127.0.0.1", 0))
+        listener = stack.enter_context(supervisor.listen("127.0.0.1", 0))
         descriptor = listener.fileno()
         web = Process("web", settings, logs, "serve", "--fd", str(descriptor), shared=(descriptor,))
         workers = [Worker(number, settings, logs) for number in range(WORKERS)]
@@ -132,10 +132,10 @@ def _parser() -> argparse.ArgumentParser:
 async def _alone(folder: Path, kills: int, seed: int) -> Report:
     from transformers.utils import logging
 
-    from engine.testing import tiny_ltx as tiny
+    from engine.testing import tiny_ltx
 
     logging.disable_progress_bar()
-    weights = await asyncio.to_thread(tiny.write, folder / "weights")
+    weights = await asyncio.to_thread(tiny_ltx.write, folder / "weights")
     async with embedded.servers(folder / "servers", durable=False) as servers:
         await db.migrate(servers.database)
         settings = Settings(

@@ -19,7 +19,7 @@ from bench.meter import family, quantile, spending
 from bench.people import Person
 from bench.report import Row, figure, percent
 from bench.stage import Site, changed, parts_of, stage, web, worker
-from engine.testing import tiny_ltx as tiny
+from engine.testing import tiny_ltx
 
 PEOPLE = 10
 WARM = 5  # creates before those that count: the child loads its model, caches fill
@@ -47,7 +47,7 @@ WHERE made.state = 'queued' AND claim.state = 'in_progress' AND generation_id = 
 async def measure() -> list[Row]:
     """One create at a time, each to a worker that waits for it; then nothing for a while."""
     async with stage(system=TIMES) as (settings, _), web(settings) as site:
-        weights = await asyncio.to_thread(tiny.write, settings.data / "weights")
+        weights = await asyncio.to_thread(tiny_ltx.write, settings.data / "weights")
         crowd = await people.crowd(settings, PEOPLE)
         at_work = changed(settings, weights={"kinora-mini": str(weights)}, threads=1)
         async with worker(at_work) as running, parts_of(settings) as parts:

@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from api.http.openapi import examples
-from api.schemas.common import Page, Video
+from api.schemas.common import Page
+from api.schemas.videos import Video
 from bench.report import Row, figure, of
 
 ROUNDS = 7  # of everything; the least time of an import and the median of the calls count

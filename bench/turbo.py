@@ -12,8 +12,7 @@ from typing import Final, NamedTuple
 from bench import films
 from bench.apart import alone
 from bench.report import Row, figure, of
-from engine.mini.evaluation import sampling as studio
-from engine.mini.evaluation import scores
+from engine.mini.evaluation import sampling, scores
 from engine.mini.evaluation.sampling import Question, Studio
 from engine.mini.evaluation.scores import SINGLE, Trial
 from engine.types import Quality
@@ -38,7 +37,7 @@ def compared(weights: films.Weights, prompts: int) -> list[Row]:
     """Clip by clip in turns, after one of each that does not count."""
     studios = [Studio(films.engine(weights), films.NATIVE, quality) for quality in QUALITIES]
     made = [Films([], []) for _ in QUALITIES]
-    asked = studio.questions(prompts)
+    asked = sampling.questions(prompts)
     for each in studios:
         each.film(asked[0].prompt, 0, length=1)
     for seed, question in enumerate(asked):
@@ -53,12 +52,12 @@ def film(of_quality: Studio, question: Question, seed: int, so_far: Films) -> No
     before = of_quality.seconds
     frames = of_quality.film(question.prompt, seed)
     so_far.seconds.append(of_quality.seconds - before)
-    so_far.trials.append(studio.answered(question, frames))
+    so_far.trials.append(sampling.answered(question, frames))
 
 
 def alike(turbo: Sequence[Trial], full: Sequence[Trial]) -> list[float]:
     """How near each clip is to its twin, in dB."""
-    return [studio.psnr(fast.frames, slow.frames) for fast, slow in zip(turbo, full, strict=True)]
+    return [sampling.psnr(fast.frames, slow.frames) for fast, slow in zip(turbo, full, strict=True)]
 
 
 def rows(turbo: Films, full: Films) -> list[Row]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine import cli as asked
+from engine import cli
 from engine.catalog.registry import check_request
 from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Progress, Request, Result
 
@@ -23,10 +23,10 @@ _BAR = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = asked.parser()
+    parser = cli.parser()
     options = parser.parse_args(arguments)
     try:
-        config, request = asked.asked(options)
+        config, request = cli.asked(options)
     except EngineError as error:
         parser.error(str(error))
     if problems := check_request(request):

@@ -26,12 +26,12 @@ from api.app import assemble, create_app
 from api.http.middleware import envelope
 from api.http.state import Parts
 from api.local import servers as embedded
-from api.local import supervisor as supervise
+from api.local import supervisor
 from api.local.servers import Servers
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql.transitions import Claimed
-from engine.testing import tiny_ltx as tiny
+from engine.testing import tiny_ltx
 from tests.people import Person, sign_up
 
 TEMPLATE = "kinora_template"
@@ -65,7 +65,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
 @pytest.fixture(scope="session")
 def weights(folder: Path) -> Path:
     """Tiny random weights of the real classes."""
-    tiny.write(folder / "weights")
+    tiny_ltx.write(folder / "weights")
     return folder / "weights"
 
 
@@ -203,8 +203,8 @@ async def site(base_settings: Settings, servers: Servers, weights: Path, folder:
             threads=1,
             lease=5.0,
         )
-        listener = supervise.listen("127.0.0.1", 0)
-        async with supervise.backend(settings, listener, lambda _: None, log=folder / "site.log") as backend:
+        listener = supervisor.listen("127.0.0.1", 0)
+        async with supervisor.backend(settings, listener, lambda _: None, log=folder / "site.log") as backend:
             yield backend.url
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from api import ids
 from api.billing.ledger.credits import Credits
 from api.billing.tariff import tariff
-from api.sql import generations
-from api.sql import ledger_entries as ledger
+from api.sql import generations, ledger_entries
 from api.sql.connection import Database, Pool
 from api.sql.generations import New
 from api.sql.ledger_entries import Account
@@ -33,7 +32,7 @@ async def add_account(db: Database, *, plan: str = "free", full_allowance: bool 
         plan,
         full_allowance,
     )
-    return await ledger.lock(db, user_id)
+    return await ledger_entries.lock(db, user_id)
 
 
 async def add_generation(db: Database, account: Account, **changes: Any) -> str:

@@ -16,13 +16,13 @@ from argon2 import PasswordHasher
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api import keyring as tokens
-from api.accounts import sessions as accounts
+from api import keyring
+from api.accounts import sessions
 from api.http.rate_limit import Limiter
 from api.http.state import Parts
 from api.keyring import Keyring
-from api.schemas.video_requests import SignUp
-from api.sql import maintenance as upkeep
+from api.schemas.accounts import SignUp
+from api.sql import maintenance
 from tests.people import Person, sign_up
 
 
@@ -90,7 +90,7 @@ async def test_an_address_has_one_account(client: httpx.AsyncClient, account: Pe
 
 async def test_two_at_once_make_one_account(real: Parts) -> None:
     form = SignUp(email="a@example.org", password="long enough")
-    answers = await asyncio.gather(*(accounts.sign_up(real, form, "") for _ in range(4)), return_exceptions=True)
+    answers = await asyncio.gather(*(sessions.sign_up(real, form, "") for _ in range(4)), return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["EmailTaken"] * 3 + ["Tokens"]
 
 
@@ -143,7 +143,7 @@ async def test_a_hash_of_older_settings_is_renewed_at_log_in(
     for _ in range(2):
         assert (await client.post("/v1/auth/login", json=form)).status_code == 200
     new = await connection.fetchval("SELECT password_hash FROM users WHERE id = $1", account.id)
-    assert not accounts.PASSWORDS.check_needs_rehash(new)
+    assert not sessions.PASSWORDS.check_needs_rehash(new)
 
 
 async def test_no_password_and_no_token_is_kept(account: Person, connection: asyncpg.Connection[Any]) -> None:
@@ -304,7 +304,7 @@ async def test_a_session_has_an_end_that_refreshing_does_not_move(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
 ) -> None:
     newest = (await refreshed(client, account.refresh_token)).json()
-    await age(connection, accounts.SESSION_LIFE.total_seconds())
+    await age(connection, sessions.SESSION_LIFE.total_seconds())
     assert await _family_is_dead(client, newest)
 
 
@@ -313,18 +313,18 @@ async def test_spent_tokens_are_forgotten_after_a_month_and_the_session_goes_on(
 ) -> None:
     newest = (await refreshed(client, account.refresh_token)).json()
     await age(connection, 31 * 24 * 3600)
-    await upkeep.forget(connection)
+    await maintenance.forget(connection)
     assert (await refreshed(client, account.refresh_token)).status_code == 401
     assert (await refreshed(client, newest["refresh_token"])).status_code == 200
 
 
 async def test_a_refresh_token_nobody_was_given_is_refused(client: httpx.AsyncClient) -> None:
-    assert (await refreshed(client, tokens.new_refresh_token())).status_code == 401
+    assert (await refreshed(client, keyring.new_refresh_token())).status_code == 401
 
 
 async def test_refreshing_many_times_at_once_gives_one_successor(real: Parts) -> None:
-    signed_up = await accounts.sign_up(real, SignUp(email="a@example.org", password="long enough"), "")
-    answers = await asyncio.gather(*(accounts.refresh(real, signed_up.refresh_token) for _ in range(12)))
+    signed_up = await sessions.sign_up(real, SignUp(email="a@example.org", password="long enough"), "")
+    answers = await asyncio.gather(*(sessions.refresh(real, signed_up.refresh_token) for _ in range(12)))
     assert len({answer.refresh_token for answer in answers}) == 1
 
 

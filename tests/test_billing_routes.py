@@ -14,10 +14,10 @@ from litestar import Litestar
 
 from api.billing.ledger import clawbacks, grants
 from api.billing.ledger.credits import Credits
-from api.billing.tariff import pricing as prices
+from api.billing.tariff import pricing
 from api.billing.tariff.pricing import Work
 from api.http.state import Parts
-from api.sql import ledger_entries as ledger
+from api.sql import ledger_entries
 from tests.people import Person
 from tests.rows import TARIFF
 
@@ -103,7 +103,7 @@ async def test_another_tariff_prices_models_and_operations(
     ask = {"prompt": PROMPT, "seconds": 1, "size": "320x192"}
     estimate = (await client.post("/v1/videos/estimate", json=ask, headers=account.headers)).json()
     assert estimate["credits"] == 12
-    assert prices.credits(dear, Work("kinora-mini", "text_to_video", "full", 1, 320, 192)) == 12
+    assert pricing.credits(dear, Work("kinora-mini", "text_to_video", "full", 1, 320, 192)) == 12
     assert (await client.post("/v1/videos", json=ask, headers=account.headers)).json()["cost"]["credits"] == 12
 
 
@@ -202,7 +202,7 @@ async def test_a_refund_that_comes_too_late_says_so(
 ) -> None:
     await connection.execute("UPDATE users SET locale = $2 WHERE id = $1", account.id, locale)
     await subscribe(connection, account, "plus")
-    ends = await ledger.now(connection) + timedelta(days=1)
+    ends = await ledger_entries.now(connection) + timedelta(days=1)
     await grants.allowance(
         connection, account.id, key="il_1", credits=40, expires_at=ends, invoice="in_1", payment="pi_1"
     )

@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api.http.state import Parts
-from api.schemas.common import Variant
+from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.media import Medium
 from api.videos.renditions import SUFFIXES, TYPES

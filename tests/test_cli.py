@@ -19,8 +19,7 @@ import psutil
 import pytest
 
 from api import cli
-from api.local import demo, doctor
-from api.local import supervisor as supervise
+from api.local import demo, doctor, supervisor
 from api.local.servers import Servers
 from api.settings import Settings
 from tests.processes import ends, look
@@ -142,15 +141,15 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_refused(data: Path) -> 
     ("host", "port"), [("no.such.host.invalid", 0), ("192.0.2.1", 0), ("127.0.0.1", 65536), ("127.0.0.1", -1)]
 )
 def test_an_address_that_cannot_be_listened_on_is_a_sentence(host: str, port: int) -> None:
-    with pytest.raises(supervise.AddressError, match=r"^[^()]+\.$"):
-        supervise.listen(host, port)
+    with pytest.raises(supervisor.AddressError, match=r"^[^()]+\.$"):
+        supervisor.listen(host, port)
 
 
 def test_a_port_nobody_insists_on_gives_way() -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with supervise.listen_near("127.0.0.1", port, told.append) as found:
+        with supervisor.listen_near("127.0.0.1", port, told.append) as found:
             assert told == [f"port {port} is taken; using {found.getsockname()[1]}"]
 
 
@@ -271,7 +270,7 @@ async def test_only_the_first_signal_counts() -> None:
     """The orderly stop that a first signal began is not cut short by a second."""
     script = (
         "import asyncio, os, signal\n"
-        "from api.local import supervisor as supervise\n"
+        "from api.local import supervisor\n"
         "async def main():\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    try:\n"

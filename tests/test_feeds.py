@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from api.http.state import Parts
 from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
-from api.videos import event_stream as feeds
+from api.videos import event_stream
 from api.videos.event_stream import Feeds
 from tests.people import Person, sign_up
 from tests.test_videos import MEDIA, claim, create, person
@@ -165,7 +165,7 @@ async def test_a_message_about_somebody_elses_video_tells_nothing(real: Parts, r
 
 @pytest.mark.parametrize("text", [None, "", "1-", "x-y", "1-video_short", "9" * 30 + "-x", "-1-video_" + "0" * 26])
 def test_an_event_id_that_is_not_ours_is_none(text: str | None) -> None:
-    assert feeds.moment(text) is None
+    assert event_stream.moment(text) is None
 
 
 async def test_the_feed_over_http_says_who_may_watch(client: httpx.AsyncClient, account: Person) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
-from api import keyring as tokens
+from api import keyring
 from tests.people import Person, sign_up
 
 
@@ -30,7 +30,7 @@ def bearer(key: dict[str, Any]) -> dict[str, str]:
 
 async def test_a_key_acts_for_its_owner(client: httpx.AsyncClient, account: Person) -> None:
     key = await made(client, account)
-    assert tokens.is_api_key(key["key"])
+    assert keyring.is_api_key(key["key"])
     assert (key["object"], key["name"], key["hint"]) == ("api_key", "a script", key["key"][-4:])
     assert (await client.get("/v1/me", headers=bearer(key))).json()["id"] == account.id
     assert (await client.get("/v1/videos", headers=bearer(key))).status_code == 200
@@ -44,7 +44,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(
     assert listed == [{name: value for name, value in key.items() if name != "key"}]
     kept = await connection.fetchval("SELECT api_keys::text FROM api_keys")
     assert key["key"] not in kept
-    assert tokens.digest(key["key"]).hex() in kept
+    assert keyring.digest(key["key"]).hex() in kept
 
 
 async def test_using_a_key_is_written_down(client: httpx.AsyncClient, account: Person) -> None:
@@ -66,8 +66,8 @@ async def test_a_deleted_key_is_refused_at_once(client: httpx.AsyncClient, accou
 
 
 async def test_a_mistyped_key_is_told_from_a_deleted_one(client: httpx.AsyncClient, account: Person) -> None:
-    mistyped = tokens.new_api_key().swapcase().replace("KIN_", "kin_")
-    answers = [await client.get("/v1/me", headers=bearer({"key": key})) for key in (mistyped, tokens.new_api_key())]
+    mistyped = keyring.new_api_key().swapcase().replace("KIN_", "kin_")
+    answers = [await client.get("/v1/me", headers=bearer({"key": key})) for key in (mistyped, keyring.new_api_key())]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert "mistyped" in answers[0].json()["detail"]
     assert "deleted" in answers[1].json()["detail"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import RangeNotSatisfiable
-from api.http import file_response as files
+from api.http import file_response
 from api.http.file_response import Asked, File, Span
 from api.http.state import Parts
 from api.sql.media import Medium
@@ -168,7 +168,7 @@ def film(size: int) -> File:
 @given(size=st.integers(1, 1000), first=st.integers(0, 1100), last=st.integers(0, 1100))
 def test_every_range_lies_inside_the_file(size: int, first: int, last: int) -> None:
     try:
-        part = files.span(film(size), Asked(f"bytes={first}-{last}", None, None))
+        part = file_response.span(film(size), Asked(f"bytes={first}-{last}", None, None))
     except RangeNotSatisfiable:
         assert first >= size
         assert last >= first

@@ -13,7 +13,7 @@ from api.errors import Invalid
 from api.http.state import Parts
 from api.schemas.video_requests import ImageCreate, VideoCreate
 from api.settings import Settings
-from api.videos import quote as orders
+from api.videos import quote
 from tests.people import Person
 from tests.rows import terms
 from tests.test_studio import finished
@@ -150,21 +150,21 @@ async def test_a_clip_with_a_beginning_of_its_own_needs_no_style_s_picture(
 
 
 def test_a_still_is_made_by_a_model_for_stills_and_by_no_other_that_cannot(settings: Settings) -> None:
-    order = orders.place(ImageCreate(prompt=PROMPT, model="z-image-turbo"), terms(), settings)
+    order = quote.place(ImageCreate(prompt=PROMPT, model="z-image-turbo"), terms(), settings)
     assert (order.seconds, order.width, order.height) == (0, 1280, 720)
     for name in ("wan2.2-i2v-a14b", "ltx-2"):
         with pytest.raises(Invalid, match=f"{name} cannot do `still`"):
-            orders.place(ImageCreate(prompt=PROMPT, model=name), terms(), settings)
+            quote.place(ImageCreate(prompt=PROMPT, model=name), terms(), settings)
 
 
 def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_does(settings: Settings) -> None:
     still, film = ImageCreate(prompt=PROMPT), VideoCreate(prompt=PROMPT)
     stills_first = msgspec.structs.replace(settings, models=["z-image-turbo", "wan2.1-t2v-1.3b", "kinora-mini"])
-    assert orders.place(film, terms(), stills_first).served_by == "wan2.1-t2v-1.3b"
-    assert orders.place(still, terms(), stills_first).served_by == "z-image-turbo"
+    assert quote.place(film, terms(), stills_first).served_by == "wan2.1-t2v-1.3b"
+    assert quote.place(still, terms(), stills_first).served_by == "z-image-turbo"
     no_stills_first = msgspec.structs.replace(settings, models=["ltx-2", "z-image-turbo"])
-    assert orders.place(still, terms(), no_stills_first).served_by == "z-image-turbo"
-    assert orders.place(film, terms(), no_stills_first).served_by == "ltx-2"
+    assert quote.place(still, terms(), no_stills_first).served_by == "z-image-turbo"
+    assert quote.place(film, terms(), no_stills_first).served_by == "ltx-2"
     alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
     with pytest.raises(Invalid, match=r"z-image-turbo makes stills only; no model here makes films\."):
-        orders.place(film, terms(), alone)
+        quote.place(film, terms(), alone)

@@ -98,7 +98,7 @@ def test_a_union_has_a_name_and_its_objects_can_be_told_apart() -> None:
 
 
 def test_an_enumeration_has_a_name_and_no_other_has_its_values() -> None:
-    """Otherwise every place that has it becomes a type of its own: name it in `api/schemas/common.py`."""
+    """Otherwise every place that has it becomes a type of its own: name it in `api/schemas`."""
     found = [(place, value) for place, value in EVERYTHING if isinstance(value.get("enum"), list)]
     assert [place for place, _ in found if not is_component(place)] == []
     values = Counter(tuple(sorted(value["enum"])) for _, value in found)

@@ -15,7 +15,7 @@ from api.http.state import Parts
 from api.sql.segments import Segment, Stream
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
-from api.videos import hls as streams
+from api.videos import hls
 from api.worker.segment_publisher import Publisher
 from tests.people import Person
 from tests.pieces import REQUEST, made
@@ -34,8 +34,8 @@ def stream(state: Any = "in_progress") -> Stream:
 
 def test_a_playlist_only_grows() -> None:
     pieces = listed(1.125, 2.0, 2.0, 2.875)
-    texts = [streams.playlist(stream(), pieces[:count], QUERY) for count in range(1, 5)]
-    texts.append(streams.playlist(stream("completed"), pieces, QUERY))
+    texts = [hls.playlist(stream(), pieces[:count], QUERY) for count in range(1, 5)]
+    texts.append(hls.playlist(stream("completed"), pieces, QUERY))
     for shorter, longer in pairwise(texts):
         assert longer.startswith(shorter)
     assert "ENDLIST" not in texts[-2]
@@ -43,7 +43,7 @@ def test_a_playlist_only_grows() -> None:
 
 
 def test_a_playlist_says_what_players_want_to_know() -> None:
-    lines = streams.playlist(stream(), listed(1.125, 2.0), QUERY).splitlines()
+    lines = hls.playlist(stream(), listed(1.125, 2.0), QUERY).splitlines()
     assert lines[:2] == ["#EXTM3U", "#EXT-X-VERSION:7"]
     assert "#EXT-X-TARGETDURATION:3" in lines
     assert "#EXT-X-PLAYLIST-TYPE:EVENT" in lines
@@ -54,9 +54,9 @@ def test_a_playlist_says_what_players_want_to_know() -> None:
 def test_another_head_is_announced() -> None:
     first, second = listed(2.0, 2.0)
     other = Segment(number=1, attempt=2, head="b" * 16, seconds=2.0)
-    lines = streams.playlist(stream(), [first, other], QUERY).splitlines()
+    lines = hls.playlist(stream(), [first, other], QUERY).splitlines()
     assert lines.index("#EXT-X-DISCONTINUITY") < lines.index(f'#EXT-X-MAP:URI="stream/{"b" * 16}.mp4{QUERY}"')
-    assert "#EXT-X-DISCONTINUITY" not in streams.playlist(stream(), [first, second], QUERY)
+    assert "#EXT-X-DISCONTINUITY" not in hls.playlist(stream(), [first, second], QUERY)
 
 
 async def interrupted(client: httpx.AsyncClient, parts: Parts, account: Person, first: Publisher, folder: Path) -> str:

@@ -9,8 +9,7 @@ import pytest
 
 from api.http.state import Parts
 from api.sql import presets
-from api.videos import operations as studio
-from api.videos import quote as orders
+from api.videos import operations, quote
 from api.videos.presets import MOST
 from api.videos.styles import BUILT_IN
 from tests.people import Person, sign_up
@@ -43,7 +42,7 @@ async def test_a_style_reaches_every_card(client: httpx.AsyncClient, parts: Part
     await create(client, account, preset="archival", storyboard=cards)
     claimed = await parts.videos.claim("worker_a")
     assert claimed
-    assert isinstance(claimed.operation, studio.Storyboard)
+    assert isinstance(claimed.operation, operations.Storyboard)
     words = BUILT_IN["archival"].prompt
     assert [shot.prompt for shot in claimed.operation.shots] == [f"a red ball. {words}", f"a blue boat. {words}"]
 
@@ -62,7 +61,7 @@ async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, parts: 
     assert claimed
     [picture] = (await parts.videos.inputs(claimed))[0]
     assert picture.frame == 0
-    assert picture.strength == pytest.approx(orders.LOOK)
+    assert picture.strength == pytest.approx(quote.LOOK)
     assert parts.storage.read(picture.key) == shown.content
     assert await parts.videos.complete(claimed, [])
     files = {"first_frame": ("b.png", png(colour="red"), "image/png")}

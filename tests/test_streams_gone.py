@@ -10,7 +10,7 @@ import pytest
 
 from api.http.state import Parts
 from api.routes import images
-from api.sql import maintenance as upkeep
+from api.sql import maintenance
 from api.sql.connection import MIGRATIONS
 from api.sql.transitions import Claimed
 from api.worker.segment_publisher import Publisher
@@ -45,7 +45,7 @@ async def test_a_stream_ends_after_a_day(
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "fetch the file" in answer.json()["detail"]) == (410, True)
     async with parts.pool.acquire() as db:
-        await upkeep.purged(db, claimed.id)
+        await maintenance.purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "/content" in answer.json()["detail"]) == (410, False)
 
@@ -73,7 +73,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", still.id, NOW - timedelta(hours=25))
     assert (await said())[:2] == (404, "no_stream")
     async with parts.pool.acquire() as db:
-        await upkeep.purged(db, still.id)
+        await maintenance.purged(db, still.id)
     assert (await said())[:2] == (410, "expired")
 
 
@@ -106,7 +106,7 @@ async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await shown(client, account, claimed.id))["assets"]["stream"]
     async with parts.pool.acquire() as db:
-        await upkeep.purged(db, claimed.id)
+        await maintenance.purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "cancelled" in answer.json()["detail"]) == (410, True)
     assert "/content" not in answer.json()["detail"], "there is no file of it"

@@ -17,11 +17,11 @@ from api.routes.video_create import BODIES, _kind
 from api.schemas.video_requests import Making
 from api.sql.media import Medium
 from api.sql.transitions import Claimed
-from api.videos import operations as studio
+from api.videos import operations
 from api.videos.operations import Film, Operation
 from api.videos.styles import BUILT_IN
 from api.worker.segment_publisher import Publisher
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.types import Request, Segment
 from tests.people import Person, sign_up
 from tests.test_video_routes import available, create, png
@@ -56,26 +56,26 @@ async def claim(parts: Parts) -> Claimed:
 @pytest.mark.parametrize(
     ("path", "body", "operation", "seconds", "credits"),
     [
-        ("{}/remix", {"prompt": "at night", "strength": "subtle"}, studio.Remix("subtle"), "4", 8),
-        ("edits", {"video": "{}", "prompt": "green"}, studio.Edit("mild", "a red ball"), "4", 8),
-        ("edits", {"video": {"id": "{}"}, "prompt": "green"}, studio.Edit("mild", "a red ball"), "4", 8),
+        ("{}/remix", {"prompt": "at night", "strength": "subtle"}, operations.Remix("subtle"), "4", 8),
+        ("edits", {"video": "{}", "prompt": "green"}, operations.Edit("mild", "a red ball"), "4", 8),
+        ("edits", {"video": {"id": "{}"}, "prompt": "green"}, operations.Edit("mild", "a red ball"), "4", 8),
         (
             "extensions",
             {"video": "{}", "prompt": "on", "seconds": "3", "direction": "backward"},
-            studio.Extension(3, "backward"),
+            operations.Extension(3, "backward"),
             "7",
             6,
         ),
         (
             "recuts",
             {"video": "{}", "keep": [{"from": 2, "to": 3}, {"from": 0, "to": 1}]},
-            studio.Recut(((0, 1), (2, 3))),
+            operations.Recut(((0, 1), (2, 3))),
             "4",
             4,
         ),
-        ("recuts", {"video": "{}", "keep": [{"from": 0, "to": 4}], "seconds": 6}, studio.Recut(((0, 4),)), "6", 4),
-        ("blends", {"from": "{}", "to": "{}"}, studio.Blend("even", ("a red ball", "a red ball")), "4", 8),
-        ("loops", {"video": "{}", "length": "short"}, studio.Loop("short"), "4", 2),
+        ("recuts", {"video": "{}", "keep": [{"from": 0, "to": 4}], "seconds": 6}, operations.Recut(((0, 4),)), "6", 4),
+        ("blends", {"from": "{}", "to": "{}"}, operations.Blend("even", ("a red ball", "a red ball")), "4", 8),
+        ("loops", {"video": "{}", "length": "short"}, operations.Loop("short"), "4", 2),
     ],
 )
 async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
@@ -149,8 +149,12 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
     assert answer.status_code == 200, answer.text
     assert (answer.json()["parents"], answer.json()["cost"]["credits"]) == ([source], 12)
     claimed = await claim(parts)
-    shots = (studio.Shot(0, prompt="the whole"), studio.Shot(2, prompt="a red ball"), studio.Shot(4, film=0))
-    assert claimed.operation == studio.Storyboard(shots, loop=True)
+    shots = (
+        operations.Shot(0, prompt="the whole"),
+        operations.Shot(2, prompt="a red ball"),
+        operations.Shot(4, film=0),
+    )
+    assert claimed.operation == operations.Storyboard(shots, loop=True)
     pictures, [film] = await parts.videos.inputs(claimed)
     assert [picture.frame for picture in pictures] == [-1]
     assert film.seconds == 2
@@ -244,8 +248,8 @@ async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
     answer = await create(client, account, storyboard=[{"at": 1, "video": source}], seconds=4)
     assert (answer.status_code, answer.json()["cost"]["credits"]) == (200, 4), answer.text
     claimed = await claim(parts)
-    shots = (studio.Shot(0, prompt=answer.json()["prompt"]), studio.Shot(1, film=0))
-    assert claimed.operation == studio.Storyboard(shots, loop=False)
+    shots = (operations.Shot(0, prompt=answer.json()["prompt"]), operations.Shot(1, film=0))
+    assert claimed.operation == operations.Storyboard(shots, loop=False)
     full = await create(client, account, storyboard=[{"at": 0, "video": source}], seconds=2)
     assert (full.status_code, full.json()["param"]) == (422, "storyboard")
 
@@ -259,7 +263,7 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     await post(client, account, "extensions", {"video": source, "seconds": 2, "direction": direction})
     claimed = await claim(parts)
     plain = Request(claimed.served_by, claimed.prompt, claimed.width, claimed.height, claimed.seconds, claimed.seed)
-    request = studio.laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
+    request = operations.laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
     files = [parts.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
@@ -334,22 +338,22 @@ def test_an_estimate_knows_a_body_by_its_fields(kind: type[Making], names: set[s
 
 
 OPERATIONS: list[Operation] = [
-    studio.Remix("strong"),
-    studio.Edit("mild", "was"),
-    studio.Extension(2.0, "backward"),
-    studio.Recut(((0.0, 1.0), (2.0, 3.0))),
-    studio.Blend("late", ("one", "other")),
-    studio.Loop("long"),
-    studio.Storyboard((studio.Shot(0.0, prompt="a"), studio.Shot(2.0, film=1)), loop=False),
+    operations.Remix("strong"),
+    operations.Edit("mild", "was"),
+    operations.Extension(2.0, "backward"),
+    operations.Recut(((0.0, 1.0), (2.0, 3.0))),
+    operations.Blend("late", ("one", "other")),
+    operations.Loop("long"),
+    operations.Storyboard((operations.Shot(0.0, prompt="a"), operations.Shot(2.0, film=1)), loop=False),
 ]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: type(operation).__name__)
 def test_an_operation_is_kept_whole_and_lays_a_request_the_engine_takes(operation: Operation) -> None:
     assert msgspec.json.decode(msgspec.json.encode(operation), type=Operation) == operation
-    request = studio.laid(operation, ASKED, [FILM, OTHER])
-    assert not catalog.check_request(request)
-    assert 0 < studio.generated(request) <= request.seconds
+    request = operations.laid(operation, ASKED, [FILM, OTHER])
+    assert not registry.check_request(request)
+    assert 0 < operations.generated(request) <= request.seconds
     assert {take.film for take in request.takes} <= {FILM.path, OTHER.path}
 
 

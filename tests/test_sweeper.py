@@ -9,7 +9,7 @@ import msgspec
 from api.http.state import Parts
 from api.messaging.events import Announcer, Outbox
 from api.messaging.wakeups import Bell
-from api.schemas.video_requests import PresetCreate
+from api.schemas.presets import PresetCreate
 from api.settings import Settings
 from api.sql.connection import transaction
 from api.videos.lifecycle import Videos

@@ -24,10 +24,10 @@ from api.app import create_app
 from api.errors import Expired, Locked, Malformed, NotFound, UploadLimit
 from api.http import body
 from api.http.state import Parts
-from api.local import supervisor as supervise
+from api.local import supervisor
 from api.settings import Settings
 from api.sql.connection import transaction
-from api.uploads import store as arrivals
+from api.uploads import store
 from api.uploads.store import sent_key
 from api.uploads.tus import Creation
 from bench.chaos_processes import Process
@@ -274,7 +274,7 @@ async def test_however_it_is_cut_it_is_the_same_file(
             yield content[start : start + chunk]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrivals, "STEP", step)
+        patch.setattr(store, "STEP", step)
         patch.setattr(parts.arrivals, "_look", look)
         place = await begin(client, account, len(PNG))
         for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(PNG)], strict=True):
@@ -402,7 +402,7 @@ def noise() -> bytes:
 async def serving(settings: Settings) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     """A real web process behind a socket that outlives it, and a client."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    with supervise.listen("127.0.0.1", 0) as listener:
+    with supervisor.listen("127.0.0.1", 0) as listener:
         arguments, fd = ("serve", "--fd", str(listener.fileno())), listener.fileno()
         web = Process("web", settings, settings.data, *arguments, shared=(fd,))
         await web.start()
@@ -434,7 +434,7 @@ async def test_a_web_process_killed_on_the_way_loses_only_what_was_not_durable(
         async with asyncio.timeout(30):
             while not (have := await offset(client, account, place)):  # noqa: ASYNC110 (nobody tells us)
                 await asyncio.sleep(0.01)
-        assert arrivals.STEP <= have < 5_000_000
+        assert store.STEP <= have < 5_000_000
         assert (await append(client, account, place, have, b"x")).status_code == 423
         await web.kill()
         dead.set()
@@ -456,7 +456,7 @@ async def test_one_person_may_have_so_many_at_once(
     async def another(length: int = 10) -> httpx.Response:
         return await client.post("/v1/uploads", headers=account.headers | TUS | {"Upload-Length": str(length)})
 
-    monkeypatch.setattr(arrivals, "MOST", 2)
+    monkeypatch.setattr(store, "MOST", 2)
     first, _ = [await another() for _ in range(2)]
     refused = await another()
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "upload_limit")
@@ -471,7 +471,7 @@ async def test_one_person_may_have_so_many_at_once(
 async def test_their_bytes_count_from_the_beginning(
     client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "ROOM", 1)
+    monkeypatch.setattr(store, "ROOM", 1)
     await begin(client, account, parts.settings.max_upload - 5)
     headers = account.headers | TUS | {"Upload-Length": "6"}
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 403
@@ -479,7 +479,7 @@ async def test_their_bytes_count_from_the_beginning(
 
 
 async def test_two_at_once_do_not_pass_the_limit_together(real: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "MOST", 3)
+    monkeypatch.setattr(store, "MOST", 3)
     account = await person(real)
     asked = Creation(10, "", "")
     made = [real.arrivals.create(account.id, asked, None, b"") for _ in range(8)]

@@ -19,8 +19,8 @@ from api.messaging.events import Outbox
 from api.messaging.wakeups import Bell, Listener
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
-from api.sql import media as renditions
-from api.videos import hls as streams
+from api.sql import media
+from api.videos import hls
 from api.videos.lifecycle import Submission
 from api.videos.quote import place
 from api.videos.renditions import SUFFIXES
@@ -45,7 +45,7 @@ async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Setti
         assert await ended(real, video_id, account) == "completed"
     async with real.pool.acquire() as db:
         for variant in SUFFIXES:
-            served = await renditions.find(db, video_id, variant)
+            served = await media.find(db, video_id, variant)
             assert served
             assert served.key
             assert real.storage.path(served.key).stat().st_size == served.bytes
@@ -62,7 +62,7 @@ async def test_a_plan_that_marks_has_its_clips_marked(real: Parts, worker_settin
             video_id = await create(real, account, **asked)
             assert await ended(real, video_id, account) == "completed"
             async with real.pool.acquire() as db:
-                served = await renditions.find(db, video_id, "poster")
+                served = await media.find(db, video_id, "poster")
             assert served
             assert served.key
             posters.append(Image.open(real.storage.path(served.key)).convert("L"))
@@ -101,7 +101,7 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
         async with asyncio.timeout(PATIENCE):
             while (assets := shown(await following(events)))["preview"] is None:
                 assert assets["stream"] is None
-        key = streams.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
+        key = hls.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
         with Image.open(real.storage.path(key)) as image:
             assert (image.format, image.size) == ("JPEG", (320, 213))
         await real.videos.cancel(row.id, account.id)

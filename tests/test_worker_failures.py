@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from api.errors import HasFailed
 from api.http.state import Parts
 from api.settings import Settings
-from api.videos import hls as streams
-from api.worker import main as worker
+from api.videos import hls
+from api.worker import main
 from engine.process.client import EngineDied
 from tests.rows import books
 from tests.test_video_routes import png
@@ -44,8 +44,8 @@ async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
     real: Parts, worker_settings: Settings, wrong: dict[str, Any], named: str
 ) -> None:
     video_id = await create(real, await person(real), **SHORT)
-    with pytest.raises(worker.WrongSettingError, match=re.escape(named)):
-        await worker.work(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
+    with pytest.raises(main.WrongSettingError, match=re.escape(named)):
+        await main.work(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM generations WHERE id = $1", video_id) == "queued"
 
@@ -53,7 +53,7 @@ async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
 async def test_an_engine_that_dies_while_it_starts_may_start_the_next_time(worker_settings: Settings) -> None:
     stubborn = msgspec.structs.replace(worker_settings, frame_rules="tests.stubborn:rule")
     with pytest.raises(EngineDied):
-        await worker.work(stubborn, asyncio.Event())
+        await main.work(stubborn, asyncio.Event())
 
 
 async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings: Settings, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
     assert video.failure
     assert (video.failure.retryable, video.failure.refunded) == (False, True)
     with pytest.raises(HasFailed):
-        await streams.find(real.pool, video_id, account.id)
+        await hls.find(real.pool, video_id, account.id)
     assert await balance(real, account) == (299, 0)
     await books(real.pool, account.id)
 

@@ -13,7 +13,7 @@ from api.http.state import Parts
 from api.settings import Settings
 from api.sql.ledger_entries import Account
 from api.sql.segments import Segment, segments
-from api.worker import main as worker
+from api.worker import main
 
 SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
 LONG: dict[str, Any] = {"seconds": 10, "size": "640x384", "quality": "full"}
@@ -24,7 +24,7 @@ PATIENCE = 60
 async def working(settings: Settings) -> AsyncIterator[None]:
     """A worker in this process, stopped in order at the end."""
     stop = asyncio.Event()
-    task = asyncio.create_task(worker.work(settings, stop))
+    task = asyncio.create_task(main.work(settings, stop))
     try:
         yield
     finally:

@@ -14,14 +14,11 @@ import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from api import idempotency, ids
-from api import keyring as tokens
+from api import idempotency, ids, keyring
 from api.errors import EmailTaken, Forbidden, NotFound, Unauthorized
 from api.http.state import Parts
-from api.schemas.common import NewApiKey, Tokens, User
-from api.schemas.video_requests import ApiKeyCreate, LogIn, ProfileUpdate, SignUp
-from api.sql import api_keys as keys
-from api.sql import sessions, users
+from api.schemas.accounts import ApiKeyCreate, LogIn, NewApiKey, ProfileUpdate, SignUp, Tokens, User
+from api.sql import api_keys, sessions, users
 from api.sql.connection import Database, transaction
 from api.sql.idempotency import Answer
 
@@ -119,13 +116,13 @@ def _refuse_suspended(*, suspended: bool) -> None:
 
 
 async def _open_session(db: Database, parts: Parts, user_id: str, user_agent: str) -> Tokens:
-    session_id, refresh_token = ids.new("ses"), tokens.new_refresh_token()
+    session_id, refresh_token = ids.new("ses"), keyring.new_refresh_token()
     await sessions.add(
         db,
         id=session_id,
         user_id=user_id,
         user_agent=user_agent[:USER_AGENT_LENGTH],
-        refresh_hash=tokens.digest(refresh_token),
+        refresh_hash=keyring.digest(refresh_token),
         life=SESSION_LIFE,
     )
     return await _answer(db, parts, user_id, session_id, refresh_token)
@@ -134,7 +131,7 @@ async def _open_session(db: Database, parts: Parts, user_id: str, user_agent: st
 async def _answer(db: Database, parts: Parts, user_id: str, session_id: str, refresh_token: str) -> Tokens:
     return Tokens(
         access_token=parts.keyring.access_token(user_id, session_id),
-        expires_in=tokens.ACCESS_SECONDS,
+        expires_in=keyring.ACCESS_SECONDS,
         refresh_token=refresh_token,
         user=await profile(db, user_id),
     )
@@ -154,7 +151,7 @@ async def refresh(parts: Parts, refresh_token: str) -> Tokens:
 
 
 async def _rotate(db: Database, parts: Parts, refresh_token: str) -> Tokens | None:
-    rotation = await sessions.lock_rotation(db, tokens.digest(refresh_token))
+    rotation = await sessions.lock_rotation(db, keyring.digest(refresh_token))
     if rotation is None or rotation.ended:
         return None
     _refuse_suspended(suspended=rotation.suspended)
@@ -167,10 +164,10 @@ async def _rotate(db: Database, parts: Parts, refresh_token: str) -> Tokens | No
 
 async def _successor(db: Database, parts: Parts, rotation: sessions.Rotation, refresh_token: str) -> str | None:
     """The token that follows: a new one, the same again within the grace, or None for a token reused."""
-    candidates = {tokens.digest(each): each for each in parts.keyring.successors(refresh_token)}
+    candidates = {keyring.digest(each): each for each in parts.keyring.successors(refresh_token)}
     if rotation.used_ago is None:
         new = next(iter(candidates))
-        await sessions.rotate(db, rotation.session_id, tokens.digest(refresh_token), new)
+        await sessions.rotate(db, rotation.session_id, keyring.digest(refresh_token), new)
         return candidates[new]
     if rotation.used_ago > GRACE:
         return None
@@ -226,13 +223,13 @@ async def create_key(
 
 
 async def _add_key(db: Database, user_id: str, form: ApiKeyCreate) -> NewApiKey:
-    secret = tokens.new_api_key()
-    stored = await keys.add(
+    secret = keyring.new_api_key()
+    stored = await api_keys.add(
         db,
         id=ids.new("key"),
         user_id=user_id,
         name=form.name,
-        hash=tokens.digest(secret),
+        hash=keyring.digest(secret),
         hint=secret[-HINT_LENGTH:],
         scopes=list(dict.fromkeys(form.scopes or DEFAULT_SCOPES)),
     )
@@ -242,5 +239,5 @@ async def _add_key(db: Database, user_id: str, form: ApiKeyCreate) -> NewApiKey:
 async def revoke_key(parts: Parts, user_id: str, key_id: str) -> None:
     """End a key at once. Raises NotFound."""
     async with transaction(parts.pool) as db:
-        if not ids.valid(key_id, "key") or not await keys.revoke(db, key_id, user_id):
+        if not ids.valid(key_id, "key") or not await api_keys.revoke(db, key_id, user_id):
             raise NotFound("You have no API key with this id; GET /v1/api_keys lists them.")

@@ -24,7 +24,7 @@ from api.errors import Forbidden, MissingScope, TooManyRequests, Unauthorized, U
 from api.http.rate_limit import CREATE, PUBLIC, SIGN_UP, SIGNED, USER, Limiter, LimiterDownError, Policy, subject_of
 from api.http.state import Parts
 from api.keyring import Keyring
-from api.schemas.video_requests import Scope as KeyScope
+from api.schemas.accounts import Scope as KeyScope
 from api.sql import callers
 from api.sql.callers import Caller
 from api.sql.connection import Database

@@ -15,9 +15,7 @@ from pathlib import Path
 from asyncpg import InterfaceError, PostgresError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from api.sql import meter_events as metering
-from api.sql import monitoring as operation
-from api.sql import stripe_events as inbox
+from api.sql import meter_events, monitoring, stripe_events
 from api.sql.connection import Pool
 from api.sql.monitoring import Queue
 
@@ -103,13 +101,13 @@ class Observer:
 
 async def _read_queue(pool: Pool) -> None:
     async with pool.acquire() as db:
-        _show_queues(await operation.queues(db))
-        HELD.set(await operation.held(db))
+        _show_queues(await monitoring.queues(db))
+        HELD.set(await monitoring.held(db))
 
 
 async def _read_money(pool: Pool) -> None:
     async with pool.acquire() as db:
-        events, usage = await inbox.stuck(db), await metering.outbox(db)
+        events, usage = await stripe_events.stuck(db), await meter_events.outbox(db)
     EVENTS.labels("waiting").set(events.waiting)
     EVENTS.labels("parked").set(events.parked)
     EVENT_AGE.set(events.oldest)
@@ -121,7 +119,7 @@ async def _read_money(pool: Pool) -> None:
 async def _read_media(pool: Pool, media: Path) -> None:
     DISK.set(shutil.disk_usage(media).free)
     async with pool.acquire() as db:
-        for kind, count in (await operation.media_bytes(db)).items():
+        for kind, count in (await monitoring.media_bytes(db)).items():
             MEDIA.labels(kind).set(count)
 
 

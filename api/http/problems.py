@@ -14,7 +14,7 @@ from redis import exceptions as redis
 
 from api import errors
 from api.errors import Internal, Invalid, Problem, Unavailable
-from api.sql import connection as db
+from api.sql import connection
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "kinora.request_id"  # where the envelope leaves the request's id in the ASGI scope
@@ -103,7 +103,7 @@ def instance(request: AnyRequest) -> str:
 HANDLERS: ExceptionHandlersMap = {
     Problem: handle_problem,
     HTTPException: handle_refusal,
-    **dict.fromkeys(db.AWAY, handle_outage),
+    **dict.fromkeys(connection.AWAY, handle_outage),
     redis.ConnectionError: handle_outage,
     redis.TimeoutError: handle_outage,
     Exception: handle_crash,

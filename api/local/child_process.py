@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from engine import parent_death as lifeline
+from engine import parent_death
 
 Answer = TypeVar("Answer")
 
@@ -53,7 +53,7 @@ class Program:
 
     def leashed(self) -> list[str]:
         """The command line that ties the program to this process before it becomes the program."""
-        tie = [sys.executable, "-I", "-S", lifeline.__file__, self.leash.name, str(os.getpid())]
+        tie = [sys.executable, "-I", "-S", parent_death.__file__, self.leash.name, str(os.getpid())]
         return [*tie, *self.argv]
 
     def last_words(self) -> str:

@@ -19,7 +19,7 @@ from kinora.types import Video
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from api.local import supervisor as supervise
+from api.local import supervisor
 from api.settings import Settings
 
 PROMPT = "a red ball bounces over green hills at sunset"
@@ -51,13 +51,13 @@ async def run(prompt: str) -> int:
         _say("starting PostgreSQL, Redis, the web process and a worker")
         log = Path(folder) / "log"
         try:
-            listener = supervise.listen("127.0.0.1", 0)
-            async with supervise.backend(_private(folder), listener, _say, log=log, durable=False) as backend:
+            listener = supervisor.listen("127.0.0.1", 0)
+            async with supervisor.backend(_private(folder), listener, _say, log=log, durable=False) as backend:
                 watch.lap("start")
                 _say(f"ready at {backend.url}; asking for “{prompt}”")
                 async with AsyncKinora(base_url=backend.url) as client:
                     video = await backend.during(_film(client, prompt, watch))
-        except (KinoraError, OSError, *supervise.FAILURES) as error:
+        except (KinoraError, OSError, *supervisor.FAILURES) as error:
             raise DemoError(f"{str(error) or type(error).__name__}\n{_end(log)}") from error
     watch.lap("stop")
     _report(video, watch)

@@ -17,17 +17,16 @@ import asyncpg
 import redis.asyncio
 import redis.exceptions
 
-from api.billing.events import health as checkup
-from api.billing.stripe import provision as stripe_sync
+from api.billing.events import health
+from api.billing.stripe import provision
 from api.billing.tariff import tariff
 from api.errors import Problem
-from api.local import postgres as cluster
-from api.local import servers as embedded
+from api.local import postgres, servers
 from api.settings import Settings
 from api.sql import users
-from api.worker import preflight as readiness
-from engine.catalog import registry as catalog
-from engine.placement import policy as placement
+from api.worker import preflight
+from engine.catalog import registry
+from engine.placement import policy
 from engine.types import EngineError
 
 OLDEST_POSTGRES = 15
@@ -94,8 +93,8 @@ async def _placement(settings: Settings) -> Finding:
         return Finding("note", "How models are put on this machine cannot be told without torch.")
     machine, config = look(), settings.engine
     try:
-        chosen = [f"{name} {placement.choose(machine, catalog.find(name), config)}" for name in settings.models]
-    except (EngineError, catalog.UnknownModelError) as error:
+        chosen = [f"{name} {policy.choose(machine, registry.find(name), config)}" for name in settings.models]
+    except (EngineError, registry.UnknownModelError) as error:
         return Finding("lack", str(error))
     return Finding("ok", f"Models run like this: {'; '.join(chosen)}.")
 
@@ -114,11 +113,11 @@ async def _postgres(settings: Settings) -> Finding:
 
 def _embedded_postgres() -> Finding:
     try:
-        cluster.binaries()
-        cluster.unprivileged()
-    except cluster.ClusterError as error:
+        postgres.binaries()
+        postgres.unprivileged()
+    except postgres.ClusterError as error:
         return Finding("lack", str(error))
-    return Finding("ok", f"PostgreSQL {cluster.VERSION} comes with Kinora (DATABASE_URL is not set).")
+    return Finding("ok", f"PostgreSQL {postgres.VERSION} comes with Kinora (DATABASE_URL is not set).")
 
 
 async def _ask_postgres(url: str) -> tuple[int, float]:
@@ -144,8 +143,8 @@ async def _redis(settings: Settings) -> Finding:
 
 def _embedded_redis() -> Finding:
     try:
-        return Finding("ok", f"Redis comes from {embedded.redis_binary()} (REDIS_URL is not set).")
-    except embedded.EmbeddedError as error:
+        return Finding("ok", f"Redis comes from {servers.redis_binary()} (REDIS_URL is not set).")
+    except servers.EmbeddedError as error:
         return Finding("lack", str(error))
 
 
@@ -181,15 +180,15 @@ def _said(error: Exception) -> str:
 
 async def _sources(settings: Settings) -> Finding:
     """Whether weights and LoRAs are where the settings say."""
-    if lacking := readiness.lacking(settings):
+    if lacking := preflight.lacking(settings):
         return Finding("lack", " ".join(lacking))
-    if fetched := readiness.fetched(settings):
+    if fetched := preflight.fetched(settings):
         return Finding("note", f"Fetched from the hub when first needed, if no run before did: {', '.join(fetched)}.")
     return Finding("ok", "Weights and LoRAs that are named are there.")
 
 
 async def _frame_rules(settings: Settings) -> Finding:
-    if reason := await asyncio.to_thread(readiness.unusable_rule, settings.frame_rules):
+    if reason := await asyncio.to_thread(preflight.unusable_rule, settings.frame_rules):
         return Finding("lack", reason)
     whose = f"Kinora's own rules and by {settings.frame_rules}" if settings.frame_rules else "Kinora's own rules"
     return Finding("ok", f"Frames are judged by {whose} before they leave.")
@@ -231,7 +230,7 @@ async def _stripe(settings: Settings) -> Finding:
         )
     try:
         lacking = [sentence async for sentence in _unsold(settings)]
-    except (tariff.TariffError, stripe_sync.SyncError, Problem) as error:
+    except (tariff.TariffError, provision.SyncError, Problem) as error:
         return Finding("lack", f"What Stripe sells: {_said(error)}.")
     if lacking:
         return Finding("lack", " ".join(lacking))
@@ -239,9 +238,9 @@ async def _stripe(settings: Settings) -> Finding:
 
 
 async def _unsold(settings: Settings) -> AsyncIterator[str]:
-    if undone := (await stripe_sync.bring(settings, write=False)).said:
+    if undone := (await provision.bring(settings, write=False)).said:
         yield f"`kinora stripe sync` has work to do. It would have {'; '.join(undone)}."
-    if not stripe_sync.outside(settings):
+    if not provision.outside(settings):
         yield "KINORA_PUBLIC_URL is no https address, so Stripe cannot send events."
     if not settings.stripe_webhook_secrets:
         yield "KINORA_STRIPE_WEBHOOK_SECRETS is not set, so Stripe's events are refused."
@@ -255,7 +254,7 @@ async def _money(settings: Settings) -> Finding:
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return Finding("note", "Whether payments are stuck cannot be told without the database.")
     try:
-        troubles = await checkup.troubles(connection)
+        troubles = await health.troubles(connection)
     except asyncpg.UndefinedTableError:
         return Finding("lack", "The database lacks the tables for payments: run `kinora migrate`.")
     finally:

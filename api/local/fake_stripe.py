@@ -18,7 +18,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from api.billing.stripe import provision as stripe_sync
+from api.billing.stripe import provision
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import Destinations, Endpoints
 from api.local.child_process import Child, Program, eventually
@@ -94,9 +94,9 @@ async def _answers(url: str) -> None:
 
 async def _told(settings: Settings, known: Known, api: str) -> Known:
     """Have it sell the tariff and tell our API, at this address alone; what we must know of it from now on."""
-    endpoint = api + stripe_sync.PATH
+    endpoint = api + provision.PATH
     anew = known.endpoint != endpoint
-    done = await stripe_sync.bring(settings, origin=api, new_secrets=anew)
+    done = await provision.bring(settings, origin=api, new_secrets=anew)
     if not anew:
         return Known(known.key, endpoint, [*known.secrets, *done.secrets])
     if known.endpoint:

@@ -25,7 +25,7 @@ from urllib.parse import quote
 import redis.asyncio
 import redis.exceptions
 
-from api.local import postgres as cluster
+from api.local import postgres
 from api.local.child_process import Child, ChildEndedError, Program, eventually
 
 LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
@@ -78,7 +78,7 @@ async def servers(
             sockets = stack.enter_context(_socket_folder(data))
             children: list[Child] = []
             if not database_url:
-                running = cluster.running(data / "postgres", sockets, lock, durable=durable)
+                running = postgres.running(data / "postgres", sockets, lock, durable=durable)
                 child, database_url = await stack.enter_async_context(running)
                 children.append(child)
             if not redis_url:
@@ -91,7 +91,7 @@ async def servers(
 def _in_a_sentence() -> Iterator[None]:
     try:
         yield
-    except (cluster.ClusterError, ChildEndedError, TimeoutError) as error:
+    except (postgres.ClusterError, ChildEndedError, TimeoutError) as error:
         raise EmbeddedError(str(error)) from error
     except PermissionError as error:
         raise EmbeddedError(f"{error.filename} belongs to another user: name another data folder.") from error
@@ -178,7 +178,7 @@ async def _redis(data: Path, sockets: Path, lock: int) -> AsyncIterator[tuple[Ch
         Program(
             name="Redis",
             argv=[str(redis_binary()), "-"],
-            env=cluster.ENVIRONMENT,
+            env=postgres.ENVIRONMENT,
             stdin=CONFIGURATION.format(folder=sockets, password=password).encode(),
             log=log,
             shared=(lock,),

@@ -21,11 +21,11 @@ import msgspec
 
 from api.billing.stripe.provision import SyncError
 from api.errors import Problem
-from api.local import fake_stripe as stand_in
+from api.local import fake_stripe
 from api.local import servers as embedded
 from api.local.child_process import Child, ChildEndedError, Program, eventually
 from api.settings import Settings
-from api.sql import connection as db
+from api.sql import connection
 
 READY_WITHIN = 120.0
 """Seconds until the web process must be ready."""
@@ -47,7 +47,15 @@ class AddressError(Exception):
     """The address cannot be listened on; the message says which and why."""
 
 
-FAILURES = (embedded.EmbeddedError, db.MigrationError, ChildEndedError, AddressError, TimeoutError, SyncError, Problem)
+FAILURES = (
+    embedded.EmbeddedError,
+    connection.MigrationError,
+    ChildEndedError,
+    AddressError,
+    TimeoutError,
+    SyncError,
+    Problem,
+)
 """What `backend` raises; each says in a sentence what is wrong."""
 
 
@@ -139,7 +147,7 @@ async def backend(
             )
         )
         settings = _located(settings, servers, listener)
-        for name in await db.migrate(settings.database_url):
+        for name in await connection.migrate(settings.database_url):
             tell(f"migrated {name}")
         children = [*servers.children]
         if sells and not settings.stripe_key:
@@ -157,11 +165,11 @@ async def backend(
 @contextlib.asynccontextmanager
 async def _selling(
     settings: Settings, listener: socket.socket, tell: Tell, log: Path | None
-) -> AsyncIterator[stand_in.StandIn]:
+) -> AsyncIterator[fake_stripe.StandIn]:
     """The stand-in for Stripe, at the next port if that is free. Whoever reaches us must reach its pages."""
     with listen_near(settings.host, min(settings.port + 1, 65535), tell) as counter:
         reached, api = _reachable(counter), _reachable(listener)
-        async with stand_in.running(settings, counter, reached=reached, api=api, log=log) as running:
+        async with fake_stripe.running(settings, counter, reached=reached, api=api, log=log) as running:
             tell(f"nothing is really sold: a stand-in for Stripe takes test cards at {running.pages}")
             if not settings.loopback:
                 tell("whoever reaches this server can have any plan for nothing until KINORA_STRIPE_KEY is set")

@@ -4,13 +4,12 @@ from litestar import Request, Router, get, patch
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from api.accounts import sessions as accounts
+from api.accounts import sessions
 from api.http import body
 from api.http.authentication import Caller, requires
 from api.http.openapi.operations import bodies, problems
 from api.http.state import Parts
-from api.schemas.common import User
-from api.schemas.video_requests import ProfileUpdate
+from api.schemas.accounts import ProfileUpdate, User
 
 Asked = Request[Caller, str, State]
 
@@ -25,7 +24,7 @@ Asked = Request[Caller, str, State]
 async def get_me(request: Asked, parts: NamedDependency[Parts]) -> User:
     """Who is signed in, and on which plan."""
     async with parts.pool.acquire() as db:
-        return await accounts.profile(db, request.user.user_id)
+        return await sessions.profile(db, request.user.user_id)
 
 
 @patch(
@@ -38,7 +37,7 @@ async def get_me(request: Asked, parts: NamedDependency[Parts]) -> User:
 )
 async def update_me(request: Asked, parts: NamedDependency[Parts]) -> User:
     """Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays."""
-    return await accounts.update_profile(parts, request.user.user_id, await body.read(request, ProfileUpdate))
+    return await sessions.update_profile(parts, request.user.user_id, await body.read(request, ProfileUpdate))
 
 
 router = Router(path="/me", route_handlers=[get_me, update_me], tags=["Account"])

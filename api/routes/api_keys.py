@@ -7,15 +7,15 @@ from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from api import idempotency
-from api.accounts import sessions as accounts
+from api.accounts import sessions
 from api.http import body
 from api.http.authentication import Caller, session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
 from api.http.state import Parts
-from api.schemas.common import ApiKey, Deleted, NewApiKey, Page
-from api.schemas.video_requests import ApiKeyCreate
-from api.sql import api_keys as keys
+from api.schemas.accounts import ApiKey, ApiKeyCreate, NewApiKey
+from api.schemas.common import Deleted, Page
+from api.sql import api_keys
 
 Asked = Request[Caller, str, State]
 
@@ -32,7 +32,7 @@ async def create_api_key(request: Asked, parts: NamedDependency[Parts]) -> NewAp
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     form = await body.read(request, ApiKeyCreate)
     fingerprint = body.fingerprint("POST", request.url.path, form)
-    return await accounts.create_key(parts, request.user.user_id, form, key, fingerprint)
+    return await sessions.create_key(parts, request.user.user_id, form, key, fingerprint)
 
 
 @get("/", operation_id="list_api_keys", summary="List API keys", responses=problems(401, 403, 422, 429))
@@ -45,7 +45,7 @@ async def list_api_keys(
 ) -> Page[ApiKey]:
     """The keys in use, without their secrets; `hint` is how each ends."""
     async with parts.pool.acquire() as db:
-        rows = await keys.page(db, request.user.user_id, after, limit + 1, descending=order == "desc")
+        rows = await api_keys.page(db, request.user.user_id, after, limit + 1, descending=order == "desc")
     return page(rows, limit)
 
 
@@ -58,7 +58,7 @@ async def list_api_keys(
 )
 async def delete_api_key(key_id: FromPath[str], request: Asked, parts: NamedDependency[Parts]) -> Deleted:
     """End a key. The next request that carries it is refused."""
-    await accounts.revoke_key(parts, request.user.user_id, key_id)
+    await sessions.revoke_key(parts, request.user.user_id, key_id)
     return Deleted(id=key_id, object="api_key.deleted")
 
 

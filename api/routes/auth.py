@@ -12,8 +12,8 @@ from api.http.authentication import Caller, session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
 from api.http.state import Parts
-from api.schemas.common import Deleted, Page, Session, Tokens
-from api.schemas.video_requests import LogIn, Refresh, SignUp
+from api.schemas.accounts import LogIn, Refresh, Session, SignUp, Tokens
+from api.schemas.common import Deleted, Page
 from api.sql import sessions
 
 Asked = Request[Caller, str, State]

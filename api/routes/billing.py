@@ -5,24 +5,30 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 
 from api.billing.ledger import overage
-from api.billing.tariff import catalog as offer
-from api.http import body
-from api.http import idempotency as repeats
+from api.billing.tariff import catalog
+from api.http import body, idempotency
 from api.http.authentication import Caller, requires
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.state import Parts
-from api.schemas.common import Balance, Checkout, LedgerEntry, Page, Plans, Portal, Subscription, SubscriptionPreview
-from api.schemas.video_requests import (
+from api.schemas.accounts import Language
+from api.schemas.billing import (
+    Balance,
+    Checkout,
     CheckoutCreate,
-    Language,
+    LedgerEntry,
     OverageChange,
     PackCheckoutCreate,
+    Plans,
+    Portal,
     PortalCreate,
+    Subscription,
     SubscriptionChange,
+    SubscriptionPreview,
     SubscriptionPreviewCreate,
 )
-from api.sql import ledger_entries as ledger
+from api.schemas.common import Page
+from api.sql import ledger_entries
 from api.sql.connection import transaction
 from api.sql.ledger_entries import Entry
 
@@ -65,7 +71,7 @@ async def list_ledger_entries(
     user_id, begin = request.user.user_id, cursor(after, "entry")
     async with transaction(parts.pool) as db:
         await parts.credits.balance(db, user_id)
-        rows = await ledger.entries(db, user_id, begin, limit + 1, descending=order == "desc")
+        rows = await ledger_entries.entries(db, user_id, begin, limit + 1, descending=order == "desc")
     return page([_shown(row, request.user.locale) for row in rows], limit)
 
 
@@ -81,7 +87,7 @@ async def list_plans(parts: NamedDependency[Parts]) -> Plans:
 
     Whoever has bought an earlier version of a plan keeps it.
     """
-    return offer.shown(parts.tariff)
+    return catalog.shown(parts.tariff)
 
 
 @patch(
@@ -122,7 +128,7 @@ async def create_checkout(request: Asked, parts: NamedDependency[Parts]) -> Resp
     Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
     """
     asked = await body.read(request, CheckoutCreate)
-    return await repeats.once(request, parts, asked, lambda: parts.purchases.subscribe(request.user.user_id, asked))
+    return await idempotency.once(request, parts, asked, lambda: parts.purchases.subscribe(request.user.user_id, asked))
 
 
 @post(
@@ -137,7 +143,7 @@ async def create_checkout(request: Asked, parts: NamedDependency[Parts]) -> Resp
 async def create_pack_checkout(request: Asked, parts: NamedDependency[Parts]) -> Response[Checkout]:
     """A page to buy credits at, which never expire. Asking again gives the same page while it is open."""
     asked = await body.read(request, PackCheckoutCreate)
-    return await repeats.once(request, parts, asked, lambda: parts.purchases.buy(request.user.user_id, asked))
+    return await idempotency.once(request, parts, asked, lambda: parts.purchases.buy(request.user.user_id, asked))
 
 
 @post(
@@ -155,7 +161,7 @@ async def create_portal(request: Asked, parts: NamedDependency[Parts]) -> Respon
     Whoever has its address is let in, so it is not kept: the same key opens another page.
     """
     asked = await body.read(request, PortalCreate)
-    return await repeats.anew(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
+    return await idempotency.anew(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
 
 
 @get(
@@ -184,7 +190,9 @@ async def preview_subscription_change(request: Asked, parts: NamedDependency[Par
     it cost exactly that, for an hour.
     """
     asked = await body.read(request, SubscriptionPreviewCreate)
-    return await repeats.once(request, parts, asked, lambda: parts.changes.preview(request.user.user_id, asked.plan))
+    return await idempotency.once(
+        request, parts, asked, lambda: parts.changes.preview(request.user.user_id, asked.plan)
+    )
 
 
 @post(
@@ -203,7 +211,7 @@ async def change_subscription(request: Asked, parts: NamedDependency[Parts]) -> 
     A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
     """
     asked = await body.read(request, SubscriptionChange)
-    return await repeats.once(request, parts, asked, lambda: parts.changes.change(request.user.user_id, asked))
+    return await idempotency.once(request, parts, asked, lambda: parts.changes.change(request.user.user_id, asked))
 
 
 def _shown(row: Entry, locale: str) -> LedgerEntry:

@@ -12,7 +12,7 @@ from api.http import metrics
 from api.http.metrics import Observer
 from api.http.state import Parts
 from api.schemas.common import Health
-from api.sql import monitoring as operation
+from api.sql import monitoring
 from api.sql.connection import Pool
 
 OBSERVER = Observer()
@@ -42,7 +42,7 @@ async def get_ready(parts: NamedDependency[Parts]) -> Response[Health]:
 async def _postgresql(pool: Pool) -> str:
     try:
         async with asyncio.timeout(PATIENCE), pool.acquire() as db:
-            missing = await operation.missing_migrations(db)
+            missing = await monitoring.missing_migrations(db)
     except (OSError, PostgresError, InterfaceError):
         return "does not answer"
     return f"lacks {', '.join(missing)}: run `kinora migrate`" if missing else "ok"

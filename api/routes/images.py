@@ -13,11 +13,10 @@ from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
 from api.http.state import Parts
-from api.schemas.common import Picture, Pictures
 from api.schemas.video_requests import ImageCreate
+from api.schemas.videos import Picture, Pictures
 from api.sql.generations import Generation
-from api.videos import create as answers
-from api.videos import renditions as media
+from api.videos import create, renditions
 from api.videos.create import Ask
 from api.videos.serializers import TERMINAL
 
@@ -44,7 +43,7 @@ class Made(Struct, frozen=True):
 async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Pictures:
     """Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`."""
     asked = await body.read(request, ImageCreate)
-    first = msgspec.json.decode((await answers.make(request, parts, asked)).body, type=Made)
+    first = msgspec.json.decode((await create.make(request, parts, asked)).body, type=Made)
     user_id = request.user.user_id
     waiting = (parts.feeds.terminal(each, user_id, WAIT) for each in first.variations)
     rows = await asyncio.gather(*waiting)
@@ -56,7 +55,7 @@ async def _image(row: Generation, parts: Parts, *, inline: bool) -> Picture:
     if row.state not in TERMINAL:
         detail = f"The picture is still being made; ask again, or read GET /v1/videos/{row.id}."
         raise Unavailable(detail, headers={"Retry-After": "5"})
-    rendition = await media.find(parts.pool, row.id, "poster", row.user_id)
+    rendition = await renditions.find(parts.pool, row.id, "poster", row.user_id)
     content = await asyncio.to_thread(parts.storage.read, rendition.key) if inline else None
     return Picture(
         id=row.id,

@@ -8,10 +8,10 @@ from api.errors import NotFound
 from api.http.authentication import requires
 from api.http.openapi.operations import problems
 from api.http.state import Parts
-from api.schemas.common import Limits, Model, Page
+from api.schemas.common import Page
+from api.schemas.models import Limits, Model
 from api.settings import Settings
-from engine.catalog import registry as catalog
-from engine.catalog import upload_limits as limits
+from engine.catalog import registry, upload_limits
 
 
 @get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
@@ -33,7 +33,7 @@ async def get_model(model_id: FromPath[str], parts: NamedDependency[Parts]) -> M
 
 
 def _shown(name: str, settings: Settings) -> Model:
-    model = catalog.find(name)
+    model = registry.find(name)
     return Model(
         id=name,
         title=model.title,
@@ -48,7 +48,7 @@ def _shown(name: str, settings: Settings) -> Model:
         fps=model.fps,
         frame_rule=model.frame_rule,
         sizes=[str(size) for size in model.sizes],
-        native_sizes=list(dict.fromkeys(str(catalog.native(model, *size)) for size in model.sizes)),
+        native_sizes=list(dict.fromkeys(str(registry.native(model, *size)) for size in model.sizes)),
         pictures=model.conditions,
         operations=sorted(model.operations),
         qualities=sorted(model.sampling),
@@ -59,9 +59,9 @@ def _shown(name: str, settings: Settings) -> Model:
             max_side=model.max_side,
             side_multiple=model.multiple,
             max_upload_bytes=settings.max_upload,
-            max_upload_pixels=limits.PICTURE_PIXELS,
-            max_film_pixels=limits.FILM_PIXELS,
-            max_film_seconds=max(catalog.find(each).max_seconds for each in settings.models),
+            max_upload_pixels=upload_limits.PICTURE_PIXELS,
+            max_film_pixels=upload_limits.FILM_PIXELS,
+            max_film_seconds=max(registry.find(each).max_seconds for each in settings.models),
         ),
         aliases=[alias for alias, served in settings.aliases.items() if served == name],
     )

@@ -10,8 +10,8 @@ from api.http.authentication import requires
 from api.http.openapi.operations import Picture, bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.state import Parts
-from api.schemas.common import Deleted, Page, Preset
-from api.schemas.video_requests import PresetChange, PresetCreate
+from api.schemas.common import Deleted, Page
+from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.videos.create import Ask
 from api.videos.presets import KIND, shown
 from api.videos.styles import BUILT_IN

@@ -6,7 +6,7 @@ from litestar import Request, Router, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 
-from api.billing.events import receive as webhook
+from api.billing.events import receive
 from api.errors import WebhookClosed
 from api.http.openapi.operations import SignedEvent, problems
 from api.http.state import Parts
@@ -31,7 +31,7 @@ async def receive_stripe_event(request: Request[None, None, State], parts: Named
         raise WebhookClosed
     header = request.headers.get("stripe-signature", "")
     event = parts.stripe.verify(await request.body(), header, time.time())
-    await webhook.receive(parts.pool, parts.bell, event)
+    await receive.receive(parts.pool, parts.bell, event)
 
 
 router = Router(

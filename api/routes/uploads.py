@@ -16,7 +16,8 @@ from api.http.authentication import requires
 from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.state import Parts
-from api.schemas.common import Deleted, Page, Upload
+from api.schemas.common import Deleted, Page
+from api.schemas.uploads import Upload
 from api.sql.uploads import Arrival
 from api.uploads import tus
 from api.uploads.store import KIND

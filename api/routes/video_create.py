@@ -17,7 +17,6 @@ from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import any_of, bodies, problems
 from api.http.state import Parts
-from api.schemas.common import Estimate, Refusal, Video
 from api.schemas.video_requests import (
     Making,
     VideoBlend,
@@ -28,9 +27,9 @@ from api.schemas.video_requests import (
     VideoRecut,
     VideoRemix,
 )
+from api.schemas.videos import Estimate, Refusal, Video
 from api.sql.connection import transaction
-from api.videos import quote as orders
-from api.videos import spec as drafts
+from api.videos import quote, spec
 from api.videos.create import Ask, made, terms
 from api.videos.quote import refusal
 
@@ -123,11 +122,11 @@ async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimat
     asked = await body.read(request, _kind)
     idempotency.key_of(request.headers.get("idempotency-key"))
     user_id = request.user.user_id
-    async with parts.sources.found(drafts.references(asked), user_id) as footage:
+    async with parts.sources.found(spec.references(asked), user_id) as footage:
         style = await parts.presets.style(asked.preset, user_id)
         try:
-            order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
-        except orders.REFUSING as problem:
+            order = quote.place(asked, terms(request, parts), parts.settings, footage, style)
+        except quote.REFUSING as problem:
             return Estimate(credits=None, relaxed=False, eta_seconds=None, refusals=[refusal(problem)])
     async with transaction(parts.pool) as db:
         purse = await parts.credits.purse(db, user_id)

@@ -12,13 +12,12 @@ from litestar.params import FromPath, QueryParameter
 from litestar.types import ASGIApp
 
 from api.errors import NotFound
-from api.http import file_response as files
+from api.http import file_response
 from api.http.authentication import Caller, requires
 from api.http.file_response import Asked, File
 from api.http.openapi.operations import Pieces, Playlist, Preview, per_method, problems
 from api.http.state import Parts
-from api.videos import hls as streams
-from api.videos import renditions as media
+from api.videos import hls, renditions
 
 READ = requires("videos:read")
 READS = [HttpMethod.GET, HttpMethod.HEAD]
@@ -47,12 +46,12 @@ async def stream_video(
     """An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
     signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
     """
-    user_id = _reader(request, streams.path(video_id), expires, signature, parts)
-    stream, found = await streams.find(parts.pool, video_id, user_id)
-    ends = streams.expires(stream.created_at)
-    query = f"?expires={ends}&signature={parts.keyring.sign_media(streams.path(video_id), ends)}"
-    text = streams.playlist(stream, found, query)
-    return Response(text, media_type=streams.TYPE, headers={"Cache-Control": "no-store"})
+    user_id = _reader(request, hls.path(video_id), expires, signature, parts)
+    stream, found = await hls.find(parts.pool, video_id, user_id)
+    ends = hls.expires(stream.created_at)
+    query = f"?expires={ends}&signature={parts.keyring.sign_media(hls.path(video_id), ends)}"
+    text = hls.playlist(stream, found, query)
+    return Response(text, media_type=hls.TYPE, headers={"Cache-Control": "no-store"})
 
 
 @route(
@@ -74,12 +73,12 @@ async def get_stream_piece(
     signature: Signature = None,
 ) -> ASGIApp:
     """A fragment of MP4 that the playlist names, or the head that players read before the first."""
-    user_id = _reader(request, streams.path(video_id), expires, signature, parts)
-    await streams.find(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, piece, streams.PIECE, "video/mp4")
+    user_id = _reader(request, hls.path(video_id), expires, signature, parts)
+    await hls.find(parts.pool, video_id, user_id)
+    file = _kept(parts, video_id, piece, hls.PIECE, "video/mp4")
     if file is None:
         raise NotFound("The stream has no such piece; the playlist names those there are.", param="piece")
-    return files.respond(file, Asked.of(request.headers))
+    return file_response.respond(file, Asked.of(request.headers))
 
 
 @route(
@@ -103,12 +102,12 @@ async def get_video_preview(
     """A small JPEG of what is still being made: a guess, which the clip outdoes. `assets.preview`, which is signed,
     names the latest, and each has a name of its own. They go with a video that fails or is cancelled.
     """
-    user_id = _reader(request, streams.preview_path(video_id), expires, signature, parts)
-    await streams.check_preview(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, picture, streams.PREVIEW, "image/jpeg")
+    user_id = _reader(request, hls.preview_path(video_id), expires, signature, parts)
+    await hls.check_preview(parts.pool, video_id, user_id)
+    file = _kept(parts, video_id, picture, hls.PREVIEW, "image/jpeg")
     if file is None:
         raise NotFound("There is no such preview; `assets.preview` of the video names the latest.", param="picture")
-    return files.respond(file, Asked.of(request.headers))
+    return file_response.respond(file, Asked.of(request.headers))
 
 
 def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str], content_type: str) -> File | None:
@@ -116,7 +115,7 @@ def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str], conten
 
     What has a name there never changes, so that the name is its validator.
     """
-    path = parts.storage.path(streams.key(video_id, name)) if names.fullmatch(name) else None
+    path = parts.storage.path(hls.key(video_id, name)) if names.fullmatch(name) else None
     if path is None or not path.is_file():
         return None
     state = path.stat()
@@ -125,7 +124,7 @@ def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str], conten
 
 def _reader(request: Ask, path: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
     caller = cast("Caller | None", request.user)
-    return media.reader(caller.user_id if caller else None, path, expires, signature, parts.keyring)
+    return renditions.reader(caller.user_id if caller else None, path, expires, signature, parts.keyring)
 
 
 router = Router(path="/videos", route_handlers=[stream_video, get_stream_piece, get_video_preview], tags=["Videos"])

@@ -17,8 +17,9 @@ from api.http.file_response import Asked
 from api.http.openapi.operations import EventStream, Feed, Files, per_method, problems, takes
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.state import Parts
-from api.schemas.common import Deleted, Page, Variant, Video
-from api.videos import renditions as media
+from api.schemas.common import Deleted, Page
+from api.schemas.videos import Variant, Video
+from api.videos import renditions
 from api.videos.create import Ask, shown, wait_of
 from api.videos.lifecycle import KIND, Repeat
 
@@ -112,11 +113,11 @@ async def get_video_content(
 ) -> ASGIApp:
     """The MP4, the poster, the thumbnail or the sprite sheet; whole or in part (`Range`), with validators."""
     caller = cast("Caller | None", request.user)
-    user_id = media.reader(
+    user_id = renditions.reader(
         caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, parts.keyring
     )
-    rendition = await media.find(parts.pool, video_id, variant, user_id)
-    return media.respond(rendition, parts.storage.path(rendition.key), Asked.of(request.headers))
+    rendition = await renditions.find(parts.pool, video_id, variant, user_id)
+    return renditions.respond(rendition, parts.storage.path(rendition.key), Asked.of(request.headers))
 
 
 @get(

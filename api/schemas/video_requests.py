@@ -1,28 +1,15 @@
-"""What may be asked: one Struct for each body, with its limits. Unknown fields are refused by name."""
+"""What creates a clip: one Struct for each body. Unknown fields are refused by name."""
 
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.schemas.common import Audience, Lora, Quality, Resize
+from api.schemas.videos import Audience, Lora, Quality, Resize
 from engine.catalog.registry import MAX_SEED
 from engine.planning.operations import Curve, Direction, Length
 from engine.types import Strength
 
 Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}\Z", description="Width x height in pixels.")]
-Email = Annotated[
-    str,
-    Meta(
-        min_length=3,
-        max_length=254,
-        pattern=r"^[^@\s\x00-\x1f\x7f]+@([^@\s\x00-\x1f\x7f]+\.)*[^@\s\x00-\x1f\x7f.]+\Z",
-        description="An e-mail address.",
-    ),
-]
-Language = Literal["en", "fr"]
-Password = Annotated[str, Meta(min_length=8, max_length=256, description="A secret that only its owner knows.")]
-PersonName = Annotated[str, Meta(max_length=100, description="What they want to be called.")]
-Scope = Literal["videos:read", "videos:write", "account:read", "account:write"]
 PictureFormat = Literal["url", "b64_json"]
 
 
@@ -177,116 +164,3 @@ class VideoLoop(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
     video: Source
     length: Annotated[Length, Meta(description="How much of it is made anew.")] = "normal"
     prompt: Prompt | None = None
-
-
-PresetName = Annotated[str, Meta(min_length=1, max_length=100, description="What a person calls it.")]
-PresetPrompt = Annotated[str, Meta(min_length=1, max_length=4_000, description="Words that are added to a prompt.")]
-PresetNegative = Annotated[str, Meta(max_length=2_000, description="Words that are added to a negative prompt.")]
-
-
-class PresetCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A style to be kept. One that is `shared` may be used by whoever has its id."""
-
-    name: PresetName
-    prompt: PresetPrompt
-    negative_prompt: PresetNegative = ""
-    picture: Annotated[PictureSource | None, Meta(description="A picture whose look clips start from.")] = None
-    shared: Annotated[bool, Meta(description="Whether whoever has its id may use it.")] = False
-
-
-class PresetChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What changes of a preset; what is left out stays."""
-
-    name: PresetName | None = None
-    prompt: PresetPrompt | None = None
-    negative_prompt: PresetNegative | None = None
-    shared: Annotated[bool | None, Meta(description="Whether whoever has its id may use it.")] = None
-
-
-class SignUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new account."""
-
-    email: Email
-    password: Password
-    name: PersonName = ""
-    locale: Annotated[Language, Meta(description="The language of texts meant for them.")] = "en"
-
-
-class LogIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Credentials of an account."""
-
-    email: Email
-    password: Annotated[str, Meta(min_length=1, max_length=256, description="The account's password.")]
-
-
-class Refresh(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The refresh token of the last answer."""
-
-    refresh_token: Annotated[str, Meta(min_length=1, max_length=200, description="The last one; it works once.")]
-
-
-class ProfileUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person may change of their own account."""
-
-    name: PersonName | None = None
-    locale: Annotated[Language | None, Meta(description="The language of texts meant for them.")] = None
-
-
-class ApiKeyCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key for a program. Without `scopes` it may do all that its owner may do to videos, and read the account."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=100, description="What its owner calls it.")]
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=10, description="What it may do.")] | None = None
-
-
-Url = Annotated[str, Meta(min_length=1, max_length=2000, description="An address with its scheme.")]
-PlanName = Annotated[str, Meta(min_length=1, max_length=32)]
-
-
-class CheckoutCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plan to subscribe to, and where the page leads: after the payment, and for whoever turns back."""
-
-    plan: Annotated[PlanName, Meta(description="The plan, by its name.")]
-    success_url: Annotated[Url, Meta(description="Where the page leads after the payment.")]
-    cancel_url: Annotated[Url | None, Meta(description="Where it leads whoever turns back; the same without it.")] = (
-        None
-    )
-
-
-class PackCheckoutCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Packs of credits to buy, and where the page leads: after the payment, and for whoever turns back."""
-
-    pack: Annotated[PlanName, Meta(description="The pack, by its name.")]
-    quantity: Annotated[int, Meta(ge=1, le=10, description="How many.")] = 1
-    success_url: Annotated[Url, Meta(description="Where the page leads after the payment.")]
-    cancel_url: Annotated[Url | None, Meta(description="Where it leads whoever turns back; the same without it.")] = (
-        None
-    )
-
-
-class PortalCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the portal leads back to."""
-
-    return_url: Annotated[Url | None, Meta(description="Where the page leads back to.")] = None
-
-
-class SubscriptionPreviewCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plan to change to, to see what that would cost."""
-
-    plan: Annotated[PlanName, Meta(description="The plan, by its name.")]
-
-
-class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plan to change to; with the `proration_date` of a preview, for exactly its amount."""
-
-    plan: Annotated[PlanName, Meta(description="The plan, by its name.")]
-    proration_date: Annotated[int, Meta(ge=0, le=2**40, description="The preview's own, in Unix seconds.")] | None = (
-        None
-    )
-
-
-class OverageChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether credits may be used above what is there, and how many in a period; without `cap`, as many as is usual."""
-
-    enabled: Annotated[bool, Meta(description="Whether it is switched on.")]
-    cap: Annotated[int, Meta(ge=1, description="Credits that may be used so in a period.")] | None = None

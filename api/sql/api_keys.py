@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from api.schemas.common import ApiKey
+from api.schemas.accounts import ApiKey
 from api.sql.connection import Database, rows
 
 _KEY = (

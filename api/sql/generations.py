@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from api.schemas.common import Audience, CostState, Lora, Quality, Status, Variant
+from api.schemas.videos import Audience, CostState, Lora, Quality, Status, Variant
 from api.sql.connection import Database, row, rows
 from api.videos.operations import Operation
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct, field
 
 from api import ids
-from api.schemas.common import Bucket, EntryKind
+from api.schemas.billing import Bucket, EntryKind
 from api.sql.connection import Database, row, rows
 
 Source = Literal["kinora", "stripe", "apple", "google"]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.schemas.common import Status, Variant
+from api.schemas.videos import Status, Variant
 from api.sql.connection import Database, row
 
 

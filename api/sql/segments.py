@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.schemas.common import Status
+from api.schemas.videos import Status
 from api.sql.connection import Database, row, rows
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from api.schemas.common import Session
+from api.schemas.accounts import Session
 from api.sql.connection import Database, row, rows
 
 

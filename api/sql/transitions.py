@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from api.schemas.common import Lora, Quality
+from api.schemas.videos import Lora, Quality
 from api.sql.connection import Database, row, rows
 from api.videos.operations import Operation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from api.schemas.common import User
+from api.schemas.accounts import User
 from api.sql.connection import Database, row
 
 _USER = (

@@ -24,8 +24,7 @@ from api import ids
 from api.errors import Invalid, PayloadTooLarge, Problem, Unavailable, UnsupportedMediaType
 from api.schemas.video_requests import ImageReference, VideoReference
 from api.settings import Settings
-from engine.catalog import registry as catalog
-from engine.catalog import upload_limits as limits
+from engine.catalog import registry, upload_limits
 
 log = structlog.get_logger()
 
@@ -33,7 +32,7 @@ AT_ONCE = 2  # children; each may take a core and a gigabyte for some seconds
 WAITING = 20  # files that may wait for a child or be with one; each is held in memory
 PATIENCE = 180.0  # seconds for one file; the child limits its own computing to less
 Kind = Literal["picture", "film"]
-KINDS: dict[Kind, tuple[str, ...]] = {"picture": limits.PICTURES, "film": limits.FILMS}
+KINDS: dict[Kind, tuple[str, ...]] = {"picture": upload_limits.PICTURES, "film": upload_limits.FILMS}
 
 
 class Answer(Struct, frozen=True):
@@ -62,7 +61,7 @@ class Uploads:
     def __init__(self, settings: Settings) -> None:
         self._work = settings.data / "work"
         self._most = settings.max_upload
-        self._longest = max((catalog.find(name).max_seconds for name in settings.film_makers), default=0.0)
+        self._longest = max((registry.find(name).max_seconds for name in settings.film_makers), default=0.0)
         self._stills_only = "" if settings.film_makers else ", ".join(settings.models)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0

@@ -37,7 +37,7 @@ from api.sql.uploads import Arrival
 from api.storage.local import Storage
 from api.uploads.ingest import Upload, Uploads, kind_of
 from api.uploads.tus import Creation, shown
-from engine.catalog import upload_limits as limits
+from engine.catalog import upload_limits
 
 KIND: Final = "upload"
 FOLDER: Final = "uploads"
@@ -200,7 +200,7 @@ class Arrivals:
         try:
             return await self._uploads.read(kind_of(await asyncio.to_thread(_beginning, source)), source, folder, field)
         except UnsupportedMediaType as problem:
-            kinds = ", ".join((*limits.PICTURES, *limits.FILMS))
+            kinds = ", ".join((*upload_limits.PICTURES, *upload_limits.FILMS))
             raise UnsupportedMediaType(f"A file must be one of {kinds}, and whole.", param=field) from problem
 
     async def _keep(self, row: Arrival, found: Upload) -> Arrival:

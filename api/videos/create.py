@@ -12,12 +12,11 @@ from api.errors import NotFound
 from api.http import body
 from api.http.authentication import Caller
 from api.http.state import Parts
-from api.schemas.common import Video
 from api.schemas.video_requests import Making
+from api.schemas.videos import Video
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.videos import quote as orders
-from api.videos import spec as drafts
+from api.videos import quote, spec
 from api.videos.lifecycle import Submission
 from api.videos.quote import Terms
 from api.videos.serializers import poll_headers
@@ -54,9 +53,9 @@ async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
     if key and (kept := await parts.videos.answered(user_id, key, fingerprint)):
         return kept  # first of all: what it was made from may be gone by now
     await parts.views.pace.refresh()
-    async with parts.sources.found(drafts.references(asked), user_id) as footage:
+    async with parts.sources.found(spec.references(asked), user_id) as footage:
         style = await parts.presets.style(asked.preset, user_id)
-        order = orders.place(asked, terms(request, parts), parts.settings, footage, style)
+        order = quote.place(asked, terms(request, parts), parts.settings, footage, style)
         submission = Submission(
             user_id=user_id,
             order=order,

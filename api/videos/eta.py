@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
-from api.schemas.common import Quality
-from api.sql import maintenance as upkeep
+from api.schemas.videos import Quality
+from api.sql import maintenance
 from api.sql.connection import AWAY, Pool
 from api.sql.maintenance import Load
 
@@ -28,7 +28,7 @@ class Pace:
         self._until = monotonic() + FRESH
         try:
             async with self._pool.acquire() as db:
-                self._load = await upkeep.load(db)
+                self._load = await maintenance.load(db)
         except AWAY:
             return
 

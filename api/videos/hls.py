@@ -12,7 +12,7 @@ from typing import Final
 
 from api import ids
 from api.errors import Conflict, Expired, HasFailed, NoStream, NotFound, NotReady, Problem, WasCancelled
-from api.sql import segments as streams
+from api.sql import segments
 from api.sql.connection import Database, Pool
 from api.sql.segments import Segment, Stream
 from api.videos.failures import REASONS
@@ -66,7 +66,7 @@ async def find(pool: Pool, video_id: str, user_id: str | None) -> tuple[Stream, 
     """The stream, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
         stream = await _found(db, video_id, user_id)
-        found = await streams.segments(db, video_id)
+        found = await segments.segments(db, video_id)
     if gone := _gone(stream):
         raise gone
     if not found:
@@ -85,7 +85,7 @@ async def check_preview(pool: Pool, video_id: str, user_id: str | None) -> None:
 
 
 async def _found(db: Database, video_id: str, user_id: str | None) -> Stream:
-    stream = await streams.find(db, video_id) if ids.valid(video_id, "video") else None
+    stream = await segments.find(db, video_id) if ids.valid(video_id, "video") else None
     if stream is None or (user_id is not None and stream.user_id != user_id):
         raise NotFound("There is no such video of yours.", param="video_id")
     return stream

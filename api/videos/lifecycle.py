@@ -18,18 +18,15 @@ import structlog
 
 from api import idempotency, ids
 from api.billing.ledger.credits import Credits
-from api.billing.tariff import pricing as prices
+from api.billing.tariff import pricing
 from api.billing.tariff.plans import RELAXED_PRIORITY
 from api.errors import NotFound, Unavailable
 from api.messaging.events import Announcer, Load, Snapshot
 from api.messaging.wakeups import Bell
 from api.settings import Settings
-from api.sql import generations
+from api.sql import generations, maintenance, segments, transitions
 from api.sql import idempotency as names
-from api.sql import maintenance as upkeep
 from api.sql import media as renditions
-from api.sql import segments as streams
-from api.sql import transitions as moves
 from api.sql.connection import AWAY, Database, Pool, transaction
 from api.sql.generations import Condition, Film, Generation, New
 from api.sql.idempotency import Answer
@@ -164,7 +161,7 @@ class Videos:
 
     async def _forget_unnamed(self, video_ids: list[str]) -> None:
         async with self._pool.acquire() as db:
-            named = await upkeep.unpurged(db, video_ids)
+            named = await maintenance.unpurged(db, video_ids)
         for video_id in set(video_ids) - named:
             await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
 
@@ -208,18 +205,18 @@ class Videos:
         """Cancel what still runs and hide the video; the sweeper removes its files. Raises NotFound."""
         async with transaction(self._pool) as db:
             moved = await self._cancel(db, video_id, user_id)
-            if not ids.valid(video_id, KIND) or not await moves.delete(db, video_id, user_id):
+            if not ids.valid(video_id, KIND) or not await transitions.delete(db, video_id, user_id):
                 raise _not_found(video_id)
         if moved:
             self._stopped(video_id, user_id)
 
     async def _cancel(self, db: Database, video_id: str, user_id: str) -> bool:
         """Cancel in the caller's transaction; what was published is charged, the rest released."""
-        found = await moves.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
+        found = await transitions.cancel(db, video_id, user_id) if ids.valid(video_id, KIND) else None
         if found is None:
             return False
         await self._credits.settle(
-            db, video_id, prices.part(found.credits, found.published_generated, found.generated_seconds)
+            db, video_id, pricing.part(found.credits, found.published_generated, found.generated_seconds)
         )
         return True
 
@@ -230,7 +227,7 @@ class Videos:
     async def claim(self, worker: str) -> Claimed | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
-            claimed = await moves.claim(db, self._settings.pool, worker, self._settings.lease)
+            claimed = await transitions.claim(db, self._settings.pool, worker, self._settings.lease)
         if claimed:
             self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
@@ -243,13 +240,13 @@ class Videos:
     async def renew(self, claimed: Claimed) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
-            return await moves.renew(db, claimed.id, claimed.attempt, self._settings.lease)
+            return await transitions.renew(db, claimed.id, claimed.attempt, self._settings.lease)
 
     async def report(self, claimed: Claimed, progress: float, eta_seconds: float | None) -> bool:
         """Publish progress (0–100) and keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             lease = self._settings.lease
-            held = await moves.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
+            held = await transitions.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -259,7 +256,7 @@ class Videos:
         is lost.
         """
         async with transaction(self._pool) as db:
-            held = await streams.publish(db, claimed.id, segment, published, generated)
+            held = await segments.publish(db, claimed.id, segment, published, generated)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -267,7 +264,7 @@ class Videos:
     async def preview(self, claimed: Claimed, name: str, at: float) -> bool:
         """Show a guess, which is in storage, at what second `at` will be; False when the lease is lost."""
         async with self._pool.acquire() as db:
-            held = await streams.preview(db, claimed.id, claimed.attempt, name, at)
+            held = await segments.preview(db, claimed.id, claimed.attempt, name, at)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -275,7 +272,7 @@ class Videos:
     async def published(self, claimed: Claimed) -> list[Segment]:
         """The pieces that are published, in their order."""
         async with self._pool.acquire() as db:
-            return await streams.segments(db, claimed.id)
+            return await segments.segments(db, claimed.id)
 
     async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
         """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.
@@ -283,8 +280,8 @@ class Videos:
         True also when this attempt did it before and its commit's answer got lost.
         """
         async with transaction(self._pool) as db:
-            if not await moves.complete(db, claimed.id, claimed.attempt):
-                return await moves.completed_by(db, claimed.id, claimed.attempt)
+            if not await transitions.complete(db, claimed.id, claimed.attempt):
+                return await transitions.completed_by(db, claimed.id, claimed.attempt)
             await renditions.add(db, claimed.id, media)
             await self._credits.settle(db, claimed.id)
         self._announcer.changed(claimed.user_id, claimed.id)
@@ -304,12 +301,12 @@ class Videos:
     async def recover(self) -> None:
         """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
         async with transaction(self._pool) as db:
-            found = await moves.lost(db, self._settings.lease)
+            found = await transitions.lost(db, self._settings.lease)
             found.sort(key=_owner)  # whoever locks the credits of several users does it in one order
             for lost in found:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
-                    await moves.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
+                    await transitions.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
                 else:
                     await self._end(db, lost.id, lost.attempt, "worker_lost")
         for lost in found:
@@ -318,7 +315,7 @@ class Videos:
 
     async def _end(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
         """In_progress → failed in the caller's transaction, the whole hold released."""
-        moved = await moves.fail(db, video_id, attempt, failure)
+        moved = await transitions.fail(db, video_id, attempt, failure)
         if moved:
             await self._credits.settle(db, video_id, 0)
         return moved
@@ -330,7 +327,7 @@ class Videos:
     async def _requeue(self, claimed: Claimed, *, tries: int, wait: float) -> bool:
         async with self._pool.acquire() as db:
             attempt = claimed.attempt
-            moved = await moves.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
+            moved = await transitions.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
         if moved:
             self._announcer.changed(claimed.user_id, claimed.id)
             self._bell.ring(self._settings.pool)

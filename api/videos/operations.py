@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.planning import operations
 from engine.planning.operations import Clip, Curve, Direction, Length
 from engine.types import Cue, Request, Strength
@@ -124,14 +124,14 @@ def styled(operation: Operation | None, said: Callable[[str], str]) -> Operation
 
 def generated(request: Request, until: int | None = None) -> float:
     """Seconds that are made of the clip, or of its first `until` frames; the others are kept from films."""
-    model = catalog.find(request.model)
-    end = catalog.frames(model, request.seconds) if until is None else until
+    model = registry.find(request.model)
+    end = registry.frames(model, request.seconds) if until is None else until
     kept = sum(max(0, min(take.frames, end - take.at)) for take in request.takes if take.kept)
     return (end - kept) / model.fps
 
 
 def _clip(request: Request, film: Film) -> Clip:
-    return Clip(film.path, catalog.frames(catalog.find(request.model), film.seconds))
+    return Clip(film.path, registry.frames(registry.find(request.model), film.seconds))
 
 
 def _of(clips: Sequence[Clip], number: int | None) -> Clip | None:
@@ -141,6 +141,6 @@ def _of(clips: Sequence[Clip], number: int | None) -> Clip | None:
 def _giving_way(request: Request, prompts: tuple[str, str] | None) -> Request:
     if prompts is None:
         return request
-    total = catalog.frames(catalog.find(request.model), request.seconds)
+    total = registry.frames(registry.find(request.model), request.seconds)
     first, second = (round(total * share) for share in GIVES_WAY)
     return replace(request, cues=(Cue(0, first, prompts[0]), Cue(second, total, prompts[1])))

@@ -8,8 +8,7 @@ import msgspec
 
 from api import idempotency, ids
 from api.errors import Conflict, NotFound
-from api.schemas.common import Preset
-from api.schemas.video_requests import PresetChange, PresetCreate
+from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.sql import presets
 from api.sql.connection import Database, Pool, transaction
 from api.sql.idempotency import Answer

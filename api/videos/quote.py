@@ -12,14 +12,14 @@ from api.billing.tariff import pricing as prices
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.pricing import Prices, Work
 from api.errors import Forbidden, Invalid, PlanLimit, Problem
-from api.schemas.common import Refusal
 from api.schemas.video_requests import Making
+from api.schemas.videos import Refusal
 from api.settings import Settings
-from api.videos import operations as studio
+from api.videos import operations
 from api.videos.operations import Operation
 from api.videos.spec import STILL, Draft, Footage, draft
 from api.videos.styles import NOTHING, Style
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.catalog.registry import MAX_SEED
 from engine.types import Condition, Request
 
@@ -80,19 +80,19 @@ def place(
         aliases = (alias for alias, served in settings.aliases.items() if served in settings.models)
         detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *aliases))}."
         raise Invalid(detail, param="model")
-    model = catalog.find(served_by)
+    model = registry.find(served_by)
     width, height = _size(wanted, name, model, terms.plan.max_short_side)
     _able(model, wanted, settings)
     _learnt(asked, served_by, settings)
     places = [*_places(model, wanted), *_look(model, wanted, style, settings)]
-    operation = studio.styled(wanted.operation, style.said)
+    operation = operations.styled(wanted.operation, style.said)
     request = _request(asked, wanted, operation, served_by, (width, height), places, footage)
-    if found := catalog.check_request(request):
+    if found := registry.check_request(request):
         raise Invalid(found[0].message, param=_field(found[0], wanted), limit=found[0].limit)
     if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
         raise Invalid(f"`metadata` may have {MAX_METADATA} bytes as JSON, and this one has {size}.", param="metadata")
     _within_plan(request.seconds, width, height, terms.plan)
-    generated = studio.generated(request)
+    generated = operations.generated(request)
     if generated <= 0:
         raise Invalid("Nothing of this clip would be made anew; leave something out.", param=_field_of_films(wanted))
     work = Work(served_by, _operation(model, wanted), asked.quality, generated if request.seconds else 0, width, height)
@@ -119,24 +119,24 @@ def place(
 
 def _default(wanted: Draft, settings: Settings) -> str:
     """The first model here that makes what is asked for, be it films or stills; none does: simply the first."""
-    models = (catalog.find(name) for name in settings.models)
+    models = (registry.find(name) for name in settings.models)
     able = (model.name for model in models if ("still" in model.operations if wanted.seconds == STILL else model.films))
     return next(able, settings.models[0])
 
 
-def _size(wanted: Draft, name: str, model: catalog.Model, most: int) -> tuple[int, int]:
+def _size(wanted: Draft, name: str, model: registry.Model, most: int) -> tuple[int, int]:
     """The size asked for, that of the video it is made from, or the offered one that is most like what was sent in."""
     like = wanted.like
     if wanted.size is None and like is not None:
         if like.id is not None:
             return like.width, like.height
-        return catalog.nearest(model, like.width, like.height, most)
+        return registry.nearest(model, like.width, like.height, most)
     text = wanted.size or (OPENAI_SIZE if name.startswith("sora-") else str(model.default_size))
     width, height = text.split("x")
     return int(width), int(height)
 
 
-def _able(model: catalog.Model, wanted: Draft, settings: Settings) -> None:
+def _able(model: registry.Model, wanted: Draft, settings: Settings) -> None:
     """Refuse by name what the model cannot do."""
     operation = _operation(model, wanted)
     if operation != "still" and not model.films:
@@ -151,7 +151,7 @@ def _able(model: catalog.Model, wanted: Draft, settings: Settings) -> None:
         raise Invalid(f"{model.name} makes clips from text only; leave {field} out.", param=field)
 
 
-def _operation(model: catalog.Model, wanted: Draft) -> str:
+def _operation(model: registry.Model, wanted: Draft) -> str:
     """What is asked for, in the catalogue's words. Where pictures lie, and which are missing, is the catalogue's to
     say, since it names the frame.
     """
@@ -175,11 +175,11 @@ def _learnt(asked: Making, served_by: str, settings: Settings) -> None:
             raise Invalid(f"The LoRA {name!r} is named twice; give it one weight.", param="loras")
 
 
-def _places(model: catalog.Model, wanted: Draft) -> list[Place]:
+def _places(model: registry.Model, wanted: Draft) -> list[Place]:
     return [Place(-1 if at is None else round(at * model.fps)) for _, _, at in wanted.pictures]
 
 
-def _look(model: catalog.Model, wanted: Draft, style: Style, settings: Settings) -> list[Place]:
+def _look(model: registry.Model, wanted: Draft, style: Style, settings: Settings) -> list[Place]:
     """The style's picture lies loosely under the beginning of a clip that has no beginning of its own.
 
     Raises Invalid where it would, and the model follows no picture or each as it is. One that needs a first frame has
@@ -189,13 +189,13 @@ def _look(model: catalog.Model, wanted: Draft, style: Style, settings: Settings)
     if style.picture is None or begun or 0 in model.required_pictures:
         return []
     if not _takes_looks(model):
-        able = ", ".join(name for name in settings.models if _takes_looks(catalog.find(name))) or "none"
+        able = ", ".join(name for name in settings.models if _takes_looks(registry.find(name))) or "none"
         detail = f"{model.name} cannot take the look of a preset's picture; of the models here can: {able}."
         raise Invalid(f"{detail} Or choose a preset without a picture.", param="preset", limit=able)
     return [Place(0, LOOK)]
 
 
-def _takes_looks(model: catalog.Model) -> bool:
+def _takes_looks(model: registry.Model) -> bool:
     return model.conditions != "none" and model.loose
 
 
@@ -219,10 +219,10 @@ def _request(
         quality=asked.quality,
         conditions=tuple(Condition(b"", frame, strength) for frame, strength in places),
     )
-    return studio.laid(operation, plain, [found.film for found in footage])
+    return operations.laid(operation, plain, [found.film for found in footage])
 
 
-def _field(problem: catalog.Problem, wanted: Draft) -> str:
+def _field(problem: registry.Problem, wanted: Draft) -> str:
     """The body's own name for what the engine finds wrong."""
     if problem.field == "conditions":
         return wanted.pictures[-1].field if wanted.pictures else "first_frame"
@@ -232,7 +232,7 @@ def _field(problem: catalog.Problem, wanted: Draft) -> str:
 
 
 def _field_of_films(wanted: Draft) -> str:
-    return "storyboard" if isinstance(wanted.operation, studio.Storyboard) else "keep"
+    return "storyboard" if isinstance(wanted.operation, operations.Storyboard) else "keep"
 
 
 def _within_plan(seconds: float, width: int, height: int, plan: Plan) -> None:

@@ -17,7 +17,7 @@ from api.storage.local import Storage
 from api.uploads import store as arrivals
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
-from api.videos import renditions as media
+from api.videos import renditions
 from api.videos.lifecycle import KIND, Videos
 from api.videos.operations import Film
 from api.videos.spec import Footage, Reference
@@ -86,7 +86,7 @@ class Sources:
         if row.kind != KIND:
             detail = "This is a picture; films are made from films. Send it as `first_frame` of a new video instead."
             raise Invalid(detail, param="video")
-        rendition = await media.find(self._pool, video_id, "video", user_id)
+        rendition = await renditions.find(self._pool, video_id, "video", user_id)
         said = row.revised_prompt or row.prompt
         film = Film(self._storage.path(rendition.key), row.seconds)
         return Footage(film, row.width, row.height, id=row.id, model=row.model, prompt=row.prompt, said=said)

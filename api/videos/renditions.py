@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from api import ids
 from api.errors import Conflict, Expired, HasFailed, Internal, Invalid, NotFound, NotReady, Unauthorized, WasCancelled
-from api.http import file_response as files
+from api.http import file_response
 from api.http.file_response import Asked, File, FileBody
 from api.keyring import Keyring
-from api.schemas.common import Variant
+from api.schemas.videos import Variant
 from api.sql import media
 from api.sql.connection import Pool
 from api.sql.media import Served
@@ -80,4 +80,4 @@ def respond(rendition: Rendition, path: Path, asked: Asked) -> FileBody:
     part = "" if rendition.variant == "video" else f"-{rendition.variant}"
     name = f"{rendition.video_id}{part}.{SUFFIXES[rendition.variant]}"
     file = File(path, TYPES[rendition.variant], rendition.bytes, rendition.etag, rendition.modified)
-    return files.respond(file, asked, {"Content-Disposition": f'inline; filename="{name}"'})
+    return file_response.respond(file, asked, {"Content-Disposition": f'inline; filename="{name}"'})

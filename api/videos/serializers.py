@@ -9,11 +9,12 @@ import msgspec
 
 from api.keyring import Keyring
 from api.messaging.events import Snapshot
-from api.schemas.common import Assets, Cost, Failure, Provenance, Upload, UploadError, Variant, Video, VideoError
+from api.schemas.uploads import Upload, UploadError
+from api.schemas.videos import Assets, Cost, Failure, Provenance, Variant, Video, VideoError
 from api.settings import Settings
 from api.sql.generations import Generation
 from api.sql.uploads import Arrival
-from api.videos import hls as streams
+from api.videos import hls
 from api.videos.eta import Pace
 from api.videos.failures import REASONS
 from api.videos.operations import Remix
@@ -81,18 +82,18 @@ class Views:
 
     def stream_url(self, row: Generation) -> str | None:
         """A URL that opens the clip's stream without a token, while there is something to watch."""
-        ends = streams.expires(row.created_at)
+        ends = hls.expires(row.created_at)
         if not row.published_seconds or row.state == "failed" or row.purged_at or time() > ends:
             return None
-        signature = self._keyring.sign_media(streams.path(row.id), ends)
+        signature = self._keyring.sign_media(hls.path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
 
     def preview_url(self, row: Generation) -> str | None:
         """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
-        ends = streams.expires(row.created_at)
+        ends = hls.expires(row.created_at)
         if row.preview is None or row.state in TERMINAL or time() > ends:
             return None
-        signature = self._keyring.sign_media(streams.preview_path(row.id), ends)
+        signature = self._keyring.sign_media(hls.preview_path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
 
     def _assets(self, row: Generation) -> Assets:

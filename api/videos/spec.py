@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.errors import Invalid
-from api.schemas.common import Resize
 from api.schemas.video_requests import (
     Card,
     ImageCreate,
@@ -25,6 +24,7 @@ from api.schemas.video_requests import (
     VideoRecut,
     VideoRemix,
 )
+from api.schemas.videos import Resize
 from api.videos.operations import Blend, Edit, Extension, Film, Loop, Operation, Recut, Remix, Shot, Storyboard
 
 STILL = 0.0  # seconds of a picture

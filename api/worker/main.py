@@ -22,10 +22,10 @@ from api.billing.tariff.tariff import Tariff
 from api.messaging.events import Announcer, Outbox
 from api.messaging.wakeups import Bell, Listener
 from api.settings import Settings
-from api.sql import connection as db
+from api.sql import connection
 from api.storage.local import Storage
 from api.videos.lifecycle import Videos
-from api.worker import preflight as readiness
+from api.worker import preflight
 from api.worker.runner import Runner
 from api.worker.sweeper import Sweeper
 from engine.process.client import EngineDied, EngineProcess
@@ -53,10 +53,10 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    if lacking := await asyncio.to_thread(readiness.lacking, settings):
+    if lacking := await asyncio.to_thread(preflight.lacking, settings):
         raise WrongSettingError(" ".join(lacking))
     async with AsyncExitStack() as stack:
-        pool = await db.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
+        pool = await connection.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
         stack.push_async_callback(pool.close)
         redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1.0)
         stack.push_async_callback(redis.aclose)
@@ -92,7 +92,7 @@ async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[Till | None]:
     if not stripe.open:
         yield None
         return
-    pool = await db.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)
+    pool = await connection.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)
     try:
         yield Till(pool, stripe, sold)
     finally:
@@ -108,7 +108,7 @@ async def _start(engine: EngineProcess, settings: Settings) -> None:
     try:
         await engine.start()
     except EngineDied as error:
-        if reason := await asyncio.to_thread(readiness.unusable_rule, settings.frame_rules):
+        if reason := await asyncio.to_thread(preflight.unusable_rule, settings.frame_rules):
             raise WrongSettingError(reason) from error
         raise
 
@@ -118,7 +118,7 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await act()
-        except (*db.AWAY, asyncpg.PostgresError, RedisError) as error:
+        except (*connection.AWAY, asyncpg.PostgresError, RedisError) as error:
             log.warning("sweep_failed", task=act.__qualname__, error=type(error).__name__)
         await asyncio.sleep(seconds)
 

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 from api.settings import Settings
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.catalog.registry import Model
-from engine.safety import rules as safety
+from engine.safety import rules
 from engine.types import Lora
 
 INDEX = "model_index.json"
@@ -21,14 +21,14 @@ HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
 
 def lacking(settings: Settings) -> list[str]:
     """What is not where the settings say, and what to do about it; empty where all is."""
-    weights = (_weights(catalog.find(name), settings.weights.get(name, "")) for name in settings.models)
+    weights = (_weights(registry.find(name), settings.weights.get(name, "")) for name in settings.models)
     loras = (_lora(lora) for lora in settings.named_loras)
     return [sentence for sentence in (*weights, *loras) if sentence]
 
 
 def fetched(settings: Settings) -> list[str]:
     """The hub ids that weights and LoRAs are taken from."""
-    models = [catalog.find(name) for name in settings.models]
+    models = [registry.find(name) for name in settings.models]
     weights = [settings.weights.get(model.name) or ("" if model.bundled else model.repo) for model in models]
     return [source for source in (*weights, *(lora.source for lora in settings.named_loras)) if _on_hub(source)]
 
@@ -36,8 +36,8 @@ def fetched(settings: Settings) -> list[str]:
 def unusable_rule(setting: str) -> str | None:
     """What is wrong with the operator's rule for frames. It is imported, with all that it does then."""
     try:
-        safety.plugged(setting)
-    except safety.BadRuleError as error:
+        rules.plugged(setting)
+    except rules.BadRuleError as error:
         return str(error)
     return None
 

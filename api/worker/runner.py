@@ -14,13 +14,13 @@ import structlog
 
 from api import ids
 from api.messaging.events import stops
-from api.schemas.common import Variant
+from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.connection import AWAY
 from api.sql.media import Medium
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
-from api.videos import operations as studio
+from api.videos import operations
 from api.videos.lifecycle import Videos
 from api.videos.operations import Film
 from api.videos.renditions import SUFFIXES, TYPES
@@ -252,7 +252,9 @@ class Runner:
             marked=claimed.marked,
             loras=tuple(Worn(lora.name, lora.weight) for lora in claimed.loras),
         )
-        return studio.laid(claimed.operation, plain, [Film(self._storage.path(one.key), one.seconds) for one in films])
+        return operations.laid(
+            claimed.operation, plain, [Film(self._storage.path(one.key), one.seconds) for one in films]
+        )
 
     async def _keep(self, claimed: Claimed, result: Result) -> str:
         """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""

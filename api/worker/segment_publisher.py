@@ -7,11 +7,10 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from api.sql import segments as rows
+from api.sql import segments
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
-from api.videos import hls as streams
-from api.videos import operations as studio
+from api.videos import hls, operations
 from api.videos.lifecycle import Videos
 from engine.types import Piece, Preview, Request, Resume, Segment
 
@@ -28,7 +27,7 @@ class Publisher:
         self._request = request
         self._videos = videos
         self._storage = storage
-        self._listed: list[rows.Segment] | None = None
+        self._listed: list[segments.Segment] | None = None
         self._waiting: list[Segment] = []
         self._ends: float | None = None
         self._anew = False
@@ -39,8 +38,8 @@ class Publisher:
         listed = await self._earlier()
         if not listed:
             return None
-        pieces = (Piece(self._stored(f"{each.head}.mp4"), self._stored(streams.piece(each))) for each in listed)
-        return Resume(tuple(pieces), self._storage.path(streams.state(self._claimed.id, listed[-1])))
+        pieces = (Piece(self._stored(f"{each.head}.mp4"), self._stored(hls.piece(each))) for each in listed)
+        return Resume(tuple(pieces), self._storage.path(hls.state(self._claimed.id, listed[-1])))
 
     async def publish(self, segment: Segment) -> bool:
         """Store a piece, then list it; False when the lease is lost. One that cannot be listed waits for the next."""
@@ -49,9 +48,9 @@ class Publisher:
 
     async def preview(self, preview: Preview) -> bool:
         """Store and show a guess at what is still being made; False when the lease is lost."""
-        name = streams.preview(self._claimed.attempt, self._previews)
+        name = hls.preview(self._claimed.attempt, self._previews)
         self._previews += 1
-        await asyncio.to_thread(self._storage.adopt, preview.file, streams.key(self._claimed.id, name))
+        await asyncio.to_thread(self._storage.adopt, preview.file, hls.key(self._claimed.id, name))
         return await self._videos.preview(self._claimed, name, preview.seconds)
 
     async def flush(self) -> bool:
@@ -70,7 +69,7 @@ class Publisher:
             self._ends = 0.0 if self._anew else published
         if segment.seconds_done > published + ROUNDED:
             row = await asyncio.to_thread(self._store, segment, segment.seconds_done - self._ends, listed)
-            generated = studio.generated(self._request, segment.frames)
+            generated = operations.generated(self._request, segment.frames)
             if not await self._videos.publish(self._claimed, row, segment.seconds_done, generated):
                 return False
             await asyncio.to_thread(self._forget, listed)
@@ -78,17 +77,17 @@ class Publisher:
         self._ends = segment.seconds_done
         return True
 
-    async def _earlier(self) -> list[rows.Segment]:
+    async def _earlier(self) -> list[segments.Segment]:
         if self._listed is None:
             self._listed = await self._videos.published(self._claimed)
         return self._listed
 
-    def _store(self, segment: Segment, seconds: float, listed: list[rows.Segment]) -> rows.Segment:
+    def _store(self, segment: Segment, seconds: float, listed: list[segments.Segment]) -> segments.Segment:
         """Move the files in, if an earlier try has not. A head is named by its content: where it changes, players must
         read it again.
         """
         video_id, content = self._claimed.id, segment.head.read_bytes()
-        row = rows.Segment(
+        row = segments.Segment(
             number=len(listed),
             attempt=self._claimed.attempt,
             head=hashlib.sha256(content).hexdigest()[:16],
@@ -96,17 +95,17 @@ class Publisher:
             discontinuity=self._anew and not any(each.attempt == self._claimed.attempt for each in listed),
         )
         if not (head := self._stored(f"{row.head}.mp4")).is_file():
-            self._storage.write(streams.key(video_id, head.name), content)
+            self._storage.write(hls.key(video_id, head.name), content)
         if segment.state is not None and segment.state.is_file():
-            self._storage.adopt(segment.state, streams.state(video_id, row))
-        if not (piece := self._stored(streams.piece(row))).is_file():
-            self._storage.adopt(segment.file, streams.key(video_id, piece.name))
+            self._storage.adopt(segment.state, hls.state(video_id, row))
+        if not (piece := self._stored(hls.piece(row))).is_file():
+            self._storage.adopt(segment.file, hls.key(video_id, piece.name))
         return row
 
-    def _forget(self, listed: list[rows.Segment]) -> None:
+    def _forget(self, listed: list[segments.Segment]) -> None:
         """Remove what was kept to go on after the piece before: the next attempt goes on after the last."""
         if listed:
-            self._storage.path(streams.state(self._claimed.id, listed[-1])).unlink(missing_ok=True)
+            self._storage.path(hls.state(self._claimed.id, listed[-1])).unlink(missing_ok=True)
 
     def _stored(self, name: str) -> Path:
-        return self._storage.path(streams.key(self._claimed.id, name))
+        return self._storage.path(hls.key(self._claimed.id, name))

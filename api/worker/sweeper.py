@@ -12,12 +12,11 @@ from time import time
 from api.billing.ledger import lots
 from api.messaging.wakeups import Bell
 from api.settings import Settings
-from api.sql import maintenance as upkeep
-from api.sql import presets, uploads
+from api.sql import maintenance, presets, uploads
 from api.sql.connection import Pool, transaction
 from api.storage.local import Storage
 from api.uploads.store import FOLDER as UPLOADS
-from api.videos import hls as streams
+from api.videos import hls
 from api.videos.lifecycle import INPUTS, Videos
 from api.videos.presets import FOLDER as PRESETS
 
@@ -48,7 +47,7 @@ class Sweeper:
     async def clean(self) -> None:
         """What nobody waits for, every few minutes: rows that are forgotten, files that nothing names."""
         async with transaction(self._pool) as db:
-            await upkeep.forget(db)
+            await maintenance.forget(db)
         await self._remove_inputs()
         await self._remove_pictures()
         await self._remove_uploads()
@@ -59,24 +58,24 @@ class Sweeper:
     async def _ring(self) -> None:
         pool = self._settings.pool
         async with self._pool.acquire() as db:
-            waiting = await upkeep.waiting(db, pool, UNHEARD_AFTER)
+            waiting = await maintenance.waiting(db, pool, UNHEARD_AFTER)
         if waiting and not await self._bell.unheard(pool):
             self._bell.ring(pool)
 
     async def _purge(self) -> None:
         async with self._pool.acquire() as db:
-            due = await upkeep.purgeable(db, ORPHAN_AGE)
+            due = await maintenance.purgeable(db, ORPHAN_AGE)
         for video_id in due:
-            for folder in (VIDEOS, INPUTS, streams.FOLDER, streams.STATES):
+            for folder in (VIDEOS, INPUTS, hls.FOLDER, hls.STATES):
                 await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
-                await upkeep.purged(db, video_id)
+                await maintenance.purged(db, video_id)
 
     async def _remove_inputs(self) -> None:
         """Pictures of a create that failed after they were stored, or of a video that is purged."""
         old = await _old(self._storage, INPUTS, ORPHAN_AGE)
         async with self._pool.acquire() as db:
-            kept = await upkeep.unpurged(db, old)
+            kept = await maintenance.unpurged(db, old)
         for video_id in set(old) - kept:
             await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
 
@@ -107,7 +106,7 @@ class Sweeper:
         for video_id in await _old(self._storage, VIDEOS, 0):
             attempts = await _old(self._storage, f"{VIDEOS}/{video_id}", ORPHAN_AGE)
             async with self._pool.acquire() as db:
-                present = await upkeep.present_attempt(db, video_id)
+                present = await maintenance.present_attempt(db, video_id)
             for attempt in attempts:
                 if attempt != str(present):
                     await asyncio.to_thread(self._storage.remove, f"{VIDEOS}/{video_id}/{attempt}")
@@ -116,10 +115,10 @@ class Sweeper:
         """What could be watched while a clip was made, once its signatures have ended; and what was kept to go on with
         it. Both stay while the clip is still to be made: whoever goes on needs the pieces too.
         """
-        for folder, age in ((streams.FOLDER, STREAM_AGE), (streams.STATES, ORPHAN_AGE)):
+        for folder, age in ((hls.FOLDER, STREAM_AGE), (hls.STATES, ORPHAN_AGE)):
             old = await _old(self._storage, folder, age)
             async with self._pool.acquire() as db:
-                kept = await upkeep.unfinished(db, old)
+                kept = await maintenance.unfinished(db, old)
             for video_id in set(old) - kept:
                 await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
 

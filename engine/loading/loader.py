@@ -22,11 +22,11 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from engine.catalog.registry import Model
-from engine.loading import layouts as folders
+from engine.loading import layouts
 from engine.loading.layouts import INDEX, LAYOUTS, Index
 from engine.parallel.host import HERE, Host
 from engine.placement import lora as loras
-from engine.placement import vae_tiling as tiles
+from engine.placement import vae_tiling
 from engine.placement.hardware import full
 from engine.placement.policy import Offload, Placement, choose
 from engine.types import EngineConfig, EngineError, Lora, Worn
@@ -82,12 +82,12 @@ class Parts:
     @property
     def spatial(self) -> int:
         """Pixels per latent along each side."""
-        return folders.compression(self.vae)[0]
+        return layouts.compression(self.vae)[0]
 
     @property
     def temporal(self) -> int:
         """Frames per latent after the first."""
-        return folders.compression(self.vae)[1]
+        return layouts.compression(self.vae)[1]
 
 
 def use_threads(config: EngineConfig) -> int:
@@ -108,7 +108,7 @@ def locate(model: Model, config: EngineConfig) -> Source:
     """
     folder = _folder(model, config)
     adapters = frozenset(name for name in _adapters(model) if (folder / name / loras.FILE).is_file())
-    return Source(folder, adapters, folders.index(folder, model))
+    return Source(folder, adapters, layouts.index(folder, model))
 
 
 def load(
@@ -129,7 +129,7 @@ def load(
     for done, name in enumerate(names):
         yield sum(sizes[:done]) / max(1, sum(sizes))
         with _named(folder / name):
-            read[name] = part = folders.read(model, name, source.index.classes[name], folder / name, dtype)
+            read[name] = part = layouts.read(model, name, source.index.classes[name], folder / name, dtype)
             if isinstance(part, torch.nn.Module):
                 host.put(part, home)
     transformers = {name: part for name, part in read.items() if name.startswith("transformer")}
@@ -139,10 +139,10 @@ def load(
         with _named(Path(place)):
             adapters[name] = loras.hang(transformers.values(), name, place)
     hanging, lost = _hang(transformers.values(), named)
-    tiles.check(read["vae"], placement.tiling)
+    vae_tiling.check(read["vae"], placement.tiling)
     with _named(folder):
         host.arrange(read, placement)
-        weights = folders.digest(folder, names)
+        weights = layouts.digest(folder, names)
     if placement.parallel > 1:
         places |= {key: lora.source for lora in named if (key := loras.key(lora.name)) in hanging}
         host.share(transformers, placement, folder, list(places.items()))
@@ -198,7 +198,7 @@ def _hang(transformers: Collection[Any], named: Sequence[Lora]) -> tuple[dict[st
 
 
 def _agreeing(model: Model, parts: Parts) -> Parts:
-    if reason := folders.unlike(model, parts.vae, parts.transformer, parts.settings):
+    if reason := layouts.unlike(model, parts.vae, parts.transformer, parts.settings):
         raise EngineError("model_broken", f"The weights given for {model.name} {reason}.")
     return parts
 

@@ -24,7 +24,7 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from engine import parent_death as lifeline
+from engine import parent_death
 from engine.catalog.upload_limits import FASTEST, FILM_PIXELS, PICTURE_PIXELS, PICTURES
 from engine.media.video_writer import write_film
 
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--seconds", type=float, default=20.0, help="the longest film that is read")
     options = parser.parse_args()
-    lifeline.die_with_parent()
+    parent_death.die_with_parent()
     _limit()
     readers: dict[str, Callable[[], Read]] = {
         "picture": lambda: picture(options.source, options.target),

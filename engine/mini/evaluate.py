@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 
 from engine.catalog.registry import DEFAULT, Size
-from engine.mini.dataset import scenes as world
+from engine.mini.dataset import scenes
 from engine.mini.evaluation import scores
 from engine.mini.evaluation.sampling import (
     FRAMES,
@@ -116,7 +116,7 @@ def _decibels(ours: Bytes, true: Bytes, places: tuple[int, ...]) -> float:
 
 def long(studio: Studio, asked: Sequence[Question]) -> Section:
     """Twenty seconds, judged five by five: is it still the same, and does it still move?"""
-    films = [studio.film(q.prompt, seed, length=PARTS * world.SECONDS) for seed, q in enumerate(asked)]
+    films = [studio.film(q.prompt, seed, length=PARTS * scenes.SECONDS) for seed, q in enumerate(asked)]
     truths = [truth(q, studio.size, PARTS * FRAMES) for q in asked]
     wholes, ideals = ([answered(q, f) for q, f in zip(asked, some, strict=True)] for some in (films, truths))
     jumps = [[t.verdict.jump for t in some] for some in (wholes, ideals)]
@@ -171,7 +171,7 @@ def vae(folder: Path, asked: Sequence[Question]) -> Section:
     coder = train_vae.load(folder) if training else AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
     trials, decibels = [], []
     for question in asked:
-        clip = world.draw(question.scene)
+        clip = scenes.draw(question.scene)
         frames, thing = decoded(coder, clip.frames), clip.mask > 0.5
         some = (np.s_[:], thing, np.s_[:1])
         decibels.append([psnr(frames[part], clip.frames[part]) for part in some])

@@ -12,10 +12,16 @@ from pathlib import Path
 
 import torch
 
-from engine.mini.training import components as parts
-from engine.mini.training import config as recipe
-from engine.mini.training import encode_latents as latents
-from engine.mini.training import train_text, train_transformer, train_turbo, train_vae, unpack
+from engine.mini.training import (
+    components,
+    config,
+    encode_latents,
+    train_text,
+    train_transformer,
+    train_turbo,
+    train_vae,
+    unpack,
+)
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -27,7 +33,7 @@ def export(work: Path, folder: Path) -> None:
     vae.latents_mean.copy_(mean)
     vae.latents_std.copy_(deviation)
     tokenizer, text_encoder = train_text.load(work)
-    parts.write_folder(folder, vae=vae, transformer=transformer, text_encoder=text_encoder, tokenizer=tokenizer)
+    components.write_folder(folder, vae=vae, transformer=transformer, text_encoder=text_encoder, tokenizer=tokenizer)
     train_turbo.export(work, folder)
 
 
@@ -35,7 +41,7 @@ def main() -> None:
     stages = {
         "vae": lambda o: train_vae.train(o.work, o.minutes),
         "text": lambda o: train_text.train(o.work, o.minutes),
-        "latents": lambda o: latents.encode(o.work, o.minutes, seed=o.seed),
+        "latents": lambda o: encode_latents.encode(o.work, o.minutes, seed=o.seed),
         "transformer": lambda o: train_transformer.train(o.work, o.minutes),
         "turbo": lambda o: train_turbo.train(o.work, o.minutes),
         "decoder": lambda o: train_vae.train(o.work, o.minutes, rate=0.01, decoder_only=True),
@@ -46,15 +52,15 @@ def main() -> None:
     parser.add_argument("stage", choices=stages)
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and latents")
     parser.add_argument("--minutes", type=float, default=15, help="minutes the stage may take, stops included")
-    parser.add_argument("--recipe", choices=recipe.RECIPES, default="small", help="of a new work folder")
+    parser.add_argument("--recipe", choices=config.RECIPES, default="small", help="of a new work folder")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the clips that `latents` draws")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder that `export` writes and `unpack` reads")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
-    if not (options.work / recipe.FILE).exists():
-        recipe.RECIPES[options.recipe].write(options.work)
+    if not (options.work / config.FILE).exists():
+        config.RECIPES[options.recipe].write(options.work)
     stages[options.stage](options)
 
 

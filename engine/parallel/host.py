@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import torch
 
-from engine.parallel import context_parallel as ranks
+from engine.parallel import context_parallel
 from engine.placement.hardware import look
 from engine.placement.offload import arrange
 from engine.placement.policy import Machine, Placement
@@ -47,7 +47,7 @@ class Host:
         self, transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]
     ) -> None:
         """As `engine.parallel.context_parallel.share`."""
-        ranks.share(transformers, placement, folder, hung)
+        context_parallel.share(transformers, placement, folder, hung)
 
 
 HERE: Final = Host()

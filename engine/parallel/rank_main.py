@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from engine import parent_death as lifeline
+from engine import parent_death
 
-lifeline.die_with_parent(parent=int(os.environ[lifeline.PARENT]))
+parent_death.die_with_parent(parent=int(os.environ[parent_death.PARENT]))
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 # Below the lines above, because these take seconds, in which the parent may die.

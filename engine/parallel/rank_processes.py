@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import torch
 
-from engine import parent_death as lifeline
+from engine import parent_death
 from engine.placement.hardware import full
 from engine.types import EngineError
 
@@ -35,7 +35,7 @@ Start: TypeAlias = Callable[[int], "subprocess.Popen[bytes]"]
 
 def start(rank: int) -> subprocess.Popen[bytes]:
     """`engine.parallel.rank_main` in a process of its own, tied to this one."""
-    environment = os.environ | {lifeline.PARENT: str(os.getpid())}
+    environment = os.environ | {parent_death.PARENT: str(os.getpid())}
     command = [sys.executable, "-m", "engine.parallel.rank_main", str(rank)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 

@@ -22,7 +22,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
-from engine import parent_death as lifeline
+from engine import parent_death
 from engine.process import server as child
 from engine.process.protocol import Cancel, Ended, Report, Run, pack, receive_async
 from engine.types import Cancelled, EngineConfig, EngineError, Event, Request, Resume
@@ -172,7 +172,7 @@ async def _fork(theirs: socket.socket, config: EngineConfig) -> ForkServerProces
 
     Nothing interrupts a start: a request that breaks off in the middle brings the forkserver down.
     """
-    os.environ[lifeline.PARENT] = str(os.getpid())
+    os.environ[parent_death.PARENT] = str(os.getpid())
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     process = context.Process(target=child.main, args=(theirs, config), name="engine", daemon=True)

@@ -10,9 +10,9 @@ import multiprocessing.spawn
 import os
 import signal
 
-from engine import parent_death as lifeline
+from engine import parent_death
 
-lifeline.die_with_parent(parent=int(os.environ[lifeline.PARENT]))
+parent_death.die_with_parent(parent=int(os.environ[parent_death.PARENT]))
 
 # A Ctrl-C in a terminal reaches the whole group. What it means for a job is for the worker to say.
 signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from engine import parent_death as lifeline
+from engine import parent_death
 from engine.process.protocol import Cancel, Ended, Ready, Report, Run, pack, receive
 from engine.safety.rules import BadRuleError
 from engine.types import Cancelled, EngineConfig, EngineError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def main(connection: socket.socket, config: EngineConfig) -> None:
     """Serve jobs until the other end of `connection` closes, or the engine wants a fresh process."""
-    lifeline.die_with_parent()
+    parent_death.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not above: the parent imports this module to name the function, and torch is not for the parent.
     from engine.runtime.engine import Engine

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api import ids
-from api.billing.stripe import checkout_sessions as stripe_sales
-from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.lookup_keys import Catalogue
 from api.billing.stripe.objects import Subscription
@@ -84,7 +83,7 @@ class World:
 
     async def begin(self, history: History) -> None:
         """Somebody comes, and buys something."""
-        made = await stripe_sales.customer(self._stripe, history.user_id, f"{history.user_id}@example.org")
+        made = await checkout_sessions.customer(self._stripe, history.user_id, f"{history.user_id}@example.org")
         history.customer = made.id
         for pool in self._pools:
             async with pool.acquire() as db:
@@ -102,12 +101,12 @@ class World:
 
     async def _subscribe(self, history: History) -> None:
         plan = SOLD.plan("pro" if history.kind == "pro" else "plus")
-        keys = (catalogue.plan_key(plan), catalogue.overage_key(SOLD.overage))
+        keys = (lookup_keys.plan_key(plan), lookup_keys.overage_key(SOLD.overage))
         price, metered = await self._prices.prices(*keys)
         order = self._order(
             history, price=price, metered=metered, trial_days=plan.trial_days if history.kind == "trial" else 0
         )
-        session = await stripe_sales.subscription_page(self._stripe, order)
+        session = await checkout_sessions.subscription_page(self._stripe, order)
         await self._bought(history, order, "subscription", plan.name, session.id)
         assert await self._local.pay(session.url or "", history.card)
         history.subscription = (await self._stripe.session(session.id)).subscription or ""
@@ -115,9 +114,9 @@ class World:
     async def pack(self, history: History) -> None:
         """Somebody buys a pack."""
         pack = SOLD.pack(("small", "medium", "large")[history.number % 3])
-        (price,) = await self._prices.prices(catalogue.pack_key(pack))
+        (price,) = await self._prices.prices(lookup_keys.pack_key(pack))
         order = self._order(history, price=price, quantity=1 + history.number % 2)
-        session = await stripe_sales.pack_page(self._stripe, order)
+        session = await checkout_sessions.pack_page(self._stripe, order)
         await self._bought(history, order, "pack", pack.name, session.id)
         await self._local.pay(session.url or "", history.card)
 
@@ -158,20 +157,20 @@ class World:
         item = seen.plan
         if seen.status not in ("active", "trialing") or item is None or seen.pending_update:
             return
-        pro = catalogue.plan_key(SOLD.plan("pro")) == item.price.lookup_key
+        pro = lookup_keys.plan_key(SOLD.plan("pro")) == item.price.lookup_key
         if act == "cancel":
             await self._stripe.ask(lambda c: c.v1.subscriptions.cancel_async(seen.id), Subscription)
         elif act == "cancel_later" and not seen.schedule:
             change: Any = {"cancel_at_period_end": True}
             await self._stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), Subscription)
         elif act == "upgrade" and not pro and not seen.schedule:
-            (price,) = await self._prices.prices(catalogue.plan_key(SOLD.plan("pro")))
+            (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("pro")))
             now = (await self._local.web.get("/_local/clock")).json()["now"]
             with suppress(CardDeclined):
-                await stripe_sales.upgrade(self._stripe, seen, item, price, now, ids.new("x"))
+                await checkout_sessions.upgrade(self._stripe, seen, item, price, now, ids.new("x"))
         elif act == "downgrade" and pro and not seen.cancel_at:
-            (price,) = await self._prices.prices(catalogue.plan_key(SOLD.plan("plus")))
-            await stripe_sales.schedule(self._stripe, seen, item, price)
+            (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("plus")))
+            await checkout_sessions.schedule(self._stripe, seen, item, price)
 
     async def _claim(self, history: History, act: str) -> None:
         charges = (await self._local.call("GET", "/v1/payment_intents", customer=history.customer))["data"]

@@ -20,15 +20,13 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.billing.events import health as checkup
-from api.billing.events import reconcile
+from api.billing.events import health, reconcile
 from api.billing.events.handlers import Applying
 from api.billing.events.inbox import Inbox
 from api.billing.events.payments import Paying
 from api.billing.events.receive import BELL
 from api.billing.events.worker import Till
-from api.billing.stripe import checkout_sessions as stripe_sales
-from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe import refunds as stripe_returns
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS, RENEWAL
@@ -41,10 +39,10 @@ from api.http.state import Parts
 from api.local import doctor
 from api.messaging.wakeups import Listener
 from api.settings import Settings
-from api.sql import stripe_events as inbox
+from api.sql import stripe_events
 from api.sql.connection import Pool
 from api.sql.stripe_events import Event
-from api.worker import main as worker
+from api.worker import main
 from tests.billing.histories import SOLD, History, World
 from tests.billing.local import Local, running
 
@@ -265,7 +263,7 @@ async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: 
     lacking: Tariff = msgspec.structs.replace(SOLD, plans=changed)
     await Inbox(real.pool, Applying(real.pool, local.stripe, lacking).apply).drain()
     async with real.pool.acquire() as db:
-        assert "put it back into the file" in ((await inbox.stuck(db)).error or "")
+        assert "put it back into the file" in ((await stripe_events.stuck(db)).error or "")
 
 
 async def test_a_second_subscription_is_ended_and_paid_back(real: Parts, local: Local) -> None:
@@ -302,13 +300,13 @@ async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real
 
 async def test_a_page_that_nobody_paid_at_is_closed(real: Parts, local: Local) -> None:
     user = await subscriber(real, local, "packs")
-    (price,) = await Catalogue(local.stripe).prices(catalogue.pack_key(SOLD.pack("small")))
+    (price,) = await Catalogue(local.stripe).prices(lookup_keys.pack_key(SOLD.pack("small")))
     world = World(local, [real.pool])
     order = world._order(user, price=price)
-    session = await stripe_sales.pack_page(local.stripe, order)
+    session = await checkout_sessions.pack_page(local.stripe, order)
     await world._bought(user, order, "pack", "small", session.id)
     await apply(real, local, "checkout.session", session.id)
-    await stripe_sales.expire(local.stripe, session.id)
+    await checkout_sessions.expire(local.stripe, session.id)
     await apply(real, local, "checkout.session", session.id)
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM checkouts WHERE id = $1", order.id) == "expired"
@@ -320,7 +318,7 @@ async def test_a_page_that_nobody_paid_at_is_closed(real: Parts, local: Local) -
 
 async def put(pool: Pool, name: str, kind: str, about: str) -> None:
     async with pool.acquire() as db:
-        await inbox.put(db, id=name, type="x", object_type=kind, object_id=about, occurred_at=datetime.now(UTC))
+        await stripe_events.put(db, id=name, type="x", object_type=kind, object_id=about, occurred_at=datetime.now(UTC))
 
 
 async def test_what_did_not_arrive_is_fetched_once_a_day(real: Parts, local: Local) -> None:
@@ -368,12 +366,12 @@ async def test_on_demand_everything_set_aside_is_tried_again(real: Parts, local:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
     async with real.pool.acquire() as db:
-        (sentence,) = await checkup.troubles(db)
+        (sentence,) = await health.troubles(db)
     assert "1 events from Stripe could not be applied for a day" in sentence
     said = await reconcile.now(msgspec.structs.replace(local.settings, database_url=real.settings.database_url))
     assert said[1].startswith("1 events wait")
     async with real.pool.acquire() as db:
-        assert (await inbox.stuck(db)).parked == 0
+        assert (await stripe_events.stuck(db)).parked == 0
 
 
 async def test_whoever_runs_the_server_sees_what_is_stuck(real: Parts, local: Local) -> None:
@@ -448,7 +446,7 @@ async def test_a_webhook_wakes_a_worker(
         answer = await client.post("/v1/webhooks/stripe", content=body, headers=signed(body))
         assert (answer.status_code, time.monotonic() - began < 1) == (204, True)
     assert await plan(real.pool, user) == ("free", None)
-    async with worker._till(settings, SOLD) as till:
+    async with main._till(settings, SOLD) as till:
         assert till
         async with at_work(settings, till, 60.0):
             await until(real.pool, user, "plus")
@@ -473,5 +471,5 @@ async def test_a_ring_that_nobody_heard_costs_seconds(real: Parts, local: Local)
 
 
 async def test_a_server_that_sells_nothing_has_no_till(settings: Settings) -> None:
-    async with worker._till(settings, SOLD) as till:
+    async with main._till(settings, SOLD) as till:
         assert till is None

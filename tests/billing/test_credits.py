@@ -8,8 +8,8 @@ import pytest
 from api.billing.ledger import grants
 from api.billing.ledger.lots import transfer
 from api.errors import InsufficientCredits
-from api.schemas.common import Bucket
-from api.sql import ledger_entries as ledger
+from api.schemas.billing import Bucket
+from api.sql import ledger_entries
 from api.sql.connection import Database, Pool, transaction
 from api.sql.ledger_entries import Account
 from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
@@ -39,7 +39,7 @@ async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
         assert (await CREDITS.balance(db, account.id)).available == FREE
         await expire_now(db, account)
         assert (await CREDITS.balance(db, account.id)).available == FREE
-        kinds = [row.kind for row in await ledger.entries(db, account.id, None, 10, descending=False)]
+        kinds = [row.kind for row in await ledger_entries.entries(db, account.id, None, 10, descending=False)]
     assert sorted(kinds) == ["expire", "grant", "grant"]
     await books(pool, account.id)
 
@@ -131,12 +131,12 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
         account = await add_account(db)
         video = await add_generation(db, account)
         await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 8})
-        lot = (await ledger.lots(db, account.id))[0].id
-        part = ledger.Part(lot, "allowance", 8)
+        lot = (await ledger_entries.lots(db, account.id))[0].id
+        part = ledger_entries.Part(lot, "allowance", 8)
         again = transfer("hold", account.id, part, "available", "held", generation_id=video)
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
-                await ledger.add_legs(db, again)
+                await ledger_entries.add_legs(db, again)
 
 
 def test_buckets_are_named_as_on_the_wire() -> None:
@@ -161,7 +161,7 @@ async def test_the_tables_refuse_what_cannot_be(pool: Pool, wrong: str) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         video = await add_generation(db, account)
-        await ledger.add_holds(db, account.id, [(video, 8, [])])
+        await ledger_entries.add_holds(db, account.id, [(video, 8, [])])
         with pytest.raises(asyncpg.CheckViolationError):
             async with db.transaction():
                 await db.execute(wrong)
@@ -172,7 +172,7 @@ async def test_a_charge_of_overage_is_told_once(pool: Pool) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         entry = await db.fetchval("SELECT id FROM ledger_entries WHERE user_id = $1 AND amount > 0", account.id)
-        await ledger.add_meter_events(db, [entry])
+        await ledger_entries.add_meter_events(db, [entry])
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
-                await ledger.add_meter_events(db, [entry])
+                await ledger_entries.add_meter_events(db, [entry])

@@ -21,8 +21,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.billing.events import receive as webhook
-from api.billing.events import reconcile
+from api.billing.events import receive, reconcile
 from api.billing.events.handlers import Applying
 from api.billing.events.inbox import Inbox
 from api.billing.events.metering import Metering
@@ -114,7 +113,7 @@ class Side(NamedTuple):
         """Take in an event as the route does: signed, and read by what the signature covers."""
         moment = time.time()
         mac = hmac.new(b"whsec_x", f"{int(moment)}.".encode() + body, hashlib.sha256).hexdigest()
-        await webhook.receive(self.pool, self.bell, self.stripe.verify(body, f"t={int(moment)},v1={mac}", moment))
+        await receive.receive(self.pool, self.bell, self.stripe.verify(body, f"t={int(moment)},v1={mac}", moment))
 
 
 class Scene(NamedTuple):

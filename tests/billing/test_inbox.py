@@ -14,7 +14,7 @@ from api.billing.events.inbox import LEASE, Inbox
 from api.billing.stripe.locks import BusyError, held
 from api.errors import PaymentsAway
 from api.http.state import Parts
-from api.sql import stripe_events as inbox
+from api.sql import stripe_events
 from api.sql.connection import Pool, transaction
 from api.sql.stripe_events import Event
 
@@ -23,7 +23,7 @@ Look = Callable[[Event], Awaitable[None]]
 
 async def put(pool: Pool, name: str, about: str = "in_1", kind: str = "invoice") -> bool:
     async with transaction(pool) as db:
-        return await inbox.put(
+        return await stripe_events.put(
             db, id=name, type="invoice.paid", object_type=kind, object_id=about, occurred_at=datetime.now(UTC)
         )
 
@@ -109,14 +109,14 @@ async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(re
     await box.drain()
     assert (await state(real.pool, "evt_1"))["parked"]
     async with real.pool.acquire() as db:
-        stuck = await inbox.stuck(db)
+        stuck = await stripe_events.stuck(db)
         assert (stuck.parked, stuck.waiting, stuck.error) == (
             1,
             0,
             "PaymentsAway: Payments do not answer just now",
         )
         assert stuck.oldest > 86_400
-        assert await inbox.unpark(db) == 1
+        assert await stripe_events.unpark(db) == 1
     assert not (await state(real.pool, "evt_1"))["parked"]
 
 
@@ -135,7 +135,7 @@ async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over
 
     await put(real.pool, "evt_1")
     async with transaction(real.pool) as db:
-        assert await inbox.claim(db, LEASE)
+        assert await stripe_events.claim(db, LEASE)
     await Inbox(real.pool, apply).drain()
     assert not (await state(real.pool, "evt_1"))["applied"]
     await run(real.pool, "UPDATE stripe_events SET lease_until = now() - interval '1 second'")
@@ -183,20 +183,20 @@ async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: Parts)
     await run(real.pool, "UPDATE stripe_events SET applied_at = now() - interval '61 days' WHERE id = 'evt_old'")
     await run(real.pool, "UPDATE stripe_events SET applied_at = now() WHERE id = 'evt_new'")
     async with real.pool.acquire() as db:
-        await inbox.forget(db, 60)
+        await stripe_events.forget(db, 60)
         assert await db.fetchval("SELECT array_agg(id ORDER BY id) FROM stripe_events") == ["evt_new", "evt_waits"]
 
 
 async def test_a_chore_is_done_by_one_and_once_a_day(real: Parts) -> None:
     async def begin() -> bool:
         async with transaction(real.pool) as db:
-            return await inbox.begin_chore(db, "sweep", 86_400, 3600)
+            return await stripe_events.begin_chore(db, "sweep", 86_400, 3600)
 
     assert sum(await asyncio.gather(*(begin() for _ in range(8)))) == 1
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
     assert await begin()
     async with transaction(real.pool) as db:
-        await inbox.end_chore(db, "sweep")
+        await stripe_events.end_chore(db, "sweep")
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '23 hours'")
     assert not await begin()
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '2 hours'")

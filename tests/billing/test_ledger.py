@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from api.billing.ledger import clawbacks, grants, lots, overage
 from api.billing.ledger.credits import Credits
 from api.billing.tariff.plans import period
-from api.sql import ledger_entries as ledger
+from api.sql import ledger_entries
 from api.sql.clawbacks import Kind
 from api.sql.connection import Database
 from api.sql.ledger_entries import Account
@@ -187,7 +187,9 @@ class Ledger(RuleBasedStateMachine):
         kind: Kind = "refund" if name.startswith("refund") else "dispute"
 
         async def call(db: Database) -> None:
-            await ledger.lock(db, self.account.id)  # as granting what the payment bought does, which comes first
+            await ledger_entries.lock(
+                db, self.account.id
+            )  # as granting what the payment bought does, which comes first
             await clawbacks.claim(db, claim=name, kind=kind, payment=payment, share=share)
 
         return Operation("claim", call, lambda: self.model.claim(name, payment, share))
@@ -214,7 +216,7 @@ class Ledger(RuleBasedStateMachine):
         plan = "free" if status is None else "plus"
 
         async def call(db: Database) -> None:
-            await ledger.lock(db, self.account.id)
+            await ledger_entries.lock(db, self.account.id)
             await db.execute("UPDATE users SET plan = $2 WHERE id = $1", self.account.id, plan)
             await self._keep_subscription(db, status or "canceled")
             await grants.overage(db, self.account.id)
@@ -237,7 +239,7 @@ class Ledger(RuleBasedStateMachine):
         following = self._period()
 
         async def call(db: Database) -> None:
-            await ledger.lock(db, self.account.id)
+            await ledger_entries.lock(db, self.account.id)
             await db.execute(
                 "UPDATE lots SET expires_at = now() - interval '1 second',"
                 "  key = CASE WHEN key LIKE 'allowance:%' THEN id ELSE key END"

@@ -10,18 +10,17 @@ from typing import NamedTuple
 import pytest
 
 from api import ids
-from api.billing.events import health as checkup
-from api.billing.events import metering
+from api.billing.events import health, metering
 from api.billing.events.handlers import Applying
 from api.billing.events.metering import Metering, received
 from api.billing.ledger import overage
-from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import Destinations
 from api.billing.stripe.event_types import REPORT
 from api.http.state import Parts
 from api.settings import Settings
-from api.sql import meter_events as sql
+from api.sql import meter_events
 from api.sql.connection import Pool, transaction
 from api.sql.stripe_events import Event
 from tests.billing.histories import SOLD
@@ -56,7 +55,7 @@ async def user(real: Parts, local: Local) -> User:
     """A subscriber with overage, at the end of the plan's credits."""
     async with transaction(real.pool) as db:
         account = await add_account(db, plan="plus")
-        customer = (await stripe_sales.customer(local.stripe, account.id, f"{account.id}@example.org")).id
+        customer = (await checkout_sessions.customer(local.stripe, account.id, f"{account.id}@example.org")).id
         await db.execute("UPDATE users SET stripe_customer = $2 WHERE id = $1", account.id, customer)
         await db.execute(
             "INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)"
@@ -192,7 +191,7 @@ async def test_what_sums_cannot_tell_is_left_to_a_person(real: Parts, local: Loc
     assert await states(real.pool) == {first: "unclear", second: "unclear"}
     assert await total(local.stripe, user) == 8
     async with real.pool.acquire() as db:
-        (sentence,) = await checkup.troubles(db)
+        (sentence,) = await health.troubles(db)
     assert "2 entries" in sentence
 
 
@@ -223,7 +222,7 @@ async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: Parts, loca
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '34 days 1 hour'")
     async with real.pool.acquire() as db:
-        (sentence,) = await checkup.troubles(db)
+        (sentence,) = await health.troubles(db)
     assert "34 days" in sentence
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '35 days 1 hour'")
     await Metering(real.pool, local.stripe).drain()
@@ -246,7 +245,7 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: Parts, local: Loc
     await Applying(real.pool, local.stripe, SOLD).apply(about)
     assert await states(real.pool) == {good: "sent", bad: "refused"}
     async with real.pool.acquire() as db:
-        (sentence,) = await checkup.troubles(db)
+        (sentence,) = await health.troubles(db)
     assert "meter_event_customer_not_found" in sentence
     assert "users.stripe_customer" in sentence
     await relinked(real, local, user, bad)
@@ -254,7 +253,7 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: Parts, local: Loc
 
 async def relinked(real: Parts, local: Local, user: User, entry: str) -> None:
     """Whoever is linked anew is billed after all, once Stripe has forgotten the identifier."""
-    made = await stripe_sales.customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
+    made = await checkout_sessions.customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
     await run(real.pool, f"UPDATE users SET stripe_customer = '{made.id}' WHERE id = '{user.id}'")
     assert await metering.revive(real.pool) == 0
     await a_day_later(real, local)
@@ -270,7 +269,7 @@ async def test_whoever_has_no_customer_waits(real: Parts, local: Local, user: Us
     await Metering(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "waiting"}
     async with real.pool.acquire() as db:
-        assert (await sql.outbox(db)).error == metering.NOBODY
+        assert (await meter_events.outbox(db)).error == metering.NOBODY
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
-from api.billing.stripe import checkout_sessions as stripe_sales
-from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe import refunds as stripe_returns
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.client import Stripe
@@ -160,10 +159,10 @@ async def test_2000_calls_with_faults_make_nothing_twice(local: Local) -> None:
 
 async def sold(stripe: Stripe) -> dict[str, Price]:
     keys = {
-        "plus": catalogue.plan_key(SOLD.plan("plus")),
-        "pro": catalogue.plan_key(SOLD.plan("pro")),
-        "pack": catalogue.pack_key(SOLD.pack("small")),
-        "overage": catalogue.overage_key(SOLD.overage),
+        "plus": lookup_keys.plan_key(SOLD.plan("plus")),
+        "pro": lookup_keys.plan_key(SOLD.plan("pro")),
+        "pack": lookup_keys.pack_key(SOLD.pack("small")),
+        "overage": lookup_keys.overage_key(SOLD.overage),
     }
     return dict(zip(keys, await Catalogue(stripe).prices(*keys.values()), strict=True))
 
@@ -174,11 +173,13 @@ async def all_of(making: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def customer(caller: Caller, number: int) -> Customer:
-    return await caller.twice(lambda: stripe_sales.customer(caller.stripe, f"usr_{number}", f"{number}@example.org"))
+    return await caller.twice(
+        lambda: checkout_sessions.customer(caller.stripe, f"usr_{number}", f"{number}@example.org")
+    )
 
 
 async def page(caller: Caller, sold: Order) -> Session:
-    make = stripe_sales.subscription_page if sold.metered else stripe_sales.pack_page
+    make = checkout_sessions.subscription_page if sold.metered else checkout_sessions.pack_page
     return await caller.twice(lambda: make(caller.stripe, sold))
 
 
@@ -191,13 +192,15 @@ async def bought(local: Local, page: Session) -> Subscription:
 async def upgrade(caller: Caller, seen: Subscription, prices: dict[str, Price]) -> Subscription:
     assert seen.plan
     item, at = seen.plan, int(time.time())
-    return await caller.twice(lambda: stripe_sales.upgrade(caller.stripe, seen, item, prices["pro"], at, "change_1"))
+    return await caller.twice(
+        lambda: checkout_sessions.upgrade(caller.stripe, seen, item, prices["pro"], at, "change_1")
+    )
 
 
 async def schedule(caller: Caller, seen: Subscription, prices: dict[str, Price]) -> Schedule:
     assert seen.plan
     item = seen.plan
-    return await caller.twice(lambda: stripe_sales.schedule(caller.stripe, seen, item, prices["plus"]))
+    return await caller.twice(lambda: checkout_sessions.schedule(caller.stripe, seen, item, prices["plus"]))
 
 
 async def pay_back(caller: Caller, local: Local, seen: Subscription) -> None:

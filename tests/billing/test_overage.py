@@ -8,8 +8,8 @@ import pytest
 
 from api.billing.ledger import grants, overage
 from api.errors import Conflict, InsufficientCredits, Invalid, NotSubscribed, SubscriptionUnpaid
-from api.schemas.common import Balance
-from api.sql import ledger_entries as ledger
+from api.schemas.billing import Balance
+from api.sql import ledger_entries
 from api.sql.connection import Database, Pool, transaction
 from api.sql.ledger_entries import Account
 from tests.rows import CREDITS, TARIFF, add_account, add_generation, books
@@ -50,7 +50,7 @@ async def test_overage_is_what_is_used_last(pool: Pool) -> None:
         account = await subscribed(db)
         await overage.allow(db, account.id, 50, TERMS)
         await grants.purchase(db, account.id, source="stripe", key="a pack", credits=10, payment=None)
-        ends = await ledger.now(db) + timedelta(days=40)
+        ends = await ledger_entries.now(db) + timedelta(days=40)
         await grants.allowance(db, account.id, key="il", credits=5, expires_at=ends, invoice=None, payment=None)
         video = await held(db, account, 20)
         left = (await balance(db, account)).buckets

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from api.app import assemble
 from api.billing.events.handlers import Applying
-from api.billing.stripe import provision as stripe_sync
+from api.billing.stripe import provision
 from api.billing.stripe.client import PAGE, Stripe
 from api.billing.stripe.objects import Received, Snapshot
 from api.billing.subscriptions.checkout import lands
@@ -118,7 +118,7 @@ async def opened(local: Local, settings: Settings, app: Litestar) -> AsyncIterat
 async def market(base_settings: Settings) -> AsyncIterator[Local]:
     """A double that sells the tariff; its clock stays as it is, for all tests here to use."""
     async with running(base_settings) as local:
-        await stripe_sync.Sync(local.stripe, tariff.load()).run(WEBHOOKS)
+        await provision.Sync(local.stripe, tariff.load()).run(WEBHOOKS)
         yield local
 
 
@@ -126,7 +126,7 @@ async def market(base_settings: Settings) -> AsyncIterator[Local]:
 async def own(base_settings: Settings) -> AsyncIterator[Local]:
     """A double of the test's own, for time to pass in."""
     async with running(base_settings) as local:
-        await stripe_sync.Sync(local.stripe, tariff.load()).run(WEBHOOKS)
+        await provision.Sync(local.stripe, tariff.load()).run(WEBHOOKS)
         yield local
 
 
@@ -435,7 +435,7 @@ async def test_an_upgrade_takes_the_place_of_what_was_to_come(
         + plan.replace("4999", "9999").replace("30000", "70000")
     )
     changed = msgspec.structs.replace(settings, database_url=database, tariff=dearer)
-    await stripe_sync.Sync(own.stripe, tariff.load(dearer)).sell()
+    await provision.Sync(own.stripe, tariff.load(dearer)).sell()
     async with opened(own, changed, app) as shop:
         await shop.subscribe("pro")
         await shop.change("plus")

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.billing.stripe import provision as stripe_sync
+from api.billing.stripe import provision
 from api.billing.stripe.event_types import EVENTS
 from api.billing.tariff import tariff
 from api.local import doctor
@@ -63,9 +63,9 @@ async def everything(local: Local) -> list[object]:
 
 
 async def test_lost_secrets_are_had_again(local: Local) -> None:
-    first = stripe_sync.Sync(local.stripe, tariff.load())
+    first = provision.Sync(local.stripe, tariff.load())
     await first.run(ORIGIN)
-    again = stripe_sync.Sync(local.stripe, tariff.load())
+    again = provision.Sync(local.stripe, tariff.load())
     await again.run(ORIGIN, new_secrets=True)
     assert len(again.secrets) == 2
     assert not set(first.secrets) & set(again.secrets)
@@ -75,11 +75,11 @@ async def test_lost_secrets_are_had_again(local: Local) -> None:
 
 
 async def test_an_endpoint_that_hears_of_other_things_is_mended(local: Local) -> None:
-    await stripe_sync.Sync(local.stripe, tariff.load()).run(ORIGIN)
+    await provision.Sync(local.stripe, tariff.load()).run(ORIGIN)
     [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
     changes = {"enabled_events[0]": "invoice.paid", "disabled": "true"}
     await local.call("POST", f"/v1/webhook_endpoints/{endpoint['id']}", **changes)
-    again = stripe_sync.Sync(local.stripe, tariff.load())
+    again = provision.Sync(local.stripe, tariff.load())
     await again.run(ORIGIN)
     assert (again.said, again.secrets) == (["changed the webhook endpoint"], [])
     [mended] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
@@ -87,21 +87,21 @@ async def test_an_endpoint_that_hears_of_other_things_is_mended(local: Local) ->
 
 
 async def test_a_price_that_was_sold_is_never_changed(local: Local, tmp_path: Path) -> None:
-    await stripe_sync.Sync(local.stripe, tariff.load()).sell()
+    await provision.Sync(local.stripe, tariff.load()).sell()
     cheaper = tmp_path / "tariff.toml"
     cheaper.write_text(tariff.DEFAULT.read_text().replace("amount = 999 ", "amount = 899 "))
-    with pytest.raises(stripe_sync.SyncError, match=r"kinora_plus_v1 for 999 usd, and the tariff says 899 usd"):
-        await stripe_sync.Sync(local.stripe, tariff.load(cheaper)).sell()
+    with pytest.raises(provision.SyncError, match=r"kinora_plus_v1 for 999 usd, and the tariff says 899 usd"):
+        await provision.Sync(local.stripe, tariff.load(cheaper)).sell()
 
 
 async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tmp_path: Path) -> None:
-    await stripe_sync.Sync(local.stripe, tariff.load()).sell()
+    await provision.Sync(local.stripe, tariff.load()).sell()
     dearer = tmp_path / "tariff.toml"
     text = tariff.DEFAULT.read_text()
     plan = "[[plans]]" + text.split("[[plans]]")[2]
     second = plan.replace("version = 1", "version = 2").replace("amount = 999", "amount = 1099")
     dearer.write_text(text.replace(plan, f"{plan}\n{second}"))
-    again = stripe_sync.Sync(local.stripe, tariff.load(dearer))
+    again = provision.Sync(local.stripe, tariff.load(dearer))
     await again.sell()
     assert again.said == ["made the price kinora_plus_v2: 1099 usd a month, in smallest units"]
     assert {"kinora_plus_v1", "kinora_plus_v2"} <= (
@@ -111,8 +111,8 @@ async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tm
 
 async def test_an_address_stripe_cannot_reach_is_not_told_to_it(local: Local) -> None:
     private = msgspec.structs.replace(local.settings, stripe_url="", public_url="")
-    assert stripe_sync.outside(private) is None
-    assert stripe_sync.outside(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN
+    assert provision.outside(private) is None
+    assert provision.outside(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN
 
 
 async def test_without_a_key_it_says_what_to_set() -> None:
@@ -135,7 +135,7 @@ async def test_doctor_compares_the_account_with_the_tariff(local: Local) -> None
     assert lacking.grade == "lack"
     assert "kinora_plus_v1" in lacking.sentence
     assert (await local.call("GET", "/v1/products"))["data"] == []
-    await stripe_sync.bring(settings)
+    await provision.bring(settings)
     assert (await doctor._stripe(settings)).grade == "ok"
     closed = await doctor._stripe(msgspec.structs.replace(settings, stripe_webhook_secrets=[]))
     assert (closed.grade, "KINORA_STRIPE_WEBHOOK_SECRETS" in closed.sentence) == ("lack", True)

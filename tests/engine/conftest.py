@@ -10,7 +10,7 @@ import torch
 
 from engine.catalog.registry import find
 from engine.loading.loader import Parts, load, locate, use_threads
-from engine.testing import tiny_diffusers as tiny_stock
+from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, Request
 from tests.engine.families import KINDS
 
@@ -41,7 +41,7 @@ def parts(config: EngineConfig) -> Parts:
 def families(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """The weights of a model of each kind of folder."""
     folder = tmp_path_factory.mktemp("families")
-    weights = {name: str(tiny_stock.write(kind, folder / kind)) for name, kind in KINDS.items()}
+    weights = {name: str(tiny_diffusers.write(kind, folder / kind)) for name, kind in KINDS.items()}
     return EngineConfig(weights=weights, device="cpu", threads=1)
 
 

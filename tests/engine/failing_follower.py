@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from engine.parallel import rank_main as follower
+from engine.parallel import rank_main
 from engine.parallel.context_parallel import Seat
 
 
@@ -24,10 +24,10 @@ def fail(*_: object) -> None:
 
 
 def read(seat: Seat, name: str, device: torch.device) -> Any:
-    transformer = follower.read(seat, name, device)
+    transformer = rank_main.read(seat, name, device)
     transformer.transformer_blocks[1].attn2.register_forward_pre_hook(fail)
     return transformer
 
 
 if __name__ == "__main__":
-    follower.main(sys.stdin.buffer, read)
+    rank_main.main(sys.stdin.buffer, read)

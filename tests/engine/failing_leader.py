@@ -14,9 +14,8 @@ from pathlib import Path
 import torch
 from diffusers import LTXVideoTransformer3DModel
 
-from engine import parent_death as lifeline
-from engine.parallel import context_parallel as ranks
-from engine.parallel import rank_processes as crew
+from engine import parent_death
+from engine.parallel import context_parallel, rank_processes
 from engine.placement.policy import Placement
 from tests.engine.leader import answer, read
 
@@ -29,7 +28,7 @@ def main(folder: Path, how: str) -> None:
     others: list[subprocess.Popen[bytes]] = []
 
     def start(rank: int) -> subprocess.Popen[bytes]:
-        others.append(failing(how) if rank == 1 else crew.start(rank))
+        others.append(failing(how) if rank == 1 else rank_processes.start(rank))
         return others[-1]
 
     LTXVideoTransformer3DModel(
@@ -43,7 +42,7 @@ def main(folder: Path, how: str) -> None:
     ).save_pretrained(folder / "transformer")
     transformer = read(folder)
     three = Placement(device="cpu", dtype="float32", parallel=3)
-    ranks.share({"transformer": transformer}, three, folder, [], start)
+    context_parallel.share({"transformer": transformer}, three, folder, [], start)
     began = time.monotonic()
     try:
         answer(transformer)
@@ -53,7 +52,7 @@ def main(folder: Path, how: str) -> None:
 
 
 def failing(how: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | {lifeline.PARENT: str(os.getpid())}
+    environment = os.environ | {parent_death.PARENT: str(os.getpid())}
     command = [sys.executable, str(FOLLOWER), how]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 

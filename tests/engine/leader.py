@@ -15,8 +15,7 @@ from diffusers import LTXVideoTransformer3DModel
 from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
-from engine.parallel import context_parallel as ranks
-from engine.parallel import rank_processes as crew
+from engine.parallel import context_parallel, rank_processes
 from engine.placement.lora import hang, wear
 from engine.placement.policy import Placement
 from engine.types import Worn
@@ -56,7 +55,7 @@ def main(weights: Path, folder: Path) -> None:
     alone = read(weights)
     hang((alone, shared), "ink", str(folder))
     two = Placement(device="cpu", dtype="float32", parallel=2)
-    ranks.share({"transformer": shared}, two, weights, [("ink", str(folder))], started)
+    context_parallel.share({"transformer": shared}, two, weights, [("ink", str(folder))], started)
     plain = compare("plain:", alone, shared, ())
     worn = compare("lora:", alone, shared, (Worn("ink", 0.5),))
     said(*([] if torch.allclose(plain, worn) else ["changed"]))
@@ -80,7 +79,7 @@ def said(*words: str) -> None:
 
 
 def started(rank: int) -> Any:
-    OTHERS.append(crew.start(rank))
+    OTHERS.append(rank_processes.start(rank))
     return OTHERS[-1]
 
 

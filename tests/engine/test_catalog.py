@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.catalog.registry import MODELS, Model, Size
 from engine.types import Condition, Cue, Request, Take
 
-mini = catalog.find("kinora-mini")
+mini = registry.find("kinora-mini")
 sides = st.integers(32, 960).map(lambda half: 2 * half)
 models = st.sampled_from(list(MODELS.values()))
 
@@ -22,8 +22,8 @@ def test_an_entry_agrees_with_itself(model: Model) -> None:
     assert (model.window_frames - 1) % model.frame_rule == 0
     longest = 1 + (model.window_frames - 1) // model.frame_rule
     assert not model.films or longest > 1 + 2 * model.context_latents, "no room for anything new between two films"
-    assert not model.whole or catalog.frames(model, model.max_seconds) <= model.window_frames
-    assert not any(catalog.check(model, *size, model.max_seconds) for size in model.sizes)
+    assert not model.whole or registry.frames(model, model.max_seconds) <= model.window_frames
+    assert not any(registry.check(model, *size, model.max_seconds) for size in model.sizes)
     assert bool(model.native_sizes) != bool(model.native_pixels)
     assert all(side % model.native_multiple == 0 for size in model.native_sizes for side in size)
     assert set(model.sampling) == {"turbo", "full"}
@@ -34,12 +34,12 @@ def test_an_entry_agrees_with_itself(model: Model) -> None:
 
 
 def test_the_default_exists_and_is_bundled() -> None:
-    assert catalog.find(catalog.DEFAULT).bundled
+    assert registry.find(registry.DEFAULT).bundled
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(catalog.UnknownModelError, match="kinora-mini"):
-        catalog.find("sora-3")
+    with pytest.raises(registry.UnknownModelError, match="kinora-mini"):
+        registry.find("sora-3")
 
 
 @pytest.mark.parametrize(
@@ -57,29 +57,29 @@ def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
 def test_a_problem_names_the_field_and_the_limit(
     width: int, height: int, seconds: float, field: str, limit: str
 ) -> None:
-    (problem,) = catalog.check(mini, width, height, seconds)
+    (problem,) = registry.check(mini, width, height, seconds)
     assert (problem.field, problem.limit) == (field, limit)
     assert problem.message.endswith(".")
 
 
 def test_a_still_and_the_longest_clip_are_fine() -> None:
-    assert catalog.check(mini, 320, 192, 0) == ()
-    assert catalog.check(mini, 320, 192, 20) == ()
+    assert registry.check(mini, 320, 192, 0) == ()
+    assert registry.check(mini, 320, 192, 20) == ()
 
 
 @pytest.mark.parametrize(
     ("frame", "strength", "limit"), [(120, 1.0, "frame -1..119"), (-2, 1.0, "frame -1..119"), (0, 1.5, "strength 0..1")]
 )
 def test_a_picture_outside_the_clip_is_a_problem(frame: int, strength: float, limit: str) -> None:
-    model = catalog.find("ltx-video-2b-0.9.5")
-    (problem,) = catalog.check(model, 768, 512, 5, conditions=(Condition(b"", frame, strength),))
+    model = registry.find("ltx-video-2b-0.9.5")
+    (problem,) = registry.check(model, 768, 512, 5, conditions=(Condition(b"", frame, strength),))
     assert (problem.field, problem.limit) == ("conditions", limit)
 
 
 def test_a_model_trained_on_first_frames_refuses_others() -> None:
-    model = catalog.find("ltx-video-2b")
-    assert catalog.check(model, 768, 512, 5, conditions=(Condition(b"", 0),)) == ()
-    (problem,) = catalog.check(model, 768, 512, 5, conditions=(Condition(b"", -1),))
+    model = registry.find("ltx-video-2b")
+    assert registry.check(model, 768, 512, 5, conditions=(Condition(b"", 0),)) == ()
+    (problem,) = registry.check(model, 768, 512, 5, conditions=(Condition(b"", -1),))
     assert problem.limit == "frame 0"
 
 
@@ -105,8 +105,8 @@ def test_a_model_trained_on_first_frames_refuses_others() -> None:
 def test_what_a_family_cannot_do_is_refused_by_name(
     name: str, seconds: float, changes: dict[str, Any], field: str, limit: str
 ) -> None:
-    request = Request(name, "x", *catalog.find(name).default_size, seconds, 1, **changes)
-    [problem] = catalog.check_request(request)
+    request = Request(name, "x", *registry.find(name).default_size, seconds, 1, **changes)
+    [problem] = registry.check_request(request)
     assert (problem.field, problem.limit) == (field, limit)
     assert name in problem.message
 
@@ -114,31 +114,31 @@ def test_what_a_family_cannot_do_is_refused_by_name(
 def test_pictures_at_both_ends_are_fine_where_a_model_takes_them() -> None:
     ends = (Condition(b"", 0), Condition(b"", 63))
     for name in ("wan2.1-flf2v-14b-720p", "wan2.2-i2v-a14b"):
-        assert catalog.check_request(Request(name, "x", 832, 480, 4, 1, conditions=ends)) == ()
+        assert registry.check_request(Request(name, "x", 832, 480, 4, 1, conditions=ends)) == ()
 
 
 def test_too_many_pictures_are_a_problem() -> None:
-    (problem,) = catalog.check(mini, 320, 192, 5, conditions=(Condition(b"", 0),) * 9)
+    (problem,) = registry.check(mini, 320, 192, 5, conditions=(Condition(b"", 0),) * 9)
     assert problem.limit == "at most 8"
 
 
 def test_a_whole_request_is_checked() -> None:
     request = Request("nope", "x", 320, 192, 5, 1)
-    assert [problem.field for problem in catalog.check_request(request)] == ["model"]
+    assert [problem.field for problem in registry.check_request(request)] == ["model"]
     request = Request("kinora-mini", "x", 320, 192, 5, 1, steps=0, guidance_scale=0.5)
-    assert [problem.field for problem in catalog.check_request(request)] == ["steps", "guidance_scale"]
+    assert [problem.field for problem in registry.check_request(request)] == ["steps", "guidance_scale"]
     request = Request("kinora-mini", "x", 320, 192, 5, 2**32)
-    assert [problem.field for problem in catalog.check_request(request)] == ["seed"]
+    assert [problem.field for problem in registry.check_request(request)] == ["seed"]
 
 
 @given(models, st.floats(1, 20))
 def test_a_clip_has_the_frames_its_length_says(model: Model, seconds: float) -> None:
-    assert abs(catalog.frames(model, seconds) - seconds * model.fps) <= 0.5
+    assert abs(registry.frames(model, seconds) - seconds * model.fps) <= 0.5
 
 
 @given(models, sides, sides)
 def test_what_is_denoised_fits_the_model(model: Model, width: int, height: int) -> None:
-    native = catalog.native(model, width, height)
+    native = registry.native(model, width, height)
     assert all(side % model.native_multiple == 0 for side in native)
     if model.native_sizes:
         assert native in model.native_sizes
@@ -147,14 +147,14 @@ def test_what_is_denoised_fits_the_model(model: Model, width: int, height: int) 
 
 
 def test_a_portrait_is_denoised_upright() -> None:
-    assert catalog.native(mini, 720, 1280) == Size(96, 160)
-    assert catalog.native(catalog.find("ltx-video-2b"), 720, 1280) == Size(736, 1280)
+    assert registry.native(mini, 720, 1280) == Size(96, 160)
+    assert registry.native(registry.find("ltx-video-2b"), 720, 1280) == Size(736, 1280)
 
 
 @given(st.sampled_from(sorted(MODELS)), st.integers(16, 4000), st.integers(16, 4000), st.sampled_from([320, 720, 1080]))
 def test_a_film_sent_in_gets_the_offered_size_most_like_it(name: str, width: int, height: int, most: int) -> None:
-    model = catalog.find(name)
-    size = catalog.nearest(model, width, height, most)
+    model = registry.find(name)
+    size = registry.nearest(model, width, height, most)
     assert size in model.sizes
     if any(min(each) <= most for each in model.sizes):
         assert min(size) <= most

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.media import ingest as decode
+from engine.media import ingest
 from engine.media.ingest import RATE, Refused
 from engine.media.video_reader import Footage
 
@@ -47,7 +47,7 @@ def greys(path: Path) -> list[int]:
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.webm", "libvpx")])
 def test_a_film_is_seen_by_the_clock_whatever_its_container(tmp_path: Path, name: str, codec: str) -> None:
     source = film(tmp_path / name, [n / 12 for n in range(12)], codec=codec)
-    read = decode.film(source, tmp_path / "out.mp4", 20)
+    read = ingest.film(source, tmp_path / "out.mp4", 20)
     assert (read.width, read.height) == (64, 48)
     shown = greys(tmp_path / "out.mp4")
     assert shown[:22] == [number // 2 for number in range(22)]
@@ -56,7 +56,7 @@ def test_a_film_is_seen_by_the_clock_whatever_its_container(tmp_path: Path, name
 
 def test_frames_that_come_irregularly_last_until_the_next(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [0, 0.5, 0.52, 0.54, 1.0])
-    decode.film(source, tmp_path / "out.mp4", 20)
+    ingest.film(source, tmp_path / "out.mp4", 20)
     assert greys(tmp_path / "out.mp4")[:25] == [0] * 12 + [1] + [3] * 11 + [4]
 
 
@@ -64,7 +64,7 @@ def test_a_film_held_sideways_stands_upright(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [0, 0.1, 0.2])
     turned = _with_matrix(source.read_bytes(), (0, 1, -1, 0))
     (tmp_path / "turned.mp4").write_bytes(turned)
-    read = decode.film(tmp_path / "turned.mp4", tmp_path / "out.mp4", 20)
+    read = ingest.film(tmp_path / "turned.mp4", tmp_path / "out.mp4", 20)
     assert (read.width, read.height) == (48, 64)
 
 
@@ -78,7 +78,7 @@ def _with_matrix(data: bytes, turn: tuple[int, int, int, int]) -> bytes:
 
 def test_a_large_film_becomes_small_with_even_sides(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [0, 0.1], width=1922, height=402)
-    read = decode.film(source, tmp_path / "out.mp4", 20)
+    read = ingest.film(source, tmp_path / "out.mp4", 20)
     assert (read.width, read.height) == (1280, 268)
 
 
@@ -136,7 +136,7 @@ def test_what_is_no_film_or_too_much_is_refused(
 ) -> None:
     write(source := tmp_path / "source")
     with pytest.raises(Refused) as refused:
-        decode.film(source, tmp_path / "out.mp4", 2)
+        ingest.film(source, tmp_path / "out.mp4", 2)
     assert refused.value.reason in reasons
 
 
@@ -154,7 +154,7 @@ def test_a_film_that_lies_about_its_length_is_counted(tmp_path: Path) -> None:
     with av.open(str(source)) as container:
         assert not container.duration
     with pytest.raises(Refused) as refused:
-        decode.film(source, tmp_path / "out.mp4", 2)
+        ingest.film(source, tmp_path / "out.mp4", 2)
     assert refused.value.reason == "seconds"
 
 
@@ -168,7 +168,7 @@ def test_a_frame_that_claims_to_last_for_ever_ends_with_the_limit(tmp_path: Path
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             packet.duration = 10_000_000
             container.mux(packet)
-    assert decode.film(source, tmp_path / "out.mp4", 2).seconds <= 2
+    assert ingest.film(source, tmp_path / "out.mp4", 2).seconds <= 2
 
 
 def child(*arguments: str) -> dict[str, object]:
@@ -192,7 +192,7 @@ def test_the_child_reads_with_nothing_in_its_environment(tmp_path: Path) -> None
 
 def test_the_child_has_little_room() -> None:
     program = (
-        "from engine.media import ingest as decode; decode._limit()\n"
+        "from engine.media import ingest; decode._limit()\n"
         "import resource\n"
         "assert resource.getrlimit(resource.RLIMIT_AS)[0] == decode.MEMORY\n"
         "try:\n    bytearray(decode.MEMORY)\nexcept MemoryError:\n    print('no room')\n"

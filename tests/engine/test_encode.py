@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.media import fragments as segments
-from engine.media import thumbnails as stills
-from engine.media import video_writer as encode
+from engine.media import fragments, thumbnails, video_writer
 from engine.media.video_writer import Film
 from engine.types import EngineError, Result
 
@@ -89,7 +87,7 @@ def test_the_pictures_beside_the_film(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (160, 96)), (3, (480, 96)), (7, (800, 192)), (300, (800, 480))])
 def test_the_sprite_sheet_grows_to_25_frames(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
-    sprites = stills.Sprites(frames)
+    sprites = thumbnails.Sprites(frames)
     for index in range(frames):
         sprites.see(index, Image.new("RGB", (160, 96), (index % 256, 0, 0)))
     assert Image.open(io.BytesIO(sprites.sheet())).size == size
@@ -97,8 +95,8 @@ def test_the_sprite_sheet_grows_to_25_frames(tmp_path: Path, frames: int, size: 
 
 def test_a_poster_is_never_too_heavy() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
-    data = stills._poster(Image.fromarray(noise))
-    assert len(data) <= stills.POSTER_BYTES
+    data = thumbnails._poster(Image.fromarray(noise))
+    assert len(data) <= thumbnails.POSTER_BYTES
     assert Image.open(io.BytesIO(data)).size[0] >= 480
 
 
@@ -138,7 +136,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named() -> None:
-    with pytest.raises(EngineError) as caught, encode._named():
+    with pytest.raises(EngineError) as caught, video_writer._named():
         Path("/dev/full").write_bytes(b"x")
     assert (caught.value.code, caught.value.retryable) == ("disk_full", True)
 
@@ -187,8 +185,8 @@ def test_a_piece_is_nothing_but_frames(tmp_path: Path) -> None:
         for pixels in ball(10, 160, 96):
             film.write(pixels)
         piece = film.cut()
-    assert [name for name, _ in segments._all_boxes(piece.head.read_bytes())] == [b"ftyp", b"moov"]
-    assert [name for name, _ in segments._all_boxes(piece.file.read_bytes())][:2] == [b"moof", b"mdat"]
+    assert [name for name, _ in fragments._all_boxes(piece.head.read_bytes())] == [b"ftyp", b"moov"]
+    assert [name for name, _ in fragments._all_boxes(piece.file.read_bytes())][:2] == [b"moof", b"mdat"]
     assert b"mfra" not in piece.file.read_bytes()
 
 

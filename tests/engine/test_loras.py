@@ -18,7 +18,7 @@ from engine.diffusion.hooks import sampled
 from engine.loading.loader import load, locate
 from engine.placement.lora import hang, wear
 from engine.runtime.engine import Engine
-from engine.testing import tiny_diffusers as tiny_stock
+from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, EngineError, Lora, Request, Worn
 from tests.engine.conftest import loaded
 
@@ -155,8 +155,8 @@ TWO = find("wan2.2-t2v-a14b")
 def both(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """Wan 2.2 with a transformer for high noise and one for low, and a LoRA for such."""
     folder, film = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("wan")
-    tiny_stock.write("wan_two", folder)
-    made = tiny_stock.wan_two().transformer
+    tiny_diffusers.write("wan_two", folder)
+    made = tiny_diffusers.wan_two().transformer
     made.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_v"]), "made")
     WanLoraLoaderMixin.save_lora_weights(film, get_peft_model_state_dict(made, adapter_name="made"))
     return EngineConfig(weights={TWO.name: str(folder)}, loras=(Lora("film", TWO.name, str(film)),), device="cpu")

@@ -18,7 +18,7 @@ from engine.loading.loader import Parts, load, locate
 from engine.parallel.host import Host
 from engine.placement.policy import Machine, Offload, Placement
 from engine.runtime.engine import Engine
-from engine.testing import tiny_diffusers as tiny_stock
+from engine.testing import tiny_diffusers
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
 from tests.engine.conftest import loaded
 
@@ -156,7 +156,9 @@ def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
 
 def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
     host, model = Pretending(replace(GPU, gpus=2)), find("wan2.2-t2v-a14b")
-    two = EngineConfig(weights={model.name: str(tiny_stock.write("wan_two", tmp_path))}, dtype="float32", parallel=2)
+    two = EngineConfig(
+        weights={model.name: str(tiny_diffusers.write("wan_two", tmp_path))}, dtype="float32", parallel=2
+    )
     loaded(load(model, locate(model, two), two, host=host))
     assert host.placed == ["none"]
     assert host.shared[0][0] == ["transformer", "transformer_2"]

@@ -13,7 +13,7 @@ import torch
 
 from engine.parallel.context_parallel import share
 from engine.placement.policy import Placement
-from engine.testing import tiny_diffusers as tiny_stock
+from engine.testing import tiny_diffusers
 from engine.types import EngineError
 
 LEADER = Path(__file__).with_name("leader.py")
@@ -49,7 +49,7 @@ def test_a_transformer_without_a_plan_is_refused_by_name(tmp_path: Path) -> None
 def test_a_transformer_with_sound_is_refused_by_name(tmp_path: Path) -> None:
     """Diffusers' plan for it parts the tokens of the picture and not where its sound looks for them."""
     with pytest.raises(EngineError, match="cannot be shared") as caught:
-        share({"transformer": tiny_stock.ltx2().transformer}, TWO, tmp_path, [])
+        share({"transformer": tiny_diffusers.ltx2().transformer}, TWO, tmp_path, [])
     assert caught.value.code == "bad_setting"
 
 
@@ -63,6 +63,6 @@ def test_where_one_process_fails_to_start_none_stays(tmp_path: Path, seats: tupl
         return others[-1]
 
     with pytest.raises(EngineError) as caught:
-        share({"transformer": tiny_stock.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [], start)
+        share({"transformer": tiny_diffusers.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [], start)
     assert caught.value.code == "model_broken"
     assert all(other.poll() is not None for other in others)

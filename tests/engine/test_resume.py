@@ -18,7 +18,7 @@ from engine.planning.plan import Plan, Window
 from engine.planning.timeline import plan
 from engine.runtime.engine import Engine
 from engine.runtime.resume import needed, stamp
-from engine.testing import tiny_ltx as tiny
+from engine.testing import tiny_ltx
 from engine.types import Cancelled, Done, EngineConfig, Lora, Piece, Progress, Request, Resume, Segment, Worn
 from tests.engine import test_loras
 
@@ -244,7 +244,7 @@ def test_the_state_of_other_weights_is_not_taken(
     engine: Engine, config: EngineConfig, request_: Request, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     if "weights" in change:
-        change = {"weights": {MINI.name: str(tiny.write(tmp_path / "weights", seed=1))}}
+        change = {"weights": {MINI.name: str(tiny_ltx.write(tmp_path / "weights", seed=1))}}
     segments = published(engine, request_, tmp_path / "whole")
     events = list(Engine(replace(config, **change)).run(request_, tmp_path / "other", never, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == 0

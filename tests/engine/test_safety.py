@@ -15,7 +15,7 @@ from engine.media.video_writer import Film
 from engine.process.client import EngineDied, EngineProcess
 from engine.runtime import preview
 from engine.runtime.engine import Engine
-from engine.safety import rules as safety
+from engine.safety import rules
 from engine.safety.output_gate import finish
 from engine.safety.rules import FLAT_FRAMES, MADE, BadRuleError, flat, plugged
 from engine.types import EngineConfig, EngineError, Event, Preview, Request, Segment, Take
@@ -189,5 +189,5 @@ def test_a_black_film_is_a_named_failure(
     with pytest.raises(EngineError, match="one flat colour") as caught:
         list(engine.run(request_, tmp_path / "black", lambda: False))
     assert caught.value.code == "bad_frames"
-    monkeypatch.setattr(safety, "FLAT_FRAMES", 99)
+    monkeypatch.setattr(rules, "FLAT_FRAMES", 99)
     list(engine.run(request_, tmp_path / "short", lambda: False))

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.catalog.registry import DEFAULT
-from engine.mini.evaluation import detection as seeing
+from engine.mini.evaluation import detection
 from engine.mini.evaluation.judge import judge
 from engine.mini.evaluation.sampling import psnr, read
 from engine.planning import operations
@@ -70,9 +70,9 @@ def changes(frames: Frames) -> NDArray[np.float32]:
 
 def thing(frames: Frames) -> NDArray[np.bool_]:
     """Where the first thing is, a little widened, at the frames' own size."""
-    small = seeing.shrunk(frames)
-    found = seeing.find(small, seeing.setting(small))[0]
-    return seeing.widened(found.mask, 4)
+    small = detection.shrunk(frames)
+    found = detection.find(small, detection.setting(small))[0]
+    return detection.widened(found.mask, 4)
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])

@@ -20,11 +20,11 @@ from engine.diffusion.diffusers_family import Stock
 from engine.diffusion.latents import Cut
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts, load, locate
-from engine.placement import vae_tiling as tiles
+from engine.placement import vae_tiling
 from engine.placement.policy import Tiling
 from engine.planning.plan import Shown
 from engine.planning.timeline import plan
-from engine.testing import tiny_diffusers as tiny_stock
+from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, EngineError, Request
 from tests.engine.conftest import loaded
 
@@ -48,7 +48,7 @@ def parts(request: pytest.FixtureRequest, folder: Path) -> Parts:
 
 def read(name: str, folder: Path, tiling: str = "auto") -> Parts:
     if not (at := folder / KINDS[name]).is_dir():
-        tiny_stock.write(KINDS[name], at)
+        tiny_diffusers.write(KINDS[name], at)
     config = EngineConfig(weights={name: str(at)}, device="cpu", tiling=tiling)
     parts = loaded(load(find(name), locate(find(name), config), config))[1]
     small(parts.vae, *SIZES.get(name, OTHERS)[1:])
@@ -162,15 +162,15 @@ def test_left_to_us_big_frames_are_tiled_unless_they_are_decoded_a_few_at_a_time
     name: str, size: Size, *, tiled: bool
 ) -> None:
     made = plan(Request(name, "a red ball", 256, 256, float(find(name).films), 7))
-    vae = tiny_stock.wan_text().vae
+    vae = tiny_diffusers.wan_text().vae
     for left in (False, True):
         vae.use_tiling = left
-        tiles.begin(vae, "auto", replace(made, native=size))
+        vae_tiling.begin(vae, "auto", replace(made, native=size))
         assert vae.use_tiling is tiled
 
 
 def test_what_the_first_try_held_is_free_before_the_second() -> None:
-    vae = tiny_stock.wan_text().vae
+    vae = tiny_diffusers.wan_text().vae
     held: list[weakref.ref[torch.Tensor]] = []
 
     def decode() -> torch.Tensor:
@@ -183,7 +183,7 @@ def test_what_the_first_try_held_is_free_before_the_second() -> None:
 
     gc.disable()
     try:
-        assert tiles.decoded(vae, "auto", decode) == 0
+        assert vae_tiling.decoded(vae, "auto", decode) == 0
     finally:
         gc.enable()
     assert vae.use_tiling
@@ -195,8 +195,8 @@ def test_a_class_without_tiles_is_refused_by_name_when_they_are_wanted() -> None
 
     vae = VQModel(block_out_channels=(8,), norm_num_groups=4, layers_per_block=1)
     with pytest.raises(EngineError, match="a VQModel works on whole frames only") as caught:
-        tiles.check(vae, "on")
+        vae_tiling.check(vae, "on")
     assert caught.value.code == "bad_setting"
-    tiles.check(vae, "auto")
+    vae_tiling.check(vae, "auto")
     with pytest.raises(torch.OutOfMemoryError):
-        tiles.decoded(vae, "auto", decode)
+        vae_tiling.decoded(vae, "auto", decode)

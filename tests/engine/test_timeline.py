@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog import registry as catalog
+from engine.catalog import registry
 from engine.catalog.registry import MODELS
 from engine.planning.plan import Frame, Gap, Guide, Kept, Plan, Shown, Window
 from engine.planning.timeline import plan
@@ -27,7 +27,7 @@ def requests(draw: st.DrawFn) -> Request:
     """A clip of any length: with films kept at some places and prompts that change, or a loop, or neither."""
     model = draw(st.sampled_from([model for model in LONG if "storyboard" in model.operations]))
     seconds = draw(st.one_of(st.just(0.0), st.floats(1, 20)))
-    total = catalog.frames(model, seconds)
+    total = registry.frames(model, seconds)
     borders = sorted(draw(st.sets(st.integers(0, total), max_size=6)))
     takes = tuple(
         Take(FILM, draw(st.integers(0, 30)), stop - start, start)
@@ -190,7 +190,7 @@ def wrapped(take: Take, gap: Gap, guide: Guide) -> int:
 
 @given(requests(), st.data())
 def test_a_picture_lands_in_the_window_that_makes_its_frame(request: Request, data: st.DataObject) -> None:
-    count = catalog.frames(catalog.find(request.model), request.seconds)
+    count = registry.frames(registry.find(request.model), request.seconds)
     frames = data.draw(st.lists(st.integers(-1, count - 1), min_size=1, max_size=4))
     conditions = tuple(Condition(str(frame).encode(), frame) for frame in frames)
     made = plan(replace(request, takes=(), conditions=conditions))
@@ -214,7 +214,7 @@ def test_windows_have_seeds_of_their_own_and_the_first_keeps_the_request_s(reque
     made = plan(request)
     seeds = [window.seed for window in made.windows]
     assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed <= catalog.MAX_SEED for seed in seeds)
+    assert all(0 <= seed <= registry.MAX_SEED for seed in seeds)
     if not request.takes:
         assert seeds[0] == request.seed
 
@@ -321,7 +321,7 @@ def test_four_times_the_length_costs_at_most_four_and_a_half_times_as_much(model
 
 @given(st.sampled_from(WHOLE), st.floats(1, 20))
 def test_a_whole_clip_is_one_window_and_shown_in_stretches_that_a_causal_decoder_allows(
-    model: catalog.Model, seconds: float
+    model: registry.Model, seconds: float
 ) -> None:
     made = plan(Request(model.name, "x", *model.default_size, min(seconds, model.max_seconds), 1))
     (window,) = made.windows

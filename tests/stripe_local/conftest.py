@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import stripe
 
-from api.local import supervisor as supervise
+from api.local import supervisor
 from api.local.child_process import Child, Program, eventually
 from tests.stripe_local.annotations import faults
 from tests.stripe_local.receiving import Receiver, receiving
@@ -155,7 +155,7 @@ async def answering(url: str, child: Child) -> None:
 @pytest.fixture(scope="session")
 async def process(folder: Path) -> AsyncIterator[Double]:
     """The process."""
-    with supervise.listen("127.0.0.1", 0) as listener:
+    with supervisor.listen("127.0.0.1", 0) as listener:
         child = await started(listener, ":memory:", folder / "double.log")
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await answering(url, child)

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from api.local import supervisor as supervise
+from api.local import supervisor
 from tests.processes import living
 from tests.stripe_local.conftest import KEY, answering, client, started
 
@@ -32,7 +32,7 @@ async def test_it_says_where_it_answers_and_stops_when_told() -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_customer_outlives_the_process_and_so_does_the_time(tmp_path: Path, end: signal.Signals) -> None:
-    with supervise.listen("127.0.0.1", 0) as listener:
+    with supervisor.listen("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         theirs, made, times = client(url, max_network_retries=5), set(), []
         for _ in range(2):
@@ -62,7 +62,7 @@ async def test_it_dies_with_whoever_started_it(tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from api.local import supervisor as supervise
+from api.local import supervisor
 from tests.stripe_local.conftest import answering, started
 
 async def main():

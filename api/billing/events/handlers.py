@@ -11,7 +11,7 @@ import structlog
 
 from api.billing.events import metering
 from api.billing.events.payments import Paying
-from api.billing.stripe import refunds as stripe_returns
+from api.billing.stripe import refunds
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import RENEWAL, REPORT
 from api.billing.stripe.objects import Subscription
@@ -69,8 +69,8 @@ class Applying:
         log.warning("second_subscription", ended=seen.id, customer=seen.customer)
         invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
         if invoice and invoice.payment:
-            await stripe_returns.pay_back(self._stripe, invoice.payment)
-        await stripe_returns.end(self._stripe, seen.id)
+            await refunds.pay_back(self._stripe, invoice.payment)
+        await refunds.end(self._stripe, seen.id)
         await sync(self._pool, self._stripe, self._tariff, seen.id)
 
     async def _session(self, name: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from api.billing.events.metering import ALERT_AFTER, CUSTOMER_NOT_FOUND
-from api.sql import meter_events as metering
-from api.sql import stripe_events as inbox
+from api.sql import meter_events, stripe_events
 from api.sql.connection import Database
 from api.sql.meter_events import Outbox
 from api.sql.stripe_events import Stuck
@@ -16,7 +15,7 @@ LATE = 3600.0  # seconds after which an event that waits is worth a look
 
 async def troubles(db: Database) -> list[str]:
     """A sentence for each trouble, with what to do about it."""
-    return [*_events(await inbox.stuck(db)), *_usage(await metering.outbox(db))]
+    return [*_events(await stripe_events.stuck(db)), *_usage(await meter_events.outbox(db))]
 
 
 def _events(stuck: Stuck) -> Iterator[str]:

@@ -14,7 +14,7 @@ import structlog
 from api.billing.events.backoff import delay
 from api.billing.stripe.locks import BusyError
 from api.errors import Problem
-from api.sql import stripe_events as inbox
+from api.sql import stripe_events
 from api.sql.connection import Pool, transaction
 from api.sql.ledger_entries import now
 from api.sql.stripe_events import Event
@@ -50,7 +50,7 @@ class Inbox:
 
     async def _next(self) -> bool:
         async with transaction(self._pool) as db:
-            event = await inbox.claim(db, LEASE)
+            event = await stripe_events.claim(db, LEASE)
             begun = await now(db)
         if event:
             await self._handle(event, begun)
@@ -61,7 +61,7 @@ class Inbox:
             await self._apply(event)
         except BusyError:
             async with transaction(self._pool) as db:
-                await inbox.postpone(db, event, BUSY)
+                await stripe_events.postpone(db, event, BUSY)
         except Problem as problem:
             await self._fail(event, problem)
         except Exception as error:  # whatever is wrong with this event, the others must go on
@@ -69,12 +69,14 @@ class Inbox:
             await self._fail(event, error)
         else:
             async with transaction(self._pool) as db:
-                await inbox.applied(db, event, begun)
+                await stripe_events.applied(db, event, begun)
 
     async def _fail(self, event: Event, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
         log.warning("stripe_event_failed", stripe_event=event.id, type=event.type, tries=event.tries, reason=reason)
         async with transaction(self._pool) as db:
-            parked = await inbox.failed(db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER)
+            parked = await stripe_events.failed(
+                db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER
+            )
         if parked:
             log.error("stripe_event_parked", stripe_event=event.id, type=event.type, reason=reason)

@@ -17,7 +17,7 @@ from api.billing.events.backoff import delay
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.objects import ErrorType
 from api.errors import PaymentsAway, Problem
-from api.sql import meter_events as metering
+from api.sql import meter_events
 from api.sql.connection import Pool, transaction
 from api.sql.meter_events import Doubt, Usage
 
@@ -54,7 +54,7 @@ class Metering:
     async def _send(self) -> bool:
         """Send one entry; False if none is due, or Stripe is away."""
         async with transaction(self._pool) as db:
-            usage = await metering.claim(db, LEASE, WINDOW)
+            usage = await meter_events.claim(db, LEASE, WINDOW)
         if usage is None:
             return False
         return await self._report(usage)
@@ -76,32 +76,32 @@ class Metering:
             await self._fail(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         async with transaction(self._pool) as db:
-            await metering.sent(db, [usage.entry_id])
+            await meter_events.sent(db, [usage.entry_id])
         return True
 
     async def _fail(self, usage: Usage, reason: str) -> bool:
         log.warning("usage_not_told", entry=usage.entry_id, tries=usage.tries, reason=reason)
         async with transaction(self._pool) as db:
-            await metering.failed(db, usage.entry_id, delay(usage.tries), reason)
+            await meter_events.failed(db, usage.entry_id, delay(usage.tries), reason)
         return True
 
     async def _give_up(self, usage: Usage) -> bool:
         log.error("usage_too_old", entry=usage.entry_id, user_id=usage.user_id, credits=usage.credits)
         async with transaction(self._pool) as db:
-            await metering.refuse(db, [usage.entry_id], "Older than 35 days, which is more than Stripe takes.")
+            await meter_events.refuse(db, [usage.entry_id], "Older than 35 days, which is more than Stripe takes.")
         return True
 
     async def _look(self) -> bool:
         """PictureSource into the hour of one doubtful entry; False if there is none, or Stripe is away."""
         async with transaction(self._pool) as db:
-            usage = await metering.claim_doubtful(db, LEASE, WINDOW)
+            usage = await meter_events.claim_doubtful(db, LEASE, WINDOW)
         if usage is None:
             return False
         if usage.customer is None:
             return await self._fail(usage, NOBODY)
         start = hour(usage.occurred_at)
         async with transaction(self._pool) as db:
-            before = await metering.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
+            before = await meter_events.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
         try:
             total = await self._stripe.meter_total(usage.customer, start, start + HOUR)
         except Problem as problem:
@@ -115,19 +115,19 @@ class Metering:
         have been the same all the while Stripe was asked, or the two figures are of different times.
         """
         async with transaction(self._pool) as db:
-            known = await metering.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
+            known = await meter_events.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
             if known.under_way or known != before:
-                await metering.failed(db, usage.entry_id, LOOK_AGAIN, "Another entry of this hour is under way.")
+                await meter_events.failed(db, usage.entry_id, LOOK_AGAIN, "Another entry of this hour is under way.")
                 return
             counted = received(known.doubtful, total - known.told)
             if counted is not None:
-                await metering.sent(db, sorted(counted))
-                await metering.unsent(db, sorted(known.doubtful.keys() - counted))
+                await meter_events.sent(db, sorted(counted))
+                await meter_events.unsent(db, sorted(known.doubtful.keys() - counted))
                 return
             reason = (
                 f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
             )
-            await metering.unclear(db, sorted(known.doubtful), reason)
+            await meter_events.unclear(db, sorted(known.doubtful), reason)
         log.error("usage_unclear", user_id=usage.user_id, entries=sorted(known.doubtful), reason=reason)
 
 
@@ -157,7 +157,7 @@ async def revive(pool: Pool) -> int:
     many entries that are.
     """
     async with transaction(pool) as db:
-        return await metering.revive(db, CURABLE, FORGOTTEN)
+        return await meter_events.revive(db, CURABLE, FORGOTTEN)
 
 
 async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
@@ -166,5 +166,5 @@ async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
         entries = sorted({name for one in error.sample_errors for name in ENTRY.findall(one.request.identifier)})
         said = f"{error.code}: {error.sample_errors[0].error_message if error.sample_errors else 'no sample'}"
         async with transaction(pool) as db:
-            refused = await metering.refuse(db, entries, said)
+            refused = await meter_events.refuse(db, entries, said)
         log.error("usage_refused", code=error.code, count=error.error_count, entries=refused, reason=said)

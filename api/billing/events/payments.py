@@ -5,11 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from api.billing.ledger import clawbacks, grants
-from api.billing.stripe import plan_of_price as offers
+from api.billing.stripe import plan_of_price
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.locks import held
 from api.billing.stripe.objects import Dispute, Invoice, Payment, Refund, Session, moment
-from api.billing.subscriptions import invoice_credits as invoices
+from api.billing.subscriptions import invoice_credits
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.tariff import Tariff
 from api.sql import checkouts, subscriptions
@@ -67,7 +67,7 @@ class Paying:
     async def _plans(self, invoice: Invoice) -> dict[str, Plan]:
         """The plans whose prices an invoice charges, by price."""
         names = {line.price for line in invoice.lines.data if line.price}
-        found = {name: offers.plan(self._tariff, await self._stripe.price(name)) for name in sorted(names)}
+        found = {name: plan_of_price.plan(self._tariff, await self._stripe.price(name)) for name in sorted(names)}
         return {name: plan for name, plan in found.items() if plan}
 
     async def _grant(self, db: Database, invoice: Invoice, plans: dict[str, Plan]) -> None:
@@ -76,7 +76,7 @@ class Paying:
         owner = await subscriptions.owner(db, invoice.customer, invoice.subscription)
         if owner is None:
             return
-        for grant in invoices.grants(invoice.lines.data, plans, invoice.subscription):
+        for grant in invoice_credits.grants(invoice.lines.data, plans, invoice.subscription):
             await grants.allowance(
                 db,
                 owner,

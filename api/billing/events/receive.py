@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.billing.stripe.event_types import EVENTS, REPORT, REPORTS
 from api.billing.stripe.objects import Received, moment
 from api.messaging.wakeups import Bell
-from api.sql import stripe_events as inbox
+from api.sql import stripe_events
 from api.sql.connection import Database, Pool, transaction
 
 BELL = "billing"
@@ -23,7 +23,7 @@ async def receive(pool: Pool, bell: Bell, event: Received) -> None:
 async def keep(db: Database, event: Received) -> bool:
     """Put an event into the inbox; False if it is there already. One of a type that asks for nothing is done with."""
     report = event.type in REPORTS
-    return await inbox.put(
+    return await stripe_events.put(
         db,
         id=event.id,
         type=event.type,

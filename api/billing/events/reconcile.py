@@ -16,8 +16,7 @@ from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS, RENEWAL
 from api.errors import Problem
 from api.settings import Settings
-from api.sql import stripe_events as inbox
-from api.sql import subscriptions
+from api.sql import stripe_events, subscriptions
 from api.sql.connection import Database, Pool, connect, transaction
 
 log = structlog.get_logger()
@@ -41,7 +40,7 @@ class Found(Struct, frozen=True):
 async def daily(pool: Pool, stripe: Stripe) -> Found | None:
     """Reconcile if nobody has for a day; None if somebody has, or Stripe is away, and then it is tried again soon."""
     async with transaction(pool) as db:
-        if not await inbox.begin_chore(db, CHORE, DAY, AGAIN):
+        if not await stripe_events.begin_chore(db, CHORE, DAY, AGAIN):
             return None
     try:
         return await reconcile(pool, stripe)
@@ -54,8 +53,8 @@ async def reconcile(pool: Pool, stripe: Stripe) -> Found:
     """Put what was not heard of into the inbox. Raises what Stripe raises."""
     found = Found(await _undelivered(pool, stripe), await _quiet(pool))
     async with transaction(pool) as db:
-        await inbox.forget(db, FORGET)
-        await inbox.end_chore(db, CHORE)
+        await stripe_events.forget(db, FORGET)
+        await stripe_events.end_chore(db, CHORE)
     log.info("reconciled", events=found.events, quiet=found.quiet)
     return found
 
@@ -70,7 +69,7 @@ async def now(settings: Settings) -> list[str]:
         found = await reconcile(pool, stripe)
         revived = await metering.revive(pool)
         async with transaction(pool) as db:
-            waiting = await inbox.unpark(db)
+            waiting = await stripe_events.unpark(db)
     finally:
         await stripe.close()
         await pool.close()
@@ -102,4 +101,6 @@ async def _quiet(pool: Pool) -> int:
 
 async def _look_at(db: Database, subscription: str, now: datetime) -> bool:
     name = f"{RENEWAL}:{subscription}:{now:%Y-%m-%dT%H}"
-    return await inbox.put(db, id=name, type=RENEWAL, object_type=RENEWAL, object_id=subscription, occurred_at=now)
+    return await stripe_events.put(
+        db, id=name, type=RENEWAL, object_type=RENEWAL, object_id=subscription, occurred_at=now
+    )

@@ -12,8 +12,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from api.billing.ledger import lots
-from api.sql import clawbacks as sql
-from api.sql import ledger_entries as ledger
+from api.sql import clawbacks, ledger_entries
 from api.sql.clawbacks import Clawback, Kind
 from api.sql.connection import Database
 from api.sql.ledger_entries import Account, Change, Leg, Lot, Part
@@ -29,16 +28,16 @@ async def claim(db: Database, *, claim: str, kind: Kind, payment: str, share: Fr
     lot and what of it is taken.
     """
     found: list[Clawback] = []
-    for user_id in await ledger.payers(db, payment):
-        account = await ledger.lock(db, user_id)
+    for user_id in await ledger_entries.payers(db, payment):
+        account = await ledger_entries.lock(db, user_id)
         await lots.expire(db, user_id)
-        for lot in await ledger.paid_lots(db, payment):
+        for lot in await ledger_entries.paid_lots(db, payment):
             found += await _claim(db, account, lot, Clawback(claim, lot.id, kind, int(lot.granted * share), 0))
     return found
 
 
 async def _claim(db: Database, account: Account, lot: Lot, wanted: Clawback) -> list[Clawback]:
-    claims = {each.claim: each for each in await sql.of_lots(db, [lot.id])}
+    claims = {each.claim: each for each in await clawbacks.of_lots(db, [lot.id])}
     known = claims.get(wanted.claim)
     more = wanted.due - (known.due if known else 0)
     if not more:
@@ -47,7 +46,7 @@ async def _claim(db: Database, account: Account, lot: Lot, wanted: Clawback) -> 
     net = lot.remaining - lot.owed - more
     moved, owed = max(net, 0) - lot.remaining, max(-net, 0)
     after = _taken(list(claims.values()), sum(each.due for each in claims.values()) - owed)
-    await sql.put(db, after)
+    await clawbacks.put(db, after)
     await _move(db, account, lot, wanted, moved, owed)
     return [each for each in after if each.claim == wanted.claim]
 
@@ -56,14 +55,14 @@ async def _move(db: Database, account: Account, lot: Lot, wanted: Clawback, move
     """Take from the lot, or give back to it or to its successor; a claim that finds nothing shows itself by a zero."""
     gone = moved > 0 and lot.expired
     part = await lots.succeed(db, account, moved) if gone else Part(lot.id, lot.bucket, moved)
-    await ledger.change(db, [Change(lot.id, 0 if gone else moved, owed - lot.owed)])
+    await ledger_entries.change(db, [Change(lot.id, 0 if gone else moved, owed - lot.owed)])
     legs = lots.legs(
         wanted.kind,
         account.id,
         ((Part(lot.id, lot.bucket, moved), "returned", -moved), (part, "available", moved)),
         claim=wanted.claim,
     )
-    await ledger.add_legs(db, legs)
+    await ledger_entries.add_legs(db, legs)
 
 
 async def collect(db: Database, user_id: str, lot: Lot, amount: int) -> list[Leg]:
@@ -73,9 +72,9 @@ async def collect(db: Database, user_id: str, lot: Lot, amount: int) -> list[Leg
     """
     if lot.bucket == "overage":
         return lots.transfer("expire", user_id, Part(lot.id, lot.bucket, amount), "available", "expired")
-    before = await sql.of_lots(db, [lot.id])
+    before = await clawbacks.of_lots(db, [lot.id])
     after = _taken(before, sum(each.taken for each in before) + amount)
-    await sql.put(db, after)
+    await clawbacks.put(db, after)
     return [
         leg
         for old, new in zip(before, after, strict=True)

@@ -14,8 +14,8 @@ from api.billing.ledger.lots import transfer
 from api.billing.tariff.plans import Plan, period
 from api.billing.tariff.tariff import Tariff
 from api.errors import InsufficientCredits
-from api.schemas.common import Amount, Balance, Bucket, Buckets, Overage
-from api.sql import ledger_entries as ledger
+from api.schemas.billing import Amount, Balance, Bucket, Buckets, Overage
+from api.sql import ledger_entries
 from api.sql.connection import Database
 from api.sql.ledger_entries import Account, Change, Hold, Leg, Lot, NewLot, Part
 
@@ -57,11 +57,11 @@ class Credits:
 
     async def purse(self, db: Database, user_id: str) -> Purse:
         """What the user may spend, locked, with the present month's allowance granted if it has not been."""
-        account = await ledger.lock(db, user_id)
+        account = await ledger_entries.lock(db, user_id)
         plan = self._tariff.plan(account.plan, account.plan_version)
-        found = await ledger.lots(db, user_id)
+        found = await ledger_entries.lots(db, user_id)
         if not any(lot.key.startswith(MONTHLY) for lot in found) and await _grant(db, account, plan):
-            found = await ledger.lots(db, user_id)
+            found = await ledger_entries.lots(db, user_id)
         return Purse(account, plan, found, plan.relaxed and await _paid(db, user_id))
 
     async def hold(self, db: Database, purse: Purse, prices: dict[str, int]) -> None:
@@ -69,11 +69,11 @@ class Credits:
         if (total := sum(prices.values())) > purse.available:
             raise InsufficientCredits(total, purse.available)
         user_id, holds = purse.account.id, _split(prices, purse.lots)
-        await ledger.add_holds(db, user_id, holds)
+        await ledger_entries.add_holds(db, user_id, holds)
         taken = [(generation, part) for generation, _, parts in holds for part in parts]
         if taken:
-            await ledger.change(db, _less([part for _, part in taken]))
-            await ledger.add_legs(
+            await ledger_entries.change(db, _less([part for _, part in taken]))
+            await ledger_entries.add_legs(
                 db,
                 [
                     leg
@@ -88,7 +88,7 @@ class Credits:
         `charge` is in credits: None charges the whole hold, 0 releases it all. The lots first taken from are charged
         first, so what would expire soonest is what is spent. Overage that is charged is owed word to the shop.
         """
-        closed = await ledger.close_hold(db, generation_id, charge)
+        closed = await ledger_entries.close_hold(db, generation_id, charge)
         if closed is None:
             return None
         charged, rest = _cut(closed.parts, closed.settled)
@@ -100,13 +100,13 @@ class Credits:
 
     async def balance(self, db: Database, user_id: str) -> Balance:
         """What may be spent now, what is set aside, and where it came from."""
-        await ledger.lock(db, user_id)
+        await ledger_entries.lock(db, user_id)
         await lots.expire(db, user_id)
         purse = await self.purse(db, user_id)
         ends = [lot.expires_at for lot in purse.lots if lot.expires_at and lot.bucket == "allowance"]
         return Balance(
             available=purse.available,
-            held=await ledger.held(db, user_id),
+            held=await ledger_entries.held(db, user_id),
             buckets=Buckets(
                 allowance=Amount(
                     amount=_sum(purse, "allowance"), expires_at=int(min(ends).timestamp()) if ends else None
@@ -119,9 +119,9 @@ class Credits:
 
 async def _grant(db: Database, account: Account, plan: Plan) -> bool:
     """Grant the present month's allowance, unless a subscription grants its own or it was granted before."""
-    if await ledger.subscription(db, account.id):
+    if await ledger_entries.subscription(db, account.id):
         return False
-    month = period(account.created_at, await ledger.now(db))
+    month = period(account.created_at, await ledger_entries.now(db))
     new = NewLot(
         user_id=account.id,
         bucket="allowance",
@@ -137,7 +137,7 @@ async def _paid(db: Database, user_id: str) -> bool:
     """Whether a plan is paid for, or was given. A trial is not: it may be changed into the dearest plan without a bill,
     and cancelled before there is one.
     """
-    subscription = await ledger.subscription(db, user_id)
+    subscription = await ledger_entries.subscription(db, user_id)
     return subscription is None or subscription.status == "active"
 
 
@@ -148,7 +148,7 @@ def _sum(purse: Purse, bucket: Bucket) -> int:
 async def _overage(db: Database, purse: Purse) -> Overage:
     """What the person allows, and what was charged of it in this period."""
     cap = purse.account.overage_cap
-    used = [await ledger.charged(db, lot.id) for lot in purse.lots if lot.bucket == "overage"]
+    used = [await ledger_entries.charged(db, lot.id) for lot in purse.lots if lot.bucket == "overage"]
     return Overage(enabled=cap is not None, cap=cap or 0, used=sum(used))
 
 
@@ -193,16 +193,16 @@ async def _charge(db: Database, user_id: str, parts: list[Part], generation_id: 
     for part in parts:
         moved = ((part, "available", 0), (part, "held", -part.amount), (part, "revenue", part.amount))
         legs += lots.legs("settle", user_id, moved, generation_id=generation_id)
-    await ledger.add_legs(db, legs)
+    await ledger_entries.add_legs(db, legs)
     metered = [leg.id for leg in legs if leg.bucket == "overage" and leg.account == "revenue"]
     if metered:
-        await ledger.add_meter_events(db, metered)
+        await ledger_entries.add_meter_events(db, metered)
 
 
 async def _release(db: Database, user_id: str, parts: list[Part], generation_id: str) -> None:
-    account = await ledger.lock(db, user_id)
+    account = await ledger_entries.lock(db, user_id)
     await lots.expire(db, user_id)
-    found = {lot.id: lot for lot in await ledger.some_lots(db, [part.lot for part in parts])}
+    found = {lot.id: lot for lot in await ledger_entries.some_lots(db, [part.lot for part in parts])}
     for part in parts:
         await _give_back(db, account, found[part.lot], part, generation_id)
 
@@ -213,7 +213,7 @@ async def _give_back(db: Database, account: Account, lot: Lot, part: Part, gener
     rest = Part(lot.id, lot.bucket, part.amount - owed)
     if rest.amount and lot.expired:
         rest = await lots.succeed(db, account, rest.amount)
-    await ledger.change(db, [Change(lot.id, rest.amount if rest.lot == lot.id else 0, -owed)])
+    await ledger_entries.change(db, [Change(lot.id, rest.amount if rest.lot == lot.id else 0, -owed)])
     back = {lot.id: owed}
     back[rest.lot] = back.get(rest.lot, 0) + rest.amount
     moved = [(Part(lot.id, lot.bucket, part.amount), "held", -part.amount)]
@@ -221,4 +221,4 @@ async def _give_back(db: Database, account: Account, lot: Lot, part: Part, gener
     legs = lots.legs("release", account.id, tuple(moved), generation_id=generation_id)
     if owed:
         legs += await clawbacks.collect(db, account.id, lot, owed)
-    await ledger.add_legs(db, legs)
+    await ledger_entries.add_legs(db, legs)

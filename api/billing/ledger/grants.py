@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from api.billing.ledger import lots
-from api.schemas.common import EntryKind
-from api.sql import ledger_entries as ledger
+from api.schemas.billing import EntryKind
+from api.sql import ledger_entries
 from api.sql.connection import Database
 from api.sql.ledger_entries import Change, Lot, NewLot, Part, Source
 
@@ -22,7 +22,7 @@ async def allowance(
     payment: str | None,
 ) -> bool:
     """Grant the credits of a paid line of an invoice, whose id is `key`; False if that was done before."""
-    await ledger.lock(db, user_id)
+    await ledger_entries.lock(db, user_id)
     new = NewLot(
         user_id=user_id,
         bucket="allowance",
@@ -50,7 +50,7 @@ async def purchase(
 
     `key` is the purchase's name at the shop it was made in, `payment` what a refund there will name.
     """
-    await ledger.lock(db, user_id)
+    await ledger_entries.lock(db, user_id)
     new = NewLot(
         user_id=user_id,
         bucket="purchased",
@@ -69,11 +69,11 @@ async def overage(db: Database, user_id: str) -> None:
     It is open while that is paid for, and charges it: not in a trial, nor while an invoice is unpaid. What was allowed
     ends with the subscription.
     """
-    account = await ledger.lock(db, user_id)
-    subscription = await ledger.subscription(db, user_id)
+    account = await ledger_entries.lock(db, user_id)
+    subscription = await ledger_entries.subscription(db, user_id)
     if subscription is None:
-        await ledger.allow_overage(db, user_id, None)
-        await _close(db, user_id, await ledger.lots(db, user_id))
+        await ledger_entries.allow_overage(db, user_id, None)
+        await _close(db, user_id, await ledger_entries.lots(db, user_id))
         return
     charged = subscription.status == "active" and subscription.metered_item
     cap = account.overage_cap if charged else None
@@ -87,18 +87,18 @@ async def credit_line(db: Database, user_id: str, *, cap: int, period_start: dat
 
     What was used or is set aside counts towards the cap, also when it is lowered below that.
     """
-    await ledger.lock(db, user_id)
+    await ledger_entries.lock(db, user_id)
     await lots.expire(db, user_id)
     key = f"overage:{user_id}:{period_start.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
-    await _close(db, user_id, [lot for lot in await ledger.lots(db, user_id) if lot.key != key])
-    if await ledger.now(db) >= period_end:
+    await _close(db, user_id, [lot for lot in await ledger_entries.lots(db, user_id) if lot.key != key])
+    if await ledger_entries.now(db) >= period_end:
         cap = 0  # the next period's line is opened when that is known
     if cap:
         line = NewLot(user_id=user_id, bucket="overage", source="kinora", amount=0, key=key, expires_at=period_end)
         await lots.add(db, line)
-    if (lot := await ledger.lot_of(db, key)) is not None:
+    if (lot := await ledger_entries.lot_of(db, key)) is not None:
         if cap:
-            await ledger.prolong(db, lot.id, period_end)
+            await ledger_entries.prolong(db, lot.id, period_end)
         await _set_cap(db, user_id, lot, cap)
 
 
@@ -114,8 +114,10 @@ async def _set_cap(db: Database, user_id: str, lot: Lot, cap: int) -> None:
         return
     net = lot.remaining - lot.owed + cap - lot.granted
     moved, owed = max(net, 0) - lot.remaining, max(-net, 0)
-    await ledger.change(db, [Change(lot.id, moved, owed - lot.owed, cap - lot.granted)])
+    await ledger_entries.change(db, [Change(lot.id, moved, owed - lot.owed, cap - lot.granted)])
     kind: EntryKind = "grant" if moved > 0 else "expire"
     source, target = ("granted", "available") if moved > 0 else ("available", "expired")
     if moved:
-        await ledger.add_legs(db, lots.transfer(kind, user_id, Part(lot.id, lot.bucket, abs(moved)), source, target))
+        await ledger_entries.add_legs(
+            db, lots.transfer(kind, user_id, Part(lot.id, lot.bucket, abs(moved)), source, target)
+        )

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from api import ids
 from api.billing.tariff.plans import period
-from api.schemas.common import EntryKind
-from api.sql import ledger_entries as ledger
+from api.schemas.billing import EntryKind
+from api.sql import ledger_entries
 from api.sql.connection import Database
 from api.sql.ledger_entries import Account, Leg, NewLot, Part
 
 
 async def add(db: Database, new: NewLot) -> bool:
     """Give somebody a lot; False if one with this key was given before."""
-    added = await ledger.add_lot(db, new)
+    added = await ledger_entries.add_lot(db, new)
     if added and new.amount:
         kind: EntryKind = "purchase" if new.bucket == "purchased" else "grant"
         part = Part(new.id, new.bucket, new.amount)
-        await ledger.add_legs(db, transfer(kind, new.user_id, part, "granted", "available", invoice=new.invoice))
+        await ledger_entries.add_legs(
+            db, transfer(kind, new.user_id, part, "granted", "available", invoice=new.invoice)
+        )
     return added
 
 
@@ -27,8 +29,8 @@ async def succeed(db: Database, account: Account, amount: int) -> Part:
     """A lot for what comes back to an allowance that has expired, good for the present period; its entries are the
     caller's to book. It is nobody's payment any more, so that a claim takes its share of what was paid for only once.
     """
-    present = [each.expires_at for each in await ledger.lots(db, account.id) if each.bucket == "allowance"]
-    month = period(account.created_at, await ledger.now(db))
+    present = [each.expires_at for each in await ledger_entries.lots(db, account.id) if each.bucket == "allowance"]
+    month = period(account.created_at, await ledger_entries.now(db))
     new = NewLot(
         user_id=account.id,
         bucket="allowance",
@@ -37,21 +39,21 @@ async def succeed(db: Database, account: Account, amount: int) -> Part:
         key=f"again:{ids.new('tx')}",
         expires_at=max(filter(None, present), default=month.end),
     )
-    await ledger.add_lot(db, new)
+    await ledger_entries.add_lot(db, new)
     return Part(new.id, "allowance", amount)
 
 
 async def expire(db: Database, user_id: str | None = None) -> int:
     """Take back what has expired, of one user, who is locked, or of all; return how many lots had something left."""
-    users = await ledger.lock_expiring(db) if user_id is None else [user_id]
-    gone = await ledger.expire_lots(db, users)
+    users = await ledger_entries.lock_expiring(db) if user_id is None else [user_id]
+    gone = await ledger_entries.expire_lots(db, users)
     legs = [
         leg
         for lot, owner, bucket, amount in gone
         for leg in transfer("expire", owner, Part(lot, bucket, amount), "available", "expired")
     ]
     if legs:
-        await ledger.add_legs(db, legs)
+        await ledger_entries.add_legs(db, legs)
     return len(gone)
 
 

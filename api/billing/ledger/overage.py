@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.billing.ledger import grants
 from api.billing.tariff.tariff import Overage
 from api.errors import Conflict, Invalid, NotSubscribed, SubscriptionUnpaid
-from api.sql import ledger_entries as ledger
+from api.sql import ledger_entries
 from api.sql.connection import Database
 from api.sql.ledger_entries import Subscription
 
@@ -24,16 +24,16 @@ async def allow(db: Database, user_id: str, cap: int | None, terms: Overage) -> 
     if wanted > terms.max_cap:
         detail = f"`cap` may be up to {terms.max_cap} credits, and this one is {wanted}."
         raise Invalid(detail, param="cap", limit=terms.max_cap)
-    await ledger.lock(db, user_id)
-    _refuse_unpaid(await ledger.subscription(db, user_id))
-    await ledger.allow_overage(db, user_id, wanted)
+    await ledger_entries.lock(db, user_id)
+    _refuse_unpaid(await ledger_entries.subscription(db, user_id))
+    await ledger_entries.allow_overage(db, user_id, wanted)
     await grants.overage(db, user_id)
 
 
 async def forbid(db: Database, user_id: str) -> None:
     """Let nothing more be used above what is there. What was used stays to be paid."""
-    await ledger.lock(db, user_id)
-    await ledger.allow_overage(db, user_id, None)
+    await ledger_entries.lock(db, user_id)
+    await ledger_entries.allow_overage(db, user_id, None)
     await grants.overage(db, user_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from api.sql import stripe_events as inbox
+from api.sql import stripe_events
 from api.sql.connection import Database, Pool
 
 PATIENCE = 5.0  # seconds to wait for an object that somebody else has in hand
@@ -21,9 +21,9 @@ async def held(pool: Pool, kind: str, name: str) -> AsyncIterator[Database]:
     transaction that waits is ended by the database. Raises BusyError.
     """
     async with pool.acquire() as db:
-        if not await inbox.lock(db, f"stripe:{kind}:{name}", PATIENCE):
+        if not await stripe_events.lock(db, f"stripe:{kind}:{name}", PATIENCE):
             raise BusyError
         try:
             yield db
         finally:
-            await inbox.unlock(db)
+            await stripe_events.unlock(db)

@@ -14,8 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from api import ids
-from api.billing.stripe import checkout_sessions as stripe_sales
-from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.client import METER, PAGE, Stripe, if_there
 from api.billing.stripe.event_destinations import Destinations, Endpoints, Targets
 from api.billing.stripe.objects import Meter, PortalConfiguration, Price, Product
@@ -194,14 +193,14 @@ class Sync:
 
     async def portal(self) -> None:
         """What customers may do themselves, known by its metadata."""
-        name, value = stripe_sales.PORTAL
+        name, value = checkout_sessions.PORTAL
         wanted: Any = {"features": FEATURES, "metadata": {name: value, "revision": REVISION}}
-        found = await stripe_sales.portal_configuration(self._stripe)
+        found = await checkout_sessions.portal_configuration(self._stripe)
         if found is None:
             if self._says("made the portal's configuration"):
                 await self._stripe.create_once(
                     f"{self._round}:portal",
-                    lambda: stripe_sales.portal_configuration(self._stripe),
+                    lambda: checkout_sessions.portal_configuration(self._stripe),
                     lambda c, options: c.v1.billing_portal.configurations.create_async(wanted, options),
                     PortalConfiguration,
                 )
@@ -233,25 +232,25 @@ def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
     for plan in sold.offered():
         if plan.amount:
             yield Article(
-                product=f"{catalogue.PREFIX}_{plan.name}",
+                product=f"{lookup_keys.PREFIX}_{plan.name}",
                 title=f"Kinora {plan.name.replace('_', ' ').title()}",
-                key=catalogue.plan_key(plan),
+                key=lookup_keys.plan_key(plan),
                 amount=str(plan.amount),
                 currency=sold.currency,
                 monthly=True,
             )
     for pack in sold.offered_packs():
         yield Article(
-            product=f"{catalogue.PREFIX}_pack_{pack.name}",
+            product=f"{lookup_keys.PREFIX}_pack_{pack.name}",
             title=f"Kinora credits: {pack.name.replace('_', ' ')}",
-            key=catalogue.pack_key(pack),
+            key=lookup_keys.pack_key(pack),
             amount=str(pack.amount),
             currency=sold.currency,
         )
     yield Article(
-        product=f"{catalogue.PREFIX}_overage",
+        product=f"{lookup_keys.PREFIX}_overage",
         title="Kinora overage",
-        key=catalogue.overage_key(sold.overage),
+        key=lookup_keys.overage_key(sold.overage),
         amount=sold.overage.amount,
         currency=sold.currency,
         monthly=True,

@@ -10,22 +10,19 @@ import time
 from datetime import datetime
 
 from api import ids
-from api.billing.stripe import checkout_sessions as stripe_sales
-from api.billing.stripe import lookup_keys as catalogue
-from api.billing.stripe import plan_of_price as offers
+from api.billing.stripe import checkout_sessions, lookup_keys, plan_of_price
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.locks import BusyError, held
 from api.billing.stripe.lookup_keys import Catalogue
 from api.billing.stripe.objects import Item, Preview, Subscription
-from api.billing.subscriptions import invoice_credits as invoices
+from api.billing.subscriptions import invoice_credits
 from api.billing.subscriptions.checkout_pages import HOLDS
 from api.billing.subscriptions.sync import sync
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.tariff import FREE, Tariff
 from api.errors import CardDeclined, Invalid, NotSubscribed, PreviewTooOld, StillRunning
-from api.schemas.common import Subscription as Shown
-from api.schemas.common import SubscriptionPreview
-from api.schemas.video_requests import SubscriptionChange
+from api.schemas.billing import Subscription as Shown
+from api.schemas.billing import SubscriptionChange, SubscriptionPreview
 from api.sql import subscriptions, users
 from api.sql.connection import Pool
 
@@ -76,8 +73,8 @@ class Changes:
         _payable(seen)
         if seen.status == "trialing":  # nothing is paid before its end, and what it brings has come
             return self._preview(plan, effective_at=at, amount_due=0, credits=0, proration_date=at)
-        [price] = await self._prices.prices(catalogue.plan_key(plan))
-        reckoned = await stripe_sales.preview(self._stripe, seen, item, price, at)
+        [price] = await self._prices.prices(lookup_keys.plan_key(plan))
+        reckoned = await checkout_sessions.preview(self._stripe, seen, item, price, at)
         credits = await self._credits(reckoned, seen)
         return self._preview(plan, effective_at=at, amount_due=reckoned.amount_due, credits=credits, proration_date=at)
 
@@ -99,9 +96,9 @@ class Changes:
     async def _credits(self, reckoned: Preview, seen: Subscription) -> int:
         """The credits that the invoice would grant, by the rule by which it is applied once paid."""
         names = sorted({line.price for line in reckoned.lines.data if line.price})
-        plans = {name: offers.plan(self._tariff, await self._stripe.price(name)) for name in names}
+        plans = {name: plan_of_price.plan(self._tariff, await self._stripe.price(name)) for name in names}
         known = {name: plan for name, plan in plans.items() if plan}
-        return sum(grant.credits for grant in invoices.grants(reckoned.lines.data, known, seen.id))
+        return sum(grant.credits for grant in invoice_credits.grants(reckoned.lines.data, known, seen.id))
 
     async def change(self, user_id: str, asked: SubscriptionChange) -> Shown:
         """Change to a plan: now if it costs more, at the period's end if less. The present plan takes back what was
@@ -127,36 +124,36 @@ class Changes:
         await self._withdraw(seen)
         if plan == present:
             await self._release(seen)
-            await stripe_sales.go_on(self._stripe, seen)
+            await checkout_sessions.go_on(self._stripe, seen)
         elif plan.amount:
-            await stripe_sales.go_on(self._stripe, seen)
-            [price] = await self._prices.prices(catalogue.plan_key(plan))
-            await stripe_sales.schedule(self._stripe, seen, item, price)
+            await checkout_sessions.go_on(self._stripe, seen)
+            [price] = await self._prices.prices(lookup_keys.plan_key(plan))
+            await checkout_sessions.schedule(self._stripe, seen, item, price)
         else:
             await self._release(seen)
-            await stripe_sales.end_with_period(self._stripe, seen)
+            await checkout_sessions.end_with_period(self._stripe, seen)
 
     async def _upgrade(self, seen: Subscription, item: Item, plan: Plan, at: int) -> None:
         """Charge and change now. What was to come at the period's end is off then: whoever pays more is staying."""
         _payable(seen)
         if at < item.current_period_start:
             raise PreviewTooOld("A new period has begun since. Ask for the price again.")
-        [price] = await self._prices.prices(catalogue.plan_key(plan))
+        [price] = await self._prices.prices(lookup_keys.plan_key(plan))
         await self._release(seen)
-        changed = await stripe_sales.upgrade(self._stripe, seen, item, price, at, ids.new("change"))
+        changed = await checkout_sessions.upgrade(self._stripe, seen, item, price, at, ids.new("change"))
         if changed.pending_update:
             await self._declined(changed)
-        await stripe_sales.go_on(self._stripe, changed)
+        await checkout_sessions.go_on(self._stripe, changed)
 
     async def _withdraw(self, seen: Subscription) -> None:
         """Give up a change that waits for its payment."""
         if seen.pending_update and seen.latest_invoice:
-            await stripe_sales.withdraw(self._stripe, seen.latest_invoice)
+            await checkout_sessions.withdraw(self._stripe, seen.latest_invoice)
 
     async def _release(self, seen: Subscription) -> None:
         """Take back a change that was to come."""
         if seen.schedule and (await self._stripe.schedule(seen.schedule)).ruling:
-            await stripe_sales.release(self._stripe, seen.schedule)
+            await checkout_sessions.release(self._stripe, seen.schedule)
 
     async def _declined(self, changed: Subscription) -> None:
         """Say why a change was not paid. It waits for a day: whoever pays the bill after all has it then."""
@@ -183,7 +180,7 @@ class Changes:
 
     def _present(self, seen: Subscription) -> tuple[Item, Plan]:
         item = seen.plan
-        plan = offers.plan(self._tariff, item.price) if item else None
+        plan = plan_of_price.plan(self._tariff, item.price) if item else None
         if item is None or plan is None:
             raise NotSubscribed("The subscription is for none of the plans sold here.")
         return item, plan

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.lookup_keys import Catalogue
 from api.billing.subscriptions import customers
@@ -15,8 +15,7 @@ from api.billing.subscriptions.checkout_pages import Checkouts, refuse_second
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.tariff import Pack, Tariff
 from api.errors import Invalid, PaymentsRefused
-from api.schemas.common import Checkout, Portal
-from api.schemas.video_requests import CheckoutCreate, PackCheckoutCreate, PortalCreate
+from api.schemas.billing import Checkout, CheckoutCreate, PackCheckoutCreate, Portal, PortalCreate
 from api.settings import Settings, is_loopback
 from api.sql.checkouts import Checkout as Row
 from api.sql.checkouts import Wanted
@@ -76,7 +75,7 @@ class Purchases:
         """The page at which bills, cards and the end of a subscription are looked after."""
         self._landings(return_url=asked.return_url)
         buyer = await customers.buyer(self._pool, self._stripe, user_id)
-        page = await stripe_sales.portal(self._stripe, buyer.customer, buyer.locale, asked.return_url)
+        page = await checkout_sessions.portal(self._stripe, buyer.customer, buyer.locale, asked.return_url)
         return Portal(url=page.url)
 
     def _shown(self, row: Row, amount: int) -> Checkout:

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api import ids
-from api.billing.stripe import checkout_sessions as stripe_sales
-from api.billing.stripe import lookup_keys as catalogue
+from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.client import Stripe, if_there
 from api.billing.stripe.lookup_keys import Catalogue
@@ -79,14 +78,14 @@ class Checkouts:
     async def _open(self, buyer: Buyer, row: Checkout) -> Session:
         about = {row.kind if row.kind == "pack" else "plan": row.item, "version": str(row.version)}
         if row.kind == "pack":
-            [price] = await self._prices.prices(catalogue.pack_key(self._tariff.pack(row.item, row.version)))
-            return await stripe_sales.pack_page(self._stripe, _order(buyer, row, about=about, price=price))
+            [price] = await self._prices.prices(lookup_keys.pack_key(self._tariff.pack(row.item, row.version)))
+            return await checkout_sessions.pack_page(self._stripe, _order(buyer, row, about=about, price=price))
         plan = self._tariff.plan(row.item, row.version)
         price, metered = await self._prices.prices(
-            catalogue.plan_key(plan), catalogue.overage_key(self._tariff.overage)
+            lookup_keys.plan_key(plan), lookup_keys.overage_key(self._tariff.overage)
         )
         order = _order(buyer, row, about=about, price=price, metered=metered)
-        return await stripe_sales.subscription_page(self._stripe, order)
+        return await checkout_sessions.subscription_page(self._stripe, order)
 
     async def _usable(self, row: Checkout) -> bool:
         """Whether a page is open and stays so for a while; one that is not is closed here too."""
@@ -110,7 +109,7 @@ class Checkouts:
     async def _close(self, row: Checkout) -> None:
         """Close a page, first where it can be paid."""
         try:
-            session = await stripe_sales.expire(self._stripe, row.session or "")
+            session = await checkout_sessions.expire(self._stripe, row.session or "")
         except PaymentsRefused:
             session = await self._stripe.session(row.session or "")
             if session.status == "open":

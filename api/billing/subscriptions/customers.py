@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from api.billing.stripe import checkout_sessions as stripe_sales
+from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe, if_there
 from api.billing.stripe.objects import Customer
 from api.errors import NotFound, PaymentsRefused
@@ -26,10 +26,10 @@ async def buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
     known = await _known(pool, user_id)
     found = await _found(pool, stripe, user_id, known.stripe_customer) if known.stripe_customer else None
     if found is None or found.deleted:
-        found = await stripe_sales.customer(stripe, user_id, known.email, instead_of=known.stripe_customer)
+        found = await checkout_sessions.customer(stripe, user_id, known.email, instead_of=known.stripe_customer)
         async with transaction(pool) as db:
             await users.set_customer(db, user_id, old=known.stripe_customer, new=found.id)
-    await stripe_sales.keep_up(stripe, found, known.email, known.locale)
+    await checkout_sessions.keep_up(stripe, found, known.email, known.locale)
     return Buyer(user_id, found.id, known.locale, known.trialled)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import structlog
 
 from api.billing.ledger import grants
-from api.billing.stripe import plan_of_price as offers
+from api.billing.stripe import plan_of_price
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.locks import held
 from api.billing.stripe.objects import Item, Subscription, moment
@@ -29,7 +29,7 @@ async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscri
     async with held(pool, "subscription", name) as db:
         seen = await stripe.subscription(name)
         item = seen.plan
-        plan = offers.plan(tariff, item.price) if item else None
+        plan = plan_of_price.plan(tariff, item.price) if item else None
         if item is None or plan is None:
             await _follow(db, seen)
             return seen
@@ -84,7 +84,7 @@ async def _next(stripe: Stripe, tariff: Tariff, seen: Subscription, item: Item) 
         return None
     later = [phase for phase in schedule.phases if phase.start_date >= item.current_period_end]
     prices = [await stripe.price(one.price) for phase in later[:1] for one in phase.items]
-    plans = [offers.plan(tariff, price) for price in prices if price.id != item.price.id]
+    plans = [plan_of_price.plan(tariff, price) for price in prices if price.id != item.price.id]
     return next((plan for plan in plans if plan), None)
 
 

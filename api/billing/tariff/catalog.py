@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from api.billing.tariff.pricing import Prices
 from api.billing.tariff.tariff import Tariff
-from api.schemas.common import OverageTerms, Pack, Plan, Plans, PriceFactors, PriceTier
+from api.schemas.billing import OverageTerms, Pack, Plan, Plans, PriceFactors, PriceTier
 
 
 def shown(tariff: Tariff) -> Plans:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from api.schemas.common import Quality
+from api.schemas.videos import Quality
 
 RESOLUTION = 1_000_000  # of a second; what lies below is a float's noise, and nobody pays for it
 

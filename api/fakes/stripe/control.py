@@ -11,13 +11,11 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from api.fakes.stripe import due_actions as steps
+from api.fakes.stripe import due_actions
 from api.fakes.stripe.account import Cause, Failing, public
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.faults import DELIVERY_KINDS, REQUEST_KINDS, Faults, Rule
-from api.fakes.stripe.simulation import cards
-from api.fakes.stripe.simulation import disputes as disputing
-from api.fakes.stripe.simulation import payment_outcomes as standing
+from api.fakes.stripe.simulation import cards, disputes, payment_outcomes
 from api.fakes.stripe.state import Given
 
 Asking = msgspec.Struct
@@ -96,7 +94,7 @@ class Control(Controller):
         seconds = data.seconds + 86400 * data.days + (0 if data.to is None else data.to - parts.world.now())
         if seconds < 0:
             raise HTTPException("Time goes ahead only.", status_code=400)
-        count = steps.advance(parts.world, seconds)
+        count = due_actions.advance(parts.world, seconds)
         parts.heart.wake()
         return {"now": parts.world.now(), "steps": count}
 
@@ -133,7 +131,7 @@ class Control(Controller):
     @post("/retries", status_code=HTTP_200_OK)
     async def retries(self, parts: Given, data: JSONBody[RetriesAsked]) -> Json:
         """Choose what follows the last failed retry."""
-        parts.world.store.keep(standing.AFTER_RETRIES, data.after)
+        parts.world.store.keep(payment_outcomes.AFTER_RETRIES, data.after)
         return {"after": data.after}
 
     @post("/disputes", status_code=HTTP_200_OK)
@@ -143,7 +141,7 @@ class Control(Controller):
         with world.store.transaction():
             world.cause = Cause()
             charge = data.charge or world.need("payment_intent", data.payment_intent or "")["latest_charge"]
-            found = disputing.open_(world, world.need("charge", charge), data.reason)
+            found = disputes.open_(world, world.need("charge", charge), data.reason)
         parts.heart.wake()
         return public(found)
 
@@ -153,7 +151,7 @@ class Control(Controller):
         world = parts.world
         with world.store.transaction():
             world.cause = Cause()
-            found = disputing.close(world, world.need("dispute", ident), won=data.outcome == "won")
+            found = disputes.close(world, world.need("dispute", ident), won=data.outcome == "won")
         parts.heart.wake()
         return public(found)
 
@@ -165,7 +163,7 @@ class Control(Controller):
     @post("/deliveries/flush", status_code=HTTP_200_OK)
     async def flush(self, parts: Given, data: JSONBody[Flush]) -> Json:
         """Return when everything that is due has been tried."""
-        steps.catch_up(parts.world)
+        due_actions.catch_up(parts.world)
         count = await (parts.courier.deliver_all() if data.all else parts.courier.deliver())
         waiting = sum(row["state"] == "waiting" for row in parts.courier.log(-1))
         return {"tried": count, "waiting": waiting}

@@ -6,22 +6,19 @@ from collections.abc import Callable
 
 from api.fakes.stripe.account import Cause, World
 from api.fakes.stripe.resources import meters, sessions
-from api.fakes.stripe.simulation import payment_outcomes as standing
-from api.fakes.stripe.simulation import refunds as refunding
-from api.fakes.stripe.simulation import renewals as cycling
-from api.fakes.stripe.simulation import schedules
+from api.fakes.stripe.simulation import payment_outcomes, refunds, renewals, schedules
 
 STEPS: dict[str, Callable[[World, str], None]] = {
-    "cycle": cycling.turn,
-    "expire_incomplete": standing.expire_incomplete,
-    "expire_pending": standing.expire_pending,
+    "cycle": renewals.turn,
+    "expire_incomplete": payment_outcomes.expire_incomplete,
+    "expire_pending": payment_outcomes.expire_pending,
     "expire_session": sessions.timed_out,
-    "finalise": cycling.finalise,
+    "finalise": renewals.finalise,
     "meter_errors": meters.tell_errors,
     "phase": schedules.turn,
-    "refund": refunding.settle,
-    "retry": cycling.retry,
-    "trial_ends": cycling.trial_ends,
+    "refund": refunds.settle,
+    "retry": renewals.retry,
+    "trial_ends": renewals.trial_ends,
 }
 
 

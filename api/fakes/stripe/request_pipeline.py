@@ -17,8 +17,7 @@ from typing import Any
 import msgspec
 from litestar.types import Receive, Scope, Send
 
-from api.fakes.stripe import due_actions as steps
-from api.fakes.stripe import errors, expand, forms, idempotency, routes
+from api.fakes.stripe import due_actions, errors, expand, forms, idempotency, routes
 from api.fakes.stripe.account import VERSION, Cause, World, new_id, public
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.faults import Faults, Rule
@@ -130,7 +129,7 @@ class Gate:
 
     def _work(self, asked: Asked, *, fails: bool = False) -> Answer:
         """One transaction; `fails`: everything is done, and the answer is a 500 all the same."""
-        steps.catch_up(self._world)
+        due_actions.catch_up(self._world)
         self._world.cause = Cause(asked.ident, asked.key)
         try:
             with self._world.store.transaction():

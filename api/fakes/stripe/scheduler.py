@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Never
 
-from api.fakes.stripe import due_actions as steps
+from api.fakes.stripe import due_actions
 from api.fakes.stripe.account import World
 from api.fakes.stripe.delivery import Courier
 
@@ -28,7 +28,7 @@ class Heart:
         """Go on until cancelled."""
         while True:
             self._woken.clear()
-            steps.catch_up(self._world)
+            due_actions.catch_up(self._world)
             await self._courier.deliver()
             await self._sleep()
 

@@ -18,10 +18,11 @@ from litestar.params import ParameterKwarg
 from msgspec import Meta, Struct
 
 from api.http.body import FILE
-from api.schemas import common as models
-from api.schemas import video_requests as inputs
+from api.schemas import accounts, billing, common, models, presets, uploads, video_requests, videos
 
 Schema = dict[str, Any]
+
+_SCHEMAS = (accounts, billing, common, models, presets, uploads, video_requests, videos)
 
 PREFIX = "#/components/schemas/"
 BINARY = {"type": "string", "format": "binary"}
@@ -81,8 +82,8 @@ def merged(title: str, description: str, bodies: list[Schema]) -> Schema:
     for name, member in ((name, member) for body in bodies for name, member in body["properties"].items()):
         members.setdefault(name, []).append(member)
     properties = {name: _agreed(found) for name, found in members.items()}
-    common = {"title": title, "type": "object", "description": description}
-    return {**common, "properties": properties, "additionalProperties": False}
+    head = {"title": title, "type": "object", "description": description}
+    return {**head, "properties": properties, "additionalProperties": False}
 
 
 def _agreed(members: list[Schema]) -> Schema:
@@ -233,9 +234,9 @@ def _names() -> dict[bytes, str]:
 
 @cache
 def _aliases() -> dict[str, Schema]:
-    """The enumerations and unions that `models` and `inputs` give a name, in the order they are written in."""
+    """The enumerations and unions that have a name in `api.schemas`."""
     found: dict[str, Schema] = {}
-    for name, alias in (vars(models) | vars(inputs)).items():
+    for name, alias in (item for module in _SCHEMAS for item in vars(module).items()):
         if get_origin(alias) is Literal and len(get_args(alias)) > 1:
             found[name] = {"type": "string", "enum": list(get_args(alias))}
         elif get_origin(alias) in (Union, UnionType):

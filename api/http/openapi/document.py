@@ -17,11 +17,11 @@ from litestar.types import Method
 
 from api.errors import Problem
 from api.http.body import JSON, MULTIPART
-from api.http.openapi import components as schemas
-from api.http.openapi import examples
+from api.http.openapi import components, examples
 from api.http.openapi.operations import Described, Document, Files, family
 from api.http.problems import MEDIA_TYPE
-from api.schemas.common import ProblemBody, Video
+from api.schemas.common import ProblemBody
+from api.schemas.videos import Video
 
 METHODS: tuple[Method, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -194,7 +194,7 @@ def _parameters(route: Route) -> Iterator[Document]:
 
 def _parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: Any) -> Document:
     where = "path" if isinstance(kwarg, PathParameter) else "query" if isinstance(kwarg, QueryParameter) else "header"
-    schema = schemas.of_parameter(kind, kwarg)
+    schema = components.of_parameter(kind, kwarg)
     if default not in (inspect.Parameter.empty, None):
         schema["default"] = default
     return {
@@ -213,9 +213,9 @@ def _request_body(described: type[Described]) -> Document:
     return {
         "required": True,
         "content": {
-            JSON: {"schema": {"$ref": schemas.PREFIX + (name or kind.__name__)}, "example": example},
+            JSON: {"schema": {"$ref": components.PREFIX + (name or kind.__name__)}, "example": example},
             MULTIPART: {
-                "schema": {"$ref": schemas.PREFIX + (form if name else schemas.form_name(kind))},
+                "schema": {"$ref": components.PREFIX + (form if name else components.form_name(kind))},
                 "example": example,
             },
         },
@@ -225,10 +225,10 @@ def _request_body(described: type[Described]) -> Document:
 def _schemas(routes: list[Route], paths: Document) -> Document:
     """The schemas of all that is asked and answered, by name."""
     inputs = {kind for route in routes for kind in route.described.bodies}
-    outputs = {route.answer for route in routes if schemas.is_struct(route.answer)} | {ProblemBody, Video}
-    found = schemas.components(inputs, outputs)
+    outputs = {route.answer for route in routes if components.is_struct(route.answer)} | {ProblemBody, Video}
+    found = components.components(inputs, outputs)
     found |= _merged(routes, found) | _written(routes)
-    return dict(sorted((found | schemas.named([found, paths])).items()))
+    return dict(sorted((found | components.named([found, paths])).items()))
 
 
 def _merged(routes: list[Route], known: Document) -> Document:
@@ -236,9 +236,9 @@ def _merged(routes: list[Route], known: Document) -> Document:
     found: Document = {}
     for described in (route.described for route in routes if route.described.any_body):
         kinds, doc = described.bodies, inspect.getdoc(described) or ""
-        for suffix, names in (("", [k.__name__ for k in kinds]), ("Form", [schemas.form_name(k) for k in kinds])):
+        for suffix, names in (("", [k.__name__ for k in kinds]), ("Form", [components.form_name(k) for k in kinds])):
             title = f"{described.any_body}{suffix}"
-            found[title] = schemas.merged(title, doc, [known[name] for name in names])
+            found[title] = components.merged(title, doc, [known[name] for name in names])
     return found
 
 
@@ -258,7 +258,10 @@ def _responses(route: Route) -> Document:
 def _refusal(status: int, spec: ResponseSpec) -> Document:
     if _is_problem(spec):
         return {"$ref": f"#/components/responses/{family(status)[0].__name__}"}
-    return {"description": spec.description, "content": {JSON: {"schema": {"$ref": schemas.ref(spec.data_container)}}}}
+    return {
+        "description": spec.description,
+        "content": {JSON: {"schema": {"$ref": components.ref(spec.data_container)}}},
+    }
 
 
 def _successes(route: Route) -> Iterator[tuple[int, Document]]:
@@ -275,15 +278,15 @@ def _successes(route: Route) -> Iterator[tuple[int, Document]]:
 def _success(route: Route) -> str:
     if route.answer is None or route.answer is type(None):
         return "Done; there is nothing to say."
-    doc = inspect.getdoc(route.answer) if schemas.is_struct(route.answer) else None
+    doc = inspect.getdoc(route.answer) if components.is_struct(route.answer) else None
     return doc.partition("\n")[0] if doc else (inspect.getdoc(route.described) or "").partition("\n")[0] or "Done."
 
 
 def _content(route: Route) -> Document | None:
     if route.described.content is not None:
         return route.described.content
-    if schemas.is_struct(route.answer):
-        return {JSON: {"schema": {"$ref": schemas.ref(route.answer)}, "example": examples.of(route.answer)}}
+    if components.is_struct(route.answer):
+        return {JSON: {"schema": {"$ref": components.ref(route.answer)}, "example": examples.of(route.answer)}}
     media_type = str(getattr(route.handler.media_type, "value", route.handler.media_type) or "")
     return {media_type: {"schema": {"type": "string"}}} if route.answer in (str, bytes) else None
 
@@ -299,7 +302,7 @@ def _problem(status: int) -> Document:
         },
         "content": {
             MEDIA_TYPE: {
-                "schema": {"$ref": schemas.PREFIX + ProblemBody.__name__},
+                "schema": {"$ref": components.PREFIX + ProblemBody.__name__},
                 "examples": {kind.code: {"summary": kind.title, "value": examples.problem(kind)} for kind in kinds},
             }
         },

@@ -8,8 +8,7 @@ import msgspec
 
 from api import errors
 from api.errors import Problem
-from api.schemas import common as models
-from api.schemas import video_requests as inputs
+from api.schemas import accounts, billing, common, models, presets, uploads, video_requests, videos
 
 _NOW = 1_767_225_600
 _VIDEO = "video_01KDVHG3008Q1V4W0T6M2X9ZRB"
@@ -17,7 +16,7 @@ _USER = "user_01KDVHG1004J8B7N5C3P1D2F6G"
 _ENTRY = "entry_01KDVHG3009S2R4T6V8W0X1Y3Z"
 _REQUEST = "req_01KDVHG30035T7K9M1N3P5Q7R9"
 
-_USER_EXAMPLE = models.User(
+_USER_EXAMPLE = accounts.User(
     id=_USER,
     email="ada@example.com",
     email_verified=True,
@@ -35,7 +34,7 @@ _KEY = {
     "used_at": None,
 }
 
-VIDEO = models.Video(
+VIDEO = videos.Video(
     id=_VIDEO,
     kind="video",
     model="kinora-mini",
@@ -55,12 +54,12 @@ VIDEO = models.Video(
     variations=[_VIDEO],
     queue_position=None,
     eta_seconds=5,
-    cost=models.Cost(credits=8, state="held", relaxed=False),
-    assets=models.Assets(
+    cost=videos.Cost(credits=8, state="held", relaxed=False),
+    assets=videos.Assets(
         stream=f"https://video.example.org/v1/videos/{_VIDEO}/stream.m3u8?expires=1767312000&signature=…",
         preview=f"https://video.example.org/v1/videos/{_VIDEO}/preview/1-2.jpg?expires=1767312000&signature=…",
     ),
-    provenance=models.Provenance("pending"),
+    provenance=videos.Provenance("pending"),
     visibility="private",
     metadata={"shot": "1"},
     error=None,
@@ -79,8 +78,8 @@ stream/1-0.m4s?expires=1767312000&signature=…
 """
 
 ANSWERS: dict[type[Any], msgspec.Struct] = {
-    models.Video: VIDEO,
-    models.Preset: models.Preset(
+    videos.Video: VIDEO,
+    presets.Preset: presets.Preset(
         id="film_noir",
         name="Film noir",
         prompt="Film noir in black and white: hard light from one side, deep shadows",
@@ -92,7 +91,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         created_at=0,
         updated_at=0,
     ),
-    models.Upload: models.Upload(
+    uploads.Upload: uploads.Upload(
         id="upload_01KDVHG4004K6M8P0R2T4V6X8Z",
         kind="video",
         status="ready",
@@ -106,10 +105,10 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         expires_at=_NOW + 86_400,
         error=None,
     ),
-    models.Pictures: models.Pictures(
+    videos.Pictures: videos.Pictures(
         created=_NOW,
         data=[
-            models.Picture(
+            videos.Picture(
                 id=_VIDEO,
                 url=f"http://127.0.0.1:8000/v1/videos/{_VIDEO}/content?variant=poster&expires=1767312000&signature=…",
                 b64_json=None,
@@ -117,8 +116,8 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
             )
         ],
     ),
-    models.Deleted: models.Deleted(id=_VIDEO, object="video.deleted"),
-    models.Estimate: models.Estimate(credits=8, relaxed=False, eta_seconds=6, refusals=[]),
+    common.Deleted: common.Deleted(id=_VIDEO, object="video.deleted"),
+    videos.Estimate: videos.Estimate(credits=8, relaxed=False, eta_seconds=6, refusals=[]),
     models.Model: models.Model(
         id="kinora-mini",
         title="Kinora Mini",
@@ -150,11 +149,11 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         ),
         aliases=["sora-2"],
     ),
-    models.User: _USER_EXAMPLE,
-    models.Tokens: msgspec.convert(
-        {"access_token": "…", "expires_in": 900, "refresh_token": "…", "user": _USER_EXAMPLE}, models.Tokens
+    accounts.User: _USER_EXAMPLE,
+    accounts.Tokens: msgspec.convert(
+        {"access_token": "…", "expires_in": 900, "refresh_token": "…", "user": _USER_EXAMPLE}, accounts.Tokens
     ),
-    models.Session: models.Session(
+    accounts.Session: accounts.Session(
         id="session_01KDVHG2006N8P0Q2R4S6T8V0W",
         user_agent="Kinora/1.0 (iPhone; iOS 26.0)",
         created_at=_NOW,
@@ -162,18 +161,18 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         expires_at=_NOW + 2_592_000,
         current=True,
     ),
-    models.ApiKey: msgspec.convert(_KEY, models.ApiKey),
-    models.NewApiKey: msgspec.convert({**_KEY, "key": "kin_…"}, models.NewApiKey),
-    models.Balance: models.Balance(
+    accounts.ApiKey: msgspec.convert(_KEY, accounts.ApiKey),
+    accounts.NewApiKey: msgspec.convert({**_KEY, "key": "kin_…"}, accounts.NewApiKey),
+    billing.Balance: billing.Balance(
         available=292,
         held=8,
-        buckets=models.Buckets(
-            allowance=models.Amount(amount=292, expires_at=_NOW + 2_592_000),
-            purchased=models.Amount(amount=0),
-            overage=models.Overage(),
+        buckets=billing.Buckets(
+            allowance=billing.Amount(amount=292, expires_at=_NOW + 2_592_000),
+            purchased=billing.Amount(amount=0),
+            overage=billing.Overage(),
         ),
     ),
-    models.LedgerEntry: models.LedgerEntry(
+    billing.LedgerEntry: billing.LedgerEntry(
         id=_ENTRY,
         created_at=_NOW,
         kind="hold",
@@ -183,9 +182,9 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         invoice=None,
         note=None,
     ),
-    models.Plans: models.Plans(
+    billing.Plans: billing.Plans(
         data=[
-            models.Plan(
+            billing.Plan(
                 id="plus",
                 version=1,
                 amount=999,
@@ -205,17 +204,17 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         first_id="plus",
         last_id="plus",
         has_more=False,
-        packs=[models.Pack(id="small", version=1, credits=500, amount=499, currency="usd")],
-        overage=models.OverageTerms(amount="1", currency="usd", max_cap=10_000, default_cap=1_000),
-        prices=models.PriceFactors(
-            tiers=[models.PriceTier(480, 1), models.PriceTier(None, 2)],
+        packs=[billing.Pack(id="small", version=1, credits=500, amount=499, currency="usd")],
+        overage=billing.OverageTerms(amount="1", currency="usd", max_cap=10_000, default_cap=1_000),
+        prices=billing.PriceFactors(
+            tiers=[billing.PriceTier(480, 1), billing.PriceTier(None, 2)],
             quality={"turbo": 1, "full": 2},
             models={},
             operations={},
             least_seconds=0,
         ),
     ),
-    models.Checkout: models.Checkout(
+    billing.Checkout: billing.Checkout(
         id="checkout_01KDVHG2006N8P0Q2R4S6T8V0W",
         kind="subscription",
         item="plus",
@@ -226,8 +225,8 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         url="https://checkout.stripe.com/c/pay/cs_live_…",
         expires_at=_NOW + 86_400,
     ),
-    models.Portal: models.Portal(url="https://billing.stripe.com/p/session/…"),
-    models.Subscription: models.Subscription(
+    billing.Portal: billing.Portal(url="https://billing.stripe.com/p/session/…"),
+    billing.Subscription: billing.Subscription(
         plan="pro",
         version=1,
         status="active",
@@ -236,7 +235,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         cancel_at=None,
         next_plan="plus",
     ),
-    models.SubscriptionPreview: models.SubscriptionPreview(
+    billing.SubscriptionPreview: billing.SubscriptionPreview(
         plan="pro",
         version=1,
         effective_at=_NOW,
@@ -247,42 +246,56 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         monthly_credits=30_000,
         proration_date=_NOW,
     ),
-    models.Health: models.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
+    common.Health: common.Health(status="ok", checks={"postgresql": "ok", "redis": "ok"}),
 }
 
 REQUESTS: dict[type[Any], dict[str, Any]] = {
-    inputs.CheckoutCreate: {"plan": "plus", "success_url": "https://example.org/paid"},
-    inputs.PackCheckoutCreate: {"pack": "small", "quantity": 2, "success_url": "https://example.org/paid"},
-    inputs.PortalCreate: {"return_url": "https://example.org/account"},
-    inputs.SubscriptionPreviewCreate: {"plan": "pro"},
-    inputs.SubscriptionChange: {"plan": "pro", "proration_date": _NOW},
-    inputs.VideoCreate: {
+    billing.CheckoutCreate: {"plan": "plus", "success_url": "https://example.org/paid"},
+    billing.PackCheckoutCreate: {"pack": "small", "quantity": 2, "success_url": "https://example.org/paid"},
+    billing.PortalCreate: {"return_url": "https://example.org/account"},
+    billing.SubscriptionPreviewCreate: {"plan": "pro"},
+    billing.SubscriptionChange: {"plan": "pro", "proration_date": _NOW},
+    video_requests.VideoCreate: {
         "prompt": "a red ball bounces over green hills at sunset",
         "model": "kinora-mini",
         "seconds": 4,
         "size": "320x192",
         "seed": 7,
     },
-    inputs.VideoRemix: {"prompt": "the same at night, in the rain", "strength": "mild"},
-    inputs.VideoEdit: {"video": _VIDEO, "prompt": "a green ball bounces over green hills at sunset"},
-    inputs.VideoExtension: {
+    video_requests.VideoRemix: {"prompt": "the same at night, in the rain", "strength": "mild"},
+    video_requests.VideoEdit: {"video": _VIDEO, "prompt": "a green ball bounces over green hills at sunset"},
+    video_requests.VideoExtension: {
         "video": _VIDEO,
         "prompt": "the red ball goes on bouncing",
         "seconds": 4,
         "direction": "forward",
     },
-    inputs.VideoRecut: {"video": _VIDEO, "keep": [{"from": 0, "to": 1.5}], "prompt": "the ball bursts"},
-    inputs.VideoBlend: {"from": _VIDEO, "to": "video_01KDVHG3008Q1V4W0T6M2X9ZRC", "curve": "even", "seconds": 4},
-    inputs.VideoLoop: {"video": _VIDEO, "length": "short"},
-    inputs.PresetCreate: {"name": "Our brand", "prompt": "flat colours, thick outlines, a teal sky", "shared": True},
-    inputs.PresetChange: {"name": "Our brand, 2027"},
-    inputs.ImageCreate: {"prompt": "a red ball over green hills", "n": 1, "response_format": "url"},
-    inputs.SignUp: {"email": "ada@example.com", "password": "correct horse battery", "name": "Ada", "locale": "en"},
-    inputs.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
-    inputs.Refresh: {"refresh_token": "…"},
-    inputs.ProfileUpdate: {"name": "Ada Lovelace", "locale": "fr"},
-    inputs.OverageChange: {"enabled": True, "cap": 1000},
-    inputs.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
+    video_requests.VideoRecut: {"video": _VIDEO, "keep": [{"from": 0, "to": 1.5}], "prompt": "the ball bursts"},
+    video_requests.VideoBlend: {
+        "from": _VIDEO,
+        "to": "video_01KDVHG3008Q1V4W0T6M2X9ZRC",
+        "curve": "even",
+        "seconds": 4,
+    },
+    video_requests.VideoLoop: {"video": _VIDEO, "length": "short"},
+    presets.PresetCreate: {
+        "name": "Our brand",
+        "prompt": "flat colours, thick outlines, a teal sky",
+        "shared": True,
+    },
+    presets.PresetChange: {"name": "Our brand, 2027"},
+    video_requests.ImageCreate: {"prompt": "a red ball over green hills", "n": 1, "response_format": "url"},
+    accounts.SignUp: {
+        "email": "ada@example.com",
+        "password": "correct horse battery",
+        "name": "Ada",
+        "locale": "en",
+    },
+    accounts.LogIn: {"email": "ada@example.com", "password": "correct horse battery"},
+    accounts.Refresh: {"refresh_token": "…"},
+    accounts.ProfileUpdate: {"name": "Ada Lovelace", "locale": "fr"},
+    billing.OverageChange: {"enabled": True, "cap": 1000},
+    accounts.ApiKeyCreate: {"name": "nightly renders", "scopes": ["videos:read", "videos:write"]},
 }
 
 STRIPE_EVENT = {
@@ -303,11 +316,11 @@ _PROBLEMS: dict[type[Problem], Problem] = {
 
 def of(kind: Any) -> Any:
     """The example of a Struct, as JSON has it; of a page, with one item on it."""
-    if get_origin(kind) is models.Page:
+    if get_origin(kind) is common.Page:
         (item,) = get_args(kind)
         example = ANSWERS[item]
         name = getattr(example, "id", None)
-        return msgspec.to_builtins(models.Page(data=[example], first_id=name, last_id=name, has_more=False))
+        return msgspec.to_builtins(common.Page(data=[example], first_id=name, last_id=name, has_more=False))
     return msgspec.to_builtins(ANSWERS[kind])
 
 

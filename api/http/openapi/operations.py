@@ -20,7 +20,8 @@ from api.http.body import FILE, JSON, MULTIPART
 from api.http.openapi import components as schemas
 from api.http.openapi import examples
 from api.http.problems import MEDIA_TYPE
-from api.schemas.common import ProblemBody, Video
+from api.schemas.common import ProblemBody
+from api.schemas.videos import Video
 from api.uploads import tus
 
 Document = dict[str, Any]

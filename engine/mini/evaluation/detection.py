@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from engine.mini.dataset import scenery
-from engine.mini.dataset import scenes as world
+from engine.mini.dataset import scenery, scenes
 from engine.mini.dataset.scenes import COLOURS, PLACES, TIMES
 from engine.mini.dataset.shapes import DARK
 
@@ -50,7 +49,7 @@ class Found:
 
     colour: str
     mask: Mask
-    shade: world.Floats
+    shade: scenes.Floats
 
 
 class Setting(NamedTuple):
@@ -60,7 +59,7 @@ class Setting(NamedTuple):
     time: str
 
 
-def shrunk(frames: world.Bytes) -> world.Bytes:
+def shrunk(frames: scenes.Bytes) -> scenes.Bytes:
     """The clip with a short side of `SIDE` pixels, whatever size it came in."""
     _, height, width, _ = frames.shape
     scale = SIDE / min(width, height)
@@ -74,7 +73,7 @@ def shrunk(frames: world.Bytes) -> world.Bytes:
 # --- scenery --------------------------------------------------------------------------------------------
 
 
-def setting(frames: world.Bytes) -> Setting:
+def setting(frames: scenes.Bytes) -> Setting:
     """The kind of drawn scenery most like this clip; the cells that fit worst, which a thing may hide, do not
     count.
     """
@@ -88,7 +87,7 @@ def setting(frames: world.Bytes) -> Setting:
 
 
 @lru_cache
-def _examples(width: int, height: int) -> tuple[list[Setting], world.Floats]:
+def _examples(width: int, height: int) -> tuple[list[Setting], scenes.Floats]:
     settings = [Setting(*kind) for kind in product(PLACES, TIMES) for _ in range(EXAMPLES)]
     pictures = [
         scenery.paint(*kind, seed, width // 2, height // 2, clouds=bool(seed % 2)) for seed, kind in enumerate(settings)
@@ -96,21 +95,21 @@ def _examples(width: int, height: int) -> tuple[list[Setting], world.Floats]:
     return settings, np.stack([_cells(picture, width, height) for picture in pictures])
 
 
-def _cells(picture: NDArray[np.floating], width: int, height: int) -> world.Floats:
+def _cells(picture: NDArray[np.floating], width: int, height: int) -> scenes.Floats:
     """The mean colours, (cells, 3), of what are cells of about 8 x 8 pixels in a picture of `width` by `height`."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)
-    cells: world.Floats = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
+    cells: scenes.Floats = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
     return cells
 
 
 @lru_cache
-def _drawn(kind: Setting) -> world.Floats:
+def _drawn(kind: Setting) -> scenes.Floats:
     """Some pictures of this kind, (count, height, width, 3)."""
     return np.stack([scenery.paint(*kind, seed, 80, 48, clouds=bool(seed % 2)) for seed in range(10)])
 
 
 @lru_cache
-def _unlikeness(kind: Setting) -> world.Floats:
+def _unlikeness(kind: Setting) -> scenes.Floats:
     """How far each colour of `_grid` is from all that scenery is made of. Dark rims and wheels blend with
     it, so its darkened colours count as its own.
     """
@@ -122,20 +121,20 @@ def _unlikeness(kind: Setting) -> world.Floats:
     return torch.cat(nearest).numpy()
 
 
-def _grid() -> world.Floats:
+def _grid() -> scenes.Floats:
     """Every fourth red, green and blue, (64 * 64 * 64, 3): what a colour is, is looked up, not computed."""
     steps = np.arange(64, dtype=np.float32) * 4 + 2
     return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def _places(frames: world.Bytes) -> NDArray[np.int32]:
+def _places(frames: scenes.Bytes) -> NDArray[np.int32]:
     """Where in `_grid` each pixel's colour is."""
     coarse = (frames >> 2).astype(np.int32)
     places: NDArray[np.int32] = (coarse[..., 0] << 12) | (coarse[..., 1] << 6) | coarse[..., 2]
     return places
 
 
-def unlike(frames: world.Bytes, kind: Setting) -> world.Floats:
+def unlike(frames: scenes.Bytes, kind: Setting) -> scenes.Floats:
     """Distance of each pixel from the colours of a scenery, in levels, (frames, height, width)."""
     return _unlikeness(kind)[_places(frames)]
 
@@ -143,7 +142,7 @@ def unlike(frames: world.Bytes, kind: Setting) -> world.Floats:
 # --- things ---------------------------------------------------------------------------------------------
 
 
-def name(colours: world.Floats) -> NDArray[np.int8]:
+def name(colours: scenes.Floats) -> NDArray[np.int8]:
     """The index in `COLOURS` of each colour (count, 3) by its hue; -1 for what is pale, dark or between two. White
     is not named here.
     """
@@ -166,7 +165,7 @@ def _foreign(kind: Setting) -> NDArray[np.int8]:
     return np.where(_unlikeness(kind) < UNLIKE, np.int8(-1), name(_grid()))
 
 
-def find(frames: world.Bytes, kind: Setting) -> list[Found]:
+def find(frames: scenes.Bytes, kind: Setting) -> list[Found]:
     """The things in front of this scenery, the largest first."""
     named = _foreign(kind)[_places(frames)]
     named[_white(frames, kind)] = COLOURS.index("white")
@@ -179,7 +178,7 @@ def find(frames: world.Bytes, kind: Setting) -> list[Found]:
     return sorted(things, key=lambda found: -int(found.mask.sum()))
 
 
-def _white(frames: world.Bytes, kind: Setting) -> Mask:
+def _white(frames: scenes.Bytes, kind: Setting) -> Mask:
     """Whiter than half way from the whitest that scenery has at this height (clouds, snow, the moon) to pure white."""
     r, g, b = np.moveaxis(frames, -1, 0)
     low = np.minimum(np.minimum(r, g), b)
@@ -191,18 +190,18 @@ def _white(frames: world.Bytes, kind: Setting) -> Mask:
 
 
 @lru_cache
-def _whitest(kind: Setting) -> world.Floats:
+def _whitest(kind: Setting) -> scenes.Floats:
     """The highest of all least channels in each row of drawn pictures and its neighbours."""
     rows = np.percentile(_drawn(kind).min(axis=-1), 99.5, axis=(0, 2))
     padded = np.pad(rows, 2, mode="edge")
-    whitest: world.Floats = np.max([padded[i : i + len(rows)] for i in range(5)], axis=0)
+    whitest: scenes.Floats = np.max([padded[i : i + len(rows)] for i in range(5)], axis=0)
     return whitest
 
 
-def _mean(picture: NDArray[np.uint8]) -> world.Floats:
+def _mean(picture: NDArray[np.uint8]) -> scenes.Floats:
     """Over 3 x 3 pixels."""
     pixels = torch.from_numpy(picture.astype(np.float32))[:, None]
-    mean: world.Floats = F.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)[:, 0].numpy()
+    mean: scenes.Floats = F.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)[:, 0].numpy()
     return mean
 
 
@@ -223,7 +222,7 @@ def widened(mask: Mask, reach: int) -> Mask:
 # --- crops ----------------------------------------------------------------------------------------------
 
 
-def crops(frames: world.Bytes, found: Found, kind: Setting, count: int = 12) -> torch.Tensor:
+def crops(frames: scenes.Bytes, found: Found, kind: Setting, count: int = 12) -> torch.Tensor:
     """The thing in at most `count` frames, cut out and scaled to one size: float32 (count, 2, CROP, CROP), first
     how far each pixel is of the thing's own shade and not of the scenery, then how bright it is, both 0..1.
     """

@@ -15,8 +15,7 @@ from PIL import Image
 
 from engine.catalog.registry import DEFAULT, Size
 from engine.media.video_writer import Film
-from engine.mini.dataset import captions
-from engine.mini.dataset import scenes as world
+from engine.mini.dataset import captions, scenes
 from engine.mini.evaluation.scores import Trial, trial
 from engine.types import Condition, Done, Request
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from engine.types import Quality
 
 NATIVE: Final = Size(160, 96)
-FRAMES: Final = round(world.SECONDS * world.FPS)  # of a file of five seconds
+FRAMES: Final = round(scenes.SECONDS * scenes.FPS)  # of a file of five seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Studio:
     seconds: float = 0.0
     clips: int = 0
 
-    def film(self, prompt: str, seed: int, *, length: float = world.SECONDS, given: Sequence[Condition] = ()) -> Bytes:
+    def film(self, prompt: str, seed: int, *, length: float = scenes.SECONDS, given: Sequence[Condition] = ()) -> Bytes:
         """The frames (frames, height, width, 3) of the file that the engine makes of a prompt."""
         request = Request(DEFAULT, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(given))
         began = time.monotonic()
@@ -73,10 +72,10 @@ def questions(count: int, seed: int = 0, *, pair: bool = False) -> list[Question
 
 
 def _question(number: int, rng: np.random.Generator, *, pair: bool) -> Question:
-    motion, colour = world.MOTIONS[number % 8], world.COLOURS[number // 2 % 9]
+    motion, colour = scenes.MOTIONS[number % 8], scenes.COLOURS[number // 2 % 9]
     language: Language = "en" if number // 8 % 2 == 0 else "fr"
     while True:
-        scene = replace(world.random_scene(rng, pair=pair), motion=motion, colour=colour)
+        scene = replace(scenes.random_scene(rng, pair=pair), motion=motion, colour=colour)
         possible = not (scene.second and scene.second[1] == colour) and (motion != "growing" or scene.size == "medium")
         if scene.held_out and possible:
             sentence, _ = captions.caption(scene, rng, language=language, held_out=True)
@@ -98,7 +97,7 @@ def answered(question: Question, frames: Bytes) -> Trial:
 
 
 def truth(question: Question, size: Size = NATIVE, frames: int = FRAMES) -> Bytes:
-    return world.draw(question.scene, width=size.width, height=size.height, frames=frames).frames
+    return scenes.draw(question.scene, width=size.width, height=size.height, frames=frames).frames
 
 
 def picture(frames: Bytes, place: int) -> Condition:
@@ -111,7 +110,7 @@ def picture(frames: Bytes, place: int) -> Condition:
 def through_codec(frames: Bytes) -> Bytes:
     """The clip written to a file as the engine does, and read back: what no model can better."""
     with tempfile.TemporaryDirectory() as folder:
-        with Film(Path(folder), frames.shape[2], frames.shape[1], world.FPS, len(frames)) as film:
+        with Film(Path(folder), frames.shape[2], frames.shape[1], scenes.FPS, len(frames)) as film:
             film.write(frames)
         return read(film.result().video)
 

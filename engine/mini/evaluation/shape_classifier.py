@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.mini.dataset import scenes as world
+from engine.mini.dataset import scenes
 from engine.mini.dataset.scenes import THINGS
-from engine.mini.evaluation import detection as seeing
+from engine.mini.evaluation import detection
 
 FILE: Final = Path(__file__).with_suffix(".safetensors")
 BATCH: Final = 64
@@ -91,27 +91,27 @@ def examples(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
     """Crops of things in drawn clips made worse, (count, 2, CROP, CROP), and which of `THINGS` each is."""
     crops, labels = [], []
     for _ in range(clips):
-        scene = world.random_scene(rng)
-        kind = seeing.Setting(scene.place, scene.time)
+        scene = scenes.random_scene(rng)
+        kind = detection.Setting(scene.place, scene.time)
         frames = blurred(_smeared(scene, rng), rng)
         things = {scene.colour: scene.thing, **({scene.second[1]: scene.second[0]} if scene.second else {})}
-        for found in seeing.find(frames, kind):
+        for found in detection.find(frames, kind):
             if found.colour in things:
-                crops.append(seeing.crops(frames, found, kind))
+                crops.append(detection.crops(frames, found, kind))
                 labels += [THINGS.index(things[found.colour])] * len(crops[-1])
     return torch.cat(crops), torch.tensor(labels)
 
 
-def _smeared(scene: world.Scene, rng: np.random.Generator) -> world.Bytes:
+def _smeared(scene: scenes.Scene, rng: np.random.Generator) -> scenes.Bytes:
     """Some frames of a clip, each the mean of three moments: what moves leaves traces in a model's pictures."""
     start, apart = rng.uniform(0.2, 5), rng.uniform(0, 0.2)
     moments = [start + apart * step for step in (-1, 0, 1)]
-    clips = [world.draw(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
-    smeared: world.Bytes = np.mean(clips, axis=0).astype(np.uint8)
+    clips = [scenes.draw(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
+    smeared: scenes.Bytes = np.mean(clips, axis=0).astype(np.uint8)
     return smeared
 
 
-def blurred(frames: world.Bytes, rng: np.random.Generator, *, sigma: float | None = None) -> world.Bytes:
+def blurred(frames: scenes.Bytes, rng: np.random.Generator, *, sigma: float | None = None) -> scenes.Bytes:
     """A clip as a model might make it: a gaussian's blur of `sigma` pixels, by chance up to 2, and some noise."""
     sigma = float(rng.uniform(0.2, 2)) if sigma is None else sigma
     steps = torch.arange(-5, 6)
@@ -123,17 +123,17 @@ def blurred(frames: world.Bytes, rng: np.random.Generator, *, sigma: float | Non
         pixels = F.conv2d(F.pad(pixels, (reach[3], reach[3], reach[2], reach[2]), mode="replicate"), kernel)
     soft = pixels.view(len(frames), 3, *frames.shape[1:3]).permute(0, 2, 3, 1).numpy()
     noise = np.float32(rng.uniform(1, 6)) * rng.standard_normal(soft.shape, np.float32)
-    worse: world.Bytes = (soft + noise).clip(0, 255).astype(np.uint8)
+    worse: scenes.Bytes = (soft + noise).clip(0, 255).astype(np.uint8)
     return worse
 
 
 def _varied(crops: Tensor) -> Tensor:
     """Mirrored, shifted, scaled and bent by chance, as if drawn by an unsteady hand."""
     count = len(crops)
-    middle = (seeing.CROP - 1) / 2 + 1.2 * torch.randn(count, 2)
-    half = seeing.CROP / 2 * (1 + 0.08 * torch.randn(count, 1))
-    bend = F.interpolate(1.2 * torch.randn(count, 2, 4, 4), seeing.CROP, mode="bicubic").permute(0, 2, 3, 1)
-    varied = seeing.cut(crops, torch.cat([middle, half], dim=1), bend)
+    middle = (detection.CROP - 1) / 2 + 1.2 * torch.randn(count, 2)
+    half = detection.CROP / 2 * (1 + 0.08 * torch.randn(count, 1))
+    bend = F.interpolate(1.2 * torch.randn(count, 2, 4, 4), detection.CROP, mode="bicubic").permute(0, 2, 3, 1)
+    varied = detection.cut(crops, torch.cat([middle, half], dim=1), bend)
     mirrored = torch.rand(count, 1, 1, 1) < 0.5
     return torch.where(mirrored, varied.flip(-1), varied)
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from engine.mini.dataset import captions
 from engine.mini.dataset import scenes as world
-from engine.mini.training import encode_latents as latents
-from engine.mini.training import train_text
+from engine.mini.training import encode_latents, train_text
 from engine.mini.training.config import SPAN, Recipe
 from engine.mini.training.encode_latents import TURN, WHERE
 
@@ -86,9 +85,9 @@ class Library:
         recipe = Recipe.read(work)
         self.folder = work / "latents"
         self.cell, self.tokens = recipe.cell, round(recipe.tokens * share)
-        self.shards: dict[str, latents.Shard] = {}
+        self.shards: dict[str, encode_latents.Shard] = {}
         self.refresh()
-        self.mean, self.deviation = latents.statistics(self.shards.values())
+        self.mean, self.deviation = encode_latents.statistics(self.shards.values())
 
     def __len__(self) -> int:
         """How many clips there are."""
@@ -98,7 +97,7 @@ class Library:
         """Read the shards that have come since."""
         for file in sorted(self.folder.glob("*.pt")):
             if file.name not in self.shards:
-                self.shards[file.name] = latents.read(file)
+                self.shards[file.name] = encode_latents.read(file)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         shard = self.shards[str(rng.choice(list(self.shards)))]
@@ -118,7 +117,9 @@ class Library:
         )
         return self._with_keyframe(batch, shard, picked, rng) if pattern == "keyframe" else batch
 
-    def _with_keyframe(self, batch: Batch, shard: latents.Shard, picked: Tensor, rng: np.random.Generator) -> Batch:
+    def _with_keyframe(
+        self, batch: Batch, shard: encode_latents.Shard, picked: Tensor, rng: np.random.Generator
+    ) -> Batch:
         """A single frame as extra tokens in front."""
         still = int(rng.integers(len(shard.stills_at)))
         extra = self._normal(shard.stills[picked, still][:, :, None])
@@ -138,7 +139,7 @@ class Library:
         return normal.flatten(2).transpose(1, 2)
 
 
-def _pattern(shard: latents.Shard, rng: np.random.Generator) -> str:
+def _pattern(shard: encode_latents.Shard, rng: np.random.Generator) -> str:
     """What of a batch is given. A clip that does not begin at the beginning never goes without."""
     if shard.beginning in {"turned", "returning"}:
         return shard.beginning

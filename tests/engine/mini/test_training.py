@@ -14,10 +14,16 @@ import torch
 from engine.catalog.registry import DEFAULT, find
 from engine.loading.loader import locate
 from engine.mini import train
-from engine.mini.dataset import scenes as world
-from engine.mini.training import encode_latents as latents
-from engine.mini.training import train_text, train_transformer, train_turbo, train_vae, unpack
-from engine.mini.training import vae_dataset as crops
+from engine.mini.dataset import scenes
+from engine.mini.training import (
+    encode_latents,
+    train_text,
+    train_transformer,
+    train_turbo,
+    train_vae,
+    unpack,
+    vae_dataset,
+)
 from engine.mini.training.config import SMALL, Recipe
 from engine.mini.training.latent_dataset import Batch, Library, Sentences, coordinates
 from engine.mini.training.muon import Muon, orthogonalise
@@ -48,8 +54,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train_vae.train(folder, A_MOMENT)
     train_text.train(folder, A_MOMENT)
     for seed in range(40):
-        latents.encode(folder, 1e-6, seed=seed)
-        if len({latents.read(file).beginning for file in (folder / "latents").iterdir()}) == 4:
+        encode_latents.encode(folder, 1e-6, seed=seed)
+        if len({encode_latents.read(file).beginning for file in (folder / "latents").iterdir()}) == 4:
             break
     train_transformer.train(folder, A_MOMENT, compiled=False)
     return folder
@@ -133,7 +139,7 @@ def test_the_command_says_which_stages_there_are(tmp_path: Path) -> None:
 
 
 def test_an_autoencoder_learns_from_clips_and_from_pictures() -> None:
-    clips, pictures = next(crops.loader(TINY, 0, workers=0))
+    clips, pictures = next(vae_dataset.loader(TINY, 0, workers=0))
     assert pictures.video.shape == (2, 3, 1, 32, 32)
     assert clips.video.shape[2] in {9, 17}
     assert clips.mask.shape[2:] == clips.video.shape[2:]
@@ -141,7 +147,7 @@ def test_an_autoencoder_learns_from_clips_and_from_pictures() -> None:
 
 
 def test_crops_are_drawn_apart_by_every_worker() -> None:
-    steps = crops.loader(TINY, 0, workers=2)
+    steps = vae_dataset.loader(TINY, 0, workers=2)
     (_, first), (_, second) = next(steps), next(steps)
     assert not torch.equal(first.video, second.video)
 
@@ -150,9 +156,9 @@ def test_coverage_counts_the_first_frame_eight_times_and_every_other_once() -> N
     mask = torch.zeros(9, 32, 32)
     mask[0, :16, :16] = 1
     mask[8, 16:, 16:20] = 1
-    where = latents.coverage(mask, 16)
-    assert where.shape == (2, 2, 2, latents.WHERE)
-    assert where[0, 0, 0].tolist() == [1.0] * latents.WHERE
+    where = encode_latents.coverage(mask, 16)
+    assert where.shape == (2, 2, 2, encode_latents.WHERE)
+    assert where[0, 0, 0].tolist() == [1.0] * encode_latents.WHERE
     assert where[1, 1, 1, :8].tolist() == [0.0] * 7 + [0.25]
     assert where[1, 1, 1, 8:].view(4, 4)[:, 0].tolist() == [1.0] * 4
     assert where[1, 1, 1, 8:].sum() == 4
@@ -164,7 +170,7 @@ def test_batches_hold_about_as_many_tokens_whatever_their_length(batches: list[B
         assert channels == TINY.channels
         assert tokens <= count * tokens <= 2 * TINY.tokens
         assert batch.ceiling.shape == (count, tokens)
-        assert batch.where.shape == (count, tokens, latents.WHERE)
+        assert batch.where.shape == (count, tokens, encode_latents.WHERE)
         assert batch.coordinates.shape == (count, 3, tokens)
         assert len(batch.scenes) == count
     assert len({batch.clean.shape[1] for batch in batches}) > 3
@@ -251,7 +257,7 @@ def test_no_loss_counts_what_was_given(work: Path, batches: list[Batch]) -> None
 
 def test_captions_are_dropped_now_and_then(work: Path) -> None:
     rng = np.random.default_rng(0)
-    scene = world.random_scene(rng)
+    scene = scenes.random_scene(rng)
     said = [Sentences._caption(scene, rng) for _ in range(300)]
     assert 10 < said.count("") < 50
     assert len(set(said)) > 100

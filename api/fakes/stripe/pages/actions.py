@@ -10,18 +10,16 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
-from api.fakes.stripe import due_actions as steps
-from api.fakes.stripe import errors
+from api.fakes.stripe import due_actions, errors
 from api.fakes.stripe.account import Cause, World
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import cards
-from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import cards, payment_methods
 from api.fakes.stripe.state import Parts
 
 
 def looked_up(world: World, kind: str, ident: str) -> Json:
     """The object a page is about. Raises NotFoundException."""
-    steps.catch_up(world)
+    due_actions.catch_up(world)
     found = world.store.get(kind, ident)
     if found is None:
         raise NotFoundException("There is no such page.")
@@ -52,4 +50,4 @@ def chosen(world: World, filled: dict[str, str]) -> Json:
         raise errors.declined(
             "incorrect_number", "incorrect_number", "Your card number is incorrect: pick a test card."
         )
-    return world.make(methods.new(world, card))
+    return world.make(payment_methods.new(world, card))

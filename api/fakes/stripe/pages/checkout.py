@@ -11,11 +11,9 @@ from litestar.response import Redirect
 
 from api.fakes.stripe.account import PRIVATE, World
 from api.fakes.stripe.errors import Json, StripeError
-from api.fakes.stripe.pages import actions as visits
-from api.fakes.stripe.pages import html as markup
+from api.fakes.stripe.pages import actions, html
 from api.fakes.stripe.resources import customers
-from api.fakes.stripe.simulation import amounts
-from api.fakes.stripe.simulation import checkout_completion as buying
+from api.fakes.stripe.simulation import amounts, checkout_completion
 from api.fakes.stripe.state import Given, Parts
 
 KIND = "checkout.session"
@@ -30,24 +28,24 @@ class Checkout(Controller):
     @get("/{ident:str}")
     async def show(self, parts: Given, ident: FromPath[str]) -> Response[str]:
         """The page."""
-        return _page(visits.looked_up(parts.world, KIND, ident))
+        return _page(actions.looked_up(parts.world, KIND, ident))
 
     @post("/{ident:str}")
     async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
         """The button."""
-        filled = await visits.fields(request)  # before the session is read: somebody may press the button twice
-        session = visits.looked_up(parts.world, KIND, ident)
+        filled = await actions.fields(request)  # before the session is read: somebody may press the button twice
+        session = actions.looked_up(parts.world, KIND, ident)
         try:
             done = _complete(parts, session, filled)
         except StripeError as error:
-            return _page(visits.looked_up(parts.world, KIND, ident), str(error))
-        return Redirect(buying.receipt(done), status_code=303)
+            return _page(actions.looked_up(parts.world, KIND, ident), str(error))
+        return Redirect(checkout_completion.receipt(done), status_code=303)
 
 
 def _complete(parts: Parts, session: Json, filled: dict[str, str]) -> Json:
-    with visits.click(parts) as world:
-        method = visits.chosen(world, filled) if _wants_card(session) or filled.get("number") else None
-        return buying.complete(world, session, method, _customer(world, session, filled))
+    with actions.click(parts) as world:
+        method = actions.chosen(world, filled) if _wants_card(session) or filled.get("number") else None
+        return checkout_completion.complete(world, session, method, _customer(world, session, filled))
 
 
 def _customer(world: World, session: Json, filled: dict[str, str]) -> str | None:
@@ -68,12 +66,12 @@ def _wants_card(session: Json) -> bool:
 def _page(session: Json, fault: str | None = None) -> Response[str]:
     title = "Subscribe" if session["mode"] == "subscription" else "Pay"
     if session["status"] != "open":
-        return markup.page(title, markup.section("Closed", markup.text("This page is not open any more.")), status=410)
-    asked = [] if session["customer"] else [markup.email(session["customer_email"])]
-    asked += [markup.card_choice()] if _wants_card(session) else []
-    paying = markup.section("Card", markup.error(fault), markup.form("", title, *asked))
-    back = markup.link(session["cancel_url"], "Cancel and go back") if session["cancel_url"] else ""
-    return markup.page(title, markup.section("Your order", markup.table(_rows(session)), _trial(session)), paying, back)
+        return html.page(title, html.section("Closed", html.text("This page is not open any more.")), status=410)
+    asked = [] if session["customer"] else [html.email(session["customer_email"])]
+    asked += [html.card_choice()] if _wants_card(session) else []
+    paying = html.section("Card", html.error(fault), html.form("", title, *asked))
+    back = html.link(session["cancel_url"], "Cancel and go back") if session["cancel_url"] else ""
+    return html.page(title, html.section("Your order", html.table(_rows(session)), _trial(session)), paying, back)
 
 
 def _rows(session: Json) -> list[tuple[str, str]]:
@@ -83,13 +81,13 @@ def _rows(session: Json) -> list[tuple[str, str]]:
         if item["quantity"] is None:
             amount = f"{float(amounts.unit(price)) / 100:g} {price['currency'].upper()} each, by use"
         else:
-            amount = markup.money(item["amount_total"], item["currency"])
+            amount = html.money(item["amount_total"], item["currency"])
         every = price["recurring"]
         amount += f" / {every['interval']}" if every else ""
         rows.append((f"{item['description']}" + (f" × {item['quantity']}" if item["quantity"] else ""), amount))
-    return [*rows, ("Due today", f"<strong>{markup.money(session['amount_total'], session['currency'])}</strong>")]
+    return [*rows, ("Due today", f"<strong>{html.money(session['amount_total'], session['currency'])}</strong>")]
 
 
 def _trial(session: Json) -> str:
     days = session[PRIVATE].get("subscription", {}).get("days")
-    return markup.text(f"{days} days free, then the price above.", kind="soft") if days else ""
+    return html.text(f"{days} days free, then the price above.", kind="soft") if days else ""

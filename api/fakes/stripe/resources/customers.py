@@ -6,8 +6,7 @@ from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params, merged
-from api.fakes.stripe.simulation import cancellation as ending
-from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import cancellation, payment_methods
 
 KIND = "customer"
 ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -84,7 +83,7 @@ def delete(world: World, params: Params, ident: str) -> Json:
     customer = _living(world, ident)
     for subscription in world.store.find("subscription", {"customer": ident}):
         if subscription["ended_at"] is None:
-            ending.end(world, subscription, invoice_now=False)
+            cancellation.end(world, subscription, invoice_now=False)
     world.tell(world, "customer.deleted", customer, None)
     return world.make({"id": ident, "object": KIND, "deleted": True})
 
@@ -114,11 +113,13 @@ def _read(params: Params, customer: Json) -> Json:
 def _cards(world: World, params: Params, customer: Json) -> Json:
     method = params.text("payment_method")
     if method is not None:
-        methods.attach(world, methods.named(world, method), customer["id"])
+        payment_methods.attach(world, payment_methods.named(world, method), customer["id"])
     settings = params.inner("invoice_settings")
     if settings.given("default_payment_method"):
         preferred = settings.text("default_payment_method")
-        methods.prefer(world, customer["id"], methods.named(world, preferred)["id"] if preferred else None)
+        payment_methods.prefer(
+            world, customer["id"], payment_methods.named(world, preferred)["id"] if preferred else None
+        )
     return world.need(KIND, customer["id"])
 
 

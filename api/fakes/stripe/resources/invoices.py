@@ -8,15 +8,17 @@ from api.fakes.stripe.errors import Json
 from api.fakes.stripe.expand import PARTS
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.resources import subscriptions
-from api.fakes.stripe.simulation import changes
-from api.fakes.stripe.simulation import invoice_lines as lines
-from api.fakes.stripe.simulation import invoice_objects as bills
-from api.fakes.stripe.simulation import invoice_payment as collecting
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import payment_methods as methods
-from api.fakes.stripe.simulation import payment_outcomes as standing
-from api.fakes.stripe.simulation import renewals as cycling
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import (
+    changes,
+    invoice_lines,
+    invoice_objects,
+    invoice_payment,
+    invoices,
+    payment_methods,
+    payment_outcomes,
+    renewals,
+    subscription_items,
+)
 from api.fakes.stripe.simulation.changes import Change
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
@@ -52,14 +54,14 @@ def pay(world: World, params: Params, ident: str) -> Json:
     if invoice["status"] == "paid":
         raise errors.invalid("Invoice is already paid", code="invoice_already_paid", begun=True)
     if invoice["status"] == "draft":
-        cycling.refill(world, invoice)
-        invoicing.finalise(world, invoice)
+        renewals.refill(world, invoice)
+        invoices.finalise(world, invoice)
     elif invoice["status"] != "open":
         raise errors.invalid("This invoice can no longer be paid.", code="invoice_not_editable", begun=True)
     name = params.text("payment_method")
-    method = methods.named(world, name) if name else None
+    method = payment_methods.named(world, name) if name else None
     params.ignore("off_session")
-    fault = collecting.collect(world, ident, method)
+    fault = invoice_payment.collect(world, ident, method)
     if fault is not None:
         fault.kept = True
         raise fault
@@ -72,7 +74,7 @@ def finalize(world: World, params: Params, ident: str) -> Json:
     if invoice["status"] != "draft":
         raise errors.invalid("This invoice is already finalized.", code="invoice_not_editable", begun=True)
     params.ignore("auto_advance")
-    cycling.finalise(world, ident)
+    renewals.finalise(world, ident)
     return world.need(KIND, ident)
 
 
@@ -81,8 +83,8 @@ def void(world: World, params: Params, ident: str) -> Json:
     invoice = world.need(KIND, ident)
     if invoice["status"] != "open":
         raise errors.invalid("You can only void open invoices.", code="invoice_not_editable", begun=True)
-    invoicing.void(world, invoice)
-    standing.voided(world, invoice)
+    invoices.void(world, invoice)
+    payment_outcomes.voided(world, invoice)
     return invoice
 
 
@@ -127,9 +129,9 @@ def _first(world: World, params: Params, asked: Params) -> Json:
     found = []
     for price in rows:
         period = (world.now(), changes.next_after(price, world.now()))
-        item = items.new(world, "sub_preview", Wanted(price, 1), period)
-        found.append(lines.whole(world, imagined, item, period))
-    return bills.new(world, customer, found, reason="upcoming", preview=True)
+        item = subscription_items.new(world, "sub_preview", Wanted(price, 1), period)
+        found.append(invoice_lines.whole(world, imagined, item, period))
+    return invoice_objects.new(world, customer, found, reason="upcoming", preview=True)
 
 
 def payments_list(world: World, params: Params) -> Json:

@@ -6,14 +6,14 @@ from api.fakes.stripe import lists
 from api.fakes.stripe.account import World
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
-from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import payment_methods
 
 KIND = "payment_method"
 
 
 def retrieve(world: World, params: Params, ident: str) -> Json:
     """One of them; a test card's name makes one."""
-    return methods.named(world, ident, param=None)
+    return payment_methods.named(world, ident, param=None)
 
 
 def list_(world: World, params: Params) -> Json:
@@ -32,7 +32,7 @@ def list_of(world: World, params: Params, customer: str) -> Json:
 def attach(world: World, params: Params, ident: str) -> Json:
     """Save it for a customer."""
     customer = world.need("customer", params.needed("customer"), param="customer")
-    return methods.attach(world, methods.named(world, ident, param=None), customer["id"])
+    return payment_methods.attach(world, payment_methods.named(world, ident, param=None), customer["id"])
 
 
 def detach(world: World, params: Params, ident: str) -> Json:
@@ -42,7 +42,7 @@ def detach(world: World, params: Params, ident: str) -> Json:
     if owner is not None:
         customer = world.need("customer", owner)
         if customer["invoice_settings"]["default_payment_method"] == ident:
-            methods.prefer(world, owner, None)
+            payment_methods.prefer(world, owner, None)
     return world.change(method, "payment_method.detached")
 
 

@@ -10,8 +10,7 @@ from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.expand import PARTS
 from api.fakes.stripe.params import Params
-from api.fakes.stripe.simulation import amounts
-from api.fakes.stripe.simulation import invoice_lines as lines
+from api.fakes.stripe.simulation import amounts, invoice_lines
 
 KIND = "checkout.session"
 MODES = ("payment", "subscription")
@@ -76,7 +75,7 @@ def _item(world: World, price: Json, quantity: int | None) -> Json:
         "amount_tax": 0,
         "amount_total": amount,
         "currency": price["currency"],
-        "description": lines.product_name(world, price),
+        "description": invoice_lines.product_name(world, price),
         "metadata": {},
         "price": price,
         "quantity": quantity,

@@ -9,11 +9,14 @@ from api.fakes.stripe.account import World
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params, merged
-from api.fakes.stripe.simulation import amounts, changes
-from api.fakes.stripe.simulation import cancellation as ending
-from api.fakes.stripe.simulation import payment_methods as methods
-from api.fakes.stripe.simulation import subscription_items as items
-from api.fakes.stripe.simulation import subscription_start as starting
+from api.fakes.stripe.simulation import (
+    amounts,
+    cancellation,
+    changes,
+    payment_methods,
+    subscription_items,
+    subscription_start,
+)
 from api.fakes.stripe.simulation.changes import Change
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 from api.fakes.stripe.simulation.subscription_start import Terms
@@ -38,7 +41,7 @@ OVER = ("canceled", "incomplete_expired")
 def create(world: World, params: Params) -> Json:
     """A new one, without a checkout page."""
     customer = world.need("customer", params.needed("customer"), param="customer")
-    wanted = starting.checked([_fresh(world, row) for row in params.rows("items")])
+    wanted = subscription_start.checked([_fresh(world, row) for row in params.rows("items")])
     behaviour = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
     method = params.text("default_payment_method")
     settings = params.inner("trial_settings").inner("end_behavior")
@@ -52,7 +55,7 @@ def create(world: World, params: Params) -> Json:
         description=params.text("description"),
     )
     params.ignore("off_session", "payment_settings", "collection_method", "automatic_tax", "proration_behavior")
-    subscription, fault = starting.start(world, terms)
+    subscription, fault = subscription_start.start(world, terms)
     if fault is not None and behaviour == "error_if_incomplete":
         raise fault
     return subscription
@@ -61,8 +64,8 @@ def create(world: World, params: Params) -> Json:
 def _method(world: World, name: str | None, customer: str) -> str | None:
     if name is None:
         return None
-    found = methods.named(world, name, param="default_payment_method")
-    return str(methods.attach(world, found, customer)["id"])
+    found = payment_methods.named(world, name, param="default_payment_method")
+    return str(payment_methods.attach(world, found, customer)["id"])
 
 
 def _trial_end(world: World, params: Params) -> int | None:
@@ -171,7 +174,7 @@ def wanted_items(world: World, params: Params, subscription: Json) -> list[Wante
             del have[ident]
         else:
             have[ident] = _other(world, row, have[ident])
-    return list(starting.checked([*have.values(), *new]))
+    return list(subscription_start.checked([*have.values(), *new]))
 
 
 def _items(subscription: Json) -> Sequence[Json]:
@@ -206,7 +209,7 @@ def _end(world: World, params: Params, subscription: Json) -> None:
             "cancelation behavior directly is not allowed. Please update the schedule instead."
         )
         raise errors.invalid(words, begun=True)
-    end = items.period(subscription)[1]
+    end = subscription_items.period(subscription)[1]
     moment = end if at_end or at in ("min_period_end", "max_period_end") else int(at) if at else None
     stop_at(world, subscription, moment, at_period_end=bool(at_end))
 
@@ -220,7 +223,7 @@ def stop_at(world: World, subscription: Json, moment: int | None, *, at_period_e
         "canceled_at": None if moment is None else world.now(),
         "cancellation_details": {**details, "reason": None if moment is None else "cancellation_requested"},
     }
-    end = items.period(subscription)[1]
+    end = subscription_items.period(subscription)[1]
     world.timetable.put("cycle", subscription["id"], end if moment is None else min(end, moment))
 
 
@@ -230,7 +233,7 @@ def cancel(world: World, params: Params, ident: str) -> Json:
     details = params.inner("cancellation_details")
     told = {name: details.text(name) for name in ("comment", "feedback") if details.given(name)}
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **told}
-    return ending.end(
+    return cancellation.end(
         world,
         subscription,
         invoice_now=bool(params.flag("invoice_now")),

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from api.fakes.stripe.account import World
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import invoice_items as pending
-from api.fakes.stripe.simulation import invoice_lines as lines
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import payment_methods as methods
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import invoice_items, invoice_lines, invoices, payment_methods, subscription_items
 
 STEPS = ("cycle", "trial_ends", "expire_incomplete", "expire_pending", "phase")
 
@@ -23,10 +19,10 @@ def end(
     prorate: bool = False,
 ) -> Json:
     """End it now. What was counted and not billed yet is billed if `invoice_now`; so is unused time if `prorate`."""
-    rows = lines.prorated(world, subscription, [], world.now()) if prorate else []
+    rows = invoice_lines.prorated(world, subscription, [], world.now()) if prorate else []
     rows = _counted(world, subscription) if invoice_now and not prorate else rows
     _over(world, subscription, status, reason)
-    pending.put(world, subscription, rows)
+    invoice_items.put(world, subscription, rows)
     if invoice_now:
         _last_invoice(world, subscription)
     event = "customer.subscription.deleted" if status == "canceled" else "customer.subscription.updated"
@@ -37,9 +33,9 @@ def end(
 
 def _counted(world: World, subscription: Json) -> list[Json]:
     rows = []
-    for item in items.metered(subscription["items"]["data"]):
+    for item in subscription_items.metered(subscription["items"]["data"]):
         until = min(world.now(), item["current_period_end"])
-        row = lines.counted(world, subscription, item, (item["current_period_start"], until))
+        row = invoice_lines.counted(world, subscription, item, (item["current_period_start"], until))
         rows += [row] if row["amount"] else []
     return rows
 
@@ -71,18 +67,18 @@ def _let_go(world: World, invoice: Json) -> None:
 
 
 def _last_invoice(world: World, subscription: Json) -> None:
-    rows = pending.waiting(world, subscription)
+    rows = invoice_items.waiting(world, subscription)
     if not rows:
         return
-    invoice = invoicing.draft(
+    invoice = invoices.draft(
         world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription
     )
-    pending.take(world, subscription, invoice)
-    invoicing.finalise(world, invoice)
+    invoice_items.take(world, subscription, invoice)
+    invoices.finalise(world, invoice)
     if invoice["status"] == "open":
-        fault = invoicing.attempt(world, invoice, methods.paying(world, subscription["customer"], subscription))
+        fault = invoices.attempt(world, invoice, payment_methods.paying(world, subscription["customer"], subscription))
         if fault is not None:
-            invoicing.failed(world, invoice, again=True)
+            invoices.failed(world, invoice, again=True)
 
 
 def _end_schedule(world: World, subscription: Json) -> None:

@@ -11,14 +11,16 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import PRIVATE, World
 from api.fakes.stripe.clock import HOUR
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import invoice_items as pending
-from api.fakes.stripe.simulation import invoice_lines as lines
-from api.fakes.stripe.simulation import invoice_objects as bills
-from api.fakes.stripe.simulation import invoice_payment as collecting
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import payment_outcomes as standing
-from api.fakes.stripe.simulation import periods
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import (
+    invoice_items,
+    invoice_lines,
+    invoice_objects,
+    invoice_payment,
+    invoices,
+    payment_outcomes,
+    periods,
+    subscription_items,
+)
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
 PENDING_FOR = 23 * HOUR
@@ -38,7 +40,7 @@ class Change:
 
 def checked(subscription: Json, change: Change) -> Change:
     """The change, if it can be made. Raises StripeError."""
-    start, end = items.period(subscription)
+    start, end = subscription_items.period(subscription)
     if not start <= change.at <= end:
         words = "Cannot specify a proration_date outside of the subscription's current period."
         raise errors.invalid(words, param="proration_date")
@@ -58,14 +60,14 @@ def rows(world: World, subscription: Json, change: Change) -> list[Json]:
         return _first_period(world, subscription, change)
     if change.proration == "none" or subscription["status"] in ("trialing", "incomplete"):
         return []
-    return lines.prorated(world, subscription, change.wanted, change.at)
+    return invoice_lines.prorated(world, subscription, change.wanted, change.at)
 
 
 def _first_period(world: World, subscription: Json, change: Change) -> list[Json]:
     """A trial that ends now is followed by a whole period."""
-    found = items.licensed(items.changed(world, subscription, change.wanted))
+    found = subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted))
     period = (change.at, next_after(found[0]["price"], change.at)) if found else (change.at, change.at)
-    return [lines.whole(world, subscription, item, period) for item in found]
+    return [invoice_lines.whole(world, subscription, item, period) for item in found]
 
 
 def next_after(price: Json, begin: int) -> int:
@@ -78,14 +80,14 @@ def preview(world: World, subscription: Json, change: Change) -> Json:
     """The invoice that the change would make, or the next one with the change in it."""
     found = rows(world, subscription, change)
     owner = world.need("customer", subscription["customer"])
-    start, end = items.period(subscription)
+    start, end = subscription_items.period(subscription)
     at_once = change.trial_over or (change.proration == "always_invoice" and found)
-    waiting = pending.waiting(world, subscription)
+    waiting = invoice_items.waiting(world, subscription)
     if at_once:
         found, reason, period = waiting + found, "subscription_update", (change.at, change.at)
     else:
         found, reason, period = _next_bill(world, subscription, change, waiting + found), "upcoming", (start, end)
-    return bills.new(
+    return invoice_objects.new(
         world,
         owner,
         found,
@@ -98,28 +100,28 @@ def preview(world: World, subscription: Json, change: Change) -> Json:
 
 
 def _next_bill(world: World, subscription: Json, change: Change, found: list[Json]) -> list[Json]:
-    end = items.period(subscription)[1]
-    for item in items.metered(subscription["items"]["data"]):
+    end = subscription_items.period(subscription)[1]
+    for item in subscription_items.metered(subscription["items"]["data"]):
         period = (item["current_period_start"], end)
-        found = [*found, lines.counted(world, subscription, item, period)]
+        found = [*found, invoice_lines.counted(world, subscription, item, period)]
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= end:
         return found
-    for item in items.licensed(items.changed(world, subscription, change.wanted)):
-        found = [*found, lines.whole(world, subscription, item, (end, next_after(item["price"], end)))]
+    for item in subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted)):
+        found = [*found, invoice_lines.whole(world, subscription, item, (end, next_after(item["price"], end)))]
     return found
 
 
 def make(world: World, subscription: Json, change: Change) -> Json:
     """Make the change; gives the subscription as it is then. Raises StripeError for `error_if_incomplete`."""
-    standing.drop_pending(world, subscription)
+    payment_outcomes.drop_pending(world, subscription)
     found = rows(world, subscription, change)
-    new = items.changed(world, subscription, change.wanted)
+    new = subscription_items.changed(world, subscription, change.wanted)
     before = list(subscription["items"]["data"])
     if not change.trial_over and change.proration != "always_invoice":
-        pending.put(world, subscription, found)
+        invoice_items.put(world, subscription, found)
         found = []
     if not found:
-        items.put(subscription, new)
+        subscription_items.put(subscription, new)
         world.store.put(subscription)
         _told(world, subscription, before)
         return subscription
@@ -128,8 +130,8 @@ def make(world: World, subscription: Json, change: Change) -> Json:
 
 def _billed(world: World, subscription: Json, change: Change, new: list[Json], found: list[Json]) -> Json:
     """The change with its invoice, paid or not: how it goes on is in `payment`."""
-    waiting = pending.waiting(world, subscription)
-    invoice = invoicing.draft(
+    waiting = invoice_items.waiting(world, subscription)
+    invoice = invoices.draft(
         world,
         subscription["customer"],
         waiting + found,
@@ -137,18 +139,18 @@ def _billed(world: World, subscription: Json, change: Change, new: list[Json], f
         subscription=subscription,
         proration_date=change.at,
     )
-    pending.take(world, subscription, invoice)
+    invoice_items.take(world, subscription, invoice)
     # The change waits for its invoice in every case; if that is paid now, it is made now.
-    standing.defer(world, subscription, invoice, new, world.now() + PENDING_FOR)
+    payment_outcomes.defer(world, subscription, invoice, new, world.now() + PENDING_FOR)
     if change.trial_over:
         subscription[PRIVATE]["trial_over"] = change.at
     world.store.put(subscription)
-    fault = collecting.collect(world, invoicing.finalise(world, invoice)["id"])
+    fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
     if fault is not None and change.payment == "error_if_incomplete":
         raise fault
     subscription = world.need("subscription", subscription["id"])
     if fault is not None and change.payment == "allow_incomplete":
-        return standing.apply_unpaid(world, subscription)
+        return payment_outcomes.apply_unpaid(world, subscription)
     if fault is not None:
         subscription[PRIVATE]["waited"] = True
         world.store.put(subscription)

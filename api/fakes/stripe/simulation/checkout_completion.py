@@ -6,9 +6,7 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import PRIVATE, World, public
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import payment_methods as methods
-from api.fakes.stripe.simulation import payments
-from api.fakes.stripe.simulation import subscription_start as starting
+from api.fakes.stripe.simulation import payment_methods, payments, subscription_start
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 from api.fakes.stripe.simulation.subscription_start import Terms
 
@@ -19,7 +17,7 @@ def complete(world: World, session: Json, method: Json | None, customer: str | N
         raise errors.invalid("This page is not open any more.", begun=True)
     session["customer"] = customer
     if method is not None and customer is not None and _saved(session):
-        methods.attach(world, method, customer)
+        payment_methods.attach(world, method, customer)
     if session["mode"] == "payment":
         _pay(world, session, method)
     else:
@@ -71,14 +69,14 @@ def _subscribe(world: World, session: Json, method: Json | None) -> None:
     wanted = [Wanted(row["price"], row["quantity"] or 1) for row in session[PRIVATE]["items"]]
     terms = Terms(
         session["customer"],
-        starting.checked(wanted),
+        subscription_start.checked(wanted),
         method=method["id"] if method else None,
         trial_end=end,
         without_method=asked["without_method"],
         metadata=asked["metadata"],
         description=asked["description"],
     )
-    subscription, fault = starting.start(world, terms)
+    subscription, fault = subscription_start.start(world, terms)
     if fault is not None:
         raise fault
     paid = "no_payment_required" if end is not None and method is None else "paid"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from api.fakes.stripe.account import World
 from api.fakes.stripe.errors import Json, StripeError
-from api.fakes.stripe.simulation import invoice_objects as bills
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import payment_methods as methods
-from api.fakes.stripe.simulation import payment_outcomes as standing
+from api.fakes.stripe.simulation import invoice_objects, invoices, payment_methods, payment_outcomes
 
 
 def collect(world: World, ident: str, method: Json | None = None) -> StripeError | None:
@@ -17,13 +14,13 @@ def collect(world: World, ident: str, method: Json | None = None) -> StripeError
     """
     invoice = world.need("invoice", ident)
     if invoice["status"] == "open":
-        name = bills.subscription_of(invoice)
+        name = invoice_objects.subscription_of(invoice)
         subscription = world.store.get("subscription", name) if name else None
-        method = method or methods.paying(world, invoice["customer"], subscription)
-        fault = invoicing.attempt(world, invoice, method)
+        method = method or payment_methods.paying(world, invoice["customer"], subscription)
+        fault = invoices.attempt(world, invoice, method)
         if fault is not None:
-            standing.failed(world, invoice)
+            payment_outcomes.failed(world, invoice)
             return fault
     if invoice["status"] == "paid":
-        standing.paid(world, invoice)
+        payment_outcomes.paid(world, invoice)
     return None

@@ -8,8 +8,7 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json, StripeError
-from api.fakes.stripe.simulation import invoice_objects as bills
-from api.fakes.stripe.simulation import payments
+from api.fakes.stripe.simulation import invoice_objects, payments
 
 RETRIES = (3 * DAY, 5 * DAY, 7 * DAY)
 """Seconds from one failed attempt to the next; after the last the subscription has failed."""
@@ -29,7 +28,7 @@ def draft(
 ) -> Json:
     """A new invoice of a subscription, which becomes its latest."""
     owner = world.need("customer", customer)
-    invoice = bills.new(
+    invoice = invoice_objects.new(
         world,
         owner,
         lines,

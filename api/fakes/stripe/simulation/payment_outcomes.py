@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from api.fakes.stripe.account import PRIVATE, World
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import cancellation as ending
-from api.fakes.stripe.simulation import invoice_objects as bills
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import periods
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import cancellation, invoice_objects, invoices, periods, subscription_items
 
 AFTER_RETRIES = "settings.after_retries"
 """A note: what becomes of a subscription whose last retry failed: canceled, unpaid or past_due."""
@@ -36,13 +32,13 @@ def failed(world: World, invoice: Json) -> None:
     waits = subscription is not None and subscription["pending_update"] is not None
     waits = waits and (subscription or {}).get(PRIVATE, {}).get("invoice") == invoice["id"]
     again = subscription is not None and not waits and subscription["status"] in ("active", "trialing", "past_due")
-    if invoicing.failed(world, invoice, again=again) or not again or subscription is None:
+    if invoices.failed(world, invoice, again=again) or not again or subscription is None:
         if again and subscription is not None:
             _set(world, subscription, "past_due")
         return
     fate = world.store.note(AFTER_RETRIES) or "canceled"
     if fate == "canceled":
-        ending.end(world, subscription, reason="payment_failed", invoice_now=False)
+        cancellation.end(world, subscription, reason="payment_failed", invoice_now=False)
     else:
         _set(world, subscription, fate)
 
@@ -73,7 +69,7 @@ def expire_pending(world: World, ident: str) -> None:
     _forget(world, subscription)
     world.change(subscription, "customer.subscription.pending_update_expired")
     world.tell(world, "customer.subscription.updated", subscription, None)
-    invoicing.void(world, invoice)
+    invoices.void(world, invoice)
 
 
 def drop_pending(world: World, subscription: Json) -> None:
@@ -81,7 +77,7 @@ def drop_pending(world: World, subscription: Json) -> None:
     if subscription["pending_update"] is not None:
         invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
         _forget(world, subscription)
-        invoicing.void(world, invoice)
+        invoices.void(world, invoice)
 
 
 def voided(world: World, invoice: Json) -> None:
@@ -99,28 +95,28 @@ def expire_incomplete(world: World, ident: str) -> None:
     subscription = world.need("subscription", ident)
     if subscription["status"] == "incomplete":
         invoice = world.need("invoice", subscription["latest_invoice"])
-        ending.end(world, subscription, status="incomplete_expired", reason=None, invoice_now=False)
-        invoicing.void(world, world.need("invoice", invoice["id"]))
+        cancellation.end(world, subscription, status="incomplete_expired", reason=None, invoice_now=False)
+        invoices.void(world, world.need("invoice", invoice["id"]))
 
 
 def apply_unpaid(world: World, subscription: Json) -> Json:
     """Make the change that waits although it is not paid: the subscription is behind from now on."""
     invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
     _apply(world, subscription)
-    if invoicing.schedule_retry(world, invoice):
+    if invoices.schedule_retry(world, invoice):
         _set(world, subscription, "past_due")
     return subscription
 
 
 def _apply(world: World, subscription: Json) -> None:
     was = subscription["items"]
-    items.put(subscription, subscription["pending_update"]["subscription_items"])
+    subscription_items.put(subscription, subscription["pending_update"]["subscription_items"])
     end = subscription[PRIVATE].get("trial_over")
     if end:
         subscription |= {"trial_end": end, "billing_cycle_anchor": end, "status": "active"}
         recurring = subscription["items"]["data"][0]["price"]["recurring"]
         until = periods.boundary(end, recurring["interval"], recurring["interval_count"], 1)
-        items.turned(subscription, end, until)
+        subscription_items.turned(subscription, end, until)
         world.timetable.put("cycle", subscription["id"], until)
         world.timetable.drop("trial_ends", subscription["id"])
     waited = subscription[PRIVATE].get("waited")
@@ -138,7 +134,7 @@ def _forget(world: World, subscription: Json) -> None:
 
 
 def _of(world: World, invoice: Json) -> Json | None:
-    ident = bills.subscription_of(invoice)
+    ident = invoice_objects.subscription_of(invoice)
     subscription = world.store.get("subscription", ident) if ident else None
     return None if subscription is None or subscription["status"] in ENDED else subscription
 

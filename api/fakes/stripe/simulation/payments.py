@@ -7,9 +7,7 @@ from __future__ import annotations
 from api.fakes.stripe import errors
 from api.fakes.stripe.account import World, new_id, public
 from api.fakes.stripe.errors import Json, StripeError
-from api.fakes.stripe.simulation import cards
-from api.fakes.stripe.simulation import disputes as disputing
-from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import cards, disputes, payment_methods
 from api.fakes.stripe.simulation.payment_methods import NOBODY
 
 BLANK: Json = {
@@ -80,7 +78,7 @@ def intend(
 
 def attempt(world: World, intent: Json, method: Json) -> StripeError | None:
     """Charge the card; gives the decline, if it was one."""
-    decline = _asked_to_fail(world, intent["customer"]) or methods.card_of(method).declines
+    decline = _asked_to_fail(world, intent["customer"]) or payment_methods.card_of(method).declines
     charge = _charge(world, intent, method, decline)
     intent["latest_charge"] = charge["id"]
     if decline is not None:
@@ -93,8 +91,8 @@ def attempt(world: World, intent: Json, method: Json) -> StripeError | None:
         "status": "succeeded",
     }
     world.change(intent, "payment_intent.succeeded")
-    if methods.card_of(method).disputed:
-        disputing.open_(world, charge, "fraudulent")
+    if payment_methods.card_of(method).disputed:
+        disputes.open_(world, charge, "fraudulent")
     return None
 
 
@@ -215,7 +213,7 @@ def _outcome(decline: str | None) -> Json:
 
 
 def _entry(world: World, amount: int, currency: str, source: str, kind: str) -> str:
-    return str(world.make(disputing.entry(world, amount, currency, source, kind))["id"])
+    return str(world.make(disputes.entry(world, amount, currency, source, kind))["id"])
 
 
 def _asked_to_fail(world: World, customer: str | None) -> str | None:

@@ -6,8 +6,7 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.clock import HOUR
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import disputes as disputing
-from api.fakes.stripe.simulation import payment_methods as methods
+from api.fakes.stripe.simulation import disputes, payment_methods
 
 SETTLES_AFTER = HOUR
 """Seconds until a refund's end is known, where it is not known at once."""
@@ -17,7 +16,7 @@ def give_back(world: World, charge: Json, amount: int | None, reason: str | None
     """Refund so much of a charge. Raises StripeError when there is not so much left."""
     left = charge["amount_captured"] - charge["amount_refunded"]
     _possible(charge, amount, left)
-    ends = methods.card_of(world.need("payment_method", charge["payment_method"])).refund
+    ends = payment_methods.card_of(world.need("payment_method", charge["payment_method"])).refund
     refund = _new(world, charge, left if amount is None else amount, reason, metadata)
     refund["status"] = "pending" if ends == "pending" else "succeeded"
     _count(world, charge, refund["amount"])
@@ -51,7 +50,7 @@ def _count(world: World, charge: Json, amount: int) -> None:
 
 def _new(world: World, charge: Json, amount: int, reason: str | None, metadata: dict[str, str]) -> Json:
     ident = new_id("re_3")
-    entry = world.make(disputing.entry(world, -amount, charge["currency"], ident, "refund"))
+    entry = world.make(disputes.entry(world, -amount, charge["currency"], ident, "refund"))
     reference = {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
     return {
         "id": ident,

@@ -6,27 +6,32 @@ from __future__ import annotations
 
 from api.fakes.stripe.account import World
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import cancellation as ending
-from api.fakes.stripe.simulation import invoice_items as pending
-from api.fakes.stripe.simulation import invoice_lines as lines
-from api.fakes.stripe.simulation import invoice_objects as bills
-from api.fakes.stripe.simulation import invoice_payment as collecting
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import payment_methods as methods
-from api.fakes.stripe.simulation import periods
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import (
+    cancellation,
+    invoice_items,
+    invoice_lines,
+    invoice_objects,
+    invoice_payment,
+    invoices,
+    payment_methods,
+    periods,
+    subscription_items,
+)
 
 
 def turn(world: World, ident: str) -> None:
     """The period is over: the next one begins, unless the subscription ends here."""
     subscription = world.need("subscription", ident)
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= world.now():
-        ending.end(world, subscription)
+        cancellation.end(world, subscription)
         return
     if subscription["status"] == "trialing" and not _goes_on(world, subscription):
         return
-    start, end = items.period(subscription)
-    used = [(item, (item["current_period_start"], end)) for item in items.metered(subscription["items"]["data"])]
+    start, end = subscription_items.period(subscription)
+    used = [
+        (item, (item["current_period_start"], end))
+        for item in subscription_items.metered(subscription["items"]["data"])
+    ]
     _next_period(world, subscription, end)
     _bill(world, subscription, used, (start, end))
 
@@ -34,10 +39,10 @@ def turn(world: World, ident: str) -> None:
 def _goes_on(world: World, subscription: Json) -> bool:
     """Whether a trial becomes a subscription; without a card that depends on what was agreed."""
     behaviour = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    if behaviour == "create_invoice" or methods.paying(world, subscription["customer"], subscription):
+    if behaviour == "create_invoice" or payment_methods.paying(world, subscription["customer"], subscription):
         return True
     if behaviour == "cancel":
-        ending.end(world, subscription, reason="payment_failed", invoice_now=False)
+        cancellation.end(world, subscription, reason="payment_failed", invoice_now=False)
     else:
         subscription["status"] = "paused"
         world.change(subscription, "customer.subscription.updated")
@@ -49,7 +54,7 @@ def _next_period(world: World, subscription: Json, start: int) -> None:
     recurring = subscription["items"]["data"][0]["price"]["recurring"]
     anchor = subscription["billing_cycle_anchor"]
     end = periods.after(anchor, recurring["interval"], recurring["interval_count"], start)
-    items.turned(subscription, start, end)
+    subscription_items.turned(subscription, start, end)
     if subscription["status"] == "trialing":
         subscription["status"] = "active"
     until = subscription["cancel_at"]
@@ -59,14 +64,14 @@ def _next_period(world: World, subscription: Json, start: int) -> None:
 def _bill(world: World, subscription: Json, used: list[tuple[Json, tuple[int, int]]], past: tuple[int, int]) -> None:
     """The bill for the period that begins and for what was counted in the one that ended. It stays a draft a while."""
     rows = upcoming(world, subscription, used)
-    invoice = invoicing.draft(
+    invoice = invoices.draft(
         world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription, period=past
     )
-    pending.take(world, subscription, invoice)
+    invoice_items.take(world, subscription, invoice)
     if subscription["status"] == "unpaid":
         invoice["auto_advance"] = False
     else:
-        invoice["automatically_finalizes_at"] = world.now() + invoicing.DRAFT_FOR
+        invoice["automatically_finalizes_at"] = world.now() + invoices.DRAFT_FOR
         world.timetable.put("finalise", invoice["id"], invoice["automatically_finalizes_at"])
     world.change(invoice)
     world.change(subscription, "customer.subscription.updated")
@@ -74,11 +79,11 @@ def _bill(world: World, subscription: Json, used: list[tuple[Json, tuple[int, in
 
 def upcoming(world: World, subscription: Json, used: list[tuple[Json, tuple[int, int]]]) -> list[Json]:
     """The lines of the bill at the turn of a period that has begun."""
-    rows = pending.waiting(world, subscription)
-    rows += [lines.counted(world, subscription, item, period) for item, period in used]
-    for item in items.licensed(subscription["items"]["data"]):
+    rows = invoice_items.waiting(world, subscription)
+    rows += [invoice_lines.counted(world, subscription, item, period) for item, period in used]
+    for item in subscription_items.licensed(subscription["items"]["data"]):
         period = (item["current_period_start"], item["current_period_end"])
-        rows.append(lines.whole(world, subscription, item, period))
+        rows.append(invoice_lines.whole(world, subscription, item, period))
     return rows
 
 
@@ -87,34 +92,34 @@ def finalise(world: World, ident: str) -> None:
     invoice = world.need("invoice", ident)
     if invoice["status"] == "draft":
         refill(world, invoice)
-        invoicing.finalise(world, invoice)
-        collecting.collect(world, ident)
+        invoices.finalise(world, invoice)
+        invoice_payment.collect(world, ident)
 
 
 def refill(world: World, invoice: Json) -> None:
     """Count again what is on a draft, and take the customer's balance as it is now."""
     world.timetable.drop("finalise", invoice["id"])
-    name = bills.subscription_of(invoice)
+    name = invoice_objects.subscription_of(invoice)
     subscription = world.store.get("subscription", name) if name else None
     if subscription is not None:
         rows = [_recounted(world, subscription, row) for row in invoice["lines"]["data"]]
         invoice["starting_balance"] = world.need("customer", invoice["customer"])["balance"]
-        bills.fill(invoice, rows)
+        invoice_objects.fill(invoice, rows)
 
 
 def _recounted(world: World, subscription: Json, row: Json) -> Json:
     details = row["parent"]["subscription_item_details"]
     found = [one for one in subscription["items"]["data"] if one["id"] == details["subscription_item"]]
-    if not found or not items.metered(found) or details["proration"]:
+    if not found or not subscription_items.metered(found) or details["proration"]:
         return row
     period = (row["period"]["start"], row["period"]["end"])
-    return {**lines.counted(world, subscription, found[0], period), "id": row["id"]}
+    return {**invoice_lines.counted(world, subscription, found[0], period), "id": row["id"]}
 
 
 def retry(world: World, ident: str) -> None:
     """Try again to get an invoice paid."""
     if world.need("invoice", ident)["status"] == "open":
-        collecting.collect(world, ident)
+        invoice_payment.collect(world, ident)
 
 
 def trial_ends(world: World, ident: str) -> None:

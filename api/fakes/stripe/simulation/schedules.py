@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from api.fakes.stripe import errors
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.simulation import changes, periods
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import changes, periods, subscription_items
 from api.fakes.stripe.simulation.changes import Change
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
@@ -45,7 +44,7 @@ BLANK: Json = {
 
 def begin(world: World, subscription: Json) -> Json:
     """A schedule around a subscription: its present period is the first phase."""
-    start, end = items.period(subscription)
+    start, end = subscription_items.period(subscription)
     rows = [phase_item(one["price"]["id"], one.get("quantity")) for one in subscription["items"]["data"]]
     schedule: Json = {
         **BLANK,

@@ -10,11 +10,7 @@ from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.lists import enveloped
-from api.fakes.stripe.simulation import invoice_lines as lines
-from api.fakes.stripe.simulation import invoice_payment as collecting
-from api.fakes.stripe.simulation import invoices as invoicing
-from api.fakes.stripe.simulation import periods
-from api.fakes.stripe.simulation import subscription_items as items
+from api.fakes.stripe.simulation import invoice_lines, invoice_payment, invoices, periods, subscription_items
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
 INCOMPLETE_FOR = 23 * HOUR
@@ -41,18 +37,20 @@ def start(world: World, terms: Terms) -> tuple[Json, StripeError | None]:
     subscription = _new(world, terms)
     world.store.put(subscription)
     trial = terms.trial_end is not None
-    period = items.period(subscription)
-    draw = lines.trial if trial else lines.whole
-    rows = [draw(world, subscription, item, period) for item in items.licensed(subscription["items"]["data"])]
-    invoice = invoicing.draft(world, terms.customer, rows, reason="subscription_create", subscription=subscription)
+    period = subscription_items.period(subscription)
+    draw = invoice_lines.trial if trial else invoice_lines.whole
+    rows = [
+        draw(world, subscription, item, period) for item in subscription_items.licensed(subscription["items"]["data"])
+    ]
+    invoice = invoices.draft(world, terms.customer, rows, reason="subscription_create", subscription=subscription)
     world.make(subscription, "customer.subscription.created")
     _plan_ahead(world, subscription)
-    fault = collecting.collect(world, invoicing.finalise(world, invoice)["id"])
+    fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
     return world.need("subscription", subscription["id"]), fault
 
 
 def _plan_ahead(world: World, subscription: Json) -> None:
-    end = items.period(subscription)[1]
+    end = subscription_items.period(subscription)[1]
     world.timetable.put("cycle", subscription["id"], end)
     if subscription["status"] == "trialing":
         world.timetable.put("trial_ends", subscription["id"], max(world.now(), end - NOTICE))
@@ -106,7 +104,7 @@ def _new(world: World, terms: Terms) -> Json:
     recurring = price["recurring"]
     anchor = terms.trial_end or now
     end = terms.trial_end or periods.boundary(anchor, recurring["interval"], recurring["interval_count"], 1)
-    rows = [items.new(world, ident, one, (now, end)) for one in terms.wanted]
+    rows = [subscription_items.new(world, ident, one, (now, end)) for one in terms.wanted]
     return {
         **BLANK,
         "id": ident,
