@@ -32,7 +32,7 @@ from api.settings import Settings
 from api.sql import connection as db
 from api.sql.transitions import Claimed
 from engine.testing import tiny_ltx
-from tests.people import Person, sign_up
+from tests.support.users import Person, sign_up
 
 TEMPLATE = "kinora_template"
 ROLLED_BACK = "kinora_rolled_back"

@@ -12,7 +12,7 @@ from engine.catalog.registry import find
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, Request
-from tests.engine.families import KINDS
+from tests.support.model_families import KINDS
 
 
 @pytest.fixture(scope="session")

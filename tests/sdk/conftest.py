@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.people import Person
+from tests.support.users import Person
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import pytest
 from kinora import AsyncKinora, Kinora, _upload
 from kinora.types import Upload
 
+from tests.api.routes.test_videos import png
+from tests.api.uploads.test_ingest import clip
 from tests.sdk.objects import example, problem, video
 from tests.sdk.programs import program
 from tests.sdk.scripted import Reply, Script, resets, says, scripted
-from tests.test_uploads import clip
-from tests.test_video_routes import png
 
 FILM = bytes(range(250)) * 4  # a thousand bytes, sent four hundred at a time
 PLACE = "/v1/uploads/upload_1"

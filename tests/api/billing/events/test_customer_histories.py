@@ -1,0 +1,330 @@
+"""Events of 200 customers' histories, in order to one database and in every disorder to another: the end is the same.
+
+Both databases are written by the same workers from the same double of Stripe, which delivers each event once to a
+receiver here. The one gets them as they come. The other gets them when all is over, up to five times each, shuffled,
+as snapshots or thin, and some not at all: those it fetches itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from api.billing.events import receive, reconcile
+from api.billing.events.handlers import Applying
+from api.billing.events.inbox import Inbox
+from api.billing.events.metering import Metering
+from api.billing.ledger import overage
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.event_types import EVENTS
+from api.local.servers import Servers
+from api.messaging.events import Outbox
+from api.messaging.wakeups import Bell
+from api.settings import Settings
+from api.sql import connection as db
+from api.sql.connection import Pool, transaction
+from tests.conftest import cloned
+from tests.support import customer_histories
+from tests.support.customer_histories import SOLD, History, World
+from tests.support.factories import CREDITS, add_generation, books
+from tests.support.stripe_process import Local, running
+
+SEED = 20261125
+COUNT = 200
+DROPPED = 0.12
+MOST_COPIES = 5
+WORKERS = 3
+CAP = 500
+TROUBLE = ("500_after", "reset_after", "500_before", "429")
+
+
+class Receiver:
+    """Where the double delivers. What is to be lost is refused, every time it comes."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self.bodies: dict[str, bytes] = {}
+        self.lost: set[str] = set()
+        self.fresh: list[bytes] = []
+        self.losing = True
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer requests on one connection until it is closed."""
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(
+                    int(line.partition(b":")[2])
+                    for line in head.lower().split(b"\r\n")
+                    if line.startswith(b"content-le")
+                )
+                status = self._keep(await reader.readexactly(length))
+                writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    def _keep(self, body: bytes) -> int:
+        name = msgspec.json.decode(body)["id"]
+        if name not in self.bodies:
+            self.bodies[name] = body
+            self.fresh.append(body)
+            if self.losing and self._chance.random() < DROPPED:
+                self.lost.add(name)
+        return 500 if name in self.lost else 200
+
+
+class Side(NamedTuple):
+    """A database with its workers."""
+
+    pool: Pool
+    stripe: Stripe
+    bell: Bell
+
+    async def work(self, workers: int = 1) -> None:
+        """Apply everything that is due or was put off, until nothing is left."""
+        applying = Applying(self.pool, self.stripe, SOLD)
+        while await self._waiting():
+            await asyncio.gather(*(Inbox(self.pool, applying.apply).drain() for _ in range(workers)))
+            async with self.pool.acquire() as db:
+                assert not await db.fetch("SELECT id, error FROM stripe_events WHERE error IS NOT NULL")
+
+    async def _waiting(self) -> bool:
+        async with self.pool.acquire() as db:
+            return bool(await db.fetchval("SELECT count(*) FROM stripe_events WHERE applied_at IS NULL"))
+
+    async def hear_all(self, bodies: list[bytes]) -> None:
+        """Take in events and apply them, by several workers at once."""
+        for body in bodies:
+            await self.hear(body)
+        await self.work(WORKERS)
+
+    async def hear(self, body: bytes) -> None:
+        """Take in an event as the route does: signed, and read by what the signature covers."""
+        moment = time.time()
+        mac = hmac.new(b"whsec_x", f"{int(moment)}.".encode() + body, hashlib.sha256).hexdigest()
+        await receive.receive(self.pool, self.bell, self.stripe.verify(body, f"t={int(moment)},v1={mac}", moment))
+
+
+class Scene(NamedTuple):
+    """The double, who receives its events, and the two databases."""
+
+    local: Local
+    receiver: Receiver
+    orderly: Side
+    disorderly: Side
+    world: World
+
+
+@asynccontextmanager
+async def scene(settings: Settings, servers: Servers, redis: Redis, seed: int) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        local = await stack.enter_async_context(running(settings))
+        receiver = Receiver(seed)
+        server = await asyncio.start_server(receiver.take, "127.0.0.1", 0)
+        await stack.enter_async_context(server)
+        port = server.sockets[0].getsockname()[1]
+        await local.sell()
+        await local.listen(f"http://127.0.0.1:{port}/", list(EVENTS))
+        orderly = await stack.enter_async_context(side(local, servers, redis))
+        disorderly = await stack.enter_async_context(side(local, servers, redis))
+        yield Scene(local, receiver, orderly, disorderly, World(local, [orderly.pool, disorderly.pool]))
+
+
+@asynccontextmanager
+async def side(local: Local, servers: Servers, redis: Redis) -> AsyncIterator[Side]:
+    stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
+    async with cloned(servers) as url:
+        pool = await db.connect(url, connections=24)
+        yield Side(pool, stripe, Bell(redis, Outbox(redis)))
+        await pool.close()
+        await stripe.close()
+
+
+async def heard(scene: Scene) -> None:
+    """Everything so far reaches the orderly database, in order."""
+    await scene.local.control("deliveries/flush")
+    fresh, scene.receiver.fresh = scene.receiver.fresh, []
+    for body in fresh:
+        await scene.orderly.hear(body)
+    await scene.orderly.work()
+
+
+def disorder(receiver: Receiver, seed: int) -> list[bytes]:
+    """What the other database hears: all that was not lost, several times, in any order, in either form."""
+    chance = random.Random(seed)
+    copies = [
+        body
+        for name, body in receiver.bodies.items()
+        if name not in receiver.lost
+        for _ in range(chance.randint(1, MOST_COPIES))
+    ]
+    chance.shuffle(copies)
+    return [thinned(body) if chance.random() < 0.3 else body for body in copies]
+
+
+def thinned(body: bytes) -> bytes:
+    """The same news as a thin event, which has an id of its own."""
+    event = msgspec.json.decode(body)
+    about = event["data"]["object"]
+    related = {"id": about["id"], "type": about["object"], "url": "/"}
+    return msgspec.json.encode(
+        {"id": event["id"] + "_thin", "object": "v2.core.event", "type": f"v1.{event['type']}",
+         "created": "2026-11-25T12:00:00.000Z", "related_object": related}
+    )  # fmt: skip
+
+
+STATE = {
+    "users": "SELECT plan, plan_version, trialled_at IS NOT NULL AS trialled, overage_cap FROM users WHERE id = $1",
+    "subscriptions": (
+        "SELECT id, plan, version, status, item, metered_item, period_start, period_end, trial_end, cancel_at,"
+        " next_plan, next_version, schedule, created_at FROM subscriptions WHERE user_id = $1 ORDER BY id"
+    ),
+    "lots": (
+        "SELECT key, bucket, source, granted, remaining, owed, expires_at, invoice, payment FROM lots"
+        " WHERE user_id = $1 AND (bucket <> 'overage' OR granted > 0) ORDER BY key"
+    ),
+    "ledger": (
+        # How often a line of overage was opened and closed on the way is no difference.
+        "SELECT bucket, account, CASE WHEN bucket <> 'overage' THEN kind END AS kind, sum(amount)::bigint AS amount"
+        " FROM ledger_entries WHERE user_id = $1 AND NOT (bucket = 'overage' AND account IN ('granted', 'expired'))"
+        " GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3"
+    ),
+    "clawbacks": (
+        "SELECT claim, lots.key, kind, due, taken FROM clawbacks JOIN lots ON lots.id = lot_id"
+        " WHERE user_id = $1 AND due > 0 ORDER BY claim, key"
+    ),
+    "checkouts": "SELECT id, state FROM checkouts WHERE user_id = $1 ORDER BY id",
+    "usage": "SELECT coalesce(sum(credits), 0)::bigint, count(*) FROM meter_events WHERE user_id = $1",
+}
+
+
+CHANGED = (
+    "SELECT plan, count(*) FROM subscriptions s WHERE EXISTS (SELECT 1 FROM lots WHERE lots.user_id = s.user_id"
+    " AND bucket = 'allowance' AND granted = CASE plan WHEN 'pro' THEN 3000 ELSE 30000 END) GROUP BY plan"
+)
+"""Plans of those who once had the other one."""
+
+
+async def state(pool: Pool, user_id: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything about a user that must not depend on how events came."""
+    async with pool.acquire() as db:
+        return {name: [tuple(row) for row in await db.fetch(query, user_id)] for name, query in STATE.items()}
+
+
+async def spend(side: Side, history: History) -> None:
+    """Use up what there is, and some overage."""
+    async with transaction(side.pool) as db:
+        await overage.allow(db, history.user_id, CAP, SOLD.overage)
+        purse = await CREDITS.purse(db, history.user_id)
+        for more in (1, 2 + history.number):
+            video = await add_generation(db, purse.account)
+            purse = await CREDITS.purse(db, history.user_id)
+            await CREDITS.hold(db, purse, {video: max(purse.available - CAP, 0) + more})
+            await CREDITS.settle(db, video)
+
+
+async def live(on: Scene, people: list[History]) -> None:
+    """All histories, on one clock. Whoever is to use overage must have been heard of before; the others need not."""
+    metered = [one for one in people if one.kind == "metered"]
+    on.receiver.losing = False
+    await customer_histories.each(metered, on.world.begin)
+    await heard(on)
+    await on.disorderly.hear_all(disorder(on.receiver, SEED))
+    for side in (on.orderly, on.disorderly):
+        await customer_histories.each(metered, lambda history, side=side: spend(side, history))  # type: ignore[misc]
+    on.receiver.losing = True
+    await customer_histories.each([one for one in people if one.kind != "metered"], on.world.begin)
+    await heard(on)
+    await tell(on)
+    found = 0
+    for phase, days in enumerate((3, 5, 25, 5)):
+        found += await missed(on)
+        await on.local.control("clock", days=days)
+        await customer_histories.each(people, lambda history, phase=phase: on.world.later(history, phase))  # type: ignore[misc]
+        await heard(on)
+    await customer_histories.each(people, on.world.judge)
+    await customer_histories.each([one for one in people if one.failing and one.number % 3], on.world.recover)
+    found += await missed(on)
+    await on.local.control("clock", days=25)
+    await heard(on)
+    found += await missed(on)
+    assert found == len(on.receiver.lost)
+
+
+async def missed(on: Scene) -> int:
+    """Fetch into the disorderly inbox what never arrived, within the 30 days for which Stripe keeps it. None of it
+    is applied yet.
+    """
+    await on.local.control("deliveries/flush")
+    return (await reconcile.reconcile(on.disorderly.pool, on.disorderly.stripe)).events
+
+
+async def tell(on: Scene) -> None:
+    """Tell Stripe of the usage that the disorderly database has, while Stripe is in trouble."""
+    route = "POST /v1/billing/meter_events"
+    for seed, kind in enumerate(TROUBLE):
+        await on.local.control("faults", kind=kind, route=route, count=None, probability=0.2, seed=seed)
+    async with asyncio.timeout(60):
+        while not await told(on.disorderly.pool):
+            await asyncio.gather(*(Metering(on.disorderly.pool, on.disorderly.stripe).drain() for _ in range(WORKERS)))
+            async with on.disorderly.pool.acquire() as db:
+                await db.execute("UPDATE meter_events SET not_before = now() WHERE state = 'waiting'")
+    assert set((await on.local.web.get("/_local/faults")).json()["requests"]["struck"]) == set(TROUBLE)
+    await on.local.web.delete("/_local/faults")
+
+
+async def told(pool: Pool) -> bool:
+    async with pool.acquire() as db:
+        return not await db.fetchval("SELECT count(*) FROM meter_events WHERE state <> 'sent'")
+
+
+async def counted(on: Scene, history: History) -> int:
+    """What Stripe's meter says of a customer."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return await on.disorderly.stripe.meter_total(history.customer, now - timedelta(hours=2), now + timedelta(hours=2))
+
+
+@pytest.mark.xdist_group("backend")
+async def test_any_order_ends_as_the_right_order(servers: Servers, settings: Settings, redis: Redis) -> None:
+    people = customer_histories.drawn(COUNT, SEED)
+    async with scene(settings, servers, redis, SEED) as on:
+        await live(on, people)
+        await on.disorderly.hear_all(disorder(on.receiver, SEED))
+        for history in people:
+            right = await state(on.orderly.pool, history.user_id)
+            assert await state(on.disorderly.pool, history.user_id) == right, (SEED, history)
+            assert await counted(on, history) == sum(row[0] for row in right["usage"]), (SEED, history)
+            await books(on.disorderly.pool, history.user_id)
+        await enough_happened(on)
+
+
+async def enough_happened(on: Scene) -> None:
+    """The histories have everything in them that they are to show."""
+    async with on.orderly.pool.acquire() as db:
+        statuses = {row[0] for row in await db.fetch("SELECT DISTINCT status FROM subscriptions")}
+        kinds = dict(await db.fetch("SELECT kind, count(*) FROM clawbacks WHERE due > 0 GROUP BY kind"))
+        won = await db.fetchval("SELECT count(*) FROM clawbacks WHERE due = 0 AND kind = 'dispute'")
+        failed = await db.fetchval("SELECT count(*) FROM clawbacks WHERE due = 0 AND kind = 'refund'")
+        lots = dict(await db.fetch("SELECT bucket, count(*) FROM lots GROUP BY bucket"))
+        changed = dict(await db.fetch(CHANGED))
+        trials = await db.fetchval("SELECT count(*) FROM lots WHERE key LIKE 'stripe:trial:%'")
+        usage = await db.fetchval("SELECT count(*) FROM meter_events")
+    assert statuses >= {"active", "canceled", "past_due"}
+    assert len(on.receiver.lost) > 50
+    assert (kinds["refund"], kinds["dispute"], won, failed) > (30, 10, 3, 3)
+    assert lots["allowance"] > COUNT
+    assert lots["purchased"] > COUNT // 5
+    assert trials == COUNT // 5
+    assert usage == 2 * (COUNT // 5)
+    assert min(changed["plus"], changed["pro"]) > 0, changed

@@ -1,0 +1,265 @@
+"""2,000 creations under faults make no object twice, and lose none.
+
+Everything our façade makes is asked for twice at the same moment under the same key, while the double answers 500
+before or after the commit, cuts connections, hangs, and refuses with 409 and 429. Whoever is told that payments are
+away asks again, as a client would. Then the double is asked what there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+import pytest
+import structlog
+
+from api.billing.stripe import checkout_sessions, lookup_keys
+from api.billing.stripe import refunds as stripe_returns
+from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe.client import Stripe
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import Customer, Price, Schedule, Session, Subscription
+from api.billing.stripe.provision import Sync
+from api.billing.tariff import tariff
+from api.errors import PaymentsAway
+from api.settings import Settings
+from tests.support.stripe_process import Local, running
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+PEOPLE, BUYERS = 250, 100
+SEED = 20261125
+FAULTS = {
+    "500_before": 0.08,
+    "500_after": 0.08,
+    "reset_before": 0.04,
+    "reset_after": 0.04,
+    "timeout_before": 0.02,
+    "timeout_after": 0.02,
+    "409": 0.04,
+    "429": 0.04,
+}
+HANGS, TIMEOUT, PAUSE = 0.4, 0.25, 0.01
+AT_ONCE, PATIENCE = 16, 60
+URL = "http://127.0.0.1:9/v1/webhooks/stripe"
+SOLD = tariff.load()
+
+
+@pytest.fixture
+async def local(base_settings: Settings) -> AsyncIterator[Local]:
+    async with running(base_settings) as local:
+        yield local
+
+
+class Caller:
+    """Asks for everything twice at once, and again when it is told to come back."""
+
+    def __init__(self, stripe: Stripe) -> None:
+        self.stripe = stripe
+        self.calls, self.away = 0, 0
+        self._limit = asyncio.Semaphore(AT_ONCE)
+
+    async def twice(self, make: Callable[[], Awaitable[T]]) -> T:
+        first, second = await asyncio.gather(self._insist(make), self._insist(make))
+        assert _name(first) == _name(second)
+        return first
+
+    async def _insist(self, make: Callable[[], Awaitable[T]]) -> T:
+        self.calls += 1
+        for _ in range(PATIENCE):
+            try:
+                async with self._limit:
+                    return await make()
+            except PaymentsAway:
+                self.away += 1
+        pytest.fail("it never came about")
+
+
+def _name(made: Any) -> str:
+    return str(getattr(made, "id", made))
+
+
+async def spoil(local: Local) -> None:
+    for number, (kind, probability) in enumerate(FAULTS.items()):
+        await local.control(
+            "faults",
+            kind=kind,
+            route="POST /v*",
+            count=None,
+            probability=probability,
+            seed=SEED + number,
+            seconds=HANGS,
+        )
+
+
+async def struck(local: Local) -> dict[str, int]:
+    found: dict[str, int] = (await local.web.get("/_local/faults")).json()["requests"]["struck"]
+    await local.web.delete("/_local/faults")
+    return found
+
+
+async def every(local: Local, path: str, **params: Any) -> list[dict[str, Any]]:
+    """All objects of a kind, past our façade."""
+    found: list[dict[str, Any]] = []
+    while True:
+        more = {"starting_after": found[-1]["id"]} if found else {}
+        page = await local.call("GET", path, limit=100, **params, **more)
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+
+
+def order(customer: Customer, kind: str, prices: dict[str, Price]) -> Order:
+    user_id = customer.metadata["user"]
+    return Order(
+        id=f"checkout_{kind}_{user_id}",
+        user_id=user_id,
+        customer=customer.id,
+        locale="en",
+        success_url="https://example.org/paid",
+        cancel_url=None,
+        price=prices[kind],
+        metered=prices["overage"] if kind == "plus" else None,
+    )
+
+
+async def test_2000_calls_with_faults_make_nothing_twice(local: Local) -> None:
+    await Sync(local.stripe, SOLD).sell()
+    stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
+    caller, began = Caller(stripe), time.monotonic()
+    prices = await sold(stripe)
+    await spoil(local)
+    customers = await all_of(customer(caller, number) for number in range(PEOPLE))
+    plans = await all_of(page(caller, order(one, "plus", prices)) for one in customers)
+    await all_of(page(caller, order(one, "pack", prices)) for one in customers)
+    subscriptions = [await bought(local, one) for one in plans[:BUYERS]]
+    upgraded = await all_of(upgrade(caller, one, prices) for one in subscriptions)
+    await all_of(schedule(caller, one, prices) for one in upgraded)
+    await all_of(pay_back(caller, local, one) for one in upgraded[: BUYERS // 2])
+    faults = await struck(local)
+    await stripe.close()
+    took = round(time.monotonic() - began)
+    log.info("made_once", calls=caller.calls, told_to_come_back=caller.away, seconds=took, seed=SEED, faults=faults)
+    assert caller.calls == 2000
+    assert min(faults[kind] for kind in FAULTS) > 10
+    assert await counted(local, customers) == {
+        "customers": PEOPLE,
+        "sessions": 2 * PEOPLE,
+        "subscriptions": BUYERS,
+        "upgrades": BUYERS,
+        "schedules": BUYERS,
+        "refunds": BUYERS // 2,
+    }
+
+
+async def sold(stripe: Stripe) -> dict[str, Price]:
+    keys = {
+        "plus": lookup_keys.plan_key(SOLD.plan("plus")),
+        "pro": lookup_keys.plan_key(SOLD.plan("pro")),
+        "pack": lookup_keys.pack_key(SOLD.pack("small")),
+        "overage": lookup_keys.overage_key(SOLD.overage),
+    }
+    return dict(zip(keys, await Catalogue(stripe).prices(*keys.values()), strict=True))
+
+
+async def all_of(making: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All at the same time; the callers' limit keeps them from being too many."""
+    return list(await asyncio.gather(*making))
+
+
+async def customer(caller: Caller, number: int) -> Customer:
+    return await caller.twice(
+        lambda: checkout_sessions.customer(caller.stripe, f"usr_{number}", f"{number}@example.org")
+    )
+
+
+async def page(caller: Caller, sold: Order) -> Session:
+    make = checkout_sessions.subscription_page if sold.metered else checkout_sessions.pack_page
+    return await caller.twice(lambda: make(caller.stripe, sold))
+
+
+async def bought(local: Local, page: Session) -> Subscription:
+    await local.pay(page.url or "")
+    done = await local.stripe.session(page.id)
+    return await local.stripe.subscription(done.subscription or "")
+
+
+async def upgrade(caller: Caller, seen: Subscription, prices: dict[str, Price]) -> Subscription:
+    assert seen.plan
+    item, at = seen.plan, int(time.time())
+    return await caller.twice(
+        lambda: checkout_sessions.upgrade(caller.stripe, seen, item, prices["pro"], at, "change_1")
+    )
+
+
+async def schedule(caller: Caller, seen: Subscription, prices: dict[str, Price]) -> Schedule:
+    assert seen.plan
+    item = seen.plan
+    return await caller.twice(lambda: checkout_sessions.schedule(caller.stripe, seen, item, prices["plus"]))
+
+
+async def pay_back(caller: Caller, local: Local, seen: Subscription) -> None:
+    invoice = await local.stripe.invoice(seen.latest_invoice or "")
+    assert invoice.payment
+    payment = invoice.payment
+    await caller.twice(lambda: stripe_returns.pay_back(caller.stripe, payment))
+
+
+async def counted(local: Local, customers: list[Customer]) -> dict[str, int]:
+    """How many there are, and that each of them is for another purpose."""
+    people = await every(local, "/v1/customers")
+    assert {one["id"] for one in people} == {one.id for one in customers}
+    sessions = await every(local, "/v1/checkout/sessions")
+    assert set(Counter(one["metadata"]["checkout"] for one in sessions).values()) == {1}
+    invoices = await every(local, "/v1/invoices")
+    upgrades = Counter(
+        one["parent"]["subscription_details"]["subscription"]
+        for one in invoices
+        if one["billing_reason"] == "subscription_update"
+    )
+    assert set(upgrades.values()) == {1}
+    schedules = await every(local, "/v1/subscription_schedules")
+    assert {len(one["phases"]) for one in schedules} == {2}
+    refunds = await every(local, "/v1/refunds")
+    assert len({one["payment_intent"] for one in refunds}) == len(refunds)
+    return {
+        "customers": len(people),
+        "sessions": len(sessions),
+        "subscriptions": len(await every(local, "/v1/subscriptions", status="all")),
+        "upgrades": sum(upgrades.values()),
+        "schedules": len(schedules),
+        "refunds": len(refunds),
+    }
+
+
+async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everything_once(local: Local) -> None:
+    stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
+    chance = random.Random(SEED)
+
+    async def bring() -> None:
+        for _ in range(PATIENCE):
+            try:
+                await asyncio.sleep(chance.random() / 100)
+                await Sync(stripe, SOLD, round="sync_1").run(URL.removesuffix("/v1/webhooks/stripe"))
+            except PaymentsAway:
+                continue
+            return
+        pytest.fail("it never came about")
+
+    await spoil(local)
+    await asyncio.gather(bring(), bring())
+    assert await struck(local)
+    await stripe.close()
+    assert len(await every(local, "/v1/products")) == 6
+    assert len({one["lookup_key"] for one in await every(local, "/v1/prices")}) == 6
+    for path in ("/v1/prices", "/v1/products"):
+        assert len(await every(local, path)) == 6
+    for path in ("/v1/billing/meters", "/v1/billing_portal/configurations", "/v1/webhook_endpoints"):
+        assert len(await every(local, path)) == 1
+    destinations = await local.call("GET", "/v2/core/event_destinations")
+    assert len(destinations["data"]) == 1

@@ -1,0 +1,150 @@
+"""`kinora stripe sync` and `kinora doctor`, against Stripe's double as a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from api.billing.stripe import provision
+from api.billing.stripe.event_types import EVENTS
+from api.billing.tariff import tariff
+from api.local import doctor
+from api.settings import Settings
+from tests.api.test_cli import kinora
+from tests.support.stripe_process import KEY, Local, running
+
+ORIGIN = "https://video.example.org"
+
+
+@pytest.fixture
+async def local(base_settings: Settings) -> AsyncIterator[Local]:
+    async with running(base_settings) as local:
+        yield local
+
+
+async def test_a_second_round_changes_nothing_and_says_so(local: Local) -> None:
+    variables: dict[str, Any] = {
+        "KINORA_STRIPE_KEY": KEY,
+        "KINORA_STRIPE_URL": local.url,
+        "KINORA_PUBLIC_URL": ORIGIN,
+        "KINORA_SECRET": "a secret for tests only, of no value",
+    }
+    status, said, complained = await kinora("stripe", "sync", **variables)
+    assert (status, complained) == (0, "")
+    assert "made the price kinora_plus_v1: 999 usd a month" in said
+    secrets = re.search(r"^KINORA_STRIPE_WEBHOOK_SECRETS=(whsec_\w+),(whsec_\w+)$", said, re.MULTILINE)
+    assert secrets
+    assert secrets[1] != secrets[2]
+    before = await everything(local)
+    assert await kinora("stripe", "sync", **variables) == (
+        0,
+        "nothing to do: Stripe sells what the tariff says\n",
+        "",
+    )
+    assert await everything(local) == before
+
+
+async def everything(local: Local) -> list[object]:
+    paths = (
+        *("products", "prices", "billing/meters", "billing_portal/configurations", "webhook_endpoints"),
+        "events",
+    )
+    return [(await local.call("GET", f"/v1/{path}", limit=100))["data"] for path in paths] + [
+        (await local.call("GET", "/v2/core/event_destinations"))["data"]
+    ]
+
+
+async def test_lost_secrets_are_had_again(local: Local) -> None:
+    first = provision.Sync(local.stripe, tariff.load())
+    await first.run(ORIGIN)
+    again = provision.Sync(local.stripe, tariff.load())
+    await again.run(ORIGIN, new_secrets=True)
+    assert len(again.secrets) == 2
+    assert not set(first.secrets) & set(again.secrets)
+    [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
+    assert endpoint["url"] == f"{ORIGIN}/v1/webhooks/stripe"
+    assert len((await local.call("GET", "/v2/core/event_destinations"))["data"]) == 1
+
+
+async def test_an_endpoint_that_hears_of_other_things_is_mended(local: Local) -> None:
+    await provision.Sync(local.stripe, tariff.load()).run(ORIGIN)
+    [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
+    changes = {"enabled_events[0]": "invoice.paid", "disabled": "true"}
+    await local.call("POST", f"/v1/webhook_endpoints/{endpoint['id']}", **changes)
+    again = provision.Sync(local.stripe, tariff.load())
+    await again.run(ORIGIN)
+    assert (again.said, again.secrets) == (["changed the webhook endpoint"], [])
+    [mended] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
+    assert (mended["status"], sorted(mended["enabled_events"])) == ("enabled", sorted(EVENTS))
+
+
+async def test_a_price_that_was_sold_is_never_changed(local: Local, tmp_path: Path) -> None:
+    await provision.Sync(local.stripe, tariff.load()).sell()
+    cheaper = tmp_path / "tariff.toml"
+    cheaper.write_text(tariff.DEFAULT.read_text().replace("amount = 999 ", "amount = 899 "))
+    with pytest.raises(provision.SyncError, match=r"kinora_plus_v1 for 999 usd, and the tariff says 899 usd"):
+        await provision.Sync(local.stripe, tariff.load(cheaper)).sell()
+
+
+async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tmp_path: Path) -> None:
+    await provision.Sync(local.stripe, tariff.load()).sell()
+    dearer = tmp_path / "tariff.toml"
+    text = tariff.DEFAULT.read_text()
+    plan = "[[plans]]" + text.split("[[plans]]")[2]
+    second = plan.replace("version = 1", "version = 2").replace("amount = 999", "amount = 1099")
+    dearer.write_text(text.replace(plan, f"{plan}\n{second}"))
+    again = provision.Sync(local.stripe, tariff.load(dearer))
+    await again.sell()
+    assert again.said == ["made the price kinora_plus_v2: 1099 usd a month, in smallest units"]
+    assert {"kinora_plus_v1", "kinora_plus_v2"} <= (
+        await local.stripe.prices(["kinora_plus_v1", "kinora_plus_v2"])
+    ).keys()
+
+
+async def test_an_address_stripe_cannot_reach_is_not_told_to_it(local: Local) -> None:
+    private = msgspec.structs.replace(local.settings, stripe_url="", public_url="")
+    assert provision.outside(private) is None
+    assert provision.outside(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN
+
+
+async def test_without_a_key_it_says_what_to_set() -> None:
+    status, said, complained = await kinora("stripe", "sync", KINORA_STRIPE_KEY="")
+    assert (status, said) == (1, "")
+    assert "KINORA_STRIPE_KEY" in complained
+
+
+async def test_a_key_stripe_does_not_know_is_a_sentence(local: Local) -> None:
+    variables: dict[str, Any] = {"KINORA_STRIPE_KEY": "sk_test_wrong", "KINORA_STRIPE_URL": local.url}
+    status, said, complained = await kinora("stripe", "sync", **variables)
+    assert (status, said) == (1, "")
+    assert "Invalid API Key" in complained
+    assert "Traceback" not in complained
+
+
+async def test_doctor_compares_the_account_with_the_tariff(local: Local) -> None:
+    settings = msgspec.structs.replace(local.settings, public_url=ORIGIN, stripe_webhook_secrets=["whsec_x"])
+    lacking = await doctor._stripe(settings)
+    assert lacking.grade == "lack"
+    assert "kinora_plus_v1" in lacking.sentence
+    assert (await local.call("GET", "/v1/products"))["data"] == []
+    await provision.bring(settings)
+    assert (await doctor._stripe(settings)).grade == "ok"
+    closed = await doctor._stripe(msgspec.structs.replace(settings, stripe_webhook_secrets=[]))
+    assert (closed.grade, "KINORA_STRIPE_WEBHOOK_SECRETS" in closed.sentence) == ("lack", True)
+    wrong = await doctor._stripe(msgspec.structs.replace(settings, stripe_key="sk_test_wrong"))
+    assert (wrong.grade, "Invalid API Key" in wrong.sentence) == ("lack", True)
+    assert (await doctor._stripe(msgspec.structs.replace(settings, stripe_key=""))).grade == "note"
+
+
+def test_a_web_process_starts_without_stripes_library() -> None:
+    """It takes a fifth of a second to import, and most processes never sell anything."""
+    code = "import sys, api.serve, api.worker.main; sys.exit('stripe' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

@@ -1,0 +1,291 @@
+"""The `kinora` command as a person meets it: what it says, what it starts, and that it cleans up after itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+import psutil
+import pytest
+
+from api import cli
+from api.local import demo, doctor, supervisor
+from api.local.servers import Servers
+from api.settings import Settings
+from tests.support.processes import ends, look
+
+KINORA = (sys.executable, "-m", "api.cli")
+PATIENCE = 240.0
+"""Seconds for a whole backend to start on a busy machine: a hang must fail the test, not stop the suite."""
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="kinora-") as name:
+        yield Path(name) / "data"
+
+
+async def kinora(*arguments: str, cwd: Path | None = None, **variables: str) -> tuple[int, str, str]:
+    """Run the command to its end: status, what it said, what it complained of."""
+    process = await asyncio.create_subprocess_exec(
+        *KINORA, *arguments, stdout=PIPE, stderr=PIPE, cwd=cwd, env=os.environ | variables
+    )
+    said, complained = await asyncio.wait_for(process.communicate(), PATIENCE)
+    return process.returncode or 0, said.decode(), complained.decode()
+
+
+@asynccontextmanager
+async def up(data: Path, log: Path, weights: Path) -> AsyncIterator[tuple[Process, str]]:
+    """A backend that has said it is ready, and its address. Killed at the end, if it is still there."""
+    with log.open("ab") as complaints:
+        process = await asyncio.create_subprocess_exec(
+            *KINORA,
+            *("up", "--port", "0", "--data", str(data)),
+            stdout=PIPE,
+            stderr=complaints,
+            env=os.environ | {"KINORA_WEIGHTS": f"kinora-mini={weights}"},
+        )
+    assert process.stdout
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+        ready = re.fullmatch(r"ready (http://127\.0\.0\.1:\d+)\n", line)
+        assert ready, f"{line}\n{log.read_text()}"
+        yield process, ready[1]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@asynccontextmanager
+async def all_gone(owner: Process) -> AsyncIterator[set[str]]:
+    """The names and arguments of a process's descendants; at the end of the block, wait until none of them runs."""
+    family = psutil.Process(owner.pid).children(recursive=True)
+    ending = ends(family)
+    yield {word for child in family for word in look(child, lambda p: (p.name(), *p.cmdline())) or ()}
+    async with asyncio.timeout(PATIENCE):
+        for end in ending:
+            await _readable(end)
+            os.close(end)
+
+
+async def _readable(descriptor: int) -> None:
+    """A process's descriptor can be read once the process has ended."""
+    ready = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, ready.set)
+    await ready.wait()
+    asyncio.get_running_loop().remove_reader(descriptor)
+
+
+async def test_it_comes_up_stops_in_order_and_keeps_its_data(data: Path, tmp_path: Path, weights: Path) -> None:
+    person = {"email": "someone@example.com", "password": "a long enough password"}
+    async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
+        assert (await client.get("/docs")).status_code == 200
+        assert (await client.post("/v1/auth/signup", json=person)).status_code in {200, 201}
+        async with all_gone(process) as names:
+            assert {"postgres", "redis-server", "serve", "worker"} <= names
+            process.kill()
+    async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
+        assert (await client.post("/v1/auth/login", json=person)).status_code == 200
+        status, _, complaint = await kinora("up", "--data", str(data))
+        assert (status, f"process {process.pid}" in complaint) == (1, True)
+        async with all_gone(process):
+            process.terminate()
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+
+
+async def test_it_stops_when_its_worker_cannot_work_as_it_is_set_up(data: Path) -> None:
+    status, said, complaint = await kinora("up", "--port", "0", "--data", str(data), KINORA_LORAS="ink=/nowhere/ink")
+    assert status == 1
+    assert said.startswith("ready ")
+    told = [
+        line for line in complaint.splitlines() if not any(word in line for word in ("migrated", "nothing is really"))
+    ]
+    assert told[0].startswith("kinora: KINORA_LORAS has the LoRA 'ink' in /nowhere/ink")
+    assert told[1:] == ["kinora: kinora worker cannot run as it is set up (status 78): mend what it names."]
+
+
+async def test_the_demo_does_not_wait_for_a_worker_that_cannot_work(tmp_path: Path) -> None:
+    status, _, complaint = await kinora("demo", cwd=tmp_path, KINORA_WEIGHTS="kinora-mini=/nowhere")
+    assert (status, "KINORA_WEIGHTS has the weights" in complaint, "Traceback" in complaint) == (1, True, False)
+
+
+async def test_the_demo_makes_a_clip(tmp_path: Path, weights: Path) -> None:
+    status, said, complaint = await kinora(
+        "demo", cwd=tmp_path, PROMPT='a "red" ball, $5', KINORA_WEIGHTS=f"kinora-mini={weights}"
+    )
+    assert status == 0, complaint
+    assert 'a "red" ball, $5' in said
+    assert "completed, 100 %" in said
+    assert (tmp_path / "demo.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+async def test_a_port_that_was_asked_for_and_is_taken_is_refused(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, complaint = await kinora("up", "--port", str(port), "--data", str(data))
+    assert (status, complaint) == (1, f"kinora: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("no.such.host.invalid", 0), ("192.0.2.1", 0), ("127.0.0.1", 65536), ("127.0.0.1", -1)]
+)
+def test_an_address_that_cannot_be_listened_on_is_a_sentence(host: str, port: int) -> None:
+    with pytest.raises(supervisor.AddressError, match=r"^[^()]+\.$"):
+        supervisor.listen(host, port)
+
+
+def test_a_port_nobody_insists_on_gives_way() -> None:
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with supervisor.listen_near("127.0.0.1", port, told.append) as found:
+            assert told == [f"port {port} is taken; using {found.getsockname()[1]}"]
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+def test_a_part_alone_needs_servers(command: str, capsys: pytest.CaptureFixture[str], data: Path) -> None:
+    variables = {"DATABASE_URL": "", "REDIS_URL": "", "KINORA_DATA": str(data)}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        assert cli.main([command]) == 1
+    assert "DATABASE_URL is not set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["migrate", "up"])
+async def test_a_database_that_is_away_is_a_sentence(command: str, data: Path) -> None:
+    status, _, complaint = await kinora(
+        command, KINORA_DATA=str(data), DATABASE_URL="postgresql://127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1"
+    )
+    assert (status, complaint.count("\n")) == (1, 1)
+    assert complaint.startswith("kinora: The database does not answer: ")
+
+
+async def test_a_setting_that_does_not_fit_is_named() -> None:
+    status, _, complaint = await kinora("doctor", KINORA_LEASE="soon")
+    assert (status, "KINORA_LEASE" in complaint, "Traceback" in complaint) == (1, True, False)
+    _, _, complaint = await kinora("doctor", KINORA_LORAS="ink")
+    assert "KINORA_LORAS is 'ink', which does not fit: it takes name=value,name=value, and 'ink' has no =" in complaint
+    _, _, complaint = await kinora("doctor", KINORA_MODELS="mini")
+    assert "KINORA_MODELS names a model 'mini'; known are kinora-mini, " in complaint
+    _, _, complaint = await kinora("doctor", KINORA_WEIGHTS="mini=/weights")
+    assert "KINORA_WEIGHTS names a model 'mini'; known are kinora-mini, " in complaint
+
+
+async def test_the_web_process_never_imports_torch() -> None:
+    script = "import sys, api.serve; print(*{'torch', 'diffusers', 'transformers', 'av', 'numpy'} & set(sys.modules))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=PIPE)
+    said, _ = await process.communicate()
+    assert (process.returncode, said) == (0, b"\n")
+
+
+async def test_the_doctor_finds_what_is_there(settings: Settings) -> None:
+    findings = await doctor.examine(settings)
+    assert not [finding for finding in findings if finding.grade == "lack"]
+    assert [finding.sentence for finding in findings if "PostgreSQL 18 answers" in finding.sentence]
+
+
+async def test_the_doctor_says_how_models_are_put_on_this_machine(settings: Settings) -> None:
+    here = msgspec.structs.replace(settings, device="cpu")
+    assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.examine(here))
+    wrong = msgspec.structs.replace(here, quantisation="nf4", offload="group")
+    [(grade, sentence)] = [each for each in placements(await doctor.examine(wrong)) if "setting" in each[1]]
+    assert (grade, "offload=group" in sentence) == ("lack", True)
+
+
+def placements(findings: list[doctor.Finding]) -> list[tuple[str, str]]:
+    return [(finding.grade, finding.sentence) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("source", "grade"),
+    [
+        ("/nowhere/ink", "lack"),
+        ("./ink.safetensors", "lack"),
+        ("ink", "lack"),
+        ("ink.safetensors", "lack"),
+        ("folder/ink.safetensors", "lack"),
+        ("{here}", "lack"),
+        ("{here}/notes.txt", "lack"),
+        ("{here}/loras", "ok"),
+        ("{here}/loras/ink.safetensors", "ok"),
+        ("owner/ink", "note"),
+        ("owner/loras/ink.safetensors", "note"),
+    ],
+)
+async def test_the_doctor_says_where_a_lora_is_not(settings: Settings, tmp_path: Path, source: str, grade: str) -> None:
+    (tmp_path / "loras").mkdir()
+    for file in ("notes.txt", "loras/ink.safetensors"):
+        (tmp_path / file).touch()
+    named = msgspec.structs.replace(settings, loras={"ink": source.replace("{here}", str(tmp_path))})
+    [found] = [
+        finding for finding in await doctor.examine(named) if "LoRA" in finding.sentence or "hub" in finding.sentence
+    ]
+    assert found.grade == grade
+
+
+async def test_the_doctor_says_which_weights_are_not_there(settings: Settings, weights: Path) -> None:
+    for model, own, grade in (
+        ("kinora-mini", str(weights), "ok"),
+        ("kinora-mini", str(weights.parent), "lack"),
+        ("kinora-mini", "owner/mini", "note"),
+        ("wan2.1-t2v-1.3b", "", "note"),
+        ("ltx-video-2b-distilled", "", "lack"),
+    ):
+        changed = msgspec.structs.replace(settings, models=[model], weights={model: own} if own else {})
+        [found] = [
+            each for each in await doctor.examine(changed) if "eights" in each.sentence or "hub" in each.sentence
+        ]
+        assert found.grade == grade, found
+
+
+async def test_the_doctor_names_what_is_not(servers: Servers, tmp_path: Path) -> None:
+    nowhere = Settings(
+        database_url="postgresql://127.0.0.1:1/x",
+        redis_url="redis://127.0.0.1:1",
+        data=tmp_path,
+        frame_rules="nowhere:rule",
+    )
+    lacks = [finding.sentence for finding in await doctor.examine(nowhere) if finding.grade == "lack"]
+    assert [lack.split(" does")[0] for lack in lacks] == [
+        "The PostgreSQL of DATABASE_URL",
+        "The Redis of REDIS_URL",
+        lacks[-1],
+    ]
+    assert lacks[-1].startswith("KINORA_FRAME_RULES is 'nowhere:rule', which cannot be used")
+
+
+async def test_only_the_first_signal_counts() -> None:
+    """The orderly stop that a first signal began is not cut short by a second."""
+    script = (
+        "import asyncio, os, signal\n"
+        "from api.local import supervisor\n"
+        "async def main():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    try:\n"
+        "        await asyncio.Event().wait()\n"
+        "    finally:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        await asyncio.sleep(0)\n"
+        "        await asyncio.sleep(0)\n"
+        "        print('in order')\n"
+        "raise SystemExit(supervise.until_told(main()))\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=PIPE)
+    said, _ = await process.communicate()
+    assert (process.returncode, said) == (0, b"in order\n")
+
+
+def test_the_prompt_has_a_default() -> None:
+    assert demo.PROMPT == "a red ball bounces over green hills at sunset"

@@ -1,0 +1,66 @@
+"""A thousand creates at once, by somebody who can pay for ten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from api.app import assemble
+from api.billing.tariff import tariff
+from api.errors import InsufficientCredits
+from api.http.state import Parts
+from api.schemas.video_requests import VideoCreate
+from api.settings import Settings
+from api.sql import connection as db
+from api.sql.connection import transaction
+from api.sql.generations import Generation
+from api.sql.idempotency import Answer
+from api.videos.lifecycle import Submission
+from api.videos.quote import Terms, place
+from tests.support.factories import add_account, books
+
+CREATES = 1_000
+CREDITS = 10
+
+
+@pytest.fixture
+async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) -> AsyncIterator[Parts]:
+    """A backend of real connections whose free plan gives ten credits a month."""
+    own = tmp_path / "tariff.toml"
+    own.write_text(tariff.DEFAULT.read_text().replace("monthly_credits = 300\n", f"monthly_credits = {CREDITS}\n"))
+    pool = await db.connect(database, connections=10)
+    async with assemble(msgspec.structs.replace(settings, database_url=database, tariff=own), pool) as parts:
+        yield parts
+    await pool.close()
+
+
+async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: Parts) -> None:
+    async with transaction(shop.pool) as connection:
+        account = await add_account(connection)
+    asked = VideoCreate(prompt="a red ball", size="320x192", quality="turbo", seconds=1)
+    terms = Terms(shop.tariff.plan("free"), shop.tariff.prices)
+    order = place(asked, terms, shop.settings)
+    assert order.total == 1
+
+    def answer(row: Generation) -> Answer:
+        return Answer(fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(shop.views.video(row)))
+
+    def create(number: int) -> asyncio.Task[Answer]:
+        fingerprint = number.to_bytes(4)
+        submission = Submission(account.id, order, fingerprint, key=f"k{number}", retried=False, pictures=[])
+        return asyncio.create_task(shop.videos.create(submission, answer))
+
+    answers = await asyncio.gather(*map(create, range(CREATES)), return_exceptions=True)
+    refused = [each for each in answers if isinstance(each, InsufficientCredits)]
+    accepted = [each for each in answers if isinstance(each, Answer)]
+    assert (len(accepted), len(refused)) == (CREDITS, CREATES - CREDITS)
+    async with transaction(shop.pool) as connection:
+        balance = await shop.credits.balance(connection, account.id)
+        rows = await connection.fetchval("SELECT count(*) FROM generations")
+    assert (balance.available, balance.held, rows) == (0, CREDITS, CREDITS)
+    await books(shop.pool, account.id)

@@ -1,0 +1,196 @@
+"""Watching: the present state first, then every change, to whoever may see it, until the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import httpx
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from api.http.state import Parts
+from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
+from api.videos import event_stream
+from api.videos.event_stream import Feeds
+from tests.api.videos.test_lifecycle import MEDIA, claim, create, person
+from tests.support.users import Person, sign_up
+
+
+def parsed(frames: bytes) -> list[dict[str, str]]:
+    """The events of a piece of a stream."""
+    blocks = [block for block in frames.decode().split("\n\n") if block and not block.startswith(":")]
+    return [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
+
+
+async def following(stream: AsyncIterator[bytes]) -> list[dict[str, str]]:
+    """The next events, whatever pings come before them."""
+    async with asyncio.timeout(20):
+        while not (events := parsed(await anext(stream))):
+            pass
+    return events
+
+
+def state(event: dict[str, str]) -> str:
+    return str(msgspec.json.decode(event["data"])["status"])
+
+
+async def test_a_video_is_watched_from_its_present_state_to_its_end(real: Parts) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+        [first] = await following(stream)
+        assert (first["event"], state(first)) == ("video", "queued")
+        assert first["id"].endswith(f"-{video_id}")
+        claimed = await claim(real)
+        [second] = await following(stream)
+        assert state(second) == "in_progress"
+        await real.videos.report(claimed, 50, 2.0)
+        [third] = await following(stream)
+        assert msgspec.json.decode(third["data"])["progress"] == 50
+        await real.videos.complete(claimed, MEDIA)
+        [last] = await following(stream)
+        assert state(last) == "completed"
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+    assert real.hub.watching == 0
+
+
+async def test_a_terminal_video_is_one_event(real: Parts) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    await real.videos.cancel(video_id, account.id)
+    frames = [frame async for frame in real.feeds.one(video_id, account.id)]
+    assert [state(event) for event in parsed(b"".join(frames))] == ["cancelled"]
+
+
+async def test_all_videos_continue_after_the_last_event_seen(real: Parts) -> None:
+    account, stranger = await person(real, "pro"), await person(real)
+    old, young = await create(real, account), await create(real, account)
+    async with aclosing(real.feeds.all(account.id, None)) as stream:
+        one, two = await following(stream)
+        assert [one["id"].partition("-")[2], two["id"].partition("-")[2]] == [old, young]
+        await create(real, stranger)
+        await real.videos.cancel(old, account.id)
+        [changed] = await following(stream)
+        assert state(changed) == "cancelled"
+    await real.videos.cancel(young, account.id)
+    async with aclosing(real.feeds.all(account.id, changed["id"])) as stream:
+        [missed] = await following(stream)
+        assert missed["id"].endswith(young)
+        assert state(missed) == "cancelled"
+
+
+async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+        await following(stream)
+        await real.videos.delete(video_id, account.id)
+        Announcer(Outbox(real.redis)).changed(account.id, video_id)
+        rest = [event async for event in stream]
+    assert len(rest) <= 1, "at most what it was just before"
+
+
+async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+        await following(stream)
+        claimed = await claim(real)
+        for progress in range(10, 100, 10):
+            await real.videos.report(claimed, progress, None)
+        seen: list[int] = []
+        while not seen or seen[-1] < 90:
+            seen += [msgspec.json.decode(event["data"])["progress"] for event in await following(stream)]
+        assert len(seen) < 10
+        assert seen == sorted(seen)
+
+
+async def test_waiting_holds_until_the_end(real: Parts) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    assert (await real.feeds.terminal(video_id, account.id, 0.05)).state == "queued"
+    waiting = asyncio.create_task(real.feeds.terminal(video_id, account.id, 20))
+    await real.videos.complete(await claim(real), MEDIA)
+    assert (await waiting).state == "completed"
+
+
+async def test_without_redis_watchers_look_for_themselves(real: Parts, tmp_path: object) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    nowhere = f"unix://{tmp_path}/nowhere"
+
+    async def load(_: list[str]) -> list[Snapshot]:
+        return []
+
+    async with Hub(nowhere, load) as hub:
+        blind = Feeds(hub, real.videos, real.views)
+        async with aclosing(blind.one(video_id, account.id)) as stream:
+            assert state((await following(stream))[0]) == "queued"
+            await real.videos.cancel(video_id, account.id)
+            assert state((await following(stream))[0]) == "cancelled"
+        async with aclosing(blind.all(account.id, None)) as everything:
+            video_id = await create(real, account)
+            assert (await following(everything))[0]["id"].endswith(video_id)
+            await real.videos.cancel(video_id, account.id)
+            assert state((await following(everything))[0]) == "cancelled"
+
+
+async def test_watchers_come_back_when_redis_does(real: Parts, redis: Redis) -> None:
+    account = await person(real)
+    video_id = await create(real, account)
+    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+        await following(stream)
+        for client in await redis.client_list(_type="pubsub"):
+            await redis.client_kill_filter(_id=client["id"])
+        await real.videos.cancel(video_id, account.id)
+        assert state((await following(stream))[0]) == "cancelled"
+
+
+async def test_a_message_about_somebody_elses_video_tells_nothing(real: Parts, redis: Redis) -> None:
+    account, stranger = await person(real), await person(real)
+    video_id = await create(real, account)
+    async with real.hub.watch(stranger.id) as watcher:
+        await redis.publish(CHANGED + stranger.id, video_id)
+        own = await create(real, stranger)
+        Announcer(Outbox(redis)).changed(stranger.id, own)
+        news: list[Snapshot] = []
+        while not news:
+            news = await watcher.take(5)
+        assert {shot.user_id for shot in news} == {stranger.id}
+
+
+@pytest.mark.parametrize("text", [None, "", "1-", "x-y", "1-video_short", "9" * 30 + "-x", "-1-video_" + "0" * 26])
+def test_an_event_id_that_is_not_ours_is_none(text: str | None) -> None:
+    assert event_stream.moment(text) is None
+
+
+async def test_the_feed_over_http_says_who_may_watch(client: httpx.AsyncClient, account: Person) -> None:
+    made = (await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)).json()
+    stranger = await sign_up(client)
+    assert (await client.get(f"/v1/videos/{made['id']}/events", headers=stranger.headers)).status_code == 404
+    assert (await client.get("/v1/events")).status_code == 401
+    await client.delete(f"/v1/videos/{made['id']}", headers=account.headers)
+
+
+@pytest.mark.xdist_group("backend")
+async def test_a_browser_follows_a_clip_as_it_is_made(web: httpx.AsyncClient, resident: Person) -> None:
+    body = {"prompt": "a ball", "size": "640x384", "seconds": 10}  # long enough for some progress to be told
+    made = (await web.post("/v1/videos", json=body, headers=resident.headers)).json()
+    events = b""
+    async with web.stream("GET", f"/v1/videos/{made['id']}/events", headers=resident.headers) as answer:
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["x-accel-buffering"] == "no"
+        async for piece in answer.aiter_bytes():
+            events += piece
+    shown = [msgspec.json.decode(event["data"]) for event in parsed(events)]
+    assert shown[-1]["status"] == "completed"
+    assert shown[-1]["assets"]["video"]
+    progress = [video["progress"] for video in shown]
+    assert progress == sorted(progress)
+    assert any(0 < one < 100 for one in progress)
+    held = await web.get(f"/v1/videos/{made['id']}", headers=resident.headers | {"Prefer": "wait=5"})
+    assert held.json()["status"] == "completed"

@@ -1,0 +1,185 @@
+"""A playlist only grows, whatever becomes of the attempts: its text, and how pieces come to be listed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.http.state import Parts
+from api.sql.segments import Segment, Stream
+from api.sql.transitions import Claimed
+from api.storage.local import Storage
+from api.videos import hls
+from api.worker.segment_publisher import Publisher
+from tests.support.segments import REQUEST, made
+from tests.support.users import Person
+
+NOW = datetime.now(UTC)
+QUERY = "?expires=1&signature=x"
+
+
+def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[Segment]:
+    return [Segment(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)]
+
+
+def stream(state: Any = "in_progress") -> Stream:
+    return Stream(user_id="u", kind="video", state=state, failure=None, created_at=NOW, purged_at=None)
+
+
+def test_a_playlist_only_grows() -> None:
+    pieces = listed(1.125, 2.0, 2.0, 2.875)
+    texts = [hls.playlist(stream(), pieces[:count], QUERY) for count in range(1, 5)]
+    texts.append(hls.playlist(stream("completed"), pieces, QUERY))
+    for shorter, longer in pairwise(texts):
+        assert longer.startswith(shorter)
+    assert "ENDLIST" not in texts[-2]
+    assert texts[-1].endswith("#EXT-X-ENDLIST\n")
+
+
+def test_a_playlist_says_what_players_want_to_know() -> None:
+    lines = hls.playlist(stream(), listed(1.125, 2.0), QUERY).splitlines()
+    assert lines[:2] == ["#EXTM3U", "#EXT-X-VERSION:7"]
+    assert "#EXT-X-TARGETDURATION:3" in lines
+    assert "#EXT-X-PLAYLIST-TYPE:EVENT" in lines
+    assert f'#EXT-X-MAP:URI="stream/{"a" * 16}.mp4{QUERY}"' in lines
+    assert lines[-4:] == ["#EXTINF:1.125000,", f"stream/1-0.m4s{QUERY}", "#EXTINF:2.000000,", f"stream/1-1.m4s{QUERY}"]
+
+
+def test_another_head_is_announced() -> None:
+    first, second = listed(2.0, 2.0)
+    other = Segment(number=1, attempt=2, head="b" * 16, seconds=2.0)
+    lines = hls.playlist(stream(), [first, other], QUERY).splitlines()
+    assert lines.index("#EXT-X-DISCONTINUITY") < lines.index(f'#EXT-X-MAP:URI="stream/{"b" * 16}.mp4{QUERY}"')
+    assert "#EXT-X-DISCONTINUITY" not in hls.playlist(stream(), [first, second], QUERY)
+
+
+async def interrupted(client: httpx.AsyncClient, parts: Parts, account: Person, first: Publisher, folder: Path) -> str:
+    """Two pieces are published when their attempt is given back; the playlist then."""
+    for index in range(2):
+        assert await first.publish(made(folder, index, "of the first"))
+    claimed = first._claimed
+    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert await parts.videos.give_back(claimed)
+    return text
+
+
+async def test_the_next_attempt_goes_on_where_the_playlist_ends(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    assert await first.resume() is None
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    resume = await second.resume()
+    assert resume
+    assert [piece.file.read_bytes() for piece in resume.pieces] == [b"piece 0 of the first", b"piece 1 of the first"]
+    assert {piece.head.read_bytes() for piece in resume.pieces} == {b"head"}
+    assert resume.state.read_bytes() == b"state 1"
+    assert list(resume.state.parent.iterdir()) == [resume.state], "no earlier state is of use to anybody"
+
+    for index in range(2, 4):
+        assert await second.publish(made(tmp_path, index, "of the second"))
+    assert not await first.publish(made(tmp_path, 2, "too late"))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert after.startswith(before)
+    assert "DISCONTINUITY" not in after
+    assert [uri.partition("?")[0] for uri in after.splitlines() if "m4s" in uri] == [
+        "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s", "stream/2-3.m4s",
+    ]  # fmt: skip
+    assert after.count("#EXTINF:1.000000,") == 4
+    piece = await client.get(f"/v1/videos/{claimed.id}/stream/2-2.m4s", headers=account.headers)
+    assert piece.content == b"piece 2 of the second"
+
+
+async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    for index in range(4):
+        assert await second.publish(made(tmp_path, index, "of the second"))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert after.startswith(before)
+    lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
+    assert lines == [
+        "#EXT-X-DISCONTINUITY", "#EXTINF:1.000000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
+    ]  # fmt: skip
+
+
+async def test_pieces_cut_otherwise_leave_no_hole(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    before = await interrupted(client, parts, account, first, tmp_path)
+    again = await parts.videos.claim("worker_b")
+    assert again
+    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    for index, ends in enumerate((1.5, 3.0, 4.0)):
+        assert await second.publish(replace(made(tmp_path, index), seconds_done=ends))
+    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
+    assert lines == [
+        "#EXT-X-DISCONTINUITY", "#EXTINF:1.500000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
+    ]  # fmt: skip
+
+
+async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
+    client: httpx.AsyncClient,
+    parts: Parts,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+
+    async def away(*_: object) -> bool:
+        raise ConnectionError
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(parts.videos, "publish", away)
+        with pytest.raises(ConnectionError):
+            await publisher.publish(made(tmp_path, 0))
+    assert await publisher.publish(made(tmp_path, 1))
+    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
+        "stream/1-0.m4s", "stream/1-1.m4s",
+    ]  # fmt: skip
+
+
+async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
+    client: httpx.AsyncClient,
+    parts: Parts,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    segment = made(tmp_path, 0)
+
+    def lose(_: Storage, source: Path, key: str) -> None:
+        source.unlink()
+        raise OSError(key)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Storage, "adopt", lose)
+        with pytest.raises(OSError, match="latents"):
+            await publisher.publish(segment)
+        with pytest.raises(OSError, match="m4s"):
+            await publisher.flush()
+    with pytest.raises(FileNotFoundError):
+        await publisher.flush()
+    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    assert answer.json()["error"]["code"] == "not_ready"

@@ -1,0 +1,119 @@
+"""LoRAs by name: from a setting through a request to the row that a worker claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+
+from api.http.state import Parts
+from api.settings import Settings, SettingsError
+from tests.api.routes.test_videos import create
+from tests.support.users import Person
+
+OURS = {"KINORA_SECRET": "0123456789abcdef", "KINORA_MODELS": "kinora-mini,ltx-video-2b"}
+LORAS = {"ink": "/loras/ink@kinora-mini", "film": "someone/film-lora", "other": "/loras/o@ltx-video-2b"}
+
+
+@pytest.fixture
+def _served(app: Litestar, client: httpx.AsyncClient) -> None:
+    parts: Parts = app.state.parts
+    settings = msgspec.structs.replace(parts.settings, models=["kinora-mini", "ltx-video-2b"], loras=LORAS)
+    app.state.parts = parts._replace(settings=settings)
+
+
+def test_a_lora_is_named_with_its_source_and_its_model() -> None:
+    text = ",".join(f"{name}={source}" for name, source in LORAS.items())
+    settings = Settings.from_env(OURS | {"KINORA_LORAS": text})
+    found = [(lora.name, lora.model, lora.source) for lora in settings.named_loras]
+    assert found == [
+        ("ink", "kinora-mini", "/loras/ink"),
+        ("film", "kinora-mini", "someone/film-lora"),
+        ("other", "ltx-video-2b", "/loras/o"),
+    ]
+    assert Settings.from_env(settings.environment()).named_loras == settings.named_loras
+    assert settings.engine.loras == settings.named_loras
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("ink=/loras/ink@nope", "'nope'"), ("ink=@kinora-mini", "name=source@model"), ("a.b=/x", "letters, digits")],
+)
+def test_one_that_cannot_be_is_refused_at_the_start(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Settings.from_env(OURS | {"KINORA_LORAS": text})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OFFLOAD", "disk"), ("QUANTISATION", "int3"), ("COMPILE", "maybe"), ("TILING", "2"), ("PARALLEL", "all")],
+)
+def test_a_setting_of_a_placement_that_there_is_not_is_named(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"KINORA_{variable} is '{value}'"):
+        Settings.from_env(OURS | {f"KINORA_{variable}": value})
+
+
+def test_what_is_set_reaches_the_engine(tmp_path: Path) -> None:
+    chosen = {"OFFLOAD": "group", "QUANTISATION": "float8", "TILING": "on", "COMPILE": "off", "ATTENTION": "flash"}
+    environment = {f"KINORA_{name}": value for name, value in chosen.items()} | {"KINORA_PARALLEL": "2"}
+    config = Settings.from_env(OURS | environment).engine
+    assert {name: getattr(config, name.lower()) for name in chosen} == chosen
+    assert config.parallel == 2
+
+
+@pytest.mark.usefixtures("_served")
+async def test_models_say_which_they_have(client: httpx.AsyncClient, account: Person) -> None:
+    listed = (await client.get("/v1/models", headers=account.headers)).json()["data"]
+    assert {model["id"]: model["loras"] for model in listed} == {
+        "kinora-mini": ["ink", "film"],
+        "ltx-video-2b": ["other"],
+    }
+
+
+@pytest.mark.usefixtures("_served")
+async def test_what_a_request_names_reaches_the_worker(
+    client: httpx.AsyncClient, account: Person, parts: Parts
+) -> None:
+    asked = [{"name": "ink", "weight": 0.5}, {"name": "film"}]
+    video = (await create(client, account, loras=asked)).json()
+    named = [{"name": "ink", "weight": 0.5}, {"name": "film", "weight": 1.0}]
+    assert video["loras"] == named
+    assert (await client.get(f"/v1/videos/{video['id']}", headers=account.headers)).json()["loras"] == named
+    claimed = await parts.videos.claim("worker_a")
+    assert claimed
+    assert msgspec.to_builtins(claimed.loras) == named
+
+
+@pytest.mark.usefixtures("_served")
+async def test_a_form_names_them_as_openai_s_clients_write_lists(client: httpx.AsyncClient, account: Person) -> None:
+    form = {"prompt": "a ball", "loras[][name]": "ink", "loras[][weight]": "0.25"}
+    answer = await client.post("/v1/videos", data=form, headers=account.headers)
+    assert answer.json()["loras"] == [{"name": "ink", "weight": 0.25}]
+
+
+@pytest.mark.usefixtures("_served")
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"loras": [{"name": "nope"}]}, "it has: ink, film."),
+        ({"loras": [{"name": "other"}]}, "kinora-mini has no LoRA 'other' here"),
+        ({"loras": [{"name": "ink"}], "model": "ltx-video-2b"}, "it has: other."),
+        ({"loras": [{"name": "ink"}, {"name": "ink"}]}, "named twice"),
+        ({"loras": [{"name": "ink", "weight": 9}]}, "<= 2"),
+    ],
+)
+async def test_one_that_the_model_does_not_have_is_refused_by_name(
+    client: httpx.AsyncClient, account: Person, asked: dict[str, Any], said: str
+) -> None:
+    answer = await create(client, account, **asked)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+
+
+async def test_without_any_the_answer_says_that_there_are_none(client: httpx.AsyncClient, account: Person) -> None:
+    assert "it has: none." in (await create(client, account, loras=[{"name": "ink"}])).json()["detail"]
+    assert (await create(client, account)).json()["loras"] == []

@@ -1,0 +1,151 @@
+"""A real worker with a real engine child on tiny weights, on a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from PIL import Image, ImageChops
+
+from api.http.state import Parts
+from api.messaging.events import Outbox
+from api.messaging.wakeups import Bell, Listener
+from api.schemas.video_requests import VideoCreate
+from api.settings import Settings
+from api.sql import media
+from api.videos import hls
+from api.videos.lifecycle import Submission
+from api.videos.quote import place
+from api.videos.renditions import SUFFIXES
+from tests.api.videos.test_event_stream import following
+from tests.api.videos.test_lifecycle import balance, create, drawn, person
+from tests.support.factories import books, terms
+from tests.support.workers import (
+    LONG,
+    PATIENCE,
+    SHORT,
+    child_of,
+    ended,
+    running,
+    working,
+)
+
+
+async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "completed"
+    async with real.pool.acquire() as db:
+        for variant in SUFFIXES:
+            served = await media.find(db, video_id, variant)
+            assert served
+            assert served.key
+            assert real.storage.path(served.key).stat().st_size == served.bytes
+    assert not list((real.settings.data / "work").iterdir())
+    await books(real.pool, account.id)
+
+
+async def test_a_plan_that_marks_has_its_clips_marked(real: Parts, worker_settings: Settings) -> None:
+    """The same clip twice: what differs is in the corner where the mark stands."""
+    asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
+    async with working(worker_settings):
+        for plan in ("free", "plus", "plus"):
+            account = await person(real, plan)
+            video_id = await create(real, account, **asked)
+            assert await ended(real, video_id, account) == "completed"
+            async with real.pool.acquire() as db:
+                served = await media.find(db, video_id, "poster")
+            assert served
+            assert served.key
+            posters.append(Image.open(real.storage.path(served.key)).convert("L"))
+    marked, plain, again = posters
+    assert plain.tobytes() == again.tobytes()
+    box = ImageChops.difference(marked, plain).getbbox()
+    assert box
+    assert box[0] > marked.width / 2
+    assert box[1] > marked.height / 2
+
+
+async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        long = await create(real, account, **LONG)
+        await running(real, long, account)
+        short = await create(real, account, **SHORT)
+        await real.videos.cancel(long, account.id)
+        assert await ended(real, short, account) == "completed"
+        assert await ended(real, long, account) == "cancelled"
+    assert await balance(real, account) == (299, 0)
+    await books(real.pool, account.id)
+
+
+async def test_a_guess_reaches_who_watches_before_the_first_piece(
+    real: Parts, worker_settings: Settings, weights: Path
+) -> None:
+    slow = "ltx-video-2b-0.9.5"
+    serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
+    account = await person(real)
+    asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
+    order = place(asked, terms(account.plan), serving)
+    await real.videos.create(Submission(account.id, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    [row] = await real.videos.page(account.id, None, 1, descending=True)
+    async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
+        async with asyncio.timeout(PATIENCE):
+            while (assets := shown(await following(events)))["preview"] is None:
+                assert assets["stream"] is None
+        key = hls.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
+        with Image.open(real.storage.path(key)) as image:
+            assert (image.format, image.size) == ("JPEG", (320, 213))
+        await real.videos.cancel(row.id, account.id)
+        assert await ended(real, row.id, account) == "cancelled"
+    assert real.views.video(await real.videos.get(row.id, account.id)).assets.preview is None
+    assert await balance(real, account) == (300, 0), "a guess is not charged for"
+
+
+def shown(events: list[dict[str, str]]) -> dict[str, Any]:
+    """The assets in the last of these events."""
+    return dict(msgspec.json.decode(events[-1]["data"])["assets"])
+
+
+async def test_stale_wake_ups_do_not_eat_fresh_ones(real: Parts) -> None:
+    outbox, idle, heard = Outbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
+    bell = Bell(real.redis, outbox)
+    idle.set()
+
+    async def look() -> None:
+        heard.release()
+
+    bell.ring("default", 12)
+    await outbox.drain()
+    await real.redis.delete(*await real.redis.keys("arq:job:*"), "kinora:bell:default")
+    listener = asyncio.create_task(Listener(real.settings.redis_url, "default", look, idle).main())
+    try:
+        for _ in range(3):
+            bell.ring("default")
+            await asyncio.wait_for(heard.acquire(), PATIENCE)
+    finally:
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+
+@pytest.mark.xdist_group("backend")
+async def test_a_worker_told_to_stop_while_it_starts_stops_at_once(worker_settings: Settings) -> None:
+    environment = os.environ | worker_settings.environment()
+    command = (sys.executable, "-m", "api.cli", "worker")
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+    forkserver = os.pidfd_open(await child_of(process.pid))
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    gone = asyncio.Event()
+    asyncio.get_running_loop().add_reader(forkserver, gone.set)
+    await asyncio.wait_for(gone.wait(), PATIENCE)
+    asyncio.get_running_loop().remove_reader(forkserver)
+    os.close(forkserver)

@@ -1,0 +1,114 @@
+"""Attempts that end before their clip is done, and what the next one goes on with."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from pathlib import Path
+from typing import get_args
+
+import av
+
+from api.http.state import Parts
+from api.settings import Settings
+from api.sql import media
+from api.videos import hls
+from api.worker.runner import time_left
+from engine.types import Progress, Resume, Stage
+from tests.api.videos.test_lifecycle import create, person
+from tests.support.factories import books
+from tests.support.workers import (
+    LONG,
+    SHORT,
+    child_of_this_process,
+    ended,
+    listed,
+    published,
+    running,
+    working,
+)
+
+
+async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **(LONG | {"seconds": 4}))
+        await running(real, video_id, account)
+        os.kill(child_of_this_process(), signal.SIGKILL)
+        assert await ended(real, video_id, account) == "completed"
+    assert (await real.videos.get(video_id, account.id)).attempt == 2
+    await books(real.pool, account.id)
+
+
+async def test_a_killed_child_goes_on_after_what_is_published(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **(LONG | {"seconds": 6}))
+        await published(real, video_id, account)
+        before = await listed(real, video_id)
+        os.kill(child_of_this_process(), signal.SIGKILL)
+        assert await ended(real, video_id, account) == "completed"
+    after = await listed(real, video_id)
+    assert after[: len(before)] == before
+    assert [piece.number for piece in after] == list(range(len(after)))
+    assert {piece.attempt for piece in after} == {1, 2}
+    assert not any(piece.discontinuity for piece in after), "had it begun anew, players would be told"
+    heads = {real.storage.path(hls.key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
+    pieces = [real.storage.path(hls.key(video_id, hls.piece(piece))).read_bytes() for piece in after]
+    async with real.pool.acquire() as db:
+        served = await media.find(db, video_id, "video")
+    assert served
+    assert served.key
+    film = pictures(real.storage.path(served.key).read_bytes())
+    assert len(film) == 48
+    assert film == pictures(b"".join([*heads, *pieces])), "what was watched and what is kept are the same"
+    await books(real.pool, account.id)
+
+
+def pictures(film: bytes) -> list[tuple[int | None, bytes]]:
+    """When each frame is shown, and what it shows."""
+    with av.open(io.BytesIO(film), "r") as container:
+        return [(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+
+
+FULL_FOR_A_MOMENT = """
+CREATE SEQUENCE tries;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('tries') <= 2 THEN RAISE 'no room' USING ERRCODE = 'disk_full'; END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_playlist_ends(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    async with real.pool.acquire() as db:
+        await db.execute(FULL_FOR_A_MOMENT)
+    async with working(worker_settings):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "completed"
+    assert sum(piece.seconds for piece in await listed(real, video_id)) == 1
+    assert (await real.videos.get(video_id, account.id)).attempt == 1
+
+
+def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published() -> None:
+    resume = Resume((), Path("state"))
+    for stage in get_args(Stage):
+        event = Progress(stage, 0.5, 4.0, 1, 8, 1, 2)
+        assert time_left(event, resume) == (None if stage in ("loading", "encoding") else 4.0)
+        assert time_left(event, None) == 4.0
+
+
+async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **LONG)
+        await running(real, video_id, account)
+    row = await real.videos.get(video_id, account.id)
+    assert (row.state, row.attempt) == ("queued", 1)
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT tries + losses FROM generations WHERE id = $1", video_id) == 0

@@ -1,0 +1,172 @@
+"""What goes wrong for a worker, by name: settings, weights, pictures, time. It is paid back, and the worker lives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from safetensors.torch import load_file, save_file
+
+from api.errors import HasFailed
+from api.http.state import Parts
+from api.settings import Settings
+from api.videos import hls
+from api.worker import main
+from engine.process.client import EngineDied
+from tests.api.routes.test_videos import png
+from tests.api.videos.test_lifecycle import balance, create, drawn, person, submission
+from tests.support.factories import books
+from tests.support.workers import (
+    LONG,
+    SHORT,
+    ended,
+    published,
+    working,
+)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"frame_rules": "nowhere:rule"}, "KINORA_FRAME_RULES is 'nowhere:rule'"),
+        ({"weights": {"kinora-mini": "/nowhere"}}, "KINORA_WEIGHTS has the weights of kinora-mini in /nowhere"),
+        ({"loras": {"ink": "/nowhere/ink"}}, "KINORA_LORAS has the LoRA 'ink' in /nowhere/ink"),
+    ],
+)
+async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
+    real: Parts, worker_settings: Settings, wrong: dict[str, Any], named: str
+) -> None:
+    video_id = await create(real, await person(real), **SHORT)
+    with pytest.raises(main.WrongSettingError, match=re.escape(named)):
+        await main.work(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT state FROM generations WHERE id = $1", video_id) == "queued"
+
+
+async def test_an_engine_that_dies_while_it_starts_may_start_the_next_time(worker_settings: Settings) -> None:
+    stubborn = msgspec.structs.replace(worker_settings, frame_rules="tests.support.crashing_rule:rule")
+    with pytest.raises(EngineDied):
+        await main.work(stubborn, asyncio.Event())
+
+
+async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings: Settings, tmp_path: Path) -> None:
+    account = await person(real)
+    folder = shutil.copytree(worker_settings.weights["kinora-mini"], tmp_path / "weights")
+    shutil.rmtree(folder / "vae")
+    async with working(msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(folder)})):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "failed:model_missing"
+        row = await real.videos.get(video_id, account.id)
+    shown = real.views.video(row)
+    assert shown.failure
+    assert shown.failure.refunded
+    assert await balance(real, account) == (300, 0)
+
+
+def poisoned(folder: Path) -> None:
+    """Weights whose pictures are no numbers."""
+    file = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["decoder.conv_out.conv.bias"].fill_(float("nan"))
+    save_file(tensors, file, {"format": "pt"})
+
+
+def scribbled(folder: Path) -> None:
+    """A LoRA that is none."""
+    (folder / "ink.safetensors").write_text("ink")
+
+
+def cut_off(folder: Path) -> None:
+    """A file of weights that was not copied to its end."""
+    os.truncate(folder / "transformer" / "diffusion_pytorch_model.safetensors", 1000)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong", "failure"),
+    [
+        (poisoned, {}, "bad_frames"),
+        (cut_off, {}, "model_broken"),
+        (scribbled, {"loras": {"ink": "ink.safetensors"}}, "lora_missing"),
+        (None, {"offload": "group", "device": "cpu"}, "bad_setting"),
+    ],
+)
+async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
+    real: Parts,
+    worker_settings: Settings,
+    weights: Path,
+    tmp_path: Path,
+    spoil: Callable[[Path], None] | None,
+    wrong: dict[str, Any],
+    failure: str,
+) -> None:
+    account, asked = await person(real), dict(SHORT)
+    folder = shutil.copytree(weights, tmp_path / "weights")
+    if spoil:
+        spoil(folder)
+    if "loras" in wrong:
+        asked["loras"] = [{"name": "ink"}]
+        wrong = {"loras": {name: str(folder / file) for name, file in wrong["loras"].items()}}
+    own: dict[str, str] = {"kinora-mini": str(folder), "ltx-video-2b": str(weights)}
+    changed = msgspec.structs.replace(
+        worker_settings, weights=own, models=["kinora-mini", "ltx-video-2b"], max_tries=1, **wrong
+    )
+    served = real._replace(settings=changed)
+    async with working(changed):
+        first = await create(served, account, **asked)
+        assert await ended(real, first, account) == f"failed:{failure}"
+        second = await create(served, account, **{**SHORT, "model": "ltx-video-2b", "size": "256x256"})
+        everywhere = failure == "bad_setting"
+        assert await ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
+    assert (await real.videos.get(first, account.id)).settled == 0
+    await books(real.pool, account.id)
+
+
+async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_lives(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    async with working(
+        msgspec.structs.replace(worker_settings, frame_rules="tests.support.frame_rules:refuse_the_second")
+    ):
+        video_id = await create(real, account, **(LONG | {"seconds": 6}))
+        await published(real, video_id, account)
+        assert await ended(real, video_id, account) == "failed:refused_frames"
+        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
+    row = await real.videos.get(video_id, account.id)
+    video = real.views.video(row)
+    assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
+    assert video.failure
+    assert (video.failure.retryable, video.failure.refunded) == (False, True)
+    with pytest.raises(HasFailed):
+        await hls.find(real.pool, video_id, account.id)
+    assert await balance(real, account) == (299, 0)
+    await books(real.pool, account.id)
+
+
+async def test_a_job_that_takes_too_long_is_stopped_and_released(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    impatient = msgspec.structs.replace(worker_settings, job_timeout=0.5, max_tries=1)
+    async with working(impatient):
+        video_id = await create(real, account, **LONG)
+        assert await ended(real, video_id, account) == "failed:timed_out"
+    assert await balance(real, account) == (300, 0)
+
+
+async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    patient = msgspec.structs.replace(worker_settings, max_tries=1)
+    asked = submission(real, account, picture=png(), **SHORT)
+    await real.videos.create(asked, drawn(real))
+    [lost] = await real.videos.page(account.id, None, 1, descending=True)
+    real.storage.remove(f"inputs/{lost.id}")
+    async with working(patient):
+        assert await ended(real, lost.id, account) == "failed:internal"
+        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
+    await books(real.pool, account.id)

@@ -1,0 +1,109 @@
+"""A guess at what is being made: seen by its owner, until there is something better or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from api.http.state import Parts
+from api.sql.transitions import Claimed
+from api.worker.segment_publisher import Publisher
+from tests.api.videos.test_event_stream import following
+from tests.api.videos.test_lifecycle import claim, create
+from tests.api.videos.test_lifecycle import person as rich
+from tests.support.segments import REQUEST, guess, made, shown
+from tests.support.users import Person, sign_up
+
+
+async def test_a_guess_is_seen_until_there_is_something_better(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    async def assets() -> dict[str, Any]:
+        return dict((await shown(client, account, claimed.id))["assets"])
+
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    assert (await assets())["preview"] is None
+    assert await publisher.preview(guess(tmp_path, 0.0))
+    first = (await assets())["preview"]
+    assert await publisher.preview(guess(tmp_path, 1.0))
+    second = (await assets())["preview"]
+    assert first != second
+    for url, content in ((first, b"guess at 0.0"), (second, b"guess at 1.0")):
+        answer = await client.get(url)
+        assert (answer.status_code, answer.content) == (200, content)
+        assert answer.headers["content-type"] == "image/jpeg"
+    assert await publisher.publish(made(tmp_path, 0))
+    assert (await assets())["preview"] == second, "it shows what cannot be watched yet"
+    assert await publisher.publish(made(tmp_path, 1))
+    assert (await assets())["preview"] is None
+    assert await publisher.preview(guess(tmp_path, 1.5))
+    assert (await assets())["preview"] is None, "that second is published"
+    assert await publisher.preview(guess(tmp_path, 2.5))
+    assert (await assets())["preview"]
+    assert await parts.videos.complete(claimed, [])
+    assert (await assets())["preview"] is None
+
+
+async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_watch(
+    real: Parts, tmp_path: Path
+) -> None:
+    person = await rich(real)
+    video_id = await create(real, person)
+    claimed = await claim(real)
+    publisher = Publisher(claimed, REQUEST, real.videos, real.storage)
+    async with aclosing(real.feeds.one(video_id, person.id)) as stream:
+        await following(stream)
+
+        async def told(act: Awaitable[bool]) -> tuple[str | None, str | None]:
+            assert await act
+            [event] = await following(stream)
+            assets = msgspec.json.decode(event["data"])["assets"]
+            return assets["preview"], assets["stream"]
+
+        one, nothing = await told(publisher.preview(guess(tmp_path, 0.0)))
+        two, nothing_yet = await told(publisher.preview(guess(tmp_path, 0.5)))
+        gone, playlist = await told(publisher.publish(made(tmp_path, 0)))
+    assert one
+    assert two
+    assert one != two
+    assert (nothing, nothing_yet, gone) == (None, None, None)
+    assert playlist
+
+
+async def test_a_preview_opens_for_its_owner_alone(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+) -> None:
+    await Publisher(claimed, REQUEST, parts.videos, parts.storage).preview(guess(tmp_path, 0.0))
+    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["preview"])
+    signed = url.query.decode()
+    stranger = await sign_up(client)
+    assert (await client.get(url.path)).status_code == 401
+    assert (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8?{signed}")).status_code == 401
+    assert (await client.get(url.path, headers=stranger.headers)).status_code == 404
+    assert (await client.get(url.path, headers=account.headers)).status_code == 200
+    for name in ("1-7.jpg", "1-0.m4s", "x", "..%2F..%2Fvideo.mp4"):
+        answer = await client.get(f"/v1/videos/{claimed.id}/preview/{name}", headers=account.headers)
+        assert answer.status_code == 404, name
+
+
+@pytest.mark.parametrize(("end", "code"), [("cancelled", "video_cancelled"), ("failed", "video_failed")])
+async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
+    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path, end: str, code: str
+) -> None:
+    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    await publisher.preview(guess(tmp_path, 0.0))
+    url = (await shown(client, account, claimed.id))["assets"]["preview"]
+    if end == "failed":
+        assert await parts.videos.fail(claimed, "bad_frames")
+    else:
+        await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    answer = await client.get(url)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
+    assert (await shown(client, account, claimed.id))["assets"]["preview"] is None
+    assert not await publisher.preview(guess(tmp_path, 1.0)), "a late one is not taken"

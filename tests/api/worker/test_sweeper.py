@@ -1,0 +1,132 @@
+"""Mending what crashes leave behind: work nobody was told of, leases that ran out, what is past its time."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from api.http.state import Parts
+from api.messaging.events import Announcer, Outbox
+from api.messaging.wakeups import Bell
+from api.schemas.presets import PresetCreate
+from api.settings import Settings
+from api.sql.connection import transaction
+from api.videos.lifecycle import Videos
+from api.worker.sweeper import Sweeper
+from tests.api.routes.test_videos import png
+from tests.api.videos.test_lifecycle import balance, claim, create, drawn, person, submission
+from tests.support.workers import (
+    SHORT,
+    ended,
+    working,
+)
+
+
+async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        first = await create(real, account, **SHORT)
+        assert await ended(real, first, account) == "completed"
+        second = await create(real, account, **SHORT)
+        await real.redis.flushdb()
+        assert await ended(real, second, account) == "completed"
+
+
+async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
+    real: Parts, worker_settings: Settings
+) -> None:
+    account = await person(real)
+    video_id = await create(real, account, **SHORT)
+    for losses in range(worker_settings.max_losses):
+        claimed = await real.videos.claim("worker_lost")
+        assert claimed
+        assert claimed.attempt == losses + 1
+        async with transaction(real.pool) as db:
+            await db.execute("UPDATE generations SET lease_until = now() - interval '1 second'")
+        await sweeper_of(real, msgspec.structs.replace(worker_settings, lease=0.0)).sweep()
+    assert await ended(real, video_id, account) == "failed:worker_lost"
+    assert await balance(real, account) == (300, 0)
+
+
+async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with working(worker_settings):
+        video_id = await create(real, account, **SHORT)
+        assert await ended(real, video_id, account) == "completed"
+    async with transaction(real.pool) as db:
+        await db.execute("UPDATE generations SET expires_at = now() - interval '1 second'")
+    await sweeper_of(real, worker_settings).sweep()
+    assert not list((real.settings.data / "media" / "videos").iterdir())
+    assert (await real.videos.get(video_id, account.id)).variants == []
+
+
+async def test_files_that_nothing_names_go(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    running = await create(real, account, **SHORT)
+    assert (await claim(real)).attempt == 1
+    data = real.settings.data
+    asked = PresetCreate(name="Ours", prompt="flat colours")
+    kept = (await real.presets.create(account.id, asked, png(), None, b"")).id
+    going = [data / "work" / f"{running}.0", data / "media" / "inputs" / "video_unknown"]
+    going += [data / "media" / "videos" / running / "0", data / "media" / "videos" / "video_unknown" / "1"]
+    going += [data / "media" / "presets" / "preset_unknown", data / "work" / "upload_left"]
+    staying = [
+        data / "media" / "presets" / kept,
+        data / "media" / "inputs" / running,
+        data / "media" / "videos" / running / "1",
+    ]
+    young = data / "work" / f"{running}.1"
+    for folder in (*going, *staying, young):
+        folder.mkdir(parents=True, exist_ok=True)
+    for folder in (*going, *staying):
+        os.utime(folder, (0, 0))
+    await sweeper_of(real, worker_settings).clean()
+    assert not [folder for folder in going if folder.exists()]
+    assert all(folder.exists() for folder in (*staying, young))
+
+
+async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    queued = await create(real, account, **SHORT)
+    media = real.settings.data / "media"
+    folders = [media / kind / name for name in (queued, "video_unknown") for kind in ("streams", "latents")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    await sweeper_of(real, worker_settings).clean()
+    assert [folder.exists() for folder in folders] == [True, True, False, False]
+    await real.videos.delete(queued, account.id)
+    await sweeper_of(real, worker_settings).sweep()
+    assert not [folder for folder in folders if folder.exists()]
+
+
+async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    asked = submission(real, account, picture=png(), n=2, **SHORT)
+    await real.videos.create(asked, drawn(real))
+    first, second = await real.videos.page(account.id, None, 2, descending=False)
+    await real.videos.delete(first.id, account.id)
+    await sweeper_of(real, worker_settings).sweep()
+    async with working(worker_settings):
+        assert await ended(real, second.id, account) == "completed"
+
+
+async def test_a_lot_may_expire_twice(real: Parts, worker_settings: Settings) -> None:
+    account = await person(real)
+    async with transaction(real.pool) as db:
+        await db.execute("UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'")
+    await sweeper_of(real, worker_settings).sweep()
+    async with transaction(real.pool) as db:
+        lot = await db.fetchval("SELECT id FROM lots WHERE user_id = $1", account.id)
+        await db.execute("UPDATE lots SET remaining = 5 WHERE id = $1", lot)
+    await sweeper_of(real, worker_settings).sweep()
+    assert (await balance(real, account))[0] == 300
+
+
+def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
+    """The sweeping side of a worker, to be called by hand."""
+    outbox = Outbox(parts.redis)
+    bell = Bell(parts.redis, outbox)
+    videos = Videos(settings, parts.pool, parts.storage, parts.credits, bell, Announcer(outbox))
+    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=bell)

@@ -1,0 +1,149 @@
+"""Every family that runs in a pipeline of diffusers, through the ordinary loader and the whole engine: what reaches the
+frames, and which of them are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from operator import sub
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.catalog.registry import find
+from engine.loading.loader import Parts
+from engine.planning.plan import Shown
+from engine.runtime.engine import Engine
+from engine.types import Condition, Done, EngineConfig, Progress, Segment
+from tests.engine.runtime.test_engine import pixels
+from tests.support.model_families import KINDS, PICTURED, STEPS, asked, film, never, picture, recipe, small
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_request_becomes_four_files(families: EngineConfig, name: str, tmp_path: Path) -> None:
+    *events, last = Engine(families).run(asked(name), tmp_path, never)
+    assert isinstance(last, Done)
+    model = find(name)
+    assert pixels(last.result.video).shape == (max(1, model.fps * model.films), 256, 256, 3)
+    assert all(path.stat().st_size for path in (last.result.poster, last.result.thumbnail, last.result.spritesheet))
+    steps = [event.step for event in events if isinstance(event, Progress) and event.stage == "denoising"]
+    assert steps == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_seed_and_the_words_reach_the_picture(parts_of: Callable[[str], Parts], name: str) -> None:
+    parts, request = parts_of(name), asked(name)
+    one = film(parts, request)
+    assert len(one) == small(request).frames
+    assert torch.isfinite(one).all()
+    assert torch.equal(one, film(parts, request))
+    assert not torch.allclose(one, film(parts, replace(request, seed=8)))
+    assert not torch.equal(one, film(parts, replace(request, prompt="a blue star")))
+    guided = replace(request, guidance_scale=4.0)
+    assert not torch.equal(film(parts, guided), film(parts, replace(guided, negative_prompt="grass")))
+
+
+@pytest.mark.parametrize("name", PICTURED)
+def test_a_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: str) -> None:
+    """Random weights show no picture again; but which one was given must tell, from the first frame on."""
+    others = tuple(each for each in asked(name).conditions if each.frame != 0)
+    white, black = (
+        film(parts_of(name), asked(name, conditions=(Condition(picture(color), 0), *others)))
+        for color in ("white", "black")
+    )
+    assert (white[0] - black[0]).abs().mean() > 1e-5
+
+
+@pytest.mark.parametrize("name", ["wan2.2-i2v-a14b", "ltx-2"])
+def test_a_last_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: str) -> None:
+    first = Condition(picture("white"), 0)
+    alone = film(parts_of(name), asked(name, conditions=(first,)))
+    ends = film(parts_of(name), asked(name, conditions=(first, Condition(picture("black"), -1))))
+    assert not torch.allclose(alone[-1], ends[-1])
+
+
+@pytest.mark.parametrize("frames", [16, 17, 18, 19, 80])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
+    parts_of: Callable[[str], Parts], frames: int, *, last: bool
+) -> None:
+    """Otherwise what is denoised beyond its length is left out at its end."""
+    name = "wan2.2-i2v-a14b"
+    pictures = (Condition(picture("white"), 0), Condition(picture("black"), -1))[: 1 + last]
+    made, cut = recipe(parts_of(name), asked(name, seconds=frames / 16, conditions=pictures))
+    (window,) = cut.plan.windows
+    torch.manual_seed(1)
+    cut.strips[0].update({number: torch.randn(1, 16, 1, 8, 8) for number in range(window.latents)})
+    whole = torch.cat(list(made._pipeline.frames(torch.cat(list(cut.strips[0].values()), dim=2))))
+    shown = torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])
+    assert len(shown) == frames
+    assert len(whole) - frames in range(4)
+    assert torch.equal(shown[0], whole[0])
+    assert torch.equal(shown[-1], whole[-1 if last else frames - 1])
+    places = [next(at for at, each in enumerate(whole) if torch.equal(each, one)) for one in shown]
+    even = [number * (len(whole) - 1) / (frames - 1) for number in range(frames)]
+    assert places == list(range(frames)) if not last else max(map(abs, map(sub, places, even))) <= 0.5
+
+
+def test_a_picture_of_ltx_2_lies_at_the_nearest_latent(parts_of: Callable[[str], Parts]) -> None:
+    request = asked("ltx-2", conditions=tuple(Condition(picture("white"), frame) for frame in (0, 4, 6, 17, -1)))
+    made, cut = recipe(parts_of("ltx-2"), request)
+    (window,) = cut.plan.windows
+    placed = made._pipeline.arguments(window)["conditions"]
+    assert [condition.index for condition in placed] == [0, 1, 2, 3, window.latents - 1]
+
+
+def test_both_transformers_of_wan_2_2_are_asked_each_with_its_guidance(parts_of: Callable[[str], Parts]) -> None:
+    parts, request = parts_of("wan2.2-t2v-a14b"), asked("wan2.2-t2v-a14b")
+    calls = dict.fromkeys(("transformer", "transformer_2"), 0)
+
+    def count(name: str) -> Callable[..., None]:
+        def called(*_: Any) -> None:
+            calls[name] += 1
+
+        return called
+
+    hooks = [
+        module.register_forward_hook(count(name))
+        for name, module in (("transformer", parts.transformer), ("transformer_2", parts.others["transformer_2"]))
+    ]
+    made, cut = recipe(parts, request)
+    list(made.denoise(cut.plan.windows[0], never))
+    for hook in hooks:
+        hook.remove()
+    assert min(calls.values()) > 0
+    assert sum(calls.values()) == 2 * STEPS
+    how = made._pipeline.arguments(cut.plan.windows[0])
+    assert (how["guidance_scale"], how["guidance_scale_2"]) == (4.0, 3.0)
+
+
+def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Callable[[str], Parts]) -> None:
+    for name in ("wan2.1-t2v-1.3b", "wan2.2-ti2v-5b"):
+        parts, request = parts_of(name), asked(name, seconds=5)
+        made, cut = recipe(parts, request)
+        list(made.denoise(cut.plan.windows[0], never))
+        shown = [step for step in cut.plan.steps if isinstance(step, Shown)]
+        stretches = [made.decode(step) for step in shown]
+        assert len(stretches) > 1
+        (strip,) = cut.strips
+        latents = torch.cat([strip[number] for number in sorted(strip)], dim=2)
+        mean, std = (
+            torch.tensor(each).view(1, -1, 1, 1, 1)
+            for each in (parts.vae.config.latents_mean, parts.vae.config.latents_std)
+        )
+        with torch.inference_mode():
+            whole = parts.vae.decode(latents / (1.0 / std) + mean, return_dict=False)[0][0].transpose(0, 1)
+        assert torch.equal(torch.cat(stretches), whole[: cut.plan.frames] / 2 + 0.5)
+
+
+def test_a_clip_of_wan_is_published_piece_by_piece(families: EngineConfig, tmp_path: Path) -> None:
+    request = asked("wan2.2-ti2v-5b", seconds=3, steps=1)
+    segments = [event for event in Engine(families).run(request, tmp_path, never) if isinstance(event, Segment)]
+    assert {each.state for each in segments} == {None}, "nobody could go on from it"
+    ends = [each.frames for each in segments]
+    assert len(ends) > 1
+    assert ends == sorted(ends)
+    assert ends[-1] == 72

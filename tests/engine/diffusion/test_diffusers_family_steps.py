@@ -1,0 +1,103 @@
+"""The steps of a clip that runs in a pipeline of diffusers: where it is stopped, which it skips, and that nothing of it
+stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import FirstBlockCacheConfig
+
+from engine.catalog.registry import find
+from engine.loading.loader import Parts, load, locate
+from engine.runtime.engine import Engine
+from engine.types import Cancelled, Done, EngineConfig, Progress
+from tests.engine.conftest import loaded
+from tests.engine.runtime.test_engine import after
+from tests.support.model_families import KINDS, STEPS, asked, film, never, recipe
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_cancel_stops_at_the_step_and_spoils_nothing(parts_of: Callable[[str], Parts], name: str, step: int) -> None:
+    parts, request = parts_of(name), asked(name)
+    before = film(parts, request)
+    passes: list[int] = []
+    hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
+    made, cut = recipe(parts, request)
+    seen: list[int] = []
+    with pytest.raises(Cancelled):
+        seen.extend(made.denoise(cut.plan.windows[0], after(step)))
+    hook.remove()
+    assert len(passes) <= 2 * step, "nothing is computed after the step at which the cancel is seen"
+    assert cut.strips == ({},)
+    assert torch.equal(film(parts, request), before)
+
+
+def test_a_cancel_leaves_no_step_cache_behind(families: EngineConfig) -> None:
+    """A cache that speeds steps up keeps what it saw until the pipeline is told that the clip is over."""
+    model = find("wan2.1-t2v-1.3b")
+    parts, request = loaded(load(model, locate(model, families), families))[1], asked(model.name)
+    parts.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.9))
+    before = film(parts, request)
+    made, cut = recipe(parts, replace(request, prompt="a blue star", seed=8))
+    with pytest.raises(Cancelled):
+        list(made.denoise(cut.plan.windows[0], after(2)))
+    assert torch.equal(film(parts, request), before)
+
+
+@pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "wan2.2-t2v-a14b", "wan2.2-ti2v-5b", "wan2.1-i2v-14b-480p"])
+def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Callable[[str], Parts], name: str) -> None:
+    parts, full = parts_of(name), asked(name, guidance_scale=5.0)
+    before = film(parts, full)
+    turbo, steps = replace(full, quality="turbo", steps=None), find(name).sampling["turbo"].steps
+    computed: list[int] = []
+    transformers = [each for each in (parts.transformer, parts.others.get("transformer_2")) if each is not None]
+    hooks = [
+        block.attn1.register_forward_hook(lambda *_, number=number: computed.append(number))
+        for transformer in transformers
+        for number, block in enumerate(transformer.blocks)
+    ]
+    for cancelled in (never, after(3)):
+        computed.clear()
+        made, cut = recipe(parts, turbo)
+        with nullcontext() if cancelled is never else pytest.raises(Cancelled):
+            assert list(made.denoise(cut.plan.windows[0], cancelled)) == list(range(1, steps + 1))
+        assert torch.equal(film(parts, full), before)
+        if cancelled is never:
+            turbo_passes = computed[: -2 * 2 * STEPS]
+            assert turbo_passes.count(0) == 2 * steps, "one for the prompt and one for what to avoid"
+            assert 2 <= turbo_passes.count(1) < turbo_passes.count(0)
+        assert computed[-2 * 2 * STEPS :].count(1) == 2 * STEPS, "nothing is skipped at full quality"
+    for hook in hooks:
+        hook.remove()
+
+
+def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Parts]) -> None:
+    parts = parts_of("wan2.1-t2v-1.3b")
+    made, cut = recipe(parts, asked("wan2.1-t2v-1.3b"))
+    steps = made.denoise(cut.plan.windows[0], never)
+    assert next(steps) == 1
+    steps.close()
+    assert cut.strips == ({},)
+
+
+@pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "ltx-2"])
+def test_a_cancelled_job_leaves_no_file_and_the_next_is_whole(
+    families: EngineConfig, name: str, tmp_path: Path
+) -> None:
+    engine = Engine(families)
+    request = asked(name, width=256, height=256)
+    seen: list[int] = []
+    events = engine.run(request, tmp_path, lambda: seen[-1:] == [2])
+    with pytest.raises(Cancelled):
+        seen.extend(event.step for event in events if isinstance(event, Progress) and event.stage == "denoising")
+    assert seen == [1, 2]
+    assert list(tmp_path.iterdir()) == []
+    *_, last = engine.run(request, tmp_path, never)
+    assert isinstance(last, Done)

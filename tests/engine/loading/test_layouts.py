@@ -1,0 +1,81 @@
+"""What a folder holds: refused by name where it is another family's, and read in the numbers and with the kernels that
+are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.catalog.registry import find
+from engine.loading.loader import Parts, load, locate
+from engine.placement.offload import _attentions
+from engine.types import EngineConfig, EngineError
+from tests.engine.conftest import loaded
+from tests.support.model_families import KINDS, asked, film
+
+
+def refusal(families: EngineConfig, name: str, folder: str) -> EngineError:
+    with pytest.raises(EngineError) as caught:
+        loaded(load(find(name), locate(find(name), replace(families, weights={name: folder})), families))
+    return caught.value
+
+
+def test_a_folder_of_another_family_is_refused_with_what_to_do(families: EngineConfig, weights: Path) -> None:
+    error = refusal(families, "wan2.1-t2v-1.3b", families.weights["ltx-2"])
+    assert error.code == "model_broken"
+    assert "LTX2Pipeline" in str(error)
+    assert "ltx-2-distilled" in str(error)
+    assert "LTXPipeline" in str(refusal(families, "ltx-2", str(weights)))
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("wan2.1-t2v-1.3b", "wan2.1-i2v-14b-480p"),
+        ("wan2.1-i2v-14b-480p", "wan2.1-t2v-1.3b"),
+        ("wan2.1-t2v-1.3b", "wan2.2-ti2v-5b"),
+    ],
+)
+def test_a_folder_of_another_wan_is_refused_by_its_numbers(families: EngineConfig, name: str, folder: str) -> None:
+    error = refusal(families, name, families.weights[folder])
+    assert (error.code, "catalogue" in str(error)) == ("model_broken", True)
+
+
+def test_a_folder_without_an_index_is_named(families: EngineConfig, tmp_path: Path) -> None:
+    error = refusal(families, "wan2.1-t2v-1.3b", str(tmp_path))
+    assert error.code == "model_missing"
+
+
+def test_a_model_that_no_hub_has_says_what_to_do() -> None:
+    with pytest.raises(EngineError, match="KINORA_WEIGHTS") as caught:
+        locate(find("ltx-video-2b-distilled"), EngineConfig(device="cpu"))
+    assert caught.value.code == "model_missing"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConfig, name: str) -> None:
+    halved = replace(families, dtype="bfloat16")
+    parts = loaded(load(find(name), locate(find(name), halved), halved))[1]
+    assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
+    assert parts.vae.dtype == (torch.float32 if find(name).family == "wan" else torch.bfloat16)
+    assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [*((name, "_native_flash") for name in KINDS if name != "z-image-turbo"), ("z-image-turbo", "_native_math")],
+)
+def test_attention_by_another_kernel_shows_the_same(
+    parts_of: Callable[[str], Parts], families: EngineConfig, name: str, backend: str
+) -> None:
+    chosen = replace(families, attention=backend)
+    parts = loaded(load(find(name), locate(find(name), chosen), chosen))[1]
+    used = {getattr(layer.processor, "_attention_backend", None) for _, layer in _attentions(parts.transformer)}
+    assert backend in used
+    request = asked(name, guidance_scale=3.0)
+    torch.testing.assert_close(film(parts, request), film(parts_of(name), request), rtol=1e-3, atol=1e-4)

@@ -1,0 +1,204 @@
+"""Histories of customers, drawn from a seed: what each does at Stripe, phase by phase, with one clock for all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from api import ids
+from api.billing.stripe import checkout_sessions, lookup_keys
+from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.objects import Subscription
+from api.billing.tariff import tariff
+from api.errors import CardDeclined
+from api.sql.connection import Pool
+from tests.support.stripe_process import Local
+
+SOLD = tariff.load()
+KINDS = ("plus", "pro", "trial", "metered", "packs")
+"""How a history begins; `metered` customers will use more than they have."""
+LATER = (
+    "upgrade", "downgrade", "cancel", "cancel_later", "pack", "refund_part", "refund_all", "dispute", "fail", "recover",
+    "nothing",
+)  # fmt: skip
+AT_ONCE = 6  # requests under way
+
+
+@dataclass
+class History:
+    """One customer, and what has happened so far."""
+
+    number: int
+    kind: str
+    plan: list[str]
+    user_id: str = field(default_factory=lambda: ids.new("usr"))
+    customer: str = ""
+    subscription: str = ""
+    disputes: list[str] = field(default_factory=list)
+
+    @property
+    def card(self) -> str:
+        """Some banks take their time with a refund, and some send it back."""
+        return {7: "4000000000007726", 8: "4000000000005126"}.get(self.number % 9, "4242424242424242")
+
+    @property
+    def failing(self) -> bool:
+        return "fail" in self.plan
+
+
+def drawn(count: int, seed: int) -> list[History]:
+    """So many histories; the same for the same seed."""
+    chance = random.Random(seed)
+    return [
+        History(number, KINDS[number % len(KINDS)], [chance.choice(LATER) for _ in range(4)]) for number in range(count)
+    ]
+
+
+async def each(histories: Sequence[History], act: Callable[[History], Awaitable[Any]]) -> None:
+    """Do it for all, several at a time."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def one(history: History) -> None:
+        async with limit:
+            await act(history)
+
+    async with asyncio.TaskGroup() as tasks:
+        for history in histories:
+            tasks.create_task(one(history))
+
+
+class World:
+    """What people do at Stripe. `pools` are the databases that are to end in the same state; both know who they are."""
+
+    def __init__(self, local: Local, pools: Sequence[Pool]) -> None:
+        self._local = local
+        self._stripe = local.stripe
+        self._pools = pools
+        self._prices = Catalogue(local.stripe)
+
+    async def begin(self, history: History) -> None:
+        """Somebody comes, and buys something."""
+        made = await checkout_sessions.customer(self._stripe, history.user_id, f"{history.user_id}@example.org")
+        history.customer = made.id
+        for pool in self._pools:
+            async with pool.acquire() as db:
+                await db.execute(
+                    "INSERT INTO users (id, email, password_hash, full_allowance, stripe_customer)"
+                    " VALUES ($1, $2, '', true, $3)",
+                    history.user_id,
+                    f"{history.user_id}@example.org",
+                    history.customer,
+                )
+        if history.kind == "packs":
+            await self.pack(history)
+        else:
+            await self._subscribe(history)
+
+    async def _subscribe(self, history: History) -> None:
+        plan = SOLD.plan("pro" if history.kind == "pro" else "plus")
+        keys = (lookup_keys.plan_key(plan), lookup_keys.overage_key(SOLD.overage))
+        price, metered = await self._prices.prices(*keys)
+        order = self._order(
+            history, price=price, metered=metered, trial_days=plan.trial_days if history.kind == "trial" else 0
+        )
+        session = await checkout_sessions.subscription_page(self._stripe, order)
+        await self._bought(history, order, "subscription", plan.name, session.id)
+        assert await self._local.pay(session.url or "", history.card)
+        history.subscription = (await self._stripe.session(session.id)).subscription or ""
+
+    async def pack(self, history: History) -> None:
+        """Somebody buys a pack."""
+        pack = SOLD.pack(("small", "medium", "large")[history.number % 3])
+        (price,) = await self._prices.prices(lookup_keys.pack_key(pack))
+        order = self._order(history, price=price, quantity=1 + history.number % 2)
+        session = await checkout_sessions.pack_page(self._stripe, order)
+        await self._bought(history, order, "pack", pack.name, session.id)
+        await self._local.pay(session.url or "", history.card)
+
+    def _order(self, history: History, **changes: Any) -> Order:
+        return Order(
+            id=ids.new("checkout"), user_id=history.user_id, customer=history.customer, locale="en",
+            success_url="https://example.org/", cancel_url=None, **changes,
+        )  # fmt: skip
+
+    async def _bought(self, history: History, order: Order, kind: str, item: str, session: str) -> None:
+        for pool in self._pools:
+            async with pool.acquire() as db:
+                # Whoever asks for a page looks at Stripe first what has become of the last one.
+                await db.execute(
+                    "UPDATE checkouts SET state = 'completed' WHERE user_id = $1 AND kind = $2 AND state = 'open'",
+                    history.user_id,
+                    kind,
+                )
+                await db.execute(
+                    "INSERT INTO checkouts (id, user_id, kind, item, version, quantity, success_url, locale, session)"
+                    " VALUES ($1, $2, $3, $4, 1, $5, 'x', 'en', $6)",
+                    order.id, history.user_id, kind, item, order.quantity, session,
+                )  # fmt: skip
+
+    async def later(self, history: History, phase: int) -> None:
+        """What a history has in store for this phase; what is not possible as things stand is left out."""
+        act = history.plan[phase]
+        if act in ("pack", "nothing"):
+            await (self.pack(history) if act == "pack" else asyncio.sleep(0))
+        elif act in ("refund_part", "refund_all", "dispute"):
+            await self._claim(history, act)
+        elif act in ("fail", "recover"):
+            await self._local.control("cards", customer=history.customer, count=None if act == "fail" else 0)
+        elif history.subscription:
+            await self._change(act, await self._stripe.subscription(history.subscription))
+
+    async def _change(self, act: str, seen: Subscription) -> None:
+        item = seen.plan
+        if seen.status not in ("active", "trialing") or item is None or seen.pending_update:
+            return
+        pro = lookup_keys.plan_key(SOLD.plan("pro")) == item.price.lookup_key
+        if act == "cancel":
+            await self._stripe.ask(lambda c: c.v1.subscriptions.cancel_async(seen.id), Subscription)
+        elif act == "cancel_later" and not seen.schedule:
+            change: Any = {"cancel_at_period_end": True}
+            await self._stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), Subscription)
+        elif act == "upgrade" and not pro and not seen.schedule:
+            (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("pro")))
+            now = (await self._local.web.get("/_local/clock")).json()["now"]
+            with suppress(CardDeclined):
+                await checkout_sessions.upgrade(self._stripe, seen, item, price, now, ids.new("x"))
+        elif act == "downgrade" and pro and not seen.cancel_at:
+            (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("plus")))
+            await checkout_sessions.schedule(self._stripe, seen, item, price)
+
+    async def _claim(self, history: History, act: str) -> None:
+        charges = (await self._local.call("GET", "/v1/payment_intents", customer=history.customer))["data"]
+        paid = [one for one in charges if one["status"] == "succeeded"]
+        if not paid:
+            return
+        payment = paid[history.number % len(paid)]
+        charge = await self._local.call("GET", "/v1/charges/" + payment["latest_charge"])
+        left = charge["amount_captured"] - charge["amount_refunded"]
+        if charge["disputed"] or not left:
+            return
+        if act == "dispute":
+            history.disputes.append((await self._local.control("disputes", payment_intent=payment["id"]))["id"])
+            return
+        amount = left if act == "refund_all" else max(1, left // 3)
+        await self._local.call("POST", "/v1/refunds", payment_intent=payment["id"], amount=amount)
+
+    async def judge(self, history: History) -> None:
+        """The bank decides: some disputes stay open."""
+        for place, dispute in enumerate(history.disputes):
+            verdict = (history.number + place) % 3
+            if verdict < 2:
+                await self._local.control(f"disputes/{dispute}/close", outcome=("won", "lost")[verdict])
+
+    async def recover(self, history: History) -> None:
+        """Somebody whose card failed has another one, and pays what is open."""
+        await self._local.control("cards", customer=history.customer, count=0)
+        if history.number % 2 == 0:
+            open_ = (await self._local.call("GET", "/v1/invoices", customer=history.customer, status="open"))["data"]
+            for invoice in open_:
+                await self._local.call("POST", f"/v1/invoices/{invoice['id']}/pay")

@@ -1,0 +1,34 @@
+"""Pieces and previews as the engine hands them over, and the video they belong to as its owner sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from engine import types
+from tests.support.users import Person
+
+REQUEST = types.Request("kinora-mini", "a red ball", 320, 192, 4.0, 1)
+
+
+def made(folder: Path, index: int, content: str = "") -> types.Segment:
+    """A piece as the engine hands it over, of one second."""
+    head, file, state = folder / "head.mp4", folder / f"segment-{index:04}.m4s", folder / f"state-{index:04}"
+    head.write_bytes(b"head")
+    file.write_bytes(f"piece {index} {content}".encode())
+    state.write_bytes(f"state {index}".encode())
+    return types.Segment(index, 8 * (index + 1), index + 1.0, head, file, state)
+
+
+async def shown(client: httpx.AsyncClient, account: Person, video_id: str) -> dict[str, Any]:
+    answer = await client.get(f"/v1/videos/{video_id}", headers=account.headers)
+    return dict(answer.json())
+
+
+def guess(folder: Path, seconds: float) -> types.Preview:
+    """A preview as the engine hands it over."""
+    file = folder / "preview.jpg"
+    file.write_bytes(f"guess at {seconds}".encode())
+    return types.Preview(seconds, file)
