@@ -61,7 +61,7 @@ check: $(STAMP) ## lint, types, import contracts, and what is generated against 
 	@$(BIN)/lint-imports
 	@$(BIN)/kinora openapi --check
 	@$(BIN)/python -m sdk.generate --check
-	@$(BIN)/python -m sdk.changes
+	@$(BIN)/python -m sdk.breaking_changes
 
 spec: $(STAMP) $(SPECTRAL) ## lint the OpenAPI document with Spectral, and drive the API with TypeScript types (node, npm)
 	@$(dir $(SPECTRAL)).bin/spectral lint openapi/openapi.json --ruleset openapi/spectral/ruleset.yaml \

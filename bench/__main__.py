@@ -9,21 +9,33 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import uvloop
 
-from bench import card, claims, content, creates, eta, long, pipelines, reads, sdk, streams, turbo
+from bench import (
+    claim_latency,
+    content,
+    creates,
+    eta,
+    gpu_transformer,
+    long_videos,
+    pipelines,
+    reads,
+    sdk,
+    streams,
+    turbo,
+)
 from bench.report import Row, table
 
 MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "creates": creates.measure,
-    "claims": claims.measure,
+    "claim_latency": claim_latency.measure,
     "reads": reads.measure,
     "content": content.measure,
     "streams": streams.measure,
     "sdk": sdk.measure,
     "pipelines": pipelines.measure,
-    "long": long.measure,
+    "long_videos": long_videos.measure,
     "turbo": turbo.measure,
     "eta": eta.measure,
-    "card": card.measure,
+    "gpu_transformer": gpu_transformer.measure,
 }
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from api.local.child_process import Child, Program, eventually
 from api.local.supervisor import listen
-from bench import load, people
-from bench.meter import Spent, spending
+from bench import load, seeding
 from bench.report import Row, figure, of
-from bench.stage import HOST, READY_WITHIN, Site, site, stage, web
+from bench.resource_usage import Spent, spending
+from bench.testbed import HOST, READY_WITHIN, Site, site, stage, web
 
 SIZE = 64 * 1024 * 1024
 MEGA = 1e6
@@ -43,8 +43,8 @@ http {{
 async def measure() -> list[Row]:
     """The same file from both in turns."""
     async with stage() as (settings, _), web(settings) as kinora:
-        person, *_ = await people.crowd(settings, 1)
-        await people.clips(settings, 1, SIZE)
+        person, *_ = await seeding.crowd(settings, 1)
+        await seeding.clips(settings, 1, SIZE)
         video_id = f"video_{1:026}"
         file = settings.data / "media" / "videos" / video_id / "1" / "video"
         file.parent.mkdir(parents=True)

@@ -26,13 +26,13 @@ from api.http.state import Parts
 from api.local import postgres as cluster
 from api.settings import Settings
 from api.sql import connection as db
-from bench import load, people, statements
+from bench import load, seeding, statements
 from bench.load import Tally
-from bench.meter import Spent, spending
-from bench.people import Person
 from bench.report import Row, figure, of, percent
-from bench.stage import Site, stage, web
+from bench.resource_usage import Spent, spending
+from bench.seeding import Person
 from bench.statements import Statement
+from bench.testbed import Site, stage, web
 
 PATH = "/v1/videos"
 ASKED = {"prompt": "a red ball bounces over green hills", "seconds": 1, "size": "64x64", "quality": "turbo"}  # 1 credit
@@ -51,8 +51,8 @@ Call = list[tuple[str, tuple[Any, ...]]]
 async def measure() -> list[Row]:
     """The three in turns, and what a create costs."""
     async with stage() as (settings, postgres), web(settings) as site:
-        crowd = await people.crowd(settings, PEOPLE)
-        await people.clips(settings, EACH, 1)
+        crowd = await seeding.crowd(settings, PEOPLE)
+        await seeding.clips(settings, EACH, 1)
         recorded = await record(settings, crowd[0])
         http, bare = Http(site, postgres, crowd), await Bare.open(settings, postgres, crowd, recorded)
         binary = Pgbench.find()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from bench.apart import alone
-from bench.films import BUNDLED, Made, Weights, asked, made
+from bench.engine_clips import BUNDLED, Made, Weights, asked, made
+from bench.isolated_process import alone
 from bench.report import Row, percent
 from engine.types import Quality
 

@@ -20,8 +20,8 @@ from diffusers import LTXConditionPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from PIL import Image
 
-from bench import films
-from bench.apart import alone
+from bench import engine_clips
+from bench.isolated_process import alone
 from bench.report import Row, figure, of, percent
 from engine.catalog.registry import Sampling
 from engine.diffusion import ltx
@@ -65,12 +65,12 @@ CASES = (
 
 async def measure() -> list[Row]:
     """Each case, in a process that does nothing else."""
-    return await alone(compared, films.BUNDLED, TURNS)
+    return await alone(compared, engine_clips.BUNDLED, TURNS)
 
 
-def compared(weights: films.Weights, turns: int) -> list[Row]:
+def compared(weights: engine_clips.Weights, turns: int) -> list[Row]:
     """All cases, with the modules of these weights."""
-    parts = films.loaded(weights)
+    parts = engine_clips.loaded(weights)
     return [row for case in CASES for row in one(Sides(parts, case), turns)]
 
 
@@ -95,16 +95,16 @@ class Sides:
     def picture(self) -> Any:
         """A frame of a drawn clip, as a condition."""
         (question,) = studio.questions(1)
-        return studio.picture(studio.truth(question, films.NATIVE), 0)
+        return studio.picture(studio.truth(question, engine_clips.NATIVE), 0)
 
     @cached_property
     def request(self) -> Request:
         given = (self.picture,) if self.case.given else ()
-        return films.asked(FRAMES / films.MODEL.fps, self.case.quality, *given)
+        return engine_clips.asked(FRAMES / engine_clips.MODEL.fps, self.case.quality, *given)
 
     @cached_property
     def how(self) -> Sampling:
-        return sampling(films.MODEL, self.request, self.parts.adapters)
+        return sampling(engine_clips.MODEL, self.request, self.parts.adapters)
 
     @cached_property
     def text(self) -> ltx.Text:
@@ -131,7 +131,7 @@ class Sides:
         assert isinstance(shown, Shown)
         tokens = prepare(self.parts, cut, window)
         text = self.text.at(window.weights)
-        steps = list(ltx.denoise(self.parts, made, self.how, text, tokens, window.seed, films.never))
+        steps = list(ltx.denoise(self.parts, made, self.how, text, tokens, window.seed, engine_clips.never))
         assert len(steps) == self.how.steps
         keep(self.parts, cut, window, tokens)
         return decode(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.strips[0].values()], dim=2)
@@ -143,10 +143,10 @@ class Sides:
             made: torch.Tensor = self.pipeline(
                 **(self._encoded() if encoded else self._words()),
                 **self._picture(),
-                width=films.NATIVE.width,
-                height=films.NATIVE.height,
+                width=engine_clips.NATIVE.width,
+                height=engine_clips.NATIVE.height,
                 num_frames=FRAMES,
-                frame_rate=films.MODEL.fps,
+                frame_rate=engine_clips.MODEL.fps,
                 timesteps=(noise_levels(self.how) * 1000).tolist(),
                 guidance_scale=self.how.guidance_scale,
                 generator=torch.Generator("cpu").manual_seed(self.request.seed),
@@ -162,8 +162,8 @@ class Sides:
         return 1 - sum(seconds) * 1000 / whole
 
     def _words(self) -> dict[str, Any]:
-        limit = min(films.MODEL.max_prompt_tokens, self.parts.tokenizer.model_max_length)
-        return {"prompt": films.PROMPT, "negative_prompt": "", "max_sequence_length": limit}
+        limit = min(engine_clips.MODEL.max_prompt_tokens, self.parts.tokenizer.model_max_length)
+        return {"prompt": engine_clips.PROMPT, "negative_prompt": "", "max_sequence_length": limit}
 
     def _encoded(self) -> dict[str, Any]:
         embeds, mask, guided = self.text.embeds, self.text.mask, self.text.guided

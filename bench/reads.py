@@ -8,11 +8,11 @@ from itertools import cycle, islice
 
 import httpx
 
-from bench import load, people
+from bench import load, seeding
 from bench.load import Tally
-from bench.meter import Spent, spending
 from bench.report import Row, figure, of, percent
-from bench.stage import Site, site, stage, web
+from bench.resource_usage import Spent, spending
+from bench.testbed import Site, site, stage, web
 
 PEOPLE = 200  # so many that nobody meets the limit of requests for each
 EACH = 20  # clips of each person: one page
@@ -26,8 +26,8 @@ WHAT = ("get a video", f"list {EACH} videos")
 async def measure() -> list[Row]:
     """Ours and the bare ones in turns."""
     async with stage() as (settings, _), web(settings) as kinora:
-        crowd = await people.crowd(settings, PEOPLE)
-        await people.clips(settings, EACH, 1)
+        crowd = await seeding.crowd(settings, PEOPLE)
+        await seeding.clips(settings, EACH, 1)
         # Clips are numbered person by person, so the first of each is known.
         one = [f"/v1/videos/video_{number * EACH + 1:026}" for number in range(PEOPLE)]
         asked = (one, [f"/v1/videos?limit={EACH}"] * PEOPLE)
@@ -37,7 +37,9 @@ async def measure() -> list[Row]:
         files = [settings.data / f"answer{number}" for number in range(len(answers))]
         for file, answer in zip(files, answers, strict=True):
             file.write_bytes(answer)
-        async with site(("bench.bare",), [str(file) for file in files], settings.data / "bare.log") as floor:
+        async with site(
+            ("bench.litestar_baseline",), [str(file) for file in files], settings.data / "bare.log"
+        ) as floor:
             bare = [Route(floor, [load.request("GET", f"/{number}")]) for number in range(len(answers))]
             await take_turns([*ours, *bare])
     return [row for measured in zip(WHAT, answers, ours, bare, strict=True) for row in rows(*measured)]

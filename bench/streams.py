@@ -14,11 +14,11 @@ from typing import NamedTuple, cast
 
 from api.http.state import Parts
 from api.messaging.events import Announcer, Outbox
-from bench import load, people
-from bench.meter import quantile, resident, spending
-from bench.people import Person
+from bench import load, seeding
 from bench.report import Row, figure
-from bench.stage import HOST, Site, parts_of, stage, web
+from bench.resource_usage import quantile, resident, spending
+from bench.seeding import Person
+from bench.testbed import HOST, Site, parts_of, stage, web
 
 CONNECTIONS = 1000
 SPARE = 200  # descriptors for everything else
@@ -59,8 +59,8 @@ async def measure() -> list[Row]:
     """Many connections, each to a video of its own; then as many, all to one."""
     count = affordable(CONNECTIONS)
     async with stage(rate_limits=False) as (settings, _), web(settings) as site, parts_of(settings) as parts:
-        crowd = await people.crowd(settings, count)
-        await people.clips(settings, 1, 1)
+        crowd = await seeding.crowd(settings, count)
+        await seeding.clips(settings, 1, 1)
         async with parts.pool.acquire() as connection:
             await connection.execute(RUNNING)
         clips = [Clip(f"video_{number:026}", person) for number, person in enumerate(crowd, 1)]

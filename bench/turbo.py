@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
-from bench import films
-from bench.apart import alone
+from bench import engine_clips
+from bench.isolated_process import alone
 from bench.report import Row, figure, of
 from engine.mini.evaluation import sampling, scores
 from engine.mini.evaluation.sampling import Question, Studio
@@ -30,12 +30,12 @@ class Films(NamedTuple):
 
 async def measure() -> list[Row]:
     """In a process of its own."""
-    return await alone(compared, films.BUNDLED, PROMPTS)
+    return await alone(compared, engine_clips.BUNDLED, PROMPTS)
 
 
-def compared(weights: films.Weights, prompts: int) -> list[Row]:
+def compared(weights: engine_clips.Weights, prompts: int) -> list[Row]:
     """Clip by clip in turns, after one of each that does not count."""
-    studios = [Studio(films.engine(weights), films.NATIVE, quality) for quality in QUALITIES]
+    studios = [Studio(engine_clips.engine(weights), engine_clips.NATIVE, quality) for quality in QUALITIES]
     made = [Films([], []) for _ in QUALITIES]
     asked = sampling.questions(prompts)
     for each in studios:

@@ -14,8 +14,8 @@ from pathlib import Path
 import jinja2
 import msgspec
 
-from sdk.reading import read
-from sdk.surface import API
+from sdk.ir import API
+from sdk.openapi_reader import read
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "openapi" / "openapi.json"

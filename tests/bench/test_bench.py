@@ -19,11 +19,11 @@ from diffusers import FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench import card, eta, films, long, pipelines, turbo
-from bench.apart import alone
-from bench.films import Made, Weights
-from bench.meter import Peak
+from bench import engine_clips, eta, gpu_transformer, long_videos, pipelines, turbo
+from bench.engine_clips import Made, Weights
+from bench.isolated_process import alone
 from bench.report import Row, table
+from bench.resource_usage import Peak
 
 SHAPE = {
     "in_channels": 8,
@@ -34,8 +34,8 @@ SHAPE = {
     "num_layers": 2,
     "caption_channels": 24,
 }
-WINDOW = card.Window(latents=2, height=3, width=4, words=5, seconds=9 / 24)
-HERE = card.Place(torch.device("cpu"), torch.float32, side=16, turns=1)
+WINDOW = gpu_transformer.Window(latents=2, height=3, width=4, words=5, seconds=9 / 24)
+HERE = gpu_transformer.Place(torch.device("cpu"), torch.float32, side=16, turns=1)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ class Elsewhere(pipelines.Sides):
 @pytest.mark.parametrize("case", pipelines.CASES, ids=lambda case: case.name)
 def test_another_film_stops_the_measurement(tiny: Weights, case: pipelines.Case) -> None:
     with pytest.raises(AssertionError, match="differ by up to"):
-        pipelines.one(Elsewhere(films.loaded(tiny), case), turns=1)
+        pipelines.one(Elsewhere(engine_clips.loaded(tiny), case), turns=1)
 
 
 # --- length ---------------------------------------------------------------------------------------------
@@ -79,20 +79,20 @@ def test_another_film_stops_the_measurement(tiny: Weights, case: pipelines.Case)
 async def test_length_is_measured_beside_theirs(tiny: Weights) -> None:
     with ThreadPoolExecutor(1) as here:
         lengths = (1, 2, 3)
-        clips = await long.in_turns(dict.fromkeys((*lengths, long.THEIRS), here), lengths, tiny)
-    ours, theirs = clips[3, "full"], clips[long.THEIRS, "full"]
+        clips = await long_videos.in_turns(dict.fromkeys((*lengths, long_videos.THEIRS), here), lengths, tiny)
+    ours, theirs = clips[3, "full"], clips[long_videos.THEIRS, "full"]
     assert 0 < ours.out <= ours.second < ours.whole
     assert 0 < theirs.second < theirs.whole
-    rows = long.rows(clips, lengths)
+    rows = long_videos.rows(clips, lengths)
     assert len(named(rows, "first segment")) == 2
-    assert [row.ours for row in named(rows, "latent frames denoised")] == [str(long.denoised(3))]
+    assert [row.ours for row in named(rows, "latent frames denoised")] == [str(long_videos.denoised(3))]
     assert len(named(rows, "peak memory")) == 3
 
 
 def test_what_is_denoised_is_counted_with_its_context() -> None:
-    assert long.denoised(1) == 2  # one window of 9 frames
-    assert long.denoised(20) == 3 + 9 * 5  # each later one: an anchor, two that are carried, two new ones
-    assert long.denoised_by_them(20) == 4 * 6 + 5  # 21 latents in windows of 6, each with 2 of the one before
+    assert long_videos.denoised(1) == 2  # one window of 9 frames
+    assert long_videos.denoised(20) == 3 + 9 * 5  # each later one: an anchor, two that are carried, two new ones
+    assert long_videos.denoised_by_them(20) == 4 * 6 + 5  # 21 latents in windows of 6, each with 2 of the one before
 
 
 def without_the_first(self: Any, sigmas: torch.Tensor, **more: Any) -> None:
@@ -100,10 +100,10 @@ def without_the_first(self: Any, sigmas: torch.Tensor, **more: Any) -> None:
 
 
 def test_a_peer_that_takes_fewer_steps_stops_the_measurement(tiny: Weights) -> None:
-    parts = films.loaded(tiny)
+    parts = engine_clips.loaded(tiny)
     hasty: Any = type("Hasty", (FlowMatchEulerDiscreteScheduler,), {"set_timesteps": without_the_first})
     with pytest.raises(AssertionError, match="another number of steps"):
-        long.filmed(replace(parts, scheduler=hasty.from_config(parts.scheduler.config)), films.asked(1))
+        long_videos.filmed(replace(parts, scheduler=hasty.from_config(parts.scheduler.config)), engine_clips.asked(1))
 
 
 # --- turbo, the estimate --------------------------------------------------------------------------------
@@ -152,25 +152,25 @@ def test_an_engine_that_says_nothing_stops_the_measurement() -> None:
 def test_operations_are_those_that_torch_counts(prompts: int) -> None:
     model = LTXVideoTransformer3DModel(**SHAPE).eval()
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
-        card.step(model, card.given(SHAPE, WINDOW, HERE, prompts))
-    assert counted.get_total_flops() == prompts * card.operations(SHAPE, WINDOW)
+        gpu_transformer.step(model, gpu_transformer.given(SHAPE, WINDOW, HERE, prompts))
+    assert counted.get_total_flops() == prompts * gpu_transformer.operations(SHAPE, WINDOW)
 
 
 def test_a_card_is_measured_with_each_option() -> None:
     speeds: dict[str, Callable[[Any], Any]] = {
-        "as it is": card.as_it_is,
-        "compiled": partial(card.compiled, backend="eager"),
+        "as it is": gpu_transformer.as_it_is,
+        "compiled": partial(gpu_transformer.compiled, backend="eager"),
     }
-    rows = card.measured(SHAPE, WINDOW, HERE, speeds, peak=1.0)
+    rows = gpu_transformer.measured(SHAPE, WINDOW, HERE, speeds, peak=1.0)
     assert len(named(rows, "ms for a step")) == 4
-    assert len(named(rows, "s of video each second")) == 2 * (len(card.MODEL.sampling) + 1)
+    assert len(named(rows, "s of video each second")) == 2 * (len(gpu_transformer.MODEL.sampling) + 1)
     assert len(named(rows, "data sheet")) == 4
-    assert not named(card.measured(SHAPE, WINDOW, HERE, speeds, peak=None), "data sheet")
+    assert not named(gpu_transformer.measured(SHAPE, WINDOW, HERE, speeds, peak=None), "data sheet")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
 async def test_without_a_card_a_row_says_so() -> None:
-    (row,) = await card.measure()
+    (row,) = await gpu_transformer.measure()
     assert row.ours == "not measured"
 
 

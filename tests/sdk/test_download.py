@@ -9,7 +9,7 @@ from pathlib import Path
 import kinora
 import pytest
 from kinora import AsyncKinora, Kinora
-from kinora._part import part_of
+from kinora._partial_file import part_of
 
 from tests.sdk.objects import problem
 from tests.sdk.scripted import Reply, breaks, says, scripted

@@ -14,7 +14,7 @@ import pytest
 from kinora import _resources as resources
 
 from sdk.generate import PACKAGE, SPEC, generated
-from sdk.reading import BY_HAND, UNOFFERED, UnreadableError, read
+from sdk.openapi_reader import BY_HAND, UNOFFERED, UnreadableError, read
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(SPEC.read_bytes())
 API = read(DOCUMENT)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kinora._errors import VideoFailed as VideoFailed
     from kinora._errors import WaitTimeout as WaitTimeout
     from kinora._errors import WebhookError as WebhookError
-    from kinora._story import Storyboard as Storyboard
+    from kinora._storyboard import Storyboard as Storyboard
     from kinora._webhooks import WebhookEvent as WebhookEvent
     from kinora._webhooks import verify_webhook as verify_webhook
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AsyncKinora": "_client",
     "Kinora": "_client",
-    "Storyboard": "_story",
+    "Storyboard": "_storyboard",
     "WebhookEvent": "_webhooks",
     "verify_webhook": "_webhooks",
     **dict.fromkeys(

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
-from kinora import _flow
-from kinora._calls import Call, Config, call, checked
+from kinora import _sansio
+from kinora._request import Call, Config, call, checked
 from kinora._resources import AsyncResources, Resources
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ class Kinora(_Client, Resources):
         self._transport = SyncTransport(http_client, self._config.local)
 
     def _call(self, wanted: Call[T]) -> T:
-        return _flow.run(call(self._config, wanted), self._transport)
+        return _sansio.run(call(self._config, wanted), self._transport)
 
-    def _run(self, flow: _flow.Flow[T]) -> T:
-        return _flow.run(flow, self._transport)
+    def _run(self, flow: _sansio.Flow[T]) -> T:
+        return _sansio.run(flow, self._transport)
 
-    def _each(self, stream: _flow.Stream) -> Generator[Any, None, None]:
-        return _flow.each(stream, self._transport)
+    def _each(self, stream: _sansio.Stream) -> Generator[Any, None, None]:
+        return _sansio.each(stream, self._transport)
 
     def _pages(self, wanted: Call[Any]) -> Pages[Any]:
         from kinora._pages import Pages
@@ -144,13 +144,13 @@ class AsyncKinora(_Client, AsyncResources):
         self._transport = AsyncTransport(http_client, self._config.local)
 
     async def _call(self, wanted: Call[T]) -> T:
-        return await _flow.run_async(call(self._config, wanted), self._transport)
+        return await _sansio.run_async(call(self._config, wanted), self._transport)
 
-    async def _run(self, flow: _flow.Flow[T]) -> T:
-        return await _flow.run_async(flow, self._transport)
+    async def _run(self, flow: _sansio.Flow[T]) -> T:
+        return await _sansio.run_async(flow, self._transport)
 
-    def _each(self, stream: _flow.Stream) -> AsyncGenerator[Any, None]:
-        return _flow.each_async(stream, self._transport)
+    def _each(self, stream: _sansio.Stream) -> AsyncGenerator[Any, None]:
+        return _sansio.each_async(stream, self._transport)
 
     def _pages(self, wanted: Call[Any]) -> AsyncPages[Any]:
         from kinora._pages import AsyncPages

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kinora._calls import Call, Config, Prepared, answered, pause, prepared
 from kinora._errors import ConnectionFailed, UnreadableAnswer
-from kinora._flow import Ask, Flow
-from kinora._part import Part
+from kinora._partial_file import Part
+from kinora._request import Call, Config, Prepared, answered, pause, prepared
+from kinora._sansio import Ask, Flow
 
 Progress = Callable[[int, int], Any]
 """Hears how many bytes are there, and of how many: 0 where the server does not say."""

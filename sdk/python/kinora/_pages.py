@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from kinora._calls import Call, Config, call
-from kinora._flow import AsyncTransport, Item, Stream, Transport, each, each_async, run, run_async
+from kinora._request import Call, Config, call
+from kinora._sansio import AsyncTransport, Item, Stream, Transport, each, each_async, run, run_async
 
 T = TypeVar("T", bound="Listed")
 

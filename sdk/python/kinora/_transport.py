@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import httpx2
 
-from kinora._calls import Prepared
 from kinora._errors import ConnectionFailed, KinoraError, TimedOut, UnreadableAnswer
+from kinora._request import Prepared
 
 LONGEST = 1e6  # seconds a socket is told to wait; above that, for ever: not every clock can count further
 

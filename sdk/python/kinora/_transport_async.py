@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import httpx2
 
-from kinora._calls import Prepared
 from kinora._errors import ConnectionFailed, UnreadableAnswer
+from kinora._request import Prepared
 from kinora._transport import failure_of, request_of
 
 

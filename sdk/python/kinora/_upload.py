@@ -17,7 +17,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from kinora._calls import (
+from kinora._download import Progress
+from kinora._errors import ConnectionFailed, KinoraError, TimedOut, UploadRefused, error_of, seconds
+from kinora._request import (
     LONGEST_ASKED,
     REPEATED,
     Call,
@@ -32,9 +34,7 @@ from kinora._calls import (
     prepared,
     reader,
 )
-from kinora._download import Progress
-from kinora._errors import ConnectionFailed, KinoraError, TimedOut, UploadRefused, error_of, seconds
-from kinora._flow import Ask, Flow
+from kinora._sansio import Ask, Flow
 
 if TYPE_CHECKING:
     from kinora.types import Upload

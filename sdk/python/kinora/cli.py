@@ -162,11 +162,11 @@ def _finish(client: Kinora, video: Video, options: argparse.Namespace) -> int:
 
 
 def _wait(client: Kinora, video: Video | str, timeout: float | None) -> None:
-    from kinora import _bar
+    from kinora import _progress_bar
 
     name = video if isinstance(video, str) else video.id
     try:
-        with _bar.making(name) as show:
+        with _progress_bar.making(name) as show:
             client.videos.wait(video, timeout=timeout, on_progress=show)
     except KeyboardInterrupt:
         print(f"\nIt is still being made: kinora-cli watch {name}", file=sys.stderr)
@@ -174,9 +174,9 @@ def _wait(client: Kinora, video: Video | str, timeout: float | None) -> None:
 
 
 def _save(client: Kinora, video_id: str, file: Path, variant: Variant) -> None:
-    from kinora import _bar
+    from kinora import _progress_bar
 
-    with _bar.fetching(file.name) as show:
+    with _progress_bar.fetching(file.name) as show:
         client.videos.download(video_id, file, variant=variant, on_progress=show)
     print(file, flush=True)
 

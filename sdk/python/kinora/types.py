@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from kinora._bodies import File
+from kinora._request_body import File
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._calls import Call, Options, reader
+from kinora._request import Call, Options, reader
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._calls import Call, Options, reader
+from kinora._request import Call, Options, reader
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._bodies import File
-from kinora._calls import Call, Options, id_of, path, raw, reader
+from kinora._request import Call, Options, id_of, path, raw, reader
+from kinora._request_body import File
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import _upload, types
-from kinora._bodies import File
-from kinora._calls import Call, Options, id_of, path, reader
 from kinora._download import Progress
+from kinora._request import Call, Options, id_of, path, reader
+from kinora._request_body import File
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora

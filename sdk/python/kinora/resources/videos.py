@@ -7,10 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kinora import _watch, types
-from kinora._bodies import File
-from kinora._calls import Call, Options, id_of, path, raw, reader, text
+from kinora import _wait, types
 from kinora._download import Progress, download
+from kinora._request import Call, Options, id_of, path, raw, reader, text
+from kinora._request_body import File
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -45,7 +45,7 @@ class VideosAPI:
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
         wanted = Call("GET", "/v1/events", reader(types.Video), options=Options(last_event_id=last_event_id))
-        return self._client._each(_watch.watch(self._client._config, wanted, one=False))
+        return self._client._each(_wait.watch(self._client._config, wanted, one=False))
 
     def list(
         self,
@@ -744,7 +744,7 @@ class VideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
         wanted = Call("GET", path("/v1/videos/{}/events", id_of(video)), reader(types.Video))
-        return self._client._each(_watch.watch(self._client._config, wanted, one=True))
+        return self._client._each(_wait.watch(self._client._config, wanted, one=True))
 
     def preview(self, video: Video | str, picture: str, *, timeout: float | None = None) -> bytes:
         """See what is being made.
@@ -876,7 +876,7 @@ class VideosAPI:
         Example:
             client.videos.wait(video, timeout=600, on_progress=print)
         """
-        flow = _watch.wait(self._client._config, video, timeout=timeout, on_progress=on_progress)
+        flow = _wait.wait(self._client._config, video, timeout=timeout, on_progress=on_progress)
         return self._client._run(flow)
 
     def create_and_wait(
@@ -1046,7 +1046,7 @@ class AsyncVideosAPI:
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
         wanted = Call("GET", "/v1/events", reader(types.Video), options=Options(last_event_id=last_event_id))
-        return self._client._each(_watch.watch(self._client._config, wanted, one=False))
+        return self._client._each(_wait.watch(self._client._config, wanted, one=False))
 
     def list(
         self,
@@ -1747,7 +1747,7 @@ class AsyncVideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
         wanted = Call("GET", path("/v1/videos/{}/events", id_of(video)), reader(types.Video))
-        return self._client._each(_watch.watch(self._client._config, wanted, one=True))
+        return self._client._each(_wait.watch(self._client._config, wanted, one=True))
 
     async def preview(self, video: Video | str, picture: str, *, timeout: float | None = None) -> bytes:
         """See what is being made.
@@ -1879,7 +1879,7 @@ class AsyncVideosAPI:
         Example:
             await client.videos.wait(video, timeout=600, on_progress=print)
         """
-        flow = _watch.wait(self._client._config, video, timeout=timeout, on_progress=on_progress)
+        flow = _wait.wait(self._client._config, video, timeout=timeout, on_progress=on_progress)
         return await self._client._run(flow)
 
     async def create_and_wait(
@@ -1937,7 +1937,7 @@ class AsyncVideosAPI:
             idempotency_key=idempotency_key,
         )
         if on_created is not None:
-            await self._client._run(_watch.tell(on_created, video))
+            await self._client._run(_wait.tell(on_created, video))
         return await self.wait(video, timeout=timeout, on_progress=on_progress)
 
     async def generate_to_file(

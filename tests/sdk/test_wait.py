@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kinora import AsyncKinora, Kinora
 from kinora._sse import Event, Parser
 from kinora._transport import SyncHands
-from kinora._watch import FRUITLESS
+from kinora._wait import FRUITLESS
 
 from tests.sdk.objects import problem, video
 from tests.sdk.scripted import Reply, breaks, resets, says, scripted

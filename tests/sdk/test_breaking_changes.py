@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from sdk import changes
-from sdk.changes import Change, admitted, breaking
+from sdk import breaking_changes
+from sdk.breaking_changes import Change, admitted, breaking
 
 Document = dict[str, Any]
 Alter = Callable[[Document], Any]
 
-PRESENT: Document = msgspec.json.decode(changes.PRESENT.read_bytes())
+PRESENT: Document = msgspec.json.decode(breaking_changes.PRESENT.read_bytes())
 
 
 def altered(*alterations: Alter) -> Document:
@@ -290,7 +290,7 @@ def checked(folder: Path, log: str) -> int:
     released, changelog = folder / "released.json", folder / "CHANGELOG.md"
     released.write_bytes(msgspec.json.encode(old))
     changelog.write_text(log)
-    return changes.main(["--released", str(released), "--changelog", str(changelog)])
+    return breaking_changes.main(["--released", str(released), "--changelog", str(changelog)])
 
 
 def test_a_break_that_the_changelog_does_not_name_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,6 +302,10 @@ def test_a_break_that_the_changelog_does_not_name_fails(tmp_path: Path, capsys: 
 
 def test_the_document_keeps_what_the_last_release_promised() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "sdk.changes"], cwd=changes.ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "sdk.breaking_changes"],
+        cwd=breaking_changes.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (ran.returncode, ran.stderr.count("CHANGELOG.md says so")) == (0, ran.stderr.count("\n")), ran.stderr

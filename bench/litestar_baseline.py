@@ -1,6 +1,6 @@
 """A Litestar application that only answers bytes it was given: the floor under every route of ours.
 
-`python -m bench.bare --fd N FILE…`: the first file is the answer to `/0`, the next to `/1`.
+`python -m bench.litestar_baseline --fd N FILE…`: the first file is the answer to `/0`, the next to `/1`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def route(number: int, answer: bytes) -> HTTPRouteHandler:
 
 def main() -> None:
     """Serve as `kinora serve` does: the same server, loop and parser, no access log."""
-    parser = argparse.ArgumentParser(prog="python -m bench.bare")
+    parser = argparse.ArgumentParser(prog="python -m bench.litestar_baseline")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("answers", type=Path, nargs="+")
     options = parser.parse_args()

@@ -10,7 +10,7 @@ import re
 from keyword import iskeyword
 from typing import Any
 
-from sdk.surface import API, Field, Method, Resource, Struct
+from sdk.ir import API, Field, Method, Resource, Struct
 
 Schema = dict[str, Any]
 

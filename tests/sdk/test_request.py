@@ -15,7 +15,7 @@ from typing import Any
 import kinora
 import pytest
 from kinora import Kinora
-from kinora._calls import Call, Options, pause, prepared, raw
+from kinora._request import Call, Options, pause, prepared, raw
 from kinora.openai import OpenAI
 
 from tests.sdk.objects import example, problem, video

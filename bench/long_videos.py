@@ -21,8 +21,8 @@ from diffusers import LTXI2VLongMultiPromptPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_i2v_long_multi_prompt import split_into_temporal_windows
 from numpy.typing import NDArray
 
-from bench.apart import apart, call
-from bench.films import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, best, loaded, made
+from bench.engine_clips import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, best, loaded, made
+from bench.isolated_process import apart, call
 from bench.report import Row, figure, of, percent
 from engine.diffusion.schedule import noise_levels, sampling
 from engine.loading.loader import Parts

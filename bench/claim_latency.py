@@ -13,12 +13,12 @@ import httpx
 from redis.asyncio import Redis
 
 from api.http.state import Parts
-from bench import people
+from bench import seeding
 from bench.creates import ASKED, PATH
-from bench.meter import family, quantile, spending
-from bench.people import Person
 from bench.report import Row, figure, percent
-from bench.stage import Site, changed, parts_of, stage, web, worker
+from bench.resource_usage import family, quantile, spending
+from bench.seeding import Person
+from bench.testbed import Site, changed, parts_of, stage, web, worker
 from engine.testing import tiny_ltx
 
 PEOPLE = 10
@@ -48,7 +48,7 @@ async def measure() -> list[Row]:
     """One create at a time, each to a worker that waits for it; then nothing for a while."""
     async with stage(system=TIMES) as (settings, _), web(settings) as site:
         weights = await asyncio.to_thread(tiny_ltx.write, settings.data / "weights")
-        crowd = await people.crowd(settings, PEOPLE)
+        crowd = await seeding.crowd(settings, PEOPLE)
         at_work = changed(settings, weights={"kinora-mini": str(weights)}, threads=1)
         async with worker(at_work) as running, parts_of(settings) as parts:
             await notice_moves(parts)

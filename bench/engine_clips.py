@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from diffusers.utils import logging as diffusers_logging
 
-from bench.meter import Peak
+from bench.resource_usage import Peak
 from engine.catalog.registry import DEFAULT, find
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.runtime.engine import Engine

@@ -38,7 +38,9 @@ class Change(NamedTuple):
 
 def main(arguments: list[str] | None = None) -> int:
     """List what breaks; fail if the changelog does not name all of it."""
-    parser = argparse.ArgumentParser(prog="python -m sdk.changes", description="List what breaks released clients.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sdk.breaking_changes", description="List what breaks released clients."
+    )
     parser.add_argument("--released", type=Path, default=RELEASED, help="the document of the last release")
     parser.add_argument("--changelog", type=Path, default=CHANGELOG, help="where what breaks has to be named")
     options = parser.parse_args(arguments)

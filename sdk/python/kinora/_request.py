@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from kinora._bodies import Body, body_of
 from kinora._errors import APIError, ConnectionFailed, KinoraError, UnreadableAnswer, error_of, seconds
-from kinora._flow import Ask, Flow
+from kinora._request_body import Body, body_of
+from kinora._sansio import Ask, Flow
 from kinora._version import VERSION
 
 T = TypeVar("T")

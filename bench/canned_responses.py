@@ -1,6 +1,7 @@
-"""A server that answers prepared bytes and does nothing else: the floor under every client.
+"""A server that returns canned responses and does nothing else: the lower bound for every client.
 
-`python -m bench.prepared --fd N VIDEO LIST TASK`: files with the answers to one video, their list, and anything else.
+`python -m bench.canned_responses --fd N VIDEO LIST TASK`: files that hold the response for one video, for the list and
+for any other path.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ async def serve(descriptor: int, answers: list[bytes]) -> None:
 
 def main() -> None:
     """Read the answers and serve them."""
-    parser = argparse.ArgumentParser(prog="python -m bench.prepared")
+    parser = argparse.ArgumentParser(prog="python -m bench.canned_responses")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("answers", type=Path, nargs=3)
     options = parser.parse_args()

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from kinora._calls import LONGEST_ASKED, Call, Config, Options, answered, for_ever, id_of, path, prepared, reader
 from kinora._errors import (
     APIError,
     ConnectionFailed,
@@ -24,7 +23,8 @@ from kinora._errors import (
     WaitTimeout,
     seconds,
 )
-from kinora._flow import Ask, Flow, Item, Stream
+from kinora._request import LONGEST_ASKED, Call, Config, Options, answered, for_ever, id_of, path, prepared, reader
+from kinora._sansio import Ask, Flow, Item, Stream
 from kinora._sse import Event, Parser
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import torch
 from diffusers import LTXVideoTransformer3DModel
 
-from bench.apart import alone
+from bench.isolated_process import alone
 from bench.report import Row, figure, of, percent
 from engine.catalog.registry import find
 
