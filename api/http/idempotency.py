@@ -4,25 +4,23 @@ What it does must be safe to do twice: of two requests at the same moment both m
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import msgspec
-from litestar import Request, Response
-from litestar.datastructures import State
+from litestar import Response
 
 from api import idempotency
 from api.http import body
-from api.http.authentication import Caller
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.sql.connection import transaction
 from api.sql.idempotency import Answer
 
-Asked = Request[Caller, Any, State]
 Shown = TypeVar("Shown", bound=msgspec.Struct)
 
 
 async def once(
-    request: Asked, parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
+    request: UserRequest, parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
 ) -> Response[Shown]:
     """What `act` answers, or what it answered the first time. Raises KeyReused, and whatever `act` raises."""
     key, user_id = idempotency.key_of(request.headers.get("idempotency-key")), request.user.user_id
@@ -39,7 +37,7 @@ async def once(
 
 
 async def anew(
-    request: Asked, parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
+    request: UserRequest, parts: Parts, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
 ) -> Response[Shown]:
     """What `act` answers, each time: for answers that must not be kept. Raises KeyReused, and whatever `act` raises."""
     if key := idempotency.key_of(request.headers.get("idempotency-key")):

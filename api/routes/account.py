@@ -1,17 +1,15 @@
 """The person signed in."""
 
-from litestar import Request, Router, get, patch
-from litestar.datastructures import State
+from litestar import Router, get, patch
 from litestar.di import NamedDependency
 
 from api.accounts import sessions
 from api.http import body
-from api.http.authentication import Caller, requires
+from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.accounts import ProfileUpdate, User
-
-Asked = Request[Caller, str, State]
 
 
 @get(
@@ -21,7 +19,7 @@ Asked = Request[Caller, str, State]
     responses=problems(401, 403, 429),
     guards=[requires("account:read")],
 )
-async def get_me(request: Asked, parts: NamedDependency[Parts]) -> User:
+async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
     """Who is signed in, and on which plan."""
     async with parts.pool.acquire() as db:
         return await sessions.profile(db, request.user.user_id)
@@ -35,7 +33,7 @@ async def get_me(request: Asked, parts: NamedDependency[Parts]) -> User:
     guards=[requires("account:write")],
     operation_class=bodies(ProfileUpdate),
 )
-async def update_me(request: Asked, parts: NamedDependency[Parts]) -> User:
+async def update_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
     """Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays."""
     return await sessions.update_profile(parts, request.user.user_id, await body.read(request, ProfileUpdate))
 

@@ -1,7 +1,7 @@
 """API keys, for programs that act for a person."""
 
-from litestar import Request, Router, delete, get, post
-from litestar.datastructures import CacheControlHeader, State
+from litestar import Router, delete, get, post
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
@@ -9,15 +9,14 @@ from litestar.status_codes import HTTP_200_OK
 from api import idempotency
 from api.accounts import sessions
 from api.http import body
-from api.http.authentication import Caller, session_only
+from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.accounts import ApiKey, ApiKeyCreate, NewApiKey
 from api.schemas.common import Deleted, Page
 from api.sql import api_keys
-
-Asked = Request[Caller, str, State]
 
 
 @post(
@@ -27,7 +26,7 @@ Asked = Request[Caller, str, State]
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(ApiKeyCreate, "Idempotency-Key"),
 )
-async def create_api_key(request: Asked, parts: NamedDependency[Parts]) -> NewApiKey:
+async def create_api_key(request: UserRequest, parts: NamedDependency[Parts]) -> NewApiKey:
     """Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     form = await body.read(request, ApiKeyCreate)
@@ -37,7 +36,7 @@ async def create_api_key(request: Asked, parts: NamedDependency[Parts]) -> NewAp
 
 @get("/", operation_id="list_api_keys", summary="List API keys", responses=problems(401, 403, 422, 429))
 async def list_api_keys(
-    request: Asked,
+    request: UserRequest,
     parts: NamedDependency[Parts],
     after: After = None,
     limit: Limit = 20,
@@ -56,7 +55,7 @@ async def list_api_keys(
     responses=problems(401, 403, 404, 429),
     status_code=HTTP_200_OK,
 )
-async def delete_api_key(key_id: FromPath[str], request: Asked, parts: NamedDependency[Parts]) -> Deleted:
+async def delete_api_key(key_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
     """End a key. The next request that carries it is refused."""
     await sessions.revoke_key(parts, request.user.user_id, key_id)
     return Deleted(id=key_id, object="api_key.deleted")

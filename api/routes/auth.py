@@ -1,22 +1,21 @@
 """Signing up, in and out, and the devices that are signed in."""
 
-from litestar import Request, Router, delete, get, post
-from litestar.datastructures import CacheControlHeader, State
+from litestar import Router, delete, get, post
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.accounts import sessions as accounts
 from api.http import body
-from api.http.authentication import Caller, session_only
+from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.accounts import LogIn, Refresh, Session, SignUp, Tokens
 from api.schemas.common import Deleted, Page
 from api.sql import sessions
-
-Asked = Request[Caller, str, State]
 
 
 @post(
@@ -29,7 +28,7 @@ Asked = Request[Caller, str, State]
     security=[],
     operation_class=bodies(SignUp),
 )
-async def sign_up(request: Asked, parts: NamedDependency[Parts]) -> Tokens:
+async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
     """Make an account with an e-mail address and a password, and sign it in.
 
     The first month's free credits are there at once: a tenth of them until the address is confirmed.
@@ -47,7 +46,7 @@ async def sign_up(request: Asked, parts: NamedDependency[Parts]) -> Tokens:
     security=[],
     operation_class=bodies(LogIn),
 )
-async def log_in(request: Asked, parts: NamedDependency[Parts]) -> Tokens:
+async def log_in(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
     """Sign a device in. A wrong password and an unknown address are answered alike."""
     return await accounts.log_in(parts, await body.read(request, LogIn), _user_agent(request))
 
@@ -62,7 +61,7 @@ async def log_in(request: Asked, parts: NamedDependency[Parts]) -> Tokens:
     security=[],
     operation_class=bodies(Refresh),
 )
-async def refresh_tokens(request: Asked, parts: NamedDependency[Parts]) -> Tokens:
+async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
     """Change the refresh token for a new pair. It works once; keep the new one.
 
     If the answer is lost, asking again with the same token within 30 seconds answers the same refresh token.
@@ -80,7 +79,7 @@ async def refresh_tokens(request: Asked, parts: NamedDependency[Parts]) -> Token
     status_code=HTTP_204_NO_CONTENT,
     guards=[session_only],
 )
-async def log_out(request: Asked, parts: NamedDependency[Parts]) -> None:
+async def log_out(request: UserRequest, parts: NamedDependency[Parts]) -> None:
     """End this device's session. Its access and refresh tokens stop working at once."""
     await accounts.end_session(parts, request.user.user_id, request.user.session_id or "")
 
@@ -93,7 +92,7 @@ async def log_out(request: Asked, parts: NamedDependency[Parts]) -> None:
     guards=[session_only],
 )
 async def list_sessions(
-    request: Asked,
+    request: UserRequest,
     parts: NamedDependency[Parts],
     after: After = None,
     limit: Limit = 20,
@@ -114,13 +113,13 @@ async def list_sessions(
     status_code=HTTP_200_OK,
     guards=[session_only],
 )
-async def delete_session(session_id: FromPath[str], request: Asked, parts: NamedDependency[Parts]) -> Deleted:
+async def delete_session(session_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
     """End one session, this device's or another's. Its tokens stop working at once."""
     await accounts.end_session(parts, request.user.user_id, session_id)
     return Deleted(id=session_id, object="session.deleted")
 
 
-def _user_agent(request: Asked) -> str:
+def _user_agent(request: UserRequest) -> str:
     """What the device calls itself, as far as it can be shown."""
     return "".join(character for character in request.headers.get("user-agent", "") if character.isprintable())
 

@@ -1,15 +1,15 @@
 """What a person has to spend, where it went, and what can be bought."""
 
-from litestar import Request, Response, Router, get, patch, post
-from litestar.datastructures import State
+from litestar import Response, Router, get, patch, post
 from litestar.di import NamedDependency
 
 from api.billing.ledger import overage
 from api.billing.tariff import catalog
 from api.http import body, idempotency
-from api.http.authentication import Caller, requires
+from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.accounts import Language
 from api.schemas.billing import (
@@ -32,7 +32,6 @@ from api.sql import ledger_entries
 from api.sql.connection import transaction
 from api.sql.ledger_entries import Entry
 
-Asked = Request[Caller, str, State]
 READ, WRITE = requires("account:read"), requires("account:write")
 NOTES: dict[Language, str] = {
     "en": "{taken} of {due} credits could be taken back; the others are spent, set aside or expired.",
@@ -47,7 +46,7 @@ NOTES: dict[Language, str] = {
     guards=[READ],
     responses=problems(401, 403, 429, 503),
 )
-async def get_balance(request: Request[Caller, str, State], parts: NamedDependency[Parts]) -> Balance:
+async def get_balance(request: UserRequest, parts: NamedDependency[Parts]) -> Balance:
     """Whole credits: what a new video may take now, what is set aside, and in which buckets it lies."""
     async with transaction(parts.pool) as db:
         return await parts.credits.balance(db, request.user.user_id)
@@ -61,7 +60,7 @@ async def get_balance(request: Request[Caller, str, State], parts: NamedDependen
     responses=problems(401, 403, 422, 429),
 )
 async def list_ledger_entries(
-    request: Request[Caller, str, State],
+    request: UserRequest,
     parts: NamedDependency[Parts],
     after: After = None,
     limit: Limit = 20,
@@ -98,7 +97,7 @@ async def list_plans(parts: NamedDependency[Parts]) -> Plans:
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(OverageChange),
 )
-async def change_overage(request: Request[Caller, str, State], parts: NamedDependency[Parts]) -> Balance:
+async def change_overage(request: UserRequest, parts: NamedDependency[Parts]) -> Balance:
     """Allow credits to be used above what is there, up to `cap` in a period, or allow it no more.
 
     They are paid with the next invoice of a plan, so it takes a plan that is paid for. What is used already stays to
@@ -122,7 +121,7 @@ async def change_overage(request: Request[Caller, str, State], parts: NamedDepen
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(CheckoutCreate, "Idempotency-Key"),
 )
-async def create_checkout(request: Asked, parts: NamedDependency[Parts]) -> Response[Checkout]:
+async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
     """A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
 
     Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
@@ -140,7 +139,7 @@ async def create_checkout(request: Asked, parts: NamedDependency[Parts]) -> Resp
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(PackCheckoutCreate, "Idempotency-Key"),
 )
-async def create_pack_checkout(request: Asked, parts: NamedDependency[Parts]) -> Response[Checkout]:
+async def create_pack_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
     """A page to buy credits at, which never expire. Asking again gives the same page while it is open."""
     asked = await body.read(request, PackCheckoutCreate)
     return await idempotency.once(request, parts, asked, lambda: parts.purchases.buy(request.user.user_id, asked))
@@ -155,7 +154,7 @@ async def create_pack_checkout(request: Asked, parts: NamedDependency[Parts]) ->
     responses=problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
     operation_class=bodies(PortalCreate, "Idempotency-Key"),
 )
-async def create_portal(request: Asked, parts: NamedDependency[Parts]) -> Response[Portal]:
+async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Portal]:
     """A page to see bills, enter another card, or cancel, to be opened in a browser at once.
 
     Whoever has its address is let in, so it is not kept: the same key opens another page.
@@ -171,7 +170,7 @@ async def create_portal(request: Asked, parts: NamedDependency[Parts]) -> Respon
     guards=[READ],
     responses=problems(401, 403, 429, 503),
 )
-async def get_subscription(request: Asked, parts: NamedDependency[Parts]) -> Subscription:
+async def get_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Subscription:
     """The plan, until when it is paid, and what comes then. Without a subscription only the plan is there."""
     return await parts.changes.shown(request.user.user_id)
 
@@ -185,7 +184,9 @@ async def get_subscription(request: Asked, parts: NamedDependency[Parts]) -> Sub
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(SubscriptionPreviewCreate, "Idempotency-Key"),
 )
-async def preview_subscription_change(request: Asked, parts: NamedDependency[Parts]) -> Response[SubscriptionPreview]:
+async def preview_subscription_change(
+    request: UserRequest, parts: NamedDependency[Parts]
+) -> Response[SubscriptionPreview]:
     """What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
     it cost exactly that, for an hour.
     """
@@ -204,7 +205,7 @@ async def preview_subscription_change(request: Asked, parts: NamedDependency[Par
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(SubscriptionChange, "Idempotency-Key"),
 )
-async def change_subscription(request: Asked, parts: NamedDependency[Parts]) -> Response[Subscription]:
+async def change_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Subscription]:
     """Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the period
     ends. Naming the present plan takes back what was to come.
 

@@ -12,12 +12,12 @@ from api.errors import Unavailable
 from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.video_requests import ImageCreate
 from api.schemas.videos import Picture, Pictures
 from api.sql.generations import Generation
 from api.videos import create, renditions
-from api.videos.create import Ask
 from api.videos.serializers import TERMINAL
 
 WAIT = 60.0  # seconds; a client that then asks again by itself is known for as long once more, and waits for the same
@@ -40,7 +40,7 @@ class Made(Struct, frozen=True):
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(ImageCreate, "Idempotency-Key"),
 )
-async def create_image(request: Ask, parts: NamedDependency[Parts]) -> Pictures:
+async def create_image(request: UserRequest, parts: NamedDependency[Parts]) -> Pictures:
     """Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`."""
     asked = await body.read(request, ImageCreate)
     first = msgspec.json.decode((await create.make(request, parts, asked)).body, type=Made)

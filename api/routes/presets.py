@@ -9,10 +9,10 @@ from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import Picture, bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.common import Deleted, Page
 from api.schemas.presets import Preset, PresetChange, PresetCreate
-from api.videos.create import Ask
 from api.videos.presets import KIND, shown
 from api.videos.styles import BUILT_IN
 
@@ -27,7 +27,7 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
     responses=problems(401, 403, 422, 429),
 )
 async def list_presets(
-    request: Ask,
+    request: UserRequest,
     parts: NamedDependency[Parts],
     after: After = None,
     limit: Limit = 20,
@@ -49,7 +49,7 @@ async def list_presets(
     guards=[READ],
     responses=problems(401, 403, 404, 429),
 )
-async def get_preset(request: Ask, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
+async def get_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
     """A built-in one, one's own, or one that somebody shares: whoever has its id may use it."""
     return await parts.presets.get(preset_id, request.user.user_id)
 
@@ -62,7 +62,9 @@ async def get_preset(request: Ask, preset_id: FromPath[str], parts: NamedDepende
     responses=problems(401, 403, 404, 429),
     operation_class=Picture,
 )
-async def get_preset_picture(request: Ask, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[bytes]:
+async def get_preset_picture(
+    request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]
+) -> Response[bytes]:
     """The reference picture, as a PNG."""
     picture = await parts.presets.picture(preset_id, request.user.user_id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
@@ -78,7 +80,7 @@ async def get_preset_picture(request: Ask, preset_id: FromPath[str], parts: Name
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(PresetCreate, "Idempotency-Key"),
 )
-async def create_preset(request: Ask, parts: NamedDependency[Parts]) -> Preset:
+async def create_preset(request: UserRequest, parts: NamedDependency[Parts]) -> Preset:
     """Keep a style: words that are added to a prompt, and a picture whose look clips start from."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked = await body.read(request, PresetCreate)
@@ -96,7 +98,7 @@ async def create_preset(request: Ask, parts: NamedDependency[Parts]) -> Preset:
     responses=problems(400, 401, 403, 404, 413, 415, 422, 429),
     operation_class=bodies(PresetChange),
 )
-async def change_preset(request: Ask, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
+async def change_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
     """Change one's own preset, or share it. Clips that were made with it stay as they are."""
     return await parts.presets.change(preset_id, request.user.user_id, await body.read(request, PresetChange))
 
@@ -109,7 +111,7 @@ async def change_preset(request: Ask, preset_id: FromPath[str], parts: NamedDepe
     guards=[WRITE],
     responses=problems(401, 403, 404, 429),
 )
-async def delete_preset(request: Ask, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
+async def delete_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
     """Forget one's own preset. Clips that were made with it stay as they are."""
     await parts.presets.delete(preset_id, request.user.user_id)
     return Deleted(id=preset_id, object="preset.deleted")

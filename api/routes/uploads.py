@@ -15,13 +15,13 @@ from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
 from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.common import Deleted, Page
 from api.schemas.uploads import Upload
 from api.sql.uploads import Arrival
 from api.uploads import tus
 from api.uploads.store import KIND
-from api.videos.create import Ask
 from api.videos.serializers import upload
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -51,7 +51,7 @@ class Speaking:
     responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
     operation_class=Sending,
 )
-async def create_upload(request: Ask, parts: NamedDependency[Parts]) -> Response[Upload]:
+async def create_upload(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Upload]:
     """Send a picture or a film in, to name it in requests for a day.
 
     A form brings it whole, in its field `file`. For what may break off there is tus 1.0: `Tus-Resumable` and
@@ -62,7 +62,7 @@ async def create_upload(request: Ask, parts: NamedDependency[Parts]) -> Response
     return Response(upload(row), status_code=201, headers=headers)
 
 
-async def _begun(request: Ask, parts: Parts) -> Arrival:
+async def _begun(request: UserRequest, parts: Parts) -> Arrival:
     tus.check_version(request.headers)
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked, user_id = tus.creation(request.headers), request.user.user_id
@@ -73,7 +73,7 @@ async def _begun(request: Ask, parts: Parts) -> Arrival:
     return await parts.arrivals.append(row.id, user_id, 0, tus.length(request.headers), body.chunks(request))
 
 
-async def _whole(request: Ask, parts: Parts) -> Arrival:
+async def _whole(request: UserRequest, parts: Parts) -> Arrival:
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     sent = await body.file(request)
     fingerprint = body.fingerprint(request.method, request.url.path, body.Whole(sent.name, sent.content))
@@ -88,7 +88,7 @@ async def _whole(request: Ask, parts: Parts) -> Arrival:
     responses=problems(401, 403, 422, 429),
 )
 async def list_uploads(
-    request: Ask,
+    request: UserRequest,
     parts: NamedDependency[Parts],
     after: After = None,
     limit: Limit = 20,
@@ -107,7 +107,7 @@ async def list_uploads(
     guards=[READ],
     responses=problems(401, 403, 404, 410, 429, 503),
 )
-async def get_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Upload:
+async def get_upload(request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Upload:
     """What of it is there and, once that is all, what it is or why it cannot be used."""
     return upload(await parts.arrivals.get(upload_id, request.user.user_id))
 
@@ -120,7 +120,7 @@ async def get_upload(request: Ask, upload_id: FromPath[str], parts: NamedDepende
     responses=problems(401, 403, 404, 410, 412, 429),
     operation_class=Asking,
 )
-async def head_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+async def head_upload(request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
     """How many bytes are there, in `Upload-Offset`: where a broken upload goes on."""
     if "tus-resumable" in request.headers:
         tus.check_version(request.headers)
@@ -139,7 +139,9 @@ async def head_upload(request: Ask, upload_id: FromPath[str], parts: NamedDepend
     responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
     operation_class=Appending,
 )
-async def append_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+async def append_upload(
+    request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
+) -> Response[None]:
     """Send the bytes from `Upload-Offset` on, which is where the upload ends; as many as you like.
 
     What has come when a connection breaks is kept. The request that brings the last byte is answered when the file has
@@ -148,7 +150,7 @@ async def append_upload(request: Ask, upload_id: FromPath[str], parts: NamedDepe
     return await _append(request, upload_id, parts)
 
 
-async def _append(request: Ask, upload_id: str, parts: Parts) -> Response[None]:
+async def _append(request: UserRequest, upload_id: str, parts: Parts) -> Response[None]:
     tus.check_version(request.headers)
     tus.check_content(request.headers)
     offset, length = tus.number(request.headers, "upload-offset"), tus.length(request.headers)
@@ -165,7 +167,9 @@ async def _append(request: Ask, upload_id: str, parts: Parts) -> Response[None]:
     responses=problems(401, 403, 404, 412, 429),
     operation_class=Ending,
 )
-async def delete_upload(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Deleted]:
+async def delete_upload(
+    request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
+) -> Response[Deleted]:
     """Remove an upload for good, complete or not; clips that are made from it keep what they need.
 
     Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
@@ -176,14 +180,16 @@ async def delete_upload(request: Ask, upload_id: FromPath[str], parts: NamedDepe
     return Response(Deleted(id=upload_id, object="upload.deleted"), status_code=200)
 
 
-async def _end(request: Ask, upload_id: str, parts: Parts) -> Response[None]:
+async def _end(request: UserRequest, upload_id: str, parts: Parts) -> Response[None]:
     tus.check_version(request.headers)
     await parts.arrivals.delete(upload_id, request.user.user_id)
     return Response(None, status_code=204)
 
 
 @post("/{upload_id:str}", include_in_schema=False, guards=[WRITE])
-async def override_method(request: Ask, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+async def override_method(
+    request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
+) -> Response[None]:
     """What a client that knows GET and POST only means by its `X-HTTP-Method-Override`."""
     wanted = request.headers.get("x-http-method-override", "").upper()
     if wanted == "PATCH":

@@ -16,6 +16,7 @@ from api.errors import InsufficientCredits, Invalid
 from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import any_of, bodies, problems
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.video_requests import (
     Making,
@@ -30,7 +31,7 @@ from api.schemas.video_requests import (
 from api.schemas.videos import Estimate, Refusal, Video
 from api.sql.connection import transaction
 from api.videos import quote, spec
-from api.videos.create import Ask, made, terms
+from api.videos.create import made, terms
 from api.videos.quote import refusal
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -55,7 +56,7 @@ def making(path: str, kind: type[Making], *, operation_id: str, summary: str) ->
 
 
 @making("/", VideoCreate, operation_id="create_video", summary="Create a video")
-async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+async def create_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
     """Queue a clip and set its credits aside; nothing is charged unless it is made.
 
     Takes JSON or a form. With `n` above 1 the answer is the first variation and names all in `variations`.
@@ -66,7 +67,7 @@ async def create_video(request: Ask, parts: NamedDependency[Parts]) -> Response[
 
 
 @making("/{video_id:str}/remix", VideoRemix, operation_id="remix_video", summary="Remix a video")
-async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+async def remix_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little."""
     asked = await body.read(request, VideoRemix)
     if asked.video is not None:
@@ -75,31 +76,31 @@ async def remix_video(request: Ask, video_id: FromPath[str], parts: NamedDepende
 
 
 @making("/edits", VideoEdit, operation_id="edit_video", summary="Edit a video")
-async def edit_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+async def edit_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
     """Change what the prompt says otherwise than the clip's own, and keep the rest."""
     return await made(request, parts, await body.read(request, VideoEdit))
 
 
 @making("/extensions", VideoExtension, operation_id="extend_video", summary="Extend a video")
-async def extend_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+async def extend_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged."""
     return await made(request, parts, await body.read(request, VideoExtension))
 
 
 @making("/recuts", VideoRecut, operation_id="recut_video", summary="Re-cut a video")
-async def recut_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+async def recut_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
     """Keep some parts of a clip and make what lies around them anew."""
     return await made(request, parts, await body.read(request, VideoRecut))
 
 
 @making("/blends", VideoBlend, operation_id="blend_videos", summary="Blend two videos")
-async def blend_videos(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+async def blend_videos(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip that begins as one and ends as another."""
     return await made(request, parts, await body.read(request, VideoBlend))
 
 
 @making("/loops", VideoLoop, operation_id="loop_video", summary="Loop a video")
-async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Video]:
+async def loop_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
     """Make a clip go on from its end to its beginning, so that it can play for ever."""
     return await made(request, parts, await body.read(request, VideoLoop))
 
@@ -114,7 +115,7 @@ async def loop_video(request: Ask, parts: NamedDependency[Parts]) -> Response[Vi
     responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
     operation_class=any_of("VideoWanted", WANTED, BODIES, "Idempotency-Key"),
 )
-async def estimate_video(request: Ask, parts: NamedDependency[Parts]) -> Estimate:
+async def estimate_video(request: UserRequest, parts: NamedDependency[Parts]) -> Estimate:
     """What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.
 
     A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.

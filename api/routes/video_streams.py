@@ -2,10 +2,9 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
-from litestar import Request, Response, Router, route
-from litestar.datastructures import State
+from litestar import Response, Router, route
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.params import FromPath, QueryParameter
@@ -16,12 +15,12 @@ from api.http import file_response
 from api.http.authentication import Caller, requires
 from api.http.file_response import Asked, File
 from api.http.openapi.operations import Pieces, Playlist, Preview, per_method, problems
+from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.videos import hls, renditions
 
 READ = requires("videos:read")
 READS = [HttpMethod.GET, HttpMethod.HEAD]
-Ask = Request[Caller, Any, State]
 Expires = Annotated[int | None, QueryParameter(description="End of a signed URL, Unix seconds.")]
 Signature = Annotated[str | None, QueryParameter(description="Stands for the bearer.", max_length=128)]
 
@@ -37,7 +36,7 @@ Signature = Annotated[str | None, QueryParameter(description="Stands for the bea
     operation_class=Playlist,
 )
 async def stream_video(
-    request: Ask,
+    request: UserRequest,
     video_id: FromPath[str],
     parts: NamedDependency[Parts],
     expires: Expires = None,
@@ -65,7 +64,7 @@ async def stream_video(
     operation_class=Pieces,
 )
 async def get_stream_piece(
-    request: Ask,
+    request: UserRequest,
     video_id: FromPath[str],
     piece: FromPath[str],
     parts: NamedDependency[Parts],
@@ -92,7 +91,7 @@ async def get_stream_piece(
     operation_class=Preview,
 )
 async def get_video_preview(
-    request: Ask,
+    request: UserRequest,
     video_id: FromPath[str],
     picture: FromPath[str],
     parts: NamedDependency[Parts],
@@ -122,7 +121,7 @@ def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str], conten
     return File(path, content_type, state.st_size, f'"{name}"', datetime.fromtimestamp(state.st_mtime, UTC))
 
 
-def _reader(request: Ask, path: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
+def _reader(request: UserRequest, path: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
     caller = cast("Caller | None", request.user)
     return renditions.reader(caller.user_id if caller else None, path, expires, signature, parts.keyring)
 

@@ -16,11 +16,12 @@ from api.http.authentication import Caller, requires
 from api.http.file_response import Asked
 from api.http.openapi.operations import EventStream, Feed, Files, per_method, problems, takes
 from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.requests import UserRequest, parse_prefer_wait
 from api.http.state import Parts
 from api.schemas.common import Deleted, Page
 from api.schemas.videos import Variant, Video
 from api.videos import renditions
-from api.videos.create import Ask, shown, wait_of
+from api.videos.create import shown
 from api.videos.lifecycle import KIND, Repeat
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -34,7 +35,7 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
     responses=problems(401, 403, 422, 429),
 )
 async def list_videos(
-    request: Ask,
+    request: UserRequest,
     parts: NamedDependency[Parts],
     after: After = None,
     limit: Limit = 20,
@@ -55,10 +56,10 @@ async def list_videos(
     responses=problems(401, 403, 404, 429),
     operation_class=takes("Prefer"),
 )
-async def get_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds."""
     user_id = request.user.user_id
-    if wait := wait_of(request):
+    if wait := parse_prefer_wait(request):
         return await shown(await parts.feeds.terminal(video_id, user_id, wait), parts)
     return await shown(await parts.videos.get(video_id, user_id), parts)
 
@@ -71,7 +72,7 @@ async def get_video(request: Ask, video_id: FromPath[str], parts: NamedDependenc
     guards=[WRITE],
     responses=problems(401, 403, 404, 429),
 )
-async def delete_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
+async def delete_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
     """Remove the video and its files for good. One that is still being made is cancelled first."""
     await parts.videos.delete(video_id, request.user.user_id)
     return Deleted(id=video_id, object="video.deleted")
@@ -86,7 +87,7 @@ async def delete_video(request: Ask, video_id: FromPath[str], parts: NamedDepend
     responses=problems(401, 403, 404, 409, 422, 429),
     operation_class=takes("Idempotency-Key"),
 )
-async def cancel_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+async def cancel_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
     """Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     repeat = Repeat(key, body.fingerprint(request.method, request.url.path)) if key else None
@@ -104,7 +105,7 @@ async def cancel_video(request: Ask, video_id: FromPath[str], parts: NamedDepend
     operation_class=Files,
 )
 async def get_video_content(
-    request: Ask,
+    request: UserRequest,
     video_id: FromPath[str],
     parts: NamedDependency[Parts],
     variant: Annotated[Variant, QueryParameter(description="Which rendition.")] = "video",
@@ -128,7 +129,7 @@ async def get_video_content(
     responses=problems(401, 403, 404, 429),
     operation_class=EventStream,
 )
-async def watch_video(request: Ask, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Stream:
+async def watch_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Stream:
     """Server-sent events, each the whole video: its present state at once, then every change until it is done."""
     user_id = request.user.user_id
     await parts.videos.get(video_id, user_id)
@@ -143,7 +144,7 @@ async def watch_video(request: Ask, video_id: FromPath[str], parts: NamedDepende
     responses=problems(401, 403, 429),
     operation_class=Feed,
 )
-async def watch_videos(request: Ask, parts: NamedDependency[Parts]) -> Stream:
+async def watch_videos(request: UserRequest, parts: NamedDependency[Parts]) -> Stream:
     """Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes."""
     return stream(parts.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
 
@@ -160,7 +161,7 @@ def stream(frames: Any) -> Stream:
     include_in_schema=False,
     guards=[READ],
 )
-async def not_yet(request: Ask) -> None:
+async def not_yet(request: UserRequest) -> None:
     """What OpenAI's clients also ask for: a problem that says so, where a bare 404 would look like a wrong URL."""
     raise NotYet(f"{request.url.path} is part of OpenAI's Videos API and not offered here yet.")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from api.schemas.operations import Operation
 from api.schemas.videos import Audience, CostState, Lora, Quality, Status, Variant
 from api.sql.connection import Database, row, rows
-from api.videos.operations import Operation
 
 QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from api.schemas.operations import Operation
 from api.schemas.videos import Lora, Quality
 from api.sql.connection import Database, row, rows
-from api.videos.operations import Operation
 
 CLAIMS = 0x636C6169  # "clai": claims of one pool take turns, so that concurrency limits hold
 PUBLISHED = (  # per cent of a clip that are there whatever becomes of its attempt

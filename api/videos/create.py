@@ -1,16 +1,14 @@
 """What routes about videos share: placing an order for what a body asks, and answering with the video."""
 
-import re
-from typing import Any, cast
+from typing import cast
 
 import msgspec
-from litestar import Request, Response
-from litestar.datastructures import State
+from litestar import Response
 
 from api import idempotency
 from api.errors import NotFound
 from api.http import body
-from api.http.authentication import Caller
+from api.http.requests import UserRequest, parse_prefer_wait
 from api.http.state import Parts
 from api.schemas.video_requests import Making
 from api.schemas.videos import Video
@@ -21,13 +19,8 @@ from api.videos.lifecycle import Submission
 from api.videos.quote import Terms
 from api.videos.serializers import poll_headers
 
-MAX_WAIT = 60
-PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*\"?(\d{1,4})\"?)?\s*(?=$|[,;])", re.IGNORECASE)
 
-Ask = Request[Caller, Any, State]
-
-
-def terms(request: Ask, parts: Parts) -> Terms:
+def terms(request: UserRequest, parts: Parts) -> Terms:
     """What whoever asks is limited and charged by."""
     return Terms(parts.tariff.plan(request.user.plan, request.user.plan_version), parts.tariff.prices)
 
@@ -39,13 +32,7 @@ async def shown(row: Generation, parts: Parts) -> Response[Video]:
     return Response(video, headers=poll_headers(video), status_code=200)
 
 
-def wait_of(request: Ask) -> int:
-    """Seconds the client is ready to wait, by `Prefer: wait` or `wait=60`."""
-    match = PREFER_WAIT.search(request.headers.get("prefer", ""))
-    return 0 if match is None else min(MAX_WAIT, int(match[1] or MAX_WAIT))
-
-
-async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
+async def make(request: UserRequest, parts: Parts, asked: Making) -> Answer:
     """Place an order for what was asked, or answer a repetition as the first time. Raises every kind of problem."""
     user_id = request.user.user_id
     key = idempotency.key_of(request.headers.get("idempotency-key"))
@@ -67,10 +54,10 @@ async def make(request: Ask, parts: Parts, asked: Making) -> Answer:
         return await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
 
 
-async def made(request: Ask, parts: Parts, asked: Making) -> Response[Video]:
+async def made(request: UserRequest, parts: Parts, asked: Making) -> Response[Video]:
     """The new video, at once or, if the client waits, once it is done."""
     answer = await make(request, parts, asked)
-    if (wait := wait_of(request)) and (done := await _done(answer, request.user.user_id, wait, parts)):
+    if (wait := parse_prefer_wait(request)) and (done := await _done(answer, request.user.user_id, wait, parts)):
         return done
     kept = Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
     return cast("Response[Video]", kept)

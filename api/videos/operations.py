@@ -1,4 +1,4 @@
-"""How the studio makes a clip from others, as it is kept with the clip's row, and as the engine takes it.
+"""How a stored operation becomes an engine request.
 
 Pure arithmetic: films are paths with their length in seconds, and nothing here opens one.
 """
@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
+from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recut, Remix, Storyboard
 from engine.catalog import registry
 from engine.planning import operations
-from engine.planning.operations import Clip, Curve, Direction, Length
-from engine.types import Cue, Request, Strength
+from engine.planning.operations import Clip
+from engine.types import Cue, Request
 
 GIVES_WAY = (0.25, 0.75)  # of a blend: until here it is about its first film, from there on about its second
 
@@ -26,64 +26,6 @@ class Film(NamedTuple):
 
     path: Path
     seconds: float
-
-
-class Remix(Struct, frozen=True, tag="remix"):
-    """Made again from a noised copy."""
-
-    strength: Strength
-
-
-class Edit(Struct, frozen=True, tag="edit"):
-    """Changed where the prompt says otherwise than `was`, which the film was made from."""
-
-    strength: Strength
-    was: str
-
-
-class Extension(Struct, frozen=True, tag="extend"):
-    """So many seconds more."""
-
-    seconds: float
-    direction: Direction
-
-
-class Recut(Struct, frozen=True, tag="recut"):
-    """Stretches (from, to) in seconds that stay."""
-
-    keep: tuple[tuple[float, float], ...]
-
-
-class Blend(Struct, frozen=True, tag="blend"):
-    """From one film to another; `prompts` are theirs where the clip has none of its own."""
-
-    curve: Curve
-    prompts: tuple[str, str] | None
-
-
-class Loop(Struct, frozen=True, tag="loop"):
-    """From its end to its beginning; without a film, a new clip that does so."""
-
-    length: Length
-
-
-class Shot(Struct, frozen=True):
-    """A card: a prompt, or the number of a film."""
-
-    at: float
-    until: float | None = None
-    prompt: str = ""
-    film: int | None = None
-
-
-class Storyboard(Struct, frozen=True, tag="storyboard"):
-    """Prompts and films on one timeline."""
-
-    shots: tuple[Shot, ...]
-    loop: bool
-
-
-Operation: TypeAlias = Remix | Edit | Extension | Recut | Blend | Loop | Storyboard
 
 
 def laid(operation: Operation | None, request: Request, films: Sequence[Film]) -> Request:

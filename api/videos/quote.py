@@ -12,11 +12,11 @@ from api.billing.tariff import pricing as prices
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.pricing import Prices, Work
 from api.errors import Forbidden, Invalid, PlanLimit, Problem
+from api.schemas.operations import Operation, Storyboard
 from api.schemas.video_requests import Making
 from api.schemas.videos import Refusal
 from api.settings import Settings
 from api.videos import operations
-from api.videos.operations import Operation
 from api.videos.spec import STILL, Draft, Footage, draft
 from api.videos.styles import NOTHING, Style
 from engine.catalog import registry
@@ -158,7 +158,7 @@ def _operation(model: registry.Model, wanted: Draft) -> str:
     if wanted.seconds == STILL:
         return "still"
     if wanted.operation is not None:
-        return str(wanted.operation.__struct_config__.tag)
+        return wanted.operation.name
     pictures = model.required_pictures or (wanted.pictures and model.conditions != "none")
     return "image_to_video" if pictures else "text_to_video"
 
@@ -232,7 +232,7 @@ def _field(problem: registry.Problem, wanted: Draft) -> str:
 
 
 def _field_of_films(wanted: Draft) -> str:
-    return "storyboard" if isinstance(wanted.operation, operations.Storyboard) else "keep"
+    return "storyboard" if isinstance(wanted.operation, Storyboard) else "keep"
 
 
 def _within_plan(seconds: float, width: int, height: int, plan: Plan) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from api.keyring import Keyring
 from api.messaging.events import Snapshot
+from api.schemas.operations import Remix
 from api.schemas.uploads import Upload, UploadError
 from api.schemas.videos import Assets, Cost, Failure, Provenance, Variant, Video, VideoError
 from api.settings import Settings
@@ -17,7 +18,6 @@ from api.sql.uploads import Arrival
 from api.videos import hls
 from api.videos.eta import Pace
 from api.videos.failures import REASONS
-from api.videos.operations import Remix
 
 SIGNED_FOR = 900  # seconds; signed URLs change at whole multiples, so that caches can keep what they fetched
 TERMINAL = frozenset({"completed", "failed", "cancelled"})

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.errors import Invalid
+from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recut, Remix, Shot, Storyboard
 from api.schemas.video_requests import (
     Card,
     ImageCreate,
@@ -25,7 +26,7 @@ from api.schemas.video_requests import (
     VideoRemix,
 )
 from api.schemas.videos import Resize
-from api.videos.operations import Blend, Edit, Extension, Film, Loop, Operation, Recut, Remix, Shot, Storyboard
+from api.videos.operations import Film
 
 STILL = 0.0  # seconds of a picture
 

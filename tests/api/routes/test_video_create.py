@@ -14,11 +14,12 @@ import pytest
 
 from api.http.state import Parts
 from api.routes.video_create import BODIES, _kind
+from api.schemas import operations
+from api.schemas.operations import Operation
 from api.schemas.video_requests import Making
 from api.sql.media import Medium
 from api.sql.transitions import Claimed
-from api.videos import operations
-from api.videos.operations import Film, Operation
+from api.videos.operations import Film, generated, laid
 from api.videos.styles import BUILT_IN
 from api.worker.segment_publisher import Publisher
 from engine.catalog import registry
@@ -263,7 +264,7 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     await post(client, account, "extensions", {"video": source, "seconds": 2, "direction": direction})
     claimed = await claim(parts)
     plain = Request(claimed.served_by, claimed.prompt, claimed.width, claimed.height, claimed.seconds, claimed.seed)
-    request = operations.laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
+    request = laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
     files = [parts.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
@@ -351,9 +352,9 @@ OPERATIONS: list[Operation] = [
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: type(operation).__name__)
 def test_an_operation_is_kept_whole_and_lays_a_request_the_engine_takes(operation: Operation) -> None:
     assert msgspec.json.decode(msgspec.json.encode(operation), type=Operation) == operation
-    request = operations.laid(operation, ASKED, [FILM, OTHER])
+    request = laid(operation, ASKED, [FILM, OTHER])
     assert not registry.check_request(request)
-    assert 0 < operations.generated(request) <= request.seconds
+    assert 0 < generated(request) <= request.seconds
     assert {take.film for take in request.takes} <= {FILM.path, OTHER.path}
 
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from api.http.state import Parts
+from api.schemas import operations
 from api.sql import presets
-from api.videos import operations, quote
+from api.videos import quote
 from api.videos.presets import MOST
 from api.videos.styles import BUILT_IN
 from tests.api.routes.test_videos import PROMPT, create, png

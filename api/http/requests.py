@@ -1,0 +1,21 @@
+"""What routes read of a request beside its body: the caller, and how long the client is ready to wait."""
+
+import re
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+
+from api.http.authentication import Caller
+
+MAX_WAIT = 60  # seconds
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait(?:\s*=\s*\"?(\d{1,4})\"?)?\s*(?=$|[,;])", re.IGNORECASE)
+
+UserRequest = Request[Caller, Any, State]
+"""A request that has passed authentication."""
+
+
+def parse_prefer_wait(request: UserRequest) -> int:
+    """Seconds the client is ready to wait, by `Prefer: wait` (which means `MAX_WAIT`) or `Prefer: wait=<seconds>`."""
+    match = PREFER_WAIT.search(request.headers.get("prefer", ""))
+    return 0 if match is None else min(MAX_WAIT, int(match[1] or MAX_WAIT))
