@@ -72,7 +72,7 @@ class Runner:
         self._late = False
 
     async def claim(self) -> None:
-        """PictureSource for a job and take it on; returns once that is decided, not once the job is done."""
+        """Look for a job and take it on; returns once that is decided, not once the job is done."""
         if not self.idle.is_set():
             return
         self.idle.clear()

@@ -66,7 +66,7 @@ class Applying:
 
     async def _undo(self, seen: Subscription) -> None:
         """The money goes back first: a subscription that has ended would not be found here again."""
-        log.warning("second_subscription", ended=seen.id, customer=seen.customer)
+        log.warning("second_subscription", subscription_id=seen.id, customer_id=seen.customer)
         invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
         if invoice and invoice.payment:
             await refunds.pay_back(self._stripe, invoice.payment)

@@ -65,7 +65,7 @@ class Inbox:
         except Problem as problem:
             await self._fail(event, problem)
         except Exception as error:  # whatever is wrong with this event, the others must go on
-            log.exception("crash", stripe_event=event.id, exc_info=error)
+            log.exception("crash", stripe_event_id=event.id, exc_info=error)
             await self._fail(event, error)
         else:
             async with transaction(self._pool) as db:
@@ -73,10 +73,16 @@ class Inbox:
 
     async def _fail(self, event: Event, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
-        log.warning("stripe_event_failed", stripe_event=event.id, type=event.type, tries=event.tries, reason=reason)
+        fields = {
+            "stripe_event_id": event.id,
+            "event_type": event.type,
+            "tries": event.tries,
+            "error": type(error).__name__,
+        }
+        log.warning("stripe_event_failed", **fields)
         async with transaction(self._pool) as db:
             parked = await stripe_events.failed(
                 db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER
             )
         if parked:
-            log.error("stripe_event_parked", stripe_event=event.id, type=event.type, reason=reason)
+            log.error("stripe_event_parked", **fields)

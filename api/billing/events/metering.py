@@ -80,19 +80,19 @@ class Metering:
         return True
 
     async def _fail(self, usage: Usage, reason: str) -> bool:
-        log.warning("usage_not_told", entry=usage.entry_id, tries=usage.tries, reason=reason)
+        log.warning("usage_not_reported", entry_id=usage.entry_id, tries=usage.tries)
         async with transaction(self._pool) as db:
             await meter_events.failed(db, usage.entry_id, delay(usage.tries), reason)
         return True
 
     async def _give_up(self, usage: Usage) -> bool:
-        log.error("usage_too_old", entry=usage.entry_id, user_id=usage.user_id, credits=usage.credits)
+        log.error("usage_too_old", entry_id=usage.entry_id, user_id=usage.user_id, credits=usage.credits)
         async with transaction(self._pool) as db:
             await meter_events.refuse(db, [usage.entry_id], "Older than 35 days, which is more than Stripe takes.")
         return True
 
     async def _look(self) -> bool:
-        """PictureSource into the hour of one doubtful entry; False if there is none, or Stripe is away."""
+        """Look into the hour of one doubtful entry; False if there is none, or Stripe is away."""
         async with transaction(self._pool) as db:
             usage = await meter_events.claim_doubtful(db, LEASE, WINDOW)
         if usage is None:
@@ -128,7 +128,7 @@ class Metering:
                 f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
             )
             await meter_events.unclear(db, sorted(known.doubtful), reason)
-        log.error("usage_unclear", user_id=usage.user_id, entries=sorted(known.doubtful), reason=reason)
+        log.error("usage_unclear", user_id=usage.user_id, entry_ids=sorted(known.doubtful))
 
 
 def hour(moment: datetime) -> datetime:
@@ -167,4 +167,4 @@ async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
         said = f"{error.code}: {error.sample_errors[0].error_message if error.sample_errors else 'no sample'}"
         async with transaction(pool) as db:
             refused = await meter_events.refuse(db, entries, said)
-        log.error("usage_refused", code=error.code, count=error.error_count, entries=refused, reason=said)
+        log.error("usage_refused", code=error.code, error_count=error.error_count, entry_ids=refused)

@@ -45,7 +45,7 @@ async def daily(pool: Pool, stripe: Stripe) -> Found | None:
     try:
         return await reconcile(pool, stripe)
     except Problem as problem:
-        log.warning("reconcile_failed", reason=str(problem))
+        log.warning("reconcile_failed", error=type(problem).__name__, code=problem.code)
         return None
 
 
@@ -55,7 +55,7 @@ async def reconcile(pool: Pool, stripe: Stripe) -> Found:
     async with transaction(pool) as db:
         await stripe_events.forget(db, FORGET)
         await stripe_events.end_chore(db, CHORE)
-    log.info("reconciled", events=found.events, quiet=found.quiet)
+    log.info("reconciled", event_count=found.events, subscription_count=found.quiet)
     return found
 
 

@@ -46,7 +46,7 @@ class Till:
             try:
                 await self._inbox.drain()
             except* (*AWAY, asyncpg.PostgresError) as errors:
-                log.warning("inbox_stopped", errors=[type(one).__name__ for one in errors.exceptions])
+                log.warning("inbox_stopped", error_types=[type(one).__name__ for one in errors.exceptions])
             try:
                 async with asyncio.timeout(every):
                     await self._rung.wait()

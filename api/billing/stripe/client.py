@@ -441,7 +441,11 @@ def _problem(error: StripeError) -> Problem:
     code = error.code or ""
     if code != MISSING:  # that is an answer
         log.warning(
-            "stripe_error", status=error.http_status, code=code, request=error.request_id, kind=type(error).__name__
+            "stripe_error",
+            status=error.http_status,
+            code=code,
+            stripe_request_id=error.request_id,
+            error=type(error).__name__,
         )
     if error.http_status == 402:
         declined = error.error.decline_code if error.error else None

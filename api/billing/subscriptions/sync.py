@@ -37,7 +37,7 @@ async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> Subscri
         async with db.transaction():
             owner = await subscriptions.owner(db, seen.customer, name)
             if owner is None:
-                log.warning("subscription_of_nobody", subscription=name, customer=seen.customer)
+                log.warning("subscription_of_nobody", subscription_id=name, customer_id=seen.customer)
                 return seen
             had = await subscriptions.current(db, owner)
             await subscriptions.keep(db, _kept(seen, item, owner, plan, following))
@@ -61,7 +61,7 @@ async def _follow(db: Database, seen: Subscription) -> None:
         owner = await subscriptions.owner(db, seen.customer, seen.id)
         had = await subscriptions.current(db, owner) if owner else None
         if owner and await subscriptions.follow(db, seen.id, kept):
-            log.warning("subscription_of_another_price", subscription=seen.id, customer=seen.customer)
+            log.warning("subscription_of_another_price", subscription_id=seen.id, customer_id=seen.customer)
             await settle(db, owner, had)
 
 

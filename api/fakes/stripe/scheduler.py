@@ -21,7 +21,7 @@ class Heart:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """PictureSource again now."""
+        """Look again now."""
         self._woken.set()
 
     async def beat(self) -> Never:
