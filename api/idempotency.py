@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
 from api.errors import Invalid, KeyReused, StillRunning
 from api.sql import idempotency
 from api.sql.connection import Database
 from api.sql.idempotency import Answer
 
 KEY_LENGTH = 255
+
+
+class Outcome(NamedTuple):
+    """The answer to a request, and whether it is that of an earlier request with the same key."""
+
+    answer: Answer
+    replayed: bool
 
 
 def key_of(header: str | None) -> str | None:
@@ -18,6 +28,22 @@ def key_of(header: str | None) -> str | None:
         detail = f"Idempotency-Key takes 1 to {KEY_LENGTH} printable ASCII characters."
         raise Invalid(detail, param="Idempotency-Key")
     return header
+
+
+async def answer_once(
+    db: Database, user_id: str, key: str | None, fingerprint: bytes, work: Callable[[], Awaitable[Answer]]
+) -> Outcome:
+    """The kept answer to this key, or that of `work`, kept in the same transaction. Without a key nothing is kept.
+
+    Raises StillRunning, KeyReused, and whatever `work` raises.
+    """
+    if key is None:
+        return Outcome(await work(), replayed=False)
+    if earlier := await replay(db, user_id, key, fingerprint):
+        return Outcome(earlier, replayed=True)
+    answer = await work()
+    await idempotency.keep(db, user_id, key, answer)
+    return Outcome(answer, replayed=False)
 
 
 async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
@@ -33,11 +59,6 @@ async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> An
         detail = "This Idempotency-Key came with a different request before; use a new key for a new request."
         raise KeyReused(detail, param="Idempotency-Key")
     return answer
-
-
-async def keep(db: Database, user_id: str, key: str, answer: Answer) -> None:
-    """Keep the answer for a day, in the transaction that did the work."""
-    await idempotency.keep(db, user_id, key, answer)
 
 
 async def keep_first(db: Database, user_id: str, key: str, answer: Answer) -> Answer:

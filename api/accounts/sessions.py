@@ -210,20 +210,20 @@ async def create_key(
 
     Raises StillRunning and KeyReused.
     """
-    async with transaction(parts.pool) as db:
-        if idempotency_key is None:
-            return await _add_key(db, user_id, form)
-        if first := await idempotency.replay(db, user_id, idempotency_key, fingerprint):
-            return msgspec.json.decode(first.body, type=NewApiKey)
-        created = await _add_key(db, user_id, form)
-        kept = msgspec.json.encode(msgspec.structs.replace(created, key=None))
-        answer = Answer(fingerprint=fingerprint, status=201, headers={}, body=kept)
-        await idempotency.keep(db, user_id, idempotency_key, answer)
-        return created
-
-
-async def _add_key(db: Database, user_id: str, form: ApiKeyCreate) -> NewApiKey:
     secret = keyring.new_api_key()
+    async with transaction(parts.pool) as db:
+
+        async def create() -> Answer:
+            body = msgspec.json.encode(await _add_key(db, user_id, form, secret))
+            return Answer(fingerprint=fingerprint, status=201, headers={}, body=body)
+
+        outcome = await idempotency.answer_once(db, user_id, idempotency_key, fingerprint, create)
+    created = msgspec.json.decode(outcome.answer.body, type=NewApiKey)
+    return created if outcome.replayed else msgspec.structs.replace(created, key=secret)
+
+
+async def _add_key(db: Database, user_id: str, form: ApiKeyCreate, secret: str) -> NewApiKey:
+    """The new key without its secret, as it may be kept for replay."""
     stored = await api_keys.add(
         db,
         id=ids.new("key"),
@@ -233,7 +233,7 @@ async def _add_key(db: Database, user_id: str, form: ApiKeyCreate) -> NewApiKey:
         hint=secret[-HINT_LENGTH:],
         scopes=list(dict.fromkeys(form.scopes or DEFAULT_SCOPES)),
     )
-    return NewApiKey(**msgspec.structs.asdict(stored), key=secret)
+    return NewApiKey(**msgspec.structs.asdict(stored), key=None)
 
 
 async def revoke_key(parts: Parts, user_id: str, key_id: str) -> None:

@@ -34,6 +34,7 @@ from api.sql import uploads as sql
 from api.sql.connection import Database, Pool, transaction
 from api.sql.idempotency import Answer
 from api.sql.uploads import Arrival
+from api.storage.cleanup import remove_unnamed_files
 from api.storage.local import Storage
 from api.uploads.ingest import Upload, Uploads, kind_of
 from api.uploads.tus import Creation, shown
@@ -67,12 +68,12 @@ class Arrivals:
         self._uploads.check_size(asked.bytes, "file", "Upload-Length")
         self._refuse_on_full_disk()
         async with transaction(self._pool) as db:
-            if key and (first := await idempotency.replay(db, user_id, key, fingerprint)):
-                return await _own(db, first.body.decode(), user_id)
-            row = await self._add(db, ids.new(KIND), user_id, asked)
-            if key:
-                await _remember(db, row, key, fingerprint)
-        return row
+
+            async def create() -> Answer:
+                return _created(await self._add(db, ids.new(KIND), user_id, asked), fingerprint)
+
+            outcome = await idempotency.answer_once(db, user_id, key, fingerprint, create)
+            return await _own(db, outcome.answer.body.decode(), user_id)
 
     async def keep(self, user_id: str, sent: Sent, key: str | None, fingerprint: bytes) -> Arrival:
         """A file that came whole, once it has been looked at; nothing is kept of one that cannot be used.
@@ -81,26 +82,25 @@ class Arrivals:
         """
         self._uploads.check_size(len(sent.content), "file", sent.field)
         self._refuse_on_full_disk()
-        asked, named = Creation(len(sent.content), "", shown(sent.name)), False
-        async with self._uploads.folder() as folder:
-            source = folder / KIND
-            await asyncio.to_thread(source.write_bytes, sent.content)
-            found = await self._found(source, folder, sent.field)
-            upload_id = ids.new(KIND)
-            await asyncio.to_thread(self._storage.adopt, found.file, read_key(upload_id))
-        try:
+        asked, upload_id = Creation(len(sent.content), "", shown(sent.name)), ids.new(KIND)
+        async with remove_unnamed_files(self._storage, FOLDER, [upload_id], self._find_named):
+            async with self._uploads.folder() as folder:
+                source = folder / KIND
+                await asyncio.to_thread(source.write_bytes, sent.content)
+                found = await self._found(source, folder, sent.field)
+                await asyncio.to_thread(self._storage.adopt, found.file, read_key(upload_id))
             async with transaction(self._pool) as db:
-                if key and (first := await idempotency.replay(db, user_id, key, fingerprint)):
-                    return await _own(db, first.body.decode(), user_id)
-                row = await self._add(db, upload_id, user_id, asked)
-                row = _still(await _ready(db, upload_id, found), upload_id)
-                if key:
-                    await _remember(db, row, key, fingerprint)
-            named = True
-        finally:
-            if not named:
-                await asyncio.to_thread(self._storage.remove, folder_of(upload_id))
-        return row
+
+                async def create() -> Answer:
+                    row = await self._add(db, upload_id, user_id, asked)
+                    return _created(_still(await _ready(db, row.id, found), row.id), fingerprint)
+
+                outcome = await idempotency.answer_once(db, user_id, key, fingerprint, create)
+                return await _own(db, outcome.answer.body.decode(), user_id)
+
+    async def _find_named(self, upload_ids: list[str]) -> set[str]:
+        async with self._pool.acquire() as db:
+            return await sql.present(db, upload_ids)
 
     async def _add(self, db: Database, upload_id: str, user_id: str, asked: Creation) -> Arrival:
         held, room = await sql.held(db, user_id), ROOM * self._settings.max_upload
@@ -277,9 +277,9 @@ async def _ready(db: Database, upload_id: str, found: Upload) -> Arrival | None:
     )
 
 
-async def _remember(db: Database, row: Arrival, key: str, fingerprint: bytes) -> None:
-    answer = Answer(fingerprint=fingerprint, status=201, headers={}, body=row.id.encode())
-    await idempotency.keep(db, row.user_id, key, answer)
+def _created(row: Arrival, fingerprint: bytes) -> Answer:
+    """What is kept for replay: the id of the upload."""
+    return Answer(fingerprint=fingerprint, status=201, headers={}, body=row.id.encode())
 
 
 def _check(row: Arrival, offset: int, length: int | None) -> None:

@@ -33,6 +33,7 @@ from api.sql.idempotency import Answer
 from api.sql.media import Medium
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed, Lost
+from api.storage.cleanup import remove_unnamed_files
 from api.storage.local import Storage
 from api.videos.failures import REASONS
 from api.videos.hls import IMAGE
@@ -92,19 +93,22 @@ class Videos:
         `answer` draws the reply inside the transaction, so that what is kept for replay is what was said.
         Raises InsufficientCredits, Unavailable, StillRunning, KeyReused.
         """
-        rows = _rows(submission, self._settings)
+        rows, user_id = _rows(submission, self._settings), submission.user_id
         async with self._inputs(rows, submission) as kept, transaction(self._pool) as db:
-            if earlier := await _earlier(db, submission, answer):
-                return earlier
-            self._refuse_on_full_disk()
-            await self._queue(db, rows, submission, kept)
-            reply = answer(await _found(db, rows[0].id))
-            if submission.key:
-                await idempotency.keep(db, submission.user_id, submission.key, reply)
-        self._bell.ring(self._settings.pool, len(rows))
-        for row in rows:
-            self._announcer.changed(row.user_id, row.id)
-        return reply
+
+            async def create() -> Answer:
+                self._refuse_on_full_disk()
+                await self._queue(db, rows, submission, kept)
+                return answer(await _found(db, rows[0].id))
+
+            if submission.key is None and (repeated := await _repeated(db, submission)):
+                return answer(repeated)
+            outcome = await idempotency.answer_once(db, user_id, submission.key, submission.fingerprint, create)
+        if not outcome.replayed:
+            self._bell.ring(self._settings.pool, len(rows))
+            for row in rows:
+                self._announcer.changed(row.user_id, row.id)
+        return outcome.answer
 
     async def _queue(self, db: Database, rows: list[New], submission: Submission, kept: list[Inputs]) -> None:
         """Add the rows with their inputs and set their credits aside; or none, and then they wait for everybody."""
@@ -133,16 +137,19 @@ class Videos:
         What no row came to name goes when the block is left; what a crash leaves behind is the sweeper's.
         """
         given = [*submission.pictures, *filter(None, [submission.order.style.picture])]
-        if given or submission.order.footage:
-            self._refuse_on_full_disk()
-        named: list[Inputs] = []
-        try:
+        if not given and not submission.order.footage:
+            yield [Inputs([], []) for _ in rows]
+            return
+        self._refuse_on_full_disk()
+        async with remove_unnamed_files(self._storage, INPUTS, [row.id for row in rows], self._find_named):
+            named: list[Inputs] = []
             for row in rows:
                 named.append(await self._keep(row.id, submission.order, given, named[0] if named else None))
             yield named
-        finally:
-            if named:
-                await self._forget_unnamed([row.id for row in rows])
+
+    async def _find_named(self, video_ids: list[str]) -> set[str]:
+        async with self._pool.acquire() as db:
+            return await maintenance.unpurged(db, video_ids)
 
     async def _keep(self, video_id: str, order: Order, given: list[bytes], first: Inputs | None) -> Inputs:
         pictures, films = [], []
@@ -158,12 +165,6 @@ class Videos:
             await self._link(found, key)
             films.append(Film(key=key, seconds=found.film.seconds))
         return Inputs(pictures, films)
-
-    async def _forget_unnamed(self, video_ids: list[str]) -> None:
-        async with self._pool.acquire() as db:
-            named = await maintenance.unpurged(db, video_ids)
-        for video_id in set(video_ids) - named:
-            await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
 
     async def _link(self, found: Footage, key: str) -> None:
         try:
@@ -382,17 +383,14 @@ def _relaxed(row: New) -> New:
     return msgspec.structs.replace(row, relaxed=True, priority=RELAXED_PRIORITY, concurrency=1)
 
 
-async def _earlier(db: Database, submission: Submission, answer: Callable[[Generation], Answer]) -> Answer | None:
-    """The answer this request has had before: by its key, or by its content when a client says that it repeats."""
+async def _repeated(db: Database, submission: Submission) -> Generation | None:
+    """The video that a request without a key made before, when a client says that it repeats."""
     user_id, fingerprint = submission.user_id, submission.fingerprint
-    if submission.key:
-        return await idempotency.replay(db, user_id, submission.key, fingerprint)
     await names.wait_for(db, user_id, fingerprint.hex())
     if not submission.retried:
         return None
     made = await generations.same_request(db, user_id, fingerprint, RETRY_WINDOW)
-    row = made and await generations.get(db, made, user_id)
-    return answer(row) if row else None
+    return await generations.get(db, made, user_id) if made else None
 
 
 async def _found(db: Database, video_id: str, user_id: str | None = None) -> Generation:

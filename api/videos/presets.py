@@ -13,6 +13,7 @@ from api.sql import presets
 from api.sql.connection import Database, Pool, transaction
 from api.sql.idempotency import Answer
 from api.sql.presets import Kept
+from api.storage.cleanup import remove_unnamed_files
 from api.storage.local import Storage
 from api.videos.styles import BUILT_IN, NOTHING, Style
 
@@ -60,22 +61,23 @@ class Presets:
 
         The picture is stored before the row that says so, and goes at once if that row does not come.
         """
-        preset_id, named = ids.new(KIND), False
-        if picture is not None:
-            await asyncio.to_thread(self._storage.write, picture_key(preset_id), picture)
-        try:
+        preset_id = ids.new(KIND)
+        async with remove_unnamed_files(self._storage, FOLDER, [preset_id] if picture else [], self._find_named):
+            if picture is not None:
+                await asyncio.to_thread(self._storage.write, picture_key(preset_id), picture)
             async with transaction(self._pool) as db:
-                if key and (first := await idempotency.replay(db, user_id, key, fingerprint)):
-                    return msgspec.json.decode(first.body, type=Preset)
-                preset = view(await _add(db, preset_id, user_id, asked, pictured=picture is not None), user_id)
-                if key:
-                    answer = Answer(fingerprint=fingerprint, status=201, headers={}, body=msgspec.json.encode(preset))
-                    await idempotency.keep(db, user_id, key, answer)
-            named = True
-        finally:
-            if picture is not None and not named:
-                await asyncio.to_thread(self._storage.remove, f"{FOLDER}/{preset_id}")
-        return preset
+
+                async def create() -> Answer:
+                    row = await _add(db, preset_id, user_id, asked, pictured=picture is not None)
+                    body = msgspec.json.encode(view(row, user_id))
+                    return Answer(fingerprint=fingerprint, status=201, headers={}, body=body)
+
+                outcome = await idempotency.answer_once(db, user_id, key, fingerprint, create)
+        return msgspec.json.decode(outcome.answer.body, type=Preset)
+
+    async def _find_named(self, preset_ids: list[str]) -> set[str]:
+        async with self._pool.acquire() as db:
+            return await presets.present(db, preset_ids)
 
     async def change(self, preset_id: str, user_id: str, asked: PresetChange) -> Preset:
         """Change one's own. Raises NotFound."""
