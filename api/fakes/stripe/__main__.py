@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="stripe_local", description="A stateful local double of Stripe.")
+    parser = argparse.ArgumentParser(prog="python -m api.fakes.stripe", description="A stateful fake of Stripe.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
     parser.add_argument("--fd", type=int, help="a listening socket that is open already, instead of host and port")

@@ -50,7 +50,7 @@ Telling = Callable[["World", str, Json, Json | None], None]
 
 @dataclass(slots=True)
 class World:
-    """The account. `url` is where its pages are reached; `tell` makes an event of what happened."""
+    """The account. `url` is where its pages are reached."""
 
     store: Store
     clock: Clock
@@ -71,11 +71,15 @@ class World:
             raise errors.not_found(kind, ident, param=param)
         return found
 
+    def emit_event(self, kind: str, thing: Json, before: Json | None = None) -> None:
+        """Make an event of what happened; `before` holds the members that changed, as they were."""
+        self.tell(self, kind, thing, before)
+
     def make(self, thing: Json, event: str | None = None) -> Json:
         """Keep a new object and tell of it."""
         self.store.put(thing)
         if event is not None:
-            self.tell(self, event, thing, None)
+            self.emit_event(event, thing)
         return thing
 
     def change(self, thing: Json, event: str | None = None) -> Json:
@@ -84,5 +88,5 @@ class World:
         before = {name: value for name, value in public(old).items() if thing.get(name) != value}
         self.store.put(thing)
         if event is not None and before:
-            self.tell(self, event, thing, before)
+            self.emit_event(event, thing, before)
         return thing

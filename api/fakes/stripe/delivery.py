@@ -147,7 +147,7 @@ class Courier:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Stripe-Signature": signature(body, secret, int(time.time())),
-            "User-Agent": "Stripe/1.0 (local double)",
+            "User-Agent": "Stripe/1.0 (fake Stripe)",
         }
         try:
             answer = await self._client.post(url, content=body, headers=headers)

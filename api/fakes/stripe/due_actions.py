@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.fakes.stripe.account import Cause, World
-from api.fakes.stripe.resources import meters, sessions
-from api.fakes.stripe.simulation import payment_outcomes, refunds, renewals, schedules
+from api.fakes.stripe.simulation import (
+    checkout_sessions,
+    meter_errors,
+    payment_outcomes,
+    refunds,
+    renewals,
+    schedules,
+)
 
 STEPS: dict[str, Callable[[World, str], None]] = {
     "cycle": renewals.turn,
     "expire_incomplete": payment_outcomes.expire_incomplete,
     "expire_pending": payment_outcomes.expire_pending,
-    "expire_session": sessions.timed_out,
+    "expire_session": checkout_sessions.expire_unpaid,
     "finalise": renewals.finalise,
-    "meter_errors": meters.tell_errors,
+    "meter_errors": meter_errors.tell_errors,
     "phase": schedules.turn,
     "refund": refunds.settle,
     "retry": renewals.retry,

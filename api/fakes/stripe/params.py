@@ -87,6 +87,13 @@ class Params:
             raise errors.invalid("Invalid hash", param=self.name(key))
         return {name: str(text) for name, text in value.items()}
 
+    def merge_metadata(self, current: Json | None) -> dict[str, str]:
+        """`metadata` over the current metadata. An empty value removes its key; an empty map removes all of them."""
+        changes = self.map("metadata")
+        if changes is None:
+            return dict(current or {})
+        return {key: text for key, text in {**(current or {}), **changes}.items() if text != ""} if changes else {}
+
     def texts(self, key: str) -> list[str] | None:
         """A list of texts; None when absent."""
         value = self._take(key)
@@ -142,11 +149,3 @@ class Params:
         if not isinstance(value, dict) or not all(place.isdigit() for place in value):
             raise errors.invalid("Invalid array", param=self.name(key))
         return [value[place] for place in sorted(value, key=int)]
-
-
-def merged(old: Json | None, new: dict[str, str] | None, *, unset: bool) -> dict[str, str]:
-    """Metadata after an update: names given empty go, all go when the whole was given empty."""
-    if new is None or unset:
-        return {} if unset else dict(old or {})
-    joined = {**(old or {}), **new}
-    return {name: text for name, text in joined.items() if text != ""}

@@ -7,7 +7,7 @@ import struct
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-ABORT = "stripe_local.abort"
+ABORT = "fake_stripe.abort"
 """Where the way is found in the ASGI scope."""
 AT_ONCE = struct.pack("ii", 1, 0)
 """For SO_LINGER: close by a reset, sending nothing more."""

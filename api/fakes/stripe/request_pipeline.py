@@ -106,7 +106,7 @@ class Gate:
             raise errors.unauthorized(presented)
         version = asked.headers.get("stripe-version", VERSION)
         if version != VERSION:
-            raise errors.invalid(f"This local double speaks version {VERSION} only, not {version}.")
+            raise errors.invalid(f"This fake Stripe speaks version {VERSION} only, not {version}.")
 
     async def _execute(self, asked: Asked) -> Answer:
         """Do it, with what goes wrong before and after."""

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from api.fakes.stripe import errors
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.resources import (
+    checkout_line_items,
+    checkout_sessions,
     customers,
     invoices,
+    meter_events,
     meters,
     payment_methods,
     payments,
     portals,
     prices,
     products,
+    refunds,
     schedules,
-    sessions,
     subscriptions,
     webhooks,
 )
@@ -25,24 +28,25 @@ from api.fakes.stripe.resources import (
 Handler = Callable[..., Json]
 """Takes the world, the parameters, and the ids in the path."""
 
-MODULES = (
-    customers,
-    invoices,
-    meters,
-    payment_methods,
-    payments,
-    portals,
-    prices,
-    products,
-    schedules,
-    sessions,
-    subscriptions,
-    webhooks,
+ROUTES = (
+    *customers.ROUTES,
+    *checkout_line_items.ROUTES,
+    *checkout_sessions.ROUTES,
+    *invoices.ROUTES,
+    *meter_events.ROUTES,
+    *meters.ROUTES,
+    *payment_methods.ROUTES,
+    *payments.ROUTES,
+    *portals.ROUTES,
+    *prices.ROUTES,
+    *products.ROUTES,
+    *refunds.ROUTES,
+    *schedules.ROUTES,
+    *subscriptions.ROUTES,
+    *webhooks.ROUTES,
 )
 PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
-    (method, re.compile(pattern.replace("{}", "([^/]+)")), handler)
-    for module in MODULES
-    for method, pattern, handler in module.ROUTES
+    (method, re.compile(pattern.replace("{}", "([^/]+)")), handler) for method, pattern, handler in ROUTES
 ]
 
 

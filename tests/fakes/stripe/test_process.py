@@ -66,7 +66,7 @@ from api.local import supervisor
 from tests.fakes.stripe.conftest import answering, started
 
 async def main():
-    with supervise.listen("127.0.0.1", 0) as listener:
+    with supervisor.listen("127.0.0.1", 0) as listener:
         child = await started(listener, ":memory:", Path(sys.argv[1]))
         await answering(f"http://127.0.0.1:{listener.getsockname()[1]}", child)
         print(child.pid, flush=True)

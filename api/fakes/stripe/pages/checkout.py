@@ -13,7 +13,7 @@ from api.fakes.stripe.account import PRIVATE, World
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.pages import actions, html
 from api.fakes.stripe.resources import customers
-from api.fakes.stripe.simulation import amounts, checkout_completion
+from api.fakes.stripe.simulation import amounts, checkout_sessions
 from api.fakes.stripe.state import Given, Parts
 
 KIND = "checkout.session"
@@ -39,13 +39,13 @@ class Checkout(Controller):
             done = _complete(parts, session, filled)
         except StripeError as error:
             return _page(actions.looked_up(parts.world, KIND, ident), str(error))
-        return Redirect(checkout_completion.receipt(done), status_code=303)
+        return Redirect(checkout_sessions.receipt(done), status_code=303)
 
 
 def _complete(parts: Parts, session: Json, filled: dict[str, str]) -> Json:
     with actions.click(parts) as world:
         method = actions.chosen(world, filled) if _wants_card(session) or filled.get("number") else None
-        return checkout_completion.complete(world, session, method, _customer(world, session, filled))
+        return checkout_sessions.complete(world, session, method, _customer(world, session, filled))
 
 
 def _customer(world: World, session: Json, filled: dict[str, str]) -> str | None:

@@ -34,7 +34,7 @@ button { background: var(--accent); color: var(--paper); border: 0; border-radiu
 button.quiet { background: none; color: var(--accent); padding: .3rem 0; } a { color: var(--accent); }
 .error { color: var(--bad); font-weight: 600; } form.inline { display: inline; }
 """
-NOTICE = "Local double of Stripe: nothing here is real, and no money moves. Never type a real card number."
+NOTICE = "Fake Stripe: nothing here is real, and no money moves. Never type a real card number."
 
 
 def page(title: str, *sections: str, status: int = 200) -> Response[str]:

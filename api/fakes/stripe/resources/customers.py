@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import cancellation, payment_methods
 
 KIND = "customer"
@@ -84,7 +84,7 @@ def delete(world: World, params: Params, ident: str) -> Json:
     for subscription in world.store.find("subscription", {"customer": ident}):
         if subscription["ended_at"] is None:
             cancellation.end(world, subscription, invoice_now=False)
-    world.tell(world, "customer.deleted", customer, None)
+    world.emit_event("customer.deleted", customer)
     return world.make({"id": ident, "object": KIND, "deleted": True})
 
 
@@ -97,8 +97,7 @@ def _living(world: World, ident: str) -> Json:
 
 def _read(params: Params, customer: Json) -> Json:
     customer |= {name: params.text(name) for name in WORDS if params.given(name)}
-    metadata = params.map("metadata")
-    customer["metadata"] = merged(customer["metadata"], metadata, unset=metadata == {})
+    customer["metadata"] = params.merge_metadata(customer["metadata"])
     if params.given("preferred_locales"):
         customer["preferred_locales"] = params.texts("preferred_locales") or []
     if params.given("address"):

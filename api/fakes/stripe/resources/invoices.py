@@ -16,6 +16,7 @@ from api.fakes.stripe.simulation import (
     invoices,
     payment_methods,
     payment_outcomes,
+    periods,
     renewals,
     subscription_items,
 )
@@ -23,7 +24,6 @@ from api.fakes.stripe.simulation.changes import Change
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
 KIND = "invoice"
-BEHAVIOURS = ("always_invoice", "create_prorations", "none")
 
 
 def retrieve(world: World, params: Params, ident: str) -> Json:
@@ -112,7 +112,7 @@ def _change(world: World, asked: Params, subscription: Json) -> Change:
     change = Change(
         subscriptions.wanted_items(world, asked, subscription),
         asked.whole("proration_date") or world.now(),
-        asked.choice("proration_behavior", BEHAVIOURS, "create_prorations"),
+        asked.choice("proration_behavior", changes.PRORATION_BEHAVIORS, "create_prorations"),
         trial_over=end == "now" and subscription["status"] == "trialing",
     )
     asked.ignore("cancel_at_period_end", "cancel_now")
@@ -128,7 +128,7 @@ def _first(world: World, params: Params, asked: Params) -> Json:
     imagined: Json = {"id": "sub_preview", "metadata": {}, "customer": customer["id"]}
     found = []
     for price in rows:
-        period = (world.now(), changes.next_after(price, world.now()))
+        period = (world.now(), periods.period_end(price, world.now()))
         item = subscription_items.new(world, "sub_preview", Wanted(price, 1), period)
         found.append(invoice_lines.whole(world, imagined, item, period))
     return invoice_objects.new(world, customer, found, reason="upcoming", preview=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import PRIVATE, World, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.params import Params
+from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS
 
 CONFIGURATION, SESSION = "billing_portal.configuration", "billing_portal.session"
-PRORATIONS = ("always_invoice", "create_prorations", "none")
 UPDATES = ("address", "email", "name", "phone", "shipping", "tax_id")
 FLOWS = ("payment_method_update", "subscription_cancel")
 
@@ -68,8 +68,7 @@ def _read(params: Params, found: Json) -> Json:
         profile = params.inner("business_profile")
         given = {name: profile.text(name) for name in found["business_profile"] if profile.given(name)}
         found["business_profile"] = {**found["business_profile"], **given}
-    metadata = params.map("metadata")
-    found["metadata"] = merged(found["metadata"], metadata, unset=metadata == {})
+    found["metadata"] = params.merge_metadata(found["metadata"])
     found["features"] = _offered(params.inner("features"), found["features"])
     params.ignore("login_page")
     return found
@@ -86,7 +85,7 @@ def _offered(asked: Params, have: Json) -> Json:
         features["customer_update"]["allowed_updates"] = update.texts("allowed_updates") or []
     stop = features["subscription_cancel"]
     stop["mode"] = cancel.choice("mode", ("at_period_end", "immediately"), stop["mode"])
-    stop["proration_behavior"] = cancel.choice("proration_behavior", PRORATIONS, stop["proration_behavior"])
+    stop["proration_behavior"] = cancel.choice("proration_behavior", PRORATION_BEHAVIORS, stop["proration_behavior"])
     if cancel.given("cancellation_reason"):
         reason = cancel.inner("cancellation_reason")
         asked_for = {"enabled": bool(reason.flag("enabled")), "options": reason.texts("options") or []}
@@ -97,7 +96,7 @@ def _offered(asked: Params, have: Json) -> Json:
 def _no_plans(asked: Params, features: Json) -> Json:
     """The page here changes no plans, so a portal that is to offer that is refused rather than half made."""
     if features["subscription_update"]["enabled"] or features["subscription_pause"]["enabled"]:
-        words = "The portal of this local double changes and pauses no plans."
+        words = "The portal of this fake Stripe changes and pauses no plans."
         raise errors.invalid(words, param="features[subscription_update][enabled]")
     asked.inner("subscription_update").ignore("default_allowed_updates", "products", "proration_behavior")
     return features

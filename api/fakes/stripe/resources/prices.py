@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.params import Params
 from api.fakes.stripe.resources import products
 
 KIND = "price"
@@ -60,8 +60,7 @@ def update(world: World, params: Params, ident: str) -> Json:
         price["lookup_key"] = _lookup_key(world, params, ident)
     else:
         params.ignore("transfer_lookup_key")
-    metadata = params.map("metadata")
-    price["metadata"] = merged(price["metadata"], metadata, unset=metadata == {})
+    price["metadata"] = params.merge_metadata(price["metadata"])
     return world.change(price, "price.updated")
 
 

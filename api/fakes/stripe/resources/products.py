@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import World, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.params import Params
 
 KIND = "product"
 WORDS = ("name", "description", "statement_descriptor", "unit_label", "url", "tax_code", "default_price")
@@ -77,7 +77,7 @@ def delete(world: World, params: Params, ident: str) -> Json:
         words = "This product cannot be deleted because it has one or more user-created prices."
         raise errors.invalid(words, begun=True)
     world.store.remove(KIND, ident)
-    world.tell(world, "product.deleted", product, None)
+    world.emit_event("product.deleted", product)
     return {"id": ident, "object": KIND, "deleted": True}
 
 
@@ -89,8 +89,7 @@ def _read(params: Params, product: Json) -> Json:
         product["images"] = params.texts("images") or []
     if params.given("marketing_features"):
         product["marketing_features"] = [{"name": row.needed("name")} for row in params.rows("marketing_features")]
-    metadata = params.map("metadata")
-    product["metadata"] = merged(product["metadata"], metadata, unset=metadata == {})
+    product["metadata"] = params.merge_metadata(product["metadata"])
     return product
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import World
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
-from api.fakes.stripe.resources.subscriptions import PRORATIONS
+from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import amounts, schedules
+from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS
 
 KIND = "subscription_schedule"
 ENDS = ("cancel", "release")
@@ -42,8 +42,7 @@ def update(world: World, params: Params, ident: str) -> Json:
     """Other phases, or what happens after the last."""
     schedule = _ruling(world, ident)
     schedule["end_behavior"] = params.choice("end_behavior", ENDS, schedule["end_behavior"])
-    metadata = params.map("metadata")
-    schedule["metadata"] = merged(schedule["metadata"], metadata, unset=metadata == {})
+    schedule["metadata"] = params.merge_metadata(schedule["metadata"])
     params.ignore("proration_behavior")
     if params.given("phases"):
         return schedules.plan(world, schedule, _phases(world, params, schedule))
@@ -72,7 +71,7 @@ def _phase(world: World, row: Params, start: int, schedule: Json) -> Json:
     rows = [_item(world, item) for item in row.rows("items")]
     if not rows:
         raise errors.missing(row.name("items"))
-    proration = row.choice("proration_behavior", PRORATIONS, "create_prorations")
+    proration = row.choice("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     row.ignore("collection_method", "default_payment_method", "description", "currency", "automatic_tax")
     end = row.whole("end_date") or schedules.ending(world, rows[0]["price"], start, _duration(row))
     currency = schedule["phases"][0]["currency"]

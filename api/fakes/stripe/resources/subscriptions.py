@@ -8,7 +8,7 @@ from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import World
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import (
     amounts,
     cancellation,
@@ -17,14 +17,13 @@ from api.fakes.stripe.simulation import (
     subscription_items,
     subscription_start,
 )
-from api.fakes.stripe.simulation.changes import Change
+from api.fakes.stripe.simulation.cancellation import ENDED_STATUSES
+from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS, Change
 from api.fakes.stripe.simulation.invoice_lines import Wanted
-from api.fakes.stripe.simulation.subscription_start import Terms
+from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHOD, Terms
 
 KIND = "subscription"
-PRORATIONS = ("always_invoice", "create_prorations", "none")
 PAYMENTS = ("allow_incomplete", "error_if_incomplete", "pending_if_incomplete")
-MISSING = ("cancel", "create_invoice", "pause")
 WITH_PENDING = (
     "expand",
     "items",
@@ -35,7 +34,6 @@ WITH_PENDING = (
     "trial_end",
 )
 """What may be changed by `pending_if_incomplete`; Stripe refuses everything else with it."""
-OVER = ("canceled", "incomplete_expired")
 
 
 def create(world: World, params: Params) -> Json:
@@ -50,7 +48,7 @@ def create(world: World, params: Params) -> Json:
         wanted,
         method=_method(world, method, customer["id"]),
         trial_end=_trial_end(world, params),
-        without_method=settings.choice("missing_payment_method", MISSING, "create_invoice"),
+        without_method=settings.choice("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
         metadata=params.map("metadata") or {},
         description=params.text("description"),
     )
@@ -92,9 +90,9 @@ def list_(world: World, params: Params) -> Json:
     where: dict[str, object | None] = {"customer": params.text("customer")}
     if status is None:
         found = _rows(world, params, where)
-        return lists.page_of(params, [one for one in found if one["status"] not in OVER], "/v1/subscriptions")
+        return lists.page_of(params, [one for one in found if one["status"] not in ENDED_STATUSES], "/v1/subscriptions")
     if status == "ended":
-        where["status"] = list(OVER)
+        where["status"] = list(ENDED_STATUSES)
     elif status != "all":
         where["status"] = status
     return lists.page_of(params, _rows(world, params, where), "/v1/subscriptions")
@@ -126,7 +124,7 @@ def update(world: World, params: Params, ident: str) -> Json:
 
 def _living(world: World, ident: str) -> Json:
     subscription = world.need(KIND, ident)
-    if subscription["status"] in OVER:
+    if subscription["status"] in ENDED_STATUSES:
         raise errors.not_found(KIND, ident)
     return subscription
 
@@ -140,7 +138,7 @@ def _only_pending(params: Params) -> None:
 
 def _change(world: World, params: Params, subscription: Json) -> Change | None:
     """The change of items or trial that is asked for, checked."""
-    proration = params.choice("proration_behavior", PRORATIONS, "create_prorations")
+    proration = params.choice("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     payment = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
     at = params.whole("proration_date") or world.now()
     over = _ends_trial(world, params, subscription)
@@ -155,7 +153,7 @@ def _ends_trial(world: World, params: Params, subscription: Json) -> bool:
     if end is None:
         return False
     if end != "now" and not (end.isdigit() and int(end) <= world.now()):
-        raise errors.invalid("This local double only ends trials, by `now`.", param="trial_end")
+        raise errors.invalid("This fake Stripe only ends trials, by `now`.", param="trial_end")
     return bool(subscription["status"] == "trialing")
 
 
@@ -189,8 +187,7 @@ def _other(world: World, row: Params, old: Wanted) -> Wanted:
 
 
 def _plain(world: World, params: Params, subscription: Json) -> None:
-    metadata = params.map("metadata")
-    subscription["metadata"] = merged(subscription["metadata"], metadata, unset=metadata == {})
+    subscription["metadata"] = params.merge_metadata(subscription["metadata"])
     if params.given("description"):
         subscription["description"] = params.text("description")
     if params.given("default_payment_method"):

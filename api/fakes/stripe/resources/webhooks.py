@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from api.fakes.stripe import errors, events, lists
 from api.fakes.stripe.account import PRIVATE, World, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.params import Params, merged
+from api.fakes.stripe.params import Params
 
 ENDPOINT, DESTINATION = "webhook_endpoint", "v2.core.event_destination"
 UNDELIVERED = "SELECT DISTINCT event FROM deliveries WHERE state != 'delivered'"
@@ -95,8 +95,7 @@ def update(world: World, params: Params, ident: str) -> Json:
     disabled = params.flag("disabled")
     if disabled is not None:
         endpoint["status"] = "disabled" if disabled else "enabled"
-    metadata = params.map("metadata")
-    endpoint["metadata"] = merged(endpoint["metadata"], metadata, unset=metadata == {})
+    endpoint["metadata"] = params.merge_metadata(endpoint["metadata"])
     return world.change(endpoint)
 
 
@@ -110,10 +109,10 @@ def delete(world: World, params: Params, ident: str) -> Json:
 def destine(world: World, params: Params) -> Json:
     """A destination for thin events. Its address and secret are shown only where `include` asks for them."""
     if params.needed("type") != "webhook_endpoint":
-        raise errors.invalid("This local double delivers to webhook endpoints only.", param="type")
+        raise errors.invalid("This fake Stripe delivers to webhook endpoints only.", param="type")
     if params.needed("event_payload") != "thin":
         raise errors.invalid(
-            "This local double's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
+            "This fake Stripe's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
         )
     address = _address(params.inner("webhook_endpoint").needed("url"), "webhook_endpoint.url")
     enabled = params.texts("enabled_events")

@@ -6,6 +6,7 @@ from api.fakes.stripe.account import World
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import invoice_items, invoice_lines, invoices, payment_methods, subscription_items
 
+ENDED_STATUSES = ("canceled", "incomplete_expired")
 STEPS = ("cycle", "trial_ends", "expire_incomplete", "expire_pending", "phase")
 
 
@@ -27,7 +28,7 @@ def end(
         _last_invoice(world, subscription)
     event = "customer.subscription.deleted" if status == "canceled" else "customer.subscription.updated"
     world.store.put(subscription)
-    world.tell(world, event, subscription, None if status == "canceled" else {"status": "incomplete"})
+    world.emit_event(event, subscription, None if status == "canceled" else {"status": "incomplete"})
     return subscription
 
 

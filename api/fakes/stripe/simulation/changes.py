@@ -23,6 +23,7 @@ from api.fakes.stripe.simulation import (
 )
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
+PRORATION_BEHAVIORS = ("always_invoice", "create_prorations", "none")
 PENDING_FOR = 23 * HOUR
 """Seconds in which a change that waits for its payment may still be paid."""
 
@@ -44,14 +45,10 @@ def checked(subscription: Json, change: Change) -> Change:
     if not start <= change.at <= end:
         words = "Cannot specify a proration_date outside of the subscription's current period."
         raise errors.invalid(words, param="proration_date")
-    spans = {_interval(one["price"]) for one in subscription["items"]["data"]}
-    if {_interval(one.price) for one in change.wanted} != spans:
-        raise errors.invalid("This local double changes no billing interval.", param="items")
+    spans = {periods.billing_interval(one["price"]) for one in subscription["items"]["data"]}
+    if {periods.billing_interval(one.price) for one in change.wanted} != spans:
+        raise errors.invalid("This fake Stripe changes no billing interval.", param="items")
     return change
-
-
-def _interval(price: Json) -> tuple[str, int]:
-    return price["recurring"]["interval"], price["recurring"]["interval_count"]
 
 
 def rows(world: World, subscription: Json, change: Change) -> list[Json]:
@@ -66,14 +63,8 @@ def rows(world: World, subscription: Json, change: Change) -> list[Json]:
 def _first_period(world: World, subscription: Json, change: Change) -> list[Json]:
     """A trial that ends now is followed by a whole period."""
     found = subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted))
-    period = (change.at, next_after(found[0]["price"], change.at)) if found else (change.at, change.at)
+    period = (change.at, periods.period_end(found[0]["price"], change.at)) if found else (change.at, change.at)
     return [invoice_lines.whole(world, subscription, item, period) for item in found]
-
-
-def next_after(price: Json, begin: int) -> int:
-    """When a period of the price ends that begins then."""
-    interval, count = _interval(price)
-    return periods.boundary(begin, interval, count, 1)
 
 
 def preview(world: World, subscription: Json, change: Change) -> Json:
@@ -107,7 +98,7 @@ def _next_bill(world: World, subscription: Json, change: Change, found: list[Jso
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= end:
         return found
     for item in subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted)):
-        found = [*found, invoice_lines.whole(world, subscription, item, (end, next_after(item["price"], end)))]
+        found = [*found, invoice_lines.whole(world, subscription, item, (end, periods.period_end(item["price"], end)))]
     return found
 
 
@@ -154,7 +145,7 @@ def _billed(world: World, subscription: Json, change: Change, new: list[Json], f
     if fault is not None:
         subscription[PRIVATE]["waited"] = True
         world.store.put(subscription)
-        world.tell(world, "customer.subscription.updated", subscription, {"pending_update": None})
+        world.emit_event("customer.subscription.updated", subscription, {"pending_update": None})
     return subscription
 
 
@@ -162,4 +153,4 @@ def _told(world: World, subscription: Json, before: list[Json]) -> None:
     """Tell of other items, if they are others."""
     if before != subscription["items"]["data"]:
         was = {"items": {**subscription["items"], "data": before}}
-        world.tell(world, "customer.subscription.updated", subscription, was)
+        world.emit_event("customer.subscription.updated", subscription, was)

@@ -69,7 +69,7 @@ def open_(world: World, charge: Json, reason: str) -> Json:
     charge["disputed"] = True
     world.change(charge)
     world.make(dispute, "charge.dispute.created")
-    world.tell(world, "charge.dispute.funds_withdrawn", dispute, None)
+    world.emit_event("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
@@ -80,9 +80,9 @@ def close(world: World, dispute: Json, *, won: bool) -> Json:
         back = entry(world, dispute["amount"], dispute["currency"], dispute["id"], "adjustment")
         dispute["balance_transactions"] = [*dispute["balance_transactions"], world.make(back)]
     world.change(dispute)
-    world.tell(world, "charge.dispute.closed", dispute, None)
+    world.emit_event("charge.dispute.closed", dispute)
     if won:
-        world.tell(world, "charge.dispute.funds_reinstated", dispute, None)
+        world.emit_event("charge.dispute.funds_reinstated", dispute)
     return dispute
 
 

@@ -14,7 +14,7 @@ LEAST = 50
 
 BLANK: Json = {
     "account_country": "US",
-    "account_name": "Kinora, local double",
+    "account_name": "Kinora, fake Stripe",
     "account_tax_ids": None,
     "amount_due": 0,
     "amount_overpaid": 0,

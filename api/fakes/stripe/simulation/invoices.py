@@ -64,7 +64,7 @@ def finalise(world: World, invoice: Json) -> Json:
     world.change(invoice)
     if invoice["amount_due"] > 0:
         _expect(world, invoice)
-    world.tell(world, "invoice.finalized", invoice, None)
+    world.emit_event("invoice.finalized", invoice)
     return settle(world, invoice) if invoice["amount_due"] == 0 else invoice
 
 
@@ -119,7 +119,7 @@ def attempt(world: World, invoice: Json, method: Json | None) -> StripeError | N
     waiting |= {"amount_paid": waiting["amount_requested"], "status": "paid"}
     waiting["status_transitions"] = {**waiting["status_transitions"], "paid_at": world.now()}
     world.change(waiting)
-    world.tell(world, "invoice_payment.paid", waiting, None)
+    world.emit_event("invoice_payment.paid", waiting)
     settle(world, invoice)
     return None
 
@@ -138,7 +138,7 @@ def settle(world: World, invoice: Json) -> Json:
     world.timetable.drop("retry", invoice["id"])
     world.change(invoice)
     for event in ("invoice.updated", "invoice.paid", "invoice.payment_succeeded"):
-        world.tell(world, event, invoice, None)
+        world.emit_event(event, invoice)
     return invoice
 
 
@@ -147,7 +147,7 @@ def failed(world: World, invoice: Json, *, again: bool) -> bool:
     will = again and schedule_retry(world, invoice)
     invoice["auto_advance"] = will
     world.change(invoice)
-    world.tell(world, "invoice.payment_failed", invoice, None)
+    world.emit_event("invoice.payment_failed", invoice)
     return will
 
 

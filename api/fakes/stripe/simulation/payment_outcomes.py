@@ -8,7 +8,6 @@ from api.fakes.stripe.simulation import cancellation, invoice_objects, invoices,
 
 AFTER_RETRIES = "settings.after_retries"
 """A note: what becomes of a subscription whose last retry failed: canceled, unpaid or past_due."""
-ENDED = ("canceled", "incomplete_expired")
 
 
 def paid(world: World, invoice: Json) -> None:
@@ -68,7 +67,7 @@ def expire_pending(world: World, ident: str) -> None:
     invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
     _forget(world, subscription)
     world.change(subscription, "customer.subscription.pending_update_expired")
-    world.tell(world, "customer.subscription.updated", subscription, None)
+    world.emit_event("customer.subscription.updated", subscription)
     invoices.void(world, invoice)
 
 
@@ -87,7 +86,7 @@ def voided(world: World, invoice: Json) -> None:
         was = subscription["pending_update"]
         _forget(world, subscription)
         world.change(subscription)
-        world.tell(world, "customer.subscription.updated", subscription, {"pending_update": was})
+        world.emit_event("customer.subscription.updated", subscription, {"pending_update": was})
 
 
 def expire_incomplete(world: World, ident: str) -> None:
@@ -114,17 +113,16 @@ def _apply(world: World, subscription: Json) -> None:
     end = subscription[PRIVATE].get("trial_over")
     if end:
         subscription |= {"trial_end": end, "billing_cycle_anchor": end, "status": "active"}
-        recurring = subscription["items"]["data"][0]["price"]["recurring"]
-        until = periods.boundary(end, recurring["interval"], recurring["interval_count"], 1)
+        until = periods.period_end(subscription["items"]["data"][0]["price"], end)
         subscription_items.turned(subscription, end, until)
         world.timetable.put("cycle", subscription["id"], until)
         world.timetable.drop("trial_ends", subscription["id"])
     waited = subscription[PRIVATE].get("waited")
     _forget(world, subscription)
     if waited:
-        world.tell(world, "customer.subscription.pending_update_applied", subscription, None)
+        world.emit_event("customer.subscription.pending_update_applied", subscription)
     world.change(subscription)
-    world.tell(world, "customer.subscription.updated", subscription, {"items": was})
+    world.emit_event("customer.subscription.updated", subscription, {"items": was})
 
 
 def _forget(world: World, subscription: Json) -> None:
@@ -136,7 +134,7 @@ def _forget(world: World, subscription: Json) -> None:
 def _of(world: World, invoice: Json) -> Json | None:
     ident = invoice_objects.subscription_of(invoice)
     subscription = world.store.get("subscription", ident) if ident else None
-    return None if subscription is None or subscription["status"] in ENDED else subscription
+    return None if subscription is None or subscription["status"] in cancellation.ENDED_STATUSES else subscription
 
 
 def _cleared(world: World, subscription: Json, invoice: Json) -> bool:

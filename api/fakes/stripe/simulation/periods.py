@@ -5,6 +5,8 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime
 
+from api.fakes.stripe.errors import Json
+
 SECONDS = {"day": 86400, "week": 7 * 86400}
 MONTHS = {"month": 1, "year": 12}
 
@@ -18,6 +20,16 @@ def boundary(anchor: int, interval: str, count: int, number: int) -> int:
     year, month = begin.year + month // 12, month % 12 + 1
     day = min(begin.day, calendar.monthrange(year, month)[1])
     return int(begin.replace(year=year, month=month, day=day).timestamp())
+
+
+def billing_interval(price: Json) -> tuple[str, int]:
+    """The unit and the count of a recurring price."""
+    return price["recurring"]["interval"], price["recurring"]["interval_count"]
+
+
+def period_end(price: Json, start: int) -> int:
+    """The end of the price's period that begins at `start`."""
+    return boundary(start, *billing_interval(price), 1)
 
 
 def after(anchor: int, interval: str, count: int, moment: int) -> int:

@@ -21,7 +21,7 @@ def give_back(world: World, charge: Json, amount: int | None, reason: str | None
     refund["status"] = "pending" if ends == "pending" else "succeeded"
     _count(world, charge, refund["amount"])
     world.make(refund, "refund.created")
-    world.tell(world, "charge.refunded", charge, None)
+    world.emit_event("charge.refunded", charge)
     if ends != "succeeded":
         world.timetable.put("refund", refund["id"], world.now() + SETTLES_AFTER)
     return refund
@@ -83,6 +83,6 @@ def settle(world: World, ident: str) -> None:
         refund |= {"status": "failed", "failure_reason": "expired_or_canceled_card"}
         _count(world, world.need("charge", refund["charge"]), -refund["amount"])
     world.change(refund, "refund.updated")
-    world.tell(world, "charge.refund.updated", refund, None)
+    world.emit_event("charge.refund.updated", refund)
     if refund["status"] == "failed":
-        world.tell(world, "refund.failed", refund, None)
+        world.emit_event("refund.failed", refund)

@@ -46,14 +46,13 @@ def _goes_on(world: World, subscription: Json) -> bool:
     else:
         subscription["status"] = "paused"
         world.change(subscription, "customer.subscription.updated")
-        world.tell(world, "customer.subscription.paused", subscription, None)
+        world.emit_event("customer.subscription.paused", subscription)
     return False
 
 
 def _next_period(world: World, subscription: Json, start: int) -> None:
-    recurring = subscription["items"]["data"][0]["price"]["recurring"]
-    anchor = subscription["billing_cycle_anchor"]
-    end = periods.after(anchor, recurring["interval"], recurring["interval_count"], start)
+    price = subscription["items"]["data"][0]["price"]
+    end = periods.after(subscription["billing_cycle_anchor"], *periods.billing_interval(price), start)
     subscription_items.turned(subscription, start, end)
     if subscription["status"] == "trialing":
         subscription["status"] = "active"
@@ -126,4 +125,4 @@ def trial_ends(world: World, ident: str) -> None:
     """Tell that a trial ends soon."""
     subscription = world.need("subscription", ident)
     if subscription["status"] == "trialing":
-        world.tell(world, "customer.subscription.trial_will_end", subscription, None)
+        world.emit_event("customer.subscription.trial_will_end", subscription)

@@ -13,6 +13,8 @@ from api.fakes.stripe.lists import enveloped
 from api.fakes.stripe.simulation import invoice_lines, invoice_payment, invoices, periods, subscription_items
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
+MISSING_PAYMENT_METHOD = ("cancel", "create_invoice", "pause")
+"""What may follow a trial that ends without a payment method."""
 INCOMPLETE_FOR = 23 * HOUR
 """Seconds in which a first invoice may still be paid."""
 NOTICE = 3 * DAY
@@ -101,9 +103,8 @@ BLANK: Json = {
 def _new(world: World, terms: Terms) -> Json:
     now, ident = world.now(), new_id("sub_1")
     price = terms.wanted[0].price
-    recurring = price["recurring"]
     anchor = terms.trial_end or now
-    end = terms.trial_end or periods.boundary(anchor, recurring["interval"], recurring["interval_count"], 1)
+    end = terms.trial_end or periods.period_end(price, anchor)
     rows = [subscription_items.new(world, ident, one, (now, end)) for one in terms.wanted]
     return {
         **BLANK,
@@ -133,9 +134,9 @@ def checked(wanted: Sequence[Wanted]) -> Sequence[Wanted]:
         raise errors.invalid(
             "The price specified is of type `one_time` but must be of type `recurring`.", param="items"
         )
-    spans = {(one.price["recurring"]["interval"], one.price["recurring"]["interval_count"]) for one in wanted}
+    spans = {periods.billing_interval(one.price) for one in wanted}
     if len(spans) > 1:
-        raise errors.invalid("This local double bills items of one interval only.", param="items")
+        raise errors.invalid("This fake Stripe bills items of one interval only.", param="items")
     if len({one.price["id"] for one in wanted}) < len(wanted):
         words = "Cannot add multiple subscription items with the same plan."
         raise errors.invalid(words, param="items")

@@ -90,3 +90,17 @@ def _subscribe(world: World, session: Json, method: Json | None) -> None:
 def receipt(session: Json) -> str:
     """Where somebody goes who has paid."""
     return str(public(session)["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
+def expire(world: World, session: Json) -> Json:
+    """The page is closed."""
+    session |= {"status": "expired", "url": None}
+    world.timetable.drop("expire_session", session["id"])
+    return world.change(session, "checkout.session.expired")
+
+
+def expire_unpaid(world: World, ident: str) -> None:
+    """Nobody came in time."""
+    session = world.need("checkout.session", ident)
+    if session["status"] == "open":
+        expire(world, session)

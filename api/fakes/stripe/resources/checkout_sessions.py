@@ -8,13 +8,13 @@ from api.fakes.stripe import errors, lists
 from api.fakes.stripe.account import PRIVATE, World, new_id
 from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.expand import PARTS
 from api.fakes.stripe.params import Params
-from api.fakes.stripe.simulation import amounts, invoice_lines
+from api.fakes.stripe.resources import checkout_line_items
+from api.fakes.stripe.simulation import checkout_sessions
+from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHOD
 
 KIND = "checkout.session"
 MODES = ("payment", "subscription")
-MISSING = ("cancel", "create_invoice", "pause")
 NO_DIFFERENCE = (
     "adaptive_pricing",
     "automatic_tax",
@@ -32,7 +32,7 @@ NO_DIFFERENCE = (
 def create(world: World, params: Params) -> Json:
     """A page for these items."""
     mode = params.choice("mode", MODES, "") or _no_mode()
-    rows = [_row(world, row, mode) for row in params.rows("line_items")]
+    rows = [checkout_line_items.read(world, row, mode) for row in params.rows("line_items")]
     if not rows:
         raise errors.missing("line_items")
     session = _new(world, params, mode, rows)
@@ -44,42 +44,6 @@ def create(world: World, params: Params) -> Json:
 
 def _no_mode() -> str:
     raise errors.missing("mode")
-
-
-def _row(world: World, row: Params, mode: str) -> Json:
-    price = world.need("price", row.needed("price"), param=row.name("price"))
-    if not price["active"]:
-        words = "The price specified is inactive. This field only accepts active prices."
-        raise errors.invalid(words, param=row.name("price"))
-    if mode == "payment" and price["recurring"] is not None:
-        words = "You specified `payment` mode but passed a recurring price."
-        raise errors.invalid(words, param=row.name("price"))
-    metered = amounts.metered(price)
-    quantity = row.whole("quantity")
-    if metered and quantity is not None:
-        raise errors.invalid("Quantity should not be specified for metered prices.", param=row.name("quantity"))
-    if not metered and quantity is None:
-        words = "Quantity is required. Add `quantity` to `line_items`."
-        raise errors.invalid(words, param=row.name("quantity"))
-    return _item(world, price, quantity)
-
-
-def _item(world: World, price: Json, quantity: int | None) -> Json:
-    amount = 0 if quantity is None else amounts.of(price, quantity)
-    return {
-        "id": new_id("li_1"),
-        "object": "item",
-        "adjustable_quantity": None,
-        "amount_discount": 0,
-        "amount_subtotal": amount,
-        "amount_tax": 0,
-        "amount_total": amount,
-        "currency": price["currency"],
-        "description": invoice_lines.product_name(world, price),
-        "metadata": {},
-        "price": price,
-        "quantity": quantity,
-    }
 
 
 BLANK: Json = {
@@ -197,7 +161,7 @@ def _expiry(world: World, params: Params) -> int:
 
 def _invoice_creation(params: Params) -> Json:
     if params.inner("invoice_creation").flag("enabled"):
-        raise errors.invalid("This local double makes no invoices for single payments.", param="invoice_creation")
+        raise errors.invalid("This fake Stripe makes no invoices for single payments.", param="invoice_creation")
     return {
         "enabled": False,
         "invoice_data": {
@@ -228,7 +192,7 @@ def _later(world: World, params: Params, mode: str) -> Json:
             "description": asked.text("description"),
             "metadata": asked.map("metadata") or {},
             "trial_end": end,
-            "without_method": behaviour.choice("missing_payment_method", MISSING, "create_invoice"),
+            "without_method": behaviour.choice("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
         }
     }
 
@@ -256,46 +220,19 @@ def list_(world: World, params: Params) -> Json:
     )
 
 
-def items_of(world: World, params: Params, ident: str) -> Json:
-    """What is paid for."""
-    rows = world.need(KIND, ident)[PRIVATE]["items"]
-    return lists.page_of(params, rows, f"/v1/checkout/sessions/{ident}/line_items")
-
-
 def expire(world: World, params: Params, ident: str) -> Json:
     """Close the page."""
     session = world.need(KIND, ident)
     if session["status"] != "open":
         words = "Only Checkout Sessions with a status in [`open`] can be expired."
         raise errors.invalid(f"{words} This Checkout Session has a status of `{session['status']}`.", begun=True)
-    return run_out(world, session)
+    return checkout_sessions.expire(world, session)
 
 
-def run_out(world: World, session: Json) -> Json:
-    """The page is closed."""
-    session |= {"status": "expired", "url": None}
-    world.timetable.drop("expire_session", session["id"])
-    return world.change(session, "checkout.session.expired")
-
-
-def timed_out(world: World, ident: str) -> None:
-    """Nobody came in time."""
-    session = world.need(KIND, ident)
-    if session["status"] == "open":
-        run_out(world, session)
-
-
-def _items(world: World, session: Json) -> Json:
-    rows = world.need(KIND, session["id"])[PRIVATE]["items"]
-    return lists.enveloped(rows, f"/v1/checkout/sessions/{session['id']}/line_items")
-
-
-PARTS[KIND, "line_items"] = _items
 ROUTES = (
     ("POST", "/v1/checkout/sessions", create),
     ("GET", "/v1/checkout/sessions", list_),
     ("GET", "/v1/checkout/sessions/{}", retrieve),
     ("POST", "/v1/checkout/sessions/{}", update),
     ("POST", "/v1/checkout/sessions/{}/expire", expire),
-    ("GET", "/v1/checkout/sessions/{}/line_items", items_of),
 )

@@ -1,0 +1,64 @@
+"""Line items of a checkout session."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import errors, lists
+from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.expand import PARTS
+from api.fakes.stripe.params import Params
+from api.fakes.stripe.simulation import amounts, invoice_lines
+
+SESSION = "checkout.session"
+
+
+def read(world: World, row: Params, mode: str) -> Json:
+    """Check one entry of `line_items` against the session's mode. Raises StripeError."""
+    price = world.need("price", row.needed("price"), param=row.name("price"))
+    if not price["active"]:
+        words = "The price specified is inactive. This field only accepts active prices."
+        raise errors.invalid(words, param=row.name("price"))
+    if mode == "payment" and price["recurring"] is not None:
+        words = "You specified `payment` mode but passed a recurring price."
+        raise errors.invalid(words, param=row.name("price"))
+    metered = amounts.metered(price)
+    quantity = row.whole("quantity")
+    if metered and quantity is not None:
+        raise errors.invalid("Quantity should not be specified for metered prices.", param=row.name("quantity"))
+    if not metered and quantity is None:
+        words = "Quantity is required. Add `quantity` to `line_items`."
+        raise errors.invalid(words, param=row.name("quantity"))
+    return _item(world, price, quantity)
+
+
+def _item(world: World, price: Json, quantity: int | None) -> Json:
+    amount = 0 if quantity is None else amounts.of(price, quantity)
+    return {
+        "id": new_id("li_1"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": invoice_lines.product_name(world, price),
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+def list_(world: World, params: Params, ident: str) -> Json:
+    """What is paid for."""
+    rows = world.need(SESSION, ident)[PRIVATE]["items"]
+    return lists.page_of(params, rows, f"/v1/checkout/sessions/{ident}/line_items")
+
+
+def _items(world: World, session: Json) -> Json:
+    rows = world.need(SESSION, session["id"])[PRIVATE]["items"]
+    return lists.enveloped(rows, f"/v1/checkout/sessions/{session['id']}/line_items")
+
+
+PARTS[SESSION, "line_items"] = _items
+ROUTES = (("GET", "/v1/checkout/sessions/{}/line_items", list_),)

@@ -1,0 +1,94 @@
+"""Meter events: usage that is reported. An event that cannot be counted is accepted and reported as an error later."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from api.fakes.stripe import errors
+from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.clock import DAY
+from api.fakes.stripe.errors import Json
+from api.fakes.stripe.params import Params
+
+METER, KIND = "billing.meter", "billing.meter_event"
+OLDEST, NEWEST = 35 * DAY, 300
+"""How far back and ahead an event's time may be, in seconds."""
+UNIQUE_FOR = DAY
+REPORTED_AFTER = 1
+"""Seconds until an event that cannot be counted is reported."""
+
+
+def report(world: World, params: Params) -> Json:
+    """Take an event. What is plainly wrong is refused now, what cannot be counted is reported later."""
+    name, payload = params.needed("event_name"), params.map("payload")
+    if payload is None:
+        raise errors.missing("payload")
+    now = world.now()
+    moment = params.whole("timestamp") or now
+    _in_time(moment, now)
+    identifier = params.text("identifier") or new_id("", 36)
+    if world.store.first(KIND, {"identifier": identifier, "created >": now - UNIQUE_FOR}):
+        words = f"An event already exists with identifier {identifier}."
+        raise errors.invalid(words, code="duplicate_meter_event", param="identifier", begun=True)
+    event: Json = {
+        "id": new_id("mtre_"),
+        "object": KIND,
+        "created": now,
+        "event_name": name,
+        "identifier": identifier,
+        "livemode": False,
+        "payload": payload,
+        "timestamp": moment,
+        PRIVATE: {"state": "new", "meter": None, "customer": None, "value": "0", "fault": None},
+    }
+    look(world, event)
+    world.store.put(event)
+    if event[PRIVATE]["fault"]:
+        world.timetable.put("meter_errors", event[PRIVATE]["meter"] or "", now + REPORTED_AFTER)
+    return {key: value for key, value in event.items() if key != "id"}
+
+
+def _in_time(moment: int, now: int) -> None:
+    if moment < now - OLDEST:
+        words = "The timestamp must be within the past 35 calendar days."
+        raise errors.invalid(words, code="timestamp_too_far_in_past", param="timestamp")
+    if moment > now + NEWEST:
+        words = "The timestamp must be no more than 5 minutes in the future."
+        raise errors.invalid(words, code="timestamp_in_future", param="timestamp")
+
+
+def look(world: World, event: Json) -> None:
+    """Find out whose usage it is and how much, or why it cannot be counted."""
+    meter = world.store.first(METER, {"event_name": event["event_name"], "status": "active"})
+    private = event[PRIVATE]
+    private["meter"] = meter["id"] if meter else None
+    private["fault"] = _fault(world, event["payload"], meter)
+    private["state"] = "refused" if private["fault"] else "counted"
+    if meter is not None and private["fault"] is None:
+        private["customer"] = event["payload"][meter["customer_mapping"]["event_payload_key"]]
+        private["value"] = _value(event["payload"], meter)
+
+
+def _fault(world: World, payload: Json, meter: Json | None) -> str | None:
+    if meter is None:
+        return "no_meter"
+    customer = payload.get(meter["customer_mapping"]["event_payload_key"])
+    if not customer:
+        return "meter_event_no_customer_defined"
+    found = world.store.get("customer", customer)
+    if found is None or "deleted" in found:
+        return "meter_event_customer_not_found"
+    try:
+        Fraction(_value(payload, meter))
+    except ValueError:
+        return "meter_event_invalid_value"
+    return None
+
+
+def _value(payload: Json, meter: Json) -> str:
+    if meter["default_aggregation"]["formula"] == "count":
+        return "1"
+    return str(payload.get(meter["value_settings"]["event_payload_key"], ""))
+
+
+ROUTES = (("POST", "/v1/billing/meter_events", report),)

@@ -1,0 +1,50 @@
+"""Error reports on meter events that could not be counted."""
+
+from __future__ import annotations
+
+from api.fakes.stripe import events
+from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.errors import Json
+
+METER, EVENT = "billing.meter", "billing.meter_event"
+WORDS = {
+    "meter_event_customer_not_found": "The customer for the meter event could not be found.",
+    "meter_event_invalid_value": "The value of the meter event is not a number.",
+    "meter_event_no_customer_defined": "The meter event names no customer.",
+    "no_meter": "There is no meter for the event's name.",
+}
+
+
+def tell_errors(world: World, meter: str) -> None:
+    """Report what could not be counted since the last report."""
+    where: dict[str, object] = {"_local.state": "refused"}
+    if meter:
+        where["_local.meter"] = meter
+    found = [event for event in world.store.find(EVENT, where) if (event[PRIVATE]["meter"] or "") == meter]
+    for event in found:
+        event[PRIVATE]["state"] = "reported"
+        world.store.put(event)
+    if found:
+        about = world.need(METER, meter) if meter else None
+        name = "error_report_triggered" if meter else "no_meter_found"
+        events.thin(world, f"v1.billing.meter.{name}", about, data=_report(world, found))
+
+
+def _report(world: World, found: list[Json]) -> Json:
+    kinds: dict[str, list[Json]] = {}
+    for event in found:
+        kinds.setdefault(event[PRIVATE]["fault"], []).append(event)
+    first = min(event["created"] for event in found)
+    return {
+        "developer_message_summary": f"There is {len(found)} invalid event"
+        if len(found) == 1
+        else f"There are {len(found)} invalid events",
+        "reason": {"error_count": len(found), "error_types": [_kind(code, some) for code, some in kinds.items()]},
+        "validation_end": events.instant(world.now()),
+        "validation_start": events.instant(first),
+    }
+
+
+def _kind(code: str, some: list[Json]) -> Json:
+    samples = [{"error_message": WORDS[code], "request": {"identifier": one["identifier"]}} for one in some]
+    return {"code": code, "error_count": len(some), "sample_errors": samples}
