@@ -23,7 +23,7 @@ from PIL import Image
 from bench import engine_clips
 from bench.isolated_process import alone
 from bench.report import Row, figure, of, percent
-from engine.catalog.registry import Sampling
+from engine.catalog.model import Sampling
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import keep, prepare
 from engine.diffusion.latents import Cut, decode

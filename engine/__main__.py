@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine import cli
-from engine.catalog.registry import check_request
+from engine.catalog.validation import check_request
 from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Progress, Request, Result
 
 _BAR = 30

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, get_args
 
-from engine.catalog.registry import DEFAULT, MODELS, Size
+from engine.catalog.model import Size
+from engine.catalog.registry import DEFAULT, MODELS
 from engine.planning import operations
 from engine.planning.operations import BRIDGES, CURVES, Clip, Direction
 from engine.types import Condition, EngineConfig, Lora, Request, Strength, Worn

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from api.schemas.videos import Audience, Lora, Quality, Resize
-from engine.catalog.registry import MAX_SEED
+from engine.catalog.validation import MAX_SEED
 from engine.planning.operations import Curve, Direction, Length
 from engine.types import Strength
 

@@ -19,8 +19,9 @@ from api.settings import Settings
 from api.videos import operations
 from api.videos.spec import STILL, Draft, Footage, draft
 from api.videos.styles import NOTHING, Style
-from engine.catalog import registry
-from engine.catalog.registry import MAX_SEED
+from engine.catalog import registry, validation
+from engine.catalog.model import Model
+from engine.catalog.validation import MAX_SEED
 from engine.types import Condition, Request
 
 MAX_METADATA = 16_384  # bytes; it comes back with every read of the video
@@ -87,7 +88,7 @@ def place(
     places = [*_places(model, wanted), *_look(model, wanted, style, settings)]
     operation = operations.styled(wanted.operation, style.said)
     request = _request(asked, wanted, operation, served_by, (width, height), places, footage)
-    if found := registry.check_request(request):
+    if found := validation.check_request(request):
         raise Invalid(found[0].message, param=_field(found[0], wanted), limit=found[0].limit)
     if (size := len(msgspec.json.encode(asked.metadata))) > MAX_METADATA:
         raise Invalid(f"`metadata` may have {MAX_METADATA} bytes as JSON, and this one has {size}.", param="metadata")
@@ -124,7 +125,7 @@ def _default(wanted: Draft, settings: Settings) -> str:
     return next(able, settings.models[0])
 
 
-def _size(wanted: Draft, name: str, model: registry.Model, most: int) -> tuple[int, int]:
+def _size(wanted: Draft, name: str, model: Model, most: int) -> tuple[int, int]:
     """The size asked for, that of the video it is made from, or the offered one that is most like what was sent in."""
     like = wanted.like
     if wanted.size is None and like is not None:
@@ -136,7 +137,7 @@ def _size(wanted: Draft, name: str, model: registry.Model, most: int) -> tuple[i
     return int(width), int(height)
 
 
-def _able(model: registry.Model, wanted: Draft, settings: Settings) -> None:
+def _able(model: Model, wanted: Draft, settings: Settings) -> None:
     """Refuse by name what the model cannot do."""
     operation = _operation(model, wanted)
     if operation != "still" and not model.films:
@@ -151,7 +152,7 @@ def _able(model: registry.Model, wanted: Draft, settings: Settings) -> None:
         raise Invalid(f"{model.name} makes clips from text only; leave {field} out.", param=field)
 
 
-def _operation(model: registry.Model, wanted: Draft) -> str:
+def _operation(model: Model, wanted: Draft) -> str:
     """What is asked for, in the catalogue's words. Where pictures lie, and which are missing, is the catalogue's to
     say, since it names the frame.
     """
@@ -175,11 +176,11 @@ def _learnt(asked: Making, served_by: str, settings: Settings) -> None:
             raise Invalid(f"The LoRA {name!r} is named twice; give it one weight.", param="loras")
 
 
-def _places(model: registry.Model, wanted: Draft) -> list[Place]:
+def _places(model: Model, wanted: Draft) -> list[Place]:
     return [Place(-1 if at is None else round(at * model.fps)) for _, _, at in wanted.pictures]
 
 
-def _look(model: registry.Model, wanted: Draft, style: Style, settings: Settings) -> list[Place]:
+def _look(model: Model, wanted: Draft, style: Style, settings: Settings) -> list[Place]:
     """The style's picture lies loosely under the beginning of a clip that has no beginning of its own.
 
     Raises Invalid where it would, and the model follows no picture or each as it is. One that needs a first frame has
@@ -195,7 +196,7 @@ def _look(model: registry.Model, wanted: Draft, style: Style, settings: Settings
     return [Place(0, LOOK)]
 
 
-def _takes_looks(model: registry.Model) -> bool:
+def _takes_looks(model: Model) -> bool:
     return model.conditions != "none" and model.loose
 
 
@@ -222,7 +223,7 @@ def _request(
     return operations.laid(operation, plain, [found.film for found in footage])
 
 
-def _field(problem: registry.Problem, wanted: Draft) -> str:
+def _field(problem: validation.RequestViolation, wanted: Draft) -> str:
     """The body's own name for what the engine finds wrong."""
     if problem.field == "conditions":
         return wanted.pictures[-1].field if wanted.pictures else "first_frame"

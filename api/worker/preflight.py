@@ -11,7 +11,7 @@ from pathlib import Path
 
 from api.settings import Settings
 from engine.catalog import registry
-from engine.catalog.registry import Model
+from engine.catalog.model import Model
 from engine.safety import rules
 from engine.types import Lora
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
-from engine.catalog.registry import Sampling
+from engine.catalog.model import Sampling
 from engine.diffusion.conditioning import GIVEN, Tokens, grid_shape, guessed, keep, prepare
 from engine.diffusion.hooks import sampled
 from engine.diffusion.latents import Cut, decode, glimpse, settle

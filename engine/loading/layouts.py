@@ -19,8 +19,8 @@ import transformers
 from diffusers.pipelines import ltx2
 from transformers import AutoTokenizer
 
-from engine.catalog.model import Family
-from engine.catalog.registry import MODELS, Model
+from engine.catalog.model import Family, Model
+from engine.catalog.registry import MODELS
 from engine.types import EngineError
 
 INDEX: Final = "model_index.json"

@@ -21,7 +21,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from engine.catalog.registry import Model
+from engine.catalog.model import Model
 from engine.loading import layouts
 from engine.loading.layouts import INDEX, LAYOUTS, Index
 from engine.parallel.host import HERE, Host

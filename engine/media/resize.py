@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
-from engine.catalog.registry import Size
+from engine.catalog.model import Size
 from engine.media.upscale import enlarge
 from engine.types import Condition, EngineError, Resize
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.catalog.registry import Size
+from engine.catalog.model import Size
 
 LUMA: Final = (0.299, 0.587, 0.114)
 REACH: Final = 0.5  # how far a colour is fetched from, in pixels of the picture before

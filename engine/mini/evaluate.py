@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLLTXVideo
 
-from engine.catalog.registry import DEFAULT, Size
+from engine.catalog.model import Size
+from engine.catalog.registry import DEFAULT
 from engine.mini.dataset import scenes
 from engine.mini.evaluation import scores
 from engine.mini.evaluation.sampling import (

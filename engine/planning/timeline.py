@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from engine.catalog.registry import Model, Size, find, frames, native
+from engine.catalog.model import Model, Size
+from engine.catalog.registry import find, frames, native
 from engine.planning import windows
 from engine.planning.plan import Gap, Kept, Plan, Step, frame_behind
 from engine.types import Request, Take

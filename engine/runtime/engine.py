@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from engine.catalog.registry import Model, check_request
+from engine.catalog.model import Model
+from engine.catalog.validation import check_request
 from engine.diffusion.conditioning import preparing_units
 from engine.diffusion.family import Recipe
 from engine.diffusion.latents import Cut

@@ -15,7 +15,7 @@ from typing import Final
 import torch
 from PIL import Image
 
-from engine.catalog.registry import Size
+from engine.catalog.model import Size
 from engine.diffusion.family import Recipe
 from engine.media.resize import fit
 from engine.media.thumbnails import PREVIEW, encoded

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-from engine.catalog.registry import Size, find
+from engine.catalog.model import Size
+from engine.catalog.registry import find
 from engine.diffusion.diffusers_family import Stock
 from engine.diffusion.latents import Cut
 from engine.diffusion.schedule import sampling

@@ -13,7 +13,8 @@ import av
 import numpy as np
 from PIL import Image
 
-from engine.catalog.registry import DEFAULT, Size
+from engine.catalog.model import Size
+from engine.catalog.registry import DEFAULT
 from engine.media.video_writer import Film
 from engine.mini.dataset import captions, scenes
 from engine.mini.evaluation.scores import Trial, trial

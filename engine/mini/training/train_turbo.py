@@ -22,7 +22,8 @@ from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from engine.catalog.registry import DEFAULT, Model, find
+from engine.catalog.model import Model
+from engine.catalog.registry import DEFAULT, find
 from engine.diffusion.schedule import noise_levels
 from engine.mini.training import train_transformer
 from engine.mini.training.components import device

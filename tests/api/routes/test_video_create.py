@@ -22,7 +22,7 @@ from api.sql.transitions import Claimed
 from api.videos.operations import Film, generated, laid
 from api.videos.styles import BUILT_IN
 from api.worker.segment_publisher import Publisher
-from engine.catalog import registry
+from engine.catalog import validation
 from engine.types import Request, Segment
 from tests.api.routes.test_videos import available, create, png
 from tests.support.users import Person, sign_up
@@ -353,7 +353,7 @@ OPERATIONS: list[Operation] = [
 def test_an_operation_is_kept_whole_and_lays_a_request_the_engine_takes(operation: Operation) -> None:
     assert msgspec.json.decode(msgspec.json.encode(operation), type=Operation) == operation
     request = laid(operation, ASKED, [FILM, OTHER])
-    assert not registry.check_request(request)
+    assert not validation.check_request(request)
     assert 0 < generated(request) <= request.seconds
     assert {take.film for take in request.takes} <= {FILM.path, OTHER.path}
 

@@ -14,7 +14,8 @@ from diffusers.pipelines.ltx2 import LTX2ConditionPipeline, LTX2VideoCondition
 from diffusers.pipelines.wan import pipeline_wan_i2v
 from PIL import Image
 
-from engine.catalog.registry import Model, find
+from engine.catalog.model import Model
+from engine.catalog.registry import find
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts
 from engine.planning.plan import Plan

@@ -14,7 +14,8 @@ from diffusers import FlowMatchEulerDiscreteScheduler, LTXConditionPipeline, LTX
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from PIL import Image
 
-from engine.catalog.registry import Model, Sampling, Size, find
+from engine.catalog.model import Model, Sampling, Size
+from engine.catalog.registry import find
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import _pack, keep, prepare, preparing_units
 from engine.diffusion.latents import Cut, _renoised, decode

@@ -10,7 +10,8 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_sche
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.catalog.registry import MODELS, Sampling, find
+from engine.catalog.model import Sampling
+from engine.catalog.registry import MODELS, find
 from engine.diffusion.schedule import noise_levels, sampling, scheduler
 from engine.types import Request
 

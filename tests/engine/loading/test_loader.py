@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.catalog.registry import Model, find
+from engine.catalog.model import Model
+from engine.catalog.registry import find
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.types import EngineConfig, EngineError
 from tests.engine.conftest import loaded

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.catalog.registry import MODELS, Size, native
+from engine.catalog.model import Size
+from engine.catalog.registry import MODELS, native
 from engine.media.resize import Box, fit, picture, visible
 from engine.mini.dataset.scenes import Scene, draw
 from engine.types import Condition, EngineError

@@ -15,7 +15,8 @@ import pytest
 import torch
 from diffusers import VQModel
 
-from engine.catalog.registry import Size, find
+from engine.catalog.model import Size
+from engine.catalog.registry import find
 from engine.diffusion.diffusers_family import Stock
 from engine.diffusion.latents import Cut
 from engine.diffusion.schedule import sampling

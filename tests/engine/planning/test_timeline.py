@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog import registry
+from engine.catalog.model import Model
 from engine.catalog.registry import MODELS
+from engine.catalog.validation import MAX_SEED
 from engine.planning.plan import Frame, Gap, Guide, Kept, Plan, Shown, Window
 from engine.planning.timeline import plan
 from engine.planning.windows import DECODE_AHEAD, DECODE_BEHIND, SHORT
@@ -214,7 +216,7 @@ def test_windows_have_seeds_of_their_own_and_the_first_keeps_the_request_s(reque
     made = plan(request)
     seeds = [window.seed for window in made.windows]
     assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed <= registry.MAX_SEED for seed in seeds)
+    assert all(0 <= seed <= MAX_SEED for seed in seeds)
     if not request.takes:
         assert seeds[0] == request.seed
 
@@ -321,7 +323,7 @@ def test_four_times_the_length_costs_at_most_four_and_a_half_times_as_much(model
 
 @given(st.sampled_from(WHOLE), st.floats(1, 20))
 def test_a_whole_clip_is_one_window_and_shown_in_stretches_that_a_causal_decoder_allows(
-    model: registry.Model, seconds: float
+    model: Model, seconds: float
 ) -> None:
     made = plan(Request(model.name, "x", *model.default_size, min(seconds, model.max_seconds), 1))
     (window,) = made.windows

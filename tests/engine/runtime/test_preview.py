@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.catalog.registry import Sampling
+from engine.catalog.model import Sampling
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import guessed, prepare
 from engine.diffusion.latents import Cut
