@@ -46,13 +46,15 @@ from api.sql.connection import Pool
 from api.storage.local import Storage
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
-from api.videos import lifecycle
+from api.videos import event_stream
 from api.videos.eta import Pace
 from api.videos.event_stream import Feeds
-from api.videos.lifecycle import Videos
+from api.videos.library import VideoLibrary
+from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import Presets
 from api.videos.references import Sources
 from api.videos.serializers import Views
+from api.videos.submission import VideoSubmissions
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 REDIS_TIMEOUT = 1.0
@@ -84,10 +86,12 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     outbox = Outbox(redis)
     bell, stripe = Bell(redis, outbox), Stripe(settings)
     catalogue = Catalogue(stripe)
-    moves = Videos(settings, pool, storage, credits, bell, Announcer(outbox))
+    announcer = Announcer(outbox)
+    lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
+    library = VideoLibrary(pool, lifecycle)
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     arrivals = Arrivals(settings, pool, storage, uploads)
-    async with redis, Hub(settings.redis_url, lifecycle.loader(pool, views)) as hub:
+    async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, views)) as hub:
         parts = Parts(
             settings=settings,
             tariff=sold,
@@ -102,12 +106,14 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             keyring=keyring,
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
-            videos=moves,
-            sources=Sources(pool, storage, moves, uploads, arrivals),
+            submissions=VideoSubmissions(settings, pool, storage, credits, bell, announcer),
+            lifecycle=lifecycle,
+            library=library,
+            sources=Sources(pool, storage, library, uploads, arrivals),
             uploads=uploads,
             arrivals=arrivals,
             presets=Presets(pool, storage),
-            feeds=Feeds(hub, moves, views),
+            feeds=Feeds(hub, library, views),
             views=views,
         )
         try:

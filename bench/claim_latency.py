@@ -75,9 +75,9 @@ async def one(parts: Parts, site: Site, person: Person) -> str:
         assert answer.status_code == 200, answer.text
         video_id: str = answer.json()["id"]
         async with parts.hub.watch(person.user_id, video_id) as watcher:
-            while (await parts.videos.get(video_id, person.user_id)).state == "queued":
+            while (await parts.library.get(video_id, person.user_id)).state == "queued":
                 await watcher.take(1.0)
-        await parts.videos.cancel(video_id, person.user_id)
+        await parts.lifecycle.cancel(video_id, person.user_id)
         return video_id
 
 

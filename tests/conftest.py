@@ -233,6 +233,6 @@ def worker_settings(real: Parts, weights: Path) -> Settings:
 async def claimed(client: httpx.AsyncClient, parts: Parts, account: Person) -> Claimed:
     """A clip that a worker has taken on."""
     await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
-    found = await parts.videos.claim("worker_a")
+    found = await parts.lifecycle.claim("worker_a")
     assert found
     return found

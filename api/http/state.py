@@ -19,10 +19,12 @@ from api.storage.local import Storage
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
 from api.videos.event_stream import Feeds
-from api.videos.lifecycle import Videos
+from api.videos.library import VideoLibrary
+from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import Presets
 from api.videos.references import Sources
 from api.videos.serializers import Views
+from api.videos.submission import VideoSubmissions
 
 
 class Parts(NamedTuple):
@@ -41,7 +43,9 @@ class Parts(NamedTuple):
     keyring: Keyring
     limiter: Limiter
     hub: Hub
-    videos: Videos
+    submissions: VideoSubmissions
+    lifecycle: VideoLifecycle
+    library: VideoLibrary
     sources: Sources
     uploads: Uploads
     arrivals: Arrivals

@@ -21,8 +21,9 @@ from api.http.state import Parts
 from api.schemas.common import Deleted, Page
 from api.schemas.videos import Variant, Video
 from api.videos import renditions
+from api.videos.availability import ID_KIND
 from api.videos.create import shown
-from api.videos.lifecycle import KIND, Repeat
+from api.videos.lifecycle import Repeat
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 
@@ -43,8 +44,8 @@ async def list_videos(
 ) -> Page[Video]:
     """One's own videos, newest first unless asked otherwise."""
     await parts.views.pace.refresh()
-    begin = cursor(after, KIND)
-    rows = await parts.videos.page(request.user.user_id, begin, limit + 1, descending=order == "desc")
+    begin = cursor(after, ID_KIND)
+    rows = await parts.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
     return page([parts.views.video(row) for row in rows], limit)
 
 
@@ -61,7 +62,7 @@ async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedD
     user_id = request.user.user_id
     if wait := parse_prefer_wait(request):
         return await shown(await parts.feeds.terminal(video_id, user_id, wait), parts)
-    return await shown(await parts.videos.get(video_id, user_id), parts)
+    return await shown(await parts.library.get(video_id, user_id), parts)
 
 
 @delete(
@@ -74,7 +75,7 @@ async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedD
 )
 async def delete_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
     """Remove the video and its files for good. One that is still being made is cancelled first."""
-    await parts.videos.delete(video_id, request.user.user_id)
+    await parts.library.delete(video_id, request.user.user_id)
     return Deleted(id=video_id, object="video.deleted")
 
 
@@ -91,7 +92,7 @@ async def cancel_video(request: UserRequest, video_id: FromPath[str], parts: Nam
     """Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     repeat = Repeat(key, body.fingerprint(request.method, request.url.path)) if key else None
-    return await shown(await parts.videos.cancel(video_id, request.user.user_id, repeat), parts)
+    return await shown(await parts.lifecycle.cancel(video_id, request.user.user_id, repeat), parts)
 
 
 @route(
@@ -132,7 +133,7 @@ async def get_video_content(
 async def watch_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Stream:
     """Server-sent events, each the whole video: its present state at once, then every change until it is done."""
     user_id = request.user.user_id
-    await parts.videos.get(video_id, user_id)
+    await parts.library.get(video_id, user_id)
     return stream(parts.feeds.one(video_id, user_id))
 
 

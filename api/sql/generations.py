@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -11,6 +11,8 @@ from api.schemas.operations import Operation
 from api.schemas.videos import Audience, CostState, Lora, Quality, Status, Variant
 from api.sql.connection import Database, row, rows
 
+VIDEO_KIND: Final = "video"
+IMAGE_KIND: Final = "image"
 QUEUE_HORIZON = 100  # positions are counted up to here; further back a person does not care
 
 

@@ -15,9 +15,9 @@ from api.schemas.videos import Video
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
 from api.videos import quote, spec
-from api.videos.lifecycle import Submission
 from api.videos.quote import Terms
 from api.videos.serializers import poll_headers
+from api.videos.submission import Submission
 
 
 def terms(request: UserRequest, parts: Parts) -> Terms:
@@ -37,7 +37,7 @@ async def make(request: UserRequest, parts: Parts, asked: Making) -> Answer:
     user_id = request.user.user_id
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    if key and (kept := await parts.videos.answered(user_id, key, fingerprint)):
+    if key and (kept := await parts.submissions.find_answer(user_id, key, fingerprint)):
         return kept  # first of all: what it was made from may be gone by now
     await parts.views.pace.refresh()
     async with parts.sources.found(spec.references(asked), user_id) as footage:
@@ -51,7 +51,7 @@ async def make(request: UserRequest, parts: Parts, asked: Making) -> Answer:
             retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
             pictures=[await parts.sources.picture(one.reference, user_id, one.field) for one in order.draft.pictures],
         )
-        return await parts.videos.create(submission, lambda row: _answer(row, fingerprint, parts))
+        return await parts.submissions.submit(submission, lambda row: _answer(row, fingerprint, parts))
 
 
 async def made(request: UserRequest, parts: Parts, asked: Making) -> Response[Video]:

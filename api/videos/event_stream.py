@@ -13,9 +13,12 @@ from time import monotonic
 
 from api import ids
 from api.errors import NotFound
-from api.messaging.events import Hub, Snapshot
+from api.messaging.events import Hub, Load, Snapshot
+from api.sql import generations
+from api.sql.connection import AWAY, Pool
 from api.sql.generations import Generation
-from api.videos.lifecycle import KIND, Videos
+from api.videos.availability import ID_KIND
+from api.videos.library import VideoLibrary
 from api.videos.serializers import TERMINAL, Views
 
 PING = 15.0  # seconds of silence after which a feed looks for itself, and sends at least a comment
@@ -35,9 +38,9 @@ def frame(shot: Snapshot) -> bytes:
 class Feeds:
     """Where feeds come from: the hub for news, the videos for the state."""
 
-    def __init__(self, hub: Hub, videos: Videos, views: Views) -> None:
+    def __init__(self, hub: Hub, library: VideoLibrary, views: Views) -> None:
         self._hub = hub
-        self._videos = videos
+        self._library = library
         self._views = views
 
     async def one(self, video_id: str, user_id: str) -> AsyncGenerator[bytes, None]:
@@ -75,10 +78,10 @@ class Feeds:
         """The video once it is terminal, or as it is after `seconds`. Raises NotFound."""
         ends = monotonic() + seconds
         async with self._hub.watch(user_id, video_id) as watcher:
-            row = await self._videos.get(video_id, user_id)
+            row = await self._library.get(video_id, user_id)
             while row.state not in TERMINAL and monotonic() < ends:
                 await watcher.take(self._patience(ends))
-                row = await self._videos.get(video_id, user_id)
+                row = await self._library.get(video_id, user_id)
         return row
 
     def _patience(self, ends: float) -> float:
@@ -87,12 +90,12 @@ class Feeds:
     async def _present(self, video_id: str, user_id: str) -> list[Snapshot]:
         """The video as it is now; nothing once it is deleted."""
         try:
-            return [self._views.snapshot(await self._videos.get(video_id, user_id))]
+            return [self._views.snapshot(await self._library.get(video_id, user_id))]
         except NotFound:
             return []
 
     async def _changed(self, user_id: str, since: datetime | None) -> list[Snapshot]:
-        return [self._views.snapshot(row) for row in await self._videos.changed(user_id, since)]
+        return [self._views.snapshot(row) for row in await self._library.list_changed(user_id, since)]
 
 
 def _at(shot: Snapshot) -> datetime:
@@ -102,6 +105,21 @@ def _at(shot: Snapshot) -> datetime:
 def moment(last_event_id: str | None) -> datetime | None:
     """When the last event seen happened; None for no id or one that is not ours."""
     match = LAST_ID.fullmatch(last_event_id or "")
-    if match is None or not ids.valid(match[2], KIND):
+    if match is None or not ids.valid(match[2], ID_KIND):
         return None
     return datetime.fromtimestamp(int(match[1]) / 1_000_000, UTC)
+
+
+def snapshot_loader(pool: Pool, views: Views) -> Load:
+    """The function by which the hub reads videos that have changed."""
+
+    async def load(video_ids: list[str]) -> list[Snapshot]:
+        """An empty list while PostgreSQL is away: a watcher that hears nothing reads the database itself."""
+        await views.pace.refresh()
+        try:
+            async with pool.acquire() as db:
+                return [views.snapshot(row) for row in await generations.some(db, video_ids)]
+        except AWAY:
+            return []
+
+    return load

@@ -14,12 +14,12 @@ from api import ids
 from api.errors import Conflict, Expired, HasFailed, NoStream, NotFound, NotReady, Problem, WasCancelled
 from api.sql import segments
 from api.sql.connection import Database, Pool
+from api.sql.generations import IMAGE_KIND
 from api.sql.segments import Segment, Stream
 from api.videos.failures import REASONS
 
 FOLDER: Final = "streams"
 STATES: Final = "latents"
-IMAGE: Final = "image"  # the kind of a generation that is a picture
 TYPE: Final = "application/vnd.apple.mpegurl"
 WATCHABLE: Final = timedelta(hours=24)  # after its creation; then there is the whole file
 PIECE: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
@@ -93,7 +93,7 @@ async def _found(db: Database, video_id: str, user_id: str | None) -> Stream:
 
 def _gone(stream: Stream) -> Problem | None:
     """Why nothing of a clip can be watched any more, and what is left of it; None while something may be."""
-    late = stream.kind != IMAGE and datetime.now(UTC) > stream.created_at + WATCHABLE
+    late = stream.kind != IMAGE_KIND and datetime.now(UTC) > stream.created_at + WATCHABLE
     if stream.state == "failed":
         return _failed(stream)
     if stream.state == "cancelled" and (stream.purged_at or late):
@@ -110,7 +110,7 @@ def _nothing(stream: Stream) -> Problem:
     """Why there is no piece of a clip, and whether there will be."""
     if stream.state == "cancelled":
         return _cancelled(stream)
-    if stream.kind == IMAGE:
+    if stream.kind == IMAGE_KIND:
         return NoStream("A picture has no stream; once made it is at GET /v1/videos/{id}/content?variant=poster.")
     if stream.state == "completed":
         detail = "This video was made before streams were kept; fetch the file from GET /v1/videos/{id}/content."

@@ -12,13 +12,14 @@ from pathlib import Path
 from api.errors import Invalid, NotFound, Problem, UploadNotReady
 from api.schemas.video_requests import ImageReference, PictureSource, VideoReference
 from api.sql.connection import Pool
+from api.sql.generations import VIDEO_KIND
 from api.sql.uploads import Arrival
 from api.storage.local import Storage
 from api.uploads import store as arrivals
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
 from api.videos import renditions
-from api.videos.lifecycle import KIND, Videos
+from api.videos.library import VideoLibrary
 from api.videos.operations import Film
 from api.videos.spec import Footage, Reference
 
@@ -29,10 +30,12 @@ PICTURED = ("file_id", "file", "image_url")
 class Sources:
     """Finds films and pictures for a user."""
 
-    def __init__(self, pool: Pool, storage: Storage, videos: Videos, uploads: Uploads, arrivals: Arrivals) -> None:
+    def __init__(
+        self, pool: Pool, storage: Storage, library: VideoLibrary, uploads: Uploads, arrivals: Arrivals
+    ) -> None:
         self._pool = pool
         self._storage = storage
-        self._videos = videos
+        self._library = library
         self._uploads = uploads
         self._arrivals = arrivals
 
@@ -82,8 +85,8 @@ class Sources:
             raise
 
     async def _video(self, video_id: str, user_id: str) -> Footage:
-        row = await self._videos.get(video_id, user_id)
-        if row.kind != KIND:
+        row = await self._library.get(video_id, user_id)
+        if row.kind != VIDEO_KIND:
             detail = "This is a picture; films are made from films. Send it as `first_frame` of a new video instead."
             raise Invalid(detail, param="video")
         rendition = await renditions.find(self._pool, video_id, "video", user_id)

@@ -24,7 +24,7 @@ from api.messaging.wakeups import Bell, Listener
 from api.settings import Settings
 from api.sql import connection
 from api.storage.local import Storage
-from api.videos.lifecycle import Videos
+from api.videos.lifecycle import VideoLifecycle
 from api.worker import preflight
 from api.worker.runner import Runner
 from api.worker.sweeper import Sweeper
@@ -64,11 +64,11 @@ async def _work(settings: Settings) -> None:
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
         sold = tariff.load(settings.tariff)
-        videos = Videos(settings, pool, storage, Credits(sold), bell, announcer)
+        lifecycle = VideoLifecycle(settings, pool, Credits(sold), bell, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
-        runner = Runner(settings, videos, storage, engine)
-        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, videos=videos, bell=bell)
+        runner = Runner(settings, lifecycle, storage, engine)
+        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, lifecycle=lifecycle, bell=bell)
         till = await stack.enter_async_context(_till(settings, sold))
         await _start(engine, settings)
         log.info("worker_ready", worker=runner.name, pool=settings.pool)

@@ -21,7 +21,7 @@ from api.sql.media import Medium
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
 from api.videos import operations
-from api.videos.lifecycle import Videos
+from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import Film
 from api.videos.renditions import SUFFIXES, TYPES
 from api.worker.segment_publisher import Publisher
@@ -58,11 +58,11 @@ class Runner:
     a worker that is up and does nothing is worse than one that is started again.
     """
 
-    def __init__(self, settings: Settings, videos: Videos, storage: Storage, engine: EngineProcess) -> None:
+    def __init__(self, settings: Settings, lifecycle: VideoLifecycle, storage: Storage, engine: EngineProcess) -> None:
         self.name = ids.new("worker")
         self.idle = asyncio.Event()
         self._settings = settings
-        self._videos = videos
+        self._lifecycle = lifecycle
         self._storage = storage
         self._engine = engine
         self._called = asyncio.Event()
@@ -106,13 +106,13 @@ class Runner:
         except asyncio.CancelledError:
             self._closing = True
             if claimed := await claiming:
-                await self._insist(self._videos.give_back, claimed)
+                await self._insist(self._lifecycle.return_to_queue, claimed)
             raise
 
     async def _look(self) -> Claimed | None:
         """Nothing while PostgreSQL is away, since the sweeper rings when it is back."""
         try:
-            return await self._videos.claim(self.name)
+            return await self._lifecycle.claim(self.name)
         except AWAY as error:
             log.warning("server_away", task="claim", error=type(error).__name__)
             return None
@@ -161,16 +161,16 @@ class Runner:
 
     async def _failed(self, claimed: Claimed, failure: str) -> str:
         if self._closing:
-            await self._insist(self._videos.give_back, claimed)
+            await self._insist(self._lifecycle.return_to_queue, claimed)
             return "given_back"
-        await self._insist(self._videos.fail, claimed, failure)
+        await self._insist(self._lifecycle.fail, claimed, failure)
         return failure
 
     async def _watch(self, claimed: Claimed, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
         last, result = 0.0, None
         request = await self._request(claimed)
-        publisher = Publisher(claimed, request, self._videos, self._storage)
+        publisher = Publisher(claimed, request, self._lifecycle, self._storage)
         resume = await publisher.resume()
         async with aclosing(self._engine.run(request, folder, resume)) as events:
             async for event in events:
@@ -183,7 +183,7 @@ class Runner:
                 elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                     last = monotonic()
                     left = time_left(event, resume)
-                    await self._unless_lost(self._videos.report(claimed, event.fraction * 100, left))
+                    await self._unless_lost(self._lifecycle.report_progress(claimed, event.fraction * 100, left))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
         await self._list_the_rest(publisher)
@@ -220,7 +220,7 @@ class Runner:
         """Renew the lease through stages that report nothing, such as loading a model."""
         while True:
             await asyncio.sleep(self._settings.lease / BEATS)
-            await self._unless_lost(self._videos.renew(claimed))
+            await self._unless_lost(self._lifecycle.renew(claimed))
 
     async def _limit(self) -> None:
         """Kill the engine when an attempt takes far too long: a child that hangs hears nothing else."""
@@ -229,7 +229,7 @@ class Runner:
         await self._engine.kill()
 
     async def _request(self, claimed: Claimed) -> Request:
-        conditions, films = await self._videos.inputs(claimed)
+        conditions, films = await self._lifecycle.load_inputs(claimed)
         pictures = [
             Condition(
                 image=await asyncio.to_thread(self._storage.read, one.key),
@@ -265,7 +265,7 @@ class Runner:
             "poster": result.poster,
         }
         media = [await self._adopt(claimed, variant, path) for variant, path in files.items()]
-        return "completed" if await self._insist(self._videos.complete, claimed, media) else "stopped"
+        return "completed" if await self._insist(self._lifecycle.complete, claimed, media) else "stopped"
 
     async def _adopt(self, claimed: Claimed, variant: Variant, path: Path) -> Medium:
         key = f"videos/{claimed.id}/{claimed.attempt}/{variant}.{SUFFIXES[variant]}"

@@ -11,7 +11,7 @@ from api.sql import segments
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
 from api.videos import hls, operations
-from api.videos.lifecycle import Videos
+from api.videos.lifecycle import VideoLifecycle
 from engine.types import Piece, Preview, Request, Resume, Segment
 
 ROUNDED: Final = 0.01  # seconds by which a sum of lengths may be off
@@ -22,10 +22,10 @@ class Publisher:
     had to begin anew; the second is told to players where they come to it.
     """
 
-    def __init__(self, claimed: Claimed, request: Request, videos: Videos, storage: Storage) -> None:
+    def __init__(self, claimed: Claimed, request: Request, lifecycle: VideoLifecycle, storage: Storage) -> None:
         self._claimed = claimed
         self._request = request
-        self._videos = videos
+        self._lifecycle = lifecycle
         self._storage = storage
         self._listed: list[segments.Segment] | None = None
         self._waiting: list[Segment] = []
@@ -51,7 +51,7 @@ class Publisher:
         name = hls.preview(self._claimed.attempt, self._previews)
         self._previews += 1
         await asyncio.to_thread(self._storage.adopt, preview.file, hls.key(self._claimed.id, name))
-        return await self._videos.preview(self._claimed, name, preview.seconds)
+        return await self._lifecycle.publish_preview(self._claimed, name, preview.seconds)
 
     async def flush(self) -> bool:
         """List what waits, in its order; False when the lease is lost."""
@@ -70,7 +70,7 @@ class Publisher:
         if segment.seconds_done > published + ROUNDED:
             row = await asyncio.to_thread(self._store, segment, segment.seconds_done - self._ends, listed)
             generated = operations.generated(self._request, segment.frames)
-            if not await self._videos.publish(self._claimed, row, segment.seconds_done, generated):
+            if not await self._lifecycle.publish_segment(self._claimed, row, segment.seconds_done, generated):
                 return False
             await asyncio.to_thread(self._forget, listed)
             listed.append(row)
@@ -79,7 +79,7 @@ class Publisher:
 
     async def _earlier(self) -> list[segments.Segment]:
         if self._listed is None:
-            self._listed = await self._videos.published(self._claimed)
+            self._listed = await self._lifecycle.list_published_segments(self._claimed)
         return self._listed
 
     def _store(self, segment: Segment, seconds: float, listed: list[segments.Segment]) -> segments.Segment:

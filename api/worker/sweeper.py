@@ -17,8 +17,9 @@ from api.sql.connection import Pool, transaction
 from api.storage.local import Storage
 from api.uploads.store import FOLDER as UPLOADS
 from api.videos import hls
-from api.videos.lifecycle import INPUTS, Videos
+from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import FOLDER as PRESETS
+from api.videos.submission import INPUTS
 
 UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
 ORPHAN_AGE = 3600.0  # seconds after which files go that nothing names
@@ -29,16 +30,18 @@ VIDEOS, WORK = "videos", "work"
 class Sweeper:
     """One worker's sweeping side."""
 
-    def __init__(self, *, settings: Settings, pool: Pool, storage: Storage, videos: Videos, bell: Bell) -> None:
+    def __init__(
+        self, *, settings: Settings, pool: Pool, storage: Storage, lifecycle: VideoLifecycle, bell: Bell
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
-        self._videos = videos
+        self._lifecycle = lifecycle
         self._bell = bell
 
     async def sweep(self) -> None:
         """What people wait for, every few seconds. Each part is a transaction of its own."""
-        await self._videos.recover()
+        await self._lifecycle.requeue_lost()
         await self._ring()
         await self._purge()
         async with transaction(self._pool) as db:

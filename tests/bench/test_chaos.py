@@ -46,7 +46,7 @@ async def crowd(parts: Parts) -> Crowd:
     """Whose one clip has been made, with its files, and paid for."""
     video_id = await create(parts, await person(parts), seconds=5)
     claimed = await claim(parts)
-    assert await parts.videos.complete(claimed, [_rendition(parts, claimed.id, variant) for variant in SUFFIXES])
+    assert await parts.lifecycle.complete(claimed, [_rendition(parts, claimed.id, variant) for variant in SUFFIXES])
     crowd = Crowd("http://nowhere", Random(0))
     crowd.clips.add(video_id)
     return crowd

@@ -40,14 +40,14 @@ async def ended(parts: Parts, video_id: str, account: Account) -> str:
 async def running(parts: Parts, video_id: str, account: Account, progress: float = 1) -> None:
     """Wait until the child has made some progress."""
     async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
-        while (await parts.videos.get(video_id, account.id)).progress < progress:
+        while (await parts.library.get(video_id, account.id)).progress < progress:
             await watcher.take(1.0)
 
 
 async def published(parts: Parts, video_id: str, account: Account) -> None:
     """Wait until there is something to watch."""
     async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
-        while not (await parts.videos.get(video_id, account.id)).published_seconds:
+        while not (await parts.library.get(video_id, account.id)).published_seconds:
             await watcher.take(1.0)
 
 

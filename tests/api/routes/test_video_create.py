@@ -35,12 +35,12 @@ ASKED = Request("kinora-mini", "a red ball", 320, 192, 5.0, 1)
 async def finished(client: httpx.AsyncClient, parts: Parts, account: Person, **asked: Any) -> str:
     """A video that is done, though no engine made it: its file holds a few bytes."""
     video_id = str((await create(client, account, **asked)).json()["id"])
-    claimed = await parts.videos.claim("worker_a")
+    claimed = await parts.lifecycle.claim("worker_a")
     assert claimed
     key = f"videos/{video_id}/1/video.mp4"
     parts.storage.write(key, b"film of " + video_id.encode())
     medium = Medium(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
-    assert await parts.videos.complete(claimed, [medium])
+    assert await parts.lifecycle.complete(claimed, [medium])
     return video_id
 
 
@@ -49,7 +49,7 @@ async def post(client: httpx.AsyncClient, account: Person, path: str, body: dict
 
 
 async def claim(parts: Parts) -> Claimed:
-    claimed = await parts.videos.claim("worker_b")
+    claimed = await parts.lifecycle.claim("worker_b")
     assert claimed
     return claimed
 
@@ -102,7 +102,7 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     assert video["remixed_from_video_id"] == (source if "remix" in path else None)
     claimed = await claim(parts)
     assert (claimed.id, claimed.operation) == (video["id"], operation)
-    _, films = await parts.videos.inputs(claimed)
+    _, films = await parts.lifecycle.load_inputs(claimed)
     assert {parts.storage.read(film.key) for film in films} == {b"film of " + source.encode()}
     assert {film.seconds for film in films} == {4.0}
 
@@ -116,7 +116,7 @@ async def test_a_clip_keeps_its_film_when_the_source_goes(
     parts.storage.remove(f"videos/{source}")
     claimed = await claim(parts)
     assert claimed.id == made["id"]
-    _, [film] = await parts.videos.inputs(claimed)
+    _, [film] = await parts.lifecycle.load_inputs(claimed)
     assert parts.storage.read(film.key) == b"film of " + source.encode()
     gone = await post(client, account, "loops", {"video": source})
     assert (gone.status_code, gone.json()["param"]) == (404, "video")
@@ -156,7 +156,7 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
         operations.Shot(4, film=0),
     )
     assert claimed.operation == operations.Storyboard(shots, loop=True)
-    pictures, [film] = await parts.videos.inputs(claimed)
+    pictures, [film] = await parts.lifecycle.load_inputs(claimed)
     assert [picture.frame for picture in pictures] == [-1]
     assert film.seconds == 2
 
@@ -268,7 +268,7 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     files = [parts.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
-    publisher = Publisher(claimed, request, parts.videos, parts.storage)
+    publisher = Publisher(claimed, request, parts.lifecycle, parts.storage)
     assert await publisher.publish(Segment(0, frames, frames / 8, *files))
     before = await available(client, account)
     cancelled = await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
@@ -311,7 +311,7 @@ async def test_without_words_a_clip_goes_on_in_its_style(
         await post(client, account, "loops", {"video": source, **extra})
         claimed = await claim(parts)
         assert claimed.prompt == prompt
-        assert await parts.videos.complete(claimed, [])
+        assert await parts.lifecycle.complete(claimed, [])
 
 
 async def test_a_repetition_is_answered_when_its_preset_is_gone(client: httpx.AsyncClient, account: Person) -> None:

@@ -23,7 +23,7 @@ async def test_what_is_published_can_be_watched_with_one_signature(
     early = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (early.status_code, early.json()["error"]["code"]) == (409, "not_ready")
 
-    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     for index in range(2):
         assert await publisher.publish(made(tmp_path, index))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
@@ -43,7 +43,7 @@ async def test_what_is_published_can_be_watched_with_one_signature(
 async def test_players_may_look_before_they_read(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     await publisher.publish(made(tmp_path, 0))
     await publisher.preview(guess(tmp_path, 2.0))
     for name in ("stream.m3u8", "stream/1-0.m4s", "preview/1-0.jpg"):
@@ -61,7 +61,7 @@ async def test_players_may_look_before_they_read(
 async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
     piece = f"{url.path.removesuffix('.m3u8')}/1-0.m4s?{url.query.decode()}"
 
@@ -85,7 +85,7 @@ async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
 async def test_a_signature_opens_its_own_stream_and_nothing_else(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
     signed = url.query.decode()
     other = (await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)).json()["id"]
@@ -105,7 +105,7 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
     cost = (await shown(client, account, claimed.id))["cost"]["credits"]
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await shown(client, account, claimed.id))["cost"] == {
@@ -121,7 +121,7 @@ async def test_a_file_says_whether_it_is_signed(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
 ) -> None:
     assert (await shown(client, account, claimed.id))["provenance"] == {"state": "pending"}
-    assert await parts.videos.complete(claimed, [])
+    assert await parts.lifecycle.complete(claimed, [])
     assert (await shown(client, account, claimed.id))["provenance"] == {"state": "unsigned"}
 
 

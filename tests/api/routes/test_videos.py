@@ -17,7 +17,7 @@ from api.http.rate_limit import Limiter
 from api.http.state import Parts
 from api.messaging.events import Announcer, Outbox
 from api.messaging.wakeups import Bell
-from api.videos.lifecycle import Videos
+from api.videos.submission import VideoSubmissions
 from tests.support.users import Person, sign_up
 
 PROMPT = "a red ball bounces over green hills at sunset"
@@ -45,7 +45,8 @@ def fill_disk(app: Litestar) -> None:
     full = msgspec.structs.replace(parts.settings, full_disk=0.0)
     outbox = Outbox(parts.redis)
     bell, announcer = Bell(parts.redis, outbox), Announcer(outbox)
-    app.state.parts = parts._replace(videos=Videos(full, parts.pool, parts.storage, parts.credits, bell, announcer))
+    submissions = VideoSubmissions(full, parts.pool, parts.storage, parts.credits, bell, announcer)
+    app.state.parts = parts._replace(submissions=submissions)
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:

@@ -48,7 +48,7 @@ async def test_a_film_sent_in_is_read_and_kept(client: httpx.AsyncClient, parts:
     video = answer.json()
     assert (video["seconds"], video["size"], video["model"], video["parents"]) == ("5", "192x320", "kinora-mini", [])
     assert video["cost"]["credits"] == 6
-    [film] = (await parts.videos.inputs(await claim(parts)))[1]
+    [film] = (await parts.lifecycle.load_inputs(await claim(parts)))[1]
     assert Footage(24).length(parts.storage.path(film.key)) == 48
     assert not list((parts.settings.data / "work").iterdir())
     url = "data:video/mp4;base64," + base64.b64encode(clip()).decode()

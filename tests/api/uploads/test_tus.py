@@ -584,7 +584,7 @@ async def test_a_picture_is_used_wherever_one_may_be(client: httpx.AsyncClient, 
     preset = {"name": "ours", "prompt": "flat", "picture": {"file_id": picture}}
     assert (await client.post("/v1/presets", json=preset, headers=account.headers)).status_code == 201
     await client.delete(f"/v1/uploads/{picture}", headers=account.headers)
-    pictures, _ = await parts.videos.inputs(await claim(parts))
+    pictures, _ = await parts.lifecycle.load_inputs(await claim(parts))
     [kept] = pictures
     with Image.open(parts.storage.path(kept.key)) as image:
         assert (image.size, image.format) == ((200, 120), "PNG")
@@ -606,7 +606,7 @@ async def test_a_film_is_used_wherever_a_video_may_be(client: httpx.AsyncClient,
     first = (await client.get("/v1/videos?order=asc&limit=1", headers=account.headers)).json()["data"][0]
     assert (first["seconds"], first["size"], first["parents"]) == ("2", "192x320", [])
     await client.delete(f"/v1/uploads/{film}", headers=account.headers)
-    [kept] = (await parts.videos.inputs(await claim(parts)))[1]
+    [kept] = (await parts.lifecycle.load_inputs(await claim(parts)))[1]
     assert Footage(24).length(parts.storage.path(kept.key)) == 24
 
 

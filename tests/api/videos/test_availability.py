@@ -23,8 +23,8 @@ NOW = datetime.now(UTC)
 async def test_a_failed_clip_s_stream_is_withdrawn(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
-    assert await parts.videos.fail(claimed, "bad_frames")
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
+    assert await parts.lifecycle.fail(claimed, "bad_frames")
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_failed")
     video = await shown(client, account, claimed.id)
@@ -35,13 +35,13 @@ async def test_a_failed_clip_s_stream_is_withdrawn(
 async def test_a_stream_ends_after_a_day(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
     async with parts.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", claimed.id, NOW - timedelta(hours=25))
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "once it is made" in answer.json()["detail"]) == (410, True)
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
-    assert await parts.videos.complete(claimed, [])
+    assert await parts.lifecycle.complete(claimed, [])
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "fetch the file" in answer.json()["detail"]) == (410, True)
     async with parts.pool.acquire() as db:
@@ -55,7 +55,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
 ) -> None:
     monkeypatch.setattr(images, "WAIT", 0.0)
     await client.post("/v1/images/generations", json={"prompt": "a ball"}, headers=account.headers)
-    still = await parts.videos.claim("worker_a")
+    still = await parts.lifecycle.claim("worker_a")
     assert still
 
     async def said() -> tuple[int, str, str]:
@@ -64,7 +64,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
 
     for made_by_then in (False, True):
         if made_by_then:
-            assert await parts.videos.complete(still, [])
+            assert await parts.lifecycle.complete(still, [])
         status, code, detail = await said()
         assert (status, code) == (404, "no_stream")
         assert "content?variant=poster" in detail
@@ -80,7 +80,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
 async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
 ) -> None:
-    assert await parts.videos.complete(claimed, [])
+    assert await parts.lifecycle.complete(claimed, [])
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_stream")
     assert answer.json()["detail"].endswith("GET /v1/videos/{id}/content.")
@@ -90,7 +90,7 @@ async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
 async def test_an_update_takes_back_streams_that_were_never_kept(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
     await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
     async with parts.pool.acquire() as db:
         await db.execute("UPDATE generations SET published_seconds = 4")
@@ -102,7 +102,7 @@ async def test_an_update_takes_back_streams_that_were_never_kept(
 async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await shown(client, account, claimed.id))["assets"]["stream"]
     async with parts.pool.acquire() as db:

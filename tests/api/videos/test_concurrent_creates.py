@@ -20,8 +20,8 @@ from api.sql import connection as db
 from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.videos.lifecycle import Submission
 from api.videos.quote import Terms, place
+from api.videos.submission import Submission
 from tests.support.factories import add_account, books
 
 CREATES = 1_000
@@ -53,7 +53,7 @@ async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: Parts) -> None
     def create(number: int) -> asyncio.Task[Answer]:
         fingerprint = number.to_bytes(4)
         submission = Submission(account.id, order, fingerprint, key=f"k{number}", retried=False, pictures=[])
-        return asyncio.create_task(shop.videos.create(submission, answer))
+        return asyncio.create_task(shop.submissions.submit(submission, answer))
 
     answers = await asyncio.gather(*map(create, range(CREATES)), return_exceptions=True)
     refused = [each for each in answers if isinstance(each, InsufficientCredits)]

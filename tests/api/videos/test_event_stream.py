@@ -47,10 +47,10 @@ async def test_a_video_is_watched_from_its_present_state_to_its_end(real: Parts)
         claimed = await claim(real)
         [second] = await following(stream)
         assert state(second) == "in_progress"
-        await real.videos.report(claimed, 50, 2.0)
+        await real.lifecycle.report_progress(claimed, 50, 2.0)
         [third] = await following(stream)
         assert msgspec.json.decode(third["data"])["progress"] == 50
-        await real.videos.complete(claimed, MEDIA)
+        await real.lifecycle.complete(claimed, MEDIA)
         [last] = await following(stream)
         assert state(last) == "completed"
         with pytest.raises(StopAsyncIteration):
@@ -61,7 +61,7 @@ async def test_a_video_is_watched_from_its_present_state_to_its_end(real: Parts)
 async def test_a_terminal_video_is_one_event(real: Parts) -> None:
     account = await person(real)
     video_id = await create(real, account)
-    await real.videos.cancel(video_id, account.id)
+    await real.lifecycle.cancel(video_id, account.id)
     frames = [frame async for frame in real.feeds.one(video_id, account.id)]
     assert [state(event) for event in parsed(b"".join(frames))] == ["cancelled"]
 
@@ -73,10 +73,10 @@ async def test_all_videos_continue_after_the_last_event_seen(real: Parts) -> Non
         one, two = await following(stream)
         assert [one["id"].partition("-")[2], two["id"].partition("-")[2]] == [old, young]
         await create(real, stranger)
-        await real.videos.cancel(old, account.id)
+        await real.lifecycle.cancel(old, account.id)
         [changed] = await following(stream)
         assert state(changed) == "cancelled"
-    await real.videos.cancel(young, account.id)
+    await real.lifecycle.cancel(young, account.id)
     async with aclosing(real.feeds.all(account.id, changed["id"])) as stream:
         [missed] = await following(stream)
         assert missed["id"].endswith(young)
@@ -88,7 +88,7 @@ async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
     video_id = await create(real, account)
     async with aclosing(real.feeds.one(video_id, account.id)) as stream:
         await following(stream)
-        await real.videos.delete(video_id, account.id)
+        await real.library.delete(video_id, account.id)
         Announcer(Outbox(real.redis)).changed(account.id, video_id)
         rest = [event async for event in stream]
     assert len(rest) <= 1, "at most what it was just before"
@@ -101,7 +101,7 @@ async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
         await following(stream)
         claimed = await claim(real)
         for progress in range(10, 100, 10):
-            await real.videos.report(claimed, progress, None)
+            await real.lifecycle.report_progress(claimed, progress, None)
         seen: list[int] = []
         while not seen or seen[-1] < 90:
             seen += [msgspec.json.decode(event["data"])["progress"] for event in await following(stream)]
@@ -114,7 +114,7 @@ async def test_waiting_holds_until_the_end(real: Parts) -> None:
     video_id = await create(real, account)
     assert (await real.feeds.terminal(video_id, account.id, 0.05)).state == "queued"
     waiting = asyncio.create_task(real.feeds.terminal(video_id, account.id, 20))
-    await real.videos.complete(await claim(real), MEDIA)
+    await real.lifecycle.complete(await claim(real), MEDIA)
     assert (await waiting).state == "completed"
 
 
@@ -127,15 +127,15 @@ async def test_without_redis_watchers_look_for_themselves(real: Parts, tmp_path:
         return []
 
     async with Hub(nowhere, load) as hub:
-        blind = Feeds(hub, real.videos, real.views)
+        blind = Feeds(hub, real.library, real.views)
         async with aclosing(blind.one(video_id, account.id)) as stream:
             assert state((await following(stream))[0]) == "queued"
-            await real.videos.cancel(video_id, account.id)
+            await real.lifecycle.cancel(video_id, account.id)
             assert state((await following(stream))[0]) == "cancelled"
         async with aclosing(blind.all(account.id, None)) as everything:
             video_id = await create(real, account)
             assert (await following(everything))[0]["id"].endswith(video_id)
-            await real.videos.cancel(video_id, account.id)
+            await real.lifecycle.cancel(video_id, account.id)
             assert state((await following(everything))[0]) == "cancelled"
 
 
@@ -146,7 +146,7 @@ async def test_watchers_come_back_when_redis_does(real: Parts, redis: Redis) -> 
         await following(stream)
         for client in await redis.client_list(_type="pubsub"):
             await redis.client_kill_filter(_id=client["id"])
-        await real.videos.cancel(video_id, account.id)
+        await real.lifecycle.cancel(video_id, account.id)
         assert state((await following(stream))[0]) == "cancelled"
 
 

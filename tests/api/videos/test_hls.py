@@ -65,19 +65,19 @@ async def interrupted(client: httpx.AsyncClient, parts: Parts, account: Person, 
         assert await first.publish(made(folder, index, "of the first"))
     claimed = first._claimed
     text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
-    assert await parts.videos.give_back(claimed)
+    assert await parts.lifecycle.return_to_queue(claimed)
     return text
 
 
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    first = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     assert await first.resume() is None
     before = await interrupted(client, parts, account, first, tmp_path)
-    again = await parts.videos.claim("worker_b")
+    again = await parts.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    second = Publisher(again, REQUEST, parts.lifecycle, parts.storage)
     resume = await second.resume()
     assert resume
     assert [piece.file.read_bytes() for piece in resume.pieces] == [b"piece 0 of the first", b"piece 1 of the first"]
@@ -102,11 +102,11 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
 async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    first = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     before = await interrupted(client, parts, account, first, tmp_path)
-    again = await parts.videos.claim("worker_b")
+    again = await parts.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    second = Publisher(again, REQUEST, parts.lifecycle, parts.storage)
     for index in range(4):
         assert await second.publish(made(tmp_path, index, "of the second"))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
@@ -120,11 +120,11 @@ async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
 async def test_pieces_cut_otherwise_leave_no_hole(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    first = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     before = await interrupted(client, parts, account, first, tmp_path)
-    again = await parts.videos.claim("worker_b")
+    again = await parts.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, parts.videos, parts.storage)
+    second = Publisher(again, REQUEST, parts.lifecycle, parts.storage)
     for index, ends in enumerate((1.5, 3.0, 4.0)):
         assert await second.publish(replace(made(tmp_path, index), seconds_done=ends))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
@@ -142,13 +142,13 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
 
     async def away(*_: object) -> bool:
         raise ConnectionError
 
     with monkeypatch.context() as cut_off:
-        cut_off.setattr(parts.videos, "publish", away)
+        cut_off.setattr(parts.lifecycle, "publish_segment", away)
         with pytest.raises(ConnectionError):
             await publisher.publish(made(tmp_path, 0))
     assert await publisher.publish(made(tmp_path, 1))
@@ -166,7 +166,7 @@ async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     segment = made(tmp_path, 0)
 
     def lose(_: Storage, source: Path, key: str) -> None:

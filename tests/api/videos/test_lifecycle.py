@@ -18,8 +18,8 @@ from api.sql.ledger_entries import Account
 from api.sql.media import Medium
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed
-from api.videos.lifecycle import Submission
 from api.videos.quote import place
+from api.videos.submission import Submission
 from tests.support.factories import add_account, add_generation, books, terms
 
 REQUEST = b"the same request"
@@ -53,7 +53,7 @@ def submission(
 
 async def create(parts: Parts, account: Account, **asked: object) -> str:
     """A queued video; its id."""
-    answer = await parts.videos.create(submission(parts, account, **asked), drawn(parts))  # type: ignore[arg-type]
+    answer = await parts.submissions.submit(submission(parts, account, **asked), drawn(parts))  # type: ignore[arg-type]
     return str(msgspec.json.decode(answer.body)["id"])
 
 
@@ -66,7 +66,7 @@ def drawn(parts: Parts):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a clos
 
 
 async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
-    claimed = await parts.videos.claim(worker)
+    claimed = await parts.lifecycle.claim(worker)
     assert claimed
     return claimed
 
@@ -82,10 +82,10 @@ async def test_a_clip_that_is_made_is_charged(parts: Parts) -> None:
     video_id = await create(parts, account, seconds=5)
     assert await balance(parts, account) == (290, 10)
     claimed = await claim(parts)
-    assert await parts.videos.report(claimed, 40, 3.0)
-    assert (await parts.videos.get(video_id, account.id)).progress == 40
-    assert await parts.videos.complete(claimed, MEDIA)
-    row = await parts.videos.get(video_id, account.id)
+    assert await parts.lifecycle.report_progress(claimed, 40, 3.0)
+    assert (await parts.library.get(video_id, account.id)).progress == 40
+    assert await parts.lifecycle.complete(claimed, MEDIA)
+    row = await parts.library.get(video_id, account.id)
     assert (row.state, row.progress, row.cost_state, row.variants) == ("completed", 100, "settled", ["video"])
     assert row.expires_at
     assert await balance(parts, account) == (290, 0)
@@ -96,17 +96,17 @@ async def test_an_attempt_that_lost_its_lease_writes_nothing(parts: Parts) -> No
     account = await person(parts)
     video_id = await create(parts, account)
     stalled = await claim(parts)
-    assert await parts.videos.give_back(stalled)
+    assert await parts.lifecycle.return_to_queue(stalled)
     present = await claim(parts, "worker_b")
     assert present.attempt == stalled.attempt + 1
-    assert not await parts.videos.renew(stalled)
-    assert not await parts.videos.report(stalled, 99, None)
-    assert not await parts.videos.complete(stalled, MEDIA)
-    assert not await parts.videos.fail(stalled, "internal")
-    assert not await parts.videos.give_back(stalled)
-    row = await parts.videos.get(video_id, account.id)
+    assert not await parts.lifecycle.renew(stalled)
+    assert not await parts.lifecycle.report_progress(stalled, 99, None)
+    assert not await parts.lifecycle.complete(stalled, MEDIA)
+    assert not await parts.lifecycle.fail(stalled, "internal")
+    assert not await parts.lifecycle.return_to_queue(stalled)
+    row = await parts.library.get(video_id, account.id)
     assert (row.state, row.progress, row.variants) == ("in_progress", 0, [])
-    assert await parts.videos.complete(present, MEDIA)
+    assert await parts.lifecycle.complete(present, MEDIA)
     await books(parts.pool, account.id)
 
 
@@ -114,9 +114,9 @@ async def test_cancelling_takes_the_lease_and_gives_everything_back(parts: Parts
     account = await person(parts)
     video_id = await create(parts, account)
     claimed = await claim(parts)
-    assert (await parts.videos.cancel(video_id, account.id)).state == "cancelled"
-    assert (await parts.videos.cancel(video_id, account.id)).state == "cancelled"
-    assert not await parts.videos.complete(claimed, MEDIA)
+    assert (await parts.lifecycle.cancel(video_id, account.id)).state == "cancelled"
+    assert (await parts.lifecycle.cancel(video_id, account.id)).state == "cancelled"
+    assert not await parts.lifecycle.complete(claimed, MEDIA)
     assert await balance(parts, account) == (300, 0)
     await books(parts.pool, account.id)
 
@@ -127,7 +127,7 @@ async def test_what_was_published_before_a_cancel_is_charged(parts: Parts) -> No
     await claim(parts)
     async with transaction(parts.pool) as db:
         await db.execute("UPDATE generations SET published_generated = 1.2 WHERE id = $1", video_id)
-    row = await parts.videos.cancel(video_id, account.id)
+    row = await parts.lifecycle.cancel(video_id, account.id)
     assert (row.credits, row.settled, row.cost_state) == (8, 3, "settled")
     assert await balance(parts, account) == (297, 0)
     await books(parts.pool, account.id)
@@ -144,20 +144,20 @@ async def test_the_next_attempt_begins_with_what_is_published_and_the_time_for_t
     account = await person(parts)
     video_id = await create(parts, account, seconds=4)
     first = await claim(parts)
-    assert await parts.videos.report(first, 60, 4.0)
+    assert await parts.lifecycle.report_progress(first, 60, 4.0)
     async with transaction(parts.pool) as db:
         await db.execute("UPDATE generations SET published_generated = $1", published)
-    assert await parts.videos.give_back(first)
-    queued = await parts.videos.get(video_id, account.id)
+    assert await parts.lifecycle.return_to_queue(first)
+    queued = await parts.library.get(video_id, account.id)
     second = await claim(parts, "worker_b")
-    assert await parts.videos.report(second, 10, None), "it loads a model, and has measured nothing"
-    loading = await parts.videos.get(video_id, account.id)
+    assert await parts.lifecycle.report_progress(second, 10, None), "it loads a model, and has measured nothing"
+    loading = await parts.library.get(video_id, account.id)
     for row in (queued, loading):
         assert round(row.progress) == max(progress, 10 if row is loading else 0)
         assert row.eta_seconds == pytest.approx(left)
         assert parts.views.video(row).eta_seconds == ceil(left)
-    assert await parts.videos.report(second, 70, 3.0)
-    row = await parts.videos.get(video_id, account.id)
+    assert await parts.lifecycle.report_progress(second, 70, 3.0)
+    row = await parts.library.get(video_id, account.id)
     assert (row.progress, row.eta_seconds) == (max(progress, 70), 3.0)
 
 
@@ -165,11 +165,11 @@ async def test_who_waits_for_a_next_attempt_also_waits_for_those_before(parts: P
     account, other = await person(parts), await person(parts)
     first = await create(parts, other, seconds=4)
     video_id = await create(parts, account, seconds=4)
-    before = parts.views.video(await parts.videos.get(video_id, account.id)).eta_seconds
+    before = parts.views.video(await parts.library.get(video_id, account.id)).eta_seconds
     async with transaction(parts.pool) as db:
         await db.execute("UPDATE generations SET eta_seconds = 1 WHERE id = $1", video_id)
-    alone = parts.views.video(await parts.videos.get(first, other.id)).eta_seconds
-    after = parts.views.video(await parts.videos.get(video_id, account.id)).eta_seconds
+    alone = parts.views.video(await parts.library.get(first, other.id)).eta_seconds
+    after = parts.views.video(await parts.library.get(video_id, account.id)).eta_seconds
     assert before
     assert alone
     assert after == pytest.approx(before - alone + 1, abs=1)
@@ -183,8 +183,8 @@ async def test_a_failure_that_may_pass_is_tried_again_and_then_released(parts: P
             await db.execute("UPDATE generations SET not_before = now()")
         claimed = await claim(parts)
         assert claimed.tries == tries
-        assert await parts.videos.fail(claimed, "engine_died")
-    row = await parts.videos.get(video_id, account.id)
+        assert await parts.lifecycle.fail(claimed, "engine_died")
+    row = await parts.library.get(video_id, account.id)
     assert (row.state, row.failure, row.cost_state) == ("failed", "engine_died", "released")
     assert await balance(parts, account) == (300, 0)
     await books(parts.pool, account.id)
@@ -193,8 +193,8 @@ async def test_a_failure_that_may_pass_is_tried_again_and_then_released(parts: P
 async def test_a_failure_that_stays_is_not_tried_again(parts: Parts) -> None:
     account = await person(parts)
     video_id = await create(parts, account)
-    await parts.videos.fail(await claim(parts), "bad_frames")
-    shown = parts.views.video(await parts.videos.get(video_id, account.id))
+    await parts.lifecycle.fail(await claim(parts), "bad_frames")
+    shown = parts.views.video(await parts.library.get(video_id, account.id))
     assert shown.status == "failed"
     assert shown.failure
     assert (shown.failure.code, shown.failure.retryable, shown.failure.refunded) == ("bad_frames", False, True)
@@ -208,9 +208,9 @@ async def test_the_plan_says_how_many_run_at_once(parts: Parts) -> None:
     await create(parts, account)
     claimed = await claim(parts)
     assert claimed.id == first
-    assert await parts.videos.claim("worker_b") is None
-    await parts.videos.complete(claimed, MEDIA)
-    assert await parts.videos.claim("worker_b")
+    assert await parts.lifecycle.claim("worker_b") is None
+    await parts.lifecycle.complete(claimed, MEDIA)
+    assert await parts.lifecycle.claim("worker_b")
 
 
 async def test_priority_then_fairness_then_age(parts: Parts) -> None:
@@ -237,19 +237,19 @@ async def test_a_spent_pro_plan_still_makes_clips_when_nobody_else_waits(parts: 
     await spend(parts, pro, left=7)
     first, second = await create(parts, pro), await create(parts, pro)
     other = await create(parts, free)
-    row = await parts.videos.get(first, pro.id)
+    row = await parts.library.get(first, pro.id)
     assert (row.credits, row.cost_state, row.relaxed) == (0, "held", True)
-    assert not (await parts.videos.get(paid, pro.id)).relaxed
+    assert not (await parts.library.get(paid, pro.id)).relaxed
     running = [await claim(parts), await claim(parts)]
     assert [each.id for each in running] == [paid, other]
-    assert await parts.videos.claim("worker_c") is None  # one at a time, and one of theirs is being made
-    await parts.videos.complete(running[0], MEDIA)
+    assert await parts.lifecycle.claim("worker_c") is None  # one at a time, and one of theirs is being made
+    await parts.lifecycle.complete(running[0], MEDIA)
     relaxed = await claim(parts)
     assert relaxed.id == first
-    assert await parts.videos.claim("worker_c") is None
-    await parts.videos.complete(relaxed, MEDIA)
+    assert await parts.lifecycle.claim("worker_c") is None
+    await parts.lifecycle.complete(relaxed, MEDIA)
     assert (await claim(parts)).id == second
-    row = await parts.videos.get(first, pro.id)
+    row = await parts.library.get(first, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("completed", 0, "settled")
     assert await balance(parts, pro) == (7, 0)
     await books(parts.pool, pro.id)
@@ -261,8 +261,8 @@ async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(parts: Part
     video_id = await create(parts, pro)
     claimed = await claim(parts)
     piece = Segment(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
-    assert await parts.videos.publish(claimed, piece, 2.0, 2.0)
-    row = await parts.videos.cancel(video_id, pro.id)
+    assert await parts.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
+    row = await parts.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
     await books(parts.pool, pro.id)
 
@@ -279,7 +279,7 @@ async def test_queue_positions_count_who_is_served_before(parts: Parts) -> None:
     first, second = await create(parts, account), await create(parts, account)
     ahead = await create(parts, pro)
     rows = [
-        await parts.videos.get(video_id, owner.id)
+        await parts.library.get(video_id, owner.id)
         for video_id, owner in ((ahead, pro), (first, account), (second, account))
     ]
     assert [row.queue_position for row in rows] == [0, 1, 2]
@@ -288,9 +288,9 @@ async def test_queue_positions_count_who_is_served_before(parts: Parts) -> None:
 async def test_variations_name_each_other_and_differ_in_seed(parts: Parts) -> None:
     account = await person(parts)
     video_id = await create(parts, account, n=3, seed=7)
-    row = await parts.videos.get(video_id, account.id)
+    row = await parts.library.get(video_id, account.id)
     assert row.variations[0] == video_id
-    assert [(await parts.videos.get(one, account.id)).seed for one in row.variations] == [7, 8, 9]
+    assert [(await parts.library.get(one, account.id)).seed for one in row.variations] == [7, 8, 9]
     assert await balance(parts, account) == (300 - 24, 24)
 
 
@@ -300,7 +300,7 @@ async def test_too_few_credits_leave_nothing_behind(parts: Parts) -> None:
         await create(parts, account, seconds=10, n=4)
     with pytest.raises(InsufficientCredits):
         await create(parts, account, seconds=10, n=4)
-    rows = await parts.videos.page(account.id, None, 100, descending=True)
+    rows = await parts.library.list_page(account.id, None, 100, descending=True)
     available, held = await balance(parts, account)
     assert held == 20 * len(rows)
     assert available == 300 - held
@@ -309,8 +309,12 @@ async def test_too_few_credits_leave_nothing_behind(parts: Parts) -> None:
 
 async def test_a_key_replays_the_first_answer(parts: Parts) -> None:
     account = await person(parts)
-    first = await parts.videos.create(submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts))
-    again = await parts.videos.create(submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts))
+    first = await parts.submissions.submit(
+        submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts)
+    )
+    again = await parts.submissions.submit(
+        submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts)
+    )
     assert first.body == again.body
     assert await balance(parts, account) == (292, 8)
 
@@ -319,9 +323,9 @@ async def test_a_key_with_another_request_is_refused(parts: Parts) -> None:
     account = await person(parts)
 
     one = submission(parts, account, key="k")._replace(fingerprint=REQUEST)
-    await parts.videos.create(one, drawn(parts))
+    await parts.submissions.submit(one, drawn(parts))
     with pytest.raises(KeyReused):
-        await parts.videos.create(one._replace(fingerprint=b"another request"), drawn(parts))
+        await parts.submissions.submit(one._replace(fingerprint=b"another request"), drawn(parts))
 
 
 async def test_a_client_that_says_it_repeats_gets_the_same_video(parts: Parts) -> None:
@@ -335,7 +339,7 @@ async def test_a_client_that_says_it_repeats_gets_the_same_video(parts: Parts) -
 async def test_somebody_elses_video_is_not_there(parts: Parts) -> None:
     account, stranger = await person(parts), await person(parts)
     video_id = await create(parts, account)
-    for call in (parts.videos.get, parts.videos.cancel, parts.videos.delete):
+    for call in (parts.library.get, parts.lifecycle.cancel, parts.library.delete):
         with pytest.raises(NotFound):
             await call(video_id, stranger.id)
         with pytest.raises(NotFound):
@@ -345,11 +349,11 @@ async def test_somebody_elses_video_is_not_there(parts: Parts) -> None:
 async def test_deleting_cancels_first(parts: Parts) -> None:
     account = await person(parts)
     video_id = await create(parts, account)
-    await parts.videos.delete(video_id, account.id)
+    await parts.library.delete(video_id, account.id)
     with pytest.raises(NotFound):
-        await parts.videos.get(video_id, account.id)
+        await parts.library.get(video_id, account.id)
     assert await balance(parts, account) == (300, 0)
-    assert await parts.videos.claim("worker_a") is None
+    assert await parts.lifecycle.claim("worker_a") is None
 
 
 async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: Parts) -> None:
@@ -367,11 +371,13 @@ async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: Parts) -> Non
 async def test_a_crowd_with_one_key_makes_one_video(real: Parts) -> None:
     account = await person(real)
     same = submission(real, account, key="k")._replace(fingerprint=REQUEST)
-    results = await asyncio.gather(*(real.videos.create(same, drawn(real)) for _ in range(50)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(real.submissions.submit(same, drawn(real)) for _ in range(50)), return_exceptions=True
+    )
     answers = {result.body for result in results if isinstance(result, Answer)}
     assert len(answers) == 1
     assert all(isinstance(result, Answer | StillRunning) for result in results)
-    assert len(await real.videos.page(account.id, None, 100, descending=True)) == 1
+    assert len(await real.library.list_page(account.id, None, 100, descending=True)) == 1
     assert await balance(real, account) == (292, 8)
 
 
@@ -379,7 +385,7 @@ async def test_workers_racing_for_one_user_take_one_at_a_time(real: Parts) -> No
     account = await person(real)
     for _ in range(6):
         await create(real, account)
-    claims = await asyncio.gather(*(real.videos.claim(f"worker_{n}") for n in range(8)))
+    claims = await asyncio.gather(*(real.lifecycle.claim(f"worker_{n}") for n in range(8)))
     assert len([claimed for claimed in claims if claimed]) == 1
 
 
@@ -388,7 +394,9 @@ async def test_cancel_racing_completion_ends_once(real: Parts) -> None:
     for _ in range(10):
         video_id = await create(real, account)
         claimed = await claim(real)
-        done, row = await asyncio.gather(real.videos.complete(claimed, MEDIA), real.videos.cancel(video_id, account.id))
-        state = (await real.videos.get(video_id, account.id)).state
+        done, row = await asyncio.gather(
+            real.lifecycle.complete(claimed, MEDIA), real.lifecycle.cancel(video_id, account.id)
+        )
+        state = (await real.library.get(video_id, account.id)).state
         assert state == ("completed" if done else "cancelled") == row.state
     await books(real.pool, account.id)

@@ -31,7 +31,7 @@ async def test_a_built_in_style_stands_in_the_prompt(client: httpx.AsyncClient, 
     assert (video["prompt"], video["preset"]) == (PROMPT, "film_noir")
     assert video["revised_prompt"] == f"{PROMPT}. {style.prompt}"
     assert video["negative_prompt"] == f"text, {style.negative_prompt}"
-    claimed = await parts.videos.claim("worker_a")
+    claimed = await parts.lifecycle.claim("worker_a")
     assert claimed
     assert claimed.prompt == video["revised_prompt"]
     plain = (await create(client, account, preset="none")).json()
@@ -41,7 +41,7 @@ async def test_a_built_in_style_stands_in_the_prompt(client: httpx.AsyncClient, 
 async def test_a_style_reaches_every_card(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
     cards = [{"at": 0, "prompt": "a red ball."}, {"at": 2, "prompt": "a blue boat"}]
     await create(client, account, preset="archival", storyboard=cards)
-    claimed = await parts.videos.claim("worker_a")
+    claimed = await parts.lifecycle.claim("worker_a")
     assert claimed
     assert isinstance(claimed.operation, operations.Storyboard)
     words = BUILT_IN["archival"].prompt
@@ -58,19 +58,19 @@ async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, parts: 
     shown = await client.get(preset["picture"], headers=account.headers)
     assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
     await create(client, account, preset=preset["id"])
-    claimed = await parts.videos.claim("worker_a")
+    claimed = await parts.lifecycle.claim("worker_a")
     assert claimed
-    [picture] = (await parts.videos.inputs(claimed))[0]
+    [picture] = (await parts.lifecycle.load_inputs(claimed))[0]
     assert picture.frame == 0
     assert picture.strength == pytest.approx(quote.LOOK)
     assert parts.storage.read(picture.key) == shown.content
-    assert await parts.videos.complete(claimed, [])
+    assert await parts.lifecycle.complete(claimed, [])
     files = {"first_frame": ("b.png", png(colour="red"), "image/png")}
     data = {"prompt": PROMPT, "preset": preset["id"]}
     await client.post("/v1/videos", data=data, files=files, headers=account.headers)
-    begun = await parts.videos.claim("worker_a")
+    begun = await parts.lifecycle.claim("worker_a")
     assert begun
-    assert [(each.frame, each.strength) for each in (await parts.videos.inputs(begun))[0]] == [(0, 1.0)]
+    assert [(each.frame, each.strength) for each in (await parts.lifecycle.load_inputs(begun))[0]] == [(0, 1.0)]
 
 
 async def test_the_list_begins_with_what_everybody_has(client: httpx.AsyncClient, account: Person) -> None:

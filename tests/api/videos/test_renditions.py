@@ -25,13 +25,13 @@ CLIP = bytes(range(256)) * 40
 async def video_id(client: httpx.AsyncClient, parts: Parts, account: Person, tmp_path: Path) -> str:
     """A finished video whose clip is CLIP."""
     made = await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
-    claimed = await parts.videos.claim("worker_a")
+    claimed = await parts.lifecycle.claim("worker_a")
     assert claimed
     (tmp_path / "clip").write_bytes(CLIP)
     key = f"videos/{claimed.id}/1/video.mp4"
     stored = parts.storage.adopt(tmp_path / "clip", key)
     medium = Medium(variant="video", key=key, content_type="video/mp4", bytes=stored.bytes, etag=stored.digest)
-    assert await parts.videos.complete(claimed, [medium])
+    assert await parts.lifecycle.complete(claimed, [medium])
     return str(made.json()["id"])
 
 

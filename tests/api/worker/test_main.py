@@ -21,9 +21,9 @@ from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import media
 from api.videos import hls
-from api.videos.lifecycle import Submission
 from api.videos.quote import place
 from api.videos.renditions import SUFFIXES
+from api.videos.submission import Submission
 from tests.api.videos.test_event_stream import following
 from tests.api.videos.test_lifecycle import balance, create, drawn, person
 from tests.support.factories import books, terms
@@ -80,7 +80,7 @@ async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, wor
         long = await create(real, account, **LONG)
         await running(real, long, account)
         short = await create(real, account, **SHORT)
-        await real.videos.cancel(long, account.id)
+        await real.lifecycle.cancel(long, account.id)
         assert await ended(real, short, account) == "completed"
         assert await ended(real, long, account) == "cancelled"
     assert await balance(real, account) == (299, 0)
@@ -95,8 +95,8 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     account = await person(real)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
     order = place(asked, terms(account.plan), serving)
-    await real.videos.create(Submission(account.id, order, b"", key=None, retried=False, pictures=[]), drawn(real))
-    [row] = await real.videos.page(account.id, None, 1, descending=True)
+    await real.submissions.submit(Submission(account.id, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    [row] = await real.library.list_page(account.id, None, 1, descending=True)
     async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
         async with asyncio.timeout(PATIENCE):
             while (assets := shown(await following(events)))["preview"] is None:
@@ -104,9 +104,9 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
         key = hls.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
         with Image.open(real.storage.path(key)) as image:
             assert (image.format, image.size) == ("JPEG", (320, 213))
-        await real.videos.cancel(row.id, account.id)
+        await real.lifecycle.cancel(row.id, account.id)
         assert await ended(real, row.id, account) == "cancelled"
-    assert real.views.video(await real.videos.get(row.id, account.id)).assets.preview is None
+    assert real.views.video(await real.library.get(row.id, account.id)).assets.preview is None
     assert await balance(real, account) == (300, 0), "a guess is not charged for"
 
 

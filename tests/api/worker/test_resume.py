@@ -37,7 +37,7 @@ async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, work
         await running(real, video_id, account)
         os.kill(child_of_this_process(), signal.SIGKILL)
         assert await ended(real, video_id, account) == "completed"
-    assert (await real.videos.get(video_id, account.id)).attempt == 2
+    assert (await real.library.get(video_id, account.id)).attempt == 2
     await books(real.pool, account.id)
 
 
@@ -92,7 +92,7 @@ async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_p
         video_id = await create(real, account, **SHORT)
         assert await ended(real, video_id, account) == "completed"
     assert sum(piece.seconds for piece in await listed(real, video_id)) == 1
-    assert (await real.videos.get(video_id, account.id)).attempt == 1
+    assert (await real.library.get(video_id, account.id)).attempt == 1
 
 
 def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published() -> None:
@@ -108,7 +108,7 @@ async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settin
     async with working(worker_settings):
         video_id = await create(real, account, **LONG)
         await running(real, video_id, account)
-    row = await real.videos.get(video_id, account.id)
+    row = await real.library.get(video_id, account.id)
     assert (row.state, row.attempt) == ("queued", 1)
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT tries + losses FROM generations WHERE id = $1", video_id) == 0

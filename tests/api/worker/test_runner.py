@@ -63,7 +63,7 @@ async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings:
     async with working(msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(folder)})):
         video_id = await create(real, account, **SHORT)
         assert await ended(real, video_id, account) == "failed:model_missing"
-        row = await real.videos.get(video_id, account.id)
+        row = await real.library.get(video_id, account.id)
     shown = real.views.video(row)
     assert shown.failure
     assert shown.failure.refunded
@@ -124,7 +124,7 @@ async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
         second = await create(served, account, **{**SHORT, "model": "ltx-video-2b", "size": "256x256"})
         everywhere = failure == "bad_setting"
         assert await ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
-    assert (await real.videos.get(first, account.id)).settled == 0
+    assert (await real.library.get(first, account.id)).settled == 0
     await books(real.pool, account.id)
 
 
@@ -139,7 +139,7 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
         await published(real, video_id, account)
         assert await ended(real, video_id, account) == "failed:refused_frames"
         assert await ended(real, await create(real, account, **SHORT), account) == "completed"
-    row = await real.videos.get(video_id, account.id)
+    row = await real.library.get(video_id, account.id)
     video = real.views.video(row)
     assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
     assert video.failure
@@ -163,8 +163,8 @@ async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: Parts, wo
     account = await person(real)
     patient = msgspec.structs.replace(worker_settings, max_tries=1)
     asked = submission(real, account, picture=png(), **SHORT)
-    await real.videos.create(asked, drawn(real))
-    [lost] = await real.videos.page(account.id, None, 1, descending=True)
+    await real.submissions.submit(asked, drawn(real))
+    [lost] = await real.library.list_page(account.id, None, 1, descending=True)
     real.storage.remove(f"inputs/{lost.id}")
     async with working(patient):
         assert await ended(real, lost.id, account) == "failed:internal"

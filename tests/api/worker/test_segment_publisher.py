@@ -27,7 +27,7 @@ async def test_a_guess_is_seen_until_there_is_something_better(
     async def assets() -> dict[str, Any]:
         return dict((await shown(client, account, claimed.id))["assets"])
 
-    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     assert (await assets())["preview"] is None
     assert await publisher.preview(guess(tmp_path, 0.0))
     first = (await assets())["preview"]
@@ -46,7 +46,7 @@ async def test_a_guess_is_seen_until_there_is_something_better(
     assert (await assets())["preview"] is None, "that second is published"
     assert await publisher.preview(guess(tmp_path, 2.5))
     assert (await assets())["preview"]
-    assert await parts.videos.complete(claimed, [])
+    assert await parts.lifecycle.complete(claimed, [])
     assert (await assets())["preview"] is None
 
 
@@ -56,7 +56,7 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
     person = await rich(real)
     video_id = await create(real, person)
     claimed = await claim(real)
-    publisher = Publisher(claimed, REQUEST, real.videos, real.storage)
+    publisher = Publisher(claimed, REQUEST, real.lifecycle, real.storage)
     async with aclosing(real.feeds.one(video_id, person.id)) as stream:
         await following(stream)
 
@@ -79,7 +79,7 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
 async def test_a_preview_opens_for_its_owner_alone(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.videos, parts.storage).preview(guess(tmp_path, 0.0))
+    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).preview(guess(tmp_path, 0.0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["preview"])
     signed = url.query.decode()
     stranger = await sign_up(client)
@@ -96,11 +96,11 @@ async def test_a_preview_opens_for_its_owner_alone(
 async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
     client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path, end: str, code: str
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.videos, parts.storage)
+    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
     await publisher.preview(guess(tmp_path, 0.0))
     url = (await shown(client, account, claimed.id))["assets"]["preview"]
     if end == "failed":
-        assert await parts.videos.fail(claimed, "bad_frames")
+        assert await parts.lifecycle.fail(claimed, "bad_frames")
     else:
         await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     answer = await client.get(url)

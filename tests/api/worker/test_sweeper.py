@@ -12,7 +12,7 @@ from api.messaging.wakeups import Bell
 from api.schemas.presets import PresetCreate
 from api.settings import Settings
 from api.sql.connection import transaction
-from api.videos.lifecycle import Videos
+from api.videos.lifecycle import VideoLifecycle
 from api.worker.sweeper import Sweeper
 from tests.api.routes.test_videos import png
 from tests.api.videos.test_lifecycle import balance, claim, create, drawn, person, submission
@@ -39,7 +39,7 @@ async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
     account = await person(real)
     video_id = await create(real, account, **SHORT)
     for losses in range(worker_settings.max_losses):
-        claimed = await real.videos.claim("worker_lost")
+        claimed = await real.lifecycle.claim("worker_lost")
         assert claimed
         assert claimed.attempt == losses + 1
         async with transaction(real.pool) as db:
@@ -58,7 +58,7 @@ async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) 
         await db.execute("UPDATE generations SET expires_at = now() - interval '1 second'")
     await sweeper_of(real, worker_settings).sweep()
     assert not list((real.settings.data / "media" / "videos").iterdir())
-    assert (await real.videos.get(video_id, account.id)).variants == []
+    assert (await real.library.get(video_id, account.id)).variants == []
 
 
 async def test_files_that_nothing_names_go(real: Parts, worker_settings: Settings) -> None:
@@ -96,7 +96,7 @@ async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_
         os.utime(folder, (0, 0))
     await sweeper_of(real, worker_settings).clean()
     assert [folder.exists() for folder in folders] == [True, True, False, False]
-    await real.videos.delete(queued, account.id)
+    await real.library.delete(queued, account.id)
     await sweeper_of(real, worker_settings).sweep()
     assert not [folder for folder in folders if folder.exists()]
 
@@ -104,9 +104,9 @@ async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_
 async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, worker_settings: Settings) -> None:
     account = await person(real)
     asked = submission(real, account, picture=png(), n=2, **SHORT)
-    await real.videos.create(asked, drawn(real))
-    first, second = await real.videos.page(account.id, None, 2, descending=False)
-    await real.videos.delete(first.id, account.id)
+    await real.submissions.submit(asked, drawn(real))
+    first, second = await real.library.list_page(account.id, None, 2, descending=False)
+    await real.library.delete(first.id, account.id)
     await sweeper_of(real, worker_settings).sweep()
     async with working(worker_settings):
         assert await ended(real, second.id, account) == "completed"
@@ -128,5 +128,5 @@ def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
     outbox = Outbox(parts.redis)
     bell = Bell(parts.redis, outbox)
-    videos = Videos(settings, parts.pool, parts.storage, parts.credits, bell, Announcer(outbox))
-    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, videos=videos, bell=bell)
+    lifecycle = VideoLifecycle(settings, parts.pool, parts.credits, bell, Announcer(outbox))
+    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, lifecycle=lifecycle, bell=bell)
