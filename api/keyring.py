@@ -169,7 +169,8 @@ def is_api_key(text: str) -> bool:
     """Whether form and checksum are an API key's: a mistyped one is known without asking the database."""
     body, checksum = text[:-KEY_CHECKSUM], text[-KEY_CHECKSUM:]
     return (
-        len(text) == len(KEY_PREFIX) + KEY_RANDOM + KEY_CHECKSUM
+        text.isascii()
+        and len(text) == len(KEY_PREFIX) + KEY_RANDOM + KEY_CHECKSUM
         and body.startswith(KEY_PREFIX)
         and checksum == _checksum(body)
     )

@@ -7,7 +7,7 @@ import json
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api import keyring as tokens
@@ -164,6 +164,7 @@ def test_an_api_key_has_its_form() -> None:
 
 
 @given(position=st.integers(min_value=0, max_value=39), character=st.characters())
+@example(position=4, character="\ud800")
 def test_one_wrong_character_is_seen_without_a_database(position: int, character: str) -> None:
     key = tokens.new_api_key()
     mistyped = key[:position] + character + key[position + 1 :]
