@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from api.fakes.stripe.app import assemble, create_app
+from api.fakes.stripe.app import assemble_server, create_app
 from api.fakes.stripe.protocol import Breakable
 
 KEY = "sk_test_local"
@@ -21,7 +21,7 @@ IDLE = 600
 """Seconds for which an idle connection is kept: cutting one looks like a fault that nobody asked for."""
 
 
-class Server(uvicorn.Server):
+class ReadyServer(uvicorn.Server):
     """uvicorn, saying in one line that it answers, unless whoever opened its socket knows where that is."""
 
     def __init__(self, config: uvicorn.Config, url: str | None) -> None:
@@ -38,10 +38,10 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     """Serve."""
-    asked = _arguments()
-    listener = socket.socket(fileno=asked.fd) if asked.fd is not None else _listen(asked.host, asked.port)
-    url = asked.url or _address(listener)
-    app = create_app(assemble(None if asked.data == ":memory:" else Path(asked.data), url), asked.key)
+    asked = _parse_arguments()
+    listener = socket.socket(fileno=asked.fd) if asked.fd is not None else _open_listener(asked.host, asked.port)
+    url = asked.url or _listener_url(listener)
+    app = create_app(assemble_server(None if asked.data == ":memory:" else Path(asked.data), url), asked.key)
     config = uvicorn.Config(
         app,
         http=Breakable,
@@ -55,12 +55,12 @@ def main() -> int:
     )
     # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = Server(config, url if asked.fd is None else None)
+    server = ReadyServer(config, url if asked.fd is None else None)
     server.run(sockets=[listener])
     return 0 if server.started else 3
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m api.fakes.stripe", description="A stateful fake of Stripe.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any that is free")
@@ -71,12 +71,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048)
 
 
-def _address(listener: socket.socket) -> str:
+def _listener_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.clock import Clock, Timetable
+from api.fakes.stripe.clock import Clock, DueActions
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.store import Store
 
@@ -24,47 +24,47 @@ def new_id(prefix: str, length: int = 24) -> str:
     return prefix + "".join(secrets.choice(LETTERS) for _ in range(length))
 
 
-def public(thing: Json) -> Json:
+def strip_private_members(thing: Json) -> Json:
     """The object as it is shown."""
     return {name: value for name, value in thing.items() if name != PRIVATE}
 
 
 @dataclass(slots=True)
-class Cause:
+class RequestContext:
     """The request on whose behalf something happens; both None when it happens by itself."""
 
-    request: str | None = None
-    key: str | None = None
+    request_id: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(slots=True)
-class Failing:
+class ForcedDecline:
     """Payments of a customer that are to fail: how many yet (None: all), and with which decline."""
 
-    left: int | None
-    decline: str
+    remaining: int | None
+    decline_code: str
 
 
-Telling = Callable[["World", str, Json, Json | None], None]
+EventEmitter = Callable[["StripeAccount", str, Json, Json | None], None]
 
 
 @dataclass(slots=True)
-class World:
+class StripeAccount:
     """The account. `url` is where its pages are reached."""
 
     store: Store
     clock: Clock
-    timetable: Timetable
-    url: str
-    tell: Telling
-    cause: Cause = field(default_factory=Cause)
-    failing: dict[str, Failing] = field(default_factory=dict)
+    due_actions: DueActions
+    base_url: str
+    event_emitter: EventEmitter
+    request_context: RequestContext = field(default_factory=RequestContext)
+    forced_declines: dict[str, ForcedDecline] = field(default_factory=dict)
 
     def now(self) -> int:
         """Seconds since 1970 on the double's clock."""
         return self.clock.now()
 
-    def need(self, kind: str, ident: str, *, param: str | None = None) -> Json:
+    def require_object(self, kind: str, ident: str, *, param: str | None = None) -> Json:
         """The object, or Stripe's refusal; `param` is the parameter that names it, if the path does not."""
         found = self.store.get(kind, ident)
         if found is None:
@@ -73,19 +73,19 @@ class World:
 
     def emit_event(self, kind: str, thing: Json, before: Json | None = None) -> None:
         """Make an event of what happened; `before` holds the members that changed, as they were."""
-        self.tell(self, kind, thing, before)
+        self.event_emitter(self, kind, thing, before)
 
-    def make(self, thing: Json, event: str | None = None) -> Json:
+    def create_object(self, thing: Json, event: str | None = None) -> Json:
         """Keep a new object and tell of it."""
         self.store.put(thing)
         if event is not None:
             self.emit_event(event, thing)
         return thing
 
-    def change(self, thing: Json, event: str | None = None) -> Json:
+    def update_object(self, thing: Json, event: str | None = None) -> Json:
         """Keep a changed object; tell what it was before, if anything that shows did change."""
         old = self.store.get(thing["object"], thing["id"]) or {}
-        before = {name: value for name, value in public(old).items() if thing.get(name) != value}
+        before = {name: value for name, value in strip_private_members(old).items() if thing.get(name) != value}
         self.store.put(thing)
         if event is not None and before:
             self.emit_event(event, thing, before)

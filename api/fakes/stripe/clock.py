@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from api.fakes.stripe.store import Store
 
 HOUR, DAY = 3600, 86400
-OFFSET = "clock.offset"
-RANKS = {"phase": 0, "cycle": 1}
+OFFSET_SETTING = "clock.offset"
+ACTION_RANKS = {"phase": 0, "cycle": 1}
 """What comes first when several steps are due in the same second: a new price before the bill for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DueAction:
     """Something that happens by itself at a time."""
 
     kind: str
     subject: str
-    due: int
+    due_at: int
 
 
 class Clock:
@@ -32,56 +32,56 @@ class Clock:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._offset = int(store.note(OFFSET) or 0)
-        self._standing: int | None = None
+        self._offset = int(store.note(OFFSET_SETTING) or 0)
+        self._fixed_time: int | None = None
 
-    def exact(self) -> float:
+    def exact_time(self) -> float:
         """Now, with fractions of a second; stands still inside `at`."""
-        return float(self._standing) if self._standing is not None else time.time() + self._offset
+        return float(self._fixed_time) if self._fixed_time is not None else time.time() + self._offset
 
     def now(self) -> int:
         """Now, in whole seconds."""
-        return int(self.exact())
+        return int(self.exact_time())
 
     @contextlib.contextmanager
-    def at(self, moment: int) -> Iterator[None]:
+    def standing_at(self, moment: int) -> Iterator[None]:
         """Inside, it is `moment`: a step happens when it was due, not when somebody looked."""
-        before, self._standing = self._standing, moment
+        before, self._fixed_time = self._fixed_time, moment
         try:
             yield
         finally:
-            self._standing = before
+            self._fixed_time = before
 
-    def move(self, seconds: int) -> None:
+    def move_forward(self, seconds: int) -> None:
         """Go ahead by that much."""
         self._offset += seconds
-        self._store.keep(OFFSET, str(self._offset))
+        self._store.keep(OFFSET_SETTING, str(self._offset))
 
-    def forget(self) -> None:
+    def reset_offset(self) -> None:
         """Back to real time."""
         self._offset = 0
-        self._store.keep(OFFSET, None)
+        self._store.keep(OFFSET_SETTING, None)
 
 
-class Timetable:
+class DueActions:
     """The steps to come: at most one of each kind for an object."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def put(self, kind: str, subject: str, due: int) -> None:
+    def schedule(self, kind: str, subject: str, due: int) -> None:
         """Let it happen then, and not when it was to happen before."""
         self._store.connection.execute(
             "INSERT OR REPLACE INTO timetable (kind, subject, due, rank) VALUES (?, ?, ?, ?)",
-            (kind, subject, due, RANKS.get(kind, 9)),
+            (kind, subject, due, ACTION_RANKS.get(kind, 9)),
         )
 
-    def drop(self, kind: str, subject: str) -> None:
+    def cancel(self, kind: str, subject: str) -> None:
         """It will not happen."""
         self._store.connection.execute("DELETE FROM timetable WHERE kind = ? AND subject = ?", (kind, subject))
 
-    def next(self) -> Step | None:
+    def next_action(self) -> DueAction | None:
         """What happens first, due or not."""
         query = "SELECT kind, subject, due FROM timetable ORDER BY due, rank, rowid LIMIT 1"
         row = self._store.connection.execute(query).fetchone()
-        return None if row is None else Step(*row)
+        return None if row is None else DueAction(*row)

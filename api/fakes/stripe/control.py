@@ -12,16 +12,16 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from api.fakes.stripe import due_actions
-from api.fakes.stripe.account import Cause, Failing, public
+from api.fakes.stripe.account import ForcedDecline, RequestContext, strip_private_members
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.faults import DELIVERY_KINDS, REQUEST_KINDS, Faults, Rule
+from api.fakes.stripe.faults import DELIVERY_KINDS, REQUEST_KINDS, FaultRule, FaultRules
 from api.fakes.stripe.simulation import cards, disputes, payment_outcomes
-from api.fakes.stripe.state import Given
+from api.fakes.stripe.state import InjectedServer
 
 Asking = msgspec.Struct
 
 
-class Advance(Asking, frozen=True, forbid_unknown_fields=True):
+class ClockAdvance(Asking, frozen=True, forbid_unknown_fields=True):
     """How far to go ahead, or until when."""
 
     seconds: int = 0
@@ -29,7 +29,7 @@ class Advance(Asking, frozen=True, forbid_unknown_fields=True):
     to: int | None = None
 
 
-class FaultAsked(Asking, frozen=True, forbid_unknown_fields=True):
+class FaultRequest(Asking, frozen=True, forbid_unknown_fields=True):
     """A rule, as `faults.Rule` explains it."""
 
     kind: str
@@ -43,7 +43,7 @@ class FaultAsked(Asking, frozen=True, forbid_unknown_fields=True):
     should_retry: bool | None = None
 
 
-class CardAsked(Asking, frozen=True, forbid_unknown_fields=True):
+class DeclineRequest(Asking, frozen=True, forbid_unknown_fields=True):
     """Payments of a customer that are to fail; `count` 0 lets them succeed again, None lets all fail."""
 
     customer: str
@@ -51,7 +51,7 @@ class CardAsked(Asking, frozen=True, forbid_unknown_fields=True):
     decline_code: str = "generic_decline"
 
 
-class DisputeAsked(Asking, frozen=True, forbid_unknown_fields=True):
+class DisputeRequest(Asking, frozen=True, forbid_unknown_fields=True):
     """What is disputed: a payment intent or a charge."""
 
     payment_intent: str | None = None
@@ -59,136 +59,141 @@ class DisputeAsked(Asking, frozen=True, forbid_unknown_fields=True):
     reason: str = "fraudulent"
 
 
-class Verdict(Asking, frozen=True, forbid_unknown_fields=True):
+class DisputeClosure(Asking, frozen=True, forbid_unknown_fields=True):
     """How a dispute ends."""
 
     outcome: Literal["won", "lost"]
 
 
-class Flush(Asking, frozen=True, forbid_unknown_fields=True):
+class FlushRequest(Asking, frozen=True, forbid_unknown_fields=True):
     """`all`: also what waits for a later time, such as a retry."""
 
     all: bool = False
 
 
-class RetriesAsked(Asking, frozen=True, forbid_unknown_fields=True):
+class RetrySettings(Asking, frozen=True, forbid_unknown_fields=True):
     """What becomes of a subscription that nobody pays for."""
 
     after: Literal["canceled", "unpaid", "past_due"]
 
 
-class Control(Controller):
+class ControlRoutes(Controller):
     """Clock, faults, cards, disputes, deliveries, and starting anew."""
 
     path = "/_local"
     include_in_schema = False
 
     @get("/clock")
-    async def clock(self, parts: Given) -> Json:
+    async def read_clock(self, parts: InjectedServer) -> Json:
         """What time it is here."""
-        return {"now": parts.world.now()}
+        return {"now": parts.account.now()}
 
     @post("/clock", status_code=HTTP_200_OK)
-    async def advance(self, parts: Given, data: JSONBody[Advance]) -> Json:
+    async def advance_clock(self, parts: InjectedServer, data: JSONBody[ClockAdvance]) -> Json:
         """Go ahead, living through everything on the way. Events are delivered from then on."""
-        seconds = data.seconds + 86400 * data.days + (0 if data.to is None else data.to - parts.world.now())
+        seconds = data.seconds + 86400 * data.days + (0 if data.to is None else data.to - parts.account.now())
         if seconds < 0:
             raise HTTPException("Time goes ahead only.", status_code=400)
-        count = due_actions.advance(parts.world, seconds)
-        parts.heart.wake()
-        return {"now": parts.world.now(), "steps": count}
+        count = due_actions.advance_clock(parts.account, seconds)
+        parts.scheduler.wake()
+        return {"now": parts.account.now(), "steps": count}
 
     @get("/faults")
-    async def faults(self, parts: Given) -> Json:
+    async def list_faults(self, parts: InjectedServer) -> Json:
         """The rules in force, and what has struck."""
-        return {"requests": _shown(parts.requests), "deliveries": _shown(parts.deliveries)}
+        return {
+            "requests": _fault_rules_response(parts.request_faults),
+            "deliveries": _fault_rules_response(parts.delivery_faults),
+        }
 
     @post("/faults", status_code=HTTP_200_OK)
-    async def spoil(self, parts: Given, data: JSONBody[FaultAsked]) -> Json:
+    async def add_request_fault(self, parts: InjectedServer, data: JSONBody[FaultRequest]) -> Json:
         """Let requests go wrong."""
-        return _ruled(parts.requests, data, REQUEST_KINDS)
+        return _add_fault_rule(parts.request_faults, data, REQUEST_KINDS)
 
     @post("/faults/deliveries", status_code=HTTP_200_OK)
-    async def spoil_deliveries(self, parts: Given, data: JSONBody[FaultAsked]) -> Json:
+    async def add_delivery_fault(self, parts: InjectedServer, data: JSONBody[FaultRequest]) -> Json:
         """Let deliveries go wrong; `route` is a pattern of event types."""
-        return _ruled(parts.deliveries, data, DELIVERY_KINDS)
+        return _add_fault_rule(parts.delivery_faults, data, DELIVERY_KINDS)
 
     @delete("/faults", status_code=HTTP_200_OK)
-    async def mend(self, parts: Given) -> Json:
+    async def clear_faults(self, parts: InjectedServer) -> Json:
         """Let everything go well again."""
-        parts.requests.clear()
-        parts.deliveries.clear()
+        parts.request_faults.clear_rules()
+        parts.delivery_faults.clear_rules()
         return {}
 
     @post("/cards", status_code=HTTP_200_OK)
-    async def cards(self, parts: Given, data: JSONBody[CardAsked]) -> Json:
+    async def force_declines(self, parts: InjectedServer, data: JSONBody[DeclineRequest]) -> Json:
         """Let a customer's next payments fail, whatever the card."""
         if data.decline_code not in cards.WORDS:
             raise HTTPException(f"One of {', '.join(cards.WORDS)}.", status_code=400)
-        parts.world.failing[data.customer] = Failing(data.count, data.decline_code)
+        parts.account.forced_declines[data.customer] = ForcedDecline(data.count, data.decline_code)
         return {"customer": data.customer, "count": data.count, "decline_code": data.decline_code}
 
     @post("/retries", status_code=HTTP_200_OK)
-    async def retries(self, parts: Given, data: JSONBody[RetriesAsked]) -> Json:
+    async def set_retry_outcome(self, parts: InjectedServer, data: JSONBody[RetrySettings]) -> Json:
         """Choose what follows the last failed retry."""
-        parts.world.store.keep(payment_outcomes.AFTER_RETRIES, data.after)
+        parts.account.store.keep(payment_outcomes.AFTER_RETRIES, data.after)
         return {"after": data.after}
 
     @post("/disputes", status_code=HTTP_200_OK)
-    async def dispute(self, parts: Given, data: JSONBody[DisputeAsked]) -> Json:
+    async def open_dispute(self, parts: InjectedServer, data: JSONBody[DisputeRequest]) -> Json:
         """Let the owner of a card take a payment back."""
-        world = parts.world
+        world = parts.account
         with world.store.transaction():
-            world.cause = Cause()
-            charge = data.charge or world.need("payment_intent", data.payment_intent or "")["latest_charge"]
-            found = disputes.open_(world, world.need("charge", charge), data.reason)
-        parts.heart.wake()
-        return public(found)
+            world.request_context = RequestContext()
+            charge = data.charge or world.require_object("payment_intent", data.payment_intent or "")["latest_charge"]
+            found = disputes.open_(world, world.require_object("charge", charge), data.reason)
+        parts.scheduler.wake()
+        return strip_private_members(found)
 
     @post("/disputes/{ident:str}/close", status_code=HTTP_200_OK)
-    async def decide(self, parts: Given, ident: FromPath[str], data: JSONBody[Verdict]) -> Json:
+    async def close_dispute(self, parts: InjectedServer, ident: FromPath[str], data: JSONBody[DisputeClosure]) -> Json:
         """Let the bank decide."""
-        world = parts.world
+        world = parts.account
         with world.store.transaction():
-            world.cause = Cause()
-            found = disputes.close(world, world.need("dispute", ident), won=data.outcome == "won")
-        parts.heart.wake()
-        return public(found)
+            world.request_context = RequestContext()
+            found = disputes.close(world, world.require_object("dispute", ident), won=data.outcome == "won")
+        parts.scheduler.wake()
+        return strip_private_members(found)
 
     @get("/deliveries")
-    async def log(self, parts: Given, limit: Annotated[int, QueryParameter(ge=1, le=10000)] = 100) -> Json:
+    async def list_deliveries(
+        self, parts: InjectedServer, limit: Annotated[int, QueryParameter(ge=1, le=10000)] = 100
+    ) -> Json:
         """The newest deliveries, whatever became of them."""
-        return {"data": parts.courier.log(limit)}
+        return {"data": parts.webhook_sender.list_deliveries(limit)}
 
     @post("/deliveries/flush", status_code=HTTP_200_OK)
-    async def flush(self, parts: Given, data: JSONBody[Flush]) -> Json:
+    async def flush_deliveries(self, parts: InjectedServer, data: JSONBody[FlushRequest]) -> Json:
         """Return when everything that is due has been tried."""
-        due_actions.catch_up(parts.world)
-        count = await (parts.courier.deliver_all() if data.all else parts.courier.deliver())
-        waiting = sum(row["state"] == "waiting" for row in parts.courier.log(-1))
+        due_actions.run_due_actions(parts.account)
+        count = await (parts.webhook_sender.deliver_all() if data.all else parts.webhook_sender.deliver_due())
+        waiting = sum(row["state"] == "waiting" for row in parts.webhook_sender.list_deliveries(-1))
         return {"tried": count, "waiting": waiting}
 
     @post("/reset", status_code=HTTP_200_OK)
-    async def reset(self, parts: Given) -> Json:
+    async def reset_account(self, parts: InjectedServer) -> Json:
         """Forget everything, as if it had just been started for the first time."""
-        parts.world.store.clear()
-        parts.world.clock.forget()
-        parts.world.failing.clear()
-        parts.requests.clear()
-        parts.deliveries.clear()
+        parts.account.store.clear()
+        parts.account.clock.reset_offset()
+        parts.account.forced_declines.clear()
+        parts.request_faults.clear_rules()
+        parts.delivery_faults.clear_rules()
         return {}
 
 
-def _shown(faults: Faults) -> Json:
+def _fault_rules_response(faults: FaultRules) -> Json:
     rules: Sequence[Json] = [
         {"kind": rule.kind, "route": rule.route, "count": rule.count, "probability": rule.probability}
         for rule in faults.rules
     ]
-    return {"rules": rules, "struck": faults.struck}
+    return {"rules": rules, "struck": faults.occurrences}
 
 
-def _ruled(faults: Faults, asked: FaultAsked, kinds: Sequence[str]) -> Json:
+def _add_fault_rule(faults: FaultRules, asked: FaultRequest, kinds: Sequence[str]) -> Json:
     if asked.kind not in kinds:
         raise HTTPException(f"`kind` is one of {', '.join(kinds)}.", status_code=400)
-    faults.rules.append(Rule(**msgspec.structs.asdict(asked)))
+    faults.rules.append(FaultRule(**msgspec.structs.asdict(asked)))
     return {"rules": len(faults.rules)}

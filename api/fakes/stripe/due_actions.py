@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from api.fakes.stripe.account import Cause, World
+from api.fakes.stripe.account import RequestContext, StripeAccount
 from api.fakes.stripe.simulation import (
     checkout_sessions,
     meter_errors,
@@ -14,7 +14,7 @@ from api.fakes.stripe.simulation import (
     schedules,
 )
 
-STEPS: dict[str, Callable[[World, str], None]] = {
+ACTIONS: dict[str, Callable[[StripeAccount, str], None]] = {
     "cycle": renewals.turn,
     "expire_incomplete": payment_outcomes.expire_incomplete,
     "expire_pending": payment_outcomes.expire_pending,
@@ -28,21 +28,21 @@ STEPS: dict[str, Callable[[World, str], None]] = {
 }
 
 
-def catch_up(world: World, until: int | None = None) -> int:
+def run_due_actions(world: StripeAccount, until: int | None = None) -> int:
     """Let everything happen that is due by now, or by `until`; gives how many steps that were."""
     limit, count = world.now() if until is None else until, 0
-    while (step := world.timetable.next()) is not None and step.due <= limit:
-        with world.clock.at(step.due), world.store.transaction():
-            world.cause = Cause()
-            world.timetable.drop(step.kind, step.subject)
-            STEPS[step.kind](world, step.subject)
+    while (step := world.due_actions.next_action()) is not None and step.due_at <= limit:
+        with world.clock.standing_at(step.due_at), world.store.transaction():
+            world.request_context = RequestContext()
+            world.due_actions.cancel(step.kind, step.subject)
+            ACTIONS[step.kind](world, step.subject)
         count += 1
     return count
 
 
-def advance(world: World, seconds: int) -> int:
+def advance_clock(world: StripeAccount, seconds: int) -> int:
     """Go ahead in time, with everything that happens on the way; gives how many steps that were."""
     until = world.now() + seconds
-    count = catch_up(world, until)
-    world.clock.move(max(0, until - world.now()))
+    count = run_due_actions(world, until)
+    world.clock.move_forward(max(0, until - world.now()))
     return count

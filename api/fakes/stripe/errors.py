@@ -17,7 +17,7 @@ class StripeError(Exception):
     `kept`: what was done until then stays done, such as an attempt to pay.
     """
 
-    kept = False
+    keeps_work = False
 
     def __init__(
         self,
@@ -39,21 +39,23 @@ class StripeError(Exception):
         self.body: Json = {"error": {name: value for name, value in named.items() if value is not None}}
 
 
-def invalid(message: str, *, code: str | None = None, param: str | None = None, begun: bool = False) -> StripeError:
+def invalid_request(
+    message: str, *, code: str | None = None, param: str | None = None, begun: bool = False
+) -> StripeError:
     """400: the request cannot be met as it is."""
     return StripeError(400, "invalid_request_error", message, code=code, param=param, begun=begun)
 
 
-def missing(param: str) -> StripeError:
+def missing_parameter(param: str) -> StripeError:
     """400: a parameter must be given."""
-    return invalid(f"Missing required param: {param}.", code="parameter_missing", param=param)
+    return invalid_request(f"Missing required param: {param}.", code="parameter_missing", param=param)
 
 
-def unknown(names: list[str]) -> StripeError:
+def unknown_parameters(names: list[str]) -> StripeError:
     """400: parameters that this route does not take; Stripe refuses them too."""
     s = "s" if len(names) > 1 else ""
     listed = ", ".join(names)
-    return invalid(f"Received unknown parameter{s}: {listed}", code="parameter_unknown", param=names[0])
+    return invalid_request(f"Received unknown parameter{s}: {listed}", code="parameter_unknown", param=names[0])
 
 
 def not_found(kind: str, ident: str, *, param: str | None = None) -> StripeError:
@@ -64,12 +66,12 @@ def not_found(kind: str, ident: str, *, param: str | None = None) -> StripeError
     return StripeError(status, "invalid_request_error", message, code="resource_missing", param=param or "id")
 
 
-def no_route(method: str, path: str) -> StripeError:
+def unrecognized_url(method: str, path: str) -> StripeError:
     """404: there is no such URL, or it is one of Stripe's that this double does not have."""
     return StripeError(404, "invalid_request_error", f"Unrecognized request URL ({method}: {path}).")
 
 
-def unauthorized(key: str | None) -> StripeError:
+def invalid_api_key(key: str | None) -> StripeError:
     """401: no key, or not the one of this account."""
     if key is None:
         message = "You did not provide an API key. Provide it in the Authorization header, using Bearer auth."
@@ -78,19 +80,19 @@ def unauthorized(key: str | None) -> StripeError:
     return StripeError(401, "invalid_request_error", message)
 
 
-def declined(code: str, decline_code: str, message: str, *, extra: Json | None = None) -> StripeError:
+def card_declined(code: str, decline_code: str, message: str, *, extra: Json | None = None) -> StripeError:
     """402: the bank said no."""
     details = {"decline_code": decline_code, **(extra or {})}
     return StripeError(402, "card_error", message, code=code, begun=True, extra=details)
 
 
-def trouble() -> StripeError:
+def internal_error() -> StripeError:
     """500: something went wrong on Stripe's side."""
     message = "An unknown error occurred"
     return StripeError(500, "api_error", message, begun=True)
 
 
-def key_reused(key: str) -> StripeError:
+def idempotency_key_reused(key: str) -> StripeError:
     """400: an idempotency key came with other parameters than the first time."""
     message = (
         "Keys for idempotent requests can only be used with the same parameters they were first used with. "
@@ -99,18 +101,18 @@ def key_reused(key: str) -> StripeError:
     return StripeError(400, "idempotency_error", message)
 
 
-def key_in_use(key: str) -> StripeError:
+def idempotency_key_in_use(key: str) -> StripeError:
     """409: another request with this idempotency key is being executed."""
     message = f"There is currently another in-progress request using this Idempotent Key ({key})."
     return StripeError(409, "idempotency_error", message, code="idempotency_key_in_use")
 
 
-def locked() -> StripeError:
+def lock_timeout() -> StripeError:
     """409: the object is being changed by another request."""
     message = "This object cannot be accessed right now because another API request is currently accessing it."
     return StripeError(409, "invalid_request_error", message, code="lock_timeout")
 
 
-def too_many() -> StripeError:
+def rate_limited() -> StripeError:
     """429: asked too often."""
     return StripeError(429, "invalid_request_error", "Request rate limit exceeded.", code="rate_limit")

@@ -21,7 +21,7 @@ DELIVERY_KINDS = ("delay", "drop", "duplicate", "reorder")
 
 
 @dataclass(slots=True)
-class Rule:
+class FaultRule:
     """One thing that goes wrong.
 
     `count` is how often yet (None: always), `probability` how likely each time, drawn from `seed`. `route` is a
@@ -44,7 +44,7 @@ class Rule:
         """Draw from one's own seed."""
         self.chance = random.Random(self.seed)  # noqa: S311 - the same faults again for the same seed
 
-    def strikes(self, name: str) -> bool:
+    def should_fail(self, name: str) -> bool:
         """Whether it goes wrong this time; counts."""
         if self.count == 0 or not fnmatchcase(name, self.route) or self.chance.random() >= self.probability:
             return False
@@ -52,7 +52,7 @@ class Rule:
             self.count -= 1
         return True
 
-    def headers(self) -> dict[str, str]:
+    def response_headers(self) -> dict[str, str]:
         """What a refusal says about trying again."""
         found: dict[str, str] = {}
         if self.retry_after is not None:
@@ -62,23 +62,23 @@ class Rule:
         return found
 
 
-class Faults:
+class FaultRules:
     """The rules in force, in the order in which they came; the first that strikes counts."""
 
     def __init__(self, kinds: tuple[str, ...]) -> None:
         self.kinds = kinds
-        self.rules: list[Rule] = []
-        self.struck: dict[str, int] = {}
+        self.rules: list[FaultRule] = []
+        self.occurrences: dict[str, int] = {}
 
-    def pick(self, name: str) -> Rule | None:
+    def pick_fault(self, name: str) -> FaultRule | None:
         """What goes wrong with this one, if anything."""
         for rule in self.rules:
-            if rule.strikes(name):
-                self.struck[rule.kind] = self.struck.get(rule.kind, 0) + 1
+            if rule.should_fail(name):
+                self.occurrences[rule.kind] = self.occurrences.get(rule.kind, 0) + 1
                 return rule
         return None
 
-    def clear(self) -> None:
+    def clear_rules(self) -> None:
         """Everything goes well again."""
         self.rules.clear()
-        self.struck.clear()
+        self.occurrences.clear()

@@ -5,62 +5,64 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
-SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
-def enveloped(data: Sequence[Json], url: str, *, has_more: bool = False) -> Json:
+def list_object(data: Sequence[Json], url: str, *, has_more: bool = False) -> Json:
     """A list object."""
     return {"object": "list", "data": list(data), "has_more": has_more, "url": url}
 
 
-def page(world: World, params: Params, kind: str, url: str, where: Mapping[str, object] | None = None) -> Json:
+def list_page(
+    world: StripeAccount, params: Params, kind: str, url: str, where: Mapping[str, object] | None = None
+) -> Json:
     """A page of the objects whose members have the values in `where`; None there asks for nothing."""
-    limit = _limit(params)
+    limit = _read_limit(params)
     after, before = params.text("starting_after"), params.text("ending_before")
     for param, ident in (("starting_after", after), ("ending_before", before)):
         if ident is not None:
-            world.need(kind, ident, param=param)
+            world.require_object(kind, ident, param=param)
     asked = {name: value for name, value in (where or {}).items() if value is not None}
     earliest = asked.get("created >=")
-    asked |= span(params, "created")
+    asked |= time_range_conditions(params, "created")
     if isinstance(earliest, int):  # a list that goes back only so far does not go further because somebody asks
         asked["created >="] = max(earliest, int(str(asked.get("created >=", earliest))))
     found = world.store.find(kind, asked, after=after, before=before, limit=limit + 1)
-    return _cut(found, limit, url, backwards=before is not None)
+    return _page_object(found, limit, url, backwards=before is not None)
 
 
-def page_of(params: Params, rows: Sequence[Json], url: str) -> Json:
+def paginate_rows(params: Params, rows: Sequence[Json], url: str) -> Json:
     """A page of rows that are at hand, in their own order."""
-    limit, after = _limit(params), params.text("starting_after")
+    limit, after = _read_limit(params), params.text("starting_after")
     places = [place for place, row in enumerate(rows) if row["id"] == after]
     if after is not None and not places:
-        raise errors.invalid(f"No such item: '{after}'", code="resource_missing", param="starting_after")
+        raise errors.invalid_request(f"No such item: '{after}'", code="resource_missing", param="starting_after")
     begin = places[0] + 1 if places else 0
-    return _cut(list(rows[begin : begin + limit + 1]), limit, url)
+    return _page_object(list(rows[begin : begin + limit + 1]), limit, url)
 
 
-def _limit(params: Params) -> int:
+def _read_limit(params: Params) -> int:
     limit = params.whole("limit")
     if limit is not None and not 1 <= limit <= 100:
-        raise errors.invalid("Invalid limit: must be between 1 and 100", param="limit")
+        raise errors.invalid_request("Invalid limit: must be between 1 and 100", param="limit")
     return limit or 10
 
 
-def _cut(found: list[Json], limit: int, url: str, *, backwards: bool = False) -> Json:
+def _page_object(found: list[Json], limit: int, url: str, *, backwards: bool = False) -> Json:
     data = found[-limit:] if backwards else found[:limit]
-    return enveloped(data, url, has_more=len(found) > limit)
+    return list_object(data, url, has_more=len(found) > limit)
 
 
-def span(params: Params, name: str) -> dict[str, object]:
+def time_range_conditions(params: Params, name: str) -> dict[str, object]:
     """A time asked for exactly (`created=1`) or as a span (`created[gte]=1`), as conditions."""
     if not params.given(name):
         return {}
     if not isinstance(params.values[name], dict):
         return {name: params.whole(name)}
     asked = params.inner(name)
-    bounds = {sign: asked.whole(key) for key, sign in SIGNS.items()}
+    bounds = {sign: asked.whole(key) for key, sign in COMPARISONS.items()}
     return {f"{name} {sign}": bound for sign, bound in bounds.items() if bound is not None}

@@ -32,14 +32,14 @@ class Params:
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            raise errors.invalid(f"Invalid string: {value}", param=self.name(key))
+            raise errors.invalid_request(f"Invalid string: {value}", param=self.name(key))
         return value
 
     def needed(self, key: str) -> str:
         """A text that must be there."""
         value = self.text(key)
         if value is None:
-            raise errors.missing(self.name(key))
+            raise errors.missing_parameter(self.name(key))
         return value
 
     def whole(self, key: str) -> int | None:
@@ -50,14 +50,16 @@ class Params:
         try:
             return int(value)
         except (TypeError, ValueError):
-            fault = errors.invalid(f"Invalid integer: {value}", code="parameter_invalid_integer", param=self.name(key))
+            fault = errors.invalid_request(
+                f"Invalid integer: {value}", code="parameter_invalid_integer", param=self.name(key)
+            )
             raise fault from None
 
     def needed_whole(self, key: str) -> int:
         """A whole number that must be there."""
         value = self.whole(key)
         if value is None:
-            raise errors.missing(self.name(key))
+            raise errors.missing_parameter(self.name(key))
         return value
 
     def flag(self, key: str) -> bool | None:
@@ -66,14 +68,14 @@ class Params:
         if value is None or isinstance(value, bool):
             return value
         if value not in ("true", "false"):
-            raise errors.invalid(f"Invalid boolean: {value}", param=self.name(key))
+            raise errors.invalid_request(f"Invalid boolean: {value}", param=self.name(key))
         return bool(value == "true")
 
     def choice(self, key: str, options: Sequence[str], default: str) -> str:
         """One of a few words."""
         value = self.text(key)
         if value is not None and value not in options:
-            raise errors.invalid(f"Invalid {key}: must be one of {', '.join(options)}", param=self.name(key))
+            raise errors.invalid_request(f"Invalid {key}: must be one of {', '.join(options)}", param=self.name(key))
         return value or default
 
     def map(self, key: str) -> dict[str, str] | None:
@@ -84,7 +86,7 @@ class Params:
         if value == "":
             return {}
         if not isinstance(value, dict) or any(isinstance(inner, dict) for inner in value.values()):
-            raise errors.invalid("Invalid hash", param=self.name(key))
+            raise errors.invalid_request("Invalid hash", param=self.name(key))
         return {name: str(text) for name, text in value.items()}
 
     def merge_metadata(self, current: Json | None) -> dict[str, str]:
@@ -105,7 +107,7 @@ class Params:
         """A nested group of parameters; empty when absent."""
         value = self._take(key)
         if value is not None and not isinstance(value, dict):
-            raise errors.invalid("Invalid object", param=self.name(key))
+            raise errors.invalid_request("Invalid object", param=self.name(key))
         if key not in self._inner:
             self._inner[key] = [Params(value or {}, self.name(key))]
         return self._inner[key][0]
@@ -147,5 +149,5 @@ class Params:
         if value == "":
             return []
         if not isinstance(value, dict) or not all(place.isdigit() for place in value):
-            raise errors.invalid("Invalid array", param=self.name(key))
+            raise errors.invalid_request("Invalid array", param=self.name(key))
         return [value[place] for place in sorted(value, key=int)]

@@ -18,10 +18,10 @@ import msgspec
 from litestar.types import Receive, Scope, Send
 
 from api.fakes.stripe import due_actions, errors, expand, forms, idempotency, routes
-from api.fakes.stripe.account import VERSION, Cause, World, new_id, public
+from api.fakes.stripe.account import VERSION, RequestContext, StripeAccount, new_id, strip_private_members
 from api.fakes.stripe.errors import Json, StripeError
-from api.fakes.stripe.faults import Faults, Rule
-from api.fakes.stripe.idempotency import Kept, Keys
+from api.fakes.stripe.faults import FaultRule, FaultRules
+from api.fakes.stripe.idempotency import IdempotencyKeys, StoredResponse
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.protocol import ABORT
 
@@ -63,10 +63,10 @@ class Answer:
 class Gate:
     """The API as one ASGI application."""
 
-    def __init__(self, world: World, key: str, faults: Faults, woken: Callable[[], None]) -> None:
+    def __init__(self, world: StripeAccount, key: str, faults: FaultRules, woken: Callable[[], None]) -> None:
         """`key` is the account's secret key; `woken` is called when something may have happened."""
         self._world, self._key, self._faults, self._woken = world, key, faults, woken
-        self._keys = Keys()
+        self._keys = IdempotencyKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or cut the connection."""
@@ -89,7 +89,7 @@ class Gate:
             self._admit(asked)
             if asked.key is None:
                 return await self._execute(asked)
-            kept = self._keys.begin(self._world, asked.key, asked.method, asked.path, asked.values)
+            kept = self._keys.begin_request(self._world, asked.key, asked.method, asked.path, asked.values)
         except StripeError as error:
             return _refusal(error, asked)
         if kept is not None:
@@ -98,44 +98,44 @@ class Gate:
         try:
             return await self._execute(asked)
         finally:
-            self._keys.end(asked.key)
+            self._keys.end_request(asked.key)
 
     def _admit(self, asked: Asked) -> None:
         presented = _presented(asked.headers.get("authorization", ""))
         if presented != self._key:
-            raise errors.unauthorized(presented)
+            raise errors.invalid_api_key(presented)
         version = asked.headers.get("stripe-version", VERSION)
         if version != VERSION:
-            raise errors.invalid(f"This fake Stripe speaks version {VERSION} only, not {version}.")
+            raise errors.invalid_request(f"This fake Stripe speaks version {VERSION} only, not {version}.")
 
     async def _execute(self, asked: Asked) -> Answer:
         """Do it, with what goes wrong before and after."""
-        rule = self._faults.pick(f"{asked.method} {asked.path}")
+        rule = self._faults.pick_fault(f"{asked.method} {asked.path}")
         kind = "" if rule is None else rule.kind
         if rule is not None and kind in ("409", "429"):
-            error = errors.locked() if kind == "409" else errors.too_many()
-            error.headers = rule.headers()
+            error = errors.lock_timeout() if kind == "409" else errors.rate_limited()
+            error.headers = rule.response_headers()
             return _refusal(error, asked)
         if rule is not None:
             await _before(rule)
         if kind == "500_before":
-            answer = self._keep(asked, _refusal(errors.trouble(), asked))
+            answer = self._keep(asked, _refusal(errors.internal_error(), asked))
         else:
             answer = self._work(asked, fails=kind == "500_after")
         if rule is not None:
             await _after(rule)
-            answer.headers |= rule.headers()
+            answer.headers |= rule.response_headers()
         return answer
 
     def _work(self, asked: Asked, *, fails: bool = False) -> Answer:
         """One transaction; `fails`: everything is done, and the answer is a 500 all the same."""
-        due_actions.catch_up(self._world)
-        self._world.cause = Cause(asked.ident, asked.key)
+        due_actions.run_due_actions(self._world)
+        self._world.request_context = RequestContext(asked.ident, asked.key)
         try:
             with self._world.store.transaction():
                 status, body, headers = self._done(asked)
                 if fails:
-                    failure = _refusal(errors.trouble(), asked)
+                    failure = _refusal(errors.internal_error(), asked)
                     status, body, headers = failure.status, failure.body, failure.headers
                 return self._keep(asked, Answer(status, body, headers))
         except StripeError as error:
@@ -143,13 +143,13 @@ class Gate:
             return self._keep(asked, answer) if error.begun else answer
         except Exception:  # noqa: BLE001 - whatever goes wrong here is this double's fault, and Stripe would answer 500
             traceback.print_exc()
-            return self._keep(asked, _refusal(errors.trouble(), asked))
+            return self._keep(asked, _refusal(errors.internal_error(), asked))
 
     def _done(self, asked: Asked) -> tuple[int, bytes, dict[str, str]]:
         try:
             found = self._route(asked)
         except StripeError as error:
-            if not error.kept:
+            if not error.keeps_work:
                 raise
             refusal = _refusal(error, asked)
             return refusal.status, refusal.body, refusal.headers
@@ -163,29 +163,31 @@ class Gate:
         params.ignore("usage")
         found = handler(self._world, params, *idents)
         if left := params.unread():
-            raise errors.unknown(left)
-        found = public(found)
+            raise errors.unknown_parameters(left)
+        found = strip_private_members(found)
         if found.get("object") == "list":
-            found["data"] = [public(row) for row in found["data"]]
-        return expand.drawn(self._world, found, paths)
+            found["data"] = [strip_private_members(row) for row in found["data"]]
+        return expand.expand_paths(self._world, found, paths)
 
     def _keep(self, asked: Asked, answer: Answer) -> Answer:
         if asked.key is None or (asked.second and answer.status >= HTTPStatus.BAD_REQUEST):
             return answer
-        request = idempotency.fingerprint(asked.method, asked.path, asked.values)
-        idempotency.keep(self._world, asked.key, request, Kept(answer.status, answer.body, asked.ident))
+        request = idempotency.request_fingerprint(asked.method, asked.path, asked.values)
+        idempotency.store_response(
+            self._world, asked.key, request, StoredResponse(answer.status, answer.body, asked.ident)
+        )
         answer.headers["Idempotency-Key"] = asked.key
         return answer
 
 
-async def _before(rule: Rule) -> None:
+async def _before(rule: FaultRule) -> None:
     if rule.kind in ("slow", "timeout_before"):
         await asyncio.sleep(rule.seconds)
     if rule.kind in ("reset_before", "timeout_before"):
         raise HungUpError
 
 
-async def _after(rule: Rule) -> None:
+async def _after(rule: FaultRule) -> None:
     if rule.kind == "timeout_after":
         await asyncio.sleep(rule.seconds)
     if rule.kind in ("reset_after", "timeout_after"):
@@ -222,9 +224,9 @@ async def _body(receive: Receive) -> bytes:
 
 def _read(scope: Scope, body: bytes) -> Asked:
     headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-    values = forms.decode(scope["query_string"].decode())
+    values = forms.decode_form(scope["query_string"].decode())
     if headers.get("content-type", "").startswith("application/json"):
         values |= msgspec.json.decode(body, type=Json) if body else {}
     else:
-        values |= forms.decode(body.decode())
+        values |= forms.decode_form(body.decode())
     return Asked(str(scope["method"]), scope["raw_path"].decode().partition("?")[0], headers, values)  # type: ignore[typeddict-item]

@@ -56,4 +56,4 @@ def find(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
         match = pattern.fullmatch(path)
         if match is not None and verb == method:
             return handler, match.groups()
-    raise errors.no_route(method, path)
+    raise errors.unrecognized_url(method, path)

@@ -6,8 +6,8 @@ import asyncio
 from typing import Never
 
 from api.fakes.stripe import due_actions
-from api.fakes.stripe.account import World
-from api.fakes.stripe.delivery import Courier
+from api.fakes.stripe.account import StripeAccount
+from api.fakes.stripe.delivery import WebhookSender
 
 LONGEST = 3600.0
 """Seconds after which it looks at the clock in any case: the machine may have slept."""
@@ -16,7 +16,7 @@ LONGEST = 3600.0
 class Heart:
     """Sleeps until something is due, or until it is woken because something may be."""
 
-    def __init__(self, world: World, courier: Courier) -> None:
+    def __init__(self, world: StripeAccount, courier: WebhookSender) -> None:
         self._world, self._courier = world, courier
         self._woken = asyncio.Event()
 
@@ -28,14 +28,14 @@ class Heart:
         """Go on until cancelled."""
         while True:
             self._woken.clear()
-            due_actions.catch_up(self._world)
-            await self._courier.deliver()
+            due_actions.run_due_actions(self._world)
+            await self._courier.deliver_due()
             await self._sleep()
 
     async def _sleep(self) -> None:
-        step, delivery = self._world.timetable.next(), self._courier.next_due()
-        moments = [moment for moment in (step.due if step else None, delivery) if moment is not None]
-        left = min((moment - self._world.clock.exact() for moment in moments), default=LONGEST)
+        step, delivery = self._world.due_actions.next_action(), self._courier.next_due_at()
+        moments = [moment for moment in (step.due_at if step else None, delivery) if moment is not None]
+        left = min((moment - self._world.clock.exact_time() for moment in moments), default=LONGEST)
         try:
             await asyncio.wait_for(self._woken.wait(), min(max(0.0, left), LONGEST))
         except TimeoutError:

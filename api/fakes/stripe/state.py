@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from api.fakes.stripe.account import World
-from api.fakes.stripe.delivery import Courier
-from api.fakes.stripe.faults import Faults
+from api.fakes.stripe.account import StripeAccount
+from api.fakes.stripe.delivery import WebhookSender
+from api.fakes.stripe.faults import FaultRules
 from api.fakes.stripe.scheduler import Heart
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ServerState:
     """The account, what goes wrong with requests and with deliveries, and what goes on by itself."""
 
-    world: World
-    requests: Faults
-    deliveries: Faults
-    courier: Courier
-    heart: Heart
+    account: StripeAccount
+    request_faults: FaultRules
+    delivery_faults: FaultRules
+    webhook_sender: WebhookSender
+    scheduler: Heart
 
 
-Given = NamedDependency[SkipValidation[Parts]]
+InjectedServer = NamedDependency[SkipValidation[ServerState]]
 """How a handler asks for them."""

@@ -11,15 +11,15 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
 from api.fakes.stripe import due_actions, errors
-from api.fakes.stripe.account import Cause, World
+from api.fakes.stripe.account import RequestContext, StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import cards, payment_methods
-from api.fakes.stripe.state import Parts
+from api.fakes.stripe.state import ServerState
 
 
-def looked_up(world: World, kind: str, ident: str) -> Json:
+def looked_up(world: StripeAccount, kind: str, ident: str) -> Json:
     """The object a page is about. Raises NotFoundException."""
-    due_actions.catch_up(world)
+    due_actions.run_due_actions(world)
     found = world.store.get(kind, ident)
     if found is None:
         raise NotFoundException("There is no such page.")
@@ -27,15 +27,15 @@ def looked_up(world: World, kind: str, ident: str) -> Json:
 
 
 @contextlib.contextmanager
-def click(parts: Parts) -> Iterator[World]:
+def click(parts: ServerState) -> Iterator[StripeAccount]:
     """All that one click does, or nothing of it."""
-    world = parts.world
-    world.cause = Cause()
+    world = parts.account
+    world.request_context = RequestContext()
     try:
         with world.store.transaction():
             yield world
     finally:
-        parts.heart.wake()
+        parts.scheduler.wake()
 
 
 async def fields(request: Request[Any, Any, State]) -> dict[str, str]:
@@ -43,11 +43,11 @@ async def fields(request: Request[Any, Any, State]) -> dict[str, str]:
     return {str(name): str(value).strip() for name, value in (await request.form()).items()}
 
 
-def chosen(world: World, filled: dict[str, str]) -> Json:
+def chosen(world: StripeAccount, filled: dict[str, str]) -> Json:
     """The card that was picked or typed, as a payment method. Raises StripeError."""
     card = cards.by_number(filled.get("number") or filled.get("card") or "")
     if card is None:
-        raise errors.declined(
+        raise errors.card_declined(
             "incorrect_number", "incorrect_number", "Your card number is incorrect: pick a test card."
         )
-    return world.make(payment_methods.new(world, card))
+    return world.create_object(payment_methods.new(world, card))

@@ -9,12 +9,12 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.pages import actions, html
 from api.fakes.stripe.resources import customers
 from api.fakes.stripe.simulation import amounts, checkout_sessions
-from api.fakes.stripe.state import Given, Parts
+from api.fakes.stripe.state import InjectedServer, ServerState
 
 KIND = "checkout.session"
 
@@ -26,29 +26,31 @@ class Checkout(Controller):
     include_in_schema = False
 
     @get("/{ident:str}")
-    async def show(self, parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def show(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """The page."""
-        return _page(actions.looked_up(parts.world, KIND, ident))
+        return _page(actions.looked_up(parts.account, KIND, ident))
 
     @post("/{ident:str}")
-    async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def pay(
+        self, request: Request[Any, Any, State], parts: InjectedServer, ident: FromPath[str]
+    ) -> Response[str]:
         """The button."""
         filled = await actions.fields(request)  # before the session is read: somebody may press the button twice
-        session = actions.looked_up(parts.world, KIND, ident)
+        session = actions.looked_up(parts.account, KIND, ident)
         try:
             done = _complete(parts, session, filled)
         except StripeError as error:
-            return _page(actions.looked_up(parts.world, KIND, ident), str(error))
+            return _page(actions.looked_up(parts.account, KIND, ident), str(error))
         return Redirect(checkout_sessions.receipt(done), status_code=303)
 
 
-def _complete(parts: Parts, session: Json, filled: dict[str, str]) -> Json:
+def _complete(parts: ServerState, session: Json, filled: dict[str, str]) -> Json:
     with actions.click(parts) as world:
         method = actions.chosen(world, filled) if _wants_card(session) or filled.get("number") else None
         return checkout_sessions.complete(world, session, method, _customer(world, session, filled))
 
 
-def _customer(world: World, session: Json, filled: dict[str, str]) -> str | None:
+def _customer(world: StripeAccount, session: Json, filled: dict[str, str]) -> str | None:
     """Who buys: the known customer, or a new one where one is to be made."""
     if session["customer"] is not None:
         return str(session["customer"])
@@ -56,7 +58,7 @@ def _customer(world: World, session: Json, filled: dict[str, str]) -> str | None
         return None
     customer = customers.new(world)
     customer["email"] = session["customer_email"] or filled.get("email")
-    return str(world.make(customer, "customer.created")["id"])
+    return str(world.create_object(customer, "customer.created")["id"])
 
 
 def _wants_card(session: Json) -> bool:

@@ -11,7 +11,7 @@ from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.pages import actions, html
 from api.fakes.stripe.resources import subscriptions
@@ -23,7 +23,7 @@ from api.fakes.stripe.simulation import (
     schedules,
     subscription_items,
 )
-from api.fakes.stripe.state import Given, Parts
+from api.fakes.stripe.state import InjectedServer, ServerState
 
 SESSION, CONFIGURATION = "billing_portal.session", "billing_portal.configuration"
 OPEN_FOR = 3600
@@ -37,28 +37,30 @@ class Portal(Controller):
     include_in_schema = False
 
     @get("/{ident:str}")
-    async def show(self, parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def show(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """The page."""
-        return _page(parts.world, _visit(parts.world, ident))
+        return _page(parts.account, _visit(parts.account, ident))
 
     @post("/{ident:str}/card")
-    async def card(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def card(
+        self, request: Request[Any, Any, State], parts: InjectedServer, ident: FromPath[str]
+    ) -> Response[str]:
         """Another card, which pays from now on."""
         filled = await actions.fields(request)
         return _acted(parts, ident, "payment_method_update", lambda world, visit: _new_card(world, visit, filled))
 
     @post("/{ident:str}/cancel/{name:str}")
-    async def cancel(self, parts: Given, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
+    async def cancel(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
         """The subscription is to end."""
         return _acted(parts, ident, "subscription_cancel", lambda world, visit: _cancel(world, visit, name))
 
     @post("/{ident:str}/resume/{name:str}")
-    async def resume(self, parts: Given, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
+    async def resume(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
         """The subscription is to go on after all."""
         return _acted(parts, ident, "subscription_cancel", lambda world, visit: _resume(world, visit, name))
 
     @post("/{ident:str}/pay/{name:str}")
-    async def pay(self, parts: Given, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
+    async def pay(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
         """An open invoice is to be paid now."""
         return _acted(parts, ident, "invoice_history", lambda world, visit: _pay(world, visit, name))
 
@@ -69,42 +71,46 @@ class Bills(Controller):
     include_in_schema = False
 
     @get("/i/{ident:str}")
-    async def show(self, parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def show(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """The page."""
-        return _invoice_page(actions.looked_up(parts.world, "invoice", ident))
+        return _invoice_page(actions.looked_up(parts.account, "invoice", ident))
 
     @post("/i/{ident:str}")
-    async def pay(self, request: Request[Any, Any, State], parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def pay(
+        self, request: Request[Any, Any, State], parts: InjectedServer, ident: FromPath[str]
+    ) -> Response[str]:
         """The button: pay with this card."""
         filled = await actions.fields(request)
-        invoice = actions.looked_up(parts.world, "invoice", ident)
+        invoice = actions.looked_up(parts.account, "invoice", ident)
         try:
             with actions.click(parts) as world:
                 method = payment_methods.attach(world, actions.chosen(world, filled), invoice["customer"])
                 fault = invoice_payment.collect(world, ident, method)
         except StripeError as error:
             fault = error
-        return _invoice_page(actions.looked_up(parts.world, "invoice", ident), None if fault is None else str(fault))
+        return _invoice_page(actions.looked_up(parts.account, "invoice", ident), None if fault is None else str(fault))
 
     @get("/receipts/{ident:str}")
-    async def receipt(self, parts: Given, ident: FromPath[str]) -> Response[str]:
+    async def receipt(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """That something was paid."""
-        charge = actions.looked_up(parts.world, "charge", ident)
+        charge = actions.looked_up(parts.account, "charge", ident)
         rows = [("Paid", html.money(charge["amount"], charge["currency"])), ("On", html.day(charge["created"]))]
         return html.page("Receipt", html.section(charge["id"], html.table(rows)))
 
 
-def _visit(world: World, ident: str) -> Json:
+def _visit(world: StripeAccount, ident: str) -> Json:
     visit = actions.looked_up(world, SESSION, ident)
     if visit["created"] < world.now() - OPEN_FOR:
         raise NotFoundException("This visit is over: ask for a new link.")
     return visit
 
 
-def _acted(parts: Parts, ident: str, feature: str, act: Callable[[World, Json], StripeError | None]) -> Response[str]:
+def _acted(
+    parts: ServerState, ident: str, feature: str, act: Callable[[StripeAccount, Json], StripeError | None]
+) -> Response[str]:
     """Do something that the portal offers, and show the page again."""
-    visit = _visit(parts.world, ident)
-    offered = parts.world.need(CONFIGURATION, visit["configuration"])["features"]
+    visit = _visit(parts.account, ident)
+    offered = parts.account.require_object(CONFIGURATION, visit["configuration"])["features"]
     if not offered[feature]["enabled"]:
         raise ClientException("This portal does not offer that.")
     try:
@@ -113,48 +119,48 @@ def _acted(parts: Parts, ident: str, feature: str, act: Callable[[World, Json], 
     except StripeError as error:
         fault = error
     if fault is not None:
-        return _page(parts.world, visit, str(fault))
+        return _page(parts.account, visit, str(fault))
     flow = visit["flow"] or {"after_completion": {"type": "portal_homepage"}}
     after = flow["after_completion"]
     target = after["redirect"]["return_url"] if after["type"] == "redirect" else f"/p/session/{ident}"
     return Redirect(target, status_code=303)
 
 
-def _new_card(world: World, visit: Json, filled: dict[str, str]) -> None:
+def _new_card(world: StripeAccount, visit: Json, filled: dict[str, str]) -> None:
     customer = visit["customer"]
     method = payment_methods.attach(world, actions.chosen(world, filled), customer)
     payment_methods.prefer(world, customer, method["id"])
     for subscription in _living(world, customer):
         if subscription["default_payment_method"] is not None:
             subscription["default_payment_method"] = method["id"]
-            world.change(subscription, "customer.subscription.updated")
+            world.update_object(subscription, "customer.subscription.updated")
 
 
-def _cancel(world: World, visit: Json, name: str) -> None:
+def _cancel(world: StripeAccount, visit: Json, name: str) -> None:
     subscription = _own(world, visit, "subscription", name)
     if subscription["schedule"] is not None:
-        schedules.release(world, world.need("subscription_schedule", subscription["schedule"]))
-        subscription = world.need("subscription", name)
-    offered = world.need(CONFIGURATION, visit["configuration"])["features"]["subscription_cancel"]
+        schedules.release(world, world.require_object("subscription_schedule", subscription["schedule"]))
+        subscription = world.require_object("subscription", name)
+    offered = world.require_object(CONFIGURATION, visit["configuration"])["features"]["subscription_cancel"]
     if offered["mode"] == "immediately":
         cancellation.end(world, subscription, prorate=offered["proration_behavior"] != "none")
         return
     end = subscription_items.period(subscription)[1]
     subscriptions.stop_at(world, subscription, end, at_period_end=True)
-    world.change(subscription, "customer.subscription.updated")
+    world.update_object(subscription, "customer.subscription.updated")
 
 
-def _resume(world: World, visit: Json, name: str) -> None:
+def _resume(world: StripeAccount, visit: Json, name: str) -> None:
     subscription = _own(world, visit, "subscription", name)
     subscriptions.stop_at(world, subscription, None, at_period_end=False)
-    world.change(subscription, "customer.subscription.updated")
+    world.update_object(subscription, "customer.subscription.updated")
 
 
-def _pay(world: World, visit: Json, name: str) -> StripeError | None:
+def _pay(world: StripeAccount, visit: Json, name: str) -> StripeError | None:
     return invoice_payment.collect(world, _own(world, visit, "invoice", name)["id"])
 
 
-def _own(world: World, visit: Json, kind: str, name: str) -> Json:
+def _own(world: StripeAccount, visit: Json, kind: str, name: str) -> Json:
     found = actions.looked_up(world, kind, name)
     if found["customer"] != visit["customer"]:
         raise NotFoundException("There is no such page.")
@@ -163,13 +169,13 @@ def _own(world: World, visit: Json, kind: str, name: str) -> Json:
     return found
 
 
-def _living(world: World, customer: str) -> list[Json]:
+def _living(world: StripeAccount, customer: str) -> list[Json]:
     found = world.store.find("subscription", {"customer": customer})
     return [one for one in found if one["ended_at"] is None]
 
 
-def _page(world: World, visit: Json, fault: str | None = None) -> Response[str]:
-    offered = world.need(CONFIGURATION, visit["configuration"])["features"]
+def _page(world: StripeAccount, visit: Json, fault: str | None = None) -> Response[str]:
+    offered = world.require_object(CONFIGURATION, visit["configuration"])["features"]
     parts = [_plan(world, visit, one, offered) for one in _living(world, visit["customer"])]
     parts = parts or [html.section("Plan", html.text("Nothing is subscribed to."))]
     if offered["payment_method_update"]["enabled"]:
@@ -181,7 +187,7 @@ def _page(world: World, visit: Json, fault: str | None = None) -> Response[str]:
     return html.page("Billing", html.error(fault), *parts)
 
 
-def _plan(world: World, visit: Json, subscription: Json, offered: Json) -> str:
+def _plan(world: StripeAccount, visit: Json, subscription: Json, offered: Json) -> str:
     names = ", ".join(invoice_lines.product_name(world, one["price"]) for one in subscription["items"]["data"])
     end = subscription_items.period(subscription)[1]
     going = "Ends on" if subscription["cancel_at"] else "Renews on"
@@ -193,7 +199,7 @@ def _plan(world: World, visit: Json, subscription: Json, offered: Json) -> str:
     return html.section(names, html.table(rows), button)
 
 
-def _card(world: World, visit: Json) -> str:
+def _card(world: StripeAccount, visit: Json) -> str:
     living = _living(world, visit["customer"])
     method = payment_methods.paying(world, visit["customer"], living[0] if living else None)
     words = f"Paid with the card ending in {method['card']['last4']}." if method else "There is no card yet."
@@ -201,7 +207,7 @@ def _card(world: World, visit: Json) -> str:
     return html.section("Card", html.text(words), choice)
 
 
-def _invoices(world: World, visit: Json) -> str:
+def _invoices(world: StripeAccount, visit: Json) -> str:
     rows = []
     for invoice in world.store.find("invoice", {"customer": visit["customer"]}, limit=24):
         amount = html.money(invoice["total"], invoice["currency"])

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.account import PRIVATE, StripeAccount, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.expand import PARTS
+from api.fakes.stripe.expand import EXPANDABLE_MEMBERS
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import amounts, invoice_lines
 
 SESSION = "checkout.session"
 
 
-def read(world: World, row: Params, mode: str) -> Json:
+def read(world: StripeAccount, row: Params, mode: str) -> Json:
     """Check one entry of `line_items` against the session's mode. Raises StripeError."""
-    price = world.need("price", row.needed("price"), param=row.name("price"))
+    price = world.require_object("price", row.needed("price"), param=row.name("price"))
     if not price["active"]:
         words = "The price specified is inactive. This field only accepts active prices."
-        raise errors.invalid(words, param=row.name("price"))
+        raise errors.invalid_request(words, param=row.name("price"))
     if mode == "payment" and price["recurring"] is not None:
         words = "You specified `payment` mode but passed a recurring price."
-        raise errors.invalid(words, param=row.name("price"))
+        raise errors.invalid_request(words, param=row.name("price"))
     metered = amounts.metered(price)
     quantity = row.whole("quantity")
     if metered and quantity is not None:
-        raise errors.invalid("Quantity should not be specified for metered prices.", param=row.name("quantity"))
+        raise errors.invalid_request("Quantity should not be specified for metered prices.", param=row.name("quantity"))
     if not metered and quantity is None:
         words = "Quantity is required. Add `quantity` to `line_items`."
-        raise errors.invalid(words, param=row.name("quantity"))
+        raise errors.invalid_request(words, param=row.name("quantity"))
     return _item(world, price, quantity)
 
 
-def _item(world: World, price: Json, quantity: int | None) -> Json:
+def _item(world: StripeAccount, price: Json, quantity: int | None) -> Json:
     amount = 0 if quantity is None else amounts.of(price, quantity)
     return {
         "id": new_id("li_1"),
@@ -49,16 +49,16 @@ def _item(world: World, price: Json, quantity: int | None) -> Json:
     }
 
 
-def list_(world: World, params: Params, ident: str) -> Json:
+def list_(world: StripeAccount, params: Params, ident: str) -> Json:
     """What is paid for."""
-    rows = world.need(SESSION, ident)[PRIVATE]["items"]
-    return lists.page_of(params, rows, f"/v1/checkout/sessions/{ident}/line_items")
+    rows = world.require_object(SESSION, ident)[PRIVATE]["items"]
+    return lists.paginate_rows(params, rows, f"/v1/checkout/sessions/{ident}/line_items")
 
 
-def _items(world: World, session: Json) -> Json:
-    rows = world.need(SESSION, session["id"])[PRIVATE]["items"]
-    return lists.enveloped(rows, f"/v1/checkout/sessions/{session['id']}/line_items")
+def _items(world: StripeAccount, session: Json) -> Json:
+    rows = world.require_object(SESSION, session["id"])[PRIVATE]["items"]
+    return lists.list_object(rows, f"/v1/checkout/sessions/{session['id']}/line_items")
 
 
-PARTS[SESSION, "line_items"] = _items
+EXPANDABLE_MEMBERS[SESSION, "line_items"] = _items
 ROUTES = (("GET", "/v1/checkout/sessions/{}/line_items", list_),)

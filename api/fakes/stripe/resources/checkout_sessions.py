@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.account import PRIVATE, StripeAccount, new_id
 from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
@@ -29,21 +29,21 @@ NO_DIFFERENCE = (
 """Parameters that are taken and change nothing in a double."""
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A page for these items."""
     mode = params.choice("mode", MODES, "") or _no_mode()
     rows = [checkout_line_items.read(world, row, mode) for row in params.rows("line_items")]
     if not rows:
-        raise errors.missing("line_items")
+        raise errors.missing_parameter("line_items")
     session = _new(world, params, mode, rows)
     session[PRIVATE] |= _later(world, params, mode)
     params.ignore(*NO_DIFFERENCE)
-    world.timetable.put("expire_session", session["id"], session["expires_at"])
-    return world.make(session)
+    world.due_actions.schedule("expire_session", session["id"], session["expires_at"])
+    return world.create_object(session)
 
 
 def _no_mode() -> str:
-    raise errors.missing("mode")
+    raise errors.missing_parameter("mode")
 
 
 BLANK: Json = {
@@ -87,7 +87,7 @@ BLANK: Json = {
 """What every page begins with."""
 
 
-def _new(world: World, params: Params, mode: str, rows: list[Json]) -> Json:
+def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> Json:
     ident = new_id("cs_test_", 58)
     total = sum(row["amount_total"] for row in rows)
     trial = mode == "subscription" and any(
@@ -121,20 +121,20 @@ def _new(world: World, params: Params, mode: str, rows: list[Json]) -> Json:
         "submit_type": params.text("submit_type"),
         "success_url": params.needed("success_url"),
         "ui_mode": params.choice("ui_mode", ("hosted_page",), "hosted_page"),
-        "url": f"{world.url}/c/pay/{ident}",
+        "url": f"{world.base_url}/c/pay/{ident}",
         PRIVATE: {"items": rows},
     }
     return {**session, **_who(world, params, mode)}
 
 
-def _who(world: World, params: Params, mode: str) -> Json:
+def _who(world: StripeAccount, params: Params, mode: str) -> Json:
     customer, email = params.text("customer"), params.text("customer_email")
     creation = params.text("customer_creation")
     if customer is not None:
         if email is not None:
             words = "You may only specify one of these parameters: customer, customer_email."
-            raise errors.invalid(words, param="customer")
-        known = world.need("customer", customer, param="customer")
+            raise errors.invalid_request(words, param="customer")
+        known = world.require_object("customer", customer, param="customer")
         if "deleted" in known:
             raise errors.not_found("customer", customer, param="customer")
         shown = {name: known[name] for name in ("email", "name", "phone", "tax_exempt")}
@@ -151,17 +151,19 @@ def _who(world: World, params: Params, mode: str) -> Json:
     }
 
 
-def _expiry(world: World, params: Params) -> int:
+def _expiry(world: StripeAccount, params: Params) -> int:
     asked, now = params.whole("expires_at"), world.now()
     if asked is not None and not now + HOUR // 2 <= asked <= now + DAY:
         words = "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from now."
-        raise errors.invalid(words, param="expires_at")
+        raise errors.invalid_request(words, param="expires_at")
     return asked or now + DAY
 
 
 def _invoice_creation(params: Params) -> Json:
     if params.inner("invoice_creation").flag("enabled"):
-        raise errors.invalid("This fake Stripe makes no invoices for single payments.", param="invoice_creation")
+        raise errors.invalid_request(
+            "This fake Stripe makes no invoices for single payments.", param="invoice_creation"
+        )
     return {
         "enabled": False,
         "invoice_data": {
@@ -176,7 +178,7 @@ def _invoice_creation(params: Params) -> Json:
     }
 
 
-def _later(world: World, params: Params, mode: str) -> Json:
+def _later(world: StripeAccount, params: Params, mode: str) -> Json:
     """What is agreed for after the payment."""
     if mode == "payment":
         asked = params.inner("payment_intent_data")
@@ -197,35 +199,37 @@ def _later(world: World, params: Params, mode: str) -> Json:
     }
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change its metadata."""
-    session = world.need(KIND, ident)
+    session = world.require_object(KIND, ident)
     session["metadata"] = params.map("metadata") or {}
-    return world.change(session)
+    return world.update_object(session)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer, a payment, a subscription, in a state."""
     details = params.inner("customer_details")
     where = {
         name: params.text(name) for name in ("customer", "payment_intent", "subscription", "status", "payment_link")
     }
-    return lists.page(
+    return lists.list_page(
         world, params, KIND, "/v1/checkout/sessions", {**where, "customer_details.email": details.text("email")}
     )
 
 
-def expire(world: World, params: Params, ident: str) -> Json:
+def expire(world: StripeAccount, params: Params, ident: str) -> Json:
     """Close the page."""
-    session = world.need(KIND, ident)
+    session = world.require_object(KIND, ident)
     if session["status"] != "open":
         words = "Only Checkout Sessions with a status in [`open`] can be expired."
-        raise errors.invalid(f"{words} This Checkout Session has a status of `{session['status']}`.", begun=True)
+        raise errors.invalid_request(
+            f"{words} This Checkout Session has a status of `{session['status']}`.", begun=True
+        )
     return checkout_sessions.expire(world, session)
 
 

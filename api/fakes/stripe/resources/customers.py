@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import cancellation, payment_methods
@@ -42,7 +42,7 @@ BLANK: Json = {
 """What every customer begins with."""
 
 
-def new(world: World) -> Json:
+def new(world: StripeAccount) -> Json:
     """A customer of whom nothing is known."""
     return {
         **BLANK,
@@ -53,43 +53,43 @@ def new(world: World) -> Json:
     }
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A new one, perhaps with a card."""
     customer = _read(params, new(world))
-    world.make(customer, "customer.created")
+    world.create_object(customer, "customer.created")
     return _cards(world, params, customer)
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them; of a deleted one, that it is deleted."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what is given."""
     customer = _read(params, _living(world, ident))
-    world.change(customer, "customer.updated")
+    world.update_object(customer, "customer.updated")
     return _cards(world, params, customer)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those that are not deleted."""
     where = {"email": params.text("email"), "created >": 0}
-    return lists.page(world, params, KIND, "/v1/customers", where)
+    return lists.list_page(world, params, KIND, "/v1/customers", where)
 
 
-def delete(world: World, params: Params, ident: str) -> Json:
+def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     """Forget it, and end what it subscribed to."""
     customer = _living(world, ident)
     for subscription in world.store.find("subscription", {"customer": ident}):
         if subscription["ended_at"] is None:
             cancellation.end(world, subscription, invoice_now=False)
     world.emit_event("customer.deleted", customer)
-    return world.make({"id": ident, "object": KIND, "deleted": True})
+    return world.create_object({"id": ident, "object": KIND, "deleted": True})
 
 
-def _living(world: World, ident: str) -> Json:
-    customer = world.need(KIND, ident)
+def _living(world: StripeAccount, ident: str) -> Json:
+    customer = world.require_object(KIND, ident)
     if "deleted" in customer:
         raise errors.not_found(KIND, ident)
     return customer
@@ -109,7 +109,7 @@ def _read(params: Params, customer: Json) -> Json:
     return customer
 
 
-def _cards(world: World, params: Params, customer: Json) -> Json:
+def _cards(world: StripeAccount, params: Params, customer: Json) -> Json:
     method = params.text("payment_method")
     if method is not None:
         payment_methods.attach(world, payment_methods.named(world, method), customer["id"])
@@ -119,7 +119,7 @@ def _cards(world: World, params: Params, customer: Json) -> Json:
         payment_methods.prefer(
             world, customer["id"], payment_methods.named(world, preferred)["id"] if preferred else None
         )
-    return world.need(KIND, customer["id"])
+    return world.require_object(KIND, customer["id"])
 
 
 ROUTES = (

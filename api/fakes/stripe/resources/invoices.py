@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.expand import PARTS
+from api.fakes.stripe.expand import EXPANDABLE_MEMBERS
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.resources import subscriptions
 from api.fakes.stripe.simulation import (
@@ -26,12 +26,12 @@ from api.fakes.stripe.simulation.invoice_lines import Wanted
 KIND = "invoice"
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer or a subscription, in a state."""
     where = {
         "customer": params.text("customer"),
@@ -39,75 +39,75 @@ def list_(world: World, params: Params) -> Json:
         "collection_method": params.text("collection_method"),
         "parent.subscription_details.subscription": params.text("subscription"),
     }
-    return lists.page(world, params, KIND, "/v1/invoices", where)
+    return lists.list_page(world, params, KIND, "/v1/invoices", where)
 
 
-def lines_of(world: World, params: Params, ident: str) -> Json:
+def lines_of(world: StripeAccount, params: Params, ident: str) -> Json:
     """The lines of one."""
-    rows = world.need(KIND, ident)["lines"]["data"]
-    return lists.page_of(params, rows, f"/v1/invoices/{ident}/lines")
+    rows = world.require_object(KIND, ident)["lines"]["data"]
+    return lists.paginate_rows(params, rows, f"/v1/invoices/{ident}/lines")
 
 
-def pay(world: World, params: Params, ident: str) -> Json:
+def pay(world: StripeAccount, params: Params, ident: str) -> Json:
     """Try to get it paid now, perhaps with another card."""
-    invoice = world.need(KIND, ident)
+    invoice = world.require_object(KIND, ident)
     if invoice["status"] == "paid":
-        raise errors.invalid("Invoice is already paid", code="invoice_already_paid", begun=True)
+        raise errors.invalid_request("Invoice is already paid", code="invoice_already_paid", begun=True)
     if invoice["status"] == "draft":
         renewals.refill(world, invoice)
         invoices.finalise(world, invoice)
     elif invoice["status"] != "open":
-        raise errors.invalid("This invoice can no longer be paid.", code="invoice_not_editable", begun=True)
+        raise errors.invalid_request("This invoice can no longer be paid.", code="invoice_not_editable", begun=True)
     name = params.text("payment_method")
     method = payment_methods.named(world, name) if name else None
     params.ignore("off_session")
     fault = invoice_payment.collect(world, ident, method)
     if fault is not None:
-        fault.kept = True
+        fault.keeps_work = True
         raise fault
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def finalize(world: World, params: Params, ident: str) -> Json:
+def finalize(world: StripeAccount, params: Params, ident: str) -> Json:
     """Make a draft binding before its time."""
-    invoice = world.need(KIND, ident)
+    invoice = world.require_object(KIND, ident)
     if invoice["status"] != "draft":
-        raise errors.invalid("This invoice is already finalized.", code="invoice_not_editable", begun=True)
+        raise errors.invalid_request("This invoice is already finalized.", code="invoice_not_editable", begun=True)
     params.ignore("auto_advance")
     renewals.finalise(world, ident)
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def void(world: World, params: Params, ident: str) -> Json:
+def void(world: StripeAccount, params: Params, ident: str) -> Json:
     """Nobody has to pay it any more."""
-    invoice = world.need(KIND, ident)
+    invoice = world.require_object(KIND, ident)
     if invoice["status"] != "open":
-        raise errors.invalid("You can only void open invoices.", code="invoice_not_editable", begun=True)
+        raise errors.invalid_request("You can only void open invoices.", code="invoice_not_editable", begun=True)
     invoices.void(world, invoice)
     payment_outcomes.voided(world, invoice)
     return invoice
 
 
-def preview(world: World, params: Params) -> Json:
+def preview(world: StripeAccount, params: Params) -> Json:
     """What a change would cost, or the next invoice as things are."""
     name = params.text("subscription")
     params.ignore("preview_mode", "currency")
     asked = params.inner("subscription_details")
     if name is None:
         return _first(world, params, asked)
-    subscription = world.need("subscription", name, param="subscription")
+    subscription = world.require_object("subscription", name, param="subscription")
     _of(subscription, params.text("customer"))
     if subscription["ended_at"] is not None:
-        raise errors.invalid("No upcoming invoices for customer", code="invoice_upcoming_none", begun=True)
+        raise errors.invalid_request("No upcoming invoices for customer", code="invoice_upcoming_none", begun=True)
     return changes.preview(world, subscription, _change(world, asked, subscription))
 
 
 def _of(subscription: Json, customer: str | None) -> None:
     if customer is not None and customer != subscription["customer"]:
-        raise errors.invalid("The subscription does not belong to the customer.", param="subscription")
+        raise errors.invalid_request("The subscription does not belong to the customer.", param="subscription")
 
 
-def _change(world: World, asked: Params, subscription: Json) -> Change:
+def _change(world: StripeAccount, asked: Params, subscription: Json) -> Change:
     end = asked.text("trial_end")
     change = Change(
         subscriptions.wanted_items(world, asked, subscription),
@@ -119,12 +119,12 @@ def _change(world: World, asked: Params, subscription: Json) -> Change:
     return changes.checked(subscription, change)
 
 
-def _first(world: World, params: Params, asked: Params) -> Json:
+def _first(world: StripeAccount, params: Params, asked: Params) -> Json:
     """The first invoice of a subscription that nobody has yet."""
-    customer = world.need("customer", params.needed("customer"), param="customer")
-    rows = [world.need("price", row.needed("price")) for row in asked.rows("items")]
+    customer = world.require_object("customer", params.needed("customer"), param="customer")
+    rows = [world.require_object("price", row.needed("price")) for row in asked.rows("items")]
     if not rows:
-        raise errors.missing("subscription_details[items]")
+        raise errors.missing_parameter("subscription_details[items]")
     imagined: Json = {"id": "sub_preview", "metadata": {}, "customer": customer["id"]}
     found = []
     for price in rows:
@@ -134,7 +134,7 @@ def _first(world: World, params: Params, asked: Params) -> Json:
     return invoice_objects.new(world, customer, found, reason="upcoming", preview=True)
 
 
-def payments_list(world: World, params: Params) -> Json:
+def payments_list(world: StripeAccount, params: Params) -> Json:
     """Payments towards an invoice, or the invoice that a payment is for."""
     payment = params.inner("payment")
     payment.ignore("type")
@@ -143,25 +143,25 @@ def payments_list(world: World, params: Params) -> Json:
         "status": params.text("status"),
         "payment.payment_intent": payment.text("payment_intent"),
     }
-    return lists.page(world, params, "invoice_payment", "/v1/invoice_payments", where)
+    return lists.list_page(world, params, "invoice_payment", "/v1/invoice_payments", where)
 
 
-def payment(world: World, params: Params, ident: str) -> Json:
+def payment(world: StripeAccount, params: Params, ident: str) -> Json:
     """One payment towards an invoice."""
-    return world.need("invoice_payment", ident)
+    return world.require_object("invoice_payment", ident)
 
 
-def waiting(world: World, params: Params, ident: str) -> Json:
+def waiting(world: StripeAccount, params: Params, ident: str) -> Json:
     """What a change has cost: on an invoice, or not yet."""
-    return world.need("invoiceitem", ident)
+    return world.require_object("invoiceitem", ident)
 
 
-def _payments(world: World, invoice: Json) -> Json:
+def _payments(world: StripeAccount, invoice: Json) -> Json:
     rows = world.store.find("invoice_payment", {"invoice": invoice["id"]})
-    return lists.enveloped(rows, "/v1/invoice_payments")
+    return lists.list_object(rows, "/v1/invoice_payments")
 
 
-PARTS[KIND, "payments"] = _payments
+EXPANDABLE_MEMBERS[KIND, "payments"] = _payments
 ROUTES = (
     ("GET", "/v1/invoices", list_),
     ("POST", "/v1/invoices/create_preview", preview),

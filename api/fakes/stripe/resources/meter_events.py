@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.account import PRIVATE, StripeAccount, new_id
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
@@ -18,18 +18,18 @@ REPORTED_AFTER = 1
 """Seconds until an event that cannot be counted is reported."""
 
 
-def report(world: World, params: Params) -> Json:
+def report(world: StripeAccount, params: Params) -> Json:
     """Take an event. What is plainly wrong is refused now, what cannot be counted is reported later."""
     name, payload = params.needed("event_name"), params.map("payload")
     if payload is None:
-        raise errors.missing("payload")
+        raise errors.missing_parameter("payload")
     now = world.now()
     moment = params.whole("timestamp") or now
     _in_time(moment, now)
     identifier = params.text("identifier") or new_id("", 36)
     if world.store.first(KIND, {"identifier": identifier, "created >": now - UNIQUE_FOR}):
         words = f"An event already exists with identifier {identifier}."
-        raise errors.invalid(words, code="duplicate_meter_event", param="identifier", begun=True)
+        raise errors.invalid_request(words, code="duplicate_meter_event", param="identifier", begun=True)
     event: Json = {
         "id": new_id("mtre_"),
         "object": KIND,
@@ -44,20 +44,20 @@ def report(world: World, params: Params) -> Json:
     look(world, event)
     world.store.put(event)
     if event[PRIVATE]["fault"]:
-        world.timetable.put("meter_errors", event[PRIVATE]["meter"] or "", now + REPORTED_AFTER)
+        world.due_actions.schedule("meter_errors", event[PRIVATE]["meter"] or "", now + REPORTED_AFTER)
     return {key: value for key, value in event.items() if key != "id"}
 
 
 def _in_time(moment: int, now: int) -> None:
     if moment < now - OLDEST:
         words = "The timestamp must be within the past 35 calendar days."
-        raise errors.invalid(words, code="timestamp_too_far_in_past", param="timestamp")
+        raise errors.invalid_request(words, code="timestamp_too_far_in_past", param="timestamp")
     if moment > now + NEWEST:
         words = "The timestamp must be no more than 5 minutes in the future."
-        raise errors.invalid(words, code="timestamp_in_future", param="timestamp")
+        raise errors.invalid_request(words, code="timestamp_in_future", param="timestamp")
 
 
-def look(world: World, event: Json) -> None:
+def look(world: StripeAccount, event: Json) -> None:
     """Find out whose usage it is and how much, or why it cannot be counted."""
     meter = world.store.first(METER, {"event_name": event["event_name"], "status": "active"})
     private = event[PRIVATE]
@@ -69,7 +69,7 @@ def look(world: World, event: Json) -> None:
         private["value"] = _value(event["payload"], meter)
 
 
-def _fault(world: World, payload: Json, meter: Json | None) -> str | None:
+def _fault(world: StripeAccount, payload: Json, meter: Json | None) -> str | None:
     if meter is None:
         return "no_meter"
     customer = payload.get(meter["customer_mapping"]["event_payload_key"])

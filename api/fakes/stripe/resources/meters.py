@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import usage
@@ -13,17 +13,17 @@ FORMULAS = ("count", "last", "sum")
 MINUTE = 60
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A new meter. Two active ones cannot count events of one name."""
     name = params.needed("event_name")
     if world.store.first(KIND, {"event_name": name, "status": "active"}):
         words = f"An active meter for event name '{name}' already exists."
-        raise errors.invalid(words, code="resource_already_exists", param="event_name", begun=True)
+        raise errors.invalid_request(words, code="resource_already_exists", param="event_name", begun=True)
     mapping, value = params.inner("customer_mapping"), params.inner("value_settings")
     mapping.ignore("type")
     formula = params.inner("default_aggregation").choice("formula", FORMULAS, "")
     if not formula:
-        raise errors.missing("default_aggregation[formula]")
+        raise errors.missing_parameter("default_aggregation[formula]")
     meter: Json = {
         "id": new_id("mtr_test_"),
         "object": KIND,
@@ -42,48 +42,48 @@ def create(world: World, params: Params) -> Json:
         "updated": world.now(),
         "value_settings": {"event_payload_key": value.text("event_payload_key") or "value"},
     }
-    return world.make(meter, "billing.meter.created")
+    return world.create_object(meter, "billing.meter.created")
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what it is called."""
-    meter = world.need(KIND, ident)
+    meter = world.require_object(KIND, ident)
     meter |= {"display_name": params.text("display_name") or meter["display_name"], "updated": world.now()}
-    return world.change(meter, "billing.meter.updated")
+    return world.update_object(meter, "billing.meter.updated")
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """All, or those in a state."""
-    return lists.page(world, params, KIND, "/v1/billing/meters", {"status": params.text("status")})
+    return lists.list_page(world, params, KIND, "/v1/billing/meters", {"status": params.text("status")})
 
 
-def deactivate(world: World, params: Params, ident: str) -> Json:
+def deactivate(world: StripeAccount, params: Params, ident: str) -> Json:
     """Count no more."""
-    meter = world.need(KIND, ident)
+    meter = world.require_object(KIND, ident)
     meter |= {"status": "inactive", "status_transitions": {"deactivated_at": world.now()}, "updated": world.now()}
-    return world.change(meter, "billing.meter.deactivated")
+    return world.update_object(meter, "billing.meter.deactivated")
 
 
-def reactivate(world: World, params: Params, ident: str) -> Json:
+def reactivate(world: StripeAccount, params: Params, ident: str) -> Json:
     """Count again."""
-    meter = world.need(KIND, ident)
+    meter = world.require_object(KIND, ident)
     meter |= {"status": "active", "status_transitions": {"deactivated_at": None}, "updated": world.now()}
-    return world.change(meter, "billing.meter.reactivated")
+    return world.update_object(meter, "billing.meter.reactivated")
 
 
-def summaries(world: World, params: Params, ident: str) -> Json:
+def summaries(world: StripeAccount, params: Params, ident: str) -> Json:
     """What was counted of a customer from one whole minute to another."""
     customer = params.needed("customer")
     start, end = params.needed_whole("start_time"), params.needed_whole("end_time")
     for param, moment in (("start_time", start), ("end_time", end)):
         if moment % MINUTE:
-            raise errors.invalid(f"{param} must be aligned with minute boundaries.", param=param)
-    world.need(KIND, ident)
+            raise errors.invalid_request(f"{param} must be aligned with minute boundaries.", param=param)
+    world.require_object(KIND, ident)
     summary = {
         "id": new_id("mtrusg_test_"),
         "object": "billing.meter_event_summary",
@@ -93,7 +93,7 @@ def summaries(world: World, params: Params, ident: str) -> Json:
         "meter": ident,
         "start_time": start,
     }
-    return lists.page_of(params, [summary], f"/v1/billing/meters/{ident}/event_summaries")
+    return lists.paginate_rows(params, [summary], f"/v1/billing/meters/{ident}/event_summaries")
 
 
 ROUTES = (

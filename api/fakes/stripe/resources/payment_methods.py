@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import lists
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import payment_methods
@@ -11,39 +11,39 @@ from api.fakes.stripe.simulation import payment_methods
 KIND = "payment_method"
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them; a test card's name makes one."""
     return payment_methods.named(world, ident, param=None)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer."""
     where = {"customer": params.text("customer"), "type": params.text("type")}
-    return lists.page(world, params, KIND, "/v1/payment_methods", where)
+    return lists.list_page(world, params, KIND, "/v1/payment_methods", where)
 
 
-def list_of(world: World, params: Params, customer: str) -> Json:
+def list_of(world: StripeAccount, params: Params, customer: str) -> Json:
     """The same, asked for at the customer."""
-    world.need("customer", customer)
+    world.require_object("customer", customer)
     where = {"customer": customer, "type": params.text("type")}
-    return lists.page(world, params, KIND, f"/v1/customers/{customer}/payment_methods", where)
+    return lists.list_page(world, params, KIND, f"/v1/customers/{customer}/payment_methods", where)
 
 
-def attach(world: World, params: Params, ident: str) -> Json:
+def attach(world: StripeAccount, params: Params, ident: str) -> Json:
     """Save it for a customer."""
-    customer = world.need("customer", params.needed("customer"), param="customer")
+    customer = world.require_object("customer", params.needed("customer"), param="customer")
     return payment_methods.attach(world, payment_methods.named(world, ident, param=None), customer["id"])
 
 
-def detach(world: World, params: Params, ident: str) -> Json:
+def detach(world: StripeAccount, params: Params, ident: str) -> Json:
     """Let it go: nobody can pay with it any more."""
-    method = world.need(KIND, ident)
+    method = world.require_object(KIND, ident)
     owner, method["customer"] = method["customer"], None
     if owner is not None:
-        customer = world.need("customer", owner)
+        customer = world.require_object("customer", owner)
         if customer["invoice_settings"]["default_payment_method"] == ident:
             payment_methods.prefer(world, owner, None)
-    return world.change(method, "payment_method.detached")
+    return world.update_object(method, "payment_method.detached")
 
 
 ROUTES = (

@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 from api.fakes.stripe import lists
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
 
-def intent(world: World, params: Params, ident: str) -> Json:
+def intent(world: StripeAccount, params: Params, ident: str) -> Json:
     """A payment."""
     params.ignore("client_secret")
-    return world.need("payment_intent", ident)
+    return world.require_object("payment_intent", ident)
 
 
-def intents(world: World, params: Params) -> Json:
+def intents(world: StripeAccount, params: Params) -> Json:
     """The payments of a customer."""
     where = {"customer": params.text("customer")}
-    return lists.page(world, params, "payment_intent", "/v1/payment_intents", where)
+    return lists.list_page(world, params, "payment_intent", "/v1/payment_intents", where)
 
 
-def charge(world: World, params: Params, ident: str) -> Json:
+def charge(world: StripeAccount, params: Params, ident: str) -> Json:
     """A charge."""
-    return world.need("charge", ident)
+    return world.require_object("charge", ident)
 
 
-def charges(world: World, params: Params) -> Json:
+def charges(world: StripeAccount, params: Params) -> Json:
     """The charges of a payment or a customer."""
     where = {"customer": params.text("customer"), "payment_intent": params.text("payment_intent")}
-    return lists.page(world, params, "charge", "/v1/charges", where)
+    return lists.list_page(world, params, "charge", "/v1/charges", where)
 
 
-def dispute(world: World, params: Params, ident: str) -> Json:
+def dispute(world: StripeAccount, params: Params, ident: str) -> Json:
     """A dispute."""
-    return world.need("dispute", ident)
+    return world.require_object("dispute", ident)
 
 
-def disputes(world: World, params: Params) -> Json:
+def disputes(world: StripeAccount, params: Params) -> Json:
     """The disputes about a payment or a charge."""
     where = {"charge": params.text("charge"), "payment_intent": params.text("payment_intent")}
-    return lists.page(world, params, "dispute", "/v1/disputes", where)
+    return lists.list_page(world, params, "dispute", "/v1/disputes", where)
 
 
-def entry(world: World, params: Params, ident: str) -> Json:
+def entry(world: StripeAccount, params: Params, ident: str) -> Json:
     """What something did to the account's balance."""
-    return world.need("balance_transaction", ident)
+    return world.require_object("balance_transaction", ident)
 
 
 ROUTES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.account import PRIVATE, StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS
@@ -13,7 +13,7 @@ UPDATES = ("address", "email", "name", "phone", "shipping", "tax_id")
 FLOWS = ("payment_method_update", "subscription_cancel")
 
 
-def configure(world: World, params: Params) -> Json:
+def configure(world: StripeAccount, params: Params) -> Json:
     """What a portal offers, new."""
     now = world.now()
     found: Json = {
@@ -32,7 +32,7 @@ def configure(world: World, params: Params) -> Json:
         "name": None,
         "updated": now,
     }
-    return world.make(_read(params, found), "billing_portal.configuration.created")
+    return world.create_object(_read(params, found), "billing_portal.configuration.created")
 
 
 def _features() -> Json:
@@ -97,32 +97,32 @@ def _no_plans(asked: Params, features: Json) -> Json:
     """The page here changes no plans, so a portal that is to offer that is refused rather than half made."""
     if features["subscription_update"]["enabled"] or features["subscription_pause"]["enabled"]:
         words = "The portal of this fake Stripe changes and pauses no plans."
-        raise errors.invalid(words, param="features[subscription_update][enabled]")
+        raise errors.invalid_request(words, param="features[subscription_update][enabled]")
     asked.inner("subscription_update").ignore("default_allowed_updates", "products", "proration_behavior")
     return features
 
 
-def configuration(world: World, params: Params, ident: str) -> Json:
+def configuration(world: StripeAccount, params: Params, ident: str) -> Json:
     """What one offers."""
-    return world.need(CONFIGURATION, ident)
+    return world.require_object(CONFIGURATION, ident)
 
 
-def configurations(world: World, params: Params) -> Json:
+def configurations(world: StripeAccount, params: Params) -> Json:
     """All of them."""
     where = {"active": params.flag("active"), "is_default": params.flag("is_default")}
-    return lists.page(world, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
+    return lists.list_page(world, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
 
 
-def reconfigure(world: World, params: Params, ident: str) -> Json:
+def reconfigure(world: StripeAccount, params: Params, ident: str) -> Json:
     """Offer something else."""
-    found = _read(params, world.need(CONFIGURATION, ident))
+    found = _read(params, world.require_object(CONFIGURATION, ident))
     found["updated"] = world.now()
-    return world.change(found, "billing_portal.configuration.updated")
+    return world.update_object(found, "billing_portal.configuration.updated")
 
 
-def visit(world: World, params: Params) -> Json:
+def visit(world: StripeAccount, params: Params) -> Json:
     """A page for a customer."""
-    customer = world.need("customer", params.needed("customer"), param="customer")
+    customer = world.require_object("customer", params.needed("customer"), param="customer")
     offered = _chosen(world, params)
     ident = new_id("bps_1")
     session: Json = {
@@ -137,33 +137,33 @@ def visit(world: World, params: Params) -> Json:
         "locale": params.text("locale"),
         "on_behalf_of": None,
         "return_url": params.text("return_url") or offered["default_return_url"],
-        "url": f"{world.url}/p/session/{ident}",
+        "url": f"{world.base_url}/p/session/{ident}",
         PRIVATE: {},
     }
-    return world.make(session, "billing_portal.session.created")
+    return world.create_object(session, "billing_portal.session.created")
 
 
-def _chosen(world: World, params: Params) -> Json:
+def _chosen(world: StripeAccount, params: Params) -> Json:
     name = params.text("configuration")
     if name is not None:
-        return world.need(CONFIGURATION, name, param="configuration")
+        return world.require_object(CONFIGURATION, name, param="configuration")
     found = world.store.first(CONFIGURATION, {"is_default": True, "active": True})
     if found is None:
         words = (
             "You can't create a portal session in test mode until you save your customer portal settings in test mode, "
             "or create a configuration."
         )
-        raise errors.invalid(words)
+        raise errors.invalid_request(words)
     return found
 
 
-def _flow(world: World, params: Params) -> Json | None:
+def _flow(world: StripeAccount, params: Params) -> Json | None:
     if not params.given("flow_data"):
         return None
     asked = params.inner("flow_data")
     kind = asked.choice("type", FLOWS, "")
     if not kind:
-        raise errors.missing("flow_data[type]")
+        raise errors.missing_parameter("flow_data[type]")
     flow: Json = {
         "after_completion": {"hosted_confirmation": None, "redirect": None, "type": "portal_homepage"},
         "subscription_cancel": None,
@@ -177,7 +177,7 @@ def _flow(world: World, params: Params) -> Json | None:
         flow["after_completion"] |= {"redirect": {"return_url": address}, "type": "redirect"}
     if kind == "subscription_cancel":
         name = asked.inner("subscription_cancel").needed("subscription")
-        subscription = world.need("subscription", name, param="flow_data[subscription_cancel][subscription]")
+        subscription = world.require_object("subscription", name, param="flow_data[subscription_cancel][subscription]")
         flow["subscription_cancel"] = {"retention": None, "subscription": subscription["id"]}
     return flow
 

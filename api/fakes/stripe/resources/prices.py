@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.resources import products
@@ -14,7 +14,7 @@ KIND = "price"
 MOST_KEYS = 10
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A new one for a product that is there or comes with it."""
     exact = _exact(params)
     recurring = _recurring(world, params)
@@ -39,17 +39,17 @@ def create(world: World, params: Params) -> Json:
         "unit_amount": int(exact) if exact == exact.to_integral_value() else None,
         "unit_amount_decimal": f"{exact.normalize():f}",
     }
-    return world.make(price, "price.created")
+    return world.create_object(price, "price.created")
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what may change: whether it is sold, and what it is called."""
-    price = world.need(KIND, ident)
+    price = world.require_object(KIND, ident)
     if params.given("active"):
         price["active"] = params.flag("active")
     if params.given("nickname"):
@@ -61,14 +61,14 @@ def update(world: World, params: Params, ident: str) -> Json:
     else:
         params.ignore("transfer_lookup_key")
     price["metadata"] = params.merge_metadata(price["metadata"])
-    return world.change(price, "price.updated")
+    return world.update_object(price, "price.updated")
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those with these keys, of this product, sold or not."""
     keys = params.texts("lookup_keys")
     if keys is not None and len(keys) > MOST_KEYS:
-        raise errors.invalid(f"You may only specify up to {MOST_KEYS} lookup_keys.", param="lookup_keys")
+        raise errors.invalid_request(f"You may only specify up to {MOST_KEYS} lookup_keys.", param="lookup_keys")
     recurring = params.inner("recurring")
     where = {
         "active": params.flag("active"),
@@ -80,31 +80,31 @@ def list_(world: World, params: Params) -> Json:
         "recurring.usage_type": recurring.text("usage_type"),
         "recurring.meter": recurring.text("meter"),
     }
-    return lists.page(world, params, KIND, "/v1/prices", where)
+    return lists.list_page(world, params, KIND, "/v1/prices", where)
 
 
 def _exact(params: Params) -> Decimal:
     whole, exact = params.whole("unit_amount"), params.text("unit_amount_decimal")
     if whole is not None and exact is not None:
         words = "You may only specify one of these parameters: unit_amount, unit_amount_decimal."
-        raise errors.invalid(words, param="unit_amount")
+        raise errors.invalid_request(words, param="unit_amount")
     if whole is None and exact is None:
-        raise errors.missing("unit_amount")
+        raise errors.missing_parameter("unit_amount")
     try:
         return Decimal(whole) if whole is not None else Decimal(str(exact))
     except InvalidOperation:
-        raise errors.invalid(f"Invalid decimal: {exact}", param="unit_amount_decimal") from None
+        raise errors.invalid_request(f"Invalid decimal: {exact}", param="unit_amount_decimal") from None
 
 
-def _recurring(world: World, params: Params) -> Json | None:
+def _recurring(world: StripeAccount, params: Params) -> Json | None:
     if not params.given("recurring"):
         return None
     asked = params.inner("recurring")
     usage, meter = asked.choice("usage_type", ("licensed", "metered"), "licensed"), asked.text("meter")
     if usage == "metered":
         if meter is None:
-            raise errors.missing("recurring[meter]")
-        world.need("billing.meter", meter, param="recurring[meter]")
+            raise errors.missing_parameter("recurring[meter]")
+        world.require_object("billing.meter", meter, param="recurring[meter]")
     return {
         "interval": asked.choice("interval", ("day", "week", "month", "year"), "") or _no_interval(),
         "interval_count": asked.whole("interval_count") or 1,
@@ -115,16 +115,16 @@ def _recurring(world: World, params: Params) -> Json | None:
 
 
 def _no_interval() -> str:
-    raise errors.missing("recurring[interval]")
+    raise errors.missing_parameter("recurring[interval]")
 
 
-def _product(world: World, params: Params) -> str:
+def _product(world: StripeAccount, params: Params) -> str:
     if params.given("product_data"):
         return str(products.create(world, params.inner("product_data"))["id"])
-    return str(world.need("product", params.needed("product"), param="product")["id"])
+    return str(world.require_object("product", params.needed("product"), param="product")["id"])
 
 
-def _lookup_key(world: World, params: Params, own: str | None) -> str | None:
+def _lookup_key(world: StripeAccount, params: Params, own: str | None) -> str | None:
     """A key names one price at a time; it goes over to this one only if that is said."""
     key, transfer = params.text("lookup_key"), params.flag("transfer_lookup_key")
     holder = world.store.first(KIND, {"lookup_key": key}) if key else None
@@ -132,9 +132,9 @@ def _lookup_key(world: World, params: Params, own: str | None) -> str | None:
         return key
     if not transfer:
         words = f"A price (`{holder['id']}`) already uses that lookup key."
-        raise errors.invalid(words, param="lookup_key", begun=True)
+        raise errors.invalid_request(words, param="lookup_key", begun=True)
     holder["lookup_key"] = None
-    world.change(holder, "price.updated")
+    world.update_object(holder, "price.updated")
     return key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
@@ -31,12 +31,14 @@ BLANK: Json = {
 """What every product begins with."""
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A new one, with an id of one's own if wanted."""
     params.needed("name")
     ident = params.text("id") or new_id("prod_", 14)
     if world.store.get(KIND, ident) is not None:
-        raise errors.invalid(f"Product already exists: {ident}", code="resource_already_exists", param="id", begun=True)
+        raise errors.invalid_request(
+            f"Product already exists: {ident}", code="resource_already_exists", param="id", begun=True
+        )
     now = world.now()
     product: Json = {
         **BLANK,
@@ -46,36 +48,36 @@ def create(world: World, params: Params) -> Json:
         "updated": now,
     }
     params.ignore("type", "shippable")
-    return world.make(_read(params, product), "product.created")
+    return world.create_object(_read(params, product), "product.created")
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what is given."""
-    product = _read(params, world.need(KIND, ident))
+    product = _read(params, world.require_object(KIND, ident))
     product["updated"] = world.now()
-    return world.change(product, "product.updated")
+    return world.update_object(product, "product.updated")
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """All, or those with these ids, or only active ones."""
     where: dict[str, object | None] = {"active": params.flag("active")}
     if params.given("ids"):
         where["id"] = params.texts("ids") or [""]
     params.ignore("type", "shippable")
-    return lists.page(world, params, KIND, "/v1/products", where)
+    return lists.list_page(world, params, KIND, "/v1/products", where)
 
 
-def delete(world: World, params: Params, ident: str) -> Json:
+def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     """Forget it, unless it has prices."""
-    product = world.need(KIND, ident)
+    product = world.require_object(KIND, ident)
     if world.store.first("price", {"product": ident}):
         words = "This product cannot be deleted because it has one or more user-created prices."
-        raise errors.invalid(words, begun=True)
+        raise errors.invalid_request(words, begun=True)
     world.store.remove(KIND, ident)
     world.emit_event("product.deleted", product)
     return {"id": ident, "object": KIND, "deleted": True}

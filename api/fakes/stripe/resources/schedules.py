@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import amounts, schedules
@@ -13,32 +13,32 @@ KIND = "subscription_schedule"
 ENDS = ("cancel", "release")
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A schedule around a subscription that is there."""
-    subscription = world.need("subscription", params.needed("from_subscription"), param="from_subscription")
+    subscription = world.require_object("subscription", params.needed("from_subscription"), param="from_subscription")
     if len(params.values.keys() - {"expand"}) > 1:
         words = "You cannot set any other parameter if `from_subscription` is set."
-        raise errors.invalid(words, param="from_subscription")
+        raise errors.invalid_request(words, param="from_subscription")
     if subscription["schedule"] is not None:
         words = "You cannot migrate a subscription that is already attached to a schedule: "
-        raise errors.invalid(f"{words}{subscription['schedule']}.", begun=True)
+        raise errors.invalid_request(f"{words}{subscription['schedule']}.", begun=True)
     if subscription["ended_at"] is not None:
-        raise errors.invalid("You cannot migrate a canceled subscription.", begun=True)
+        raise errors.invalid_request("You cannot migrate a canceled subscription.", begun=True)
     return schedules.begin(world, subscription)
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer."""
     where = {"customer": params.text("customer")}
-    return lists.page(world, params, KIND, "/v1/subscription_schedules", where)
+    return lists.list_page(world, params, KIND, "/v1/subscription_schedules", where)
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Other phases, or what happens after the last."""
     schedule = _ruling(world, ident)
     schedule["end_behavior"] = params.choice("end_behavior", ENDS, schedule["end_behavior"])
@@ -46,18 +46,18 @@ def update(world: World, params: Params, ident: str) -> Json:
     params.ignore("proration_behavior")
     if params.given("phases"):
         return schedules.plan(world, schedule, _phases(world, params, schedule))
-    return world.change(schedule, "subscription_schedule.updated")
+    return world.update_object(schedule, "subscription_schedule.updated")
 
 
-def _ruling(world: World, ident: str) -> Json:
-    schedule = world.need(KIND, ident)
+def _ruling(world: StripeAccount, ident: str) -> Json:
+    schedule = world.require_object(KIND, ident)
     if schedule["status"] != "active":
         words = f"You cannot update a subscription schedule that is currently in the `{schedule['status']}` status."
-        raise errors.invalid(f"{words} It must be in `not_started` or `active`.", begun=True)
+        raise errors.invalid_request(f"{words} It must be in `not_started` or `active`.", begun=True)
     return schedule
 
 
-def _phases(world: World, params: Params, schedule: Json) -> list[Json]:
+def _phases(world: StripeAccount, params: Params, schedule: Json) -> list[Json]:
     found: list[Json] = []
     for row in params.rows("phases"):
         start = found[-1]["end_date"] if found else schedule["current_phase"]["start_date"]
@@ -65,12 +65,12 @@ def _phases(world: World, params: Params, schedule: Json) -> list[Json]:
     return found
 
 
-def _phase(world: World, row: Params, start: int, schedule: Json) -> Json:
+def _phase(world: StripeAccount, row: Params, start: int, schedule: Json) -> Json:
     asked = row.text("start_date")
     start = start if asked is None else world.now() if asked == "now" else int(asked)
     rows = [_item(world, item) for item in row.rows("items")]
     if not rows:
-        raise errors.missing(row.name("items"))
+        raise errors.missing_parameter(row.name("items"))
     proration = row.choice("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     row.ignore("collection_method", "default_payment_method", "description", "currency", "automatic_tax")
     end = row.whole("end_date") or schedules.ending(world, rows[0]["price"], start, _duration(row))
@@ -85,14 +85,14 @@ def _duration(row: Params) -> tuple[str, int] | None:
     return asked.needed("interval"), asked.whole("interval_count") or 1
 
 
-def _item(world: World, row: Params) -> Json:
-    price = world.need("price", row.needed("price"), param=row.name("price"))
+def _item(world: StripeAccount, row: Params) -> Json:
+    price = world.require_object("price", row.needed("price"), param=row.name("price"))
     quantity = row.whole("quantity")
     row.ignore("metadata")
     return schedules.phase_item(price["id"], None if amounts.metered(price) else quantity or 1)
 
 
-def release(world: World, params: Params, ident: str) -> Json:
+def release(world: StripeAccount, params: Params, ident: str) -> Json:
     """Let go of the subscription."""
     params.ignore("preserve_cancel_date")
     return schedules.release(world, _ruling(world, ident))

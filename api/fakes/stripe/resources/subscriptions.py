@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.fakes.stripe import errors, lists
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
@@ -36,9 +36,9 @@ WITH_PENDING = (
 """What may be changed by `pending_if_incomplete`; Stripe refuses everything else with it."""
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """A new one, without a checkout page."""
-    customer = world.need("customer", params.needed("customer"), param="customer")
+    customer = world.require_object("customer", params.needed("customer"), param="customer")
     wanted = subscription_start.checked([_fresh(world, row) for row in params.rows("items")])
     behaviour = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
     method = params.text("default_payment_method")
@@ -59,47 +59,51 @@ def create(world: World, params: Params) -> Json:
     return subscription
 
 
-def _method(world: World, name: str | None, customer: str) -> str | None:
+def _method(world: StripeAccount, name: str | None, customer: str) -> str | None:
     if name is None:
         return None
     found = payment_methods.named(world, name, param="default_payment_method")
     return str(payment_methods.attach(world, found, customer)["id"])
 
 
-def _trial_end(world: World, params: Params) -> int | None:
+def _trial_end(world: StripeAccount, params: Params) -> int | None:
     days = params.whole("trial_period_days")
     return params.whole("trial_end") or (world.now() + days * DAY if days else None)
 
 
-def _fresh(world: World, row: Params) -> Wanted:
-    price = world.need("price", row.needed("price"), param=row.name("price"))
+def _fresh(world: StripeAccount, row: Params) -> Wanted:
+    price = world.require_object("price", row.needed("price"), param=row.name("price"))
     quantity = row.whole("quantity")
     if amounts.metered(price) and quantity is not None:
-        raise errors.invalid("Quantity should not be specified for metered prices.", param=row.name("quantity"))
+        raise errors.invalid_request("Quantity should not be specified for metered prices.", param=row.name("quantity"))
     return Wanted(price, quantity or 1, metadata=row.map("metadata"))
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them, ended or not."""
-    return world.need(KIND, ident)
+    return world.require_object(KIND, ident)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer or a price; ended ones only if asked for."""
     status = params.text("status")
     where: dict[str, object | None] = {"customer": params.text("customer")}
     if status is None:
         found = _rows(world, params, where)
-        return lists.page_of(params, [one for one in found if one["status"] not in ENDED_STATUSES], "/v1/subscriptions")
+        return lists.paginate_rows(
+            params, [one for one in found if one["status"] not in ENDED_STATUSES], "/v1/subscriptions"
+        )
     if status == "ended":
         where["status"] = list(ENDED_STATUSES)
     elif status != "all":
         where["status"] = status
-    return lists.page_of(params, _rows(world, params, where), "/v1/subscriptions")
+    return lists.paginate_rows(params, _rows(world, params, where), "/v1/subscriptions")
 
 
-def _rows(world: World, params: Params, where: dict[str, object | None]) -> list[Json]:
-    asked = {name: value for name, value in where.items() if value is not None} | lists.span(params, "created")
+def _rows(world: StripeAccount, params: Params, where: dict[str, object | None]) -> list[Json]:
+    asked = {name: value for name, value in where.items() if value is not None} | lists.time_range_conditions(
+        params, "created"
+    )
     price = params.text("price")
     found = world.store.find(KIND, asked)
     return [one for one in found if price is None or _has(one, price)]
@@ -109,7 +113,7 @@ def _has(subscription: Json, price: str) -> bool:
     return any(item["price"]["id"] == price for item in subscription["items"]["data"])
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change items, or when it ends, or what pays for it."""
     subscription = _living(world, ident)
     change = _change(world, params, subscription)
@@ -118,12 +122,12 @@ def update(world: World, params: Params, ident: str) -> Json:
     _plain(world, params, subscription)
     _end(world, params, subscription)
     params.ignore("off_session", "payment_settings", "collection_method", "automatic_tax", "cancellation_details")
-    world.change(subscription, "customer.subscription.updated")
+    world.update_object(subscription, "customer.subscription.updated")
     return subscription if change is None else changes.make(world, subscription, change)
 
 
-def _living(world: World, ident: str) -> Json:
-    subscription = world.need(KIND, ident)
+def _living(world: StripeAccount, ident: str) -> Json:
+    subscription = world.require_object(KIND, ident)
     if subscription["status"] in ENDED_STATUSES:
         raise errors.not_found(KIND, ident)
     return subscription
@@ -133,10 +137,10 @@ def _only_pending(params: Params) -> None:
     others = [name for name in params.values if name not in WITH_PENDING]
     if others:
         words = f"You cannot use `payment_behavior=pending_if_incomplete` when updating `{others[0]}`."
-        raise errors.invalid(words, param=others[0])
+        raise errors.invalid_request(words, param=others[0])
 
 
-def _change(world: World, params: Params, subscription: Json) -> Change | None:
+def _change(world: StripeAccount, params: Params, subscription: Json) -> Change | None:
     """The change of items or trial that is asked for, checked."""
     proration = params.choice("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     payment = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
@@ -148,16 +152,16 @@ def _change(world: World, params: Params, subscription: Json) -> Change | None:
     return changes.checked(subscription, Change(wanted, at, proration, payment, trial_over=over))
 
 
-def _ends_trial(world: World, params: Params, subscription: Json) -> bool:
+def _ends_trial(world: StripeAccount, params: Params, subscription: Json) -> bool:
     end = params.text("trial_end")
     if end is None:
         return False
     if end != "now" and not (end.isdigit() and int(end) <= world.now()):
-        raise errors.invalid("This fake Stripe only ends trials, by `now`.", param="trial_end")
+        raise errors.invalid_request("This fake Stripe only ends trials, by `now`.", param="trial_end")
     return bool(subscription["status"] == "trialing")
 
 
-def wanted_items(world: World, params: Params, subscription: Json) -> list[Wanted]:
+def wanted_items(world: StripeAccount, params: Params, subscription: Json) -> list[Wanted]:
     """The items after a change: those that are not named stay, one without an id is added."""
     have = {item["id"]: Wanted(item["price"], item.get("quantity") or 1, item) for item in _items(subscription)}
     new = []
@@ -180,13 +184,13 @@ def _items(subscription: Json) -> Sequence[Json]:
     return rows
 
 
-def _other(world: World, row: Params, old: Wanted) -> Wanted:
+def _other(world: StripeAccount, row: Params, old: Wanted) -> Wanted:
     price = row.text("price")
-    found = world.need("price", price, param=row.name("price")) if price else old.price
+    found = world.require_object("price", price, param=row.name("price")) if price else old.price
     return Wanted(found, row.whole("quantity") or old.quantity, old.item, row.map("metadata"))
 
 
-def _plain(world: World, params: Params, subscription: Json) -> None:
+def _plain(world: StripeAccount, params: Params, subscription: Json) -> None:
     subscription["metadata"] = params.merge_metadata(subscription["metadata"])
     if params.given("description"):
         subscription["description"] = params.text("description")
@@ -195,7 +199,7 @@ def _plain(world: World, params: Params, subscription: Json) -> None:
         subscription["default_payment_method"] = _method(world, name, subscription["customer"])
 
 
-def _end(world: World, params: Params, subscription: Json) -> None:
+def _end(world: StripeAccount, params: Params, subscription: Json) -> None:
     """When it is to end, or that it is to go on."""
     at_end, at = params.flag("cancel_at_period_end"), params.text("cancel_at")
     if at_end is None and not params.given("cancel_at"):
@@ -205,13 +209,13 @@ def _end(world: World, params: Params, subscription: Json) -> None:
             f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating any "
             "cancelation behavior directly is not allowed. Please update the schedule instead."
         )
-        raise errors.invalid(words, begun=True)
+        raise errors.invalid_request(words, begun=True)
     end = subscription_items.period(subscription)[1]
     moment = end if at_end or at in ("min_period_end", "max_period_end") else int(at) if at else None
     stop_at(world, subscription, moment, at_period_end=bool(at_end))
 
 
-def stop_at(world: World, subscription: Json, moment: int | None, *, at_period_end: bool) -> None:
+def stop_at(world: StripeAccount, subscription: Json, moment: int | None, *, at_period_end: bool) -> None:
     """Let it end then; None lets it go on."""
     details = subscription["cancellation_details"]
     subscription |= {
@@ -221,10 +225,10 @@ def stop_at(world: World, subscription: Json, moment: int | None, *, at_period_e
         "cancellation_details": {**details, "reason": None if moment is None else "cancellation_requested"},
     }
     end = subscription_items.period(subscription)[1]
-    world.timetable.put("cycle", subscription["id"], end if moment is None else min(end, moment))
+    world.due_actions.schedule("cycle", subscription["id"], end if moment is None else min(end, moment))
 
 
-def cancel(world: World, params: Params, ident: str) -> Json:
+def cancel(world: StripeAccount, params: Params, ident: str) -> Json:
     """End it now."""
     subscription = _living(world, ident)
     details = params.inner("cancellation_details")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from api.fakes.stripe import errors, events, lists
-from api.fakes.stripe.account import PRIVATE, World, new_id
+from api.fakes.stripe.account import PRIVATE, StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
@@ -13,17 +13,17 @@ ENDPOINT, DESTINATION = "webhook_endpoint", "v2.core.event_destination"
 UNDELIVERED = "SELECT DISTINCT event FROM deliveries WHERE state != 'delivered'"
 
 
-def event(world: World, params: Params, ident: str) -> Json:
+def event(world: StripeAccount, params: Params, ident: str) -> Json:
     """One event of the last 30 days."""
-    return events.read(world, ident)
+    return events.retrieve_event(world, ident)
 
 
-def listed(world: World, params: Params) -> Json:
+def listed(world: StripeAccount, params: Params) -> Json:
     """The events of the last 30 days, of some types, from some time, delivered to everybody or not."""
     kind, kinds = params.text("type"), params.texts("types")
-    where: dict[str, object] = {"created >=": world.now() - events.KEPT}
+    where: dict[str, object] = {"created >=": world.now() - events.RETENTION}
     if kind is not None and kinds is not None:
-        raise errors.invalid("You may only specify one of these parameters: type, types.", param="type")
+        raise errors.invalid_request("You may only specify one of these parameters: type, types.", param="type")
     if kind is not None and "*" in kind:
         where["type GLOB"] = kind
     elif kind is not None or kinds:
@@ -32,22 +32,22 @@ def listed(world: World, params: Params) -> Json:
     if delivered is not None:
         late = [row[0] for row in world.store.connection.execute(UNDELIVERED)]
         where["id NOT IN" if delivered else "id IN"] = late
-    page = lists.page(world, params, "event", "/v1/events", where)
-    page["data"] = [{**one, "pending_webhooks": events.undelivered(world, one["id"])} for one in page["data"]]
+    page = lists.list_page(world, params, "event", "/v1/events", where)
+    page["data"] = [{**one, "pending_webhooks": events.count_undelivered(world, one["id"])} for one in page["data"]]
     return page
 
 
-def thin(world: World, params: Params, ident: str) -> Json:
+def thin(world: StripeAccount, params: Params, ident: str) -> Json:
     """One thin event, with what only reading it tells."""
-    return world.need("v2.core.event", ident)
+    return world.require_object("v2.core.event", ident)
 
 
-def create(world: World, params: Params) -> Json:
+def create(world: StripeAccount, params: Params) -> Json:
     """An endpoint; only this answer shows its secret."""
     address = _address(params.needed("url"), "url")
     enabled = params.texts("enabled_events")
     if not enabled:
-        raise errors.missing("enabled_events")
+        raise errors.missing_parameter("enabled_events")
     endpoint: Json = {
         "id": new_id("we_1"),
         "object": ENDPOINT,
@@ -63,29 +63,29 @@ def create(world: World, params: Params) -> Json:
         PRIVATE: {"secret": new_id("whsec_", 32)},
     }
     params.ignore("connect")
-    world.make(endpoint)
+    world.create_object(endpoint)
     return {**endpoint, "secret": endpoint[PRIVATE]["secret"]}
 
 
 def _address(url: str, param: str) -> str:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise errors.invalid(f"Invalid URL: {url}", code="url_invalid", param=param)
+        raise errors.invalid_request(f"Invalid URL: {url}", code="url_invalid", param=param)
     return url
 
 
-def retrieve(world: World, params: Params, ident: str) -> Json:
+def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
     """One endpoint."""
-    return world.need(ENDPOINT, ident)
+    return world.require_object(ENDPOINT, ident)
 
 
-def list_(world: World, params: Params) -> Json:
+def list_(world: StripeAccount, params: Params) -> Json:
     """All endpoints."""
-    return lists.page(world, params, ENDPOINT, "/v1/webhook_endpoints")
+    return lists.list_page(world, params, ENDPOINT, "/v1/webhook_endpoints")
 
 
-def update(world: World, params: Params, ident: str) -> Json:
+def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Another address, other events, or none for a while."""
-    endpoint = world.need(ENDPOINT, ident)
+    endpoint = world.require_object(ENDPOINT, ident)
     if params.given("url"):
         endpoint["url"] = _address(params.needed("url"), "url")
     if params.given("enabled_events"):
@@ -96,29 +96,29 @@ def update(world: World, params: Params, ident: str) -> Json:
     if disabled is not None:
         endpoint["status"] = "disabled" if disabled else "enabled"
     endpoint["metadata"] = params.merge_metadata(endpoint["metadata"])
-    return world.change(endpoint)
+    return world.update_object(endpoint)
 
 
-def delete(world: World, params: Params, ident: str) -> Json:
+def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     """Tell it no more."""
-    world.need(ENDPOINT, ident)
+    world.require_object(ENDPOINT, ident)
     world.store.remove(ENDPOINT, ident)
     return {"id": ident, "object": ENDPOINT, "deleted": True}
 
 
-def destine(world: World, params: Params) -> Json:
+def destine(world: StripeAccount, params: Params) -> Json:
     """A destination for thin events. Its address and secret are shown only where `include` asks for them."""
     if params.needed("type") != "webhook_endpoint":
-        raise errors.invalid("This fake Stripe delivers to webhook endpoints only.", param="type")
+        raise errors.invalid_request("This fake Stripe delivers to webhook endpoints only.", param="type")
     if params.needed("event_payload") != "thin":
-        raise errors.invalid(
+        raise errors.invalid_request(
             "This fake Stripe's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
         )
     address = _address(params.inner("webhook_endpoint").needed("url"), "webhook_endpoint.url")
     enabled = params.texts("enabled_events")
     if not enabled:
-        raise errors.missing("enabled_events")
-    now = events.instant(world.now())
+        raise errors.missing_parameter("enabled_events")
+    now = events.format_timestamp(world.now())
     destination: Json = {
         "id": new_id("ed_test_", 28),
         "object": DESTINATION,
@@ -138,7 +138,7 @@ def destine(world: World, params: Params) -> Json:
         "webhook_endpoint": {"signing_secret": None, "url": None},
         PRIVATE: {"secret": new_id("whsec_", 32), "url": address},
     }
-    return _shown(world.make(destination), params)
+    return _shown(world.create_object(destination), params)
 
 
 def _shown(destination: Json, params: Params) -> Json:
@@ -149,12 +149,12 @@ def _shown(destination: Json, params: Params) -> Json:
     return {**destination, "webhook_endpoint": chosen}
 
 
-def destination(world: World, params: Params, ident: str) -> Json:
+def destination(world: StripeAccount, params: Params, ident: str) -> Json:
     """One destination."""
-    return _shown(world.need(DESTINATION, ident), params)
+    return _shown(world.require_object(DESTINATION, ident), params)
 
 
-def destinations(world: World, params: Params) -> Json:
+def destinations(world: StripeAccount, params: Params) -> Json:
     """All destinations, as lists are in the second version of the API."""
     params.ignore("limit")
     rows = [_shown(one, params) for one in world.store.find(DESTINATION)]
@@ -162,9 +162,9 @@ def destinations(world: World, params: Params) -> Json:
     return {"data": shown, "next_page_url": None, "previous_page_url": None}
 
 
-def undestine(world: World, params: Params, ident: str) -> Json:
+def undestine(world: StripeAccount, params: Params, ident: str) -> Json:
     """Tell it no more."""
-    world.need(DESTINATION, ident)
+    world.require_object(DESTINATION, ident)
     world.store.remove(DESTINATION, ident)
     return {"id": ident, "object": DESTINATION}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import invoice_items, invoice_lines, invoices, payment_methods, subscription_items
 
@@ -11,7 +11,7 @@ STEPS = ("cycle", "trial_ends", "expire_incomplete", "expire_pending", "phase")
 
 
 def end(
-    world: World,
+    world: StripeAccount,
     subscription: Json,
     *,
     status: str = "canceled",
@@ -32,7 +32,7 @@ def end(
     return subscription
 
 
-def _counted(world: World, subscription: Json) -> list[Json]:
+def _counted(world: StripeAccount, subscription: Json) -> list[Json]:
     rows = []
     for item in subscription_items.metered(subscription["items"]["data"]):
         until = min(world.now(), item["current_period_end"])
@@ -41,7 +41,7 @@ def _counted(world: World, subscription: Json) -> list[Json]:
     return rows
 
 
-def _over(world: World, subscription: Json, status: str, reason: str | None) -> None:
+def _over(world: StripeAccount, subscription: Json, status: str, reason: str | None) -> None:
     now = world.now()
     subscription |= {
         "canceled_at": subscription["canceled_at"] or now,
@@ -52,22 +52,22 @@ def _over(world: World, subscription: Json, status: str, reason: str | None) -> 
     details = subscription["cancellation_details"]
     subscription["cancellation_details"] = {**details, "reason": details["reason"] or reason}
     for step in STEPS:
-        world.timetable.drop(step, subscription["id"])
+        world.due_actions.cancel(step, subscription["id"])
     for invoice in world.store.find("invoice", {"customer": subscription["customer"], "status": ["draft", "open"]}):
         if (invoice["parent"] or {}).get("subscription_details", {}).get("subscription") == subscription["id"]:
             _let_go(world, invoice)
     _end_schedule(world, subscription)
 
 
-def _let_go(world: World, invoice: Json) -> None:
+def _let_go(world: StripeAccount, invoice: Json) -> None:
     """What is open stays open, but nobody collects it any more."""
     invoice |= {"auto_advance": False, "next_payment_attempt": None, "automatically_finalizes_at": None}
     for step in ("retry", "finalise"):
-        world.timetable.drop(step, invoice["id"])
-    world.change(invoice, "invoice.updated")
+        world.due_actions.cancel(step, invoice["id"])
+    world.update_object(invoice, "invoice.updated")
 
 
-def _last_invoice(world: World, subscription: Json) -> None:
+def _last_invoice(world: StripeAccount, subscription: Json) -> None:
     rows = invoice_items.waiting(world, subscription)
     if not rows:
         return
@@ -82,10 +82,10 @@ def _last_invoice(world: World, subscription: Json) -> None:
             invoices.failed(world, invoice, again=True)
 
 
-def _end_schedule(world: World, subscription: Json) -> None:
+def _end_schedule(world: StripeAccount, subscription: Json) -> None:
     if subscription["schedule"] is None:
         return
-    schedule = world.need("subscription_schedule", subscription["schedule"])
+    schedule = world.require_object("subscription_schedule", subscription["schedule"])
     schedule |= {"canceled_at": world.now(), "current_phase": None, "status": "canceled"}
-    world.timetable.drop("phase", schedule["id"])
-    world.change(schedule, "subscription_schedule.canceled")
+    world.due_actions.cancel("phase", schedule["id"])
+    world.update_object(schedule, "subscription_schedule.canceled")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.clock import HOUR
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import (
@@ -44,14 +44,14 @@ def checked(subscription: Json, change: Change) -> Change:
     start, end = subscription_items.period(subscription)
     if not start <= change.at <= end:
         words = "Cannot specify a proration_date outside of the subscription's current period."
-        raise errors.invalid(words, param="proration_date")
+        raise errors.invalid_request(words, param="proration_date")
     spans = {periods.billing_interval(one["price"]) for one in subscription["items"]["data"]}
     if {periods.billing_interval(one.price) for one in change.wanted} != spans:
-        raise errors.invalid("This fake Stripe changes no billing interval.", param="items")
+        raise errors.invalid_request("This fake Stripe changes no billing interval.", param="items")
     return change
 
 
-def rows(world: World, subscription: Json, change: Change) -> list[Json]:
+def rows(world: StripeAccount, subscription: Json, change: Change) -> list[Json]:
     """The lines of the change itself."""
     if change.trial_over:
         return _first_period(world, subscription, change)
@@ -60,17 +60,17 @@ def rows(world: World, subscription: Json, change: Change) -> list[Json]:
     return invoice_lines.prorated(world, subscription, change.wanted, change.at)
 
 
-def _first_period(world: World, subscription: Json, change: Change) -> list[Json]:
+def _first_period(world: StripeAccount, subscription: Json, change: Change) -> list[Json]:
     """A trial that ends now is followed by a whole period."""
     found = subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted))
     period = (change.at, periods.period_end(found[0]["price"], change.at)) if found else (change.at, change.at)
     return [invoice_lines.whole(world, subscription, item, period) for item in found]
 
 
-def preview(world: World, subscription: Json, change: Change) -> Json:
+def preview(world: StripeAccount, subscription: Json, change: Change) -> Json:
     """The invoice that the change would make, or the next one with the change in it."""
     found = rows(world, subscription, change)
-    owner = world.need("customer", subscription["customer"])
+    owner = world.require_object("customer", subscription["customer"])
     start, end = subscription_items.period(subscription)
     at_once = change.trial_over or (change.proration == "always_invoice" and found)
     waiting = invoice_items.waiting(world, subscription)
@@ -90,7 +90,7 @@ def preview(world: World, subscription: Json, change: Change) -> Json:
     )
 
 
-def _next_bill(world: World, subscription: Json, change: Change, found: list[Json]) -> list[Json]:
+def _next_bill(world: StripeAccount, subscription: Json, change: Change, found: list[Json]) -> list[Json]:
     end = subscription_items.period(subscription)[1]
     for item in subscription_items.metered(subscription["items"]["data"]):
         period = (item["current_period_start"], end)
@@ -102,7 +102,7 @@ def _next_bill(world: World, subscription: Json, change: Change, found: list[Jso
     return found
 
 
-def make(world: World, subscription: Json, change: Change) -> Json:
+def make(world: StripeAccount, subscription: Json, change: Change) -> Json:
     """Make the change; gives the subscription as it is then. Raises StripeError for `error_if_incomplete`."""
     payment_outcomes.drop_pending(world, subscription)
     found = rows(world, subscription, change)
@@ -119,7 +119,7 @@ def make(world: World, subscription: Json, change: Change) -> Json:
     return _billed(world, subscription, change, new, found)
 
 
-def _billed(world: World, subscription: Json, change: Change, new: list[Json], found: list[Json]) -> Json:
+def _billed(world: StripeAccount, subscription: Json, change: Change, new: list[Json], found: list[Json]) -> Json:
     """The change with its invoice, paid or not: how it goes on is in `payment`."""
     waiting = invoice_items.waiting(world, subscription)
     invoice = invoices.draft(
@@ -139,7 +139,7 @@ def _billed(world: World, subscription: Json, change: Change, new: list[Json], f
     fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
     if fault is not None and change.payment == "error_if_incomplete":
         raise fault
-    subscription = world.need("subscription", subscription["id"])
+    subscription = world.require_object("subscription", subscription["id"])
     if fault is not None and change.payment == "allow_incomplete":
         return payment_outcomes.apply_unpaid(world, subscription)
     if fault is not None:
@@ -149,7 +149,7 @@ def _billed(world: World, subscription: Json, change: Change, new: list[Json], f
     return subscription
 
 
-def _told(world: World, subscription: Json, before: list[Json]) -> None:
+def _told(world: StripeAccount, subscription: Json, before: list[Json]) -> None:
     """Tell of other items, if they are others."""
     if before != subscription["items"]["data"]:
         was = {"items": {**subscription["items"], "data": before}}

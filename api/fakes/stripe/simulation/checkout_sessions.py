@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import PRIVATE, World, public
+from api.fakes.stripe.account import PRIVATE, StripeAccount, strip_private_members
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import payment_methods, payments, subscription_start
@@ -11,10 +11,10 @@ from api.fakes.stripe.simulation.invoice_lines import Wanted
 from api.fakes.stripe.simulation.subscription_start import Terms
 
 
-def complete(world: World, session: Json, method: Json | None, customer: str | None) -> Json:
+def complete(world: StripeAccount, session: Json, method: Json | None, customer: str | None) -> Json:
     """Pay, or subscribe. Raises StripeError for a decline, after which nothing has happened."""
     if session["status"] != "open":
-        raise errors.invalid("This page is not open any more.", begun=True)
+        raise errors.invalid_request("This page is not open any more.", begun=True)
     session["customer"] = customer
     if method is not None and customer is not None and _saved(session):
         payment_methods.attach(world, method, customer)
@@ -23,29 +23,29 @@ def complete(world: World, session: Json, method: Json | None, customer: str | N
     else:
         _subscribe(world, session, method)
     session |= {"status": "complete", "url": None}
-    world.timetable.drop("expire_session", session["id"])
-    return world.change(_with_details(world, session), "checkout.session.completed")
+    world.due_actions.cancel("expire_session", session["id"])
+    return world.update_object(_with_details(world, session), "checkout.session.completed")
 
 
 def _saved(session: Json) -> bool:
     return session["mode"] == "subscription" or bool(session[PRIVATE]["intent"]["setup_future_usage"])
 
 
-def _with_details(world: World, session: Json) -> Json:
+def _with_details(world: StripeAccount, session: Json) -> Json:
     if session["customer"] is not None:
-        known = world.need("customer", session["customer"])
+        known = world.require_object("customer", session["customer"])
         shown = {name: known[name] for name in ("address", "email", "name", "phone", "tax_exempt")}
         session["customer_details"] = {**shown, "tax_ids": []}
     return session
 
 
-def _pay(world: World, session: Json, method: Json | None) -> None:
+def _pay(world: StripeAccount, session: Json, method: Json | None) -> None:
     asked = session[PRIVATE]["intent"]
     if session["amount_total"] == 0:
         session["payment_status"] = "no_payment_required"
         return
     if method is None:
-        raise errors.invalid("A card is needed.", begun=True)
+        raise errors.invalid_request("A card is needed.", begun=True)
     intent = payments.intend(
         world,
         amount=session["amount_total"],
@@ -61,11 +61,11 @@ def _pay(world: World, session: Json, method: Json | None) -> None:
     session |= {"payment_intent": intent["id"], "payment_status": "paid"}
 
 
-def _subscribe(world: World, session: Json, method: Json | None) -> None:
+def _subscribe(world: StripeAccount, session: Json, method: Json | None) -> None:
     asked = session[PRIVATE]["subscription"]
     end = asked["trial_end"] or (world.now() + asked["days"] * DAY if asked["days"] else None)
     if method is None and (end is None or session["payment_method_collection"] == "always"):
-        raise errors.invalid("A card is needed.", begun=True)
+        raise errors.invalid_request("A card is needed.", begun=True)
     wanted = [Wanted(row["price"], row["quantity"] or 1) for row in session[PRIVATE]["items"]]
     terms = Terms(
         session["customer"],
@@ -89,18 +89,18 @@ def _subscribe(world: World, session: Json, method: Json | None) -> None:
 
 def receipt(session: Json) -> str:
     """Where somebody goes who has paid."""
-    return str(public(session)["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+    return str(strip_private_members(session)["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def expire(world: World, session: Json) -> Json:
+def expire(world: StripeAccount, session: Json) -> Json:
     """The page is closed."""
     session |= {"status": "expired", "url": None}
-    world.timetable.drop("expire_session", session["id"])
-    return world.change(session, "checkout.session.expired")
+    world.due_actions.cancel("expire_session", session["id"])
+    return world.update_object(session, "checkout.session.expired")
 
 
-def expire_unpaid(world: World, ident: str) -> None:
+def expire_unpaid(world: StripeAccount, ident: str) -> None:
     """Nobody came in time."""
-    session = world.need("checkout.session", ident)
+    session = world.require_object("checkout.session", ident)
     if session["status"] == "open":
         expire(world, session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
 
@@ -39,7 +39,7 @@ FEE = 1500
 ANSWER_WITHIN = 20 * DAY
 
 
-def entry(world: World, amount: int, currency: str, source: str, kind: str, fee: int = 0) -> Json:
+def entry(world: StripeAccount, amount: int, currency: str, source: str, kind: str, fee: int = 0) -> Json:
     """What a charge, a refund or a dispute does to the account's balance."""
     return {
         "id": new_id("txn_3"),
@@ -61,25 +61,25 @@ def entry(world: World, amount: int, currency: str, source: str, kind: str, fee:
     }
 
 
-def open_(world: World, charge: Json, reason: str) -> Json:
+def open_(world: StripeAccount, charge: Json, reason: str) -> Json:
     """A dispute about all that was paid; the money goes at once."""
     dispute = _new(world, charge, reason)
     taken = entry(world, -charge["amount"], charge["currency"], dispute["id"], "adjustment", FEE)
-    dispute["balance_transactions"] = [world.make(taken)]
+    dispute["balance_transactions"] = [world.create_object(taken)]
     charge["disputed"] = True
-    world.change(charge)
-    world.make(dispute, "charge.dispute.created")
+    world.update_object(charge)
+    world.create_object(dispute, "charge.dispute.created")
     world.emit_event("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
-def close(world: World, dispute: Json, *, won: bool) -> Json:
+def close(world: StripeAccount, dispute: Json, *, won: bool) -> Json:
     """The bank's word. Won, the money comes back."""
     dispute["status"] = "won" if won else "lost"
     if won:
         back = entry(world, dispute["amount"], dispute["currency"], dispute["id"], "adjustment")
-        dispute["balance_transactions"] = [*dispute["balance_transactions"], world.make(back)]
-    world.change(dispute)
+        dispute["balance_transactions"] = [*dispute["balance_transactions"], world.create_object(back)]
+    world.update_object(dispute)
     world.emit_event("charge.dispute.closed", dispute)
     if won:
         world.emit_event("charge.dispute.funds_reinstated", dispute)
@@ -98,7 +98,7 @@ BLANK: Json = {
 """What every dispute begins with."""
 
 
-def _new(world: World, charge: Json, reason: str) -> Json:
+def _new(world: StripeAccount, charge: Json, reason: str) -> Json:
     brand = charge["payment_method_details"]["card"]["brand"]
     return {
         **BLANK,

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json
 
 
-def put(world: World, subscription: Json, lines: Sequence[Json]) -> None:
+def put(world: StripeAccount, subscription: Json, lines: Sequence[Json]) -> None:
     """Keep lines for the subscription's next invoice."""
     for line in lines:
-        world.make(_item(world, subscription, line), "invoiceitem.created")
+        world.create_object(_item(world, subscription, line), "invoiceitem.created")
 
 
-def waiting(world: World, subscription: Json) -> list[Json]:
+def waiting(world: StripeAccount, subscription: Json) -> list[Json]:
     """The lines that wait, oldest first."""
     found = world.store.find("invoiceitem", {"_local.subscription": subscription["id"], "_local.waiting": 1})
     return [item[PRIVATE]["line"] for item in found[::-1]]
 
 
-def take(world: World, subscription: Json, invoice: Json) -> None:
+def take(world: StripeAccount, subscription: Json, invoice: Json) -> None:
     """They are on this invoice now."""
     where = {"_local.subscription": subscription["id"], "_local.waiting": 1}
     for item in world.store.find("invoiceitem", where):
         item["invoice"] = invoice["id"]
         item[PRIVATE]["waiting"] = 0
-        world.change(item)
+        world.update_object(item)
 
 
 BLANK: Json = {
@@ -41,7 +41,7 @@ BLANK: Json = {
 """What all items have in common."""
 
 
-def _item(world: World, subscription: Json, line: Json) -> Json:
+def _item(world: StripeAccount, subscription: Json, line: Json) -> Json:
     details = line["parent"]["subscription_item_details"]
     return {
         **BLANK,

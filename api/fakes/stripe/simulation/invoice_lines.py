@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import amounts, periods, usage
 
@@ -79,7 +79,7 @@ def line(
     }
 
 
-def whole(world: World, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+def whole(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
     """A whole period of a licensed item."""
     price, quantity = item["price"], item["quantity"]
     name = product_name(world, price)
@@ -88,7 +88,7 @@ def whole(world: World, subscription: Json, item: Json, period: tuple[int, int])
     return line(subscription, item["id"], price, amount=amount, quantity=quantity, period=period, description=words)
 
 
-def trial(world: World, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+def trial(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
     """A trial, which costs nothing."""
     words = f"Trial period for {product_name(world, item['price'])}"
     return line(
@@ -96,7 +96,7 @@ def trial(world: World, subscription: Json, item: Json, period: tuple[int, int])
     )
 
 
-def counted(world: World, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+def counted(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
     """What the item's meter counted in a period that is over."""
     price = item["price"]
     total = usage.total(world, price["recurring"]["meter"], subscription["customer"], *period)
@@ -112,7 +112,7 @@ def counted(world: World, subscription: Json, item: Json, period: tuple[int, int
     )
 
 
-def prorated(world: World, subscription: Json, wanted: list[Wanted], at: int) -> list[Json]:
+def prorated(world: StripeAccount, subscription: Json, wanted: list[Wanted], at: int) -> list[Json]:
     """What a change at a moment within the period costs: unused time given back, remaining time charged."""
     found: list[Json] = []
     kept = {one.item["id"]: one for one in wanted if one.item}
@@ -133,7 +133,7 @@ def _period(item: Json) -> tuple[int, int]:
     return item["current_period_start"], item["current_period_end"]
 
 
-def _given_back(world: World, subscription: Json, item: Json, at: int) -> list[Json]:
+def _given_back(world: StripeAccount, subscription: Json, item: Json, at: int) -> list[Json]:
     start, end = _period(item)
     price = item["price"]
     if amounts.metered(price):
@@ -144,7 +144,7 @@ def _given_back(world: World, subscription: Json, item: Json, at: int) -> list[J
 
 
 def _charged(
-    world: World, subscription: Json, item: str, change: Wanted, period: tuple[int, int], at: int
+    world: StripeAccount, subscription: Json, item: str, change: Wanted, period: tuple[int, int], at: int
 ) -> list[Json]:
     if amounts.metered(change.price):
         return []
@@ -173,7 +173,7 @@ def _part(
     ]
 
 
-def product_name(world: World, price: Json) -> str:
+def product_name(world: StripeAccount, price: Json) -> str:
     """The name of what is sold."""
     return str((world.store.get("product", price["product"]) or {"name": price["product"]})["name"])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
-from api.fakes.stripe.lists import enveloped
+from api.fakes.stripe.lists import list_object
 
 LEAST = 50
 """Minor units below which Stripe charges nothing and carries the amount over."""
@@ -90,7 +90,7 @@ BLANK: Json = {
 
 
 def new(
-    world: World,
+    world: StripeAccount,
     customer: Json,
     lines: Sequence[Json],
     *,
@@ -118,7 +118,7 @@ def new(
         "customer_phone": customer["phone"],
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
-        "lines": enveloped([], f"/v1/invoices/{ident}/lines"),
+        "lines": list_object([], f"/v1/invoices/{ident}/lines"),
         "parent": None if subscription is None else _parent(subscription, proration_date),
         "period_end": end,
         "period_start": start,
@@ -137,7 +137,7 @@ def _parent(subscription: Json, proration_date: int | None) -> Json:
 def fill(invoice: Json, lines: Sequence[Json]) -> Json:
     """Put lines on a draft and add them up."""
     rows = [{**line, "invoice": invoice["id"]} for line in lines]
-    invoice["lines"] = enveloped(rows, invoice["lines"]["url"])
+    invoice["lines"] = list_object(rows, invoice["lines"]["url"])
     total = sum(line["amount"] for line in rows)
     owed = total + invoice["starting_balance"]
     due, left = max(0, owed), min(0, owed)

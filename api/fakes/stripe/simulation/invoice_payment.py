@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.simulation import invoice_objects, invoices, payment_methods, payment_outcomes
 
 
-def collect(world: World, ident: str, method: Json | None = None) -> StripeError | None:
+def collect(world: StripeAccount, ident: str, method: Json | None = None) -> StripeError | None:
     """Try to get an open invoice paid, with `method` or what the customer chose; gives why it was not.
 
     One that is paid already, because nothing was due, has its consequences all the same.
     """
-    invoice = world.need("invoice", ident)
+    invoice = world.require_object("invoice", ident)
     if invoice["status"] == "open":
         name = invoice_objects.subscription_of(invoice)
         subscription = world.store.get("subscription", name) if name else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.simulation import invoice_objects, payments
@@ -17,7 +17,7 @@ DRAFT_FOR = HOUR
 
 
 def draft(
-    world: World,
+    world: StripeAccount,
     customer: str,
     lines: Sequence[Json],
     *,
@@ -27,7 +27,7 @@ def draft(
     proration_date: int | None = None,
 ) -> Json:
     """A new invoice of a subscription, which becomes its latest."""
-    owner = world.need("customer", customer)
+    owner = world.require_object("customer", customer)
     invoice = invoice_objects.new(
         world,
         owner,
@@ -39,18 +39,18 @@ def draft(
     )
     if owner["currency"] is None:
         owner["currency"] = invoice["currency"]
-        world.change(owner)
+        world.update_object(owner)
     subscription["latest_invoice"] = invoice["id"]
-    return world.make(invoice, "invoice.created")
+    return world.create_object(invoice, "invoice.created")
 
 
-def finalise(world: World, invoice: Json) -> Json:
+def finalise(world: StripeAccount, invoice: Json) -> Json:
     """Make it binding: a number, and a payment to come unless nothing is due."""
-    owner = world.need("customer", invoice["customer"])
+    owner = world.require_object("customer", invoice["customer"])
     number = owner["next_invoice_sequence"]
     owner |= {"balance": invoice["ending_balance"], "next_invoice_sequence": number + 1}
-    world.change(owner)
-    page = f"{world.url}/i/{invoice['id']}"
+    world.update_object(owner)
+    page = f"{world.base_url}/i/{invoice['id']}"
     invoice |= {
         "auto_advance": True,
         "automatically_finalizes_at": None,
@@ -61,14 +61,14 @@ def finalise(world: World, invoice: Json) -> Json:
         "status": "open",
     }
     _stamp(world, invoice, "finalized_at")
-    world.change(invoice)
+    world.update_object(invoice)
     if invoice["amount_due"] > 0:
         _expect(world, invoice)
     world.emit_event("invoice.finalized", invoice)
     return settle(world, invoice) if invoice["amount_due"] == 0 else invoice
 
 
-def _expect(world: World, invoice: Json) -> None:
+def _expect(world: StripeAccount, invoice: Json) -> None:
     """The payment of an invoice, before anybody tries to make it."""
     intent = payments.intend(
         world,
@@ -78,7 +78,7 @@ def _expect(world: World, invoice: Json) -> None:
         description="Subscription update" if invoice["billing_reason"] == "subscription_update" else "Subscription",
         setup="off_session",
     )
-    world.make(
+    world.create_object(
         {
             "id": new_id("inpay_1"),
             "object": "invoice_payment",
@@ -96,12 +96,12 @@ def _expect(world: World, invoice: Json) -> None:
     )
 
 
-def payment(world: World, invoice: Json) -> Json | None:
+def payment(world: StripeAccount, invoice: Json) -> Json | None:
     """The payment that an invoice waits for or was paid with."""
     return world.store.first("invoice_payment", {"invoice": invoice["id"]})
 
 
-def attempt(world: World, invoice: Json, method: Json | None) -> StripeError | None:
+def attempt(world: StripeAccount, invoice: Json, method: Json | None) -> StripeError | None:
     """Try to get it paid; gives the reason why it was not. The invoice is changed in place."""
     waiting = payment(world, invoice)
     if waiting is None:
@@ -109,22 +109,24 @@ def attempt(world: World, invoice: Json, method: Json | None) -> StripeError | N
     fault: StripeError | None
     if method is None:
         words = "There is no `default_payment_method` set on this Customer or Invoice. Please set one and try again."
-        fault = errors.invalid(words, code="resource_missing", begun=True)
+        fault = errors.invalid_request(words, code="resource_missing", begun=True)
     else:
-        fault = payments.attempt(world, world.need("payment_intent", waiting["payment"]["payment_intent"]), method)
+        fault = payments.attempt(
+            world, world.require_object("payment_intent", waiting["payment"]["payment_intent"]), method
+        )
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1, "next_payment_attempt": None}
     if fault is not None:
-        world.change(invoice)
+        world.update_object(invoice)
         return fault
     waiting |= {"amount_paid": waiting["amount_requested"], "status": "paid"}
     waiting["status_transitions"] = {**waiting["status_transitions"], "paid_at": world.now()}
-    world.change(waiting)
+    world.update_object(waiting)
     world.emit_event("invoice_payment.paid", waiting)
     settle(world, invoice)
     return None
 
 
-def settle(world: World, invoice: Json) -> Json:
+def settle(world: StripeAccount, invoice: Json) -> Json:
     """Nothing is owed any more."""
     invoice |= {
         "amount_paid": invoice["amount_due"],
@@ -135,46 +137,46 @@ def settle(world: World, invoice: Json) -> Json:
         "status": "paid",
     }
     _stamp(world, invoice, "paid_at")
-    world.timetable.drop("retry", invoice["id"])
-    world.change(invoice)
+    world.due_actions.cancel("retry", invoice["id"])
+    world.update_object(invoice)
     for event in ("invoice.updated", "invoice.paid", "invoice.payment_succeeded"):
         world.emit_event(event, invoice)
     return invoice
 
 
-def failed(world: World, invoice: Json, *, again: bool) -> bool:
+def failed(world: StripeAccount, invoice: Json, *, again: bool) -> bool:
     """Tell of an attempt that failed; gives whether there will be another."""
     will = again and schedule_retry(world, invoice)
     invoice["auto_advance"] = will
-    world.change(invoice)
+    world.update_object(invoice)
     world.emit_event("invoice.payment_failed", invoice)
     return will
 
 
-def schedule_retry(world: World, invoice: Json) -> bool:
+def schedule_retry(world: StripeAccount, invoice: Json) -> bool:
     """Try again later, if there is a try left."""
     tries = invoice["attempt_count"]
     if tries > len(RETRIES):
         return False
     invoice |= {"auto_advance": True, "next_payment_attempt": world.now() + RETRIES[tries - 1]}
-    world.timetable.put("retry", invoice["id"], invoice["next_payment_attempt"])
-    world.change(invoice)
+    world.due_actions.schedule("retry", invoice["id"], invoice["next_payment_attempt"])
+    world.update_object(invoice)
     return True
 
 
-def void(world: World, invoice: Json) -> None:
+def void(world: StripeAccount, invoice: Json) -> None:
     """Nobody will have to pay it."""
     invoice |= {"auto_advance": False, "next_payment_attempt": None, "status": "void"}
     _stamp(world, invoice, "voided_at")
-    world.timetable.drop("retry", invoice["id"])
-    world.change(invoice, "invoice.voided")
+    world.due_actions.cancel("retry", invoice["id"])
+    world.update_object(invoice, "invoice.voided")
     waiting = payment(world, invoice)
     if waiting is not None and waiting["status"] == "open":
         waiting["status"] = "canceled"
         waiting["status_transitions"] = {**waiting["status_transitions"], "canceled_at": world.now()}
-        world.change(waiting)
+        world.update_object(waiting)
         payments.cancel(world, waiting["payment"]["payment_intent"], "void_invoice")
 
 
-def _stamp(world: World, invoice: Json, name: str) -> None:
+def _stamp(world: StripeAccount, invoice: Json, name: str) -> None:
     invoice["status_transitions"] = {**invoice["status_transitions"], name: world.now()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import events
-from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json
 
 METER, EVENT = "billing.meter", "billing.meter_event"
@@ -15,7 +15,7 @@ WORDS = {
 }
 
 
-def tell_errors(world: World, meter: str) -> None:
+def tell_errors(world: StripeAccount, meter: str) -> None:
     """Report what could not be counted since the last report."""
     where: dict[str, object] = {"_local.state": "refused"}
     if meter:
@@ -25,12 +25,12 @@ def tell_errors(world: World, meter: str) -> None:
         event[PRIVATE]["state"] = "reported"
         world.store.put(event)
     if found:
-        about = world.need(METER, meter) if meter else None
+        about = world.require_object(METER, meter) if meter else None
         name = "error_report_triggered" if meter else "no_meter_found"
-        events.thin(world, f"v1.billing.meter.{name}", about, data=_report(world, found))
+        events.emit_thin_event(world, f"v1.billing.meter.{name}", about, data=_report(world, found))
 
 
-def _report(world: World, found: list[Json]) -> Json:
+def _report(world: StripeAccount, found: list[Json]) -> Json:
     kinds: dict[str, list[Json]] = {}
     for event in found:
         kinds.setdefault(event[PRIVATE]["fault"], []).append(event)
@@ -40,8 +40,8 @@ def _report(world: World, found: list[Json]) -> Json:
         if len(found) == 1
         else f"There are {len(found)} invalid events",
         "reason": {"error_count": len(found), "error_types": [_kind(code, some) for code, some in kinds.items()]},
-        "validation_end": events.instant(world.now()),
-        "validation_start": events.instant(first),
+        "validation_end": events.format_timestamp(world.now()),
+        "validation_start": events.format_timestamp(first),
     }
 
 

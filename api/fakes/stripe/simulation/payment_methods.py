@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import cards
 from api.fakes.stripe.simulation.cards import Card
@@ -19,7 +19,7 @@ NOBODY: Json = {
 }
 
 
-def new(world: World, card: Card) -> Json:
+def new(world: StripeAccount, card: Card) -> Json:
     """A card that nobody has saved yet."""
     return {
         "id": new_id("pm_1"),
@@ -61,34 +61,36 @@ def card_of(method: Json) -> Card:
     return cards.BY_NUMBER[method["_local"]["number"]]
 
 
-def named(world: World, name: str, *, param: str | None = "payment_method") -> Json:
+def named(world: StripeAccount, name: str, *, param: str | None = "payment_method") -> Json:
     """A payment method by its id, or a new one by a test card's name such as `pm_card_visa`."""
     card = cards.BY_TOKEN.get(name)
-    return world.make(new(world, card)) if card else world.need("payment_method", name, param=param)
+    return world.create_object(new(world, card)) if card else world.require_object("payment_method", name, param=param)
 
 
-def attach(world: World, method: Json, customer: str) -> Json:
+def attach(world: StripeAccount, method: Json, customer: str) -> Json:
     """Save it for a customer. Raises StripeError for a card whose bank refuses even that."""
     card = card_of(method)
     if card.refused and card.declines:
-        raise errors.declined(cards.code_of(card.declines), card.declines, cards.WORDS[card.declines])
+        raise errors.card_declined(cards.code_of(card.declines), card.declines, cards.WORDS[card.declines])
     if method["customer"] == customer:
         return method
     if method["customer"] is not None:
-        raise errors.invalid("The payment method you provided has already been attached to a customer.", begun=True)
+        raise errors.invalid_request(
+            "The payment method you provided has already been attached to a customer.", begun=True
+        )
     method["customer"] = customer
-    return world.change(method, "payment_method.attached")
+    return world.update_object(method, "payment_method.attached")
 
 
-def prefer(world: World, customer: str, method: str | None) -> None:
+def prefer(world: StripeAccount, customer: str, method: str | None) -> None:
     """Let the customer's invoices be paid with it from now on."""
-    thing = world.need("customer", customer)
+    thing = world.require_object("customer", customer)
     thing["invoice_settings"] = {**thing["invoice_settings"], "default_payment_method": method}
-    world.change(thing, "customer.updated")
+    world.update_object(thing, "customer.updated")
 
 
-def paying(world: World, customer: str, subscription: Json | None) -> Json | None:
+def paying(world: StripeAccount, customer: str, subscription: Json | None) -> Json | None:
     """What pays the invoices of a subscription: its own method, else the customer's."""
     name = (subscription or {}).get("default_payment_method")
-    name = name or world.need("customer", customer)["invoice_settings"]["default_payment_method"]
+    name = name or world.require_object("customer", customer)["invoice_settings"]["default_payment_method"]
     return world.store.get("payment_method", name) if name else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.fakes.stripe.account import PRIVATE, World
+from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import cancellation, invoice_objects, invoices, periods, subscription_items
 
@@ -10,7 +10,7 @@ AFTER_RETRIES = "settings.after_retries"
 """A note: what becomes of a subscription whose last retry failed: canceled, unpaid or past_due."""
 
 
-def paid(world: World, invoice: Json) -> None:
+def paid(world: StripeAccount, invoice: Json) -> None:
     """Money came: a change that waited for it is made, and what was behind is up to date again."""
     subscription = _of(world, invoice)
     if subscription is None:
@@ -21,11 +21,11 @@ def paid(world: World, invoice: Json) -> None:
         subscription["status"] in ("past_due", "unpaid") and _cleared(world, subscription, invoice)
     ):
         subscription["status"] = "active"
-        world.timetable.drop("expire_incomplete", subscription["id"])
-    world.change(subscription, "customer.subscription.updated")
+        world.due_actions.cancel("expire_incomplete", subscription["id"])
+    world.update_object(subscription, "customer.subscription.updated")
 
 
-def failed(world: World, invoice: Json) -> None:
+def failed(world: StripeAccount, invoice: Json) -> None:
     """Money did not come: it is tried again, until it has been tried often enough."""
     subscription = _of(world, invoice)
     waits = subscription is not None and subscription["pending_update"] is not None
@@ -42,7 +42,7 @@ def failed(world: World, invoice: Json) -> None:
         _set(world, subscription, fate)
 
 
-def defer(world: World, subscription: Json, invoice: Json, rows: list[Json], until: int) -> None:
+def defer(world: StripeAccount, subscription: Json, invoice: Json, rows: list[Json], until: int) -> None:
     """Keep a change until its invoice is paid."""
     subscription["pending_update"] = {
         "billing_cycle_anchor": None,
@@ -56,58 +56,58 @@ def defer(world: World, subscription: Json, invoice: Json, rows: list[Json], unt
         "trial_from_plan": None,
     }
     subscription[PRIVATE] = {"invoice": invoice["id"]}
-    world.timetable.put("expire_pending", subscription["id"], until)
+    world.due_actions.schedule("expire_pending", subscription["id"], until)
 
 
-def expire_pending(world: World, ident: str) -> None:
+def expire_pending(world: StripeAccount, ident: str) -> None:
     """Nobody paid for the change in time: it is not made."""
-    subscription = world.need("subscription", ident)
+    subscription = world.require_object("subscription", ident)
     if subscription["pending_update"] is None:
         return
-    invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
+    invoice = world.require_object("invoice", subscription[PRIVATE]["invoice"])
     _forget(world, subscription)
-    world.change(subscription, "customer.subscription.pending_update_expired")
+    world.update_object(subscription, "customer.subscription.pending_update_expired")
     world.emit_event("customer.subscription.updated", subscription)
     invoices.void(world, invoice)
 
 
-def drop_pending(world: World, subscription: Json) -> None:
+def drop_pending(world: StripeAccount, subscription: Json) -> None:
     """Another change comes instead of the one that waits."""
     if subscription["pending_update"] is not None:
-        invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
+        invoice = world.require_object("invoice", subscription[PRIVATE]["invoice"])
         _forget(world, subscription)
         invoices.void(world, invoice)
 
 
-def voided(world: World, invoice: Json) -> None:
+def voided(world: StripeAccount, invoice: Json) -> None:
     """Nobody will pay any more: a change that waited for it is given up."""
     subscription = _of(world, invoice)
     if subscription is not None and subscription.get(PRIVATE, {}).get("invoice") == invoice["id"]:
         was = subscription["pending_update"]
         _forget(world, subscription)
-        world.change(subscription)
+        world.update_object(subscription)
         world.emit_event("customer.subscription.updated", subscription, {"pending_update": was})
 
 
-def expire_incomplete(world: World, ident: str) -> None:
+def expire_incomplete(world: StripeAccount, ident: str) -> None:
     """Nobody paid the first invoice in time."""
-    subscription = world.need("subscription", ident)
+    subscription = world.require_object("subscription", ident)
     if subscription["status"] == "incomplete":
-        invoice = world.need("invoice", subscription["latest_invoice"])
+        invoice = world.require_object("invoice", subscription["latest_invoice"])
         cancellation.end(world, subscription, status="incomplete_expired", reason=None, invoice_now=False)
-        invoices.void(world, world.need("invoice", invoice["id"]))
+        invoices.void(world, world.require_object("invoice", invoice["id"]))
 
 
-def apply_unpaid(world: World, subscription: Json) -> Json:
+def apply_unpaid(world: StripeAccount, subscription: Json) -> Json:
     """Make the change that waits although it is not paid: the subscription is behind from now on."""
-    invoice = world.need("invoice", subscription[PRIVATE]["invoice"])
+    invoice = world.require_object("invoice", subscription[PRIVATE]["invoice"])
     _apply(world, subscription)
     if invoices.schedule_retry(world, invoice):
         _set(world, subscription, "past_due")
     return subscription
 
 
-def _apply(world: World, subscription: Json) -> None:
+def _apply(world: StripeAccount, subscription: Json) -> None:
     was = subscription["items"]
     subscription_items.put(subscription, subscription["pending_update"]["subscription_items"])
     end = subscription[PRIVATE].get("trial_over")
@@ -115,34 +115,34 @@ def _apply(world: World, subscription: Json) -> None:
         subscription |= {"trial_end": end, "billing_cycle_anchor": end, "status": "active"}
         until = periods.period_end(subscription["items"]["data"][0]["price"], end)
         subscription_items.turned(subscription, end, until)
-        world.timetable.put("cycle", subscription["id"], until)
-        world.timetable.drop("trial_ends", subscription["id"])
+        world.due_actions.schedule("cycle", subscription["id"], until)
+        world.due_actions.cancel("trial_ends", subscription["id"])
     waited = subscription[PRIVATE].get("waited")
     _forget(world, subscription)
     if waited:
         world.emit_event("customer.subscription.pending_update_applied", subscription)
-    world.change(subscription)
+    world.update_object(subscription)
     world.emit_event("customer.subscription.updated", subscription, {"items": was})
 
 
-def _forget(world: World, subscription: Json) -> None:
+def _forget(world: StripeAccount, subscription: Json) -> None:
     subscription["pending_update"] = None
     subscription.pop(PRIVATE, None)
-    world.timetable.drop("expire_pending", subscription["id"])
+    world.due_actions.cancel("expire_pending", subscription["id"])
 
 
-def _of(world: World, invoice: Json) -> Json | None:
+def _of(world: StripeAccount, invoice: Json) -> Json | None:
     ident = invoice_objects.subscription_of(invoice)
     subscription = world.store.get("subscription", ident) if ident else None
     return None if subscription is None or subscription["status"] in cancellation.ENDED_STATUSES else subscription
 
 
-def _cleared(world: World, subscription: Json, invoice: Json) -> bool:
+def _cleared(world: StripeAccount, subscription: Json, invoice: Json) -> bool:
     """Whether the newest invoice is paid, or no other is open."""
     where = {"parent.subscription_details.subscription": subscription["id"], "status": "open"}
     return invoice["id"] == subscription["latest_invoice"] or not world.store.find("invoice", where, limit=1)
 
 
-def _set(world: World, subscription: Json, status: str) -> None:
+def _set(world: StripeAccount, subscription: Json, status: str) -> None:
     subscription["status"] = status
-    world.change(subscription, "customer.subscription.updated")
+    world.update_object(subscription, "customer.subscription.updated")

@@ -5,7 +5,7 @@ asked for by `/_local/cards`.
 from __future__ import annotations
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World, new_id, public
+from api.fakes.stripe.account import StripeAccount, new_id, strip_private_members
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.simulation import cards, disputes, payment_methods
 from api.fakes.stripe.simulation.payment_methods import NOBODY
@@ -47,7 +47,7 @@ BLANK: Json = {
 
 
 def intend(
-    world: World,
+    world: StripeAccount,
     *,
     amount: int,
     currency: str,
@@ -58,7 +58,7 @@ def intend(
 ) -> Json:
     """A payment to be made."""
     ident = new_id("pi_3")
-    return world.make(
+    return world.create_object(
         {
             **BLANK,
             "id": ident,
@@ -76,37 +76,37 @@ def intend(
     )
 
 
-def attempt(world: World, intent: Json, method: Json) -> StripeError | None:
+def attempt(world: StripeAccount, intent: Json, method: Json) -> StripeError | None:
     """Charge the card; gives the decline, if it was one."""
     decline = _asked_to_fail(world, intent["customer"]) or payment_methods.card_of(method).declines
     charge = _charge(world, intent, method, decline)
     intent["latest_charge"] = charge["id"]
     if decline is not None:
         return _failed(world, intent, charge, method, decline)
-    world.make(charge, "charge.succeeded")
+    world.create_object(charge, "charge.succeeded")
     intent |= {
         "amount_received": intent["amount"],
         "last_payment_error": None,
         "payment_method": method["id"],
         "status": "succeeded",
     }
-    world.change(intent, "payment_intent.succeeded")
+    world.update_object(intent, "payment_intent.succeeded")
     if payment_methods.card_of(method).disputed:
         disputes.open_(world, charge, "fraudulent")
     return None
 
 
-def cancel(world: World, ident: str, reason: str) -> None:
+def cancel(world: StripeAccount, ident: str, reason: str) -> None:
     """A payment that will not be made."""
-    intent = world.need("payment_intent", ident)
+    intent = world.require_object("payment_intent", ident)
     if intent["status"] in ("succeeded", "canceled"):
         return
     intent |= {"status": "canceled", "canceled_at": world.now(), "cancellation_reason": reason}
-    world.change(intent, "payment_intent.canceled")
+    world.update_object(intent, "payment_intent.canceled")
 
 
-def _failed(world: World, intent: Json, charge: Json, method: Json, decline: str) -> StripeError:
-    world.make(charge, "charge.failed")
+def _failed(world: StripeAccount, intent: Json, charge: Json, method: Json, decline: str) -> StripeError:
+    world.create_object(charge, "charge.failed")
     code, words = cards.code_of(decline), cards.WORDS[decline]
     intent |= {
         "payment_method": None,
@@ -117,13 +117,17 @@ def _failed(world: World, intent: Json, charge: Json, method: Json, decline: str
             "decline_code": decline,
             "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
             "message": words,
-            "payment_method": public(method),
+            "payment_method": strip_private_members(method),
             "type": "card_error",
         },
     }
-    world.change(intent, "payment_intent.payment_failed")
-    extra = {"charge": charge["id"], "payment_intent": public(intent), "payment_method": public(method)}
-    return errors.declined(code, decline, words, extra=extra)
+    world.update_object(intent, "payment_intent.payment_failed")
+    extra = {
+        "charge": charge["id"],
+        "payment_intent": strip_private_members(intent),
+        "payment_method": strip_private_members(method),
+    }
+    return errors.card_declined(code, decline, words, extra=extra)
 
 
 PLAIN: Json = {
@@ -153,7 +157,7 @@ PLAIN: Json = {
 """What all charges have in common."""
 
 
-def _charge(world: World, intent: Json, method: Json, decline: str | None) -> Json:
+def _charge(world: StripeAccount, intent: Json, method: Json, decline: str | None) -> Json:
     paid = decline is None
     ident = new_id("ch_3")
     return {
@@ -177,7 +181,7 @@ def _charge(world: World, intent: Json, method: Json, decline: str | None) -> Js
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": {"card": _paid_with(method, intent["amount"], decline), "type": "card"},
-        "receipt_url": f"{world.url}/receipts/{ident}" if paid else None,
+        "receipt_url": f"{world.base_url}/receipts/{ident}" if paid else None,
         "status": "succeeded" if paid else "failed",
     }
 
@@ -212,15 +216,15 @@ def _outcome(decline: str | None) -> Json:
     }
 
 
-def _entry(world: World, amount: int, currency: str, source: str, kind: str) -> str:
-    return str(world.make(disputes.entry(world, amount, currency, source, kind))["id"])
+def _entry(world: StripeAccount, amount: int, currency: str, source: str, kind: str) -> str:
+    return str(world.create_object(disputes.entry(world, amount, currency, source, kind))["id"])
 
 
-def _asked_to_fail(world: World, customer: str | None) -> str | None:
+def _asked_to_fail(world: StripeAccount, customer: str | None) -> str | None:
     """The decline that `/_local/cards` asks for, counted down; a rollback does not bring it back."""
-    failing = world.failing.get(customer or "")
-    if failing is None or failing.left == 0:
+    failing = world.forced_declines.get(customer or "")
+    if failing is None or failing.remaining == 0:
         return None
-    if failing.left is not None:
-        failing.left -= 1
-    return failing.decline
+    if failing.remaining is not None:
+        failing.remaining -= 1
+    return failing.decline_code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.clock import HOUR
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import disputes, payment_methods
@@ -12,45 +12,47 @@ SETTLES_AFTER = HOUR
 """Seconds until a refund's end is known, where it is not known at once."""
 
 
-def give_back(world: World, charge: Json, amount: int | None, reason: str | None, metadata: dict[str, str]) -> Json:
+def give_back(
+    world: StripeAccount, charge: Json, amount: int | None, reason: str | None, metadata: dict[str, str]
+) -> Json:
     """Refund so much of a charge. Raises StripeError when there is not so much left."""
     left = charge["amount_captured"] - charge["amount_refunded"]
     _possible(charge, amount, left)
-    ends = payment_methods.card_of(world.need("payment_method", charge["payment_method"])).refund
+    ends = payment_methods.card_of(world.require_object("payment_method", charge["payment_method"])).refund
     refund = _new(world, charge, left if amount is None else amount, reason, metadata)
     refund["status"] = "pending" if ends == "pending" else "succeeded"
     _count(world, charge, refund["amount"])
-    world.make(refund, "refund.created")
+    world.create_object(refund, "refund.created")
     world.emit_event("charge.refunded", charge)
     if ends != "succeeded":
-        world.timetable.put("refund", refund["id"], world.now() + SETTLES_AFTER)
+        world.due_actions.schedule("refund", refund["id"], world.now() + SETTLES_AFTER)
     return refund
 
 
 def _possible(charge: Json, amount: int | None, left: int) -> None:
     ident = charge["id"]
     if charge["disputed"]:
-        raise errors.invalid(
+        raise errors.invalid_request(
             f"Charge {ident} has been charged back; cannot issue a refund.", code="charge_disputed", begun=True
         )
     if left == 0:
         words = f"Charge {ident} has already been refunded."
-        raise errors.invalid(words, code="charge_already_refunded", begun=True)
+        raise errors.invalid_request(words, code="charge_already_refunded", begun=True)
     if amount is not None and amount > left:
         words = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
-        raise errors.invalid(words, param="amount", begun=True)
+        raise errors.invalid_request(words, param="amount", begun=True)
 
 
-def _count(world: World, charge: Json, amount: int) -> None:
+def _count(world: StripeAccount, charge: Json, amount: int) -> None:
     """Keep the charge's own sum of what was given back."""
     given = charge["amount_refunded"] + amount
     charge |= {"amount_refunded": given, "refunded": given == charge["amount_captured"]}
-    world.change(charge)
+    world.update_object(charge)
 
 
-def _new(world: World, charge: Json, amount: int, reason: str | None, metadata: dict[str, str]) -> Json:
+def _new(world: StripeAccount, charge: Json, amount: int, reason: str | None, metadata: dict[str, str]) -> Json:
     ident = new_id("re_3")
-    entry = world.make(disputes.entry(world, -amount, charge["currency"], ident, "refund"))
+    entry = world.create_object(disputes.entry(world, -amount, charge["currency"], ident, "refund"))
     reference = {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
     return {
         "id": ident,
@@ -74,15 +76,15 @@ def _new(world: World, charge: Json, amount: int, reason: str | None, metadata: 
     }
 
 
-def settle(world: World, ident: str) -> None:
+def settle(world: StripeAccount, ident: str) -> None:
     """The end of a refund that took a while: the money arrived, or it came back."""
-    refund = world.need("refund", ident)
+    refund = world.require_object("refund", ident)
     if refund["status"] == "pending":
         refund["status"] = "succeeded"
     else:
         refund |= {"status": "failed", "failure_reason": "expired_or_canceled_card"}
-        _count(world, world.need("charge", refund["charge"]), -refund["amount"])
-    world.change(refund, "refund.updated")
+        _count(world, world.require_object("charge", refund["charge"]), -refund["amount"])
+    world.update_object(refund, "refund.updated")
     world.emit_event("charge.refund.updated", refund)
     if refund["status"] == "failed":
         world.emit_event("refund.failed", refund)

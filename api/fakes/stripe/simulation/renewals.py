@@ -4,7 +4,7 @@ again.
 
 from __future__ import annotations
 
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import (
     cancellation,
@@ -19,9 +19,9 @@ from api.fakes.stripe.simulation import (
 )
 
 
-def turn(world: World, ident: str) -> None:
+def turn(world: StripeAccount, ident: str) -> None:
     """The period is over: the next one begins, unless the subscription ends here."""
-    subscription = world.need("subscription", ident)
+    subscription = world.require_object("subscription", ident)
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= world.now():
         cancellation.end(world, subscription)
         return
@@ -36,7 +36,7 @@ def turn(world: World, ident: str) -> None:
     _bill(world, subscription, used, (start, end))
 
 
-def _goes_on(world: World, subscription: Json) -> bool:
+def _goes_on(world: StripeAccount, subscription: Json) -> bool:
     """Whether a trial becomes a subscription; without a card that depends on what was agreed."""
     behaviour = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     if behaviour == "create_invoice" or payment_methods.paying(world, subscription["customer"], subscription):
@@ -45,22 +45,24 @@ def _goes_on(world: World, subscription: Json) -> bool:
         cancellation.end(world, subscription, reason="payment_failed", invoice_now=False)
     else:
         subscription["status"] = "paused"
-        world.change(subscription, "customer.subscription.updated")
+        world.update_object(subscription, "customer.subscription.updated")
         world.emit_event("customer.subscription.paused", subscription)
     return False
 
 
-def _next_period(world: World, subscription: Json, start: int) -> None:
+def _next_period(world: StripeAccount, subscription: Json, start: int) -> None:
     price = subscription["items"]["data"][0]["price"]
     end = periods.after(subscription["billing_cycle_anchor"], *periods.billing_interval(price), start)
     subscription_items.turned(subscription, start, end)
     if subscription["status"] == "trialing":
         subscription["status"] = "active"
     until = subscription["cancel_at"]
-    world.timetable.put("cycle", subscription["id"], min(end, until) if until is not None else end)
+    world.due_actions.schedule("cycle", subscription["id"], min(end, until) if until is not None else end)
 
 
-def _bill(world: World, subscription: Json, used: list[tuple[Json, tuple[int, int]]], past: tuple[int, int]) -> None:
+def _bill(
+    world: StripeAccount, subscription: Json, used: list[tuple[Json, tuple[int, int]]], past: tuple[int, int]
+) -> None:
     """The bill for the period that begins and for what was counted in the one that ended. It stays a draft a while."""
     rows = upcoming(world, subscription, used)
     invoice = invoices.draft(
@@ -71,12 +73,12 @@ def _bill(world: World, subscription: Json, used: list[tuple[Json, tuple[int, in
         invoice["auto_advance"] = False
     else:
         invoice["automatically_finalizes_at"] = world.now() + invoices.DRAFT_FOR
-        world.timetable.put("finalise", invoice["id"], invoice["automatically_finalizes_at"])
-    world.change(invoice)
-    world.change(subscription, "customer.subscription.updated")
+        world.due_actions.schedule("finalise", invoice["id"], invoice["automatically_finalizes_at"])
+    world.update_object(invoice)
+    world.update_object(subscription, "customer.subscription.updated")
 
 
-def upcoming(world: World, subscription: Json, used: list[tuple[Json, tuple[int, int]]]) -> list[Json]:
+def upcoming(world: StripeAccount, subscription: Json, used: list[tuple[Json, tuple[int, int]]]) -> list[Json]:
     """The lines of the bill at the turn of a period that has begun."""
     rows = invoice_items.waiting(world, subscription)
     rows += [invoice_lines.counted(world, subscription, item, period) for item, period in used]
@@ -86,27 +88,27 @@ def upcoming(world: World, subscription: Json, used: list[tuple[Json, tuple[int,
     return rows
 
 
-def finalise(world: World, ident: str) -> None:
+def finalise(world: StripeAccount, ident: str) -> None:
     """The draft becomes a bill: usage that came late is on it, and it is to be paid."""
-    invoice = world.need("invoice", ident)
+    invoice = world.require_object("invoice", ident)
     if invoice["status"] == "draft":
         refill(world, invoice)
         invoices.finalise(world, invoice)
         invoice_payment.collect(world, ident)
 
 
-def refill(world: World, invoice: Json) -> None:
+def refill(world: StripeAccount, invoice: Json) -> None:
     """Count again what is on a draft, and take the customer's balance as it is now."""
-    world.timetable.drop("finalise", invoice["id"])
+    world.due_actions.cancel("finalise", invoice["id"])
     name = invoice_objects.subscription_of(invoice)
     subscription = world.store.get("subscription", name) if name else None
     if subscription is not None:
         rows = [_recounted(world, subscription, row) for row in invoice["lines"]["data"]]
-        invoice["starting_balance"] = world.need("customer", invoice["customer"])["balance"]
+        invoice["starting_balance"] = world.require_object("customer", invoice["customer"])["balance"]
         invoice_objects.fill(invoice, rows)
 
 
-def _recounted(world: World, subscription: Json, row: Json) -> Json:
+def _recounted(world: StripeAccount, subscription: Json, row: Json) -> Json:
     details = row["parent"]["subscription_item_details"]
     found = [one for one in subscription["items"]["data"] if one["id"] == details["subscription_item"]]
     if not found or not subscription_items.metered(found) or details["proration"]:
@@ -115,14 +117,14 @@ def _recounted(world: World, subscription: Json, row: Json) -> Json:
     return {**invoice_lines.counted(world, subscription, found[0], period), "id": row["id"]}
 
 
-def retry(world: World, ident: str) -> None:
+def retry(world: StripeAccount, ident: str) -> None:
     """Try again to get an invoice paid."""
-    if world.need("invoice", ident)["status"] == "open":
+    if world.require_object("invoice", ident)["status"] == "open":
         invoice_payment.collect(world, ident)
 
 
-def trial_ends(world: World, ident: str) -> None:
+def trial_ends(world: StripeAccount, ident: str) -> None:
     """Tell that a trial ends soon."""
-    subscription = world.need("subscription", ident)
+    subscription = world.require_object("subscription", ident)
     if subscription["status"] == "trialing":
         world.emit_event("customer.subscription.trial_will_end", subscription)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import changes, periods, subscription_items
 from api.fakes.stripe.simulation.changes import Change
@@ -42,7 +42,7 @@ BLANK: Json = {
 """What every schedule begins with."""
 
 
-def begin(world: World, subscription: Json) -> Json:
+def begin(world: StripeAccount, subscription: Json) -> Json:
     """A schedule around a subscription: its present period is the first phase."""
     start, end = subscription_items.period(subscription)
     rows = [phase_item(one["price"]["id"], one.get("quantity")) for one in subscription["items"]["data"]]
@@ -59,9 +59,9 @@ def begin(world: World, subscription: Json) -> Json:
         "subscription": subscription["id"],
     }
     subscription["schedule"] = schedule["id"]
-    world.timetable.put("phase", schedule["id"], end)
-    world.make(schedule, "subscription_schedule.created")
-    world.change(subscription, "customer.subscription.updated")
+    world.due_actions.schedule("phase", schedule["id"], end)
+    world.create_object(schedule, "subscription_schedule.created")
+    world.update_object(subscription, "customer.subscription.updated")
     return schedule
 
 
@@ -118,30 +118,30 @@ def phase(
     }
 
 
-def plan(world: World, schedule: Json, phases: list[Json]) -> Json:
+def plan(world: StripeAccount, schedule: Json, phases: list[Json]) -> Json:
     """Put other phases in place of the ones it has. The first must be the one that runs."""
     current = schedule["current_phase"]
     if not phases or phases[0]["start_date"] != current["start_date"]:
         words = "You can not modify the start date of the current phase."
-        raise errors.invalid(words, param="phases[0][start_date]")
+        raise errors.invalid_request(words, param="phases[0][start_date]")
     if phases[0]["end_date"] <= world.now():
-        raise errors.invalid("The current phase cannot end in the past.", param="phases[0][end_date]")
+        raise errors.invalid_request("The current phase cannot end in the past.", param="phases[0][end_date]")
     schedule["phases"] = phases
     schedule["current_phase"] = {"end_date": phases[0]["end_date"], "start_date": phases[0]["start_date"]}
-    world.timetable.put("phase", schedule["id"], phases[0]["end_date"])
-    return world.change(schedule, "subscription_schedule.updated")
+    world.due_actions.schedule("phase", schedule["id"], phases[0]["end_date"])
+    return world.update_object(schedule, "subscription_schedule.updated")
 
 
-def ending(world: World, price: str, start: int, duration: tuple[str, int] | None) -> int:
+def ending(world: StripeAccount, price: str, start: int, duration: tuple[str, int] | None) -> int:
     """When a phase ends whose end is not given: after a while, or after one period of its price."""
-    recurring = world.need("price", price, param="phases")["recurring"]
+    recurring = world.require_object("price", price, param="phases")["recurring"]
     interval, count = duration or (recurring["interval"], recurring["interval_count"])
     return periods.boundary(start, interval, count, 1)
 
 
-def turn(world: World, ident: str) -> None:
+def turn(world: StripeAccount, ident: str) -> None:
     """A phase is over: the next begins, or the schedule has nothing more to say."""
-    schedule = world.need("subscription_schedule", ident)
+    schedule = world.require_object("subscription_schedule", ident)
     if schedule["status"] != "active":
         return
     over = schedule["current_phase"]["end_date"]
@@ -154,23 +154,23 @@ def turn(world: World, ident: str) -> None:
         release(world, schedule)
 
 
-def _enter(world: World, schedule: Json, following: Json) -> None:
+def _enter(world: StripeAccount, schedule: Json, following: Json) -> None:
     schedule["current_phase"] = {"end_date": following["end_date"], "start_date": following["start_date"]}
-    world.timetable.put("phase", schedule["id"], following["end_date"])
-    world.change(schedule, "subscription_schedule.updated")
-    subscription = world.need("subscription", schedule["subscription"])
+    world.due_actions.schedule("phase", schedule["id"], following["end_date"])
+    world.update_object(schedule, "subscription_schedule.updated")
+    subscription = world.require_object("subscription", schedule["subscription"])
     if following["metadata"]:
         subscription["metadata"] = {**subscription["metadata"], **following["metadata"]}
     wanted = matched(world, subscription, following["items"])
     changes.make(world, subscription, Change(wanted, world.now(), following["proration_behavior"]))
 
 
-def matched(world: World, subscription: Json, rows: Sequence[Json]) -> list[Wanted]:
+def matched(world: StripeAccount, subscription: Json, rows: Sequence[Json]) -> list[Wanted]:
     """The items of a phase, each in the place of one that the subscription has."""
     have = list(subscription["items"]["data"])
     found = []
     for row in rows:
-        price = world.need("price", row["price"], param="phases")
+        price = world.require_object("price", row["price"], param="phases")
         alike = [one for one in have if one["price"]["id"] == price["id"]] or [
             one for one in have if one["price"]["recurring"]["usage_type"] == price["recurring"]["usage_type"]
         ]
@@ -180,20 +180,20 @@ def matched(world: World, subscription: Json, rows: Sequence[Json]) -> list[Want
     return found
 
 
-def _let_end(world: World, schedule: Json) -> None:
+def _let_end(world: StripeAccount, schedule: Json) -> None:
     """The subscription ends with its last phase; the turn of its period, due in the same second, sees to it."""
-    subscription = world.need("subscription", schedule["subscription"])
+    subscription = world.require_object("subscription", schedule["subscription"])
     subscription["cancel_at"] = world.now()
     subscription["schedule"] = None
-    world.change(subscription)
-    world.timetable.put("cycle", subscription["id"], world.now())
+    world.update_object(subscription)
+    world.due_actions.schedule("cycle", subscription["id"], world.now())
     schedule |= {"completed_at": world.now(), "current_phase": None, "status": "completed"}
-    world.change(schedule, "subscription_schedule.completed")
+    world.update_object(schedule, "subscription_schedule.completed")
 
 
-def release(world: World, schedule: Json) -> Json:
+def release(world: StripeAccount, schedule: Json) -> Json:
     """Let go of the subscription, which goes on as it is."""
-    subscription = world.need("subscription", schedule["subscription"])
+    subscription = world.require_object("subscription", schedule["subscription"])
     subscription["schedule"] = None
     schedule |= {
         "current_phase": None,
@@ -202,7 +202,7 @@ def release(world: World, schedule: Json) -> Json:
         "status": "released",
         "subscription": None,
     }
-    world.timetable.drop("phase", schedule["id"])
-    world.change(schedule, "subscription_schedule.released")
-    world.change(subscription, "customer.subscription.updated")
+    world.due_actions.cancel("phase", schedule["id"])
+    world.update_object(schedule, "subscription_schedule.released")
+    world.update_object(subscription, "customer.subscription.updated")
     return schedule

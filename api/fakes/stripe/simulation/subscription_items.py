@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import amounts
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
 
-def new(world: World, subscription: str, wanted: Wanted, period: tuple[int, int]) -> Json:
+def new(world: StripeAccount, subscription: str, wanted: Wanted, period: tuple[int, int]) -> Json:
     """An item for a price."""
     item: Json = {
         "id": new_id("si_"),
@@ -32,7 +32,7 @@ def new(world: World, subscription: str, wanted: Wanted, period: tuple[int, int]
     return item
 
 
-def changed(world: World, subscription: Json, wanted: Iterable[Wanted]) -> list[Json]:
+def changed(world: StripeAccount, subscription: Json, wanted: Iterable[Wanted]) -> list[Json]:
     """The items as wanted: those that stay keep id and period, new ones begin now and end with the rest."""
     end = period(subscription)[1]
     found = []

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.fakes.stripe import errors
-from api.fakes.stripe.account import World, new_id
+from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json, StripeError
-from api.fakes.stripe.lists import enveloped
+from api.fakes.stripe.lists import list_object
 from api.fakes.stripe.simulation import invoice_lines, invoice_payment, invoices, periods, subscription_items
 from api.fakes.stripe.simulation.invoice_lines import Wanted
 
@@ -34,7 +34,7 @@ class Terms:
     description: str | None = None
 
 
-def start(world: World, terms: Terms) -> tuple[Json, StripeError | None]:
+def start(world: StripeAccount, terms: Terms) -> tuple[Json, StripeError | None]:
     """The subscription, and why its first invoice was not paid, if it was not."""
     subscription = _new(world, terms)
     world.store.put(subscription)
@@ -45,19 +45,19 @@ def start(world: World, terms: Terms) -> tuple[Json, StripeError | None]:
         draw(world, subscription, item, period) for item in subscription_items.licensed(subscription["items"]["data"])
     ]
     invoice = invoices.draft(world, terms.customer, rows, reason="subscription_create", subscription=subscription)
-    world.make(subscription, "customer.subscription.created")
+    world.create_object(subscription, "customer.subscription.created")
     _plan_ahead(world, subscription)
     fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
-    return world.need("subscription", subscription["id"]), fault
+    return world.require_object("subscription", subscription["id"]), fault
 
 
-def _plan_ahead(world: World, subscription: Json) -> None:
+def _plan_ahead(world: StripeAccount, subscription: Json) -> None:
     end = subscription_items.period(subscription)[1]
-    world.timetable.put("cycle", subscription["id"], end)
+    world.due_actions.schedule("cycle", subscription["id"], end)
     if subscription["status"] == "trialing":
-        world.timetable.put("trial_ends", subscription["id"], max(world.now(), end - NOTICE))
+        world.due_actions.schedule("trial_ends", subscription["id"], max(world.now(), end - NOTICE))
     else:
-        world.timetable.put("expire_incomplete", subscription["id"], world.now() + INCOMPLETE_FOR)
+        world.due_actions.schedule("expire_incomplete", subscription["id"], world.now() + INCOMPLETE_FOR)
 
 
 BLANK: Json = {
@@ -100,7 +100,7 @@ BLANK: Json = {
 """What every subscription begins with."""
 
 
-def _new(world: World, terms: Terms) -> Json:
+def _new(world: StripeAccount, terms: Terms) -> Json:
     now, ident = world.now(), new_id("sub_1")
     price = terms.wanted[0].price
     anchor = terms.trial_end or now
@@ -116,7 +116,7 @@ def _new(world: World, terms: Terms) -> Json:
         "customer": terms.customer,
         "default_payment_method": terms.method,
         "description": terms.description,
-        "items": enveloped(rows, f"/v1/subscription_items?subscription={ident}"),
+        "items": list_object(rows, f"/v1/subscription_items?subscription={ident}"),
         "metadata": terms.metadata,
         "start_date": now,
         "status": "trialing" if terms.trial_end else "incomplete",
@@ -129,15 +129,15 @@ def _new(world: World, terms: Terms) -> Json:
 def checked(wanted: Sequence[Wanted]) -> Sequence[Wanted]:
     """The items, if they can be billed together. Raises StripeError."""
     if not wanted:
-        raise errors.missing("items")
+        raise errors.missing_parameter("items")
     if any(one.price["recurring"] is None for one in wanted):
-        raise errors.invalid(
+        raise errors.invalid_request(
             "The price specified is of type `one_time` but must be of type `recurring`.", param="items"
         )
     spans = {periods.billing_interval(one.price) for one in wanted}
     if len(spans) > 1:
-        raise errors.invalid("This fake Stripe bills items of one interval only.", param="items")
+        raise errors.invalid_request("This fake Stripe bills items of one interval only.", param="items")
     if len({one.price["id"] for one in wanted}) < len(wanted):
         words = "Cannot add multiple subscription items with the same plan."
-        raise errors.invalid(words, param="items")
+        raise errors.invalid_request(words, param="items")
     return wanted

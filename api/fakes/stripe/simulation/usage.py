@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from api.fakes.stripe.account import World
+from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 
 
-def total(world: World, meter: str, customer: str, start: int, end: int) -> int | float:
+def total(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> int | float:
     """The customer's usage from `start` to before `end`, by the meter's formula."""
-    formula = world.need("billing.meter", meter)["default_aggregation"]["formula"]
+    formula = world.require_object("billing.meter", meter)["default_aggregation"]["formula"]
     values = [Fraction(event["_local"]["value"]) for event in _valid(world, meter, customer, start, end)]
     if formula == "count":
         return len(values)
@@ -19,7 +19,7 @@ def total(world: World, meter: str, customer: str, start: int, end: int) -> int 
     return int(whole) if whole.denominator == 1 else float(whole)
 
 
-def _valid(world: World, meter: str, customer: str, start: int, end: int) -> list[Json]:
+def _valid(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> list[Json]:
     where = {
         "_local.meter": meter,
         "_local.customer": customer,
