@@ -10,7 +10,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.lookup_keys import Catalogue
 from api.billing.subscriptions.changes import Changes
@@ -80,7 +80,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     """Everything that stands on a pool and on Redis. Raises TariffError."""
     sold = tariff.load(settings.tariff)
-    credits = Credits(sold)
+    credits = CreditLedger(sold)
     keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     outbox = Outbox(redis)

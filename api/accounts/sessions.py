@@ -64,7 +64,7 @@ async def _add_user(db: Database, parts: Parts, form: SignUp, password_hash: str
     )
     if not added:
         raise EmailTaken("There is an account with this address; sign in with POST /v1/auth/login.", param="email")
-    await parts.credits.purse(db, user_id)
+    await parts.credits.lock_spendable(db, user_id)
     return user_id
 
 

@@ -107,7 +107,7 @@ async def _read_queue(pool: Pool) -> None:
 
 async def _read_money(pool: Pool) -> None:
     async with pool.acquire() as db:
-        events, usage = await stripe_events.stuck(db), await meter_events.outbox(db)
+        events, usage = await stripe_events.read_inbox_status(db), await meter_events.read_outbox_status(db)
     EVENTS.labels("waiting").set(events.waiting)
     EVENTS.labels("parked").set(events.parked)
     EVENT_AGE.set(events.oldest)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.subscriptions.changes import Changes
 from api.billing.subscriptions.checkout import Purchases
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
 
     settings: Settings
     tariff: Tariff
-    credits: Credits
+    credits: CreditLedger
     stripe: Stripe
     purchases: Purchases
     changes: Changes

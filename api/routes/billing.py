@@ -30,7 +30,7 @@ from api.schemas.billing import (
 from api.schemas.common import Page
 from api.sql import ledger_entries
 from api.sql.connection import transaction
-from api.sql.ledger_entries import Entry
+from api.sql.ledger_entries import EntryRow
 
 READ, WRITE = requires("account:read"), requires("account:write")
 NOTES: dict[Language, str] = {
@@ -70,7 +70,7 @@ async def list_ledger_entries(
     user_id, begin = request.user.user_id, cursor(after, "entry")
     async with transaction(parts.pool) as db:
         await parts.credits.balance(db, user_id)
-        rows = await ledger_entries.entries(db, user_id, begin, limit + 1, descending=order == "desc")
+        rows = await ledger_entries.list_entries(db, user_id, begin, limit + 1, descending=order == "desc")
     return page([_shown(row, request.user.locale) for row in rows], limit)
 
 
@@ -106,9 +106,9 @@ async def change_overage(request: UserRequest, parts: NamedDependency[Parts]) ->
     asked, user_id = await body.read(request, OverageChange), request.user.user_id
     async with transaction(parts.pool) as db:
         if asked.enabled:
-            await overage.allow(db, user_id, asked.cap, parts.tariff.overage)
+            await overage.allow_overage(db, user_id, asked.cap, parts.tariff.overage)
         else:
-            await overage.forbid(db, user_id)
+            await overage.forbid_overage(db, user_id)
         return await parts.credits.balance(db, user_id)
 
 
@@ -215,7 +215,7 @@ async def change_subscription(request: UserRequest, parts: NamedDependency[Parts
     return await idempotency.once(request, parts, asked, lambda: parts.changes.change(request.user.user_id, asked))
 
 
-def _shown(row: Entry, locale: str) -> LedgerEntry:
+def _shown(row: EntryRow, locale: str) -> LedgerEntry:
     return LedgerEntry(
         id=row.id,
         created_at=int(row.created_at.timestamp()),
@@ -228,7 +228,7 @@ def _shown(row: Entry, locale: str) -> LedgerEntry:
     )
 
 
-def _note(row: Entry, locale: Language) -> str | None:
+def _note(row: EntryRow, locale: Language) -> str | None:
     """What a refund or a dispute could not take so far."""
     if row.due is None or row.taken == row.due:
         return None

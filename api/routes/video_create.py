@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from api import idempotency
-from api.billing.ledger.credits import Purse
+from api.billing.ledger.credits import SpendableCredits
 from api.errors import InsufficientCredits, Invalid
 from api.http import body
 from api.http.authentication import requires
@@ -130,7 +130,7 @@ async def estimate_video(request: UserRequest, parts: NamedDependency[Parts]) ->
         except quote.REFUSING as problem:
             return Estimate(credits=None, relaxed=False, eta_seconds=None, refusals=[refusal(problem)])
     async with transaction(parts.pool) as db:
-        purse = await parts.credits.purse(db, user_id)
+        purse = await parts.credits.lock_spendable(db, user_id)
     await parts.views.pace.refresh()
     work = parts.views.pace.work(order.served_by, asked.quality, order.generated, order.width, order.height)
     relaxed, refusals = _means(purse, order.total)
@@ -138,10 +138,10 @@ async def estimate_video(request: UserRequest, parts: NamedDependency[Parts]) ->
     return Estimate(credits=credits, relaxed=relaxed, eta_seconds=ceil(work * asked.n), refusals=refusals)
 
 
-def _means(purse: Purse, total: int) -> tuple[bool, list[Refusal]]:
+def _means(purse: SpendableCredits, total: int) -> tuple[bool, list[Refusal]]:
     """Whether it would be made for nothing when nobody else waits, and what keeps it from being made at all."""
     try:
-        return purse.relaxes(total), []
+        return purse.needs_relaxed_queue(total), []
     except InsufficientCredits as problem:
         return False, [refusal(problem)]
 

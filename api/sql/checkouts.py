@@ -13,7 +13,7 @@ Kind = Literal["subscription", "pack"]
 State = Literal["open", "completed", "expired"]
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class CheckoutTerms(Struct, frozen=True, kw_only=True):
     """What a page is to sell, and where it leads afterwards. Two that are equal are one page."""
 
     kind: Kind
@@ -26,7 +26,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     cancel_url: str | None
 
 
-class Checkout(Wanted, frozen=True, kw_only=True):
+class CheckoutRow(CheckoutTerms, frozen=True, kw_only=True):
     """A page, or one that is about to be: `session` is null until Stripe has made it."""
 
     id: str
@@ -36,27 +36,27 @@ class Checkout(Wanted, frozen=True, kw_only=True):
     expires_at: datetime | None
 
     @property
-    def wanted(self) -> Wanted:
+    def terms(self) -> CheckoutTerms:
         """What it sells."""
-        return Wanted(**{name: getattr(self, name) for name in Wanted.__struct_fields__})
+        return CheckoutTerms(**{name: getattr(self, name) for name in CheckoutTerms.__struct_fields__})
 
 
-_COLUMNS = ", ".join(Checkout.__struct_fields__)
+_COLUMNS = ", ".join(CheckoutRow.__struct_fields__)
 
 
-async def open_one(db: Database, user_id: str, kind: Kind) -> Checkout | None:
+async def find_open_checkout(db: Database, user_id: str, kind: Kind) -> CheckoutRow | None:
     """The user's open page of this kind."""
     return row(
         await db.fetchrow(
             f"SELECT {_COLUMNS} FROM checkouts WHERE user_id = $1 AND kind = $2 AND state = 'open'", user_id, kind
         ),
-        Checkout,
+        CheckoutRow,
     )
 
 
-async def add(db: Database, id: str, user_id: str, wanted: Wanted) -> Checkout | None:
+async def insert_checkout(db: Database, id: str, user_id: str, wanted: CheckoutTerms) -> CheckoutRow | None:
     """Begin a page; None if there is an open one of its kind."""
-    names = Wanted.__struct_fields__
+    names = CheckoutTerms.__struct_fields__
     places = ", ".join(f"${number}" for number in range(3, 3 + len(names)))
     return row(
         await db.fetchrow(
@@ -66,11 +66,13 @@ async def add(db: Database, id: str, user_id: str, wanted: Wanted) -> Checkout |
             user_id,
             *(getattr(wanted, name) for name in names),
         ),
-        Checkout,
+        CheckoutRow,
     )
 
 
-async def made(db: Database, id: str, *, session: str, url: str | None, expires_at: datetime) -> Checkout | None:
+async def set_session(
+    db: Database, id: str, *, session: str, url: str | None, expires_at: datetime
+) -> CheckoutRow | None:
     """Note the page that Stripe made; None if it has been closed here meanwhile."""
     return row(
         await db.fetchrow(
@@ -81,10 +83,10 @@ async def made(db: Database, id: str, *, session: str, url: str | None, expires_
             url,
             expires_at,
         ),
-        Checkout,
+        CheckoutRow,
     )
 
 
-async def close(db: Database, id: str, state: State) -> None:
+async def close_checkout(db: Database, id: str, state: State) -> None:
     """Note how a page ended, once."""
     await db.execute("UPDATE checkouts SET state = $2 WHERE id = $1 AND state = 'open'", id, state)

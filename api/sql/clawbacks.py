@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from api.sql.connection import Database, rows
 
-Kind = Literal["refund", "dispute"]
+ClawbackKind = Literal["refund", "dispute"]
 
 
 class Clawback(Struct, frozen=True):
@@ -16,12 +16,12 @@ class Clawback(Struct, frozen=True):
 
     claim: str
     lot: str
-    kind: Kind
+    kind: ClawbackKind
     due: int
     taken: int
 
 
-async def of_lots(db: Database, lot_ids: list[str]) -> list[Clawback]:
+async def list_clawbacks(db: Database, lot_ids: list[str]) -> list[Clawback]:
     """What is claimed of these lots, the oldest claim first."""
     return rows(
         await db.fetch(
@@ -33,7 +33,7 @@ async def of_lots(db: Database, lot_ids: list[str]) -> list[Clawback]:
     )
 
 
-async def put(db: Database, clawbacks: list[Clawback]) -> None:
+async def upsert_clawbacks(db: Database, clawbacks: list[Clawback]) -> None:
     """Add these, or bring them up to date."""
     await db.execute(
         "INSERT INTO clawbacks (claim, lot_id, kind, due, taken)"

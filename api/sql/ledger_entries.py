@@ -24,7 +24,7 @@ _LOT = "id, bucket, key, granted, remaining, owed, expires_at, coalesce(expires_
 _DUE = "expires_at <= now() AND (remaining > 0 OR (bucket = 'overage' AND granted > 0))"
 
 
-class Account(Struct, frozen=True):
+class LedgerUser(Struct, frozen=True):
     """What the ledger must know of a user. `plan_version` is None for whoever has the newest."""
 
     id: str
@@ -74,7 +74,7 @@ class NewLot(Struct, frozen=True, kw_only=True):
     payment: str | None = None
 
 
-class Change(NamedTuple):
+class LotChange(NamedTuple):
     """How a lot's figures move."""
 
     lot: str
@@ -83,7 +83,7 @@ class Change(NamedTuple):
     granted: int = 0
 
 
-class Part(Struct, frozen=True):
+class HoldPart(Struct, frozen=True):
     """What a hold took from one lot."""
 
     lot: str
@@ -99,7 +99,7 @@ class Hold(Struct, frozen=True):
     credits: int
     settled: int
     state: str
-    parts: list[Part]
+    parts: list[HoldPart]
 
 
 class Leg(NamedTuple):
@@ -119,7 +119,7 @@ class Leg(NamedTuple):
     claim: str | None = None
 
 
-class Entry(Struct, frozen=True):
+class EntryRow(Struct, frozen=True):
     """A leg as its owner sees it; `due` and `taken` are those of its claim, if it is of one."""
 
     id: str
@@ -133,20 +133,20 @@ class Entry(Struct, frozen=True):
     taken: int | None
 
 
-async def lock(db: Database, user_id: str) -> Account:
+async def lock_user(db: Database, user_id: str) -> LedgerUser:
     """The user as the ledger needs them, whose credits nobody else moves until the transaction ends."""
     record = await db.fetchrow(
         "SELECT id, plan, plan_version, created_at, full_allowance, overage_cap FROM users WHERE id = $1"
         " FOR NO KEY UPDATE",
         user_id,
     )
-    found = row(record, Account)
+    found = row(record, LedgerUser)
     if found is None:
         raise LookupError(f"There is no user {user_id}.")
     return found
 
 
-async def now(db: Database) -> datetime:
+async def database_time(db: Database) -> datetime:
     """The database's clock, the only one lots are judged by."""
     value: datetime = await db.fetchval("SELECT now()")
     return value
@@ -163,7 +163,7 @@ async def subscription(db: Database, user_id: str) -> Subscription | None:
     return row(record, Subscription)
 
 
-async def allow_overage(db: Database, user_id: str, cap: int | None) -> None:
+async def set_overage_cap(db: Database, user_id: str, cap: int | None) -> None:
     """Write down how many credits of a period the person lets be used above what is there; None for none."""
     await db.execute("UPDATE users SET overage_cap = $2 WHERE id = $1", user_id, cap)
 
@@ -171,7 +171,7 @@ async def allow_overage(db: Database, user_id: str, cap: int | None) -> None:
 # -- lots ---------------------------------------------------------------------------------------------------
 
 
-async def lots(db: Database, user_id: str) -> list[Lot]:
+async def list_spendable_lots(db: Database, user_id: str) -> list[Lot]:
     """The user's lots that have not expired, first to be spent first: allowance, purchased, overage."""
     return rows(
         await db.fetch(
@@ -184,17 +184,17 @@ async def lots(db: Database, user_id: str) -> list[Lot]:
     )
 
 
-async def some_lots(db: Database, lot_ids: list[str]) -> list[Lot]:
+async def list_lots(db: Database, lot_ids: list[str]) -> list[Lot]:
     """These lots, expired or not."""
     return rows(await db.fetch(f"SELECT {_LOT} FROM lots WHERE id = ANY($1) ORDER BY id", lot_ids), Lot)
 
 
-async def paid_lots(db: Database, payment: str) -> list[Lot]:
+async def list_paid_lots(db: Database, payment: str) -> list[Lot]:
     """What a payment granted, expired or not."""
     return rows(await db.fetch(f"SELECT {_LOT} FROM lots WHERE payment = $1 ORDER BY id", payment), Lot)
 
 
-async def payers(db: Database, payment: str) -> list[str]:
+async def list_payers(db: Database, payment: str) -> list[str]:
     """Whose lots a payment granted."""
     records = await db.fetch("SELECT DISTINCT user_id FROM lots WHERE payment = $1 ORDER BY user_id", payment)
     return [record["user_id"] for record in records]
@@ -218,7 +218,7 @@ async def add_lot(db: Database, new: NewLot) -> bool:
     return tag.endswith(" 1")
 
 
-async def change(db: Database, changes: list[Change]) -> None:
+async def change_lots(db: Database, changes: list[LotChange]) -> None:
     """Move the figures of lots, each named once. The table refuses to go below zero or above what was granted."""
     await db.execute(
         "UPDATE lots SET remaining = lots.remaining + c.remaining, owed = lots.owed + c.owed,"
@@ -229,17 +229,17 @@ async def change(db: Database, changes: list[Change]) -> None:
     )
 
 
-async def prolong(db: Database, lot_id: str, expires_at: datetime) -> None:
+async def set_lot_expiry(db: Database, lot_id: str, expires_at: datetime) -> None:
     """Let a lot end at another time."""
     await db.execute("UPDATE lots SET expires_at = $2 WHERE id = $1 AND expires_at <> $2", lot_id, expires_at)
 
 
-async def lot_of(db: Database, key: str) -> Lot | None:
+async def find_lot_by_key(db: Database, key: str) -> Lot | None:
     """The lot with this key, expired or not."""
     return row(await db.fetchrow(f"SELECT {_LOT} FROM lots WHERE key = $1", key), Lot)
 
 
-async def lock_expiring(db: Database) -> list[str]:
+async def lock_users_with_expired_lots(db: Database) -> list[str]:
     """Some users with credits that have expired, locked; those whose credits move this moment are left for later."""
     records = await db.fetch(
         f"SELECT id FROM users WHERE id IN (SELECT user_id FROM lots WHERE {_DUE} LIMIT 1000)"
@@ -248,7 +248,7 @@ async def lock_expiring(db: Database) -> list[str]:
     return [record["id"] for record in records]
 
 
-async def expire_lots(db: Database, user_ids: list[str]) -> list[tuple[str, str, Bucket, int]]:
+async def empty_expired_lots(db: Database, user_ids: list[str]) -> list[tuple[str, str, Bucket, int]]:
     """Empty these users' expired lots; return (lot, user, bucket, amount) of each that had something.
 
     A line of overage is closed as if its cap were lowered to nothing.
@@ -268,7 +268,7 @@ async def expire_lots(db: Database, user_ids: list[str]) -> list[tuple[str, str,
 # -- holds --------------------------------------------------------------------------------------------------
 
 
-async def add_holds(db: Database, user_id: str, holds: list[tuple[str, int, list[Part]]]) -> None:
+async def add_holds(db: Database, user_id: str, holds: list[tuple[str, int, list[HoldPart]]]) -> None:
     """Open holds: (generation, credits, parts) each."""
     await db.execute(
         "INSERT INTO holds (generation_id, user_id, credits, parts)"
@@ -291,7 +291,7 @@ async def close_hold(db: Database, generation_id: str, settled: int | None) -> H
     return row(record, Hold)
 
 
-async def held(db: Database, user_id: str) -> int:
+async def sum_held_credits(db: Database, user_id: str) -> int:
     """Credits set aside by the user's open holds."""
     value: int = await db.fetchval(
         "SELECT coalesce(sum(credits), 0)::bigint FROM holds WHERE user_id = $1 AND state = 'held'", user_id
@@ -322,7 +322,7 @@ async def add_meter_events(db: Database, entry_ids: list[str]) -> None:
     )
 
 
-async def charged(db: Database, lot_id: str) -> int:
+async def sum_charged_to_lot(db: Database, lot_id: str) -> int:
     """What was charged to a lot so far."""
     value: int = await db.fetchval(
         "SELECT coalesce(sum(amount), 0)::bigint FROM ledger_entries WHERE lot_id = $1 AND account = 'revenue'", lot_id
@@ -330,7 +330,9 @@ async def charged(db: Database, lot_id: str) -> int:
     return value
 
 
-async def entries(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Entry]:
+async def list_entries(
+    db: Database, user_id: str, after: str | None, limit: int, *, descending: bool
+) -> list[EntryRow]:
     """A page of the user's entries, by id."""
     order, sign = ("DESC", "<") if descending else ("ASC", ">")
     return rows(
@@ -343,5 +345,5 @@ async def entries(db: Database, user_id: str, after: str | None, limit: int, *, 
             after,
             limit,
         ),
-        Entry,
+        EntryRow,
     )

@@ -10,7 +10,7 @@ from msgspec import Struct
 from api.sql.connection import Database, row
 
 
-class Usage(Struct, frozen=True):
+class OverageUsage(Struct, frozen=True):
     """Credits that were settled as overage, `age` seconds ago, and are to be told. `customer` is Stripe's name for the
     user, None where it has none.
     """
@@ -24,7 +24,7 @@ class Usage(Struct, frozen=True):
     tries: int
 
 
-class Doubt(Struct, frozen=True):
+class HourUsage(Struct, frozen=True):
     """What is known of one user's hour: `told` credits that Stripe has for certain, `doubtful` ones by entry, of which
     nobody knows, and how many entries are `under_way` just now, so that what Stripe has may still change.
     """
@@ -34,7 +34,7 @@ class Doubt(Struct, frozen=True):
     under_way: int
 
 
-class Outbox(Struct, frozen=True):
+class OutboxStatus(Struct, frozen=True):
     """How the outbox stands. `oldest` is the age in seconds of the oldest that still waits."""
 
     waiting: int
@@ -55,20 +55,20 @@ _DUE = (
 _SURE = "(first_sent_at IS NULL OR first_sent_at > now() - make_interval(secs => $2))"
 
 
-async def claim(db: Database, lease: float, window: float) -> Usage | None:
+async def claim_sendable(db: Database, lease: float, window: float) -> OverageUsage | None:
     """Take an entry that may be sent: never sent so far, or first sent within the window, in which Stripe would know it
     again. Whoever claims it has so many seconds; it counts as sent from now on.
     """
     query = _DUE.format(also=", first_sent_at = coalesce(m.first_sent_at, now())", which=_SURE)
-    return row(await db.fetchrow(query, lease, window), Usage)
+    return row(await db.fetchrow(query, lease, window), OverageUsage)
 
 
-async def claim_doubtful(db: Database, lease: float, window: float) -> Usage | None:
+async def claim_doubtful(db: Database, lease: float, window: float) -> OverageUsage | None:
     """Take an entry that may have reached Stripe so long ago that it must not simply be sent again."""
-    return row(await db.fetchrow(_DUE.format(also="", which=f"NOT {_SURE}"), lease, window), Usage)
+    return row(await db.fetchrow(_DUE.format(also="", which=f"NOT {_SURE}"), lease, window), OverageUsage)
 
 
-async def sent(db: Database, entries: list[str]) -> None:
+async def mark_sent(db: Database, entries: list[str]) -> None:
     """Stripe has these. A report that refused one meanwhile stands."""
     await db.execute(
         "UPDATE meter_events SET state = 'sent', sent_at = now(), error = NULL"
@@ -77,7 +77,7 @@ async def sent(db: Database, entries: list[str]) -> None:
     )
 
 
-async def failed(db: Database, entry_id: str, seconds: float, error: str) -> None:
+async def retry_later(db: Database, entry_id: str, seconds: float, error: str) -> None:
     """Try this one again after so many seconds."""
     await db.execute(
         "UPDATE meter_events SET not_before = now() + make_interval(secs => $2), error = $3"
@@ -88,7 +88,7 @@ async def failed(db: Database, entry_id: str, seconds: float, error: str) -> Non
     )
 
 
-async def refuse(db: Database, entries: list[str], error: str) -> list[str]:
+async def mark_refused(db: Database, entries: list[str], error: str) -> list[str]:
     """Stripe has not counted these and will not; return those that were not refused before."""
     records = await db.fetch(
         "UPDATE meter_events SET state = 'refused', error = $2 WHERE entry_id = ANY($1) AND state <> 'refused'"
@@ -99,7 +99,7 @@ async def refuse(db: Database, entries: list[str], error: str) -> list[str]:
     return [record["entry_id"] for record in records]
 
 
-async def revive(db: Database, codes: Sequence[str], older_than: float) -> int:
+async def requeue_refused(db: Database, codes: Sequence[str], older_than: float) -> int:
     """Let what was refused for one of these reasons wait again, if it was first sent so many seconds ago."""
     tag: str = await db.execute(
         "UPDATE meter_events SET state = 'waiting', first_sent_at = NULL, not_before = now()"
@@ -111,7 +111,7 @@ async def revive(db: Database, codes: Sequence[str], older_than: float) -> int:
     return int(tag.rsplit(maxsplit=1)[-1])
 
 
-async def unclear(db: Database, entries: list[str], error: str) -> None:
+async def mark_unclear(db: Database, entries: list[str], error: str) -> None:
     """Whether Stripe has these cannot be told; a person must look."""
     await db.execute(
         "UPDATE meter_events SET state = 'unclear', error = $2 WHERE entry_id = ANY($1) AND state = 'waiting'",
@@ -120,7 +120,7 @@ async def unclear(db: Database, entries: list[str], error: str) -> None:
     )
 
 
-async def unsent(db: Database, entries: list[str]) -> None:
+async def mark_unsent(db: Database, entries: list[str]) -> None:
     """Stripe is known not to have these: they begin anew."""
     await db.execute(
         "UPDATE meter_events SET state = 'waiting', first_sent_at = NULL, not_before = now(), error = NULL"
@@ -129,7 +129,9 @@ async def unsent(db: Database, entries: list[str]) -> None:
     )
 
 
-async def doubt(db: Database, user_id: str, start: datetime, end: datetime, window: float, settled: float) -> Doubt:
+async def lock_hour_usage(
+    db: Database, user_id: str, start: datetime, end: datetime, window: float, settled: float
+) -> HourUsage:
     """What we hold of a user's time from `start` until before `end`, its rows locked. What was first sent less than
     `window` seconds ago, or taken by Stripe less than `settled` seconds ago, counts as under way.
     """
@@ -145,7 +147,7 @@ async def doubt(db: Database, user_id: str, start: datetime, end: datetime, wind
         window,
         settled,
     )
-    return Doubt(
+    return HourUsage(
         told=sum(record["credits"] for record in records if record["state"] == "sent"),
         doubtful={
             record["entry_id"]: record["credits"] for record in records if record["state"] in ("doubtful", "unclear")
@@ -154,7 +156,7 @@ async def doubt(db: Database, user_id: str, start: datetime, end: datetime, wind
     )
 
 
-async def outbox(db: Database) -> Outbox:
+async def read_outbox_status(db: Database) -> OutboxStatus:
     """How many wait, were refused, or nobody knows of; and since when the oldest waits."""
     record = await db.fetchrow(
         "SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,"
@@ -164,4 +166,4 @@ async def outbox(db: Database) -> Outbox:
         " (array_agg(error ORDER BY occurred_at) FILTER (WHERE error IS NOT NULL))[1] AS error"
         " FROM meter_events WHERE state <> 'sent'"
     )
-    return row(record, Outbox) or Outbox(0, 0, 0, 0.0, None)
+    return row(record, OutboxStatus) or OutboxStatus(0, 0, 0, 0.0, None)

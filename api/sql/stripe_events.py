@@ -13,7 +13,7 @@ from msgspec import Struct
 from api.sql.connection import Database, row
 
 
-class Event(Struct, frozen=True):
+class InboxEvent(Struct, frozen=True):
     """An event in hand: what to look at. `tries` counts this one."""
 
     id: str
@@ -23,7 +23,7 @@ class Event(Struct, frozen=True):
     tries: int
 
 
-class Stuck(Struct, frozen=True):
+class InboxStatus(Struct, frozen=True):
     """What has not been applied: `waiting` will be tried again, `parked` only when somebody asks. Age in seconds."""
 
     waiting: int
@@ -32,7 +32,7 @@ class Stuck(Struct, frozen=True):
     error: str | None
 
 
-async def put(
+async def insert_event(
     db: Database, *, id: str, type: str, object_type: str, object_id: str, occurred_at: datetime, done: bool = False
 ) -> bool:
     """Keep an event; False if it is here already. One that asks for nothing is `done` from the start."""
@@ -49,7 +49,7 @@ async def put(
     return tag.endswith(" 1")
 
 
-async def claim(db: Database, lease: float) -> Event | None:
+async def claim_event(db: Database, lease: float) -> InboxEvent | None:
     """Take the event that is due longest, for so many seconds; None if none is. A worker that dies costs a try."""
     return row(
         await db.fetchrow(
@@ -60,11 +60,11 @@ async def claim(db: Database, lease: float) -> Event | None:
             " RETURNING id, type, object_type, object_id, tries",
             lease,
         ),
-        Event,
+        InboxEvent,
     )
 
 
-async def applied(db: Database, event: Event, looked_at: datetime) -> None:
+async def mark_applied(db: Database, event: InboxEvent, looked_at: datetime) -> None:
     """Mark an event applied, and with it every one about the same object that came before the object was looked at:
     what they tell of was seen.
     """
@@ -78,7 +78,7 @@ async def applied(db: Database, event: Event, looked_at: datetime) -> None:
     )
 
 
-async def postpone(db: Database, event: Event, seconds: float) -> None:
+async def postpone_event(db: Database, event: InboxEvent, seconds: float) -> None:
     """Give an event back untried, for later: somebody else has its object in hand."""
     await db.execute(
         "UPDATE stripe_events SET tries = tries - 1, lease_until = NULL, not_before = now() + make_interval(secs => $2)"
@@ -88,7 +88,7 @@ async def postpone(db: Database, event: Event, seconds: float) -> None:
     )
 
 
-async def failed(db: Database, event: Event, seconds: float, error: str, *, tries: int, days: float) -> bool:
+async def retry_later(db: Database, event: InboxEvent, seconds: float, error: str, *, tries: int, days: float) -> bool:
     """Give an event back for another try after so many seconds; True if it is parked instead, which it is after so
     many days and tries.
     """
@@ -106,13 +106,13 @@ async def failed(db: Database, event: Event, seconds: float, error: str, *, trie
     return bool(parked)
 
 
-async def unpark(db: Database) -> int:
+async def make_all_due(db: Database) -> int:
     """Make every event that has not been applied due now; return how many there are."""
     tag: str = await db.execute("UPDATE stripe_events SET not_before = now() WHERE applied_at IS NULL")
     return int(tag.rsplit(maxsplit=1)[-1])
 
 
-async def stuck(db: Database) -> Stuck:
+async def read_inbox_status(db: Database) -> InboxStatus:
     """What has been tried in vain or waits for the first time, and why the oldest does."""
     record = await db.fetchrow(
         "SELECT count(*) FILTER (WHERE not_before < 'infinity') AS waiting,"
@@ -121,10 +121,10 @@ async def stuck(db: Database) -> Stuck:
         " (array_agg(error ORDER BY received_at) FILTER (WHERE error IS NOT NULL))[1] AS error"
         " FROM stripe_events WHERE applied_at IS NULL"
     )
-    return row(record, Stuck) or Stuck(0, 0, 0.0, None)
+    return row(record, InboxStatus) or InboxStatus(0, 0, 0.0, None)
 
 
-async def lock(db: Database, name: str, patience: float) -> bool:
+async def acquire_lock(db: Database, name: str, patience: float) -> bool:
     """Take a name for this connection, across transactions; False if it is not to be had in so many seconds."""
     try:
         async with db.transaction():
@@ -135,12 +135,12 @@ async def lock(db: Database, name: str, patience: float) -> bool:
     return True
 
 
-async def unlock(db: Database) -> None:
+async def release_locks(db: Database) -> None:
     """Let go of whatever this connection holds."""
     await db.execute("SELECT pg_advisory_unlock_all()")
 
 
-async def forget(db: Database, days: int) -> None:
+async def delete_applied_events(db: Database, days: int) -> None:
     """Drop events that were applied so long ago that Stripe will not tell of them again."""
     await db.execute("DELETE FROM stripe_events WHERE applied_at < now() - make_interval(days => $1)", days)
 

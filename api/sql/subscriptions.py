@@ -12,7 +12,7 @@ KEEPS_PLAN = "('active', 'trialing', 'past_due')"
 LIVE = "('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')"
 
 
-class Synced(Struct, frozen=True):
+class SubscriptionRow(Struct, frozen=True):
     """A subscription as it is to be kept."""
 
     id: str
@@ -32,7 +32,7 @@ class Synced(Struct, frozen=True):
     created_at: datetime
 
 
-class Bought(Struct, frozen=True):
+class CheckoutPurchase(Struct, frozen=True):
     """A checkout: what it sells, and to whom."""
 
     id: str
@@ -43,7 +43,7 @@ class Bought(Struct, frozen=True):
     quantity: int
 
 
-async def owner(db: Database, customer: str, subscription: str) -> str | None:
+async def lock_owner(db: Database, customer: str, subscription: str) -> str | None:
     """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here.
 
     A customer who was deleted at Stripe is another one by now, but what they had bought is known here, and ends here.
@@ -57,9 +57,9 @@ async def owner(db: Database, customer: str, subscription: str) -> str | None:
     return value
 
 
-async def keep(db: Database, seen: Synced) -> None:
+async def upsert_subscription(db: Database, seen: SubscriptionRow) -> None:
     """Write a subscription down as it was just seen."""
-    columns = Synced.__struct_fields__
+    columns = SubscriptionRow.__struct_fields__
     names, values = ", ".join(columns), ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
     await db.execute(
@@ -74,7 +74,7 @@ async def keep(db: Database, seen: Synced) -> None:
     )
 
 
-class Followed(Struct, frozen=True):
+class SubscriptionUpdate(Struct, frozen=True):
     """What is kept of a subscription whose price is none of ours; the plan stays."""
 
     status: str
@@ -84,9 +84,9 @@ class Followed(Struct, frozen=True):
     cancel_at: datetime | None
 
 
-async def follow(db: Database, id: str, seen: Followed) -> bool:
+async def update_subscription(db: Database, id: str, seen: SubscriptionUpdate) -> bool:
     """Write down what has become of such a subscription; False if it is not known here."""
-    columns = Followed.__struct_fields__
+    columns = SubscriptionUpdate.__struct_fields__
     changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 2))
     tag: str = await db.execute(
         f"UPDATE subscriptions SET {changes}, synced_at = now() WHERE id = $1",
@@ -96,36 +96,36 @@ async def follow(db: Database, id: str, seen: Followed) -> bool:
     return tag.endswith(" 1")
 
 
-async def give_plan(db: Database, user_id: str, plan: str, version: int | None) -> None:
+async def set_user_plan(db: Database, user_id: str, plan: str, version: int | None) -> None:
     """Write down which plan a user has; None: in whatever version is the newest."""
     await db.execute("UPDATE users SET plan = $2, plan_version = $3 WHERE id = $1", user_id, plan, version)
 
 
-async def current(db: Database, user_id: str) -> Synced | None:
+async def find_current(db: Database, user_id: str) -> SubscriptionRow | None:
     """The subscription that gives a user the plan: the one that began first."""
     return row(
         await db.fetchrow(
-            f"SELECT {', '.join(Synced.__struct_fields__)} FROM subscriptions"
+            f"SELECT {', '.join(SubscriptionRow.__struct_fields__)} FROM subscriptions"
             f" WHERE user_id = $1 AND status IN {KEEPS_PLAN} ORDER BY created_at, id LIMIT 1",
             user_id,
         ),
-        Synced,
+        SubscriptionRow,
     )
 
 
-async def shown(db: Database, user_id: str) -> Synced | None:
+async def find_displayed(db: Database, user_id: str) -> SubscriptionRow | None:
     """The subscription that a user is shown: the one that gives the plan, else one that waits for a payment."""
     return row(
         await db.fetchrow(
-            f"SELECT {', '.join(Synced.__struct_fields__)} FROM subscriptions"
+            f"SELECT {', '.join(SubscriptionRow.__struct_fields__)} FROM subscriptions"
             f" WHERE user_id = $1 AND status IN {LIVE} ORDER BY status IN {KEEPS_PLAN} DESC, created_at, id LIMIT 1",
             user_id,
         ),
-        Synced,
+        SubscriptionRow,
     )
 
 
-async def keeping(db: Database, customer: str) -> list[str]:
+async def list_keeping_plan(db: Database, customer: str) -> list[str]:
     """Every subscription that would give a customer of Stripe's a plan, the one that began first in front."""
     records = await db.fetch(
         "SELECT s.id FROM subscriptions s JOIN users u ON u.id = s.user_id"
@@ -135,7 +135,7 @@ async def keeping(db: Database, customer: str) -> list[str]:
     return [record["id"] for record in records]
 
 
-async def overdue(db: Database, patience: float, limit: int = 1000) -> list[str]:
+async def list_overdue(db: Database, patience: float, limit: int = 1000) -> list[str]:
     """Live subscriptions whose period ended so many seconds ago, and of which nothing was heard since."""
     records = await db.fetch(
         f"SELECT id FROM subscriptions WHERE source = 'stripe' AND status IN {LIVE}"
@@ -147,7 +147,7 @@ async def overdue(db: Database, patience: float, limit: int = 1000) -> list[str]
     return [record["id"] for record in records]
 
 
-async def bought(db: Database, session: str, checkout: str | None) -> Bought | None:
+async def find_purchase(db: Database, session: str, checkout: str | None) -> CheckoutPurchase | None:
     """What a page sells, by its name at Stripe or by the checkout it was made for; None if it is not ours."""
     return row(
         await db.fetchrow(
@@ -155,5 +155,5 @@ async def bought(db: Database, session: str, checkout: str | None) -> Bought | N
             session,
             checkout,
         ),
-        Bought,
+        CheckoutPurchase,
     )

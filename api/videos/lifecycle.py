@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from api import idempotency, ids
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import pricing
 from api.messaging.events import Announcer
 from api.messaging.wakeups import Bell
@@ -49,7 +49,7 @@ class Repeat(NamedTuple):
 class VideoLifecycle:
     """The state machine, with the pool it writes to and what it notifies after a commit."""
 
-    def __init__(self, settings: Settings, pool: Pool, credits: Credits, bell: Bell, announcer: Announcer) -> None:
+    def __init__(self, settings: Settings, pool: Pool, credits: CreditLedger, bell: Bell, announcer: Announcer) -> None:
         self._settings = settings
         self._pool = pool
         self._credits = credits

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from api import idempotency, ids
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff.plans import RELAXED_PRIORITY
 from api.errors import Unavailable
 from api.messaging.events import Announcer
@@ -47,7 +47,7 @@ class VideoSubmissions:
     """Queues videos, once for each request."""
 
     def __init__(
-        self, settings: Settings, pool: Pool, storage: Storage, credits: Credits, bell: Bell, announcer: Announcer
+        self, settings: Settings, pool: Pool, storage: Storage, credits: CreditLedger, bell: Bell, announcer: Announcer
     ) -> None:
         self._settings = settings
         self._pool = pool
@@ -81,14 +81,14 @@ class VideoSubmissions:
 
     async def _queue(self, db: Database, rows: list[New], submission: Submission, kept: list[Inputs]) -> None:
         """Add the rows with their inputs and set their credits aside; or none, and then they wait for everybody."""
-        purse = await self._credits.purse(db, submission.user_id)
-        relaxed, price = purse.relaxes(submission.order.total), submission.order.credits
+        spendable = await self._credits.lock_spendable(db, submission.user_id)
+        relaxed, price = spendable.needs_relaxed_queue(submission.order.total), submission.order.credits
         if relaxed:
             rows, price = [_relaxed(row) for row in rows], 0
         await generations.insert(db, rows)
         for row, inputs in zip(rows, kept, strict=True):
             await generations.add_inputs(db, row.id, inputs.pictures, inputs.films)
-        await self._credits.hold(db, purse, {row.id: price for row in rows})
+        await self._credits.hold(db, spendable, {row.id: price for row in rows})
 
     async def find_answer(self, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
         """The first answer to a request, if it has had one. Raises StillRunning, KeyReused."""

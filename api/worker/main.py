@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from api import logs
 from api.billing.events.receive import BELL
 from api.billing.events.worker import CHORES_EVERY, CONNECTIONS, TIMEOUT, Till
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
@@ -64,7 +64,7 @@ async def _work(settings: Settings) -> None:
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
         sold = tariff.load(settings.tariff)
-        lifecycle = VideoLifecycle(settings, pool, Credits(sold), bell, announcer)
+        lifecycle = VideoLifecycle(settings, pool, CreditLedger(sold), bell, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
         runner = Runner(settings, lifecycle, storage, engine)

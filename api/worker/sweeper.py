@@ -45,7 +45,7 @@ class Sweeper:
         await self._ring()
         await self._purge()
         async with transaction(self._pool) as db:
-            await lots.expire(db)
+            await lots.expire_lots(db)
 
     async def clean(self) -> None:
         """What nobody waits for, every few minutes: rows that are forgotten, files that nothing names."""

@@ -13,7 +13,7 @@ from api import ids
 from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.lookup_keys import Catalogue
-from api.billing.stripe.objects import Subscription
+from api.billing.stripe.objects import StripeSubscription
 from api.billing.tariff import tariff
 from api.errors import CardDeclined
 from api.sql.connection import Pool
@@ -153,16 +153,16 @@ class World:
         elif history.subscription:
             await self._change(act, await self._stripe.subscription(history.subscription))
 
-    async def _change(self, act: str, seen: Subscription) -> None:
-        item = seen.plan
+    async def _change(self, act: str, seen: StripeSubscription) -> None:
+        item = seen.plan_item
         if seen.status not in ("active", "trialing") or item is None or seen.pending_update:
             return
         pro = lookup_keys.plan_key(SOLD.plan("pro")) == item.price.lookup_key
         if act == "cancel":
-            await self._stripe.ask(lambda c: c.v1.subscriptions.cancel_async(seen.id), Subscription)
+            await self._stripe.ask(lambda c: c.v1.subscriptions.cancel_async(seen.id), StripeSubscription)
         elif act == "cancel_later" and not seen.schedule:
             change: Any = {"cancel_at_period_end": True}
-            await self._stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), Subscription)
+            await self._stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), StripeSubscription)
         elif act == "upgrade" and not pro and not seen.schedule:
             (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("pro")))
             now = (await self._local.web.get("/_local/clock")).json()["now"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from api import ids
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import tariff
 from api.sql import generations, ledger_entries
 from api.sql.connection import Database, Pool
 from api.sql.generations import New
-from api.sql.ledger_entries import Account
+from api.sql.ledger_entries import LedgerUser
 from api.videos.quote import Terms
 
 TARIFF = tariff.load()
-CREDITS = Credits(TARIFF)
+CREDITS = CreditLedger(TARIFF)
 
 
 def terms(plan: str = "free") -> Terms:
@@ -22,7 +22,7 @@ def terms(plan: str = "free") -> Terms:
     return Terms(TARIFF.plan(plan), TARIFF.prices)
 
 
-async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> Account:
+async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> LedgerUser:
     """A user without an allowance yet."""
     user_id = ids.new("usr")
     await db.execute(
@@ -32,10 +32,10 @@ async def add_account(db: Database, *, plan: str = "free", full_allowance: bool 
         plan,
         full_allowance,
     )
-    return await ledger_entries.lock(db, user_id)
+    return await ledger_entries.lock_user(db, user_id)
 
 
-async def add_generation(db: Database, account: Account, **changes: Any) -> str:
+async def add_generation(db: Database, account: LedgerUser, **changes: Any) -> str:
     """A queued generation without a hold."""
     video_id = ids.new("video")
     new: dict[str, Any] = {

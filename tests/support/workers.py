@@ -11,7 +11,7 @@ from typing import Any
 
 from api.http.state import Parts
 from api.settings import Settings
-from api.sql.ledger_entries import Account
+from api.sql.ledger_entries import LedgerUser
 from api.sql.segments import Segment, segments
 from api.worker import main
 
@@ -32,19 +32,19 @@ async def working(settings: Settings) -> AsyncIterator[None]:
         await task
 
 
-async def ended(parts: Parts, video_id: str, account: Account) -> str:
+async def ended(parts: Parts, video_id: str, account: LedgerUser) -> str:
     row = await parts.feeds.terminal(video_id, account.id, PATIENCE)
     return f"{row.state}:{row.failure}" if row.failure else row.state
 
 
-async def running(parts: Parts, video_id: str, account: Account, progress: float = 1) -> None:
+async def running(parts: Parts, video_id: str, account: LedgerUser, progress: float = 1) -> None:
     """Wait until the child has made some progress."""
     async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
         while (await parts.library.get(video_id, account.id)).progress < progress:
             await watcher.take(1.0)
 
 
-async def published(parts: Parts, video_id: str, account: Account) -> None:
+async def published(parts: Parts, video_id: str, account: LedgerUser) -> None:
     """Wait until there is something to watch."""
     async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
         while not (await parts.library.get(video_id, account.id)).published_seconds:

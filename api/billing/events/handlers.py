@@ -14,12 +14,12 @@ from api.billing.events.payments import Paying
 from api.billing.stripe import refunds
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import RENEWAL, REPORT
-from api.billing.stripe.objects import Subscription
+from api.billing.stripe.objects import StripeSubscription
 from api.billing.subscriptions.sync import sync
 from api.billing.tariff.tariff import Tariff
 from api.sql import subscriptions
 from api.sql.connection import Pool
-from api.sql.stripe_events import Event
+from api.sql.stripe_events import InboxEvent
 
 log = structlog.get_logger()
 
@@ -43,39 +43,39 @@ class Applying:
             RENEWAL: self._renewal,
         }
 
-    async def apply(self, event: Event) -> None:
+    async def apply(self, event: InboxEvent) -> None:
         """Read and write what the event is about."""
         await self._by_kind[event.object_type](event.object_id)
 
-    async def _subscription(self, name: str) -> Subscription:
+    async def _subscription(self, name: str) -> StripeSubscription:
         seen = await sync(self._pool, self._stripe, self._tariff, name)
         await self._one_only(seen)
         return seen
 
-    async def _one_only(self, seen: Subscription) -> None:
+    async def _one_only(self, seen: StripeSubscription) -> None:
         """End every subscription of a person but the one that began first, and pay back what it took: it was bought
         by mistake, on two phones at once. Our rows may be old, so each is looked at before anything is ended.
         """
         async with self._pool.acquire() as db:
-            names = await subscriptions.keeping(db, seen.customer)
+            names = await subscriptions.list_keeping_plan(db, seen.customer)
         if len(names) < 2:
             return
         now = [await self._stripe.subscription(name) for name in names]
         for other in [one for one in now if one.keeps_plan][1:]:
             await self._undo(other)
 
-    async def _undo(self, seen: Subscription) -> None:
+    async def _undo(self, seen: StripeSubscription) -> None:
         """The money goes back first: a subscription that has ended would not be found here again."""
         log.warning("second_subscription", subscription_id=seen.id, customer_id=seen.customer)
         invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
-        if invoice and invoice.payment:
-            await refunds.pay_back(self._stripe, invoice.payment)
+        if invoice and invoice.payment_intent:
+            await refunds.pay_back(self._stripe, invoice.payment_intent)
         await refunds.end(self._stripe, seen.id)
         await sync(self._pool, self._stripe, self._tariff, seen.id)
 
     async def _session(self, name: str) -> None:
         session = await self._paying.session(name)
-        if session.settled and session.subscription:
+        if session.is_settled and session.subscription:
             await self._subscription(session.subscription)
 
     async def _renewal(self, name: str) -> None:
@@ -100,4 +100,4 @@ class Applying:
 
     async def _report(self, name: str) -> None:
         report = await self._stripe.meter_errors(name)
-        await metering.refuse(self._pool, report.types)
+        await metering.refuse(self._pool, report.error_types)

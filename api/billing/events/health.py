@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from api.billing.events.metering import ALERT_AFTER, CUSTOMER_NOT_FOUND
 from api.sql import meter_events, stripe_events
 from api.sql.connection import Database
-from api.sql.meter_events import Outbox
-from api.sql.stripe_events import Stuck
+from api.sql.meter_events import OutboxStatus
+from api.sql.stripe_events import InboxStatus
 
 LATE = 3600.0  # seconds after which an event that waits is worth a look
 
 
 async def troubles(db: Database) -> list[str]:
     """A sentence for each trouble, with what to do about it."""
-    return [*_events(await stripe_events.stuck(db)), *_usage(await meter_events.outbox(db))]
+    return [*_events(await stripe_events.read_inbox_status(db)), *_usage(await meter_events.read_outbox_status(db))]
 
 
-def _events(stuck: Stuck) -> Iterator[str]:
+def _events(stuck: InboxStatus) -> Iterator[str]:
     why = f" The oldest says: {stuck.error}." if stuck.error else ""
     if stuck.parked:
         yield (
@@ -29,7 +29,7 @@ def _events(stuck: Stuck) -> Iterator[str]:
         yield f"{stuck.waiting} events from Stripe wait, the oldest for {stuck.oldest / 3600:.0f} h.{why}"
 
 
-def _usage(usage: Outbox) -> Iterator[str]:
+def _usage(usage: OutboxStatus) -> Iterator[str]:
     why = f" The oldest says: {usage.error}." if usage.error else ""
     if usage.oldest > ALERT_AFTER:
         yield (

@@ -16,8 +16,8 @@ from api.billing.stripe.locks import BusyError
 from api.errors import Problem
 from api.sql import stripe_events
 from api.sql.connection import Pool, transaction
-from api.sql.ledger_entries import now
-from api.sql.stripe_events import Event
+from api.sql.ledger_entries import database_time
+from api.sql.stripe_events import InboxEvent
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ PARK_TRIES = 8  # tries, after which an event waits for a person
 BUSY = 0.5  # seconds until an event is due again whose object was in somebody else's hands
 LONGEST_ERROR = 500
 
-Apply = Callable[[Event], Awaitable[None]]
+Apply = Callable[[InboxEvent], Awaitable[None]]
 
 
 class Inbox:
@@ -50,18 +50,18 @@ class Inbox:
 
     async def _next(self) -> bool:
         async with transaction(self._pool) as db:
-            event = await stripe_events.claim(db, LEASE)
-            begun = await now(db)
+            event = await stripe_events.claim_event(db, LEASE)
+            begun = await database_time(db)
         if event:
             await self._handle(event, begun)
         return event is not None
 
-    async def _handle(self, event: Event, begun: datetime) -> None:
+    async def _handle(self, event: InboxEvent, begun: datetime) -> None:
         try:
             await self._apply(event)
         except BusyError:
             async with transaction(self._pool) as db:
-                await stripe_events.postpone(db, event, BUSY)
+                await stripe_events.postpone_event(db, event, BUSY)
         except Problem as problem:
             await self._fail(event, problem)
         except Exception as error:  # whatever is wrong with this event, the others must go on
@@ -69,9 +69,9 @@ class Inbox:
             await self._fail(event, error)
         else:
             async with transaction(self._pool) as db:
-                await stripe_events.applied(db, event, begun)
+                await stripe_events.mark_applied(db, event, begun)
 
-    async def _fail(self, event: Event, error: Exception) -> None:
+    async def _fail(self, event: InboxEvent, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
         fields = {
             "stripe_event_id": event.id,
@@ -81,7 +81,7 @@ class Inbox:
         }
         log.warning("stripe_event_failed", **fields)
         async with transaction(self._pool) as db:
-            parked = await stripe_events.failed(
+            parked = await stripe_events.retry_later(
                 db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER
             )
         if parked:

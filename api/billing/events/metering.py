@@ -15,11 +15,11 @@ import structlog
 
 from api.billing.events.backoff import delay
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.objects import ErrorType
+from api.billing.stripe.objects import MeterErrorType
 from api.errors import PaymentsAway, Problem
 from api.sql import meter_events
 from api.sql.connection import Pool, transaction
-from api.sql.meter_events import Doubt, Usage
+from api.sql.meter_events import HourUsage, OverageUsage
 
 log = structlog.get_logger()
 
@@ -54,12 +54,12 @@ class Metering:
     async def _send(self) -> bool:
         """Send one entry; False if none is due, or Stripe is away."""
         async with transaction(self._pool) as db:
-            usage = await meter_events.claim(db, LEASE, WINDOW)
+            usage = await meter_events.claim_sendable(db, LEASE, WINDOW)
         if usage is None:
             return False
         return await self._report(usage)
 
-    async def _report(self, usage: Usage) -> bool:
+    async def _report(self, usage: OverageUsage) -> bool:
         if usage.customer is None:
             return await self._fail(usage, NOBODY)
         if usage.age > LATEST:
@@ -76,19 +76,21 @@ class Metering:
             await self._fail(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         async with transaction(self._pool) as db:
-            await meter_events.sent(db, [usage.entry_id])
+            await meter_events.mark_sent(db, [usage.entry_id])
         return True
 
-    async def _fail(self, usage: Usage, reason: str) -> bool:
+    async def _fail(self, usage: OverageUsage, reason: str) -> bool:
         log.warning("usage_not_reported", entry_id=usage.entry_id, tries=usage.tries)
         async with transaction(self._pool) as db:
-            await meter_events.failed(db, usage.entry_id, delay(usage.tries), reason)
+            await meter_events.retry_later(db, usage.entry_id, delay(usage.tries), reason)
         return True
 
-    async def _give_up(self, usage: Usage) -> bool:
+    async def _give_up(self, usage: OverageUsage) -> bool:
         log.error("usage_too_old", entry_id=usage.entry_id, user_id=usage.user_id, credits=usage.credits)
         async with transaction(self._pool) as db:
-            await meter_events.refuse(db, [usage.entry_id], "Older than 35 days, which is more than Stripe takes.")
+            await meter_events.mark_refused(
+                db, [usage.entry_id], "Older than 35 days, which is more than Stripe takes."
+            )
         return True
 
     async def _look(self) -> bool:
@@ -101,7 +103,7 @@ class Metering:
             return await self._fail(usage, NOBODY)
         start = hour(usage.occurred_at)
         async with transaction(self._pool) as db:
-            before = await meter_events.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
+            before = await meter_events.lock_hour_usage(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
         try:
             total = await self._stripe.meter_total(usage.customer, start, start + HOUR)
         except Problem as problem:
@@ -110,24 +112,26 @@ class Metering:
         await self._decide(usage, start, before, total)
         return True
 
-    async def _decide(self, usage: Usage, start: datetime, before: Doubt, total: int) -> None:
+    async def _decide(self, usage: OverageUsage, start: datetime, before: HourUsage, total: int) -> None:
         """Say of an hour's doubtful entries which Stripe has: they were sent, the others were not. What we hold must
         have been the same all the while Stripe was asked, or the two figures are of different times.
         """
         async with transaction(self._pool) as db:
-            known = await meter_events.doubt(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
+            known = await meter_events.lock_hour_usage(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
             if known.under_way or known != before:
-                await meter_events.failed(db, usage.entry_id, LOOK_AGAIN, "Another entry of this hour is under way.")
+                await meter_events.retry_later(
+                    db, usage.entry_id, LOOK_AGAIN, "Another entry of this hour is under way."
+                )
                 return
             counted = received(known.doubtful, total - known.told)
             if counted is not None:
-                await meter_events.sent(db, sorted(counted))
-                await meter_events.unsent(db, sorted(known.doubtful.keys() - counted))
+                await meter_events.mark_sent(db, sorted(counted))
+                await meter_events.mark_unsent(db, sorted(known.doubtful.keys() - counted))
                 return
             reason = (
                 f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {known.told} are told."
             )
-            await meter_events.unclear(db, sorted(known.doubtful), reason)
+            await meter_events.mark_unclear(db, sorted(known.doubtful), reason)
         log.error("usage_unclear", user_id=usage.user_id, entry_ids=sorted(known.doubtful))
 
 
@@ -157,14 +161,14 @@ async def revive(pool: Pool) -> int:
     many entries that are.
     """
     async with transaction(pool) as db:
-        return await meter_events.revive(db, CURABLE, FORGOTTEN)
+        return await meter_events.requeue_refused(db, CURABLE, FORGOTTEN)
 
 
-async def refuse(pool: Pool, errors: list[ErrorType]) -> None:
+async def refuse(pool: Pool, errors: list[MeterErrorType]) -> None:
     """Note what a report of Stripe's says was not counted. It names only some of the events it is about."""
     for error in errors:
         entries = sorted({name for one in error.sample_errors for name in ENTRY.findall(one.request.identifier)})
         said = f"{error.code}: {error.sample_errors[0].error_message if error.sample_errors else 'no sample'}"
         async with transaction(pool) as db:
-            refused = await meter_events.refuse(db, entries, said)
+            refused = await meter_events.mark_refused(db, entries, said)
         log.error("usage_refused", code=error.code, error_count=error.error_count, entry_ids=refused)

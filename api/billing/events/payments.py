@@ -8,12 +8,12 @@ from api.billing.ledger import clawbacks, grants
 from api.billing.stripe import plan_of_price
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.locks import held
-from api.billing.stripe.objects import Dispute, Invoice, Payment, Refund, Session, moment
+from api.billing.stripe.objects import CheckoutSession, Dispute, Invoice, PaymentIntent, Refund, from_unix_time
 from api.billing.subscriptions import invoice_credits
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.tariff import Tariff
 from api.sql import checkouts, subscriptions
-from api.sql.clawbacks import Kind
+from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database, Pool
 
 GIVEN_BACK = frozenset({"pending", "requires_action", "succeeded"})
@@ -38,7 +38,7 @@ class Paying:
             await self._grant(db, invoice, plans)
         return invoice
 
-    async def session(self, name: str) -> Session:
+    async def session(self, name: str) -> CheckoutSession:
         """Note how a checkout ended, and hand over the pack it sold once nothing is owed."""
         async with held(self._pool, "checkout", name) as db:
             session = await self._stripe.session(name)
@@ -62,40 +62,40 @@ class Paying:
                 for session in sessions:
                     await self._purchase(db, session)
                 for claim, kind, share in claims:
-                    await clawbacks.claim(db, claim=claim, kind=kind, payment=name, share=share)
+                    await clawbacks.apply_claim(db, claim=claim, kind=kind, payment=name, share=share)
 
     async def _plans(self, invoice: Invoice) -> dict[str, Plan]:
         """The plans whose prices an invoice charges, by price."""
-        names = {line.price for line in invoice.lines.data if line.price}
+        names = {line.price_id for line in invoice.lines.data if line.price_id}
         found = {name: plan_of_price.plan(self._tariff, await self._stripe.price(name)) for name in sorted(names)}
         return {name: plan for name, plan in found.items() if plan}
 
     async def _grant(self, db: Database, invoice: Invoice, plans: dict[str, Plan]) -> None:
-        if invoice.status != "paid" or not invoice.customer or not invoice.subscription:
+        if invoice.status != "paid" or not invoice.customer or not invoice.subscription_id:
             return
-        owner = await subscriptions.owner(db, invoice.customer, invoice.subscription)
+        owner = await subscriptions.lock_owner(db, invoice.customer, invoice.subscription_id)
         if owner is None:
             return
-        for grant in invoice_credits.grants(invoice.lines.data, plans, invoice.subscription):
-            await grants.allowance(
+        for grant in invoice_credits.grants(invoice.lines.data, plans, invoice.subscription_id):
+            await grants.grant_allowance(
                 db,
                 owner,
                 key=grant.key,
                 credits=grant.credits,
-                expires_at=moment(grant.expires_at),
+                expires_at=from_unix_time(grant.expires_at),
                 invoice=invoice.id,
-                payment=invoice.payment,
+                payment=invoice.payment_intent,
             )
 
-    async def _purchase(self, db: Database, session: Session) -> None:
-        bought = await subscriptions.bought(db, session.id, (session.metadata or {}).get("checkout"))
+    async def _purchase(self, db: Database, session: CheckoutSession) -> None:
+        bought = await subscriptions.find_purchase(db, session.id, (session.metadata or {}).get("checkout"))
         if bought is None:
             return
-        if session.ended:
-            await checkouts.close(db, bought.id, session.ended)
-        if bought.kind == "pack" and session.settled:
+        if session.end_state:
+            await checkouts.close_checkout(db, bought.id, session.end_state)
+        if bought.kind == "pack" and session.is_settled:
             pack = self._tariff.pack(bought.item, bought.version)
-            await grants.purchase(
+            await grants.grant_pack(
                 db,
                 bought.user_id,
                 source="stripe",
@@ -106,10 +106,12 @@ class Paying:
             )
 
 
-def shares(payment: Payment, refunds: list[Refund], disputes: list[Dispute]) -> list[tuple[str, Kind, Fraction]]:
+def shares(
+    payment: PaymentIntent, refunds: list[Refund], disputes: list[Dispute]
+) -> list[tuple[str, ClawbackKind, Fraction]]:
     """How much of what a payment bought each refund and each dispute takes back, from 0 to 1."""
     paid = max(payment.amount_received, 1)
-    found: list[tuple[str, Kind, Fraction]] = []
+    found: list[tuple[str, ClawbackKind, Fraction]] = []
     for refund in refunds:
         amount = refund.amount if refund.status in GIVEN_BACK else 0
         found.append((refund.id, "refund", min(Fraction(amount, paid), Fraction(1))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.billing.stripe.event_types import EVENTS, REPORT, REPORTS
-from api.billing.stripe.objects import Received, moment
+from api.billing.stripe.objects import ReceivedEvent, from_unix_time
 from api.messaging.wakeups import Bell
 from api.sql import stripe_events
 from api.sql.connection import Database, Pool, transaction
@@ -12,7 +12,7 @@ BELL = "billing"
 """The bell of those who apply events."""
 
 
-async def receive(pool: Pool, bell: Bell, event: Received) -> None:
+async def receive(pool: Pool, bell: Bell, event: ReceivedEvent) -> None:
     """Keep an event that Stripe has signed, and have it applied soon."""
     async with transaction(pool) as db:
         fresh = await keep(db, event)
@@ -20,15 +20,15 @@ async def receive(pool: Pool, bell: Bell, event: Received) -> None:
         bell.ring(BELL)
 
 
-async def keep(db: Database, event: Received) -> bool:
+async def keep(db: Database, event: ReceivedEvent) -> bool:
     """Put an event into the inbox; False if it is there already. One of a type that asks for nothing is done with."""
     report = event.type in REPORTS
-    return await stripe_events.put(
+    return await stripe_events.insert_event(
         db,
         id=event.id,
         type=event.type,
         object_type=REPORT if report else event.object_type,
         object_id=event.id if report else event.object_id,
-        occurred_at=moment(event.occurred_at),
+        occurred_at=from_unix_time(event.occurred_at),
         done=not report and event.type not in EVENTS,
     )

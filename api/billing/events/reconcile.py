@@ -53,7 +53,7 @@ async def reconcile(pool: Pool, stripe: Stripe) -> Found:
     """Put what was not heard of into the inbox. Raises what Stripe raises."""
     found = Found(await _undelivered(pool, stripe), await _quiet(pool))
     async with transaction(pool) as db:
-        await stripe_events.forget(db, FORGET)
+        await stripe_events.delete_applied_events(db, FORGET)
         await stripe_events.end_chore(db, CHORE)
     log.info("reconciled", event_count=found.events, subscription_count=found.quiet)
     return found
@@ -69,7 +69,7 @@ async def now(settings: Settings) -> list[str]:
         found = await reconcile(pool, stripe)
         revived = await metering.revive(pool)
         async with transaction(pool) as db:
-            waiting = await stripe_events.unpark(db)
+            waiting = await stripe_events.make_all_due(db)
     finally:
         await stripe.close()
         await pool.close()
@@ -95,12 +95,12 @@ async def _quiet(pool: Pool) -> int:
     """Live subscriptions whose period is over, and nothing was heard of since. Each is looked at once an hour."""
     now = datetime.now(UTC)
     async with transaction(pool) as db:
-        names = await subscriptions.overdue(db, QUIET)
+        names = await subscriptions.list_overdue(db, QUIET)
         return sum([await _look_at(db, name, now) for name in names])
 
 
 async def _look_at(db: Database, subscription: str, now: datetime) -> bool:
     name = f"{RENEWAL}:{subscription}:{now:%Y-%m-%dT%H}"
-    return await stripe_events.put(
+    return await stripe_events.insert_event(
         db, id=name, type=RENEWAL, object_type=RENEWAL, object_id=subscription, occurred_at=now
     )

@@ -10,27 +10,31 @@ from api.billing.tariff.plans import period
 from api.schemas.billing import EntryKind
 from api.sql import ledger_entries
 from api.sql.connection import Database
-from api.sql.ledger_entries import Account, Leg, NewLot, Part
+from api.sql.ledger_entries import HoldPart, LedgerUser, Leg, NewLot
 
 
-async def add(db: Database, new: NewLot) -> bool:
+async def grant_lot(db: Database, new: NewLot) -> bool:
     """Give somebody a lot; False if one with this key was given before."""
     added = await ledger_entries.add_lot(db, new)
     if added and new.amount:
         kind: EntryKind = "purchase" if new.bucket == "purchased" else "grant"
-        part = Part(new.id, new.bucket, new.amount)
+        part = HoldPart(new.id, new.bucket, new.amount)
         await ledger_entries.add_legs(
-            db, transfer(kind, new.user_id, part, "granted", "available", invoice=new.invoice)
+            db, transfer_legs(kind, new.user_id, part, "granted", "available", invoice=new.invoice)
         )
     return added
 
 
-async def succeed(db: Database, account: Account, amount: int) -> Part:
+async def add_successor_lot(db: Database, account: LedgerUser, amount: int) -> HoldPart:
     """A lot for what comes back to an allowance that has expired, good for the present period; its entries are the
     caller's to book. It is nobody's payment any more, so that a claim takes its share of what was paid for only once.
     """
-    present = [each.expires_at for each in await ledger_entries.lots(db, account.id) if each.bucket == "allowance"]
-    month = period(account.created_at, await ledger_entries.now(db))
+    present = [
+        each.expires_at
+        for each in await ledger_entries.list_spendable_lots(db, account.id)
+        if each.bucket == "allowance"
+    ]
+    month = period(account.created_at, await ledger_entries.database_time(db))
     new = NewLot(
         user_id=account.id,
         bucket="allowance",
@@ -40,27 +44,27 @@ async def succeed(db: Database, account: Account, amount: int) -> Part:
         expires_at=max(filter(None, present), default=month.end),
     )
     await ledger_entries.add_lot(db, new)
-    return Part(new.id, "allowance", amount)
+    return HoldPart(new.id, "allowance", amount)
 
 
-async def expire(db: Database, user_id: str | None = None) -> int:
+async def expire_lots(db: Database, user_id: str | None = None) -> int:
     """Take back what has expired, of one user, who is locked, or of all; return how many lots had something left."""
-    users = await ledger_entries.lock_expiring(db) if user_id is None else [user_id]
-    gone = await ledger_entries.expire_lots(db, users)
+    users = await ledger_entries.lock_users_with_expired_lots(db) if user_id is None else [user_id]
+    gone = await ledger_entries.empty_expired_lots(db, users)
     legs = [
         leg
         for lot, owner, bucket, amount in gone
-        for leg in transfer("expire", owner, Part(lot, bucket, amount), "available", "expired")
+        for leg in transfer_legs("expire", owner, HoldPart(lot, bucket, amount), "available", "expired")
     ]
     if legs:
         await ledger_entries.add_legs(db, legs)
     return len(gone)
 
 
-def transfer(
+def transfer_legs(
     kind: EntryKind,
     user_id: str,
-    part: Part,
+    part: HoldPart,
     source: str,
     target: str,
     *,
@@ -70,13 +74,13 @@ def transfer(
 ) -> list[Leg]:
     """Both legs of moving credits of a lot from one account to another."""
     moved = ((part, source, -part.amount), (part, target, part.amount))
-    return legs(kind, user_id, moved, generation_id=generation_id, invoice=invoice, claim=claim)
+    return build_legs(kind, user_id, moved, generation_id=generation_id, invoice=invoice, claim=claim)
 
 
-def legs(
+def build_legs(
     kind: EntryKind,
     user_id: str,
-    moved: tuple[tuple[Part, str, int], ...],
+    moved: tuple[tuple[HoldPart, str, int], ...],
     *,
     generation_id: str | None = None,
     invoice: str | None = None,

@@ -15,7 +15,7 @@ WHY_NOT = {
 }
 
 
-async def allow(db: Database, user_id: str, cap: int | None, terms: Overage) -> None:
+async def allow_overage(db: Database, user_id: str, cap: int | None, terms: Overage) -> None:
     """Let so many credits of a period be used above what is there, from now on; None for as many as is usual.
 
     Raises NotSubscribed, SubscriptionUnpaid or Conflict where there is nothing it could be paid with, and Invalid.
@@ -24,17 +24,17 @@ async def allow(db: Database, user_id: str, cap: int | None, terms: Overage) -> 
     if wanted > terms.max_cap:
         detail = f"`cap` may be up to {terms.max_cap} credits, and this one is {wanted}."
         raise Invalid(detail, param="cap", limit=terms.max_cap)
-    await ledger_entries.lock(db, user_id)
+    await ledger_entries.lock_user(db, user_id)
     _refuse_unpaid(await ledger_entries.subscription(db, user_id))
-    await ledger_entries.allow_overage(db, user_id, wanted)
-    await grants.overage(db, user_id)
+    await ledger_entries.set_overage_cap(db, user_id, wanted)
+    await grants.sync_overage_line(db, user_id)
 
 
-async def forbid(db: Database, user_id: str) -> None:
+async def forbid_overage(db: Database, user_id: str) -> None:
     """Let nothing more be used above what is there. What was used stays to be paid."""
-    await ledger_entries.lock(db, user_id)
-    await ledger_entries.allow_overage(db, user_id, None)
-    await grants.overage(db, user_id)
+    await ledger_entries.lock_user(db, user_id)
+    await ledger_entries.set_overage_cap(db, user_id, None)
+    await grants.sync_overage_line(db, user_id)
 
 
 def _refuse_unpaid(subscription: Subscription | None) -> None:

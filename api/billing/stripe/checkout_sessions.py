@@ -12,16 +12,16 @@ from msgspec import Struct
 
 from api.billing.stripe.client import PAGE, Stripe
 from api.billing.stripe.objects import (
-    Customer,
+    CheckoutSession,
     Invoice,
-    Item,
+    InvoicePreview,
     PortalConfiguration,
     PortalSession,
-    Preview,
-    Price,
-    Schedule,
-    Session,
-    Subscription,
+    StripeCustomer,
+    StripePrice,
+    StripeSubscription,
+    SubscriptionItem,
+    SubscriptionSchedule,
 )
 
 PORTAL = ("kinora", "portal")
@@ -37,9 +37,9 @@ class Order(Struct, frozen=True, kw_only=True):
     locale: str
     success_url: str
     cancel_url: str | None
-    price: Price
+    price: StripePrice
     quantity: int = 1
-    metered: Price | None = None
+    metered: StripePrice | None = None
     trial_days: int = 0
     about: dict[str, str] = {}
 
@@ -52,15 +52,15 @@ class Order(Struct, frozen=True, kw_only=True):
 # -- people -------------------------------------------------------------------------------------------------
 
 
-async def customer(stripe: Stripe, user_id: str, email: str, *, instead_of: str | None = None) -> Customer:
+async def customer(stripe: Stripe, user_id: str, email: str, *, instead_of: str | None = None) -> StripeCustomer:
     """The customer of a user, made if there is none; `instead_of` one that has been deleted.
 
     Whoever changes the address while the first answer is still unknown is refused for a day, because the same key
     would come with two addresses.
     """
 
-    async def find() -> Customer | None:
-        found = stripe.pages(lambda c: c.v1.customers.list_async({"email": email, "limit": PAGE}), Customer)
+    async def find() -> StripeCustomer | None:
+        found = stripe.pages(lambda c: c.v1.customers.list_async({"email": email, "limit": PAGE}), StripeCustomer)
         ours = [one async for one in found if one.metadata.get("user") == user_id]
         return ours[0] if ours else None
 
@@ -68,23 +68,23 @@ async def customer(stripe: Stripe, user_id: str, email: str, *, instead_of: str 
         f"customer:{user_id}" + (f":{instead_of}" if instead_of else ""),
         find,
         lambda c, options: c.v1.customers.create_async({"email": email, "metadata": {"user": user_id}}, options),
-        Customer,
+        StripeCustomer,
     )
 
 
-async def keep_up(stripe: Stripe, known: Customer, email: str, locale: str) -> Customer:
+async def keep_up(stripe: Stripe, known: StripeCustomer, email: str, locale: str) -> StripeCustomer:
     """The customer with the address and the language that the user has now: bills are written to it and in it."""
     if known.email == email and known.preferred_locales == [locale]:
         return known
     return await stripe.ask(
-        lambda c: c.v1.customers.update_async(known.id, {"email": email, "preferred_locales": [locale]}), Customer
+        lambda c: c.v1.customers.update_async(known.id, {"email": email, "preferred_locales": [locale]}), StripeCustomer
     )
 
 
 # -- pages --------------------------------------------------------------------------------------------------
 
 
-async def subscription_page(stripe: Stripe, order: Order) -> Session:
+async def subscription_page(stripe: Stripe, order: Order) -> CheckoutSession:
     """The page at which a subscription is begun. Its second item charges what the meter counts."""
     items: list[Any] = [{"price": order.price.id, "quantity": order.quantity}]
     items += [{"price": order.metered.id}] if order.metered else []
@@ -97,14 +97,14 @@ async def subscription_page(stripe: Stripe, order: Order) -> Session:
     return await _page(stripe, order, mode="subscription", line_items=items, subscription_data=data)
 
 
-async def pack_page(stripe: Stripe, order: Order) -> Session:
+async def pack_page(stripe: Stripe, order: Order) -> CheckoutSession:
     """The page at which packs are bought."""
     items = [{"price": order.price.id, "quantity": order.quantity}]
     data = {"metadata": order.metadata}
     return await _page(stripe, order, mode="payment", line_items=items, payment_intent_data=data)
 
 
-async def _page(stripe: Stripe, order: Order, **sold: Any) -> Session:
+async def _page(stripe: Stripe, order: Order, **sold: Any) -> CheckoutSession:
     params: Any = {
         "customer": order.customer,
         "client_reference_id": order.user_id,
@@ -115,20 +115,23 @@ async def _page(stripe: Stripe, order: Order, **sold: Any) -> Session:
         **sold,
     }
 
-    async def find() -> Session | None:
+    async def find() -> CheckoutSession | None:
         listed = {"customer": order.customer, "limit": PAGE}
-        found = stripe.pages(lambda c: c.v1.checkout.sessions.list_async(listed), Session)  # type: ignore[arg-type]
+        found = stripe.pages(lambda c: c.v1.checkout.sessions.list_async(listed), CheckoutSession)  # type: ignore[arg-type]
         ours = [one async for one in found if (one.metadata or {}).get("checkout") == order.id]
         return ours[0] if ours else None
 
     return await stripe.create_once(
-        f"checkout:{order.id}", find, lambda c, options: c.v1.checkout.sessions.create_async(params, options), Session
+        f"checkout:{order.id}",
+        find,
+        lambda c, options: c.v1.checkout.sessions.create_async(params, options),
+        CheckoutSession,
     )
 
 
-async def expire(stripe: Stripe, session_id: str) -> Session:
+async def expire(stripe: Stripe, session_id: str) -> CheckoutSession:
     """Close a page, so that nobody pays there any more. Raises PaymentsRefused if it is closed already, or paid."""
-    return await stripe.ask(lambda c: c.v1.checkout.sessions.expire_async(session_id), Session)
+    return await stripe.ask(lambda c: c.v1.checkout.sessions.expire_async(session_id), CheckoutSession)
 
 
 async def portal(stripe: Stripe, customer_id: str, locale: str, return_url: str | None) -> PortalSession:
@@ -156,7 +159,9 @@ async def portal_configuration(stripe: Stripe) -> PortalConfiguration | None:
 # -- changes ------------------------------------------------------------------------------------------------
 
 
-async def preview(stripe: Stripe, seen: Subscription, item: Item, price: Price, at: int) -> Preview:
+async def preview(
+    stripe: Stripe, seen: StripeSubscription, item: SubscriptionItem, price: StripePrice, at: int
+) -> InvoicePreview:
     """The invoice that would come of changing to a price, reckoned as of a time."""
     return await stripe.ask(
         lambda c: c.v1.invoices.create_preview_async(
@@ -170,19 +175,21 @@ async def preview(stripe: Stripe, seen: Subscription, item: Item, price: Price, 
                 },
             }
         ),
-        Preview,
+        InvoicePreview,
     )
 
 
-async def upgrade(stripe: Stripe, seen: Subscription, item: Item, price: Price, at: int, key: str) -> Subscription:
+async def upgrade(
+    stripe: Stripe, seen: StripeSubscription, item: SubscriptionItem, price: StripePrice, at: int, key: str
+) -> StripeSubscription:
     """Change to a price now and charge the difference. If that is not paid, the change waits as `pending_update`.
 
     `key` is the request's: asked again later, the bank may say something else.
     """
 
-    async def find() -> Subscription | None:
+    async def find() -> StripeSubscription | None:
         now = await stripe.subscription(seen.id)
-        changed = now.plan is not None and now.plan.price.id == price.id
+        changed = now.plan_item is not None and now.plan_item.price.id == price.id
         waits = now.pending_update is not None and now.latest_invoice != seen.latest_invoice
         return now if changed or waits else None
 
@@ -199,7 +206,7 @@ async def upgrade(stripe: Stripe, seen: Subscription, item: Item, price: Price, 
             },
             options,
         ),
-        Subscription,
+        StripeSubscription,
     )
 
 
@@ -208,29 +215,31 @@ async def withdraw(stripe: Stripe, invoice_id: str) -> Invoice:
     return await stripe.ask(lambda c: c.v1.invoices.void_invoice_async(invoice_id), Invoice)
 
 
-async def end_with_period(stripe: Stripe, seen: Subscription) -> Subscription:
+async def end_with_period(stripe: Stripe, seen: StripeSubscription) -> StripeSubscription:
     """Let a subscription end with its period."""
     if seen.cancel_at_period_end:
         return seen
     return await stripe.ask(
-        lambda c: c.v1.subscriptions.update_async(seen.id, {"cancel_at_period_end": True}), Subscription
+        lambda c: c.v1.subscriptions.update_async(seen.id, {"cancel_at_period_end": True}), StripeSubscription
     )
 
 
-async def go_on(stripe: Stripe, seen: Subscription) -> Subscription:
+async def go_on(stripe: Stripe, seen: StripeSubscription) -> StripeSubscription:
     """Let a subscription go on that was to end."""
     if seen.cancel_at is None and not seen.cancel_at_period_end:
         return seen
     change: Any = {"cancel_at_period_end": False} if seen.cancel_at_period_end else {"cancel_at": ""}
-    return await stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), Subscription)
+    return await stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), StripeSubscription)
 
 
-async def release(stripe: Stripe, schedule_id: str) -> Schedule:
+async def release(stripe: Stripe, schedule_id: str) -> SubscriptionSchedule:
     """Let a subscription be as it is, whatever was to come."""
-    return await stripe.ask(lambda c: c.v1.subscription_schedules.release_async(schedule_id), Schedule)
+    return await stripe.ask(lambda c: c.v1.subscription_schedules.release_async(schedule_id), SubscriptionSchedule)
 
 
-async def schedule(stripe: Stripe, seen: Subscription, item: Item, price: Price) -> Schedule:
+async def schedule(
+    stripe: Stripe, seen: StripeSubscription, item: SubscriptionItem, price: StripePrice
+) -> SubscriptionSchedule:
     """Change to a price when the period ends.
 
     A schedule can only be made as a picture of the subscription and then be told what follows, so this takes two
@@ -256,30 +265,31 @@ async def schedule(stripe: Stripe, seen: Subscription, item: Item, price: Price)
         lambda c: c.v1.subscription_schedules.update_async(
             made.id, {"phases": phases, "end_behavior": "release", "proration_behavior": "none"}
         ),
-        Schedule,
+        SubscriptionSchedule,
     )
 
 
-async def _pictured(stripe: Stripe, seen: Subscription) -> Schedule:
+async def _pictured(stripe: Stripe, seen: StripeSubscription) -> SubscriptionSchedule:
     """The schedule that rules a subscription, made if none does.
 
     Its key names the one before it: a downgrade that was taken back and is asked for again makes another.
     """
 
-    async def find() -> Schedule | None:
+    async def find() -> SubscriptionSchedule | None:
         now = await stripe.subscription(seen.id)
         return await stripe.schedule(now.schedule) if now.schedule else None
 
     found = stripe.pages(
-        lambda c: c.v1.subscription_schedules.list_async({"customer": seen.customer, "limit": PAGE}), Schedule
+        lambda c: c.v1.subscription_schedules.list_async({"customer": seen.customer, "limit": PAGE}),
+        SubscriptionSchedule,
     )
     listed = [one async for one in found]
-    ruling = next((one for one in listed if one.ruling and one.subscription == seen.id), None)
+    ruling = next((one for one in listed if one.is_in_effect and one.subscription == seen.id), None)
     if ruling:
         return ruling
     return await stripe.create_once(
         f"schedule:{seen.id}:{listed[0].id if listed else 'first'}",
         find,
         lambda c, options: c.v1.subscription_schedules.create_async({"from_subscription": seen.id}, options),
-        Schedule,
+        SubscriptionSchedule,
     )

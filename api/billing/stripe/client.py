@@ -19,24 +19,24 @@ import structlog
 from api.billing.stripe import signatures
 from api.billing.stripe.objects import (
     Charge,
-    Customer,
+    CheckoutSession,
     Dispute,
     Invoice,
+    InvoiceLine,
     InvoicePayment,
-    Line,
-    Listed,
     Meter,
-    MeterErrors,
+    MeterErrorReport,
     MeterEvent,
     MeterSummary,
-    Payment,
-    Price,
-    Received,
+    PaymentIntent,
+    ReceivedEvent,
     Refund,
-    Schedule,
-    Session,
-    Snapshot,
-    Subscription,
+    SnapshotEvent,
+    StripeCustomer,
+    StripeList,
+    StripePrice,
+    StripeSubscription,
+    SubscriptionSchedule,
 )
 from api.errors import CardDeclined, Invalid, NothingSold, PaymentsAway, PaymentsRefused, Problem
 from api.settings import Settings
@@ -95,7 +95,7 @@ class Stripe:
         self._pause = pause
         self._timeout = timeout
         self._connecting: asyncio.Future[tuple[StripeClient, HTTPClient]] | None = None
-        self._prices: dict[str, Price] = {}
+        self._prices: dict[str, StripePrice] = {}
         self._meter: str | None = None
 
     @property
@@ -185,52 +185,53 @@ class Stripe:
         except TimeoutError as error:
             raise PaymentsAway from error
 
-    async def customer(self, customer_id: str) -> Customer:
+    async def customer(self, customer_id: str) -> StripeCustomer:
         """A customer, deleted or not."""
-        return await self.ask(lambda c: c.v1.customers.retrieve_async(customer_id), Customer)
+        return await self.ask(lambda c: c.v1.customers.retrieve_async(customer_id), StripeCustomer)
 
-    async def price(self, price_id: str) -> Price:
+    async def price(self, price_id: str) -> StripePrice:
         """A price. What it costs and stands for never changes, so each is asked for once."""
         if price_id not in self._prices:
-            self._prices[price_id] = await self.ask(lambda c: c.v1.prices.retrieve_async(price_id), Price)
+            self._prices[price_id] = await self.ask(lambda c: c.v1.prices.retrieve_async(price_id), StripePrice)
         return self._prices[price_id]
 
-    async def prices(self, lookup_keys: Sequence[str]) -> dict[str, Price]:
+    async def prices(self, lookup_keys: Sequence[str]) -> dict[str, StripePrice]:
         """The active prices under these keys, at most ten at a time."""
-        found: dict[str, Price] = {}
+        found: dict[str, StripePrice] = {}
         for begin in range(0, len(lookup_keys), 10):
             some = list(lookup_keys[begin : begin + 10])
             page = await self.ask(
                 lambda c, some=some: c.v1.prices.list_async({"lookup_keys": some, "active": True, "limit": PAGE}),  # type: ignore[misc]
-                Listed[Price],
+                StripeList[StripePrice],
             )
             found |= {price.lookup_key: price for price in page.data if price.lookup_key}
         return found
 
-    async def subscription(self, subscription_id: str) -> Subscription:
+    async def subscription(self, subscription_id: str) -> StripeSubscription:
         """A subscription as it is now."""
-        return await self.ask(lambda c: c.v1.subscriptions.retrieve_async(subscription_id), Subscription)
+        return await self.ask(lambda c: c.v1.subscriptions.retrieve_async(subscription_id), StripeSubscription)
 
-    async def subscriptions(self, customer: str) -> list[Subscription]:
+    async def subscriptions(self, customer: str) -> list[StripeSubscription]:
         """Every subscription a customer ever had, newest first."""
         found = self.pages(
             lambda c: c.v1.subscriptions.list_async({"customer": customer, "status": "all", "limit": PAGE}),
-            Subscription,
+            StripeSubscription,
         )
         return [one async for one in found]
 
-    async def schedule(self, schedule_id: str) -> Schedule:
+    async def schedule(self, schedule_id: str) -> SubscriptionSchedule:
         """What a subscription will be."""
-        return await self.ask(lambda c: c.v1.subscription_schedules.retrieve_async(schedule_id), Schedule)
+        return await self.ask(lambda c: c.v1.subscription_schedules.retrieve_async(schedule_id), SubscriptionSchedule)
 
-    async def session(self, session_id: str) -> Session:
+    async def session(self, session_id: str) -> CheckoutSession:
         """A checkout page."""
-        return await self.ask(lambda c: c.v1.checkout.sessions.retrieve_async(session_id), Session)
+        return await self.ask(lambda c: c.v1.checkout.sessions.retrieve_async(session_id), CheckoutSession)
 
-    async def sessions_of(self, payment_intent: str) -> list[Session]:
+    async def sessions_of(self, payment_intent: str) -> list[CheckoutSession]:
         """The checkout page at which a payment was made, if it was made at one."""
         found = self.pages(
-            lambda c: c.v1.checkout.sessions.list_async({"payment_intent": payment_intent, "limit": PAGE}), Session
+            lambda c: c.v1.checkout.sessions.list_async({"payment_intent": payment_intent, "limit": PAGE}),
+            CheckoutSession,
         )
         return [one async for one in found]
 
@@ -239,8 +240,8 @@ class Stripe:
         invoice = await self.ask(lambda c: c.v1.invoices.retrieve_async(invoice_id, {"expand": ["payments"]}), Invoice)
         if not invoice.lines.has_more:
             return invoice
-        lines = self.pages(lambda c: c.v1.invoices.line_items.list_async(invoice_id, {"limit": PAGE}), Line)
-        return msgspec.structs.replace(invoice, lines=Listed([line async for line in lines]))
+        lines = self.pages(lambda c: c.v1.invoices.line_items.list_async(invoice_id, {"limit": PAGE}), InvoiceLine)
+        return msgspec.structs.replace(invoice, lines=StripeList([line async for line in lines]))
 
     async def invoice_of(self, payment_intent: str) -> Invoice | None:
         """The invoice that a payment is for; None for a payment of a pack."""
@@ -248,13 +249,13 @@ class Stripe:
             lambda c: c.v1.invoice_payments.list_async(
                 {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
             ),
-            Listed[InvoicePayment],
+            StripeList[InvoicePayment],
         )
         return await self.invoice(page.data[0].invoice) if page.data else None
 
-    async def payment(self, payment_intent: str) -> Payment:
+    async def payment(self, payment_intent: str) -> PaymentIntent:
         """A payment as it is now."""
-        return await self.ask(lambda c: c.v1.payment_intents.retrieve_async(payment_intent), Payment)
+        return await self.ask(lambda c: c.v1.payment_intents.retrieve_async(payment_intent), PaymentIntent)
 
     async def payment_of(self, charge_id: str) -> str | None:
         """The payment intent that a charge belongs to."""
@@ -324,7 +325,7 @@ class Stripe:
             self._meter = ours[0]
         return self._meter
 
-    async def undelivered(self, since: datetime, types: Sequence[str]) -> AsyncIterator[Received]:
+    async def undelivered(self, since: datetime, types: Sequence[str]) -> AsyncIterator[ReceivedEvent]:
         """Events of the types since then that no endpoint has taken, newest first. Stripe keeps them 30 days."""
         found = self.pages(
             lambda c: c.v1.events.list_async(
@@ -335,20 +336,20 @@ class Stripe:
                     "limit": PAGE,
                 }
             ),
-            Snapshot,
+            SnapshotEvent,
         )
         async for event in found:
-            yield event.received()
+            yield event.to_received_event()
 
-    async def event(self, event_id: str) -> Received:
+    async def event(self, event_id: str) -> ReceivedEvent:
         """A snapshot event, by its id."""
-        return (await self.ask(lambda c: c.v1.events.retrieve_async(event_id), Snapshot)).received()
+        return (await self.ask(lambda c: c.v1.events.retrieve_async(event_id), SnapshotEvent)).to_received_event()
 
-    async def meter_errors(self, event_id: str) -> MeterErrors:
+    async def meter_errors(self, event_id: str) -> MeterErrorReport:
         """The report of a thin event about usage that was not counted."""
-        return await self.ask(lambda c: c.v2.core.events.retrieve_async(event_id), MeterErrors)
+        return await self.ask(lambda c: c.v2.core.events.retrieve_async(event_id), MeterErrorReport)
 
-    def verify(self, payload: bytes, header: str, now: float) -> Received:
+    def verify(self, payload: bytes, header: str, now: float) -> ReceivedEvent:
         """The event in a webhook's body. Raises BadSignature or Malformed."""
         return signatures.verify(payload, header, self._settings.stripe_webhook_secrets, now)
 

@@ -118,7 +118,7 @@ class Destinations:
 
     def _target(self, one: EventDestination) -> Target:
         right = one.status == "enabled" and sorted(one.enabled_events) == sorted(self.types)
-        return Target(one.id, right, one.secret)
+        return Target(one.id, right, one.signing_secret)
 
 
 def _endpoint(one: WebhookEndpoint) -> Target:

@@ -21,9 +21,9 @@ async def held(pool: Pool, kind: str, name: str) -> AsyncIterator[Database]:
     transaction that waits is ended by the database. Raises BusyError.
     """
     async with pool.acquire() as db:
-        if not await stripe_events.lock(db, f"stripe:{kind}:{name}", PATIENCE):
+        if not await stripe_events.acquire_lock(db, f"stripe:{kind}:{name}", PATIENCE):
             raise BusyError
         try:
             yield db
         finally:
-            await stripe_events.unlock(db)
+            await stripe_events.release_locks(db)

@@ -6,7 +6,7 @@ A price is for one version of a plan or a pack and never changes; overage is kno
 from __future__ import annotations
 
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.objects import Price
+from api.billing.stripe.objects import StripePrice
 from api.billing.tariff.plans import Plan
 from api.billing.tariff.tariff import Overage, Pack
 from api.errors import PaymentsRefused
@@ -34,9 +34,9 @@ class Catalogue:
 
     def __init__(self, stripe: Stripe) -> None:
         self._stripe = stripe
-        self._found: dict[str, Price] = {}
+        self._found: dict[str, StripePrice] = {}
 
-    async def prices(self, *keys: str) -> list[Price]:
+    async def prices(self, *keys: str) -> list[StripePrice]:
         """The prices under these keys, in their order. Raises PaymentsRefused for one that Stripe does not have."""
         if missing := [key for key in keys if key not in self._found]:
             self._found |= await self._stripe.prices(missing)

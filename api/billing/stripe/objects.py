@@ -20,19 +20,19 @@ KEEPS_PLAN = frozenset({"active", "trialing", "past_due"})
 """Statuses in which a subscription gives what was bought."""
 
 
-def moment(seconds: int) -> datetime:
+def from_unix_time(seconds: int) -> datetime:
     """A time of Stripe's as everybody else keeps times."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
-class Listed(Struct, Generic[T], frozen=True):
+class StripeList(Struct, Generic[T], frozen=True):
     """A list inside an object; `has_more` when only its beginning is there."""
 
     data: list[T]
     has_more: bool = False
 
 
-class Customer(Struct, frozen=True):
+class StripeCustomer(Struct, frozen=True):
     """A person, by our id in `metadata["user"]`."""
 
     id: str
@@ -51,7 +51,7 @@ class Recurring(Struct, frozen=True):
     meter: str | None = None
 
 
-class Price(Struct, frozen=True):
+class StripePrice(Struct, frozen=True):
     """A price; its `lookup_key` says what of our tariff it is for. `unit_amount` is null where a unit is below 1."""
 
     id: str
@@ -65,16 +65,16 @@ class Price(Struct, frozen=True):
     recurring: Recurring | None = None
 
     @property
-    def metered(self) -> bool:
+    def is_metered(self) -> bool:
         """Whether it charges what a meter counted."""
         return self.recurring is not None and self.recurring.usage_type == "metered"
 
 
-class Item(Struct, frozen=True):
+class SubscriptionItem(Struct, frozen=True):
     """One price of a subscription, with the period that is running."""
 
     id: str
-    price: Price
+    price: StripePrice
     current_period_start: int
     current_period_end: int
 
@@ -85,14 +85,14 @@ class PendingUpdate(Struct, frozen=True):
     expires_at: int
 
 
-class Subscription(Struct, frozen=True):
+class StripeSubscription(Struct, frozen=True):
     """A subscription. `cancel_at` is when it will end, whichever way that was asked for."""
 
     id: str
     customer: str
     status: str
     created: int
-    items: Listed[Item]
+    items: StripeList[SubscriptionItem]
     cancel_at_period_end: bool
     cancel_at: int | None = None
     ended_at: int | None = None
@@ -104,7 +104,7 @@ class Subscription(Struct, frozen=True):
     metadata: dict[str, str] = {}
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether it has not ended."""
         return self.status in LIVE
 
@@ -114,47 +114,47 @@ class Subscription(Struct, frozen=True):
         return self.status in KEEPS_PLAN
 
     @property
-    def plan(self) -> Item | None:
+    def plan_item(self) -> SubscriptionItem | None:
         """The item that is the plan: the one that is not metered."""
-        return next((item for item in self.items.data if not item.price.metered), None)
+        return next((item for item in self.items.data if not item.price.is_metered), None)
 
     @property
-    def metered(self) -> Item | None:
+    def metered_item(self) -> SubscriptionItem | None:
         """The item that charges overage."""
-        return next((item for item in self.items.data if item.price.metered), None)
+        return next((item for item in self.items.data if item.price.is_metered), None)
 
 
-class PhaseItem(Struct, frozen=True):
+class ScheduleItem(Struct, frozen=True):
     """A price of a phase, by its id."""
 
     price: str
     quantity: int | None = None
 
 
-class Phase(Struct, frozen=True):
+class SchedulePhase(Struct, frozen=True):
     """What a subscription is from one time to another."""
 
     start_date: int
     end_date: int
-    items: list[PhaseItem]
+    items: list[ScheduleItem]
     trial_end: int | None = None
 
 
-class Schedule(Struct, frozen=True):
+class SubscriptionSchedule(Struct, frozen=True):
     """What a subscription will be. `active` and `not_started` schedules still rule it."""
 
     id: str
     status: str
-    phases: list[Phase]
+    phases: list[SchedulePhase]
     subscription: str | None = None
 
     @property
-    def ruling(self) -> bool:
+    def is_in_effect(self) -> bool:
         """Whether it has still something to say."""
         return self.status in ("active", "not_started")
 
 
-class Session(Struct, frozen=True):
+class CheckoutSession(Struct, frozen=True):
     """A checkout page: `status` open, complete or expired; `payment_status` paid, unpaid or no_payment_required."""
 
     id: str
@@ -173,18 +173,18 @@ class Session(Struct, frozen=True):
     metadata: dict[str, str] | None = None
 
     @property
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether it is done and nothing is owed."""
         return self.status == "complete" and self.payment_status in ("paid", "no_payment_required")
 
     @property
-    def ended(self) -> Literal["completed", "expired"] | None:
+    def end_state(self) -> Literal["completed", "expired"] | None:
         """How it ended, in our own words; None while somebody can pay at it."""
         ends: dict[str | None, Literal["completed", "expired"]] = {"complete": "completed", "expired": "expired"}
         return ends.get(self.status)
 
 
-class Span(Struct, frozen=True):
+class LinePeriod(Struct, frozen=True):
     """From `start` until before `end`."""
 
     start: int
@@ -210,24 +210,24 @@ class _Pricing(Struct, frozen=True):
     price_details: _PriceDetails | None = None
 
 
-class Line(Struct, frozen=True):
+class InvoiceLine(Struct, frozen=True):
     """One line of an invoice; a negative `amount` gives back the unused rest of what was paid for before."""
 
     id: str
     amount: int
-    period: Span
+    period: LinePeriod
     quantity: int | None = None
     parent: _LineParent | None = None
     pricing: _Pricing | None = None
 
     @property
-    def price(self) -> str | None:
+    def price_id(self) -> str | None:
         """The id of the price it charges."""
         details = self.pricing.price_details if self.pricing else None
         return details.price if details else None
 
     @property
-    def proration(self) -> bool:
+    def is_proration(self) -> bool:
         """Whether it is about part of a period, because of a change: Stripe shows such a line as an item of the
         subscription or as an item of the invoice.
         """
@@ -245,7 +245,7 @@ class _InvoiceParent(Struct, frozen=True):
     subscription_details: _SubscriptionDetails | None = None
 
 
-class _Paid(Struct, frozen=True):
+class _PaymentReference(Struct, frozen=True):
     type: str
     payment_intent: str | None = None
     charge: str | None = None
@@ -258,7 +258,7 @@ class InvoicePayment(Struct, frozen=True):
     invoice: str
     status: str
     is_default: bool
-    payment: _Paid
+    payment: _PaymentReference
     amount_paid: int | None = None
 
 
@@ -272,33 +272,33 @@ class Invoice(Struct, frozen=True):
     total: int
     currency: str
     created: int
-    lines: Listed[Line]
+    lines: StripeList[InvoiceLine]
     customer: str | None = None
     billing_reason: str | None = None
     parent: _InvoiceParent | None = None
-    payments: Listed[InvoicePayment] | None = None
+    payments: StripeList[InvoicePayment] | None = None
     hosted_invoice_url: str | None = None
 
     @property
-    def subscription(self) -> str | None:
+    def subscription_id(self) -> str | None:
         """The subscription it is for."""
         details = self.parent.subscription_details if self.parent else None
         return details.subscription if details else None
 
     @property
-    def payment(self) -> str | None:
+    def payment_intent(self) -> str | None:
         """The payment intent that paid it; null where nothing was to pay."""
         paid = [one for one in (self.payments.data if self.payments else []) if one.status == "paid"]
         return next((one.payment.payment_intent for one in paid if one.payment.payment_intent), None)
 
 
-class Preview(Struct, frozen=True):
+class InvoicePreview(Struct, frozen=True):
     """An invoice that would come of a change; it has no id that lasts."""
 
     amount_due: int
     total: int
     currency: str
-    lines: Listed[Line]
+    lines: StripeList[InvoiceLine]
 
 
 class PaymentFailure(Struct, frozen=True):
@@ -309,7 +309,7 @@ class PaymentFailure(Struct, frozen=True):
     message: str | None = None
 
 
-class Payment(Struct, frozen=True):
+class PaymentIntent(Struct, frozen=True):
     """A payment intent: `amount_received` is what was paid."""
 
     id: str
@@ -354,7 +354,7 @@ class Dispute(Struct, frozen=True):
     payment_intent: str | None = None
 
 
-class Received(Struct, frozen=True):
+class ReceivedEvent(Struct, frozen=True):
     """An event, in either form: what it is about, and nothing of what it says. `type` is without `v1.` in front."""
 
     id: str
@@ -365,27 +365,27 @@ class Received(Struct, frozen=True):
     thin: bool = False
 
 
-class _Named(Struct, frozen=True):
+class _EventObject(Struct, frozen=True):
     object: str
     id: str = ""
 
 
-class _Data(Struct, frozen=True):
-    object: _Named
+class _EventData(Struct, frozen=True):
+    object: _EventObject
 
 
-class Snapshot(Struct, frozen=True, tag_field="object", tag="event"):
+class SnapshotEvent(Struct, frozen=True, tag_field="object", tag="event"):
     """An event that carries its object as it was then, which we do not read."""
 
     id: str
     type: str
     created: int
-    data: _Data
+    data: _EventData
 
-    def received(self) -> Received:
+    def to_received_event(self) -> ReceivedEvent:
         """What it is about."""
         about = self.data.object
-        return Received(self.id, self.type, about.object, about.id, self.created)
+        return ReceivedEvent(self.id, self.type, about.object, about.id, self.created)
 
 
 class MeterEvent(Struct, frozen=True):
@@ -429,7 +429,7 @@ class WebhookEndpoint(Struct, frozen=True):
     secret: str | None = None
 
 
-class _Destination(Struct, frozen=True):
+class _DestinationAddress(Struct, frozen=True):
     signing_secret: str | None = None
 
 
@@ -439,11 +439,11 @@ class EventDestination(Struct, frozen=True):
     id: str
     status: str
     enabled_events: list[str]
-    webhook_endpoint: _Destination | None = None
+    webhook_endpoint: _DestinationAddress | None = None
     metadata: dict[str, str] | None = None
 
     @property
-    def secret(self) -> str | None:
+    def signing_secret(self) -> str | None:
         """The signing secret."""
         return self.webhook_endpoint.signing_secret if self.webhook_endpoint else None
 
@@ -462,28 +462,28 @@ class PortalSession(Struct, frozen=True):
     url: str
 
 
-class _ErrorRequest(Struct, frozen=True):
+class _SampleRequest(Struct, frozen=True):
     identifier: str
 
 
-class SampleError(Struct, frozen=True):
+class MeterSampleError(Struct, frozen=True):
     """One usage event that was not counted, and why."""
 
     error_message: str
-    request: _ErrorRequest
+    request: _SampleRequest
 
 
-class ErrorType(Struct, frozen=True):
+class MeterErrorType(Struct, frozen=True):
     """Events that were not counted for one reason; only some are named."""
 
     code: str
     error_count: int
-    sample_errors: list[SampleError]
+    sample_errors: list[MeterSampleError]
 
 
 class _ErrorReason(Struct, frozen=True):
     error_count: int
-    error_types: list[ErrorType]
+    error_types: list[MeterErrorType]
 
 
 class _ErrorData(Struct, frozen=True):
@@ -491,27 +491,27 @@ class _ErrorData(Struct, frozen=True):
     developer_message_summary: str = ""
 
 
-class MeterErrors(Struct, frozen=True):
+class MeterErrorReport(Struct, frozen=True):
     """A report of usage events that were not counted."""
 
     id: str
     data: _ErrorData
 
     @property
-    def types(self) -> list[ErrorType]:
+    def error_types(self) -> list[MeterErrorType]:
         """The reasons, each with samples."""
         return self.data.reason.error_types
 
 
-class _Related(Struct, frozen=True):
+class _RelatedObject(Struct, frozen=True):
     id: str
     type: str
 
 
-class Thin(Struct, frozen=True, tag_field="object", tag="v2.core.event"):
+class ThinEvent(Struct, frozen=True, tag_field="object", tag="v2.core.event"):
     """An event that only names its object. `created` is an ISO time."""
 
     id: str
     type: str
     created: str
-    related_object: _Related | None = field(default=None)
+    related_object: _RelatedObject | None = field(default=None)

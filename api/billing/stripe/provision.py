@@ -17,7 +17,7 @@ from api import ids
 from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.client import METER, PAGE, Stripe, if_there
 from api.billing.stripe.event_destinations import Destinations, Endpoints, Targets
-from api.billing.stripe.objects import Meter, PortalConfiguration, Price, Product
+from api.billing.stripe.objects import Meter, PortalConfiguration, Product, StripePrice
 from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
 from api.settings import Settings
@@ -176,7 +176,7 @@ class Sync:
     async def _find_product(self, name: str) -> Product | None:
         return await if_there(self._stripe.ask(lambda c: c.v1.products.retrieve_async(name), Product))
 
-    async def _price(self, article: Article, there: Price | None) -> None:
+    async def _price(self, article: Article, there: StripePrice | None) -> None:
         """A price under a key of ours."""
         if there is not None:
             _refuse_another(article, there)
@@ -185,10 +185,10 @@ class Sync:
                 f"{self._round}:{article.key}",
                 lambda: self._find_price(article.key),
                 lambda c, options: c.v1.prices.create_async(article.params, options),
-                Price,
+                StripePrice,
             )
 
-    async def _find_price(self, key: str) -> Price | None:
+    async def _find_price(self, key: str) -> StripePrice | None:
         return (await self._stripe.prices([key])).get(key)
 
     async def portal(self) -> None:
@@ -258,7 +258,7 @@ def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
     )
 
 
-def _refuse_another(article: Article, there: Price) -> None:
+def _refuse_another(article: Article, there: StripePrice) -> None:
     """Raise SyncError where Stripe sells the same thing otherwise than the tariff says."""
     amount = there.unit_amount_decimal if there.unit_amount is None else Decimal(there.unit_amount)
     if amount != Decimal(article.amount) or there.currency != article.currency:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.objects import Refund, Subscription
+from api.billing.stripe.objects import Refund, StripeSubscription
 
 
-async def end(stripe: Stripe, subscription: str) -> Subscription:
+async def end(stripe: Stripe, subscription: str) -> StripeSubscription:
     """End a live subscription now, without a last invoice."""
-    return await stripe.ask(lambda c: c.v1.subscriptions.cancel_async(subscription), Subscription)
+    return await stripe.ask(lambda c: c.v1.subscriptions.cancel_async(subscription), StripeSubscription)
 
 
 async def pay_back(stripe: Stripe, payment: str) -> Refund:

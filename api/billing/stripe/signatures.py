@@ -9,14 +9,14 @@ from datetime import datetime
 
 import msgspec
 
-from api.billing.stripe.objects import Received, Snapshot, Thin
+from api.billing.stripe.objects import ReceivedEvent, SnapshotEvent, ThinEvent
 from api.errors import BadSignature, Malformed
 
 TOLERANCE = 300
 """Seconds by which a signature's time may differ from ours. Stripe's library forgives any time to come; we do not."""
 
 
-def verify(payload: bytes, header: str, secrets: Sequence[str], now: float) -> Received:
+def verify(payload: bytes, header: str, secrets: Sequence[str], now: float) -> ReceivedEvent:
     """The event in a request's body, if one of the secrets signed it within five minutes of `now`.
 
     Raises BadSignature, and Malformed for a body that is signed and yet no event.
@@ -38,17 +38,17 @@ def _parts(header: str) -> tuple[str | None, list[str]]:
     return (times[0] if times and len(times[0]) <= 15 else None), signatures
 
 
-def read(payload: bytes) -> Received:
+def read(payload: bytes) -> ReceivedEvent:
     """What an event is about, whether it carries its object (a snapshot) or only names it (thin)."""
     try:
-        event = msgspec.json.decode(payload, type=Snapshot | Thin)
+        event = msgspec.json.decode(payload, type=SnapshotEvent | ThinEvent)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise Malformed("The body is no event of Stripe's.") from error
-    if isinstance(event, Snapshot):
-        return event.received()
+    if isinstance(event, SnapshotEvent):
+        return event.to_received_event()
     related = event.related_object
     created = int(datetime.fromisoformat(event.created).timestamp())
-    return Received(
+    return ReceivedEvent(
         id=event.id,
         type=event.type.removeprefix("v1."),
         object_type=related.type if related else "",

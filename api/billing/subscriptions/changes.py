@@ -14,7 +14,7 @@ from api.billing.stripe import checkout_sessions, lookup_keys, plan_of_price
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.locks import BusyError, held
 from api.billing.stripe.lookup_keys import Catalogue
-from api.billing.stripe.objects import Item, Preview, Subscription
+from api.billing.stripe.objects import InvoicePreview, StripeSubscription, SubscriptionItem
 from api.billing.subscriptions import invoice_credits
 from api.billing.subscriptions.checkout_pages import HOLDS
 from api.billing.subscriptions.sync import sync
@@ -47,7 +47,7 @@ class Changes:
     async def shown(self, user_id: str) -> Shown:
         """The subscription of a user, as it was last written down; only the plan if there is none."""
         async with self._pool.acquire() as db:
-            row = await subscriptions.shown(db, user_id)
+            row = await subscriptions.find_displayed(db, user_id)
             user = await users.find(db, user_id)
         if row is None:
             return Shown(plan=user.plan if user else FREE)
@@ -93,9 +93,9 @@ class Changes:
             proration_date=proration_date,
         )
 
-    async def _credits(self, reckoned: Preview, seen: Subscription) -> int:
+    async def _credits(self, reckoned: InvoicePreview, seen: StripeSubscription) -> int:
         """The credits that the invoice would grant, by the rule by which it is applied once paid."""
-        names = sorted({line.price for line in reckoned.lines.data if line.price})
+        names = sorted({line.price_id for line in reckoned.lines.data if line.price_id})
         plans = {name: plan_of_price.plan(self._tariff, await self._stripe.price(name)) for name in names}
         known = {name: plan for name, plan in plans.items() if plan}
         return sum(grant.credits for grant in invoice_credits.grants(reckoned.lines.data, known, seen.id))
@@ -115,7 +115,7 @@ class Changes:
             raise StillRunning(detail, headers={"Retry-After": "2"}) from error
         return await self.shown(user_id)
 
-    async def _change(self, seen: Subscription, name: str, at: int) -> None:
+    async def _change(self, seen: StripeSubscription, name: str, at: int) -> None:
         item, present = self._present(seen)
         plan = self._wanted(name, present)
         if plan.amount > present.amount:
@@ -133,7 +133,7 @@ class Changes:
             await self._release(seen)
             await checkout_sessions.end_with_period(self._stripe, seen)
 
-    async def _upgrade(self, seen: Subscription, item: Item, plan: Plan, at: int) -> None:
+    async def _upgrade(self, seen: StripeSubscription, item: SubscriptionItem, plan: Plan, at: int) -> None:
         """Charge and change now. What was to come at the period's end is off then: whoever pays more is staying."""
         _payable(seen)
         if at < item.current_period_start:
@@ -145,17 +145,17 @@ class Changes:
             await self._declined(changed)
         await checkout_sessions.go_on(self._stripe, changed)
 
-    async def _withdraw(self, seen: Subscription) -> None:
+    async def _withdraw(self, seen: StripeSubscription) -> None:
         """Give up a change that waits for its payment."""
         if seen.pending_update and seen.latest_invoice:
             await checkout_sessions.withdraw(self._stripe, seen.latest_invoice)
 
-    async def _release(self, seen: Subscription) -> None:
+    async def _release(self, seen: StripeSubscription) -> None:
         """Take back a change that was to come."""
-        if seen.schedule and (await self._stripe.schedule(seen.schedule)).ruling:
+        if seen.schedule and (await self._stripe.schedule(seen.schedule)).is_in_effect:
             await checkout_sessions.release(self._stripe, seen.schedule)
 
-    async def _declined(self, changed: Subscription) -> None:
+    async def _declined(self, changed: StripeSubscription) -> None:
         """Say why a change was not paid. It waits for a day: whoever pays the bill after all has it then."""
         invoice = await self._stripe.invoice(changed.latest_invoice) if changed.latest_invoice else None
         tried = [one.payment.payment_intent for one in (invoice.payments.data if invoice and invoice.payments else [])]
@@ -168,7 +168,7 @@ class Changes:
             invoice=invoice.hosted_invoice_url if invoice else None,
         )
 
-    async def _live(self, user_id: str) -> Subscription:
+    async def _live(self, user_id: str) -> StripeSubscription:
         """The subscription that a user has at Stripe: of several, the one that began first."""
         async with self._pool.acquire() as db:
             known = await users.customer(db, user_id)
@@ -178,8 +178,8 @@ class Changes:
             raise NotSubscribed("POST /v1/billing/checkout begins a subscription.")
         return min(holding, key=lambda one: (one.created, one.id))
 
-    def _present(self, seen: Subscription) -> tuple[Item, Plan]:
-        item = seen.plan
+    def _present(self, seen: StripeSubscription) -> tuple[SubscriptionItem, Plan]:
+        item = seen.plan_item
         plan = plan_of_price.plan(self._tariff, item.price) if item else None
         if item is None or plan is None:
             raise NotSubscribed("The subscription is for none of the plans sold here.")
@@ -194,7 +194,7 @@ class Changes:
         return plan
 
 
-def _payable(seen: Subscription) -> None:
+def _payable(seen: StripeSubscription) -> None:
     """Raise CardDeclined for a subscription whose last bill is not paid: no new one before that."""
     if seen.status in ("past_due", "unpaid"):
         raise CardDeclined("The last payment did not go through, so the plan cannot change now.")

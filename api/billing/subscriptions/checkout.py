@@ -17,8 +17,8 @@ from api.billing.tariff.tariff import Pack, Tariff
 from api.errors import Invalid, PaymentsRefused
 from api.schemas.billing import Checkout, CheckoutCreate, PackCheckoutCreate, Portal, PortalCreate
 from api.settings import Settings, is_loopback
-from api.sql.checkouts import Checkout as Row
-from api.sql.checkouts import Wanted
+from api.sql.checkouts import CheckoutRow as Row
+from api.sql.checkouts import CheckoutTerms
 from api.sql.connection import Pool
 
 Ware = TypeVar("Ware", Plan, Pack)
@@ -42,7 +42,7 @@ class Purchases:
         had = await self._stripe.subscriptions(buyer.customer)
         refuse_second(had)
         trialled = buyer.trialled or any(one.trial_start for one in had)
-        wanted = Wanted(
+        wanted = CheckoutTerms(
             kind="subscription",
             item=plan.name,
             version=plan.version,
@@ -59,7 +59,7 @@ class Purchases:
         pack = _sold(self._tariff.offered_packs(), asked.pack, "pack")
         self._landings(success_url=asked.success_url, cancel_url=asked.cancel_url)
         buyer = await customers.buyer(self._pool, self._stripe, user_id)
-        wanted = Wanted(
+        wanted = CheckoutTerms(
             kind="pack",
             item=pack.name,
             version=pack.version,

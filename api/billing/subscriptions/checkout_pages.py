@@ -13,12 +13,12 @@ from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.client import Stripe, if_there
 from api.billing.stripe.lookup_keys import Catalogue
-from api.billing.stripe.objects import LIVE, Session, Subscription
+from api.billing.stripe.objects import LIVE, CheckoutSession, StripeSubscription
 from api.billing.subscriptions.customers import Buyer
 from api.billing.tariff.tariff import Tariff
 from api.errors import Conflict, Invalid, PaymentsRefused, Subscribed
 from api.sql import checkouts
-from api.sql.checkouts import Checkout, Wanted
+from api.sql.checkouts import CheckoutRow, CheckoutTerms
 from api.sql.connection import Pool, transaction
 
 SHORTEST = 600
@@ -29,7 +29,7 @@ HOLDS = LIVE - {"incomplete"}
 """Statuses of a subscription beside which there is no place for another; one that is `incomplete` never began."""
 
 
-def refuse_second(had: list[Subscription]) -> None:
+def refuse_second(had: list[StripeSubscription]) -> None:
     """Raise Subscribed if one of a customer's subscriptions still holds."""
     if any(one.status in HOLDS for one in had):
         raise Subscribed("POST /v1/billing/subscription/change changes the plan, now or at the period's end.")
@@ -44,23 +44,23 @@ class Checkouts:
         self._tariff = tariff
         self._prices = prices
 
-    async def page(self, buyer: Buyer, wanted: Wanted) -> Checkout:
+    async def page(self, buyer: Buyer, wanted: CheckoutTerms) -> CheckoutRow:
         """The open page that sells this. Raises Subscribed if a subscription has been paid at it meanwhile."""
         for _ in range(ROUNDS):
             async with transaction(self._pool) as db:
-                row = await checkouts.add(db, ids.new("checkout"), buyer.user_id, wanted)
-                row = row or await checkouts.open_one(db, buyer.user_id, wanted.kind)
+                row = await checkouts.insert_checkout(db, ids.new("checkout"), buyer.user_id, wanted)
+                row = row or await checkouts.find_open_checkout(db, buyer.user_id, wanted.kind)
             if row and row.session is None:
                 row = await self._made(buyer, row)
             elif row and not await self._usable(row):
                 row = None
-            if row and row.wanted == wanted:
+            if row and row.terms == wanted:
                 return row
             if row:
                 await self._close(row)
         raise Conflict("Another checkout is being opened. Ask again in a moment.", headers={"Retry-After": "1"})
 
-    async def _made(self, buyer: Buyer, row: Checkout) -> Checkout | None:
+    async def _made(self, buyer: Buyer, row: CheckoutRow) -> CheckoutRow | None:
         """The row with its page. That is made even for a row that is to be closed: whoever began the row may be lost,
         and the page open. None if the row was closed meanwhile, by somebody who had the same page and closed it.
         A row that Stripe will make no page for is closed, so that it is in nobody's way.
@@ -69,13 +69,13 @@ class Checkouts:
             session = await self._open(buyer, row)
         except (PaymentsRefused, Invalid):
             async with transaction(self._pool) as db:
-                await checkouts.close(db, row.id, "expired")
+                await checkouts.close_checkout(db, row.id, "expired")
             raise
         expires_at = datetime.fromtimestamp(session.expires_at, UTC)
         async with transaction(self._pool) as db:
-            return await checkouts.made(db, row.id, session=session.id, url=session.url, expires_at=expires_at)
+            return await checkouts.set_session(db, row.id, session=session.id, url=session.url, expires_at=expires_at)
 
-    async def _open(self, buyer: Buyer, row: Checkout) -> Session:
+    async def _open(self, buyer: Buyer, row: CheckoutRow) -> CheckoutSession:
         about = {row.kind if row.kind == "pack" else "plan": row.item, "version": str(row.version)}
         if row.kind == "pack":
             [price] = await self._prices.prices(lookup_keys.pack_key(self._tariff.pack(row.item, row.version)))
@@ -87,12 +87,12 @@ class Checkouts:
         order = _order(buyer, row, about=about, price=price, metered=metered)
         return await checkout_sessions.subscription_page(self._stripe, order)
 
-    async def _usable(self, row: Checkout) -> bool:
+    async def _usable(self, row: CheckoutRow) -> bool:
         """Whether a page is open and stays so for a while; one that is not is closed here too."""
         session = await self._seen(row)
         if session is None:
             async with transaction(self._pool) as db:
-                await checkouts.close(db, row.id, "expired")
+                await checkouts.close_checkout(db, row.id, "expired")
             return False
         if session.status == "open":
             if session.expires_at - time.time() > SHORTEST:
@@ -102,11 +102,11 @@ class Checkouts:
             await self._ended(row, session)
         return False
 
-    async def _seen(self, row: Checkout) -> Session | None:
+    async def _seen(self, row: CheckoutRow) -> CheckoutSession | None:
         """The page; None for one of another account, sold at before the key was changed."""
         return await if_there(self._stripe.session(row.session or ""))
 
-    async def _close(self, row: Checkout) -> None:
+    async def _close(self, row: CheckoutRow) -> None:
         """Close a page, first where it can be paid."""
         try:
             session = await checkout_sessions.expire(self._stripe, row.session or "")
@@ -116,14 +116,14 @@ class Checkouts:
                 raise
         await self._ended(row, session)
 
-    async def _ended(self, row: Checkout, session: Session) -> None:
-        if session.ended == "completed" and session.subscription:
+    async def _ended(self, row: CheckoutRow, session: CheckoutSession) -> None:
+        if session.end_state == "completed" and session.subscription:
             refuse_second([await self._stripe.subscription(session.subscription)])
         async with transaction(self._pool) as db:
-            await checkouts.close(db, row.id, session.ended or "expired")
+            await checkouts.close_checkout(db, row.id, session.end_state or "expired")
 
 
-def _order(buyer: Buyer, row: Checkout, **what: Any) -> Order:
+def _order(buyer: Buyer, row: CheckoutRow, **what: Any) -> Order:
     return Order(
         id=row.id,
         user_id=row.user_id,

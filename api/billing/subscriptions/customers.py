@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe, if_there
-from api.billing.stripe.objects import Customer
+from api.billing.stripe.objects import StripeCustomer
 from api.errors import NotFound, PaymentsRefused
 from api.sql import subscriptions, users
 from api.sql.connection import Pool, transaction
@@ -33,7 +33,7 @@ async def buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
     return Buyer(user_id, found.id, known.locale, known.trialled)
 
 
-async def _found(pool: Pool, stripe: Stripe, user_id: str, name: str) -> Customer | None:
+async def _found(pool: Pool, stripe: Stripe, user_id: str, name: str) -> StripeCustomer | None:
     """The customer; None where the account that sells now never had them, as after a time with the stand-in.
 
     Raises PaymentsRefused for somebody who has a subscription at the other account: the key may be the wrong one, and
@@ -42,7 +42,7 @@ async def _found(pool: Pool, stripe: Stripe, user_id: str, name: str) -> Custome
     if found := await if_there(stripe.customer(name)):
         return found
     async with pool.acquire() as db:
-        held = await subscriptions.shown(db, user_id)
+        held = await subscriptions.find_displayed(db, user_id)
     if held:
         raise PaymentsRefused(
             f"{user_id} has the subscription {held.id} at another account of Stripe's than KINORA_STRIPE_KEY is of: set"

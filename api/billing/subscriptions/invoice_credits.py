@@ -8,7 +8,7 @@ from math import floor
 
 from msgspec import Struct
 
-from api.billing.stripe.objects import Line
+from api.billing.stripe.objects import InvoiceLine
 from api.billing.tariff.plans import Plan
 
 
@@ -20,7 +20,7 @@ class Grant(Struct, frozen=True):
     expires_at: int
 
 
-def grants(lines: Sequence[Line], plans: Mapping[str, Plan], subscription: str) -> list[Grant]:
+def grants(lines: Sequence[InvoiceLine], plans: Mapping[str, Plan], subscription: str) -> list[Grant]:
     """What the lines of a paid invoice grant. `plans` are by price; a line of another price grants nothing.
 
     A whole period grants the plan's month. A trial costs nothing and grants the plan's trial credits, once for each
@@ -28,9 +28,9 @@ def grants(lines: Sequence[Line], plans: Mapping[str, Plan], subscription: str) 
     is worth, less what is paid back of the old plan in the same invoice, since those credits have been granted. A line
     that pays back grants nothing.
     """
-    bought = [(line, plans[line.price]) for line in lines if line.price and line.price in plans]
-    whole = [_whole(line, plan, subscription) for line, plan in bought if not line.proration and line.amount >= 0]
-    rests = [(line, plan) for line, plan in bought if line.proration]
+    bought = [(line, plans[line.price_id]) for line in lines if line.price_id and line.price_id in plans]
+    whole = [_whole(line, plan, subscription) for line, plan in bought if not line.is_proration and line.amount >= 0]
+    rests = [(line, plan) for line, plan in bought if line.is_proration]
     returned = -sum(worth(line, plan) for line, plan in rests if line.amount < 0)
     found = [grant for grant in whole if grant.credits]
     for line, plan in rests:
@@ -42,12 +42,12 @@ def grants(lines: Sequence[Line], plans: Mapping[str, Plan], subscription: str) 
     return found
 
 
-def _whole(line: Line, plan: Plan, subscription: str) -> Grant:
+def _whole(line: InvoiceLine, plan: Plan, subscription: str) -> Grant:
     if plan.amount and not line.amount:
         return Grant(f"trial:{subscription}", plan.trial_credits, line.period.end)
     return Grant(line.id, plan.monthly_credits, line.period.end)
 
 
-def worth(line: Line, plan: Plan) -> Fraction:
+def worth(line: InvoiceLine, plan: Plan) -> Fraction:
     """The credits that a line's amount buys at the plan's price; below zero where it pays back."""
     return Fraction(line.amount, plan.amount) * plan.monthly_credits if plan.amount else Fraction(0)

@@ -13,7 +13,7 @@ import pytest
 from litestar import Litestar
 
 from api.billing.ledger import clawbacks, grants
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import pricing
 from api.billing.tariff.pricing import Work
 from api.http.state import Parts
@@ -34,7 +34,7 @@ async def subscribe(connection: asyncpg.Connection[Any], person: Person, plan: s
         plan,
         status,
     )
-    await grants.overage(connection, person.id)
+    await grants.sync_overage_line(connection, person.id)
 
 
 async def overage(client: httpx.AsyncClient, person: Person, **body: Any) -> httpx.Response:
@@ -113,7 +113,7 @@ async def test_limits_are_those_of_the_version_that_was_bought(
     plus = TARIFF.plan("plus")
     newer = msgspec.structs.replace(plus, version=2, max_seconds=3, marked=True)
     sold = msgspec.structs.replace(TARIFF, plans=[*TARIFF.plans, newer])
-    app.state.parts = app.state.parts._replace(tariff=sold, credits=Credits(sold))
+    app.state.parts = app.state.parts._replace(tariff=sold, credits=CreditLedger(sold))
     await connection.execute("UPDATE users SET plan = 'plus', plan_version = 1 WHERE id = $1", account.id)
     ask = {"prompt": PROMPT, "seconds": 5, "size": "320x192"}
     assert (await client.post("/v1/videos", json=ask, headers=account.headers)).status_code == 200
@@ -202,14 +202,14 @@ async def test_a_refund_that_comes_too_late_says_so(
 ) -> None:
     await connection.execute("UPDATE users SET locale = $2 WHERE id = $1", account.id, locale)
     await subscribe(connection, account, "plus")
-    ends = await ledger_entries.now(connection) + timedelta(days=1)
-    await grants.allowance(
+    ends = await ledger_entries.database_time(connection) + timedelta(days=1)
+    await grants.grant_allowance(
         connection, account.id, key="il_1", credits=40, expires_at=ends, invoice="in_1", payment="pi_1"
     )
     await connection.execute("UPDATE lots SET expires_at = now() WHERE key LIKE 'allowance:%'")
     ask = {"prompt": PROMPT, "seconds": 5, "size": "1280x720"}
     assert (await client.post("/v1/videos", json=ask, headers=account.headers)).json()["cost"]["credits"] == 20
-    await clawbacks.claim(connection, claim="re_1", kind="refund", payment="pi_1", share=Fraction(1))
+    await clawbacks.apply_claim(connection, claim="re_1", kind="refund", payment="pi_1", share=Fraction(1))
     listed = await entries(client, account)
     refund = next(entry for entry in listed if entry["kind"] == "refund")
     assert (refund["amount"], refund["invoice"]) == (-20, None)

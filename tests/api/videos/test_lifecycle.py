@@ -14,7 +14,7 @@ from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.sql.ledger_entries import Account
+from api.sql.ledger_entries import LedgerUser
 from api.sql.media import Medium
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed
@@ -26,16 +26,16 @@ REQUEST = b"the same request"
 MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
 
 
-async def person(parts: Parts, plan: str = "free") -> Account:
+async def person(parts: Parts, plan: str = "free") -> LedgerUser:
     async with transaction(parts.pool) as db:
         account = await add_account(db, plan=plan)
-        await parts.credits.purse(db, account.id)
+        await parts.credits.lock_spendable(db, account.id)
     return account
 
 
 def submission(
     parts: Parts,
-    account: Account,
+    account: LedgerUser,
     *,
     key: str | None = None,
     retried: bool = False,
@@ -51,7 +51,7 @@ def submission(
     return Submission(account.id, order, fingerprint, key=key, retried=retried, pictures=pictures)
 
 
-async def create(parts: Parts, account: Account, **asked: object) -> str:
+async def create(parts: Parts, account: LedgerUser, **asked: object) -> str:
     """A queued video; its id."""
     answer = await parts.submissions.submit(submission(parts, account, **asked), drawn(parts))  # type: ignore[arg-type]
     return str(msgspec.json.decode(answer.body)["id"])
@@ -71,7 +71,7 @@ async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
     return claimed
 
 
-async def balance(parts: Parts, account: Account) -> tuple[int, int]:
+async def balance(parts: Parts, account: LedgerUser) -> tuple[int, int]:
     async with transaction(parts.pool) as db:
         now = await parts.credits.balance(db, account.id)
     return now.available, now.held
@@ -221,11 +221,11 @@ async def test_priority_then_fairness_then_age(parts: Parts) -> None:
     assert order == [fourth, first, third, second]
 
 
-async def spend(parts: Parts, account: Account, left: int = 0) -> None:
+async def spend(parts: Parts, account: LedgerUser, left: int = 0) -> None:
     """Leave somebody so many credits."""
     async with transaction(parts.pool) as db:
         taken = await add_generation(db, account)
-        purse = await parts.credits.purse(db, account.id)
+        purse = await parts.credits.lock_spendable(db, account.id)
         await parts.credits.hold(db, purse, {taken: purse.available - left})
         await db.execute("UPDATE generations SET state = 'cancelled', completed_at = now() WHERE id = $1", taken)
         await parts.credits.settle(db, taken)

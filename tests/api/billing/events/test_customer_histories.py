@@ -225,11 +225,11 @@ async def state(pool: Pool, user_id: str) -> dict[str, list[tuple[Any, ...]]]:
 async def spend(side: Side, history: History) -> None:
     """Use up what there is, and some overage."""
     async with transaction(side.pool) as db:
-        await overage.allow(db, history.user_id, CAP, SOLD.overage)
-        purse = await CREDITS.purse(db, history.user_id)
+        await overage.allow_overage(db, history.user_id, CAP, SOLD.overage)
+        purse = await CREDITS.lock_spendable(db, history.user_id)
         for more in (1, 2 + history.number):
             video = await add_generation(db, purse.account)
-            purse = await CREDITS.purse(db, history.user_id)
+            purse = await CREDITS.lock_spendable(db, history.user_id)
             await CREDITS.hold(db, purse, {video: max(purse.available - CAP, 0) + more})
             await CREDITS.settle(db, video)
 

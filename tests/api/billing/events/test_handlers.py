@@ -31,7 +31,7 @@ from api.billing.stripe import refunds as stripe_returns
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS, RENEWAL
 from api.billing.stripe.lookup_keys import Catalogue
-from api.billing.stripe.objects import Listed, Refund, Subscription
+from api.billing.stripe.objects import Refund, StripeList, StripeSubscription
 from api.billing.subscriptions.sync import sync
 from api.billing.tariff.tariff import Tariff
 from api.http.metrics import REGISTRY, Observer
@@ -41,7 +41,7 @@ from api.messaging.wakeups import Listener
 from api.settings import Settings
 from api.sql import stripe_events
 from api.sql.connection import Pool
-from api.sql.stripe_events import Event
+from api.sql.stripe_events import InboxEvent
 from api.worker import main
 from tests.support.customer_histories import SOLD, History, World
 from tests.support.stripe_process import Local, running
@@ -83,7 +83,7 @@ async def lots(pool: Pool, user: History) -> dict[str, tuple[int, int]]:
 
 
 async def apply(real: Parts, local: Local, kind: str, name: str) -> None:
-    await Applying(real.pool, local.stripe, SOLD).apply(Event("evt", "x", kind, name, 1))
+    await Applying(real.pool, local.stripe, SOLD).apply(InboxEvent("evt", "x", kind, name, 1))
 
 
 async def run(pool: Pool, query: str, *values: Any) -> None:
@@ -102,7 +102,7 @@ class Dawdling(Stripe):
         self.read, self.go_on = asyncio.Event(), asyncio.Event()
         self._late = name
 
-    async def subscription(self, subscription_id: str) -> Subscription:
+    async def subscription(self, subscription_id: str) -> StripeSubscription:
         found = await super().subscription(subscription_id)
         await self._dawdle("subscription")
         return found
@@ -186,7 +186,7 @@ async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: P
 async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: Parts, local: Local) -> None:
     user = await subscriber(real, local)
     seen = await local.stripe.subscription(user.subscription)
-    payment = (await local.stripe.invoice(seen.latest_invoice or "")).payment
+    payment = (await local.stripe.invoice(seen.latest_invoice or "")).payment_intent
     refund = await local.call("POST", "/v1/refunds", payment_intent=payment, amount=333)
     await apply(real, local, "refund", refund["id"])
     await apply(real, local, "charge", refund["charge"])
@@ -233,13 +233,13 @@ async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real:
 class Agreeing(Stripe):
     """A Stripe whose subscriptions are for prices that were agreed, and not for those of the tariff."""
 
-    async def subscription(self, subscription_id: str) -> Subscription:
+    async def subscription(self, subscription_id: str) -> StripeSubscription:
         found = await super().subscription(subscription_id)
         items = [
             msgspec.structs.replace(item, price=msgspec.structs.replace(item.price, lookup_key=None))
             for item in found.items.data
         ]
-        return msgspec.structs.replace(found, items=Listed(items))
+        return msgspec.structs.replace(found, items=StripeList(items))
 
 
 async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: Parts, local: Local) -> None:
@@ -263,7 +263,7 @@ async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: 
     lacking: Tariff = msgspec.structs.replace(SOLD, plans=changed)
     await Inbox(real.pool, Applying(real.pool, local.stripe, lacking).apply).drain()
     async with real.pool.acquire() as db:
-        assert "put it back into the file" in ((await stripe_events.stuck(db)).error or "")
+        assert "put it back into the file" in ((await stripe_events.read_inbox_status(db)).error or "")
 
 
 async def test_a_second_subscription_is_ended_and_paid_back(real: Parts, local: Local) -> None:
@@ -279,7 +279,7 @@ async def test_a_second_subscription_is_ended_and_paid_back(real: Parts, local: 
         assert [(await local.stripe.subscription(name)).status for name in heard] == ["active", "canceled"]
         ended = await local.stripe.subscription(user.subscription)
         invoice = await local.stripe.invoice(ended.latest_invoice or "")
-        (refund,) = await local.stripe.refunds(invoice.payment or "")
+        (refund,) = await local.stripe.refunds(invoice.payment_intent or "")
         assert refund.amount == 999
         await apply(real, local, "invoice", invoice.id)
         await apply(real, local, "refund", refund.id)
@@ -318,7 +318,9 @@ async def test_a_page_that_nobody_paid_at_is_closed(real: Parts, local: Local) -
 
 async def put(pool: Pool, name: str, kind: str, about: str) -> None:
     async with pool.acquire() as db:
-        await stripe_events.put(db, id=name, type="x", object_type=kind, object_id=about, occurred_at=datetime.now(UTC))
+        await stripe_events.insert_event(
+            db, id=name, type="x", object_type=kind, object_id=about, occurred_at=datetime.now(UTC)
+        )
 
 
 async def test_what_did_not_arrive_is_fetched_once_a_day(real: Parts, local: Local) -> None:
@@ -371,7 +373,7 @@ async def test_on_demand_everything_set_aside_is_tried_again(real: Parts, local:
     said = await reconcile.now(msgspec.structs.replace(local.settings, database_url=real.settings.database_url))
     assert said[1].startswith("1 events wait")
     async with real.pool.acquire() as db:
-        assert (await stripe_events.stuck(db)).parked == 0
+        assert (await stripe_events.read_inbox_status(db)).parked == 0
 
 
 async def test_whoever_runs_the_server_sees_what_is_stuck(real: Parts, local: Local) -> None:

@@ -16,14 +16,14 @@ from api.errors import PaymentsAway
 from api.http.state import Parts
 from api.sql import stripe_events
 from api.sql.connection import Pool, transaction
-from api.sql.stripe_events import Event
+from api.sql.stripe_events import InboxEvent
 
-Look = Callable[[Event], Awaitable[None]]
+Look = Callable[[InboxEvent], Awaitable[None]]
 
 
 async def put(pool: Pool, name: str, about: str = "in_1", kind: str = "invoice") -> bool:
     async with transaction(pool) as db:
-        return await stripe_events.put(
+        return await stripe_events.insert_event(
             db, id=name, type="invoice.paid", object_type=kind, object_id=about, occurred_at=datetime.now(UTC)
         )
 
@@ -47,7 +47,7 @@ async def run(pool: Pool, query: str) -> None:
 async def test_events_are_applied_once_each(real: Parts) -> None:
     seen: list[str] = []
 
-    async def apply(event: Event) -> None:
+    async def apply(event: InboxEvent) -> None:
         seen.append(event.id)
 
     for number in range(20):
@@ -61,7 +61,7 @@ async def test_events_are_applied_once_each(real: Parts) -> None:
 async def test_one_look_answers_for_every_event_that_came_before_it(real: Parts) -> None:
     seen: list[str] = []
 
-    async def apply(event: Event) -> None:
+    async def apply(event: InboxEvent) -> None:
         seen.append(event.id)
         if event.id == "evt_1":
             await put(real.pool, "evt_later")
@@ -77,7 +77,7 @@ async def test_one_look_answers_for_every_event_that_came_before_it(real: Parts)
 async def test_a_poisoned_event_stops_no_other(real: Parts) -> None:
     seen: list[str] = []
 
-    async def apply(event: Event) -> None:
+    async def apply(event: InboxEvent) -> None:
         if event.id == "evt_0":
             raise KeyError("what nobody thought of")
         seen.append(event.id)
@@ -94,7 +94,7 @@ async def test_a_poisoned_event_stops_no_other(real: Parts) -> None:
 
 
 async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(real: Parts) -> None:
-    async def apply(_: Event) -> None:
+    async def apply(_: InboxEvent) -> None:
         raise PaymentsAway
 
     box = Inbox(real.pool, apply)
@@ -109,19 +109,19 @@ async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(re
     await box.drain()
     assert (await state(real.pool, "evt_1"))["parked"]
     async with real.pool.acquire() as db:
-        stuck = await stripe_events.stuck(db)
+        stuck = await stripe_events.read_inbox_status(db)
         assert (stuck.parked, stuck.waiting, stuck.error) == (
             1,
             0,
             "PaymentsAway: Payments do not answer just now",
         )
         assert stuck.oldest > 86_400
-        assert await stripe_events.unpark(db) == 1
+        assert await stripe_events.make_all_due(db) == 1
     assert not (await state(real.pool, "evt_1"))["parked"]
 
 
 async def test_a_worker_that_was_away_a_day_parks_nothing(real: Parts) -> None:
-    async def apply(_: Event) -> None:
+    async def apply(_: InboxEvent) -> None:
         raise PaymentsAway
 
     await put(real.pool, "evt_1")
@@ -131,11 +131,11 @@ async def test_a_worker_that_was_away_a_day_parks_nothing(real: Parts) -> None:
 
 
 async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over(real: Parts) -> None:
-    async def apply(_: Event) -> None: ...
+    async def apply(_: InboxEvent) -> None: ...
 
     await put(real.pool, "evt_1")
     async with transaction(real.pool) as db:
-        assert await stripe_events.claim(db, LEASE)
+        assert await stripe_events.claim_event(db, LEASE)
     await Inbox(real.pool, apply).drain()
     assert not (await state(real.pool, "evt_1"))["applied"]
     await run(real.pool, "UPDATE stripe_events SET lease_until = now() - interval '1 second'")
@@ -146,7 +146,7 @@ async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over
 
 
 async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
-    async def apply(_: Event) -> None:
+    async def apply(_: InboxEvent) -> None:
         raise BusyError
 
     await put(real.pool, "evt_1")
@@ -183,7 +183,7 @@ async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: Parts)
     await run(real.pool, "UPDATE stripe_events SET applied_at = now() - interval '61 days' WHERE id = 'evt_old'")
     await run(real.pool, "UPDATE stripe_events SET applied_at = now() WHERE id = 'evt_new'")
     async with real.pool.acquire() as db:
-        await stripe_events.forget(db, 60)
+        await stripe_events.delete_applied_events(db, 60)
         assert await db.fetchval("SELECT array_agg(id ORDER BY id) FROM stripe_events") == ["evt_new", "evt_waits"]
 
 

@@ -22,7 +22,7 @@ from api.http.state import Parts
 from api.settings import Settings
 from api.sql import meter_events
 from api.sql.connection import Pool, transaction
-from api.sql.stripe_events import Event
+from api.sql.stripe_events import InboxEvent
 from tests.support.customer_histories import SOLD
 from tests.support.factories import CREDITS, add_account, add_generation
 from tests.support.stripe_process import Local, running
@@ -62,14 +62,14 @@ async def user(real: Parts, local: Local) -> User:
             " VALUES ('sub_1', $1, 'plus', 1, 'active', 'si_1', now() - interval '1 day', now() + interval '29 days')",
             account.id,
         )
-        await overage.allow(db, account.id, 5000, SOLD.overage)
+        await overage.allow_overage(db, account.id, 5000, SOLD.overage)
     return User(account.id, customer)
 
 
 async def use(pool: Pool, user: User, amount: int) -> str:
     """Settle so many credits of overage; return the entry's name."""
     async with transaction(pool) as db:
-        purse = await CREDITS.purse(db, user.id)
+        purse = await CREDITS.lock_spendable(db, user.id)
         video = await add_generation(db, purse.account)
         await CREDITS.hold(db, purse, {video: amount})
         await CREDITS.settle(db, video)
@@ -241,7 +241,7 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: Parts, local: Loc
     assert await states(real.pool) == {good: "sent", bad: "sent"}
     await local.control("clock", seconds=60)
     (report,) = [one["body_of"] for one in (await local.web.get("/_local/deliveries")).json()["data"]]
-    about = Event(report, "billing.meter.error_report_triggered", REPORT, report, 1)
+    about = InboxEvent(report, "billing.meter.error_report_triggered", REPORT, report, 1)
     await Applying(real.pool, local.stripe, SOLD).apply(about)
     assert await states(real.pool) == {good: "sent", bad: "refused"}
     async with real.pool.acquire() as db:
@@ -269,7 +269,7 @@ async def test_whoever_has_no_customer_waits(real: Parts, local: Local, user: Us
     await Metering(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "waiting"}
     async with real.pool.acquire() as db:
-        assert (await meter_events.outbox(db)).error == metering.NOBODY
+        assert (await meter_events.read_outbox_status(db)).error == metering.NOBODY
 
 
 @pytest.mark.parametrize(

@@ -8,37 +8,39 @@ from fractions import Fraction
 from api.billing.ledger import clawbacks, grants
 from api.billing.ledger.clawbacks import Clawback
 from api.sql import ledger_entries
-from api.sql.clawbacks import Kind
+from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database, Pool, transaction
-from api.sql.ledger_entries import Account
+from api.sql.ledger_entries import LedgerUser
 from tests.support.factories import CREDITS, add_account, add_generation, books
 
 FREE = 300
 
 
-async def bought(db: Database, credits: int = 100) -> tuple[Account, str]:
+async def bought(db: Database, credits: int = 100) -> tuple[LedgerUser, str]:
     """Somebody who has spent the month's allowance and then bought a pack, and the payment."""
     account = await add_account(db)
     spent = await add_generation(db, account)
-    await CREDITS.hold(db, await CREDITS.purse(db, account.id), {spent: FREE})
+    await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {spent: FREE})
     await CREDITS.settle(db, spent)
     payment = f"pi_{account.id}"
-    await grants.purchase(db, account.id, source="stripe", key=payment, credits=credits, payment=payment)
+    await grants.grant_pack(db, account.id, source="stripe", key=payment, credits=credits, payment=payment)
     return account, payment
 
 
-async def held(db: Database, account: Account, credits: int) -> str:
+async def held(db: Database, account: LedgerUser, credits: int) -> str:
     video = await add_generation(db, account)
-    await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: credits})
+    await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: credits})
     return video
 
 
-async def claim(db: Database, payment: str, share: Fraction | int, kind: Kind = "refund") -> Clawback:
-    [found] = await clawbacks.claim(db, claim=f"{kind} {payment}", kind=kind, payment=payment, share=Fraction(share))
+async def claim(db: Database, payment: str, share: Fraction | int, kind: ClawbackKind = "refund") -> Clawback:
+    [found] = await clawbacks.apply_claim(
+        db, claim=f"{kind} {payment}", kind=kind, payment=payment, share=Fraction(share)
+    )
     return found
 
 
-async def available(db: Database, account: Account) -> int:
+async def available(db: Database, account: LedgerUser) -> int:
     return (await CREDITS.balance(db, account.id)).available
 
 
@@ -84,19 +86,21 @@ async def test_a_refund_and_a_dispute_do_not_take_the_same_credit_twice(pool: Po
 async def test_another_payment_is_left_alone(pool: Pool) -> None:
     async with transaction(pool) as db:
         account, payment = await bought(db)
-        await grants.purchase(db, account.id, source="stripe", key="other", credits=7, payment="pi_other")
+        await grants.grant_pack(db, account.id, source="stripe", key="other", credits=7, payment="pi_other")
         await claim(db, payment, 1)
         assert await available(db, account) == 7
-        assert await clawbacks.claim(db, claim="re", kind="refund", payment="unknown", share=Fraction(1)) == []
+        assert await clawbacks.apply_claim(db, claim="re", kind="refund", payment="unknown", share=Fraction(1)) == []
     await books(pool, account.id)
 
 
 async def test_what_a_lost_allowance_gets_back_is_good_for_the_present_period(pool: Pool) -> None:
     async with transaction(pool) as db:
         account, _ = await bought(db, 0)
-        ends = await ledger_entries.now(db) + timedelta(days=3)
+        ends = await ledger_entries.database_time(db) + timedelta(days=3)
         payment = f"pi_month_{account.id}"
-        await grants.allowance(db, account.id, key="il", credits=40, expires_at=ends, invoice="in", payment=payment)
+        await grants.grant_allowance(
+            db, account.id, key="il", credits=40, expires_at=ends, invoice="in", payment=payment
+        )
         await claim(db, payment, 1, "dispute")
         await db.execute("UPDATE lots SET expires_at = now() WHERE key = 'stripe:il'")
         await claim(db, payment, 0, "dispute")

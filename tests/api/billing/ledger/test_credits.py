@@ -6,23 +6,23 @@ import asyncpg
 import pytest
 
 from api.billing.ledger import grants
-from api.billing.ledger.lots import transfer
+from api.billing.ledger.lots import transfer_legs
 from api.errors import InsufficientCredits
 from api.schemas.billing import Bucket
 from api.sql import ledger_entries
 from api.sql.connection import Database, Pool, transaction
-from api.sql.ledger_entries import Account
+from api.sql.ledger_entries import LedgerUser
 from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, books
 
 FREE = TARIFF.plan("free").monthly_credits
 
 
-async def buy(db: Database, account: Account, amount: int) -> None:
+async def buy(db: Database, account: LedgerUser, amount: int) -> None:
     """A pack."""
-    await grants.purchase(db, account.id, source="stripe", key=f"{account.id} {amount}", credits=amount, payment=None)
+    await grants.grant_pack(db, account.id, source="stripe", key=f"{account.id} {amount}", credits=amount, payment=None)
 
 
-async def expire_now(db: Database, account: Account) -> None:
+async def expire_now(db: Database, account: LedgerUser) -> None:
     """Let the allowance's month end."""
     await db.execute(
         "UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'"
@@ -34,12 +34,12 @@ async def expire_now(db: Database, account: Account) -> None:
 async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
-        await CREDITS.purse(db, account.id)
-        await CREDITS.purse(db, account.id)
+        await CREDITS.lock_spendable(db, account.id)
+        await CREDITS.lock_spendable(db, account.id)
         assert (await CREDITS.balance(db, account.id)).available == FREE
         await expire_now(db, account)
         assert (await CREDITS.balance(db, account.id)).available == FREE
-        kinds = [row.kind for row in await ledger_entries.entries(db, account.id, None, 10, descending=False)]
+        kinds = [row.kind for row in await ledger_entries.list_entries(db, account.id, None, 10, descending=False)]
     assert sorted(kinds) == ["expire", "grant", "grant"]
     await books(pool, account.id)
 
@@ -54,7 +54,7 @@ async def test_a_hold_is_settled_once(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 8})
+        await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: 8})
         balance = await CREDITS.balance(db, account.id)
         assert (balance.available, balance.held) == (FREE - 8, 8)
         assert await CREDITS.settle(db, video) is not None
@@ -70,7 +70,7 @@ async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> N
         account = await add_account(db)
         await buy(db, account, 50)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: FREE + 20})
+        await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: FREE + 20})
         buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 30)
         await CREDITS.settle(db, video, 0)
@@ -84,7 +84,7 @@ async def test_part_of_a_hold_is_charged_to_what_expires_first(pool: Pool) -> No
         account = await add_account(db)
         await buy(db, account, 50)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: FREE + 20})
+        await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: FREE + 20})
         await CREDITS.settle(db, video, FREE + 5)
         buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 45)
@@ -95,7 +95,7 @@ async def test_a_release_after_the_month_is_granted_to_the_present_one(pool: Poo
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 100})
+        await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: 100})
         await expire_now(db, account)
         await CREDITS.settle(db, video, 40)
         assert (await CREDITS.balance(db, account.id)).available == FREE + 60
@@ -107,7 +107,7 @@ async def test_several_generations_share_the_lots(pool: Pool) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         videos = [await add_generation(db, account) for _ in range(4)]
-        await CREDITS.hold(db, await CREDITS.purse(db, account.id), dict.fromkeys(videos, 100))
+        await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), dict.fromkeys(videos, 100))
         assert (await CREDITS.balance(db, account.id)).available == 0
         for number, video in enumerate(videos):
             await CREDITS.settle(db, video, number * 25)
@@ -120,7 +120,7 @@ async def test_what_is_not_there_cannot_be_held(pool: Pool) -> None:
         account = await add_account(db)
         video = await add_generation(db, account)
         with pytest.raises(InsufficientCredits) as refused:
-            await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: FREE + 1})
+            await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: FREE + 1})
         assert (refused.value.extra["cost"], refused.value.extra["available"]) == (FREE + 1, FREE)
         assert (await CREDITS.balance(db, account.id)).held == 0
     await books(pool, account.id)
@@ -130,10 +130,10 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
-        await CREDITS.hold(db, await CREDITS.purse(db, account.id), {video: 8})
-        lot = (await ledger_entries.lots(db, account.id))[0].id
-        part = ledger_entries.Part(lot, "allowance", 8)
-        again = transfer("hold", account.id, part, "available", "held", generation_id=video)
+        await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: 8})
+        lot = (await ledger_entries.list_spendable_lots(db, account.id))[0].id
+        part = ledger_entries.HoldPart(lot, "allowance", 8)
+        again = transfer_legs("hold", account.id, part, "available", "held", generation_id=video)
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
                 await ledger_entries.add_legs(db, again)

@@ -27,12 +27,12 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from api.billing.ledger import clawbacks, grants, lots, overage
-from api.billing.ledger.credits import Credits
+from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff.plans import period
 from api.sql import ledger_entries
-from api.sql.clawbacks import Kind
+from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database
-from api.sql.ledger_entries import Account
+from api.sql.ledger_entries import LedgerUser
 from tests.support.factories import TARIFF, add_account, add_generation
 from tests.support.ledger_model import Lot, Model
 from tests.support.two_connections import Operation, Stage
@@ -46,7 +46,7 @@ SMALL = replace(
     TARIFF,
     plans=[replace(TARIFF.plan(name), monthly_credits=credits, trial_credits=0) for name, credits in MONTHLY.items()],
 )
-CREDITS = Credits(SMALL)
+CREDITS = CreditLedger(SMALL)
 PAYMENTS = ("pi_1", "pi_2")
 SHARES = (Fraction(0), Fraction(1, 3), Fraction(1, 2), Fraction(1))
 
@@ -59,7 +59,7 @@ class Ledger(RuleBasedStateMachine):
     @initialize(cap=st.none() | st.integers(1, 40))
     def begin(self, cap: int | None) -> None:
         """Somebody on the free plan, or on one that is paid for and with overage allowed."""
-        self.account: Account = self.stage.run(add_account(self.stage.first))
+        self.account: LedgerUser = self.stage.run(add_account(self.stage.first))
         self.numbers: Iterator[int] = itertools.count(1)
         self.base = datetime.now(UTC).replace(microsecond=0)
         self.model = Model(period(self.account.created_at, self.account.created_at).end, MONTHLY)
@@ -122,7 +122,7 @@ class Ledger(RuleBasedStateMachine):
 
     def _held(self, generation: str, credits: int) -> Operation:
         async def call(db: Database) -> bool:
-            await CREDITS.hold(db, await CREDITS.purse(db, self.account.id), {generation: credits})
+            await CREDITS.hold(db, await CREDITS.lock_spendable(db, self.account.id), {generation: credits})
             return True
 
         return Operation("hold", call, lambda: self.model.hold(generation, credits))
@@ -148,7 +148,7 @@ class Ledger(RuleBasedStateMachine):
         ends = self.base + timedelta(days=data.draw(st.integers(1, 60), label="days"))
 
         async def call(db: Database) -> bool:
-            return await grants.allowance(
+            return await grants.grant_allowance(
                 db, self.account.id, key=key, credits=credits, expires_at=ends, invoice="in_1", payment=payment
             )
 
@@ -158,7 +158,7 @@ class Ledger(RuleBasedStateMachine):
         key, credits, payment = self._bought(data, "cs")
 
         async def call(db: Database) -> bool:
-            return await grants.purchase(
+            return await grants.grant_pack(
                 db, self.account.id, source="stripe", key=key, credits=credits, payment=payment
             )
 
@@ -184,13 +184,13 @@ class Ledger(RuleBasedStateMachine):
 
     def _claimed(self, name: str, claimed: tuple[str, Fraction]) -> Operation:
         payment, share = claimed
-        kind: Kind = "refund" if name.startswith("refund") else "dispute"
+        kind: ClawbackKind = "refund" if name.startswith("refund") else "dispute"
 
         async def call(db: Database) -> None:
-            await ledger_entries.lock(
+            await ledger_entries.lock_user(
                 db, self.account.id
             )  # as granting what the payment bought does, which comes first
-            await clawbacks.claim(db, claim=name, kind=kind, payment=payment, share=share)
+            await clawbacks.apply_claim(db, claim=name, kind=kind, payment=payment, share=share)
 
         return Operation("claim", call, lambda: self.model.claim(name, payment, share))
 
@@ -200,9 +200,9 @@ class Ledger(RuleBasedStateMachine):
     def _allowed(self, cap: int | None) -> Operation:
         async def call(db: Database) -> bool:
             if cap is None:
-                await overage.forbid(db, self.account.id)
+                await overage.forbid_overage(db, self.account.id)
             else:
-                await overage.allow(db, self.account.id, cap, SMALL.overage)
+                await overage.allow_overage(db, self.account.id, cap, SMALL.overage)
             return True
 
         return Operation("overage", call, lambda: self.model.allow(cap))
@@ -216,10 +216,10 @@ class Ledger(RuleBasedStateMachine):
         plan = "free" if status is None else "plus"
 
         async def call(db: Database) -> None:
-            await ledger_entries.lock(db, self.account.id)
+            await ledger_entries.lock_user(db, self.account.id)
             await db.execute("UPDATE users SET plan = $2 WHERE id = $1", self.account.id, plan)
             await self._keep_subscription(db, status or "canceled")
-            await grants.overage(db, self.account.id)
+            await grants.sync_overage_line(db, self.account.id)
 
         return Operation("plan", call, lambda: self.model.subscribe(plan, status))
 
@@ -239,7 +239,7 @@ class Ledger(RuleBasedStateMachine):
         following = self._period()
 
         async def call(db: Database) -> None:
-            await ledger_entries.lock(db, self.account.id)
+            await ledger_entries.lock_user(db, self.account.id)
             await db.execute(
                 "UPDATE lots SET expires_at = now() - interval '1 second',"
                 "  key = CASE WHEN key LIKE 'allowance:%' THEN id ELSE key END"
@@ -254,7 +254,7 @@ class Ledger(RuleBasedStateMachine):
 
     def _swept(self) -> Operation:
         async def call(db: Database) -> None:
-            await lots.expire(db)
+            await lots.expire_lots(db)
 
         return Operation("sweep", call, lambda: None)
 

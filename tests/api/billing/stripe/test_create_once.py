@@ -22,7 +22,13 @@ from api.billing.stripe import refunds as stripe_returns
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.lookup_keys import Catalogue
-from api.billing.stripe.objects import Customer, Price, Schedule, Session, Subscription
+from api.billing.stripe.objects import (
+    CheckoutSession,
+    StripeCustomer,
+    StripePrice,
+    StripeSubscription,
+    SubscriptionSchedule,
+)
 from api.billing.stripe.provision import Sync
 from api.billing.tariff import tariff
 from api.errors import PaymentsAway
@@ -114,7 +120,7 @@ async def every(local: Local, path: str, **params: Any) -> list[dict[str, Any]]:
             return found
 
 
-def order(customer: Customer, kind: str, prices: dict[str, Price]) -> Order:
+def order(customer: StripeCustomer, kind: str, prices: dict[str, StripePrice]) -> Order:
     user_id = customer.metadata["user"]
     return Order(
         id=f"checkout_{kind}_{user_id}",
@@ -157,7 +163,7 @@ async def test_2000_calls_with_faults_make_nothing_twice(local: Local) -> None:
     }
 
 
-async def sold(stripe: Stripe) -> dict[str, Price]:
+async def sold(stripe: Stripe) -> dict[str, StripePrice]:
     keys = {
         "plus": lookup_keys.plan_key(SOLD.plan("plus")),
         "pro": lookup_keys.plan_key(SOLD.plan("pro")),
@@ -172,45 +178,45 @@ async def all_of(making: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return list(await asyncio.gather(*making))
 
 
-async def customer(caller: Caller, number: int) -> Customer:
+async def customer(caller: Caller, number: int) -> StripeCustomer:
     return await caller.twice(
         lambda: checkout_sessions.customer(caller.stripe, f"usr_{number}", f"{number}@example.org")
     )
 
 
-async def page(caller: Caller, sold: Order) -> Session:
+async def page(caller: Caller, sold: Order) -> CheckoutSession:
     make = checkout_sessions.subscription_page if sold.metered else checkout_sessions.pack_page
     return await caller.twice(lambda: make(caller.stripe, sold))
 
 
-async def bought(local: Local, page: Session) -> Subscription:
+async def bought(local: Local, page: CheckoutSession) -> StripeSubscription:
     await local.pay(page.url or "")
     done = await local.stripe.session(page.id)
     return await local.stripe.subscription(done.subscription or "")
 
 
-async def upgrade(caller: Caller, seen: Subscription, prices: dict[str, Price]) -> Subscription:
-    assert seen.plan
-    item, at = seen.plan, int(time.time())
+async def upgrade(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> StripeSubscription:
+    assert seen.plan_item
+    item, at = seen.plan_item, int(time.time())
     return await caller.twice(
         lambda: checkout_sessions.upgrade(caller.stripe, seen, item, prices["pro"], at, "change_1")
     )
 
 
-async def schedule(caller: Caller, seen: Subscription, prices: dict[str, Price]) -> Schedule:
-    assert seen.plan
-    item = seen.plan
+async def schedule(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> SubscriptionSchedule:
+    assert seen.plan_item
+    item = seen.plan_item
     return await caller.twice(lambda: checkout_sessions.schedule(caller.stripe, seen, item, prices["plus"]))
 
 
-async def pay_back(caller: Caller, local: Local, seen: Subscription) -> None:
+async def pay_back(caller: Caller, local: Local, seen: StripeSubscription) -> None:
     invoice = await local.stripe.invoice(seen.latest_invoice or "")
-    assert invoice.payment
-    payment = invoice.payment
+    assert invoice.payment_intent
+    payment = invoice.payment_intent
     await caller.twice(lambda: stripe_returns.pay_back(caller.stripe, payment))
 
 
-async def counted(local: Local, customers: list[Customer]) -> dict[str, int]:
+async def counted(local: Local, customers: list[StripeCustomer]) -> dict[str, int]:
     """How many there are, and that each of them is for another purpose."""
     people = await every(local, "/v1/customers")
     assert {one["id"] for one in people} == {one.id for one in customers}

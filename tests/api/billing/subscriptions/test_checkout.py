@@ -19,14 +19,14 @@ from api.app import assemble
 from api.billing.events.handlers import Applying
 from api.billing.stripe import provision
 from api.billing.stripe.client import PAGE, Stripe
-from api.billing.stripe.objects import Received, Snapshot
+from api.billing.stripe.objects import ReceivedEvent, SnapshotEvent
 from api.billing.subscriptions.checkout import lands
 from api.billing.tariff import tariff
 from api.http.middleware import envelope
 from api.http.state import Parts
 from api.settings import Settings
 from api.sql import connection as db
-from api.sql.stripe_events import Event
+from api.sql.stripe_events import InboxEvent
 from tests.support.stripe_process import Local, running
 from tests.support.users import Person, sign_up
 
@@ -71,14 +71,14 @@ class Shop:
         applying = Applying(self.parts.pool, self.parts.stripe, self.parts.tariff)
         for event in await self.events():
             if event.id not in self.heard:
-                await applying.apply(Event(event.id, event.type, event.object_type, event.object_id, 1))
+                await applying.apply(InboxEvent(event.id, event.type, event.object_type, event.object_id, 1))
             self.heard.add(event.id)
         return await self.get("/subscription")
 
-    async def events(self) -> list[Received]:
+    async def events(self) -> list[ReceivedEvent]:
         """All there ever were of the kinds that matter here, oldest first."""
-        found = self.local.stripe.pages(lambda c: c.v1.events.list_async({"limit": PAGE}), Snapshot)
-        told = [event.received() async for event in found]
+        found = self.local.stripe.pages(lambda c: c.v1.events.list_async({"limit": PAGE}), SnapshotEvent)
+        told = [event.to_received_event() async for event in found]
         return [one for one in told if one.object_type in ("subscription", "invoice", "checkout.session")][::-1]
 
     async def change(self, plan: str, **more: Any) -> dict[str, Any]:

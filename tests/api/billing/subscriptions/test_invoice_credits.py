@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.billing.events.payments import shares
-from api.billing.stripe.objects import Dispute, Line, Payment, Refund
+from api.billing.stripe.objects import Dispute, InvoiceLine, PaymentIntent, Refund
 from api.billing.subscriptions.invoice_credits import Grant, grants
 from api.billing.tariff import tariff
 
@@ -20,7 +20,7 @@ PLANS = {"price_plus": SOLD.plan("plus"), "price_pro": SOLD.plan("pro")}
 END = 1_800_000_000
 
 
-def line(name: str, amount: int, price: str = "price_plus", *, proration: bool = False) -> Line:
+def line(name: str, amount: int, price: str = "price_plus", *, proration: bool = False) -> InvoiceLine:
     details = {"proration": proration, "subscription": "sub_1"}
     return msgspec.convert(
         {
@@ -30,19 +30,19 @@ def line(name: str, amount: int, price: str = "price_plus", *, proration: bool =
             "parent": {"subscription_item_details": details},
             "pricing": {"price_details": {"price": price}},
         },
-        Line,
+        InvoiceLine,
     )
 
 
-def item_line(name: str, amount: int, price: str = "price_plus", *, proration: bool = True) -> Line:
+def item_line(name: str, amount: int, price: str = "price_plus", *, proration: bool = True) -> InvoiceLine:
     """The other shape in which Stripe shows a rest: as an item of the invoice rather than of the subscription."""
     details = {"invoice_item": f"ii_{name}", "proration": proration, "subscription": "sub_1"}
     parent = {"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None}
     found = msgspec.to_builtins(line(name, amount, price)) | {"parent": parent}
-    return msgspec.convert(found, Line)
+    return msgspec.convert(found, InvoiceLine)
 
 
-def granted(*lines: Line) -> list[tuple[str, int]]:
+def granted(*lines: InvoiceLine) -> list[tuple[str, int]]:
     return [(grant.key, grant.credits) for grant in grants(lines, PLANS, "sub_1")]
 
 
@@ -102,8 +102,8 @@ def test_an_upgrade_never_grants_more_than_the_whole_plan(new: int, old: int) ->
     assert 0 <= total <= 30_000 * new / 4999
 
 
-def payment(received: int) -> Payment:
-    return Payment(id="pi_1", amount=1000, amount_received=received, currency="usd", status="succeeded")
+def payment(received: int) -> PaymentIntent:
+    return PaymentIntent(id="pi_1", amount=1000, amount_received=received, currency="usd", status="succeeded")
 
 
 def refund(amount: int, status: str, name: str = "re_1") -> Refund:
