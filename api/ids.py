@@ -1,10 +1,27 @@
-"""Names for things: `<kind>_<26 characters>`, sortable by the time they were made (ULID, Crockford base 32)."""
+"""Ids: `<kind>_<26 characters>`, sortable by time of creation (ULID, Crockford base 32)."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
+from typing import Final
+
+# The kinds of objects that callers see.
+API_KEY: Final = "key"
+CHECKOUT: Final = "checkout"
+LEDGER_ENTRY: Final = "entry"
+PRESET: Final = "preset"
+REQUEST: Final = "request"
+SESSION: Final = "session"
+UPLOAD: Final = "upload"
+USER: Final = "user"
+VIDEO: Final = "video"
+
+# The kinds that stay inside.
+LOT: Final = "lot"
+WAKEUP: Final = "wake"
+WORKER: Final = "worker"
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
@@ -15,14 +32,14 @@ _last = 0
 
 
 def new(kind: str) -> str:
-    """A fresh id: 48 bits of milliseconds, then 80 random bits; behind all that this process made before.
+    """A new id: 48 bits of milliseconds, then 80 random bits; greater than every id this process has made.
 
-    Of two in one millisecond, or after the clock was set back, the later one is the earlier and a random step. What
-    follows from the order of ids (which of two packs is spent first) is then the order in which things were done.
+    Within one millisecond, or after the clock was set back, an id is the previous one plus a random step. Whatever
+    depends on the order of ids (which of two packs is spent first) thus follows the order of creation.
     """
-    global _last  # noqa: PLW0603 - the process's one sequence; ids of other processes have only the time in common
-    drawn = int.from_bytes(os.urandom(15))
-    _last = max((time.time_ns() // 1_000_000) << 80 | drawn >> 40, _last + 1 + (drawn & 0xFFFFFFFFFF))
+    global _last  # noqa: PLW0603 - one sequence for the process; ids of different processes share only the clock
+    random = int.from_bytes(os.urandom(15))
+    _last = max((time.time_ns() // 1_000_000) << 80 | random >> 40, _last + 1 + (random & 0xFFFFFFFFFF))
     return f"{kind}_{_base32(_last)}"
 
 
@@ -31,5 +48,5 @@ def _base32(number: int) -> str:
 
 
 def valid(text: str, kind: str) -> bool:
-    """Whether the text can be an id of this kind, so that nonsense never reaches the database."""
+    """Whether the text has the form of an id of this kind. Checked before a query is sent."""
     return text.startswith(f"{kind}_") and _SHAPE.fullmatch(text) is not None

@@ -167,7 +167,7 @@ class Pgbench:
         self._url = urlsplit(settings.database_url)
         self._clients = settings.database_connections
         self._script = settings.data / "create.sql"
-        whose = {f"{kind}_{1:026}": f"'{kind}_' || lpad(:u::text, 26, '0')" for kind in ("usr", "ses", "lot")}
+        whose = {f"{kind}_{1:026}": f"'{kind}_' || lpad(:u::text, 26, '0')" for kind in ("user", "session", "lot")}
         self._script.write_text(self.HEAD + statements.script(recorded, whose))
 
     @staticmethod

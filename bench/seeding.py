@@ -1,6 +1,6 @@
 """A crowd that is already signed in, and clips that are already made: put into the database in a few statements.
 
-Its ids are numbers in the form of ids (`usr_0…07`), so that a script in plain SQL can name any of them.
+Its ids are numbers in the form of ids (`user_0…07`), so that a script in plain SQL can name any of them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ PEOPLE = """
 WITH numbers AS (SELECT lpad(n::text, 26, '0') AS id FROM generate_series(1, $1::int) AS n),
 people AS (
   INSERT INTO users (id, email, password_hash, full_allowance)
-  SELECT 'usr_' || id, id || '@example.org', '', true FROM numbers RETURNING id)
+  SELECT 'user_' || id, id || '@example.org', '', true FROM numbers RETURNING id)
 SELECT count(*) FROM people
 """
 SESSIONS = """
 INSERT INTO sessions (id, user_id, expires_at)
-SELECT replace(id, 'usr_', 'ses_'), id, now() + interval '1 day' FROM users
+SELECT replace(id, 'user_', 'session_'), id, now() + interval '1 day' FROM users
 """
 LOTS = f"""
 INSERT INTO lots (id, user_id, bucket, source, granted, remaining, expires_at, key)
-SELECT replace(id, 'usr_', 'lot_'), id, 'allowance', 'kinora', {CREDITS}, {CREDITS}, now() + interval '1 day',
+SELECT replace(id, 'user_', 'lot_'), id, 'allowance', 'kinora', {CREDITS}, {CREDITS}, now() + interval '1 day',
   'allowance:' || id FROM users
 """  # noqa: S608 (a constant of ours)
 
@@ -75,7 +75,7 @@ async def crowd(settings: Settings, count: int) -> list[Person]:
 
 
 def _person(number: int, keyring: Keyring) -> Person:
-    user_id, session_id, lot_id = (f"{kind}_{number:026}" for kind in ("usr", "ses", "lot"))
+    user_id, session_id, lot_id = (f"{kind}_{number:026}" for kind in ("user", "session", "lot"))
     return Person(user_id, session_id, lot_id, keyring.access_token(user_id, session_id))
 
 

@@ -52,7 +52,7 @@ async def sign_up(parts: Parts, form: SignUp, user_agent: str) -> Tokens:
 
 
 async def _add_user(db: Database, parts: Parts, form: SignUp, password_hash: str) -> str:
-    user_id = ids.new("usr")
+    user_id = ids.new(ids.USER)
     added = await users.add(
         db,
         id=user_id,
@@ -116,7 +116,7 @@ def _refuse_suspended(*, suspended: bool) -> None:
 
 
 async def _open_session(db: Database, parts: Parts, user_id: str, user_agent: str) -> Tokens:
-    session_id, refresh_token = ids.new("ses"), keyring.new_refresh_token()
+    session_id, refresh_token = ids.new(ids.SESSION), keyring.new_refresh_token()
     await sessions.add(
         db,
         id=session_id,
@@ -178,7 +178,7 @@ async def _successor(db: Database, parts: Parts, rotation: sessions.Rotation, re
 async def end_session(parts: Parts, user_id: str, session_id: str) -> None:
     """Sign a device out; its access tokens stop working too. Raises NotFound."""
     async with transaction(parts.pool) as db:
-        if not ids.valid(session_id, "ses") or not await sessions.revoke(db, session_id, user_id):
+        if not ids.valid(session_id, ids.SESSION) or not await sessions.revoke(db, session_id, user_id):
             raise NotFound("You have no open session with this id; GET /v1/auth/sessions lists them.")
 
 
@@ -226,7 +226,7 @@ async def _add_key(db: Database, user_id: str, form: ApiKeyCreate, secret: str) 
     """The new key without its secret, as it may be kept for replay."""
     stored = await api_keys.add(
         db,
-        id=ids.new("key"),
+        id=ids.new(ids.API_KEY),
         user_id=user_id,
         name=form.name,
         hash=keyring.digest(secret),
@@ -239,5 +239,5 @@ async def _add_key(db: Database, user_id: str, form: ApiKeyCreate, secret: str) 
 async def revoke_key(parts: Parts, user_id: str, key_id: str) -> None:
     """End a key at once. Raises NotFound."""
     async with transaction(parts.pool) as db:
-        if not ids.valid(key_id, "key") or not await api_keys.revoke(db, key_id, user_id):
+        if not ids.valid(key_id, ids.API_KEY) or not await api_keys.revoke(db, key_id, user_id):
             raise NotFound("You have no API key with this id; GET /v1/api_keys lists them.")

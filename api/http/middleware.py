@@ -48,7 +48,7 @@ class _Exchange:
         self.status = 0
         self.seconds = 0.0
         self.streams = False
-        self.id = scope[REQUEST_ID] = _given_id(scope) or ids.new("req")
+        self.id = scope[REQUEST_ID] = _given_id(scope) or ids.new(ids.REQUEST)
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":

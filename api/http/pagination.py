@@ -8,9 +8,11 @@ from api import ids
 from api.errors import Invalid
 from api.schemas.common import ListOrder, Page
 
-After = Annotated[str | None, QueryParameter(description="Begin behind this id.")]
-Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=100)]
-Order = Annotated[ListOrder, QueryParameter(description="Oldest or newest first.")]
+After = Annotated[str | None, QueryParameter(description="Id after which the page starts.")]
+Limit = Annotated[int, QueryParameter(description="Largest number of items.", ge=1, le=100)]
+Order = Annotated[
+    ListOrder, QueryParameter(description="Sort order by creation: `asc` is oldest first, `desc` newest first.")
+]
 
 
 class Named(Protocol):

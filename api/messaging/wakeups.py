@@ -64,7 +64,7 @@ class Bell:
         now = timestamp_ms()
         job = serialize_job(CLAIM, (), {}, None, now, serializer=msgspec.msgpack.encode)
         for _ in range(times):
-            wake = ids.new("wake")
+            wake = ids.new(ids.WAKEUP)
             self._outbox.put("PSETEX", job_key_prefix + wake, STALE, job)
             self._outbox.put("ZADD", _queue(pool), now, wake)
             self._outbox.put("RPUSH", _bell(pool), 1)

@@ -1,4 +1,4 @@
-"""The person signed in."""
+"""Routes of the signed-in user's account."""
 
 from litestar import Router, get, patch
 from litestar.di import NamedDependency
@@ -20,7 +20,7 @@ from api.schemas.accounts import ProfileUpdate, User
     guards=[requires("account:read")],
 )
 async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
-    """Who is signed in, and on which plan."""
+    """Return the signed-in user."""
     async with parts.pool.acquire() as db:
         return await sessions.profile(db, request.user.user_id)
 
@@ -28,13 +28,13 @@ async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
 @patch(
     "/",
     operation_id="update_me",
-    summary="Change the account",
+    summary="Update the account",
     responses=problems(400, 401, 403, 413, 415, 422, 429),
     guards=[requires("account:write")],
     operation_class=bodies(ProfileUpdate),
 )
 async def update_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
-    """Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays."""
+    """Change the display name or the language. Fields that are left out keep their value."""
     return await sessions.update_profile(parts, request.user.user_id, await body.read(request, ProfileUpdate))
 
 

@@ -1,4 +1,4 @@
-"""API keys, for programs that act for a person."""
+"""Routes of API keys."""
 
 from litestar import Router, delete, get, post
 from litestar.datastructures import CacheControlHeader
@@ -22,12 +22,12 @@ from api.sql import api_keys
 @post(
     "/",
     operation_id="create_api_key",
-    summary="Make an API key",
+    summary="Create an API key",
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(ApiKeyCreate, "Idempotency-Key"),
 )
 async def create_api_key(request: UserRequest, parts: NamedDependency[Parts]) -> NewApiKey:
-    """Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there."""
+    """Create an API key. Only its hash is stored, so `key` is returned this once and is null in a replay."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     form = await body.read(request, ApiKeyCreate)
     fingerprint = body.fingerprint("POST", request.url.path, form)
@@ -42,7 +42,7 @@ async def list_api_keys(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[ApiKey]:
-    """The keys in use, without their secrets; `hint` is how each ends."""
+    """List the API keys that have not been deleted, without the keys themselves."""
     async with parts.pool.acquire() as db:
         rows = await api_keys.page(db, request.user.user_id, after, limit + 1, descending=order == "desc")
     return page(rows, limit)
@@ -56,7 +56,7 @@ async def list_api_keys(
     status_code=HTTP_200_OK,
 )
 async def delete_api_key(key_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
-    """End a key. The next request that carries it is refused."""
+    """Revoke an API key, effective at once."""
     await sessions.revoke_key(parts, request.user.user_id, key_id)
     return Deleted(id=key_id, object="api_key.deleted")
 

@@ -1,4 +1,4 @@
-"""Signing up, in and out, and the devices that are signed in."""
+"""Routes for signing up, signing in and out, and sessions."""
 
 from litestar import Router, delete, get, post
 from litestar.datastructures import CacheControlHeader
@@ -29,9 +29,9 @@ from api.sql import sessions
     operation_class=bodies(SignUp),
 )
 async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
-    """Make an account with an e-mail address and a password, and sign it in.
+    """Create an account with an e-mail address and a password, and sign in.
 
-    The first month's free credits are there at once: a tenth of them until the address is confirmed.
+    The free credits of the first month are granted at once; until the address is verified, a tenth of them.
     """
     return await accounts.sign_up(parts, await body.read(request, SignUp), _user_agent(request))
 
@@ -47,14 +47,14 @@ async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens
     operation_class=bodies(LogIn),
 )
 async def log_in(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
-    """Sign a device in. A wrong password and an unknown address are answered alike."""
+    """Sign in. A wrong password and an unknown address give the same response."""
     return await accounts.log_in(parts, await body.read(request, LogIn), _user_agent(request))
 
 
 @post(
     "/refresh",
     operation_id="refresh_tokens",
-    summary="Refresh the tokens",
+    summary="Refresh tokens",
     responses=problems(400, 401, 403, 413, 415, 422, 429),
     status_code=HTTP_200_OK,
     exclude_from_auth=True,
@@ -62,10 +62,10 @@ async def log_in(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
     operation_class=bodies(Refresh),
 )
 async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
-    """Change the refresh token for a new pair. It works once; keep the new one.
+    """Exchange the refresh token for a new pair of tokens. A refresh token is valid once.
 
-    If the answer is lost, asking again with the same token within 30 seconds answers the same refresh token.
-    After that a used token ends the session, because somebody else may hold its successor.
+    If the response is lost, sending the same token again within 30 seconds returns the same new refresh token. After
+    that, a token that was already used ends the session, because another party may hold its successor.
     """
     form = await body.read(request, Refresh)
     return await accounts.refresh(parts, form.refresh_token)
@@ -80,7 +80,7 @@ async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) ->
     guards=[session_only],
 )
 async def log_out(request: UserRequest, parts: NamedDependency[Parts]) -> None:
-    """End this device's session. Its access and refresh tokens stop working at once."""
+    """End the current session. Its access and refresh tokens become invalid at once."""
     await accounts.end_session(parts, request.user.user_id, request.user.session_id or "")
 
 
@@ -98,7 +98,7 @@ async def list_sessions(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Session]:
-    """The devices that are signed in; `current` marks the one that asks."""
+    """List the active sessions of the user."""
     caller, newest_first = request.user, order == "desc"
     async with parts.pool.acquire() as db:
         rows = await sessions.page(db, caller.user_id, caller.session_id, after, limit + 1, descending=newest_first)
@@ -108,13 +108,13 @@ async def list_sessions(
 @delete(
     "/sessions/{session_id:str}",
     operation_id="delete_session",
-    summary="Sign a device out",
+    summary="End a session",
     responses=problems(401, 403, 404, 429),
     status_code=HTTP_200_OK,
     guards=[session_only],
 )
 async def delete_session(session_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
-    """End one session, this device's or another's. Its tokens stop working at once."""
+    """End any session of the user. Its tokens become invalid at once."""
     await accounts.end_session(parts, request.user.user_id, session_id)
     return Deleted(id=session_id, object="session.deleted")
 

@@ -1,4 +1,4 @@
-"""What a person has to spend, where it went, and what can be bought."""
+"""Routes of the credit balance, plans and purchases."""
 
 from litestar import Response, Router, get, patch, post
 from litestar.di import NamedDependency
@@ -47,7 +47,7 @@ NOTES: dict[Language, str] = {
     responses=problems(401, 403, 429, 503),
 )
 async def get_balance(request: UserRequest, parts: NamedDependency[Parts]) -> Balance:
-    """Whole credits: what a new video may take now, what is set aside, and in which buckets it lies."""
+    """Return the credits available and held, in total and by bucket."""
     async with transaction(parts.pool) as db:
         return await parts.credits.balance(db, request.user.user_id)
 
@@ -66,7 +66,7 @@ async def list_ledger_entries(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[LedgerEntry]:
-    """Every movement of credits, as the balance feels it. The amounts of all pages sum to `available`."""
+    """List all changes of the balance. The amounts of all entries sum to `available`."""
     user_id, begin = request.user.user_id, cursor(after, "entry")
     async with transaction(parts.pool) as db:
         await parts.credits.balance(db, user_id)
@@ -82,9 +82,9 @@ async def list_ledger_entries(
     responses=problems(429),
 )
 async def list_plans(parts: NamedDependency[Parts]) -> Plans:
-    """What is sold: plans with their limits, packs of credits, overage, and how the price of a video comes about.
+    """List the plans on sale, with credit packs, overage and the price factors of videos.
 
-    Whoever has bought an earlier version of a plan keeps it.
+    Subscribers keep the version of the plan they bought.
     """
     return catalog.shown(parts.tariff)
 
@@ -92,16 +92,16 @@ async def list_plans(parts: NamedDependency[Parts]) -> Plans:
 @patch(
     "/overage",
     operation_id="change_overage",
-    summary="Change overage",
+    summary="Update overage",
     guards=[WRITE],
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(OverageChange),
 )
 async def change_overage(request: UserRequest, parts: NamedDependency[Parts]) -> Balance:
-    """Allow credits to be used above what is there, up to `cap` in a period, or allow it no more.
+    """Allow or forbid overage: credits used beyond the balance, up to `cap` in a billing period.
 
-    They are paid with the next invoice of a plan, so it takes a plan that is paid for. What is used already stays to
-    be paid, and counts towards a new cap.
+    Overage is charged with the next invoice, so it needs a paid plan. Overage already used remains due and counts
+    towards a new cap.
     """
     asked, user_id = await body.read(request, OverageChange), request.user.user_id
     async with transaction(parts.pool) as db:
@@ -115,16 +115,17 @@ async def change_overage(request: UserRequest, parts: NamedDependency[Parts]) ->
 @post(
     "/checkout",
     operation_id="create_checkout",
-    summary="Open a checkout for a plan",
+    summary="Create a checkout for a plan",
     status_code=200,
     guards=[WRITE],
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(CheckoutCreate, "Idempotency-Key"),
 )
 async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
-    """A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
+    """Create a Stripe Checkout page for a subscription. The plan is active shortly after the payment.
 
-    Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
+    While the page is open, the same request returns the same page. An existing subscription is changed with
+    `POST /v1/billing/subscription/change` instead.
     """
     asked = await body.read(request, CheckoutCreate)
     return await idempotency.once(request, parts, asked, lambda: parts.purchases.subscribe(request.user.user_id, asked))
@@ -133,14 +134,14 @@ async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -
 @post(
     "/packs/checkout",
     operation_id="create_pack_checkout",
-    summary="Open a checkout for a pack of credits",
+    summary="Create a checkout for a credit pack",
     status_code=200,
     guards=[WRITE],
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(PackCheckoutCreate, "Idempotency-Key"),
 )
 async def create_pack_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
-    """A page to buy credits at, which never expire. Asking again gives the same page while it is open."""
+    """Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page."""
     asked = await body.read(request, PackCheckoutCreate)
     return await idempotency.once(request, parts, asked, lambda: parts.purchases.buy(request.user.user_id, asked))
 
@@ -148,16 +149,17 @@ async def create_pack_checkout(request: UserRequest, parts: NamedDependency[Part
 @post(
     "/portal",
     operation_id="create_portal",
-    summary="Open the portal",
+    summary="Create a customer portal session",
     status_code=200,
     guards=[WRITE],
     responses=problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
     operation_class=bodies(PortalCreate, "Idempotency-Key"),
 )
 async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Portal]:
-    """A page to see bills, enter another card, or cancel, to be opened in a browser at once.
+    """Create a Stripe customer portal session for invoices, cards and cancellation.
 
-    Whoever has its address is let in, so it is not kept: the same key opens another page.
+    The URL grants access to the portal, so it is not stored: a repeated request creates a new session, even with the
+    same `Idempotency-Key`.
     """
     asked = await body.read(request, PortalCreate)
     return await idempotency.anew(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
@@ -171,7 +173,7 @@ async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> 
     responses=problems(401, 403, 429, 503),
 )
 async def get_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Subscription:
-    """The plan, until when it is paid, and what comes then. Without a subscription only the plan is there."""
+    """Return the subscription. Without one, every field but `plan` is null."""
     return await parts.changes.shown(request.user.user_id)
 
 
@@ -187,8 +189,9 @@ async def get_subscription(request: UserRequest, parts: NamedDependency[Parts]) 
 async def preview_subscription_change(
     request: UserRequest, parts: NamedDependency[Parts]
 ) -> Response[SubscriptionPreview]:
-    """What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
-    it cost exactly that, for an hour.
+    """Calculate what a change of plan would cost and when it would take effect.
+
+    For one hour, a change sent with the `proration_date` of the preview costs exactly the amount shown.
     """
     asked = await body.read(request, SubscriptionPreviewCreate)
     return await idempotency.once(
@@ -206,10 +209,10 @@ async def preview_subscription_change(
     operation_class=bodies(SubscriptionChange, "Idempotency-Key"),
 )
 async def change_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Subscription]:
-    """Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the period
-    ends. Naming the present plan takes back what was to come.
+    """Change the plan. An upgrade takes effect now, prorated; a downgrade, also to `free`, at the end of the period.
 
-    A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
+    Sending the current plan cancels a scheduled change. If the payment fails, nothing changes and the problem says how
+    to proceed. Credits are granted once the change is paid.
     """
     asked = await body.read(request, SubscriptionChange)
     return await idempotency.once(request, parts, asked, lambda: parts.changes.change(request.user.user_id, asked))
@@ -229,7 +232,7 @@ def _shown(row: EntryRow, locale: str) -> LedgerEntry:
 
 
 def _note(row: EntryRow, locale: Language) -> str | None:
-    """What a refund or a dispute could not take so far."""
+    """Note on the part of a refund or dispute that the balance could not cover."""
     if row.due is None or row.taken == row.due:
         return None
     return NOTES[locale].format(taken=row.taken, due=row.due)

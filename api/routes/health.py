@@ -1,4 +1,4 @@
-"""For whoever runs the server: whether it is up, whether it can work, and what it counts."""
+"""Health and metrics routes for the operator."""
 
 import asyncio
 
@@ -19,20 +19,20 @@ OBSERVER = Observer()
 PATIENCE = 2.0  # seconds a part may take to answer before it counts as away
 
 
-@get("/health/live", operation_id="get_live", summary="Is the process up")
+@get("/health/live", operation_id="get_live", summary="Check liveness")
 async def get_live() -> Health:
-    """Answers as long as the process runs, whatever else is down: a reason not to restart it."""
+    """Respond as long as the process runs, even if the systems it depends on are down."""
     return Health(status="ok", checks={})
 
 
 @get(
     "/health/ready",
     operation_id="get_ready",
-    summary="Can the server work",
-    responses={503: ResponseSpec(Health, description="PostgreSQL is away or lacks migrations.")},
+    summary="Check readiness",
+    responses={503: ResponseSpec(Health, description="PostgreSQL is unreachable or lacks migrations.")},
 )
 async def get_ready(parts: NamedDependency[Parts]) -> Response[Health]:
-    """Whether requests can be served. Without Redis the answer is `degraded`: reading goes on, creating does not."""
+    """Check whether requests can be served. Without Redis the server is `degraded`: it can read but not create."""
     checks = {"postgresql": await _postgresql(parts.pool), "redis": await _redis(parts)}
     down, degraded = checks["postgresql"] != "ok", checks["redis"] != "ok"
     status = Health(status="down" if down else "degraded" if degraded else "ok", checks=checks)
@@ -57,9 +57,9 @@ async def _redis(parts: Parts) -> str:
     return "ok"
 
 
-@get("/metrics", operation_id="get_metrics", summary="Metrics", media_type="text/plain; version=0.0.4")
+@get("/metrics", operation_id="get_metrics", summary="Get metrics", media_type="text/plain; version=0.0.4")
 async def get_metrics(parts: NamedDependency[Parts]) -> bytes:
-    """Prometheus's text format: requests of this process, and the queue as the database has it."""
+    """Return metrics in Prometheus's text format: requests of this process and the state of the job queue."""
     await OBSERVER.observe(parts.pool, parts.settings.data)
     return metrics.text()
 

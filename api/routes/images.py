@@ -1,4 +1,4 @@
-"""Pictures, as OpenAI's Images API makes them: asked for and answered in one request."""
+"""Image generation, compatible with OpenAI's Images API."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ from api.http.openapi.operations import bodies, problems
 from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.schemas.video_requests import ImageCreate
-from api.schemas.videos import Picture, Pictures
+from api.schemas.videos import GeneratedImage, ImagesResponse
 from api.sql.generations import Generation
 from api.videos import create, renditions
 from api.videos.serializers import TERMINAL
@@ -33,31 +33,31 @@ class Made(Struct, frozen=True):
 @post(
     "/generations",
     operation_id="create_image",
-    summary="Create pictures",
+    summary="Create images",
     status_code=200,
     guards=[requires("videos:write")],
     opt={"creates": True},
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(ImageCreate, "Idempotency-Key"),
 )
-async def create_image(request: UserRequest, parts: NamedDependency[Parts]) -> Pictures:
-    """Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`."""
+async def create_image(request: UserRequest, parts: NamedDependency[Parts]) -> ImagesResponse:
+    """Generate images and return them once they are finished, as JPEGs. They are listed as videos of kind `image`."""
     asked = await body.read(request, ImageCreate)
     first = msgspec.json.decode((await create.make(request, parts, asked)).body, type=Made)
     user_id = request.user.user_id
     waiting = (parts.feeds.terminal(each, user_id, WAIT) for each in first.variations)
     rows = await asyncio.gather(*waiting)
     inline = asked.response_format == "b64_json"
-    return Pictures(created=first.created_at, data=[await _image(row, parts, inline=inline) for row in rows])
+    return ImagesResponse(created=first.created_at, data=[await _image(row, parts, inline=inline) for row in rows])
 
 
-async def _image(row: Generation, parts: Parts, *, inline: bool) -> Picture:
+async def _image(row: Generation, parts: Parts, *, inline: bool) -> GeneratedImage:
     if row.state not in TERMINAL:
-        detail = f"The picture is still being made; ask again, or read GET /v1/videos/{row.id}."
+        detail = f"The image is still being generated; send the request again, or poll GET /v1/videos/{row.id}."
         raise Unavailable(detail, headers={"Retry-After": "5"})
     rendition = await renditions.find(parts.pool, row.id, "poster", row.user_id)
     content = await asyncio.to_thread(parts.storage.read, rendition.key) if inline else None
-    return Picture(
+    return GeneratedImage(
         id=row.id,
         url=None if inline else parts.views.video(row).assets.poster,
         b64_json=base64.b64encode(content).decode() if content is not None else None,

@@ -1,4 +1,4 @@
-"""The models served here and what each can do."""
+"""Routes of the models served here."""
 
 from litestar import Router, get
 from litestar.di import NamedDependency
@@ -16,8 +16,9 @@ from engine.catalog import registry, upload_limits
 
 @get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
 async def list_models(parts: NamedDependency[Parts]) -> Page[Model]:
-    """Every model a create may name, with its sizes, limits and operations. The default is the first of them that makes
-    films, and for stills the first that makes stills.
+    """List the models with their sizes, limits and operations.
+
+    The default is the first one that generates videos or, for images, the first one that generates images.
     """
     data = [_shown(name, parts.settings) for name in parts.settings.models]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
@@ -25,7 +26,7 @@ async def list_models(parts: NamedDependency[Parts]) -> Page[Model]:
 
 @get("/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problems(401, 403, 404, 429))
 async def get_model(model_id: FromPath[str], parts: NamedDependency[Parts]) -> Model:
-    """One model, by its own name or by an alias such as `sora-2`."""
+    """Return a model by its name or an alias such as `sora-2`."""
     name = parts.settings.aliases.get(model_id, model_id)
     if name not in parts.settings.models:
         raise NotFound(f"There is no model {model_id[:64]!r} here.", param="model_id")
@@ -49,7 +50,7 @@ def _shown(name: str, settings: Settings) -> Model:
         frame_rule=model.frame_rule,
         sizes=[str(size) for size in model.sizes],
         native_sizes=list(dict.fromkeys(str(registry.native(model, *size)) for size in model.sizes)),
-        pictures=model.conditions,
+        image_positions=model.conditions,
         operations=sorted(model.operations),
         qualities=sorted(model.sampling),
         loras=[lora.name for lora in settings.named_loras if lora.model == name],
@@ -59,9 +60,9 @@ def _shown(name: str, settings: Settings) -> Model:
             max_side=model.max_side,
             side_multiple=model.multiple,
             max_upload_bytes=settings.max_upload,
-            max_upload_pixels=upload_limits.PICTURE_PIXELS,
-            max_film_pixels=upload_limits.FILM_PIXELS,
-            max_film_seconds=max(registry.find(each).max_seconds for each in settings.models),
+            max_image_pixels=upload_limits.PICTURE_PIXELS,
+            max_video_pixels=upload_limits.FILM_PIXELS,
+            max_video_seconds=max(registry.find(each).max_seconds for each in settings.models),
         ),
         aliases=[alias for alias, served in settings.aliases.items() if served == name],
     )

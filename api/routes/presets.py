@@ -1,4 +1,4 @@
-"""Presets: the built-in styles and one's own."""
+"""Routes of style presets."""
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from api import idempotency
 from api.http import body
 from api.http.authentication import requires
-from api.http.openapi.operations import Picture, bodies, problems
+from api.http.openapi.operations import PngFile, bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.requests import UserRequest
 from api.http.state import Parts
@@ -33,7 +33,7 @@ async def list_presets(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Preset]:
-    """The built-in styles, on the first page and beside its `limit`, then one's own presets."""
+    """List the user's presets. The first page also contains the built-in ones, which do not count towards `limit`."""
     begin = cursor(after, KIND)
     own = page(await parts.presets.page(request.user.user_id, begin, limit + 1, descending=order == "desc"), limit)
     if begin is not None:
@@ -50,25 +50,25 @@ async def list_presets(
     responses=problems(401, 403, 404, 429),
 )
 async def get_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
-    """A built-in one, one's own, or one that somebody shares: whoever has its id may use it."""
+    """Return a preset: a built-in one, one of the user's own, or one shared by another user."""
     return await parts.presets.get(preset_id, request.user.user_id)
 
 
 @get(
-    "/{preset_id:str}/picture",
-    operation_id="get_preset_picture",
-    summary="Get the picture of a preset",
+    "/{preset_id:str}/image",
+    operation_id="get_preset_image",
+    summary="Get the image of a preset",
     guards=[READ],
     responses=problems(401, 403, 404, 429),
-    operation_class=Picture,
+    operation_class=PngFile,
 )
-async def get_preset_picture(
+async def get_preset_image(
     request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]
 ) -> Response[bytes]:
-    """The reference picture, as a PNG."""
-    picture = await parts.presets.picture(preset_id, request.user.user_id)
+    """Return the reference image, a PNG."""
+    image = await parts.presets.picture(preset_id, request.user.user_id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(picture, media_type="image/png", headers=headers)
+    return Response(image, media_type="image/png", headers=headers)
 
 
 @post(
@@ -81,25 +81,25 @@ async def get_preset_picture(
     operation_class=bodies(PresetCreate, "Idempotency-Key"),
 )
 async def create_preset(request: UserRequest, parts: NamedDependency[Parts]) -> Preset:
-    """Keep a style: words that are added to a prompt, and a picture whose look clips start from."""
+    """Create a style preset from text and, optionally, a reference image."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked = await body.read(request, PresetCreate)
     user_id = request.user.user_id
-    picture = None if asked.picture is None else await parts.sources.picture(asked.picture, user_id, "picture")
+    image = None if asked.image is None else await parts.sources.picture(asked.image, user_id, "image")
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    return await parts.presets.create(user_id, asked, picture, key, fingerprint)
+    return await parts.presets.create(user_id, asked, image, key, fingerprint)
 
 
 @patch(
     "/{preset_id:str}",
     operation_id="change_preset",
-    summary="Change a preset",
+    summary="Update a preset",
     guards=[WRITE],
     responses=problems(400, 401, 403, 404, 413, 415, 422, 429),
     operation_class=bodies(PresetChange),
 )
 async def change_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
-    """Change one's own preset, or share it. Clips that were made with it stay as they are."""
+    """Change or share one of the user's presets. Existing videos are not affected."""
     return await parts.presets.change(preset_id, request.user.user_id, await body.read(request, PresetChange))
 
 
@@ -112,7 +112,7 @@ async def change_preset(request: UserRequest, preset_id: FromPath[str], parts: N
     responses=problems(401, 403, 404, 429),
 )
 async def delete_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
-    """Forget one's own preset. Clips that were made with it stay as they are."""
+    """Delete one of the user's presets. Existing videos are not affected."""
     await parts.presets.delete(preset_id, request.user.user_id)
     return Deleted(id=preset_id, object="preset.deleted")
 
@@ -122,7 +122,7 @@ router = Router(
     route_handlers=[
         list_presets,
         get_preset,
-        get_preset_picture,
+        get_preset_image,
         create_preset,
         change_preset,
         delete_preset,

@@ -1,4 +1,4 @@
-"""Where Stripe tells us that something has happened. Believes a signature, and answers before anything is done."""
+"""Stripe webhook: checks the signature, stores the event and responds before it is applied."""
 
 import time
 
@@ -24,8 +24,9 @@ LARGEST = 1_000_000  # bytes; an event with a long invoice in it has some ten th
     responses=problems(400, 413, 503),
 )
 async def receive_stripe_event(request: Request[None, None, State], parts: NamedDependency[Parts]) -> None:
-    """For Stripe alone. Takes snapshot and thin events, each once; what they tell of is read from Stripe and applied
-    soon after. 503 where no signing secret is set.
+    """Receive a signed snapshot or thin event from Stripe.
+
+    Each event is stored once; its object is then read from Stripe and applied. 503 if no signing secret is set.
     """
     if not parts.settings.stripe_webhook_secrets:
         raise WebhookClosed

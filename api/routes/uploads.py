@@ -1,4 +1,4 @@
-"""Uploads: files that are sent in before they are used, in one form or in parts by tus 1.0."""
+"""Routes of uploads: in one form, or resumable with tus 1.0."""
 
 from typing import cast
 
@@ -28,7 +28,7 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
 
 
 class Speaking:
-    """Middleware: every answer says which version of tus is spoken."""
+    """Middleware: adds `Tus-Resumable` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -52,10 +52,10 @@ class Speaking:
     operation_class=Sending,
 )
 async def create_upload(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Upload]:
-    """Send a picture or a film in, to name it in requests for a day.
+    """Upload an image or a video, which requests can then refer to for one day.
 
-    A form brings it whole, in its field `file`. For what may break off there is tus 1.0: `Tus-Resumable` and
-    `Upload-Length` make a place for it, with its first bytes if the body has any, and `PATCH` brings the rest.
+    A multipart form carries the whole file in its field `file`. With tus 1.0 (`Tus-Resumable`, `Upload-Length`) the
+    request creates a resumable upload, with the first bytes if there is a body; `PATCH` appends the rest.
     """
     row = await (_begun if tus.spoken(request.headers) else _whole)(request, parts)
     headers = {"Location": f"/v1/uploads/{row.id}", **tus.state(row.received, row.expires_at)}
@@ -94,7 +94,7 @@ async def list_uploads(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Upload]:
-    """One's own uploads that have not expired, newest first unless asked otherwise."""
+    """List the uploads that have not expired, by default newest first."""
     begin, descending = cursor(after, KIND), order == "desc"
     rows = await parts.arrivals.page(request.user.user_id, begin, limit + 1, descending=descending)
     return page([upload(row) for row in rows], limit)
@@ -108,20 +108,20 @@ async def list_uploads(
     responses=problems(401, 403, 404, 410, 429, 503),
 )
 async def get_upload(request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Upload:
-    """What of it is there and, once that is all, what it is or why it cannot be used."""
+    """Return an upload: how much of it has arrived and, once complete, its media type or why it was refused."""
     return upload(await parts.arrivals.get(upload_id, request.user.user_id))
 
 
 @head(
     "/{upload_id:str}",
     operation_id="head_upload",
-    summary="Ask how far an upload is",
+    summary="Get the offset of an upload",
     guards=[READ],
     responses=problems(401, 403, 404, 410, 412, 429),
     operation_class=Asking,
 )
 async def head_upload(request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
-    """How many bytes are there, in `Upload-Offset`: where a broken upload goes on."""
+    """Return the number of bytes received in `Upload-Offset`, from which an interrupted upload resumes."""
     if "tus-resumable" in request.headers:
         tus.check_version(request.headers)
     row = await parts.arrivals.find(upload_id, request.user.user_id)
@@ -133,7 +133,7 @@ async def head_upload(request: UserRequest, upload_id: FromPath[str], parts: Nam
 @patch(
     "/{upload_id:str}",
     operation_id="append_upload",
-    summary="Go on with an upload",
+    summary="Append to an upload",
     status_code=204,
     guards=[WRITE],
     responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
@@ -142,10 +142,10 @@ async def head_upload(request: UserRequest, upload_id: FromPath[str], parts: Nam
 async def append_upload(
     request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
 ) -> Response[None]:
-    """Send the bytes from `Upload-Offset` on, which is where the upload ends; as many as you like.
+    """Append bytes at `Upload-Offset`, which must equal the number of bytes received so far.
 
-    What has come when a connection breaks is kept. The request that brings the last byte is answered when the file has
-    been looked at.
+    Bytes that arrived before a connection broke are kept. The response to the last byte is sent once the file has been
+    examined.
     """
     return await _append(request, upload_id, parts)
 
@@ -170,9 +170,9 @@ async def _append(request: UserRequest, upload_id: str, parts: Parts) -> Respons
 async def delete_upload(
     request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
 ) -> Response[Deleted]:
-    """Remove an upload for good, complete or not; clips that are made from it keep what they need.
+    """Delete an upload, complete or not. Videos generated from it are not affected.
 
-    Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
+    If `Tus-Resumable` is sent, the response is 204 without a body, as tus requires.
     """
     if "tus-resumable" in request.headers:
         return cast("Response[Deleted]", await _end(request, upload_id, parts))
@@ -190,7 +190,7 @@ async def _end(request: UserRequest, upload_id: str, parts: Parts) -> Response[N
 async def override_method(
     request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
 ) -> Response[None]:
-    """What a client that knows GET and POST only means by its `X-HTTP-Method-Override`."""
+    """PATCH or DELETE as `X-HTTP-Method-Override`, for clients limited to GET and POST."""
     wanted = request.headers.get("x-http-method-override", "").upper()
     if wanted == "PATCH":
         return await _append(request, upload_id, parts)
@@ -201,7 +201,7 @@ async def override_method(
 
 @route(["/", "/{upload_id:str}"], http_method=[HttpMethod.OPTIONS], include_in_schema=False, status_code=204)
 async def discover(parts: NamedDependency[Parts]) -> Response[None]:
-    """What of tus is spoken here."""
+    """Supported tus version, extensions and size limit."""
     return Response(None, status_code=204, headers=tus.discovery(parts.settings.max_upload))
 
 

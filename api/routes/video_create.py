@@ -1,4 +1,4 @@
-"""Making videos: from a sentence, or from other videos. OpenAI's Videos API is a subset."""
+"""Routes that create videos. OpenAI's Videos API is a subset."""
 
 from collections.abc import Callable, Collection
 from math import ceil
@@ -37,7 +37,7 @@ from api.videos.quote import refusal
 READ, WRITE = requires("videos:read"), requires("videos:write")
 HEADERS = ("Idempotency-Key", "Prefer")
 REFUSALS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
-WANTED = "The body of any request that makes a video; which it is is told by its fields."
+WANTED = "The body of any request that creates a video or an image; its fields tell which request is meant."
 BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoBlend, VideoLoop)
 
 
@@ -57,18 +57,17 @@ def making(path: str, kind: type[Making], *, operation_id: str, summary: str) ->
 
 @making("/", VideoCreate, operation_id="create_video", summary="Create a video")
 async def create_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
-    """Queue a clip and set its credits aside; nothing is charged unless it is made.
+    """Queue a video and hold its credits. Credits are charged only for what is generated.
 
-    Takes JSON or a form. With `n` above 1 the answer is the first variation and names all in `variations`.
-    `Idempotency-Key` makes a repetition safe for 24 hours; `Prefer: wait=60` holds the answer until the clip is
-    done.
+    With `n` above 1, the response is the first variation and lists all ids in `variations`. With `Prefer: wait=60` it
+    is sent once the video is finished, or after 60 seconds.
     """
     return await made(request, parts, await body.read(request, VideoCreate))
 
 
 @making("/{video_id:str}/remix", VideoRemix, operation_id="remix_video", summary="Remix a video")
 async def remix_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
-    """Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little."""
+    """Generate a video again with another prompt. A `subtle` remix keeps most of the source, a `strong` one little."""
     asked = await body.read(request, VideoRemix)
     if asked.video is not None:
         raise Invalid("The path names the video to remix; leave `video` out.", param="video")
@@ -77,31 +76,31 @@ async def remix_video(request: UserRequest, video_id: FromPath[str], parts: Name
 
 @making("/edits", VideoEdit, operation_id="edit_video", summary="Edit a video")
 async def edit_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
-    """Change what the prompt says otherwise than the clip's own, and keep the rest."""
+    """Change what the prompt describes differently from the source's own prompt, and keep the rest."""
     return await made(request, parts, await body.read(request, VideoEdit))
 
 
 @making("/extensions", VideoExtension, operation_id="extend_video", summary="Extend a video")
 async def extend_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
-    """Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged."""
+    """Extend a video at its end or its beginning. The result is the whole video; only the added seconds are charged."""
     return await made(request, parts, await body.read(request, VideoExtension))
 
 
 @making("/recuts", VideoRecut, operation_id="recut_video", summary="Re-cut a video")
 async def recut_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
-    """Keep some parts of a clip and make what lies around them anew."""
+    """Keep parts of a video and generate the rest anew."""
     return await made(request, parts, await body.read(request, VideoRecut))
 
 
 @making("/blends", VideoBlend, operation_id="blend_videos", summary="Blend two videos")
 async def blend_videos(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
-    """Make a clip that begins as one and ends as another."""
+    """Generate a video that begins as one video and ends as another."""
     return await made(request, parts, await body.read(request, VideoBlend))
 
 
 @making("/loops", VideoLoop, operation_id="loop_video", summary="Loop a video")
 async def loop_video(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Video]:
-    """Make a clip go on from its end to its beginning, so that it can play for ever."""
+    """Turn a video into a seamless loop."""
     return await made(request, parts, await body.read(request, VideoLoop))
 
 
@@ -113,12 +112,13 @@ async def loop_video(request: UserRequest, parts: NamedDependency[Parts]) -> Res
     guards=[READ],
     opt={"creates": True},
     responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
-    operation_class=any_of("VideoWanted", WANTED, BODIES, "Idempotency-Key"),
+    operation_class=any_of("EstimateCreate", WANTED, BODIES, "Idempotency-Key"),
 )
 async def estimate_video(request: UserRequest, parts: NamedDependency[Parts]) -> Estimate:
-    """What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.
+    """Return the cost and duration of a request that creates a video, given its body. Nothing is stored or held.
 
-    A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
+    The fields tell which request is meant: `video` and `prompt` alone are an edit, with `strength` a remix, with
+    `length` a loop.
     """
     asked = await body.read(request, _kind)
     idempotency.key_of(request.headers.get("idempotency-key"))

@@ -1,4 +1,4 @@
-"""Watching a clip while it is made: its playlist and the pieces, and a guess at what comes next."""
+"""Routes to watch a video while it is being generated: playlist, segments and preview image."""
 
 import re
 from datetime import UTC, datetime
@@ -14,22 +14,24 @@ from api.errors import NotFound
 from api.http import file_response
 from api.http.authentication import Caller, requires
 from api.http.file_response import Asked, File
-from api.http.openapi.operations import Pieces, Playlist, Preview, per_method, problems
+from api.http.openapi.operations import Playlist, Preview, SegmentFile, per_method, problems
 from api.http.requests import UserRequest
 from api.http.state import Parts
 from api.videos import hls, renditions
 
 READ = requires("videos:read")
 READS = [HttpMethod.GET, HttpMethod.HEAD]
-Expires = Annotated[int | None, QueryParameter(description="End of a signed URL, Unix seconds.")]
-Signature = Annotated[str | None, QueryParameter(description="Stands for the bearer.", max_length=128)]
+Expires = Annotated[int | None, QueryParameter(description="Expiry of the signed URL, in Unix seconds.")]
+Signature = Annotated[
+    str | None, QueryParameter(description="Signature of the signed URL, instead of a bearer token.", max_length=128)
+]
 
 
 @route(
     "/{video_id:str}/stream.m3u8",
     http_method=READS,
     operation_id=per_method(GET="stream_video", HEAD="head_stream"),
-    summary="Watch a video while it is made",
+    summary="Stream a video",
     guards=[READ],
     opt={"signature": True},
     responses=problems(401, 403, 404, 409, 410, 422, 429),
@@ -42,8 +44,10 @@ async def stream_video(
     expires: Expires = None,
     signature: Signature = None,
 ) -> Response[str]:
-    """An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
-    signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
+    """Return an HLS playlist that grows while the video is being generated.
+
+    Players send no `Authorization` header: open the signed URL in `assets.stream`. Lines once listed never change. The
+    playlist is not cacheable.
     """
     user_id = _reader(request, hls.path(video_id), expires, signature, parts)
     stream, found = await hls.find(parts.pool, video_id, user_id)
@@ -54,37 +58,37 @@ async def stream_video(
 
 
 @route(
-    "/{video_id:str}/stream/{piece:str}",
+    "/{video_id:str}/stream/{segment:str}",
     http_method=READS,
-    operation_id=per_method(GET="get_stream_piece", HEAD="head_stream_piece"),
-    summary="Fetch a piece of a stream",
+    operation_id=per_method(GET="get_stream_segment", HEAD="head_stream_segment"),
+    summary="Get a segment of a stream",
     guards=[READ],
     opt={"signature": True},
     responses=problems(401, 403, 404, 409, 410, 416, 422, 429),
-    operation_class=Pieces,
+    operation_class=SegmentFile,
 )
-async def get_stream_piece(
+async def get_stream_segment(
     request: UserRequest,
     video_id: FromPath[str],
-    piece: FromPath[str],
+    segment: FromPath[str],
     parts: NamedDependency[Parts],
     expires: Expires = None,
     signature: Signature = None,
 ) -> ASGIApp:
-    """A fragment of MP4 that the playlist names, or the head that players read before the first."""
+    """Return a media segment or the initialization segment of a stream, as named in the playlist."""
     user_id = _reader(request, hls.path(video_id), expires, signature, parts)
     await hls.find(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, piece, hls.PIECE, "video/mp4")
+    file = _kept(parts, video_id, segment, hls.PIECE, "video/mp4")
     if file is None:
-        raise NotFound("The stream has no such piece; the playlist names those there are.", param="piece")
+        raise NotFound("The stream has no such segment; the playlist lists those that exist.", param="segment")
     return file_response.respond(file, Asked.of(request.headers))
 
 
 @route(
-    "/{video_id:str}/preview/{picture:str}",
+    "/{video_id:str}/preview/{image:str}",
     http_method=READS,
     operation_id=per_method(GET="get_video_preview", HEAD="head_video_preview"),
-    summary="See what is being made",
+    summary="Get a preview image",
     guards=[READ],
     opt={"signature": True},
     responses=problems(401, 403, 404, 409, 410, 416, 422, 429),
@@ -93,19 +97,20 @@ async def get_stream_piece(
 async def get_video_preview(
     request: UserRequest,
     video_id: FromPath[str],
-    picture: FromPath[str],
+    image: FromPath[str],
     parts: NamedDependency[Parts],
     expires: Expires = None,
     signature: Signature = None,
 ) -> ASGIApp:
-    """A small JPEG of what is still being made: a guess, which the clip outdoes. `assets.preview`, which is signed,
-    names the latest, and each has a name of its own. They go with a video that fails or is cancelled.
+    """Return a small preview image (JPEG) of the part that is being generated.
+
+    `assets.preview` is the signed URL of the latest one. Previews are deleted when the video fails or is cancelled.
     """
     user_id = _reader(request, hls.preview_path(video_id), expires, signature, parts)
     await hls.check_preview(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, picture, hls.PREVIEW, "image/jpeg")
+    file = _kept(parts, video_id, image, hls.PREVIEW, "image/jpeg")
     if file is None:
-        raise NotFound("There is no such preview; `assets.preview` of the video names the latest.", param="picture")
+        raise NotFound("There is no such preview image; `assets.preview` of the video is the latest.", param="image")
     return file_response.respond(file, Asked.of(request.headers))
 
 
@@ -126,4 +131,4 @@ def _reader(request: UserRequest, path: str, expires: int | None, signature: str
     return renditions.reader(caller.user_id if caller else None, path, expires, signature, parts.keyring)
 
 
-router = Router(path="/videos", route_handlers=[stream_video, get_stream_piece, get_video_preview], tags=["Videos"])
+router = Router(path="/videos", route_handlers=[stream_video, get_stream_segment, get_video_preview], tags=["Videos"])

@@ -1,4 +1,4 @@
-"""Videos that are there: list, read, watch, fetch, stop, delete. How they are made is in `studio`."""
+"""Routes of existing videos. `video_create` has those that create them."""
 
 from typing import Annotated, Any, cast
 
@@ -42,7 +42,7 @@ async def list_videos(
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Video]:
-    """One's own videos, newest first unless asked otherwise."""
+    """List the user's videos and images, by default newest first."""
     await parts.views.pace.refresh()
     begin = cursor(after, ID_KIND)
     rows = await parts.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
@@ -58,7 +58,7 @@ async def list_videos(
     operation_class=takes("Prefer"),
 )
 async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
-    """The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds."""
+    """Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds."""
     user_id = request.user.user_id
     if wait := parse_prefer_wait(request):
         return await shown(await parts.feeds.terminal(video_id, user_id, wait), parts)
@@ -74,7 +74,7 @@ async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedD
     responses=problems(401, 403, 404, 429),
 )
 async def delete_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
-    """Remove the video and its files for good. One that is still being made is cancelled first."""
+    """Delete a video and its files. If it is still being generated, it is cancelled first."""
     await parts.library.delete(video_id, request.user.user_id)
     return Deleted(id=video_id, object="video.deleted")
 
@@ -89,7 +89,7 @@ async def delete_video(request: UserRequest, video_id: FromPath[str], parts: Nam
     operation_class=takes("Idempotency-Key"),
 )
 async def cancel_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
-    """Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat."""
+    """Cancel a video and release its unused credits. A finished video stays as it is."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     repeat = Repeat(key, body.fingerprint(request.method, request.url.path)) if key else None
     return await shown(await parts.lifecycle.cancel(video_id, request.user.user_id, repeat), parts)
@@ -109,11 +109,14 @@ async def get_video_content(
     request: UserRequest,
     video_id: FromPath[str],
     parts: NamedDependency[Parts],
-    variant: Annotated[Variant, QueryParameter(description="Which rendition.")] = "video",
-    expires: Annotated[int | None, QueryParameter(description="End of a signed URL, Unix seconds.")] = None,
-    signature: Annotated[str | None, QueryParameter(description="Stands for the bearer.", max_length=128)] = None,
+    variant: Annotated[Variant, QueryParameter(description="Rendition to download.")] = "video",
+    expires: Annotated[int | None, QueryParameter(description="Expiry of the signed URL, in Unix seconds.")] = None,
+    signature: Annotated[
+        str | None,
+        QueryParameter(description="Signature of the signed URL, instead of a bearer token.", max_length=128),
+    ] = None,
 ) -> ASGIApp:
-    """The MP4, the poster, the thumbnail or the sprite sheet; whole or in part (`Range`), with validators."""
+    """Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests."""
     caller = cast("Caller | None", request.user)
     user_id = renditions.reader(
         caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, parts.keyring
@@ -131,7 +134,7 @@ async def get_video_content(
     operation_class=EventStream,
 )
 async def watch_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Stream:
-    """Server-sent events, each the whole video: its present state at once, then every change until it is done."""
+    """Stream the video as server-sent events: its current state, then every change until it is finished."""
     user_id = request.user.user_id
     await parts.library.get(video_id, user_id)
     return stream(parts.feeds.one(video_id, user_id))
@@ -146,7 +149,10 @@ async def watch_video(request: UserRequest, video_id: FromPath[str], parts: Name
     operation_class=Feed,
 )
 async def watch_videos(request: UserRequest, parts: NamedDependency[Parts]) -> Stream:
-    """Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes."""
+    """Stream all the user's videos as server-sent events.
+
+    The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
+    """
     return stream(parts.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
 
 

@@ -1,4 +1,4 @@
-"""People, sessions and API keys: answers and bodies."""
+"""Users, sessions and API keys: request and response bodies."""
 
 from typing import Annotated, Literal
 
@@ -6,56 +6,62 @@ from msgspec import Meta, Struct
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """The person signed in."""
+    """A user account."""
 
-    id: Annotated[str, Meta(description="Their id.")]
-    object: Annotated[Literal["user"], Meta(description="What kind of object this is.")] = "user"
-    email: Annotated[str, Meta(description="Their e-mail address.")]
-    email_verified: Annotated[bool, Meta(description="Whether it is known to be theirs.")]
-    name: Annotated[str, Meta(description="What they want to be called.")]
-    locale: Annotated[str, Meta(description="The language of texts meant for them.")]
-    plan: Annotated[str, Meta(description="The id of their plan.")]
-    created_at: Annotated[int, Meta(description="When they signed up, in Unix seconds.")]
+    id: str
+    object: Literal["user"] = "user"
+    email: Annotated[str, Meta(description="E-mail address.")]
+    email_verified: Annotated[bool, Meta(description="Whether the e-mail address has been verified.")]
+    name: Annotated[str, Meta(description="Display name; may be empty.")]
+    locale: Annotated[str, Meta(description="Language of texts addressed to the user: `en` or `fr`.")]
+    plan: Annotated[str, Meta(description="Id of the current plan.")]
+    created_at: int
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
-    """A fresh pair. The access token is sent as a bearer for `expires_in` seconds; the refresh token works once."""
+    """An access token and the refresh token that renews it."""
 
-    access_token: Annotated[str, Meta(description="Sent as a bearer with every request.")]
-    token_type: Annotated[Literal["bearer"], Meta(description="How the access token is sent.")] = "bearer"  # noqa: S105 (the kind, not a token)
-    expires_in: Annotated[int, Meta(description="How long the access token works, in seconds.")]
-    refresh_token: Annotated[str, Meta(description="Exchanged, once, for the next pair.")]
-    user: Annotated[User, Meta(description="Who is signed in.")]
+    access_token: Annotated[str, Meta(description="Token to send as `Authorization: Bearer …`.")]
+    token_type: Annotated[Literal["bearer"], Meta(description="Authentication scheme of the access token.")] = "bearer"  # noqa: S105 (the kind, not a token)
+    expires_in: Annotated[int, Meta(description="Lifetime of the access token, in seconds.")]
+    refresh_token: Annotated[str, Meta(description="Token to exchange for the next pair; valid once.")]
+    user: Annotated[User, Meta(description="The signed-in user.")]
 
 
 class Session(Struct, frozen=True, kw_only=True):
-    """A device that is signed in."""
+    """A signed-in device."""
 
-    id: Annotated[str, Meta(description="Its id.")]
-    object: Annotated[Literal["session"], Meta(description="What kind of object this is.")] = "session"
-    user_agent: Annotated[str, Meta(description="What the device calls itself.")]
-    created_at: Annotated[int, Meta(description="When it signed in, in Unix seconds.")]
-    used_at: Annotated[int, Meta(description="When it last asked for anything, in Unix seconds.")]
-    expires_at: Annotated[int, Meta(description="When it is signed out unless it is used, in Unix seconds.")]
-    current: Annotated[bool, Meta(description="Whether it is the device that asks.")]
+    id: str
+    object: Literal["session"] = "session"
+    user_agent: Annotated[str, Meta(description="`User-Agent` the device sent when it signed in.")]
+    created_at: int
+    used_at: Annotated[int, Meta(description="Time of the last request, in Unix seconds.")]
+    expires_at: Annotated[
+        int, Meta(description="Time at which the session ends unless it is used before, in Unix seconds.")
+    ]
+    current: Annotated[bool, Meta(description="Whether this session made the request.")]
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """An API key without its secret; `hint` is the end of it."""
+    """An API key, without the key itself."""
 
-    id: Annotated[str, Meta(description="Its id, which is no secret.")]
-    object: Annotated[Literal["api_key"], Meta(description="What kind of object this is.")] = "api_key"
-    name: Annotated[str, Meta(description="What its owner calls it.")]
-    scopes: Annotated[list[str], Meta(description="What it may do.")]
-    hint: Annotated[str, Meta(description="The last characters of the key.")]
-    created_at: Annotated[int, Meta(description="When it was made, in Unix seconds.")]
-    used_at: Annotated[int | None, Meta(description="When it was last used, in Unix seconds; null if never.")]
+    id: str
+    object: Literal["api_key"] = "api_key"
+    name: Annotated[str, Meta(description="Name given by the owner.")]
+    scopes: Annotated[list[str], Meta(description="Permissions of the key.")]
+    hint: Annotated[str, Meta(description="Last characters of the key, to recognise it by.")]
+    created_at: int
+    used_at: Annotated[
+        int | None, Meta(description="Time of the last use, in Unix seconds; null if the key was never used.")
+    ]
 
 
 class NewApiKey(ApiKey, frozen=True, kw_only=True):
-    """An API key as its creation answers it: the only time `key` is shown. A replay has null there."""
+    """A new API key. This is the only response that contains `key`."""
 
-    key: Annotated[str | None, Meta(description="The key itself; null in a replay.")]
+    key: Annotated[
+        str | None, Meta(description="The key; null if the response is a replay under the same `Idempotency-Key`.")
+    ]
 
 
 Email = Annotated[
@@ -64,46 +70,50 @@ Email = Annotated[
         min_length=3,
         max_length=254,
         pattern=r"^[^@\s\x00-\x1f\x7f]+@([^@\s\x00-\x1f\x7f]+\.)*[^@\s\x00-\x1f\x7f.]+\Z",
-        description="An e-mail address.",
+        description="E-mail address.",
     ),
 ]
 Language = Literal["en", "fr"]
-Password = Annotated[str, Meta(min_length=8, max_length=256, description="A secret that only its owner knows.")]
-PersonName = Annotated[str, Meta(max_length=100, description="What they want to be called.")]
+Password = Annotated[str, Meta(min_length=8, max_length=256, description="Password, 8 to 256 characters.")]
+PersonName = Annotated[str, Meta(max_length=100, description="Display name.")]
 Scope = Literal["videos:read", "videos:write", "account:read", "account:write"]
 
 
 class SignUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new account."""
+    """Account to create."""
 
     email: Email
     password: Password
     name: PersonName = ""
-    locale: Annotated[Language, Meta(description="The language of texts meant for them.")] = "en"
+    locale: Annotated[Language, Meta(description="Language of texts addressed to the user.")] = "en"
 
 
 class LogIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Credentials of an account."""
+    """Credentials to sign in with."""
 
     email: Email
-    password: Annotated[str, Meta(min_length=1, max_length=256, description="The account's password.")]
+    password: Annotated[str, Meta(min_length=1, max_length=256, description="Password of the account.")]
 
 
 class Refresh(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The refresh token of the last answer."""
+    """Refresh token to exchange."""
 
-    refresh_token: Annotated[str, Meta(min_length=1, max_length=200, description="The last one; it works once.")]
+    refresh_token: Annotated[
+        str, Meta(min_length=1, max_length=200, description="The most recent refresh token; valid once.")
+    ]
 
 
 class ProfileUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person may change of their own account."""
+    """Changes to the account. Fields that are left out keep their value."""
 
     name: PersonName | None = None
-    locale: Annotated[Language | None, Meta(description="The language of texts meant for them.")] = None
+    locale: Annotated[Language | None, Meta(description="Language of texts addressed to the user.")] = None
 
 
 class ApiKeyCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key for a program. Without `scopes` it may do all that its owner may do to videos, and read the account."""
+    """API key to create. Without `scopes` it may read and write videos and read the account."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, description="What its owner calls it.")]
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=10, description="What it may do.")] | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=100, description="Name to recognise the key by.")]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=10, description="Permissions of the key.")] | None = (
+        None
+    )

@@ -1,4 +1,4 @@
-"""Plans, credits and what is bought: answers and bodies."""
+"""Plans, credits and purchases: request and response bodies."""
 
 from typing import Annotated, Literal
 
@@ -13,253 +13,270 @@ EntryKind = Literal["grant", "purchase", "hold", "settle", "release", "expire", 
 
 
 class Amount(Struct, frozen=True, kw_only=True):
-    """Credits in a bucket; an allowance goes when its period ends."""
+    """Credits in one bucket."""
 
-    amount: Annotated[int, Meta(description="Whole credits.")]
-    expires_at: Annotated[int | None, Meta(description="When they go, in Unix seconds; null if never.")] = None
+    amount: Annotated[int, Meta(description="Number of credits.")]
+    expires_at: Annotated[
+        int | None, Meta(description="Time at which the credits expire, in Unix seconds; null if they do not expire.")
+    ] = None
 
 
 class Overage(Struct, frozen=True, kw_only=True):
-    """Credits used above what is there, paid afterwards: up to `cap` in a period, of which so many were charged."""
+    """Credits used beyond the balance and invoiced afterwards."""
 
-    enabled: Annotated[bool, Meta(description="Whether it is switched on.")] = False
-    cap: Annotated[int, Meta(description="How many credits may be used so in a period.")] = 0
-    used: Annotated[int, Meta(description="How many were used so in this one.")] = 0
+    enabled: Annotated[bool, Meta(description="Whether overage is allowed.")] = False
+    cap: Annotated[int, Meta(description="Most credits of overage in a billing period.")] = 0
+    used: Annotated[int, Meta(description="Credits of overage charged in the current billing period.")] = 0
 
 
 class Buckets(Struct, frozen=True, kw_only=True):
-    """The balance by where it came from."""
+    """The balance by origin of the credits."""
 
-    allowance: Annotated[Amount, Meta(description="Granted for a period.")]
-    purchased: Annotated[Amount, Meta(description="Bought; these never expire.")]
-    overage: Annotated[Overage, Meta(description="Used above what is there.")]
+    allowance: Annotated[Amount, Meta(description="Credits of the plan for the current period; they expire with it.")]
+    purchased: Annotated[Amount, Meta(description="Purchased credits; they do not expire.")]
+    overage: Annotated[Overage, Meta(description="Credits used beyond the balance.")]
 
 
 class Balance(Struct, frozen=True, kw_only=True):
-    """Whole credits. `available` is what a new video may take now."""
+    """The credit balance, in whole credits."""
 
-    object: Annotated[Literal["balance"], Meta(description="What kind of object this is.")] = "balance"
-    available: Annotated[int, Meta(description="What a new video may take now.")]
-    held: Annotated[int, Meta(description="Set aside for videos that are being made.")]
-    buckets: Annotated[Buckets, Meta(description="Where the credits lie.")]
+    object: Literal["balance"] = "balance"
+    available: Annotated[int, Meta(description="Credits that a new video may use now.")]
+    held: Annotated[int, Meta(description="Credits reserved for videos that are being generated.")]
+    buckets: Annotated[Buckets, Meta(description="The balance by origin of the credits.")]
 
 
 class LedgerEntry(Struct, frozen=True, kw_only=True):
-    """One movement as the balance feels it; the amounts of all entries sum to `available`. `invoice` is the shop's name
-    for what paid for it, and `note` a sentence for the person where a movement needs one.
-    """
+    """One change of the balance. The amounts of all entries sum to `available`."""
 
-    id: Annotated[str, Meta(description="Its id.")]
-    object: Annotated[Literal["ledger_entry"], Meta(description="What kind of object this is.")] = "ledger_entry"
-    created_at: Annotated[int, Meta(description="When it was written, in Unix seconds.")]
-    kind: Annotated[EntryKind, Meta(description="What happened.")]
-    bucket: Annotated[Bucket, Meta(description="Where the credits lie.")]
-    amount: Annotated[int, Meta(description="Whole credits; below 0 they went.")]
-    video_id: Annotated[str | None, Meta(description="The video it was for; null if it was for none.")]
-    invoice: Annotated[str | None, Meta(description="What the shop calls the bill that paid for it; null if none did.")]
-    note: Annotated[str | None, Meta(description="A sentence for the person, where a movement needs one.")]
+    id: str
+    object: Literal["ledger_entry"] = "ledger_entry"
+    created_at: int
+    kind: Annotated[EntryKind, Meta(description="Type of the change.")]
+    bucket: Annotated[Bucket, Meta(description="Bucket that changed.")]
+    amount: Annotated[int, Meta(description="Credits added to the balance; negative if they were taken.")]
+    video_id: Annotated[str | None, Meta(description="Id of the video the entry belongs to; null if there is none.")]
+    invoice: Annotated[
+        str | None, Meta(description="Id of the Stripe invoice that paid for it; null if there is none.")
+    ]
+    note: Annotated[str | None, Meta(description="Explanation for the user; null if there is none.")]
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a plan costs and allows, as it is sold now. `amount` is a month's price in the currency's smallest unit.
+    """A plan as it is currently sold: its price and its limits."""
 
-    Credits are a month's; a trial has its own. `max_short_side` is of the picture, in pixels; `concurrency` is clips
-    made at once. Clips carry a visible mark if `marked`; a `relaxed` plan makes clips when nobody else waits even once
-    its credits are spent. A larger `priority` is served first.
-    """
-
-    id: Annotated[str, Meta(description="Its name.")]
-    object: Annotated[Literal["plan"], Meta(description="What kind of object this is.")] = "plan"
-    version: Annotated[int, Meta(description="The version that is sold now; who bought another keeps it.")]
-    amount: Annotated[int, Meta(description="A month's price, in the currency's smallest unit.")]
-    currency: Annotated[str, Meta(description="ISO 4217, in small letters.")]
-    monthly_credits: Annotated[int, Meta(description="Whole credits a month.")]
-    trial_days: Annotated[int, Meta(description="Days that are free at first, once for a person.")]
-    trial_credits: Annotated[int, Meta(description="Whole credits of a trial.")]
-    max_short_side: Annotated[int, Meta(description="The longest short side of a picture, in pixels.")]
-    max_seconds: Annotated[int, Meta(description="The longest clip, in seconds.")]
-    concurrency: Annotated[int, Meta(description="How many clips are made at once.")]
-    priority: Annotated[int, Meta(description="A larger one is served first.")]
-    retention_days: Annotated[int, Meta(description="How many days files are kept.")]
-    marked: Annotated[bool, Meta(description="Whether clips carry the visible mark.")]
+    id: Annotated[str, Meta(description="Id of the plan, for example `plus`.")]
+    object: Literal["plan"] = "plan"
+    version: Annotated[int, Meta(description="Version currently sold; subscribers keep the version they bought.")]
+    amount: Annotated[int, Meta(description="Monthly price, in the currency's smallest unit.")]
+    currency: Annotated[str, Meta(description="ISO 4217 currency code, in lower case.")]
+    monthly_credits: Annotated[int, Meta(description="Credits granted each month.")]
+    trial_days: Annotated[int, Meta(description="Length of the free trial, in days; each user has one trial.")]
+    trial_credits: Annotated[int, Meta(description="Credits granted for the trial.")]
+    max_short_side: Annotated[int, Meta(description="Largest short side of the frame, in pixels.")]
+    max_seconds: Annotated[int, Meta(description="Longest video, in seconds.")]
+    concurrency: Annotated[int, Meta(description="Number of videos generated at the same time.")]
+    priority: Annotated[int, Meta(description="Queue priority; jobs with a larger value run first.")]
+    retention_days: Annotated[int, Meta(description="Number of days files are kept.")]
+    marked: Annotated[bool, Meta(description="Whether videos carry a visible watermark.")]
     relaxed: Annotated[
-        bool, Meta(description="Whether clips are made when nobody else waits even once the credits are spent.")
-    ]
-
-
-class Pack(Struct, frozen=True, kw_only=True):
-    """Credits that never expire, and what they cost in the currency's smallest unit."""
-
-    id: Annotated[str, Meta(description="Its name.")]
-    object: Annotated[Literal["pack"], Meta(description="What kind of object this is.")] = "pack"
-    version: Annotated[int, Meta(description="The version that is sold now.")]
-    credits: Annotated[int, Meta(description="Whole credits.")]
-    amount: Annotated[int, Meta(description="Its price, in the currency's smallest unit.")]
-    currency: Annotated[str, Meta(description="ISO 4217, in small letters.")]
-
-
-class OverageTerms(Struct, frozen=True, kw_only=True):
-    """Credits used above what is there and paid afterwards: what one costs in the currency's smallest unit, as a
-    decimal text; how many a person may allow in a period, and how many it is unless they say.
-    """
-
-    amount: Annotated[str, Meta(description="What a credit costs in the currency's smallest unit, as a decimal text.")]
-    currency: Annotated[str, Meta(description="ISO 4217, in small letters.")]
-    max_cap: Annotated[int, Meta(description="The most credits a person may allow in a period.")]
-    default_cap: Annotated[int, Meta(description="The credits in a period unless the person says.")]
-
-
-class PriceTier(Struct, frozen=True):
-    """Credits that a second costs up to this short side of the picture, in pixels; null is for all beyond."""
-
-    max_short_side: Annotated[
-        int | None, Meta(description="The longest short side it is for, in pixels; null is for all beyond.")
-    ]
-    rate: Annotated[float, Meta(description="Credits that a second costs.")]
-
-
-class PriceFactors(Struct, frozen=True, kw_only=True):
-    """How a clip's price comes about: seconds × rate × quality × model × operation, rounded up, 1 credit at least, for
-    each variation. Seconds are those that are made anew, `least_seconds` at least, and a still has none. A model or an
-    operation that is not named has the factor 1.
-    """
-
-    tiers: Annotated[list[PriceTier], Meta(description="Credits for a second, by the size of the picture.")]
-    quality: Annotated[dict[Quality, float], Meta(description="The factor of each quality.")]
-    models: Annotated[dict[str, float], Meta(description="The factors of models; 1 for those not named.")]
-    operations: Annotated[dict[str, float], Meta(description="The factors of operations; 1 for those not named.")]
-    least_seconds: Annotated[float, Meta(description="Seconds that count at least.")]
-
-
-class Plans(Page[Plan], frozen=True, kw_only=True):
-    """The plans, and with them everything else that is sold: packs of credits, overage, and what work costs."""
-
-    packs: Annotated[list[Pack], Meta(description="Packs of credits.")]
-    overage: Annotated[OverageTerms, Meta(description="Credits used above what is there.")]
-    prices: Annotated[PriceFactors, Meta(description="What work costs.")]
-
-
-class Checkout(Struct, frozen=True, kw_only=True):
-    """A page to pay at, open until `expires_at`. `item` is the plan or the pack; `amount` is of the currency's smallest
-    unit, a month for a plan, whose first `trial_days` are free.
-    """
-
-    id: Annotated[str, Meta(description="Its id.")]
-    object: Annotated[Literal["checkout"], Meta(description="What kind of object this is.")] = "checkout"
-    kind: Annotated[CheckoutKind, Meta(description="What is bought.")]
-    item: Annotated[str, Meta(description="The plan or the pack, by its name.")]
-    quantity: Annotated[int, Meta(description="How many.")]
-    amount: Annotated[int, Meta(description="What is to pay, in the currency's smallest unit; a month for a plan.")]
-    currency: Annotated[str, Meta(description="ISO 4217, in small letters.")]
-    trial_days: Annotated[int, Meta(description="Days that are free at first.")]
-    url: Annotated[str, Meta(description="The page, to be opened in a browser.")]
-    expires_at: Annotated[int, Meta(description="When the page closes, in Unix seconds.")]
-
-
-class Portal(Struct, frozen=True, kw_only=True):
-    """A page at which bills, cards and the end of a subscription are looked after. It opens once, for a short while."""
-
-    object: Annotated[Literal["portal"], Meta(description="What kind of object this is.")] = "portal"
-    url: Annotated[str, Meta(description="The page, to be opened in a browser at once.")]
-
-
-class Subscription(Struct, frozen=True, kw_only=True):
-    """What somebody is subscribed to; all null but the plan for who is not.
-
-    It ends at `cancel_at`, or goes on as `next_plan` when the period is over. `past_due` and `unpaid` wait for a
-    payment: the portal takes another card.
-    """
-
-    object: Annotated[Literal["subscription"], Meta(description="What kind of object this is.")] = "subscription"
-    plan: Annotated[str, Meta(description="The plan, by its name.")]
-    version: Annotated[int | None, Meta(description="The version that was bought.")] = None
-    status: Annotated[str | None, Meta(description="Stripe's word for how it stands.")] = None
-    current_period_start: Annotated[int | None, Meta(description="When the period began, in Unix seconds.")] = None
-    current_period_end: Annotated[int | None, Meta(description="When it ends, in Unix seconds.")] = None
-    trial_end: Annotated[
-        int | None, Meta(description="When the trial ends, in Unix seconds; null if there is none.")
-    ] = None
-    cancel_at: Annotated[
-        int | None, Meta(description="When it ends for good, in Unix seconds; null if it goes on.")
-    ] = None
-    next_plan: Annotated[
-        str | None, Meta(description="The plan that follows when the period is over; null if it stays.")
-    ] = None
-
-
-class SubscriptionPreview(Struct, frozen=True, kw_only=True):
-    """What a change would cost and bring: `amount_due` and `credits` at once, the monthly ones from then on.
-
-    A change with this `proration_date` costs exactly this, for an hour. It is null where nothing is to pay at once.
-    """
-
-    object: Annotated[Literal["subscription_preview"], Meta(description="What kind of object this is.")] = (
-        "subscription_preview"
-    )
-    plan: Annotated[str, Meta(description="The plan, by its name.")]
-    version: Annotated[int, Meta(description="The version that would be bought.")]
-    effective_at: Annotated[int, Meta(description="When the change happens, in Unix seconds.")]
-    amount_due: Annotated[int, Meta(description="What is to pay at once, in the currency's smallest unit.")]
-    currency: Annotated[str, Meta(description="ISO 4217, in small letters.")]
-    credits: Annotated[int, Meta(description="Whole credits that come at once.")]
-    monthly_amount: Annotated[int, Meta(description="A month's price from then on, in the currency's smallest unit.")]
-    monthly_credits: Annotated[int, Meta(description="Whole credits a month from then on.")]
-    proration_date: Annotated[
-        int | None,
+        bool,
         Meta(
-            description="The moment the amount is worked out for, in Unix seconds; null where nothing is due at once."
+            description="Whether videos are still generated once the credits are spent, when no other job is waiting."
         ),
     ]
 
 
-Url = Annotated[str, Meta(min_length=1, max_length=2000, description="An address with its scheme.")]
+class Pack(Struct, frozen=True, kw_only=True):
+    """A pack of credits that do not expire."""
+
+    id: Annotated[str, Meta(description="Id of the pack, for example `small`.")]
+    object: Literal["pack"] = "pack"
+    version: Annotated[int, Meta(description="Version currently sold.")]
+    credits: Annotated[int, Meta(description="Number of credits in the pack.")]
+    amount: Annotated[int, Meta(description="Price, in the currency's smallest unit.")]
+    currency: Annotated[str, Meta(description="ISO 4217 currency code, in lower case.")]
+
+
+class OverageTerms(Struct, frozen=True, kw_only=True):
+    """Price and limits of credits used beyond the balance."""
+
+    amount: Annotated[
+        str, Meta(description="Price of one credit in the currency's smallest unit, as a decimal string.")
+    ]
+    currency: Annotated[str, Meta(description="ISO 4217 currency code, in lower case.")]
+    max_cap: Annotated[int, Meta(description="Largest `cap` a user may set, in credits for a billing period.")]
+    default_cap: Annotated[int, Meta(description="Default `cap`, in credits for a billing period.")]
+
+
+class PriceTier(Struct, frozen=True):
+    """Price of one second of video up to a frame size."""
+
+    max_short_side: Annotated[
+        int | None,
+        Meta(description="Largest short side of the frame the tier applies to, in pixels; null if unlimited."),
+    ]
+    rate: Annotated[float, Meta(description="Credits for each second.")]
+
+
+class PriceFactors(Struct, frozen=True, kw_only=True):
+    """Factors of the price of a video.
+
+    Each variation costs seconds × rate × quality × model × operation, rounded up to at least 1 credit. Only newly
+    generated seconds count, but at least `least_seconds`; an image has none.
+    """
+
+    tiers: Annotated[list[PriceTier], Meta(description="Credits for each second, by frame size.")]
+    quality: Annotated[dict[Quality, float], Meta(description="Factor of each quality.")]
+    models: Annotated[dict[str, float], Meta(description="Factor of each model; 1 for models not listed.")]
+    operations: Annotated[dict[str, float], Meta(description="Factor of each operation; 1 for operations not listed.")]
+    least_seconds: Annotated[float, Meta(description="Fewest seconds charged.")]
+
+
+class Plans(Page[Plan], frozen=True, kw_only=True):
+    """The plans on sale, with credit packs, overage and the price factors of videos."""
+
+    packs: Annotated[list[Pack], Meta(description="Credit packs on sale.")]
+    overage: Annotated[OverageTerms, Meta(description="Price and limits of overage.")]
+    prices: Annotated[PriceFactors, Meta(description="Factors of the price of a video.")]
+
+
+class Checkout(Struct, frozen=True, kw_only=True):
+    """A Stripe Checkout page for a plan or a credit pack."""
+
+    id: str
+    object: Literal["checkout"] = "checkout"
+    kind: Annotated[
+        CheckoutKind, Meta(description="Whether a plan (`subscription`) or a credit pack (`pack`) is bought.")
+    ]
+    item: Annotated[str, Meta(description="Id of the plan or the pack.")]
+    quantity: Annotated[int, Meta(description="Number of packs; 1 for a plan.")]
+    amount: Annotated[int, Meta(description="Total price in the currency's smallest unit; per month for a plan.")]
+    currency: Annotated[str, Meta(description="ISO 4217 currency code, in lower case.")]
+    trial_days: Annotated[int, Meta(description="Length of the free trial of a plan, in days.")]
+    url: Annotated[str, Meta(description="URL of the page, to be opened in a browser.")]
+    expires_at: Annotated[int, Meta(description="Time at which the page closes, in Unix seconds.")]
+
+
+class Portal(Struct, frozen=True, kw_only=True):
+    """A Stripe customer portal session for invoices, cards and cancellation. It opens once and soon expires."""
+
+    object: Literal["portal"] = "portal"
+    url: Annotated[str, Meta(description="URL of the portal, to be opened in a browser at once.")]
+
+
+class Subscription(Struct, frozen=True, kw_only=True):
+    """The subscription. Without one, every field but `plan` is null.
+
+    `past_due` and `unpaid` mean that a payment is outstanding; the customer portal accepts another card.
+    """
+
+    object: Literal["subscription"] = "subscription"
+    plan: Annotated[str, Meta(description="Id of the plan.")]
+    version: Annotated[int | None, Meta(description="Version of the plan that was bought.")] = None
+    status: Annotated[
+        str | None, Meta(description="Status of the subscription in Stripe, for example `active` or `past_due`.")
+    ] = None
+    current_period_start: Annotated[
+        int | None, Meta(description="Start of the current billing period, in Unix seconds.")
+    ] = None
+    current_period_end: Annotated[
+        int | None, Meta(description="End of the current billing period, in Unix seconds.")
+    ] = None
+    trial_end: Annotated[int | None, Meta(description="End of the trial, in Unix seconds; null if there is none.")] = (
+        None
+    )
+    cancel_at: Annotated[
+        int | None, Meta(description="Time at which the subscription ends, in Unix seconds; null if it renews.")
+    ] = None
+    next_plan: Annotated[
+        str | None,
+        Meta(description="Id of the plan that follows at the end of the period; null if the plan stays the same."),
+    ] = None
+
+
+class SubscriptionPreview(Struct, frozen=True, kw_only=True):
+    """Cost and effect of a change of plan.
+
+    For one hour, a change sent with this `proration_date` costs exactly `amount_due`.
+    """
+
+    object: Literal["subscription_preview"] = "subscription_preview"
+    plan: Annotated[str, Meta(description="Id of the plan.")]
+    version: Annotated[int, Meta(description="Version of the plan that would be bought.")]
+    effective_at: Annotated[int, Meta(description="Time at which the change takes effect, in Unix seconds.")]
+    amount_due: Annotated[int, Meta(description="Amount due immediately, in the currency's smallest unit.")]
+    currency: Annotated[str, Meta(description="ISO 4217 currency code, in lower case.")]
+    credits: Annotated[int, Meta(description="Credits granted immediately.")]
+    monthly_amount: Annotated[int, Meta(description="Monthly price after the change, in the currency's smallest unit.")]
+    monthly_credits: Annotated[int, Meta(description="Monthly credits after the change.")]
+    proration_date: Annotated[
+        int | None,
+        Meta(description="Time for which `amount_due` was calculated, in Unix seconds; null if nothing is due now."),
+    ]
+
+
+Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Absolute URL.")]
 PlanName = Annotated[str, Meta(min_length=1, max_length=32)]
 
 
 class CheckoutCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plan to subscribe to, and where the page leads: after the payment, and for whoever turns back."""
+    """Plan to subscribe to."""
 
-    plan: Annotated[PlanName, Meta(description="The plan, by its name.")]
-    success_url: Annotated[Url, Meta(description="Where the page leads after the payment.")]
-    cancel_url: Annotated[Url | None, Meta(description="Where it leads whoever turns back; the same without it.")] = (
-        None
-    )
+    plan: Annotated[PlanName, Meta(description="Id of the plan.")]
+    success_url: Annotated[Url, Meta(description="URL to return to after the payment.")]
+    cancel_url: Annotated[
+        Url | None, Meta(description="URL to return to if the payment is abandoned; `success_url` if left out.")
+    ] = None
 
 
 class PackCheckoutCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Packs of credits to buy, and where the page leads: after the payment, and for whoever turns back."""
+    """Credit packs to buy."""
 
-    pack: Annotated[PlanName, Meta(description="The pack, by its name.")]
-    quantity: Annotated[int, Meta(ge=1, le=10, description="How many.")] = 1
-    success_url: Annotated[Url, Meta(description="Where the page leads after the payment.")]
-    cancel_url: Annotated[Url | None, Meta(description="Where it leads whoever turns back; the same without it.")] = (
-        None
-    )
+    pack: Annotated[PlanName, Meta(description="Id of the pack.")]
+    quantity: Annotated[int, Meta(ge=1, le=10, description="Number of packs.")] = 1
+    success_url: Annotated[Url, Meta(description="URL to return to after the payment.")]
+    cancel_url: Annotated[
+        Url | None, Meta(description="URL to return to if the payment is abandoned; `success_url` if left out.")
+    ] = None
 
 
 class PortalCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the portal leads back to."""
+    """Customer portal session to create."""
 
-    return_url: Annotated[Url | None, Meta(description="Where the page leads back to.")] = None
+    return_url: Annotated[Url | None, Meta(description="URL the portal links back to.")] = None
 
 
 class SubscriptionPreviewCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plan to change to, to see what that would cost."""
+    """Change of plan to preview."""
 
-    plan: Annotated[PlanName, Meta(description="The plan, by its name.")]
+    plan: Annotated[PlanName, Meta(description="Id of the plan.")]
 
 
 class SubscriptionChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plan to change to; with the `proration_date` of a preview, for exactly its amount."""
+    """Change of plan."""
 
-    plan: Annotated[PlanName, Meta(description="The plan, by its name.")]
-    proration_date: Annotated[int, Meta(ge=0, le=2**40, description="The preview's own, in Unix seconds.")] | None = (
-        None
-    )
+    plan: Annotated[PlanName, Meta(description="Id of the plan.")]
+    proration_date: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=2**40,
+                description="`proration_date` of a preview, in Unix seconds, to pay its amount.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class OverageChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether credits may be used above what is there, and how many in a period; without `cap`, as many as is usual."""
+    """Overage settings."""
 
-    enabled: Annotated[bool, Meta(description="Whether it is switched on.")]
-    cap: Annotated[int, Meta(ge=1, description="Credits that may be used so in a period.")] | None = None
+    enabled: Annotated[bool, Meta(description="Whether overage is allowed.")]
+    cap: (
+        Annotated[
+            int, Meta(ge=1, description="Most credits of overage in a billing period; the `default_cap` if left out.")
+        ]
+        | None
+    ) = None

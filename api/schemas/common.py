@@ -1,4 +1,4 @@
-"""What every resource's answers share: pages, problems, health."""
+"""Response bodies that several resources share: pages, problem documents, health."""
 
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -10,46 +10,56 @@ ListOrder = Literal["asc", "desc"]
 
 
 class ErrorMember(Struct, frozen=True):
-    """The error as OpenAI's clients read it."""
+    """The error in the form OpenAI's clients expect."""
 
-    message: Annotated[str, Meta(description="What is wrong, in a sentence.")]
-    type: Annotated[str, Meta(description="The kind of error, in OpenAI's words.")]
-    param: Annotated[str | None, Meta(description="The field at fault.")]
-    code: Annotated[str, Meta(description="The kind of problem, one word for each.")]
+    message: Annotated[str, Meta(description="Human-readable description of the error.")]
+    type: Annotated[str, Meta(description="Error category as OpenAI names it, for example `invalid_request_error`.")]
+    param: Annotated[
+        str | None, Meta(description="Name of the invalid field; null if the error concerns no single field.")
+    ]
+    code: Annotated[str, Meta(description="Machine-readable problem code, for example `insufficient_credits`.")]
 
 
 class ProblemBody(Struct, frozen=True, kw_only=True):
-    """A problem document (RFC 9457). `param` names the field at fault; `cost`, `available` and others may follow."""
+    """A problem document (RFC 9457). Some problems add members of their own, such as `cost` and `available`."""
 
-    type: Annotated[str, Meta(description="A URI that names the kind of problem.")]
-    title: Annotated[str, Meta(description="The kind of problem, in a few words.")]
-    status: Annotated[int, Meta(description="The HTTP status.")]
-    detail: Annotated[str, Meta(description="What is wrong, and what can be done about it.")]
-    instance: Annotated[str, Meta(description="The request's id.")]
-    param: Annotated[str | None, Meta(description="The field at fault, as a path with dots.")] = None
-    error: Annotated[ErrorMember, Meta(description="The same for OpenAI's clients.")]
+    type: Annotated[str, Meta(description="URI that identifies the problem type.")]
+    title: Annotated[str, Meta(description="Short summary of the problem type.")]
+    status: Annotated[int, Meta(description="HTTP status code.")]
+    detail: Annotated[str, Meta(description="Explanation of this occurrence and how to resolve it.")]
+    instance: Annotated[str, Meta(description="Id of the request, the same as in `X-Request-Id`.")]
+    param: Annotated[
+        str | None,
+        Meta(description="Path of the invalid field, separated by dots; null if the problem concerns no single field."),
+    ] = None
+    error: Annotated[ErrorMember, Meta(description="The same error in the form OpenAI's clients expect.")]
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
-    object: Annotated[Literal["list"], Meta(description="What kind of object this is.")] = "list"
-    data: Annotated[list[T], Meta(description="The items of this page, in the order asked for.")]
-    first_id: Annotated[str | None, Meta(description="The id of the first item.")]
-    last_id: Annotated[str | None, Meta(description="The id of the last item, from which the next page goes on.")]
-    has_more: Annotated[bool, Meta(description="Whether another page follows.")]
+    object: Literal["list"] = "list"
+    data: Annotated[list[T], Meta(description="Items of this page, in the requested order.")]
+    first_id: Annotated[str | None, Meta(description="Id of the first item; null if the page is empty.")]
+    last_id: Annotated[
+        str | None,
+        Meta(description="Id of the last item, to be sent as `after` for the next page; null if the page is empty."),
+    ]
+    has_more: Annotated[bool, Meta(description="Whether more items follow this page.")]
 
 
 class Deleted(Struct, frozen=True, kw_only=True):
-    """The answer to a delete."""
+    """Confirmation that an object was deleted."""
 
-    id: Annotated[str, Meta(description="What was deleted.")]
-    object: Annotated[str, Meta(description="What kind of object it was, followed by `.deleted`.")]
-    deleted: Annotated[bool, Meta(description="Always true.")] = True
+    id: Annotated[str, Meta(description="Id of the deleted object.")]
+    object: Annotated[str, Meta(description="Type of the deleted object, followed by `.deleted`.")]
+    deleted: Annotated[bool, Meta(description="Always `true`.")] = True
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """Whether the server can do its work; each part says `ok` or what is wrong."""
+    """Health of the server and of the systems it depends on."""
 
-    status: Annotated[HealthStatus, Meta(description="Whether it can work.")]
-    checks: Annotated[dict[str, str], Meta(description="Each part by its name: `ok`, or what is wrong.")]
+    status: Annotated[
+        HealthStatus, Meta(description="`ok`; `degraded` if only some requests can be served; `down` if none can.")
+    ]
+    checks: Annotated[dict[str, str], Meta(description="Result for each dependency by name: `ok`, or the fault.")]

@@ -1,4 +1,4 @@
-"""What a model can do, as it travels."""
+"""Response bodies that describe models."""
 
 from typing import Annotated, Literal
 
@@ -6,56 +6,61 @@ from msgspec import Meta, Struct
 
 from api.schemas.videos import Quality
 
-PicturePlaces = Literal["none", "first", "ends", "any"]
+ImagePositions = Literal["none", "first", "ends", "any"]
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What one request to this model may ask."""
+    """Limits of requests to a model."""
 
-    max_seconds: Annotated[int, Meta(description="The longest clip, in seconds.")]
-    min_side: Annotated[int, Meta(description="The shortest side, in pixels.")]
-    max_side: Annotated[int, Meta(description="The longest side, in pixels.")]
-    side_multiple: Annotated[int, Meta(description="Both sides are multiples of so many pixels.")]
-    max_upload_bytes: Annotated[int, Meta(description="The largest file, in bytes.")]
-    max_upload_pixels: Annotated[int, Meta(description="The largest picture: width x height, in pixels.")]
-    max_film_pixels: Annotated[int, Meta(description="The largest frame of a film: width x height, in pixels.")]
-    max_film_seconds: Annotated[float, Meta(description="The longest film that may be sent, in seconds.")]
+    max_seconds: Annotated[int, Meta(description="Longest video the model generates, in seconds.")]
+    min_side: Annotated[int, Meta(description="Smallest width or height, in pixels.")]
+    max_side: Annotated[int, Meta(description="Largest width or height, in pixels.")]
+    side_multiple: Annotated[int, Meta(description="Width and height are multiples of this number of pixels.")]
+    max_upload_bytes: Annotated[int, Meta(description="Largest file that may be uploaded, in bytes.")]
+    max_image_pixels: Annotated[
+        int, Meta(description="Largest image that may be uploaded, as width × height in pixels.")
+    ]
+    max_video_pixels: Annotated[
+        int, Meta(description="Largest frame of an uploaded video, as width × height in pixels.")
+    ]
+    max_video_seconds: Annotated[float, Meta(description="Longest video that may be uploaded, in seconds.")]
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A model served here and what it can do. Sizes are `WxH`; the first is the default.
+    """A model served here and its capabilities.
 
-    `repo` is where its weights are published, null where they ship with Kinora or are the operator's own.
-    `memory_gb` is of the device, with all weights on it. It is denoised at `native_sizes`, in frames of the form
-    `frame_rule` × k + 1; files have the size and the length asked for. `pictures` says where a clip may be given any:
-    nowhere, at its first frame, at either end, or anywhere.
+    Videos are denoised at one of the `native_sizes`, with `frame_rule` × k + 1 frames, and written with the size and
+    duration that were requested.
     """
 
-    id: Annotated[str, Meta(description="Its name, which requests give as `model`.")]
-    object: Annotated[Literal["model"], Meta(description="What kind of object this is.")] = "model"
-    title: Annotated[str, Meta(description="Its name for people.")]
-    description: Annotated[str, Meta(description="What it is, in a sentence.")]
-    created: Annotated[int, Meta(description="When it was published, in Unix seconds.")]
-    owned_by: Annotated[str, Meta(description="Who made it.")]
+    id: Annotated[str, Meta(description="Name of the model, sent as `model` in requests.")]
+    object: Literal["model"] = "model"
+    title: Annotated[str, Meta(description="Display name.")]
+    description: Annotated[str, Meta(description="One-sentence description.")]
+    created: Annotated[int, Meta(description="Time of publication, in Unix seconds.")]
+    owned_by: Annotated[str, Meta(description="Organisation that published the model.")]
     repo: Annotated[
         str | None,
         Meta(
-            description="Where its weights are published; null where they ship with Kinora or are the operator's own."
+            description="Hugging Face repository of the weights; null if they are part of Kinora or the operator's own."
         ),
     ]
-    licence: Annotated[str, Meta(description="Its licence, by its SPDX name where it has one.")]
-    licence_url: Annotated[str, Meta(description="Where the licence can be read.")]
-    memory_gb: Annotated[float, Meta(description="Memory of the device with all weights on it, in GB.")]
-    memory_estimated: Annotated[bool, Meta(description="Whether that was estimated and not measured.")]
-    fps: Annotated[float, Meta(description="Frames in a second.")]
-    frame_rule: Annotated[int, Meta(description="It denoises so many frames times k, and one.")]
+    licence: Annotated[str, Meta(description="Licence of the weights, as an SPDX identifier where there is one.")]
+    licence_url: Annotated[str, Meta(description="URL of the licence text.")]
+    memory_gb: Annotated[float, Meta(description="Device memory needed with all weights loaded, in GB.")]
+    memory_estimated: Annotated[bool, Meta(description="Whether `memory_gb` is an estimate rather than a measurement.")]
+    fps: Annotated[float, Meta(description="Frames per second.")]
+    frame_rule: Annotated[int, Meta(description="The model denoises `frame_rule` × k + 1 frames.")]
     sizes: Annotated[
-        list[str], Meta(description="Sizes that suit it, as width x height in pixels; the first is the default.")
+        list[str], Meta(description="Recommended sizes, as width x height in pixels; the first is the default.")
     ]
-    native_sizes: Annotated[list[str], Meta(description="The sizes it denoises at, in pixels.")]
-    pictures: Annotated[PicturePlaces, Meta(description="Where a clip may be given pictures.")]
-    operations: Annotated[list[str], Meta(description="What it can do.")]
-    qualities: Annotated[list[Quality], Meta(description="The qualities it can be asked for.")]
-    loras: Annotated[list[str], Meta(description="The LoRAs it has here.")]
-    limits: Annotated[Limits, Meta(description="What one request may ask of it.")]
-    aliases: Annotated[list[str], Meta(description="Other names that it answers to.")]
+    native_sizes: Annotated[list[str], Meta(description="Sizes the model denoises at, as width x height in pixels.")]
+    image_positions: Annotated[
+        ImagePositions,
+        Meta(description="Frames that may be given as images: `none`, the `first`, both `ends`, or `any`."),
+    ]
+    operations: Annotated[list[str], Meta(description="Supported operations.")]
+    qualities: Annotated[list[Quality], Meta(description="Supported qualities.")]
+    loras: Annotated[list[str], Meta(description="Names of the installed LoRAs.")]
+    limits: Annotated[Limits, Meta(description="Limits of requests to this model.")]
+    aliases: Annotated[list[str], Meta(description="Other names under which requests may refer to the model.")]

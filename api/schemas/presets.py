@@ -1,47 +1,47 @@
-"""Style presets: answers and bodies."""
+"""Style presets: request and response bodies."""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.schemas.video_requests import PictureSource
+from api.schemas.video_requests import ImageSource
 
 
 class Preset(Struct, frozen=True, kw_only=True):
-    """A style: words that are added to a prompt and, if it has one, a picture whose look clips start from."""
+    """A style: text that is added to prompts and, optionally, a reference image for the look of a video."""
 
-    id: Annotated[str, Meta(description="Its id, which requests name as `preset`.")]
-    object: Annotated[Literal["preset"], Meta(description="What kind of object this is.")] = "preset"
-    name: Annotated[str, Meta(description="What a person calls it.")]
-    prompt: Annotated[str, Meta(description="Words that are added to a prompt.")]
-    negative_prompt: Annotated[str, Meta(description="Words that are added to a negative prompt.")]
-    picture: Annotated[str | None, Meta(description="The path of its reference picture, a PNG; null if it has none.")]
-    built_in: Annotated[bool, Meta(description="Whether it comes with Kinora.")]
-    own: Annotated[bool, Meta(description="Whether it is the caller's own.")]
-    shared: Annotated[bool, Meta(description="Whether whoever has its id may use it.")]
-    created_at: Annotated[int, Meta(description="When it was made, in Unix seconds; 0 if it is built in.")]
-    updated_at: Annotated[int, Meta(description="When it last changed, in Unix seconds; 0 if it is built in.")]
+    id: Annotated[str, Meta(description="Id of the preset, sent as `preset` in requests.")]
+    object: Literal["preset"] = "preset"
+    name: Annotated[str, Meta(description="Name of the style.")]
+    prompt: Annotated[str, Meta(description="Text added to the prompt.")]
+    negative_prompt: Annotated[str, Meta(description="Text added to the negative prompt.")]
+    image: Annotated[str | None, Meta(description="Path of the reference image, a PNG; null if there is none.")]
+    built_in: Annotated[bool, Meta(description="Whether the preset is part of Kinora.")]
+    own: Annotated[bool, Meta(description="Whether the preset belongs to the caller.")]
+    shared: Annotated[bool, Meta(description="Whether other users may use the preset by its id.")]
+    created_at: Annotated[int, Meta(description="Time of creation, in Unix seconds; 0 for a built-in preset.")]
+    updated_at: Annotated[int, Meta(description="Time of the last change, in Unix seconds; 0 for a built-in preset.")]
 
 
-PresetName = Annotated[str, Meta(min_length=1, max_length=100, description="What a person calls it.")]
-PresetPrompt = Annotated[str, Meta(min_length=1, max_length=4_000, description="Words that are added to a prompt.")]
-PresetNegative = Annotated[str, Meta(max_length=2_000, description="Words that are added to a negative prompt.")]
+PresetName = Annotated[str, Meta(min_length=1, max_length=100, description="Name of the style.")]
+PresetPrompt = Annotated[str, Meta(min_length=1, max_length=4_000, description="Text added to the prompt.")]
+PresetNegative = Annotated[str, Meta(max_length=2_000, description="Text added to the negative prompt.")]
 
 
 class PresetCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A style to be kept. One that is `shared` may be used by whoever has its id."""
+    """Preset to create."""
 
     name: PresetName
     prompt: PresetPrompt
     negative_prompt: PresetNegative = ""
-    picture: Annotated[PictureSource | None, Meta(description="A picture whose look clips start from.")] = None
-    shared: Annotated[bool, Meta(description="Whether whoever has its id may use it.")] = False
+    image: Annotated[ImageSource | None, Meta(description="Reference image for the look of videos.")] = None
+    shared: Annotated[bool, Meta(description="Whether other users may use the preset by its id.")] = False
 
 
 class PresetChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What changes of a preset; what is left out stays."""
+    """Changes to a preset. Fields that are left out keep their value."""
 
     name: PresetName | None = None
     prompt: PresetPrompt | None = None
     negative_prompt: PresetNegative | None = None
-    shared: Annotated[bool | None, Meta(description="Whether whoever has its id may use it.")] = None
+    shared: Annotated[bool | None, Meta(description="Whether other users may use the preset by its id.")] = None

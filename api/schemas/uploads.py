@@ -1,4 +1,4 @@
-"""An upload as it travels."""
+"""Response bodies of uploads."""
 
 from typing import Annotated, Literal
 
@@ -9,27 +9,34 @@ UploadStatus = Literal["receiving", "ready", "refused"]
 
 
 class UploadError(Struct, frozen=True):
-    """Why an upload cannot be used."""
+    """Reason why an upload was refused."""
 
-    code: Annotated[str, Meta(description="The kind of problem, one word for each.")]
-    message: Annotated[str, Meta(description="What is wrong, in a sentence.")]
+    code: Annotated[str, Meta(description="Machine-readable problem code.")]
+    message: Annotated[str, Meta(description="Human-readable description of the error.")]
 
 
 class Upload(Struct, frozen=True, kw_only=True):
-    """A file that was sent in, to be named by requests until it expires. It is `receiving` until all its bytes have
-    come (`offset` of them are there), then `ready`, or `refused` with an `error`. Its `kind` is what its bytes are.
+    """An uploaded image or video that requests can refer to by id until it expires.
+
+    `status` is `receiving` until all bytes have arrived, then `ready`, or `refused` with an `error`.
     """
 
-    id: Annotated[str, Meta(description="Its id.")]
-    object: Annotated[Literal["upload"], Meta(description="What kind of object this is.")] = "upload"
-    kind: Annotated[UploadKind, Meta(description="What its bytes are, once that is known.")]
-    status: Annotated[UploadStatus, Meta(description="How far it has come.")]
-    filename: Annotated[str, Meta(description="What its sender calls it.")]
-    bytes: Annotated[int, Meta(ge=0, description="How many bytes it has.")]
-    offset: Annotated[int, Meta(ge=0, description="How many of them are there.")]
-    width: Annotated[int | None, Meta(description="Pixels from left to right; null until it is looked at.")]
-    height: Annotated[int | None, Meta(description="Pixels from top to bottom; null until it is looked at.")]
-    seconds: Annotated[float | None, Meta(description="The length of a film, in seconds; null for a picture.")]
-    created_at: Annotated[int, Meta(description="When it began, in Unix seconds.")]
-    expires_at: Annotated[int, Meta(description="When it is removed, in Unix seconds.")]
-    error: Annotated[UploadError | None, Meta(description="Why it cannot be used; null unless it is refused.")]
+    id: str
+    object: Literal["upload"] = "upload"
+    kind: Annotated[
+        UploadKind,
+        Meta(description="Media type found in the bytes of the file; `unknown` until they have been examined."),
+    ]
+    status: Annotated[UploadStatus, Meta(description="State of the upload.")]
+    filename: Annotated[str, Meta(description="File name given by the client; may be empty.")]
+    bytes: Annotated[int, Meta(ge=0, description="Size of the file, in bytes.")]
+    offset: Annotated[int, Meta(ge=0, description="Number of bytes received so far.")]
+    width: Annotated[int | None, Meta(description="Width in pixels; null until the file has been examined.")]
+    height: Annotated[int | None, Meta(description="Height in pixels; null until the file has been examined.")]
+    seconds: Annotated[
+        float | None,
+        Meta(description="Duration of a video, in seconds; null for an image and until the file has been examined."),
+    ]
+    created_at: int
+    expires_at: Annotated[int, Meta(description="Time at which the upload is deleted, in Unix seconds.")]
+    error: Annotated[UploadError | None, Meta(description="Reason for the refusal; null unless `status` is `refused`.")]

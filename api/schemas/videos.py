@@ -1,4 +1,4 @@
-"""A video as it travels, and what is said of one before it is made."""
+"""Response bodies of videos, images and estimates."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,144 +14,171 @@ ProvenanceState = Literal["pending", "unsigned"]
 
 
 class Lora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A LoRA that the model has here, by its name; a weight of 0 is nothing of it, 1 what it was trained for."""
+    """A LoRA and its weight."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, description="Its name, as the model's `loras` have it.")]
-    weight: Annotated[float, Meta(ge=-2, le=2, description="How much of it.")] = 1.0
+    name: Annotated[str, Meta(min_length=1, max_length=64, description="Name of the LoRA, one of the model's `loras`.")]
+    weight: Annotated[
+        float, Meta(ge=-2, le=2, description="Weight: 0 has no effect, 1 is the strength it was trained for.")
+    ] = 1.0
 
 
 class Cost(Struct, frozen=True):
-    """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged.
+    """Cost of a video in credits."""
 
-    A `relaxed` video costs none: its plan's credits are spent, and it is made when nobody else waits.
-    """
-
-    credits: Annotated[int, Meta(description="Whole credits.")]
-    state: Annotated[CostState, Meta(description="What became of them.")]
-    relaxed: Annotated[bool, Meta(description="Whether it is made for nothing, when nobody else waits.")]
+    credits: Annotated[int, Meta(description="Credits held, charged or released, according to `state`.")]
+    state: Annotated[
+        CostState,
+        Meta(description="`held` while the job runs, then `settled` (charged in full or in part) or `released`."),
+    ]
+    relaxed: Annotated[
+        bool,
+        Meta(description="Whether it is free of charge and waits for all other jobs, the plan's credits being spent."),
+    ]
 
 
 class Assets(Struct, frozen=True):
-    """Signed URLs a player can open without a token; null until there is something to fetch. `preview` is a small
-    picture of what is being made, a guess: null before there is one, and again once what it shows can be watched.
-    """
+    """Signed URLs that need no further credentials; each is null until the file exists."""
 
-    video: Annotated[str | None, Meta(description="The MP4.")] = None
-    thumbnail: Annotated[str | None, Meta(description="A small still, as WebP.")] = None
-    poster: Annotated[str | None, Meta(description="A still as large as the clip, as JPEG.")] = None
+    video: Annotated[str | None, Meta(description="The video, as MP4.")] = None
+    thumbnail: Annotated[str | None, Meta(description="Small still image, as WebP.")] = None
+    poster: Annotated[str | None, Meta(description="Still image in full size, as JPEG.")] = None
     spritesheet: Annotated[
-        str | None, Meta(description="Small stills from the whole clip on one JPEG, to scrub through.")
+        str | None, Meta(description="Small stills of the whole video in one JPEG, for scrubbing.")
     ] = None
-    stream: Annotated[str | None, Meta(description="An HLS playlist that can be played while the clip is made.")] = None
-    preview: Annotated[str | None, Meta(description="A guess at what is being made, as JPEG.")] = None
+    stream: Annotated[str | None, Meta(description="HLS playlist, playable while the video is being generated.")] = None
+    preview: Annotated[
+        str | None,
+        Meta(
+            description="Small image of the part being generated, as JPEG; null again once that part can be streamed."
+        ),
+    ] = None
 
 
 class Provenance(Struct, frozen=True):
-    """Whether the file says by a signature where it comes from: `pending` while it is made, `unsigned` once it is final
-    and carries none.
-    """
+    """Signed statement of origin in the file."""
 
-    state: Annotated[ProvenanceState, Meta(description="Whether the file is signed.")]
+    state: Annotated[
+        ProvenanceState,
+        Meta(description="`pending` while the job runs; `unsigned` if the final file carries no signature."),
+    ]
 
 
 class VideoError(Struct, frozen=True):
-    """Why it failed, as OpenAI's clients read it."""
+    """Failure of a video in the form OpenAI's clients expect."""
 
-    code: Annotated[str, Meta(description="One word of a closed list.")]
-    message: Annotated[str, Meta(description="What went wrong, in a sentence.")]
+    code: Annotated[str, Meta(description="Machine-readable failure code, for example `out_of_memory`.")]
+    message: Annotated[str, Meta(description="Human-readable description of the failure.")]
 
 
 class Failure(Struct, frozen=True):
-    """Why it failed: whether asking again may help, whether credits came back, and a sentence for the person."""
+    """Failure of a video."""
 
-    code: Annotated[str, Meta(description="One word of a closed list.")]
-    retryable: Annotated[bool, Meta(description="Whether asking for the same again may help.")]
-    refunded: Annotated[bool, Meta(description="Whether the credits came back.")]
-    user_message: Annotated[str, Meta(description="A sentence for the person who waits, in their language.")]
+    code: Annotated[str, Meta(description="Machine-readable failure code, for example `out_of_memory`.")]
+    retryable: Annotated[bool, Meta(description="Whether the same request may succeed if it is sent again.")]
+    refunded: Annotated[bool, Meta(description="Whether the credits were returned.")]
+    user_message: Annotated[str, Meta(description="Description of the failure for the user, in their language.")]
 
 
 class Video(Struct, frozen=True, kw_only=True):
-    """A video and its job. `status` goes queued → in_progress → completed, failed or cancelled."""
+    """A video or image and the job that generates it."""
 
-    id: Annotated[str, Meta(description="Its id.")]
-    object: Annotated[Literal["video"], Meta(description="What kind of object this is.")] = "video"
-    kind: Annotated[str, Meta(description="`video`, or `image` for a still.")]
-    model: Annotated[str, Meta(description="The model that makes it, as the request named it.")]
-    status: Annotated[Status, Meta(description="How far the job is.")]
-    progress: Annotated[int, Meta(ge=0, le=100, description="Percent of the work that is done.")]
-    created_at: Annotated[int, Meta(description="When it was asked for, in Unix seconds.")]
-    updated_at: Annotated[int, Meta(description="When it last changed, in Unix seconds.")]
-    started_at: Annotated[int | None, Meta(description="When a worker began with it, in Unix seconds.")]
-    completed_at: Annotated[int | None, Meta(description="When it was done, in Unix seconds.")]
-    expires_at: Annotated[int | None, Meta(description="When its files go, in Unix seconds.")]
-    prompt: Annotated[str, Meta(description="What it was asked to show.")]
-    negative_prompt: Annotated[str, Meta(description="What it was asked not to show.")]
+    id: str
+    object: Literal["video"] = "video"
+    kind: Annotated[str, Meta(description="`video` or `image`.")]
+    model: Annotated[str, Meta(description="Model, as named in the request.")]
+    status: Annotated[
+        Status,
+        Meta(description="State of the job: `queued`, then `in_progress`, then `completed`, `failed` or `cancelled`."),
+    ]
+    progress: Annotated[int, Meta(ge=0, le=100, description="Progress of the job, in percent.")]
+    created_at: int
+    updated_at: int
+    started_at: Annotated[
+        int | None, Meta(description="Time at which a worker started the job, in Unix seconds; null before.")
+    ]
+    completed_at: Annotated[int | None, Meta(description="Time at which the job ended, in Unix seconds; null before.")]
+    expires_at: Annotated[
+        int | None,
+        Meta(description="Time at which the files are deleted, in Unix seconds; null until the video is completed."),
+    ]
+    prompt: Annotated[str, Meta(description="Prompt of the request.")]
+    negative_prompt: Annotated[str, Meta(description="Negative prompt of the request.")]
     revised_prompt: Annotated[
-        str | None, Meta(description="The prompt as the model got it, where that is another.")
+        str | None, Meta(description="Prompt as given to the model; null if it is the same as `prompt`.")
     ] = None
-    preset: Annotated[str | None, Meta(description="The id of the style it was made in.")] = None
-    loras: Annotated[list[Lora], Meta(description="The LoRAs it was made with.")] = []
-    seconds: Annotated[str, Meta(description="Length of the clip in seconds, as a string.")]
+    preset: Annotated[str | None, Meta(description="Id of the style preset; null if there is none.")] = None
+    loras: Annotated[list[Lora], Meta(description="LoRAs applied.")] = []
+    seconds: Annotated[str, Meta(description="Duration in seconds, as a string.")]
     size: Annotated[str, Meta(description="Width x height in pixels.")]
-    seed: Annotated[
-        int, Meta(description="The number its noise was drawn from; the same one makes the same clip again.")
+    seed: Annotated[int, Meta(description="Random seed; the same seed gives the same result.")]
+    quality: Annotated[Quality, Meta(description="Quality of the request.")]
+    remixed_from_video_id: Annotated[str | None, Meta(description="Id of the source of a remix; null otherwise.")] = (
+        None
+    )
+    parents: Annotated[list[str], Meta(description="Ids of the source videos.")] = []
+    variations: Annotated[list[str], Meta(description="Ids of all videos of the same request, this one included.")]
+    queue_position: Annotated[
+        int | None, Meta(description="Number of jobs ahead in the queue; null unless `status` is `queued`.")
     ]
-    quality: Annotated[Quality, Meta(description="How much work was put into it.")]
-    remixed_from_video_id: Annotated[str | None, Meta(description="The id of the video it was remixed from.")] = None
-    parents: Annotated[list[str], Meta(description="The ids of the videos it was made from.")] = []
-    variations: Annotated[list[str], Meta(description="The ids of all videos of the same request.")]
-    queue_position: Annotated[int | None, Meta(description="How many jobs go before it; null once it is not queued.")]
     eta_seconds: Annotated[
-        int | None, Meta(description="About how many seconds it still takes; null if it is not to be said.")
+        int | None, Meta(description="Estimated remaining time, in seconds; null if there is no estimate.")
     ]
-    cost: Annotated[Cost, Meta(description="What it costs.")]
-    assets: Annotated[Assets, Meta(description="Where its files are.")]
-    provenance: Annotated[Provenance, Meta(description="Whether its file says where it comes from.")]
-    visibility: Annotated[Audience, Meta(description="Who may see it.")]
-    metadata: Annotated[dict[str, Any], Meta(description="What the request attached to it.")]
-    error: Annotated[VideoError | None, Meta(description="Why it failed, for OpenAI's clients; null if it did not.")]
-    failure: Annotated[Failure | None, Meta(description="Why it failed; null if it did not.")]
+    cost: Annotated[Cost, Meta(description="Cost in credits.")]
+    assets: Annotated[Assets, Meta(description="URLs of the files.")]
+    provenance: Annotated[Provenance, Meta(description="Signed statement of origin in the file.")]
+    visibility: Annotated[Audience, Meta(description="Who may see the video.")]
+    metadata: Annotated[dict[str, Any], Meta(description="Data of the caller's own, as sent with the request.")]
+    error: Annotated[
+        VideoError | None,
+        Meta(description="Failure in the form OpenAI's clients expect; null unless `status` is `failed`."),
+    ]
+    failure: Annotated[Failure | None, Meta(description="Failure; null unless `status` is `failed`.")]
 
 
-class Picture(Struct, frozen=True, kw_only=True):
-    """A picture, by a URL that opens for a while or as base 64; `id` finds it among one's videos."""
+class GeneratedImage(Struct, frozen=True, kw_only=True):
+    """A generated image."""
 
-    id: Annotated[str, Meta(description="Its id among one's videos.")]
-    url: Annotated[str | None, Meta(description="A signed URL of the JPEG; null if base 64 was asked for.")]
-    b64_json: Annotated[str | None, Meta(description="The JPEG in base 64; null unless that was asked for.")]
-    revised_prompt: Annotated[str, Meta(description="The prompt as the model got it.")]
+    id: Annotated[str, Meta(description="Id of the image, valid for the `/videos` routes.")]
+    url: Annotated[str | None, Meta(description="Signed URL of the JPEG; null if `response_format` is `b64_json`.")]
+    b64_json: Annotated[str | None, Meta(description="The JPEG in base 64; null if `response_format` is `url`.")]
+    revised_prompt: Annotated[str, Meta(description="Prompt as given to the model.")]
 
 
-class Pictures(Struct, frozen=True, kw_only=True):
-    """Pictures that were made."""
+class ImagesResponse(Struct, frozen=True, kw_only=True):
+    """Generated images."""
 
-    created: Annotated[int, Meta(description="When they were asked for, in Unix seconds.")]
-    output_format: Annotated[Literal["jpeg"], Meta(description="The format of the files.")] = "jpeg"
-    data: Annotated[list[Picture], Meta(description="One for each variation.")]
+    created: Annotated[int, Meta(description="Time of creation, in Unix seconds.")]
+    output_format: Annotated[Literal["jpeg"], Meta(description="File format of the images.")] = "jpeg"
+    data: Annotated[list[GeneratedImage], Meta(description="Images, one for each variation.")]
 
 
 class Refusal(Struct, frozen=True):
-    """One reason why a create with this body would be refused."""
+    """A problem that would reject the request."""
 
-    code: Annotated[str, Meta(description="The kind of problem, one word for each.")]
-    param: Annotated[str | None, Meta(description="The field at fault.")]
-    detail: Annotated[str, Meta(description="What is wrong, and what can be done about it.")]
+    code: Annotated[str, Meta(description="Machine-readable problem code.")]
+    param: Annotated[
+        str | None, Meta(description="Name of the invalid field; null if the problem concerns no single field.")
+    ]
+    detail: Annotated[str, Meta(description="Explanation and how to resolve it.")]
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """What a create with this body would cost and take; `refusals` is empty if it would be accepted.
+    """Cost and duration of a request, without carrying it out."""
 
-    It would be `relaxed` if the credits are spent and the plan makes videos all the same, when nobody else waits.
-    """
-
-    object: Annotated[Literal["estimate"], Meta(description="What kind of object this is.")] = "estimate"
+    object: Literal["estimate"] = "estimate"
     credits: Annotated[
         int | None,
-        Meta(description="Whole credits for all variations; null if it would be refused before it has a price."),
+        Meta(description="Credits for all variations; null if the request is rejected before its price is known."),
     ]
-    relaxed: Annotated[bool, Meta(description="Whether it would be made for nothing, when nobody else waits.")]
+    relaxed: Annotated[
+        bool, Meta(description="Whether the video would be free of charge and generated when no other job is waiting.")
+    ]
     eta_seconds: Annotated[
         int | None,
-        Meta(description="About how many seconds all variations take once a worker begins; null as for `credits`."),
+        Meta(
+            description="Estimated seconds to generate all variations once a worker starts; null if `credits` is null."
+        ),
     ]
-    refusals: Annotated[list[Refusal], Meta(description="Every reason why it would be refused.")]
+    refusals: Annotated[
+        list[Refusal], Meta(description="Problems that would reject the request; empty if it would be accepted.")
+    ]

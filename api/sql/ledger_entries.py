@@ -63,7 +63,7 @@ class Lot(Struct, frozen=True):
 class NewLot(Struct, frozen=True, kw_only=True):
     """A lot to be added. `key` says what it is given for, so that it is given once."""
 
-    id: str = field(default_factory=partial(ids.new, "lot"))
+    id: str = field(default_factory=partial(ids.new, ids.LOT))
     user_id: str
     bucket: Bucket
     source: Source

@@ -32,6 +32,7 @@ AT_ONCE = 2  # children; each may take a core and a gigabyte for some seconds
 WAITING = 20  # files that may wait for a child or be with one; each is held in memory
 PATIENCE = 180.0  # seconds for one file; the child limits its own computing to less
 Kind = Literal["picture", "film"]
+NOUNS: dict[Kind, str] = {"picture": "image", "film": "video"}  # as problems call them
 KINDS: dict[Kind, tuple[str, ...]] = {"picture": upload_limits.PICTURES, "film": upload_limits.FILMS}
 
 
@@ -95,12 +96,12 @@ class Uploads:
 
     def _refuse_films(self, field: str) -> None:
         if self._stills_only:
-            detail = f"No model here makes films, of this one or anew; {self._stills_only} makes stills only."
+            detail = f"No model here makes videos; {self._stills_only} makes images only."
             raise Invalid(detail, param=field)
 
     async def _laid(self, kind: Kind, content: bytes, folder: Path, field: str) -> Upload:
         """What these bytes are, once they lie in a file."""
-        self.check_size(len(content), kind, field)
+        self.check_size(len(content), NOUNS[kind], field)
         self._refuse_crowd()
         source = folder / ids.new(kind)
         await asyncio.to_thread(source.write_bytes, content)
@@ -109,7 +110,7 @@ class Uploads:
     def check_size(self, size: int, what: str, field: str) -> None:
         """Raises PayloadTooLarge."""
         if size > self._most:
-            detail = f"A {what} may have {self._most} bytes, and this one has {size}."
+            detail = f"The {what} may have at most {self._most} bytes; this one has {size}."
             raise PayloadTooLarge(detail, param=field)
 
     def _refuse_crowd(self) -> None:
@@ -171,14 +172,15 @@ def kind_of(beginning: bytes) -> Kind:
 
 
 def _problem(kind: Kind, answer: Answer, field: str) -> Problem:
+    noun = NOUNS[kind]
     if answer.refused == "format":
-        return UnsupportedMediaType(f"The {kind} must be one of {', '.join(KINDS[kind])}, and whole.", param=field)
+        return UnsupportedMediaType(f"The {noun} must be one of {', '.join(KINDS[kind])}, and whole.", param=field)
     details = {
-        "pixels": f"A {kind} may have {answer.limit:.0f} pixels, and this one has {answer.found:.0f}.",
-        "seconds": f"A film may last {answer.limit:g} seconds, and this one lasts {answer.found:.1f}.",
-        "frames": f"A film may have {answer.limit:.0f} frames, and this one has more.",
-        "empty": "The film holds no picture.",
+        "pixels": f"The {noun} may have at most {answer.limit:.0f} pixels; this one has {answer.found:.0f}.",
+        "seconds": f"A video may last at most {answer.limit:g} seconds; this one lasts {answer.found:.1f}.",
+        "frames": f"A video may have at most {answer.limit:.0f} frames; this one has more.",
+        "empty": "The video has no frames.",
     }
-    detail = details.get(answer.refused, f"The {kind} is damaged and cannot be read.")
+    detail = details.get(answer.refused, f"The {noun} is damaged and cannot be read.")
     limit: dict[str, Any] = {"limit": answer.limit} if answer.limit else {}
     return Invalid(detail, param=field, **limit)

@@ -40,7 +40,7 @@ from api.uploads.ingest import Upload, Uploads, kind_of
 from api.uploads.tus import Creation, shown
 from engine.catalog import upload_limits
 
-KIND: Final = "upload"
+KIND: Final = ids.UPLOAD
 FOLDER: Final = "uploads"
 KEPT: Final = 24 * 3600.0  # seconds
 MOST: Final = 50  # files that one person may have here at once

@@ -34,7 +34,7 @@ def _ours(code: str, en: str, fr: str) -> tuple[str, Reason]:
 REASONS: dict[str, Reason] = dict(
     [
         _engine("bad_request", "This model cannot make such a clip.", "Ce modèle ne sait pas faire un tel clip."),
-        _engine("bad_condition", "A picture could not be read.", "Une image n'a pas pu être lue."),
+        _engine("bad_condition", "An image could not be read.", "Une image n'a pas pu être lue."),
         _engine("model_unknown", "This model is not known here.", "Ce modèle n'est pas connu ici."),
         _engine("model_missing", "This model is not installed here.", "Ce modèle n'est pas installé ici."),
         _engine("model_broken", "This model is damaged.", "Ce modèle est endommagé."),
@@ -44,7 +44,7 @@ REASONS: dict[str, Reason] = dict(
         _engine("out_of_memory", "The clip was too large for the server.", "Le clip était trop grand pour le serveur."),
         _engine(
             "bad_frames",
-            "The pictures came out damaged. Another seed may work.",
+            "The frames came out damaged. Another seed may work.",
             "Les images sont abîmées. Une autre graine peut réussir.",
         ),
         _engine(

@@ -85,7 +85,7 @@ async def check_preview(pool: Pool, video_id: str, user_id: str | None) -> None:
 
 
 async def _found(db: Database, video_id: str, user_id: str | None) -> Stream:
-    stream = await segments.find(db, video_id) if ids.valid(video_id, "video") else None
+    stream = await segments.find(db, video_id) if ids.valid(video_id, ids.VIDEO) else None
     if stream is None or (user_id is not None and stream.user_id != user_id):
         raise NotFound("There is no such video of yours.", param="video_id")
     return stream
@@ -111,7 +111,7 @@ def _nothing(stream: Stream) -> Problem:
     if stream.state == "cancelled":
         return _cancelled(stream)
     if stream.kind == IMAGE_KIND:
-        return NoStream("A picture has no stream; once made it is at GET /v1/videos/{id}/content?variant=poster.")
+        return NoStream("An image has no stream; once completed, it is at GET /v1/videos/{id}/content?variant=poster.")
     if stream.state == "completed":
         detail = "This video was made before streams were kept; fetch the file from GET /v1/videos/{id}/content."
         return NoStream(detail)

@@ -17,7 +17,7 @@ from api.storage.cleanup import remove_unnamed_files
 from api.storage.local import Storage
 from api.videos.styles import BUILT_IN, NOTHING, Style
 
-KIND = "preset"
+KIND = ids.PRESET
 MOST = 200  # presets one person may keep
 FOLDER = "presets"
 
@@ -45,7 +45,7 @@ class Presets:
         """The picture of a preset, a PNG. Raises NotFound."""
         kept = await self._find(preset_id, user_id)
         if not kept.pictured:
-            raise NotFound("This preset has no picture.", param="preset_id")
+            raise NotFound("This preset has no image.", param="preset_id")
         return await asyncio.to_thread(self._storage.read, picture_key(kept.id))
 
     async def page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Preset]:
@@ -138,7 +138,7 @@ def shown(name: str) -> Preset:
         name=style.name,
         prompt=style.prompt,
         negative_prompt=style.negative_prompt,
-        picture=None,
+        image=None,
         built_in=True,
         own=False,
         shared=True,
@@ -154,7 +154,7 @@ def view(kept: Kept, user_id: str) -> Preset:
         name=kept.name,
         prompt=kept.prompt,
         negative_prompt=kept.negative_prompt,
-        picture=f"/v1/presets/{kept.id}/picture" if kept.pictured else None,
+        image=f"/v1/presets/{kept.id}/image" if kept.pictured else None,
         built_in=False,
         own=kept.user_id == user_id,
         shared=kept.shared,

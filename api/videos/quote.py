@@ -142,14 +142,14 @@ def _able(model: Model, wanted: Draft, settings: Settings) -> None:
     operation = _operation(model, wanted)
     if operation != "still" and not model.films:
         makers = settings.film_makers
-        instead = f"films are made by {', '.join(makers)}" if makers else "no model here makes films"
-        raise Invalid(f"{model.name} makes stills only; {instead}.", param="model", limit="still")
+        instead = f"videos are made by {', '.join(makers)}" if makers else "no model here makes videos"
+        raise Invalid(f"{model.name} makes images only; {instead}.", param="model", limit="still")
     if operation not in model.operations:
         can = ", ".join(sorted(model.operations))
         raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)
     if wanted.pictures and model.conditions == "none":
         field = wanted.pictures[0].field
-        raise Invalid(f"{model.name} makes clips from text only; leave {field} out.", param=field)
+        raise Invalid(f"{model.name} makes videos from text only; leave {field} out.", param=field)
 
 
 def _operation(model: Model, wanted: Draft) -> str:
@@ -191,8 +191,8 @@ def _look(model: Model, wanted: Draft, style: Style, settings: Settings) -> list
         return []
     if not _takes_looks(model):
         able = ", ".join(name for name in settings.models if _takes_looks(registry.find(name))) or "none"
-        detail = f"{model.name} cannot take the look of a preset's picture; of the models here can: {able}."
-        raise Invalid(f"{detail} Or choose a preset without a picture.", param="preset", limit=able)
+        detail = f"{model.name} cannot use the image of a preset; models here that can: {able}."
+        raise Invalid(f"{detail} Or choose a preset without an image.", param="preset", limit=able)
     return [Place(0, LOOK)]
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from api.errors import Invalid, NotFound, Problem, UploadNotReady
-from api.schemas.video_requests import ImageReference, PictureSource, VideoReference
+from api.schemas.video_requests import ImageReference, ImageSource, VideoReference
 from api.sql.connection import Pool
 from api.sql.generations import VIDEO_KIND
 from api.sql.uploads import Arrival
@@ -39,7 +39,7 @@ class Sources:
         self._uploads = uploads
         self._arrivals = arrivals
 
-    async def picture(self, look: PictureSource, user_id: str, field: str) -> bytes:
+    async def picture(self, look: ImageSource, user_id: str, field: str) -> bytes:
         """The picture as a PNG. Raises what `found` does, each naming the field."""
         named = ImageReference(file_id=look) if isinstance(look, str) else look
         if sum(getattr(named, name) is not None for name in PICTURED) != 1:
@@ -49,7 +49,7 @@ class Sources:
         named_in = field if isinstance(look, str) else f"{field}.file_id"
         row = await self._upload(named.file_id, user_id, named_in)
         if row.kind != "image":
-            raise Invalid(f"{row.id} is a film, and `{field}` takes a picture.", param=named_in)
+            raise Invalid(f"{row.id} is a video, and `{field}` takes an image.", param=named_in)
         try:
             return await asyncio.to_thread(self._storage.read, arrivals.read_key(row.id))
         except FileNotFoundError as error:  # it was deleted since it was found
@@ -87,7 +87,7 @@ class Sources:
     async def _video(self, video_id: str, user_id: str) -> Footage:
         row = await self._library.get(video_id, user_id)
         if row.kind != VIDEO_KIND:
-            detail = "This is a picture; films are made from films. Send it as `first_frame` of a new video instead."
+            detail = "This is an image, and a video is needed. Send it as `first_frame` of a new video instead."
             raise Invalid(detail, param="video")
         rendition = await renditions.find(self._pool, video_id, "video", user_id)
         said = row.revised_prompt or row.prompt
@@ -97,7 +97,7 @@ class Sources:
     async def _film(self, upload_id: str, user_id: str, field: str) -> Footage:
         row = await self._upload(upload_id, user_id, field)
         if row.kind != "video":
-            raise Invalid(f"{row.id} is a picture, and `{field}` takes a film.", param=field)
+            raise Invalid(f"{row.id} is an image, and `{field}` takes a video.", param=field)
         film = Film(self._storage.path(arrivals.read_key(row.id)), row.seconds or 0.0)
         return Footage(film, row.width or 0, row.height or 0)
 

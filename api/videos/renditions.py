@@ -40,7 +40,7 @@ class Rendition(NamedTuple):
 async def find(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
     """The rendition, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
-        served = await media.find(db, video_id, variant) if ids.valid(video_id, "video") else None
+        served = await media.find(db, video_id, variant) if ids.valid(video_id, ids.VIDEO) else None
     if served is None or (user_id is not None and served.user_id != user_id):
         detail = "There is no such video of yours."
         raise NotFound(detail, param="video_id")

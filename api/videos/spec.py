@@ -11,12 +11,12 @@ from typing import NamedTuple
 from api.errors import Invalid
 from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recut, Remix, Shot, Storyboard
 from api.schemas.video_requests import (
-    Card,
     ImageCreate,
+    ImageSource,
     Making,
-    PictureSource,
     Source,
-    Stretch,
+    StoryboardCard,
+    TimeRange,
     VideoBlend,
     VideoCreate,
     VideoEdit,
@@ -57,7 +57,7 @@ class Picture(NamedTuple):
     """A picture the clip passes through at second `at`, or at its very end; `field` is where the body has it."""
 
     field: str
-    reference: PictureSource
+    reference: ImageSource
     at: float | None
 
 
@@ -120,7 +120,7 @@ def draft(asked: Making, footage: Sequence[Footage]) -> Draft:
 
 def _create(asked: VideoCreate, footage: Sequence[Footage]) -> Draft:
     if asked.input_reference is not None and asked.first_frame is not None:
-        raise Invalid("`input_reference` and `first_frame` are the same picture; send one.", param="first_frame")
+        raise Invalid("`input_reference` and `first_frame` mean the same image; send one.", param="first_frame")
     beginning = (("input_reference", asked.input_reference, 0.0), ("first_frame", asked.first_frame, 0.0))
     framing = (*beginning, ("last_frame", asked.last_frame, None))
     shots, laid, films = [], [], 0
@@ -154,7 +154,7 @@ def _timeline(asked: VideoCreate, shots: list[Shot]) -> Operation | None:
     return Storyboard(tuple(shots), asked.loop)
 
 
-def _check_card(card: Card, field: str, seconds: float) -> None:
+def _check_card(card: StoryboardCard, field: str, seconds: float) -> None:
     if sum(each is not None for each in (card.prompt, card.upload, card.video)) != 1:
         raise Invalid(f"`{field}` takes one of `prompt`, `upload` and `video`.", param=field)
     if card.at >= seconds:
@@ -183,16 +183,16 @@ def _prompt(asked: Making, footage: Footage) -> str:
     """The request's own prompt, else the film's: in the words of its style, unless the request brings another."""
     own: str | None = getattr(asked, "prompt", None)
     if not (found := own or (footage.prompt if asked.preset else footage.said)):
-        raise Invalid("An uploaded film comes without a prompt; say in `prompt` what the clip shows.", param="prompt")
+        raise Invalid("An uploaded video has no prompt; describe the result in `prompt`.", param="prompt")
     return found
 
 
-def _kept(keep: Sequence[Stretch], length: float, seconds: float | None) -> tuple[tuple[float, float], ...]:
+def _kept(keep: Sequence[TimeRange], length: float, seconds: float | None) -> tuple[tuple[float, float], ...]:
     """The stretches in their order. Raises Invalid where they overlap or leave nothing to be made."""
     ordered, end = sorted((stretch.start, stretch.stop) for stretch in keep), 0.0
     for start, stop in ordered:
         if not end <= start < stop <= length:
-            detail = f"`keep` takes stretches one behind the other within the film's {length:g} seconds."
+            detail = f"`keep` takes ranges in order, without overlap, within the video's {length:g} seconds."
             raise Invalid(detail, param="keep", limit=length)
         end = stop
     stays, total = sum(stop - start for start, stop in ordered), length if seconds is None else seconds

@@ -59,7 +59,7 @@ class Runner:
     """
 
     def __init__(self, settings: Settings, lifecycle: VideoLifecycle, storage: Storage, engine: EngineProcess) -> None:
-        self.name = ids.new("worker")
+        self.name = ids.new(ids.WORKER)
         self.idle = asyncio.Event()
         self._settings = settings
         self._lifecycle = lifecycle

@@ -183,7 +183,7 @@ _LTX2: Final[Mapping[str, Any]] = MappingProxyType(
         "licence": "LTX-2 Community License (free below a yearly revenue, use restrictions; read it first)",
         "licence_url": "https://huggingface.co/Lightricks/LTX-2",
         "about": (
-            "Makes clips from text and from pictures at any time; a picture lies where a latent begins, up to eight "
+            "Makes videos from text and from images at any time; an image lies where a latent begins, up to eight "
             "frames from where it was asked for. The sound it makes is dropped for now, so clips are silent. "
             f"{_ONE_WINDOW}"
         ),
@@ -235,7 +235,7 @@ OTHERS: Final = (
         title="Z-Image-Turbo 6B",
         family="z_image",
         repo="Tongyi-MAI/Z-Image-Turbo",
-        about="Makes stills from text, and no films.",
+        about="Makes images from text, and no videos.",
         created=1_764_115_200,
         owner="tongyi-mai",
         licence="Apache-2.0",

@@ -93,10 +93,10 @@ def _length_problems(model: Model, seconds: float) -> list[RequestViolation]:
         return (
             []
             if "still" in model.operations
-            else [RequestViolation("seconds", "films", f"{model.name} makes no stills.")]
+            else [RequestViolation("seconds", "videos", f"{model.name} makes no images.")]
         )
     if not model.films:
-        return [RequestViolation("seconds", "0", f"{model.name} makes stills only, no films; choose another model.")]
+        return [RequestViolation("seconds", "0", f"{model.name} makes images only, no videos; choose another model.")]
     if model.min_seconds <= seconds <= model.max_seconds:
         return []
     limit = f"{model.min_seconds:g}..{model.max_seconds:g}"
@@ -120,15 +120,15 @@ def _condition_problems(model: Model, seconds: float, conditions: tuple[Conditio
     problems = []
     allowed = 0 if model.conditions == "none" else model.max_conditions
     if len(conditions) > allowed:
-        text = f"{model.name} follows at most {allowed} pictures, not {len(conditions)}."
+        text = f"{model.name} follows at most {allowed} images, not {len(conditions)}."
         problems.append(RequestViolation("conditions", f"at most {allowed}", text))
     for condition in conditions:
         problems += _place_problems(model, seconds, condition.frame)
         if not 0 <= condition.strength <= 1:
-            text = f"A picture's strength goes from 0 to 1, not {condition.strength:g}."
+            text = f"An image's strength goes from 0 to 1, not {condition.strength:g}."
             problems.append(RequestViolation("conditions", "strength 0..1", text))
         elif condition.strength != 1 and not model.loose:
-            text = f"{model.name} follows a picture as it is, at strength 1, not {condition.strength:g}."
+            text = f"{model.name} follows an image as it is, at strength 1, not {condition.strength:g}."
             problems.append(RequestViolation("conditions", "strength 1", text))
     return problems
 
@@ -138,7 +138,7 @@ def _place_problems(model: Model, seconds: float, frame: int) -> list[RequestVio
         return []  # without a length there is no last frame to compare with
     last = frames(model, seconds) - 1
     if not -1 <= frame <= last:
-        text = f"A picture must sit at frame 0 to {last}, or -1 for the last, not {frame}."
+        text = f"An image must be at frame 0 to {last}, or -1 for the last, not {frame}."
         return [RequestViolation("conditions", f"frame -1..{last}", text)]
     if model.conditions == "first" and frame != 0:
         text = f"{model.name} follows a first frame only, not one at frame {frame}."
@@ -158,11 +158,11 @@ def _required_problems(model: Model, request: Request) -> list[RequestViolation]
     wanted = {*model.required_pictures, *([0] if -1 in given else [])}
     problems = []
     if len(given) < len(request.conditions):
-        text = f"{model.name} follows one picture at each end, not two at the same frame."
-        problems.append(RequestViolation("conditions", "one picture a frame", text))
+        text = f"{model.name} follows one image at each end, not two at the same frame."
+        problems.append(RequestViolation("conditions", "one image a frame", text))
     for frame in sorted(wanted - given, reverse=True):
         name = "first" if frame == 0 else "last"
-        text = f"{model.name} makes clips from pictures: give it one for the {name} frame."
+        text = f"{model.name} makes videos from images: give it one for the {name} frame."
         problems.append(RequestViolation("conditions", f"frame {frame}", text))
     return problems
 
@@ -171,7 +171,7 @@ def _film_problems(model: Model, request: Request) -> list[RequestViolation]:
     """What of a request's films, prompts and loops the model cannot do."""
     problems = []
     if request.takes and not model.operations & _WITH_FILMS:
-        text = f"{model.name} cannot go on from a film or lead to one; choose another model."
+        text = f"{model.name} cannot continue a video or lead to one; choose another model."
         problems.append(RequestViolation("takes", "none", text))
     if request.cues and not model.operations & {"storyboard", "blend"}:
         text = f"{model.name} follows one prompt throughout and cannot make a storyboard; choose another model."
@@ -185,15 +185,15 @@ def _take_problems(request: Request, total: int) -> list[RequestViolation]:
     problems = []
     for take in request.takes:
         if take.frames < 1 or take.start < 0 or take.at < 0 or take.at + take.frames > total:
-            text = f"A film's {take.frames} frames from frame {take.at} on do not fit into a clip of {total}."
+            text = f"A video's {take.frames} frames from frame {take.at} on do not fit into a clip of {total}."
             problems.append(RequestViolation("takes", f"frames 0..{total - 1}", text))
         if not take.strength or not all(0 <= each <= 1 for each in take.strength):
-            text = f"A film's strength goes from 0 to 1, not {take.strength}."
+            text = f"A video's strength goes from 0 to 1, not {take.strength}."
             problems.append(RequestViolation("takes", "strength 0..1", text))
     kept = sorted((take for take in request.takes if take.kept), key=lambda take: take.at)
     for earlier, later in pairwise(kept):
         if earlier.at + earlier.frames > later.at:
-            text = f"Two films that are kept overlap at frame {later.at}; lay them one behind the other."
+            text = f"Two videos that are kept overlap at frame {later.at}; lay them one behind the other."
             problems.append(RequestViolation("takes", "one behind the other", text))
     return problems
 

@@ -102,11 +102,11 @@ def _open(data: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
             if image.width * image.height > MAX_PICTURE_PIXELS:
-                message = f"A picture may have {MAX_PICTURE_PIXELS // 1_000_000} megapixels, not {image.size}."
+                message = f"An image may have {MAX_PICTURE_PIXELS // 1_000_000} megapixels, not {image.size}."
                 raise EngineError("bad_condition", message)
             return ImageOps.exif_transpose(image).convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        message = f"A picture to follow is no readable PNG, JPEG or WebP file: {error}"
+        message = f"An image to follow is no readable PNG, JPEG or WebP file: {error}"
         raise EngineError("bad_condition", message) from error
 
 

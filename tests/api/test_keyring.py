@@ -50,13 +50,13 @@ def _with_payload(token: str, **changes: object) -> str:
 
 
 def test_an_access_token_says_whose_it_is(keyring: Keyring) -> None:
-    claims = keyring.read_access(keyring.access_token("usr_1", "ses_1"))
-    assert claims == tokens.Claims("usr_1", "ses_1", NOW + 15 * 60)
+    claims = keyring.read_access(keyring.access_token("user_1", "session_1"))
+    assert claims == tokens.Claims("user_1", "session_1", NOW + 15 * 60)
 
 
 @pytest.mark.parametrize("read_before", [False, True], ids=["fresh", "remembered"])
 def test_an_access_token_ends_to_the_second(keyring: Keyring, clock: Clock, *, read_before: bool) -> None:
-    token = keyring.access_token("usr_1", "ses_1")
+    token = keyring.access_token("user_1", "session_1")
     clock.now += tokens.ACCESS_SECONDS - 1
     if read_before:
         keyring.read_access(token)
@@ -66,15 +66,15 @@ def test_an_access_token_ends_to_the_second(keyring: Keyring, clock: Clock, *, r
 
 
 def test_a_changed_secret_signs_nobody_out_and_a_forgotten_one_does(clock: Clock) -> None:
-    token = Keyring(SECRET, clock=clock).access_token("usr_1", "ses_1")
-    assert Keyring(OTHER, SECRET, clock=clock).read_access(token).user_id == "usr_1"
+    token = Keyring(SECRET, clock=clock).access_token("user_1", "session_1")
+    assert Keyring(OTHER, SECRET, clock=clock).read_access(token).user_id == "user_1"
     with pytest.raises(Unauthorized):
         Keyring(OTHER, clock=clock).read_access(token)
 
 
 def test_remembering_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
-    first = keyring.access_token("usr_1", "ses_first")
-    others = [keyring.access_token("usr_1", f"ses_{n}") for n in range(tokens.REMEMBERED)]
+    first = keyring.access_token("user_1", "session_first")
+    others = [keyring.access_token("user_1", f"session_{n}") for n in range(tokens.REMEMBERED)]
     for token in [first, *others[:-1], first, others[-1]]:
         keyring.read_access(token)
     assert len(keyring._seen) == tokens.REMEMBERED
@@ -84,7 +84,7 @@ def test_remembering_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
 
 def test_a_payload_of_ones_own_is_refused(keyring: Keyring) -> None:
     with pytest.raises(Unauthorized):
-        keyring.read_access(_with_payload(keyring.access_token("usr_1", "ses_1"), sub="usr_2"))
+        keyring.read_access(_with_payload(keyring.access_token("user_1", "session_1"), sub="user_2"))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,14 @@ def test_a_payload_of_ones_own_is_refused(keyring: Keyring) -> None:
 def test_our_own_signature_over_anything_else_is_refused(
     keyring: Keyring, claims: dict[str, object], headers: dict[str, object]
 ) -> None:
-    usual = {"iss": tokens.ISSUER, "aud": tokens.AUDIENCE, "sub": "usr_1", "sid": "ses_1", "iat": NOW, "exp": NOW + 9}
+    usual = {
+        "iss": tokens.ISSUER,
+        "aud": tokens.AUDIENCE,
+        "sub": "user_1",
+        "sid": "session_1",
+        "iat": NOW,
+        "exp": NOW + 9,
+    }
     merged = {name: value for name, value in {**usual, **claims}.items() if value is not None}
     usual_headers = {"kid": keyring._present.kid, "typ": tokens.TYPE}
     token = jwt.encode(merged, keyring._present.signing, algorithm="EdDSA", headers={**usual_headers, **headers})

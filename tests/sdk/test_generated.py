@@ -69,7 +69,7 @@ def test_a_shape_nobody_has_taught_stops_the_generator() -> None:
 
 def test_names_that_python_keeps_for_itself_get_an_underscore() -> None:
     assert [*inspect.signature(kinora.Kinora(api_key="k").videos.blend).parameters][:2] == ["from_", "to"]
-    assert msgspec.json.encode(kinora.types.Stretch(from_=0, to=1)) == b'{"from":0,"to":1}'
+    assert msgspec.json.encode(kinora.types.TimeRange(from_=0, to=1)) == b'{"from":0,"to":1}'
 
 
 def modules(program: str) -> set[str]:

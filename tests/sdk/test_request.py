@@ -313,7 +313,7 @@ def test_objects_stand_for_their_ids_and_a_file_makes_it_a_form(tmp_path: Path) 
 
 @pytest.mark.parametrize("file", [b"bytes", io.BytesIO(b"bytes"), ("named.png", b"bytes")])
 def test_a_file_within_a_list_travels_as_a_data_url(file: Any) -> None:
-    cards: list[Any] = [{"at": 0, "upload": file}, kinora.types.Card(at=2.0, prompt="night")]
+    cards: list[Any] = [{"at": 0, "upload": file}, kinora.types.StoryboardCard(at=2.0, prompt="night")]
     with scripted(says(200, video())) as script, client(script) as sdk:
         sdk.videos.create(prompt="a boat", storyboard=cards)
     first, second = json.loads(script.asked[0].body)["storyboard"]

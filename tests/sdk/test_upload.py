@@ -152,13 +152,11 @@ def test_a_creation_whose_answer_was_lost_is_repeated_under_its_key() -> None:
 
 
 def test_a_file_that_cannot_be_used_says_why() -> None:
-    refused = upload(
-        status="refused", kind="unknown", error={"code": "invalid", "message": "The film holds no picture."}
-    )
+    refused = upload(status="refused", kind="unknown", error={"code": "invalid", "message": "The video has no frames."})
     replies = (created(), took(400), took(800), took(1000), says(200, upload(status="receiving")), says(200, refused))
     with scripted(*replies) as script, client(script.url) as sdk, pytest.MonkeyPatch.context() as patch:
         patch.setattr(_upload, "PAUSE", 0.001)
-        with pytest.raises(kinora.UploadRefused, match="holds no picture") as caught:
+        with pytest.raises(kinora.UploadRefused, match="has no frames") as caught:
             sdk.uploads.create(FILM)
     assert caught.value.upload.id == "upload_1"
 
@@ -284,6 +282,6 @@ async def test_a_process_that_was_killed_is_gone_on_from(site: str, key: str, tm
             assert {one.id for one in sdk.uploads.list()} == {film.id, still.id}
             assert sdk.uploads.delete(film).deleted
             with pytest.raises(kinora.UploadRefused, match="MP4"):
-                sdk.uploads.create(b"no film")
+                sdk.uploads.create(b"no video")
 
     await asyncio.to_thread(story)

@@ -36,7 +36,7 @@ class History:
     number: int
     kind: str
     plan: list[str]
-    user_id: str = field(default_factory=lambda: ids.new("usr"))
+    user_id: str = field(default_factory=lambda: ids.new(ids.USER))
     customer: str = ""
     subscription: str = ""
     disputes: list[str] = field(default_factory=list)

@@ -24,7 +24,7 @@ def terms(plan: str = "free") -> Terms:
 
 async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> LedgerUser:
     """A user without an allowance yet."""
-    user_id = ids.new("usr")
+    user_id = ids.new(ids.USER)
     await db.execute(
         "INSERT INTO users (id, email, password_hash, plan, full_allowance) VALUES ($1, $2, '', $3, $4)",
         user_id,

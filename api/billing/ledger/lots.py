@@ -94,7 +94,7 @@ def build_legs(
     tx = ids.new("tx")
     return [
         Leg(
-            id=ids.new("entry"),
+            id=ids.new(ids.LEDGER_ENTRY),
             transfer=tx,
             key=f"{kind}:{generation_id or tx}:{part.lot}:{account}",
             user_id=user_id,

@@ -48,7 +48,7 @@ class Checkouts:
         """The open page that sells this. Raises Subscribed if a subscription has been paid at it meanwhile."""
         for _ in range(ROUNDS):
             async with transaction(self._pool) as db:
-                row = await checkouts.insert_checkout(db, ids.new("checkout"), buyer.user_id, wanted)
+                row = await checkouts.insert_checkout(db, ids.new(ids.CHECKOUT), buyer.user_id, wanted)
                 row = row or await checkouts.find_open_checkout(db, buyer.user_id, wanted.kind)
             if row and row.session is None:
                 row = await self._made(buyer, row)

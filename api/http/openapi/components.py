@@ -18,6 +18,7 @@ from litestar.params import ParameterKwarg
 from msgspec import Meta, Struct
 
 from api.http.body import FILE
+from api.http.openapi import texts
 from api.schemas import accounts, billing, common, models, presets, uploads, video_requests, videos
 
 Schema = dict[str, Any]
@@ -36,6 +37,11 @@ _GENERIC = re.compile(r"(\w+?)_(\w+)_")
 def is_struct(kind: Any) -> bool:
     origin = get_origin(kind) or kind
     return isinstance(origin, type) and issubclass(origin, Struct)
+
+
+def own_doc(kind: type[Any]) -> str:
+    """The docstring of the class itself: `inspect.getdoc` would answer with that of a base class."""
+    return inspect.cleandoc(kind.__dict__.get("__doc__") or "")
 
 
 def ref(kind: Any) -> str:
@@ -161,11 +167,19 @@ def _polished(value: Any, *, asked: bool) -> Any:
         schema["description"] = inspect.cleandoc(schema["description"])
     if isinstance(schema.get("title"), str):
         schema["title"] = re.sub(r"(\w+)\[(\w+)\]", r"\2\1", schema["title"])
+    if isinstance(schema.get("properties"), dict):
+        schema["properties"] = {name: _described(name, member) for name, member in schema["properties"].items()}
     if "default" in schema:
         schema = _in_words(schema, asked=asked)
     if isinstance(schema.get("anyOf"), list):
         schema = _union(schema, asked=asked)
     return _known(_said(schema))
+
+
+def _described(name: str, member: Schema) -> Schema:
+    """The field, with the shared description of its name if it has none of its own."""
+    shared = {"description": texts.FIELDS[name]} if name in texts.FIELDS else {}
+    return {**shared, **member}
 
 
 def _in_words(schema: Schema, *, asked: bool) -> Schema:

@@ -17,76 +17,13 @@ from litestar.types import Method
 
 from api.errors import Problem
 from api.http.body import JSON, MULTIPART
-from api.http.openapi import components, examples
+from api.http.openapi import components, examples, texts
 from api.http.openapi.operations import Described, Document, Files, family
 from api.http.problems import MEDIA_TYPE
 from api.schemas.common import ProblemBody
 from api.schemas.videos import Video
 
 METHODS: tuple[Method, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-
-DESCRIPTION = """\
-The backend a phone app needs to turn a sentence into a video. OpenAI's Videos API is a subset of it.
-
-- **Credentials**: `Authorization: Bearer …` with an access token from `POST /v1/auth/login` or an API key `kin_…`.
-- **Errors** are problem documents (RFC 9457) that also carry the `error` member OpenAI's clients read. `param` names
-  the field at fault; `instance` is the request's id, which every answer has as `X-Request-Id`.
-- **Repeating** a create is safe with an `Idempotency-Key`.
-- **Times** are Unix seconds. **Lists** page with `after`, `limit` and `order`.
-- **What is left out** of a body has its default; an answer has every field, and null where there is nothing.
-- **Answers grow**: pass by the fields, and the values of enumerations, that you do not know.
-"""
-
-TAGS = {
-    "Videos": "Make, watch, fetch and stop clips.",
-    "Images": "Make pictures.",
-    "Uploads": "Pictures and films sent in before they are used.",
-    "Presets": "Styles, built in and one's own.",
-    "Models": "What can be asked of each model.",
-    "Sign-in": "Accounts, tokens and the devices that are signed in.",
-    "Account": "The person signed in.",
-    "API keys": "Credentials for programs.",
-    "Billing": "Credits: what is there and where it went.",
-    "Operation": "For whoever runs the server.",
-}
-
-SECURITY = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, or an API key `kin_…`."},
-    "signature": {
-        "type": "apiKey",
-        "in": "query",
-        "name": "signature",
-        "description": "Part of the signed URLs in a video's `assets`, for players, which send no header.",
-    },
-}
-
-HEADERS = {
-    "Idempotency-Key": "Makes a repetition safe: for 24 hours the same key answers what it answered first.",
-    "Prefer": "`wait=60` holds the answer until the video is done, for so many seconds at most.",
-    "Range": "A part of the file, such as `bytes=0-1023`.",
-    "If-Range": "An `ETag`: the range is sent only if the file is still that one.",
-    "If-None-Match": "An `ETag`: 304 if the file is still that one.",
-    "Stripe-Signature": "When the event was sent, and its signatures: `t=…,v1=…`.",
-    "Tus-Resumable": "The version of the protocol for uploads in parts: `1.0.0`.",
-    "Upload-Length": "How many bytes the file has.",
-    "Upload-Metadata": "Keys, each with a value in base 64: `filename Ym9hdC5tcDQ=,filetype dmlkZW8vbXA0`.",
-    "Upload-Offset": "Where these bytes begin, which is where the upload ends so far.",
-    "Last-Event-ID": "The last event seen: the stream begins with what has changed since.",
-}
-
-ANSWERED = {
-    "X-Request-Id": "Names the request in the log.",
-    "RateLimit-Policy": "The limits that count here (IETF draft).",
-    "RateLimit": "What is left of them.",
-    "Retry-After": "Seconds to wait before asking again.",
-    "WWW-Authenticate": "How to authenticate.",
-    "Location": "Where it is.",
-    "Tus-Resumable": "The version of the protocol for uploads in parts that is spoken.",
-    "Upload-Expires": "When the upload goes.",
-    "Upload-Length": "How many bytes the file has.",
-    "Upload-Metadata": "What was said of the file when its upload was created.",
-    "Upload-Offset": "How many bytes are there.",
-}
 
 
 class Route(NamedTuple):
@@ -124,22 +61,23 @@ def document(app: Litestar) -> Document:
         "info": {
             "title": "Kinora",
             "version": version("kinora-server"),
-            "summary": "From a sentence to a video.",
-            "contact": {"name": "Whoever runs this server"},
-            "description": DESCRIPTION,
+            "summary": "Generate videos from text prompts.",
+            "contact": {"name": "The operator of this server"},
+            "description": texts.DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in texts.TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": _schemas(routes, paths),
             "responses": {family(status)[0].__name__: _problem(status) for status in _statuses(routes)},
-            "parameters": {f"{_key(name)}Header": _header_parameter(name) for name in HEADERS},
+            "parameters": {f"{_key(name)}Header": _header_parameter(name) for name in texts.REQUEST_HEADERS},
             "headers": {
-                _key(name): {"description": text, "schema": {"type": "string"}} for name, text in ANSWERED.items()
+                _key(name): {"description": text, "schema": {"type": "string"}}
+                for name, text in texts.RESPONSE_HEADERS.items()
             },
-            "securitySchemes": SECURITY,
+            "securitySchemes": texts.SECURITY,
         },
     }
 
@@ -201,9 +139,15 @@ def _parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: Any) -> Doc
         "name": kwarg.name or name,
         "in": where,
         "required": where == "path" or default is inspect.Parameter.empty,
-        "description": kwarg.description or f"The {name.removesuffix('_id').replace('_', ' ')}'s id.",
+        "description": kwarg.description or _parameter_description(name),
         "schema": schema,
     }
+
+
+def _parameter_description(name: str) -> str:
+    """Of a path parameter without one of its own: `video_id` is the id of the video, `segment` the name of one."""
+    noun = name.removesuffix("_id").replace("_", " ")
+    return f"Id of the {noun}." if name.endswith("_id") else f"Name of the {noun}."
 
 
 def _request_body(described: type[Described]) -> Document:
@@ -266,20 +210,23 @@ def _refusal(status: int, spec: ResponseSpec) -> Document:
 
 def _successes(route: Route) -> Iterator[tuple[int, Document]]:
     content = None if route.method == "HEAD" else _content(route)
-    answered = ["X-Request-Id"] if route.handler.opt.get("uncounted") else [*ANSWERED][:3]
+    answered = ("X-Request-Id",) if route.handler.opt.get("uncounted") else texts.RATE_LIMITED
     headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in (*answered, *route.described.answers)}
     success = {"description": _success(route), "headers": headers, **({"content": content} if content else {})}
     yield route.handler.status_code, success
     if issubclass(route.described, Files):
-        yield 206, {**success, "description": "The part that was asked for."}
-        yield 304, {"description": "The file is still the one that was named.", "headers": headers}
+        yield 206, {**success, "description": "The requested part of the file."}
+        yield 304, {"description": "The file has not changed.", "headers": headers}
 
 
 def _success(route: Route) -> str:
     if route.answer is None or route.answer is type(None):
-        return "Done; there is nothing to say."
-    doc = inspect.getdoc(route.answer) if components.is_struct(route.answer) else None
-    return doc.partition("\n")[0] if doc else (inspect.getdoc(route.described) or "").partition("\n")[0] or "Done."
+        return "Success, without a body."
+    if components.is_struct(route.answer):
+        doc = components.own_doc(get_origin(route.answer) or route.answer)
+    else:
+        doc = "" if route.described is Described else components.own_doc(route.described)
+    return doc.partition("\n")[0] or "Success."
 
 
 def _content(route: Route) -> Document | None:
@@ -319,7 +266,13 @@ def _is_problem(spec: ResponseSpec) -> bool:
 
 
 def _header_parameter(name: str) -> Document:
-    return {"name": name, "in": "header", "required": False, "description": HEADERS[name], "schema": {"type": "string"}}
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": texts.REQUEST_HEADERS[name],
+        "schema": {"type": "string"},
+    }
 
 
 def _key(header: str) -> str:

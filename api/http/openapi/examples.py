@@ -1,4 +1,4 @@
-"""One example of everything that travels, for the OpenAPI document. Each is a real object, checked by its type."""
+"""One example of every request and response body, for the OpenAPI document. Each is an instance of its Struct."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from api import errors
+from api import errors, ids
 from api.errors import Problem
 from api.schemas import accounts, billing, common, models, presets, uploads, video_requests, videos
 
 _NOW = 1_767_225_600
-_VIDEO = "video_01KDVHG3008Q1V4W0T6M2X9ZRB"
-_USER = "user_01KDVHG1004J8B7N5C3P1D2F6G"
-_ENTRY = "entry_01KDVHG3009S2R4T6V8W0X1Y3Z"
-_REQUEST = "req_01KDVHG30035T7K9M1N3P5Q7R9"
+_VIDEO = f"{ids.VIDEO}_01KDVHG3008Q1V4W0T6M2X9ZRB"
+_OTHER_VIDEO = f"{ids.VIDEO}_01KDVHG3008Q1V4W0T6M2X9ZRC"
+_USER = f"{ids.USER}_01KDVHG1004J8B7N5C3P1D2F6G"
+_LEDGER_ENTRY = f"{ids.LEDGER_ENTRY}_01KDVHG3009S2R4T6V8W0X1Y3Z"
+_REQUEST = f"{ids.REQUEST}_01KDVHG30035T7K9M1N3P5Q7R9"
 
 _USER_EXAMPLE = accounts.User(
     id=_USER,
@@ -26,7 +27,7 @@ _USER_EXAMPLE = accounts.User(
     created_at=_NOW,
 )
 _KEY = {
-    "id": "key_01KDVHG5002A4B6C8D0E1F3G5H",
+    "id": f"{ids.API_KEY}_01KDVHG5002A4B6C8D0E1F3G5H",
     "name": "nightly renders",
     "scopes": ["videos:read", "videos:write"],
     "hint": "x7Qd",
@@ -84,7 +85,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         name="Film noir",
         prompt="Film noir in black and white: hard light from one side, deep shadows",
         negative_prompt="colour",
-        picture=None,
+        image=None,
         built_in=True,
         own=False,
         shared=True,
@@ -92,7 +93,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         updated_at=0,
     ),
     uploads.Upload: uploads.Upload(
-        id="upload_01KDVHG4004K6M8P0R2T4V6X8Z",
+        id=f"{ids.UPLOAD}_01KDVHG4004K6M8P0R2T4V6X8Z",
         kind="video",
         status="ready",
         filename="boat.mp4",
@@ -105,10 +106,10 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         expires_at=_NOW + 86_400,
         error=None,
     ),
-    videos.Pictures: videos.Pictures(
+    videos.ImagesResponse: videos.ImagesResponse(
         created=_NOW,
         data=[
-            videos.Picture(
+            videos.GeneratedImage(
                 id=_VIDEO,
                 url=f"http://127.0.0.1:8000/v1/videos/{_VIDEO}/content?variant=poster&expires=1767312000&signature=…",
                 b64_json=None,
@@ -133,7 +134,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         frame_rule=8,
         sizes=["320x192", "192x320"],
         native_sizes=["160x96", "96x160"],
-        pictures="any",
+        image_positions="any",
         operations=["extend", "image_to_video", "text_to_video"],
         qualities=["full", "turbo"],
         loras=["watercolour"],
@@ -143,9 +144,9 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
             max_side=512,
             side_multiple=32,
             max_upload_bytes=52_428_800,
-            max_upload_pixels=25_000_000,
-            max_film_pixels=8_294_400,
-            max_film_seconds=20,
+            max_image_pixels=25_000_000,
+            max_video_pixels=8_294_400,
+            max_video_seconds=20,
         ),
         aliases=["sora-2"],
     ),
@@ -154,7 +155,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         {"access_token": "…", "expires_in": 900, "refresh_token": "…", "user": _USER_EXAMPLE}, accounts.Tokens
     ),
     accounts.Session: accounts.Session(
-        id="session_01KDVHG2006N8P0Q2R4S6T8V0W",
+        id=f"{ids.SESSION}_01KDVHG2006N8P0Q2R4S6T8V0W",
         user_agent="Kinora/1.0 (iPhone; iOS 26.0)",
         created_at=_NOW,
         used_at=_NOW + 60,
@@ -173,7 +174,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         ),
     ),
     billing.LedgerEntry: billing.LedgerEntry(
-        id=_ENTRY,
+        id=_LEDGER_ENTRY,
         created_at=_NOW,
         kind="hold",
         bucket="allowance",
@@ -215,7 +216,7 @@ ANSWERS: dict[type[Any], msgspec.Struct] = {
         ),
     ),
     billing.Checkout: billing.Checkout(
-        id="checkout_01KDVHG2006N8P0Q2R4S6T8V0W",
+        id=f"{ids.CHECKOUT}_01KDVHG2006N8P0Q2R4S6T8V0W",
         kind="subscription",
         item="plus",
         quantity=1,
@@ -273,7 +274,7 @@ REQUESTS: dict[type[Any], dict[str, Any]] = {
     video_requests.VideoRecut: {"video": _VIDEO, "keep": [{"from": 0, "to": 1.5}], "prompt": "the ball bursts"},
     video_requests.VideoBlend: {
         "from": _VIDEO,
-        "to": "video_01KDVHG3008Q1V4W0T6M2X9ZRC",
+        "to": _OTHER_VIDEO,
         "curve": "even",
         "seconds": 4,
     },
@@ -315,7 +316,7 @@ _PROBLEMS: dict[type[Problem], Problem] = {
 
 
 def of(kind: Any) -> Any:
-    """The example of a Struct, as JSON has it; of a page, with one item on it."""
+    """The example of a response body as plain values; of a page, with one item."""
     if get_origin(kind) is common.Page:
         (item,) = get_args(kind)
         example = ANSWERS[item]
@@ -325,5 +326,5 @@ def of(kind: Any) -> Any:
 
 
 def problem(kind: type[Problem]) -> dict[str, Any]:
-    """The problem document of this kind."""
+    """The example of a problem document."""
     return (_PROBLEMS.get(kind) or kind()).body(_REQUEST)

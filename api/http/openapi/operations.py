@@ -30,7 +30,7 @@ BYTES: Document = {"schema": schemas.BINARY}
 
 
 class Described(Operation):
-    """What an operation takes and gives beyond its function's signature."""
+    """Request bodies, headers and response content that the signature of a handler does not show."""
 
     bodies: ClassVar[tuple[type[Any], ...]] = ()
     any_body: ClassVar[str] = ""
@@ -42,7 +42,7 @@ class Described(Operation):
 
 
 class EventStream(Described):
-    """Server-sent events; the data of each is a whole video."""
+    """Server-sent events, each with a complete video as its data."""
 
     content: ClassVar[Document | None] = {
         "text/event-stream": {
@@ -57,13 +57,13 @@ class EventStream(Described):
 
 
 class Feed(EventStream):
-    """An event stream that can be taken up where it was left."""
+    """Server-sent events, each with a complete video as its data; resumable."""
 
     headers = ("Last-Event-ID",)
 
 
 class Files(Described):
-    """A rendition's bytes, whole or in part."""
+    """The file."""
 
     headers = ("Range", "If-Range", "If-None-Match")
     content: ClassVar[Document | None] = dict.fromkeys(("video/mp4", "image/jpeg", "image/webp"), BYTES)
@@ -77,20 +77,20 @@ class Playlist(Described):
     }
 
 
-class Pieces(Files):
-    """A fragment of a film, whole or in part."""
+class SegmentFile(Files):
+    """A segment of the stream, as fragmented MP4."""
 
     content: ClassVar[Document | None] = {"video/mp4": BYTES}
 
 
 class Preview(Files):
-    """A small picture, whole or in part."""
+    """The preview image."""
 
     content: ClassVar[Document | None] = {"image/jpeg": BYTES}
 
 
 class SignedEvent(Described):
-    """What an outside system sends in a shape of its own, with its signature."""
+    """A signed event of Stripe."""
 
     headers = ("Stripe-Signature",)
     sent: ClassVar[Document | None] = {
@@ -98,8 +98,8 @@ class SignedEvent(Described):
     }
 
 
-class Picture(Described):
-    """A picture's bytes."""
+class PngFile(Described):
+    """The image."""
 
     content: ClassVar[Document | None] = {"image/png": BYTES}
 
@@ -109,7 +109,7 @@ STATE = ("Tus-Resumable", "Upload-Expires", "Upload-Offset")
 
 
 class Sending(Described):
-    """Takes a file, whole in a form or as the beginning of what comes in parts."""
+    """A new upload: a whole file in a form, or the start of a resumable one."""
 
     headers = ("Idempotency-Key", "Tus-Resumable", "Upload-Length", "Upload-Metadata")
     answers = ("Location", *STATE)
@@ -120,9 +120,9 @@ class Sending(Described):
     schemas: ClassVar[dict[str, Document]] = {
         "UploadForm": {
             "title": "UploadForm",
-            "description": "A picture or a film.",
+            "description": "File to upload.",
             "type": "object",
-            "properties": {FILE: {**schemas.BINARY, "description": "The file."}},
+            "properties": {FILE: {**schemas.BINARY, "description": "Image or video file."}},
             "required": [FILE],
             "additionalProperties": False,
         }
@@ -130,7 +130,7 @@ class Sending(Described):
 
 
 class Appending(Described):
-    """Takes the next bytes of a file."""
+    """The next bytes of an upload."""
 
     headers = ("Tus-Resumable", "Upload-Offset")
     answers = STATE
@@ -138,14 +138,14 @@ class Appending(Described):
 
 
 class Asking(Described):
-    """Says how far a file has come."""
+    """The offset of an upload."""
 
     headers = ("Tus-Resumable",)
     answers = ("Upload-Length", "Upload-Metadata", *STATE)
 
 
 class Ending(Described):
-    """Removes a file."""
+    """The deletion of an upload."""
 
     headers = ("Tus-Resumable",)
     answers = ("Tus-Resumable",)

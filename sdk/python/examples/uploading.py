@@ -1,16 +1,16 @@
-"""A film sent in once and used twice: it goes on where a connection breaks, also in another process."""
+"""A video sent in once and used twice: it goes on where a connection breaks, also in another process."""
 
 from pathlib import Path
 
 from kinora import Kinora
 
 client = Kinora()
-film = Path("ball.mp4")
-client.videos.generate_to_file(film, prompt="a red ball on a beach", seconds=1)
+video = Path("ball.mp4")
+client.videos.generate_to_file(video, prompt="a red ball on a beach", seconds=1)
 
 upload = client.uploads.create(
-    film,
-    on_created=lambda new: print("sending", new.id),  # what `client.uploads.resume(id, film)` would need
+    video,
+    on_created=lambda new: print("sending", new.id),  # what `client.uploads.resume(id, video)` would need
     on_progress=lambda have, whole: print(have, "of", whole, "bytes"),
 )
 print("a", upload.kind, "of", upload.seconds, "seconds and", upload.width, "x", upload.height, "pixels")

@@ -23,49 +23,49 @@ class Resources:
 
     @cached_property
     def videos(self) -> VideosAPI:
-        """Make, watch, fetch and stop clips."""
+        """Generate, watch, download and cancel videos."""
         from kinora.resources.videos import VideosAPI
 
         return VideosAPI(self)
 
     @cached_property
     def images(self) -> ImagesAPI:
-        """Make pictures."""
+        """Generate images."""
         from kinora.resources.images import ImagesAPI
 
         return ImagesAPI(self)
 
     @cached_property
     def uploads(self) -> UploadsAPI:
-        """Pictures and films sent in before they are used."""
+        """Images and videos uploaded for use in requests."""
         from kinora.resources.uploads import UploadsAPI
 
         return UploadsAPI(self)
 
     @cached_property
     def presets(self) -> PresetsAPI:
-        """Styles, built in and one's own."""
+        """Style presets, built in or one's own."""
         from kinora.resources.presets import PresetsAPI
 
         return PresetsAPI(self)
 
     @cached_property
     def models(self) -> ModelsAPI:
-        """What can be asked of each model."""
+        """Models and their capabilities."""
         from kinora.resources.models import ModelsAPI
 
         return ModelsAPI(self)
 
     @cached_property
     def auth(self) -> AuthAPI:
-        """Accounts, tokens and the devices that are signed in."""
+        """Accounts, tokens and sessions."""
         from kinora.resources.auth import AuthAPI
 
         return AuthAPI(self)
 
     @cached_property
     def account(self) -> AccountAPI:
-        """The person signed in."""
+        """The signed-in user."""
         from kinora.resources.account import AccountAPI
 
         return AccountAPI(self)
@@ -79,14 +79,14 @@ class Resources:
 
     @cached_property
     def billing(self) -> BillingAPI:
-        """Credits: what is there and where it went."""
+        """Credits, plans and purchases."""
         from kinora.resources.billing import BillingAPI
 
         return BillingAPI(self)
 
     @cached_property
     def server(self) -> ServerAPI:
-        """For whoever runs the server."""
+        """Health and metrics for the operator."""
         from kinora.resources.server import ServerAPI
 
         return ServerAPI(self)
@@ -97,49 +97,49 @@ class AsyncResources:
 
     @cached_property
     def videos(self) -> AsyncVideosAPI:
-        """Make, watch, fetch and stop clips."""
+        """Generate, watch, download and cancel videos."""
         from kinora.resources.videos import AsyncVideosAPI
 
         return AsyncVideosAPI(self)
 
     @cached_property
     def images(self) -> AsyncImagesAPI:
-        """Make pictures."""
+        """Generate images."""
         from kinora.resources.images import AsyncImagesAPI
 
         return AsyncImagesAPI(self)
 
     @cached_property
     def uploads(self) -> AsyncUploadsAPI:
-        """Pictures and films sent in before they are used."""
+        """Images and videos uploaded for use in requests."""
         from kinora.resources.uploads import AsyncUploadsAPI
 
         return AsyncUploadsAPI(self)
 
     @cached_property
     def presets(self) -> AsyncPresetsAPI:
-        """Styles, built in and one's own."""
+        """Style presets, built in or one's own."""
         from kinora.resources.presets import AsyncPresetsAPI
 
         return AsyncPresetsAPI(self)
 
     @cached_property
     def models(self) -> AsyncModelsAPI:
-        """What can be asked of each model."""
+        """Models and their capabilities."""
         from kinora.resources.models import AsyncModelsAPI
 
         return AsyncModelsAPI(self)
 
     @cached_property
     def auth(self) -> AsyncAuthAPI:
-        """Accounts, tokens and the devices that are signed in."""
+        """Accounts, tokens and sessions."""
         from kinora.resources.auth import AsyncAuthAPI
 
         return AsyncAuthAPI(self)
 
     @cached_property
     def account(self) -> AsyncAccountAPI:
-        """The person signed in."""
+        """The signed-in user."""
         from kinora.resources.account import AsyncAccountAPI
 
         return AsyncAccountAPI(self)
@@ -153,14 +153,14 @@ class AsyncResources:
 
     @cached_property
     def billing(self) -> AsyncBillingAPI:
-        """Credits: what is there and where it went."""
+        """Credits, plans and purchases."""
         from kinora.resources.billing import AsyncBillingAPI
 
         return AsyncBillingAPI(self)
 
     @cached_property
     def server(self) -> AsyncServerAPI:
-        """For whoever runs the server."""
+        """Health and metrics for the operator."""
         from kinora.resources.server import AsyncServerAPI
 
         return AsyncServerAPI(self)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kinora._request_body import File
-    from kinora.types import Card, Video
+    from kinora.types import StoryboardCard, Video
 
 
 class Storyboard:
@@ -15,12 +15,12 @@ class Storyboard:
         story = Storyboard().show("a harbour at dawn", seconds=3).cut("the same at night", seconds=3)
         client.videos.create(prompt="a harbour", **story.arguments)
 
-    `show` lets a thing grow out of the one before it; `cut` begins it at once. `picture` and `clip` put something
+    `show` lets a thing grow out of the one before it; `cut` begins it at once. `image` and `clip` put something
     that exists at the present second.
     """
 
     def __init__(self) -> None:
-        self._cards: list[Card] = []
+        self._cards: list[StoryboardCard] = []
         self._now = 0.0
 
     @property
@@ -38,8 +38,8 @@ class Storyboard:
             self._cards[-1].until = self._now
         return self._add(seconds, prompt=prompt)
 
-    def picture(self, file: File) -> Storyboard:
-        """Pass through this picture at the present second."""
+    def image(self, file: File) -> Storyboard:
+        """Pass through this image at the present second."""
         return self._add(0.0, upload=file)
 
     def clip(self, video: Video | str, *, seconds: float) -> Storyboard:
@@ -47,16 +47,16 @@ class Storyboard:
         return self._add(seconds, video=video)
 
     def _add(self, seconds: float, **what: Any) -> Storyboard:
-        from kinora.types import Card
+        from kinora.types import StoryboardCard
 
         if seconds < 0:
             raise ValueError("A card's seconds cannot be negative.")
-        self._cards.append(Card(at=self._now, **what))
+        self._cards.append(StoryboardCard(at=self._now, **what))
         self._now += seconds
         return self
 
     @property
-    def cards(self) -> list[Card]:
+    def cards(self) -> list[StoryboardCard]:
         """The cards as `videos.create(storyboard=…)` takes them."""
         return list(self._cards)
 

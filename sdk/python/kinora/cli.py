@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--quality", choices=("full", "turbo"), help="turbo costs half and is made sooner")
     generate.add_argument("--seed", type=int, help="the same seed makes the same video")
     generate.add_argument("--loop", action="store_true", default=None, help="let its end lead into its beginning")
-    generate.add_argument("--image", type=Path, help="a picture to begin with")
+    generate.add_argument("--image", type=Path, help="an image to begin with")
     _output(generate)
     generate.set_defaults(run=_generate)
 

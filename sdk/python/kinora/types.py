@@ -14,894 +14,866 @@ from kinora._request_body import File
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits in a bucket; an allowance goes when its period ends."""
+    """Credits in one bucket."""
 
     amount: int
-    """Whole credits."""
+    """Number of credits."""
     expires_at: int | None = None
-    """When they go, in Unix seconds; null if never."""
+    """Time at which the credits expire, in Unix seconds; null if they do not expire."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key without its secret; `hint` is the end of it."""
+    """An API key, without the key itself."""
 
     id: str
-    """Its id, which is no secret."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     name: str
-    """What its owner calls it."""
+    """Name given by the owner."""
     scopes: list[str] = []
-    """What it may do."""
+    """Permissions of the key."""
     hint: str
-    """The last characters of the key."""
+    """Last characters of the key, to recognise it by."""
     created_at: int
-    """When it was made, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
     used_at: int | None = None
-    """When it was last used, in Unix seconds; null if never."""
+    """Time of the last use, in Unix seconds; null if the key was never used."""
 
 
 class ApiKeyPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[ApiKey] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
 class Assets(msgspec.Struct, frozen=True, kw_only=True):
-    """Signed URLs a player can open without a token; null until there is something to fetch. `preview` is a small
-    picture of what is being made, a guess: null before there is one, and again once what it shows can be
-    watched.
-    """
+    """Signed URLs that need no further credentials; each is null until the file exists."""
 
     video: str | None = None
-    """The MP4."""
+    """The video, as MP4."""
     thumbnail: str | None = None
-    """A small still, as WebP."""
+    """Small still image, as WebP."""
     poster: str | None = None
-    """A still as large as the clip, as JPEG."""
+    """Still image in full size, as JPEG."""
     spritesheet: str | None = None
-    """Small stills from the whole clip on one JPEG, to scrub through."""
+    """Small stills of the whole video in one JPEG, for scrubbing."""
     stream: str | None = None
-    """An HLS playlist that can be played while the clip is made."""
+    """HLS playlist, playable while the video is being generated."""
     preview: str | None = None
-    """A guess at what is being made, as JPEG."""
+    """Small image of the part being generated, as JPEG; null again once that part can be streamed."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """Whole credits. `available` is what a new video may take now."""
+    """The credit balance, in whole credits."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     available: int
-    """What a new video may take now."""
+    """Credits that a new video may use now."""
     held: int
-    """Set aside for videos that are being made."""
+    """Credits reserved for videos that are being generated."""
     buckets: Buckets
-    """Where the credits lie."""
+    """The balance by origin of the credits."""
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
-    """The balance by where it came from."""
+    """The balance by origin of the credits."""
 
     allowance: Amount
-    """Granted for a period."""
+    """Credits of the plan for the current period; they expire with it."""
     purchased: Amount
-    """Bought; these never expire."""
+    """Purchased credits; they do not expire."""
     overage: Overage
-    """Used above what is there."""
-
-
-class Card(msgspec.Struct, kw_only=True):
-    """What a storyboard wants at second `at`: a prompt, a picture, or a clip that is kept as it is.
-
-    A prompt lasts `until` a second; without it, until shortly before the next one begins. Where it lasts until
-    the very moment when the next begins, the clip cuts.
-    """
-
-    at: float | None = None
-    """Seconds from the beginning. Default: `0.0`. (0 to 3,600)"""
-    until: float | None = None
-    """Seconds from the beginning. (0 to 3,600)"""
-    prompt: str | None = None
-    """What the clip shows, in a sentence. (up to 32,000 characters)"""
-    upload: str | Upload | File | ImageReference | Mapping[str, Any] | None = None
-    """A picture that is shown then."""
-    video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None
-    """A clip that is kept as it is."""
+    """Credits used beyond the balance."""
 
 
 class Checkout(msgspec.Struct, frozen=True, kw_only=True):
-    """A page to pay at, open until `expires_at`. `item` is the plan or the pack; `amount` is of the currency's
-    smallest unit, a month for a plan, whose first `trial_days` are free.
-    """
+    """A Stripe Checkout page for a plan or a credit pack."""
 
     id: str
-    """Its id."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     kind: Literal["subscription", "pack"] | str
-    """What is bought."""
+    """Whether a plan (`subscription`) or a credit pack (`pack`) is bought."""
     item: str
-    """The plan or the pack, by its name."""
+    """Id of the plan or the pack."""
     quantity: int
-    """How many."""
+    """Number of packs; 1 for a plan."""
     amount: int
-    """What is to pay, in the currency's smallest unit; a month for a plan."""
+    """Total price in the currency's smallest unit; per month for a plan."""
     currency: str
-    """ISO 4217, in small letters."""
+    """ISO 4217 currency code, in lower case."""
     trial_days: int
-    """Days that are free at first."""
+    """Length of the free trial of a plan, in days."""
     url: str
-    """The page, to be opened in a browser."""
+    """URL of the page, to be opened in a browser."""
     expires_at: int
-    """When the page closes, in Unix seconds."""
+    """Time at which the page closes, in Unix seconds."""
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits set aside for the video, and what became of them. After a part-settle, `credits` is what was charged.
-
-    A `relaxed` video costs none: its plan's credits are spent, and it is made when nobody else waits.
-    """
+    """Cost of a video in credits."""
 
     credits: int
-    """Whole credits."""
+    """Credits held, charged or released, according to `state`."""
     state: Literal["held", "settled", "released"] | str
-    """What became of them."""
+    """`held` while the job runs, then `settled` (charged in full or in part) or `released`."""
     relaxed: bool = False
-    """Whether it is made for nothing, when nobody else waits."""
+    """Whether it is free of charge and waits for all other jobs, the plan's credits being spent."""
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a delete."""
+    """Confirmation that an object was deleted."""
 
     id: str
-    """What was deleted."""
+    """Id of the deleted object."""
     object: str
-    """What kind of object it was, followed by `.deleted`."""
+    """Type of the deleted object, followed by `.deleted`."""
     deleted: bool = False
-    """Always true."""
+    """Always `true`."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a create with this body would cost and take; `refusals` is empty if it would be accepted.
-
-    It would be `relaxed` if the credits are spent and the plan makes videos all the same, when nobody else
-    waits.
-    """
+    """Cost and duration of a request, without carrying it out."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     credits: int | None = None
-    """Whole credits for all variations; null if it would be refused before it has a price."""
+    """Credits for all variations; null if the request is rejected before its price is known."""
     relaxed: bool = False
-    """Whether it would be made for nothing, when nobody else waits."""
+    """Whether the video would be free of charge and generated when no other job is waiting."""
     eta_seconds: int | None = None
-    """About how many seconds all variations take once a worker begins; null as for `credits`."""
+    """Estimated seconds to generate all variations once a worker starts; null if `credits` is null."""
     refusals: list[Refusal] = []
-    """Every reason why it would be refused."""
+    """Problems that would reject the request; empty if it would be accepted."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why it failed: whether asking again may help, whether credits came back, and a sentence for the person."""
+    """Failure of a video."""
 
     code: str
-    """One word of a closed list."""
+    """Machine-readable failure code, for example `out_of_memory`."""
     retryable: bool = False
-    """Whether asking for the same again may help."""
+    """Whether the same request may succeed if it is sent again."""
     refunded: bool = False
-    """Whether the credits came back."""
+    """Whether the credits were returned."""
     user_message: str
-    """A sentence for the person who waits, in their language."""
+    """Description of the failure for the user, in their language."""
+
+
+class GeneratedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A generated image."""
+
+    id: str
+    """Id of the image, valid for the `/videos` routes."""
+    url: str | None = None
+    """Signed URL of the JPEG; null if `response_format` is `b64_json`."""
+    b64_json: str | None = None
+    """The JPEG in base 64; null if `response_format` is `url`."""
+    revised_prompt: str
+    """Prompt as given to the model."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the server can do its work; each part says `ok` or what is wrong."""
+    """Health of the server and of the systems it depends on."""
 
     status: Literal["ok", "degraded", "down"] | str
-    """Whether it can work."""
+    """`ok`; `degraded` if only some requests can be served; `down` if none can."""
     checks: dict[str, str] = {}
-    """Each part by its name: `ok`, or what is wrong."""
+    """Result for each dependency by name: `ok`, or the fault."""
 
 
 class ImageReference(msgspec.Struct, kw_only=True):
-    """A picture: a `data:` URL, as OpenAI's clients send it, an upload of one's own, or the bytes of a form's file."""
+    """An image: exactly one of a `data:` URL, the id of an upload, or a file of a form."""
 
     image_url: str | None = None
-    """The picture as a `data:` URL."""
+    """Image as a `data:` URL."""
     file_id: str | None = None
-    """An upload of one's own, by its id. (up to 200 characters)"""
+    """Id of an uploaded image. (up to 200 characters)"""
     file: File | None = None
-    """The picture itself."""
+    """Image file."""
+
+
+class ImagesResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """Generated images."""
+
+    created: int
+    """Time of creation, in Unix seconds."""
+    output_format: str
+    """File format of the images."""
+    data: list[GeneratedImage] = []
+    """Images, one for each variation."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One movement as the balance feels it; the amounts of all entries sum to `available`. `invoice` is the shop's
-    name for what paid for it, and `note` a sentence for the person where a movement needs one.
-    """
+    """One change of the balance. The amounts of all entries sum to `available`."""
 
     id: str
-    """Its id."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     created_at: int
-    """When it was written, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
     kind: Literal["grant", "purchase", "hold", "settle", "release", "expire", "refund", "dispute"] | str
-    """What happened."""
+    """Type of the change."""
     bucket: Literal["allowance", "purchased", "overage"] | str
-    """Where the credits lie."""
+    """Bucket that changed."""
     amount: int
-    """Whole credits; below 0 they went."""
+    """Credits added to the balance; negative if they were taken."""
     video_id: str | None = None
-    """The video it was for; null if it was for none."""
+    """Id of the video the entry belongs to; null if there is none."""
     invoice: str | None = None
-    """What the shop calls the bill that paid for it; null if none did."""
+    """Id of the Stripe invoice that paid for it; null if there is none."""
     note: str | None = None
-    """A sentence for the person, where a movement needs one."""
+    """Explanation for the user; null if there is none."""
 
 
 class LedgerEntryPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[LedgerEntry] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request to this model may ask."""
+    """Limits of requests to a model."""
 
     max_seconds: int
-    """The longest clip, in seconds."""
+    """Longest video the model generates, in seconds."""
     min_side: int
-    """The shortest side, in pixels."""
+    """Smallest width or height, in pixels."""
     max_side: int
-    """The longest side, in pixels."""
+    """Largest width or height, in pixels."""
     side_multiple: int
-    """Both sides are multiples of so many pixels."""
+    """Width and height are multiples of this number of pixels."""
     max_upload_bytes: int
-    """The largest file, in bytes."""
-    max_upload_pixels: int
-    """The largest picture: width x height, in pixels."""
-    max_film_pixels: int
-    """The largest frame of a film: width x height, in pixels."""
-    max_film_seconds: float
-    """The longest film that may be sent, in seconds."""
+    """Largest file that may be uploaded, in bytes."""
+    max_image_pixels: int
+    """Largest image that may be uploaded, as width × height in pixels."""
+    max_video_pixels: int
+    """Largest frame of an uploaded video, as width × height in pixels."""
+    max_video_seconds: float
+    """Longest video that may be uploaded, in seconds."""
 
 
 class Lora(msgspec.Struct, frozen=True, kw_only=True):
-    """A LoRA that the model has here, by its name; a weight of 0 is nothing of it, 1 what it was trained for."""
+    """A LoRA and its weight."""
 
     name: str
-    """Its name, as the model's `loras` have it. (up to 64 characters)"""
+    """Name of the LoRA, one of the model's `loras`. (up to 64 characters)"""
     weight: float | None = None
-    """How much of it. Default: `1.0`. (-2 to 2)"""
+    """Weight: 0 has no effect, 1 is the strength it was trained for. Default: `1.0`. (-2 to 2)"""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A model served here and what it can do. Sizes are `WxH`; the first is the default.
+    """A model served here and its capabilities.
 
-    `repo` is where its weights are published, null where they ship with Kinora or are the operator's own.
-    `memory_gb` is of the device, with all weights on it. It is denoised at `native_sizes`, in frames of the form
-    `frame_rule` × k + 1; files have the size and the length asked for. `pictures` says where a clip may be given
-    any: nowhere, at its first frame, at either end, or anywhere.
+    Videos are denoised at one of the `native_sizes`, with `frame_rule` × k + 1 frames, and written with the size
+    and duration that were requested.
     """
 
     id: str
-    """Its name, which requests give as `model`."""
+    """Name of the model, sent as `model` in requests."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     title: str
-    """Its name for people."""
+    """Display name."""
     description: str
-    """What it is, in a sentence."""
+    """One-sentence description."""
     created: int
-    """When it was published, in Unix seconds."""
+    """Time of publication, in Unix seconds."""
     owned_by: str
-    """Who made it."""
+    """Organisation that published the model."""
     repo: str | None = None
-    """Where its weights are published; null where they ship with Kinora or are the operator's own."""
+    """Hugging Face repository of the weights; null if they are part of Kinora or the operator's own."""
     licence: str
-    """Its licence, by its SPDX name where it has one."""
+    """Licence of the weights, as an SPDX identifier where there is one."""
     licence_url: str
-    """Where the licence can be read."""
+    """URL of the licence text."""
     memory_gb: float
-    """Memory of the device with all weights on it, in GB."""
+    """Device memory needed with all weights loaded, in GB."""
     memory_estimated: bool = False
-    """Whether that was estimated and not measured."""
+    """Whether `memory_gb` is an estimate rather than a measurement."""
     fps: float
-    """Frames in a second."""
+    """Frames per second."""
     frame_rule: int
-    """It denoises so many frames times k, and one."""
+    """The model denoises `frame_rule` × k + 1 frames."""
     sizes: list[str] = []
-    """Sizes that suit it, as width x height in pixels; the first is the default."""
+    """Recommended sizes, as width x height in pixels; the first is the default."""
     native_sizes: list[str] = []
-    """The sizes it denoises at, in pixels."""
-    pictures: Literal["none", "first", "ends", "any"] | str
-    """Where a clip may be given pictures."""
+    """Sizes the model denoises at, as width x height in pixels."""
+    image_positions: Literal["none", "first", "ends", "any"] | str
+    """Frames that may be given as images: `none`, the `first`, both `ends`, or `any`."""
     operations: list[str] = []
-    """What it can do."""
+    """Supported operations."""
     qualities: list[Literal["turbo", "full"] | str] = []
-    """The qualities it can be asked for."""
+    """Supported qualities."""
     loras: list[str] = []
-    """The LoRAs it has here."""
+    """Names of the installed LoRAs."""
     limits: Limits
-    """What one request may ask of it."""
+    """Limits of requests to this model."""
     aliases: list[str] = []
-    """Other names that it answers to."""
+    """Other names under which requests may refer to the model."""
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[Model] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
 class NewApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key as its creation answers it: the only time `key` is shown. A replay has null there."""
+    """A new API key. This is the only response that contains `key`."""
 
     id: str
-    """Its id, which is no secret."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     name: str
-    """What its owner calls it."""
+    """Name given by the owner."""
     scopes: list[str] = []
-    """What it may do."""
+    """Permissions of the key."""
     hint: str
-    """The last characters of the key."""
+    """Last characters of the key, to recognise it by."""
     created_at: int
-    """When it was made, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
     used_at: int | None = None
-    """When it was last used, in Unix seconds; null if never."""
+    """Time of the last use, in Unix seconds; null if the key was never used."""
     key: str | None = None
-    """The key itself; null in a replay."""
+    """The key; null if the response is a replay under the same `Idempotency-Key`."""
 
 
 class Overage(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits used above what is there, paid afterwards: up to `cap` in a period, of which so many were charged."""
+    """Credits used beyond the balance and invoiced afterwards."""
 
     enabled: bool = False
-    """Whether it is switched on."""
+    """Whether overage is allowed."""
     cap: int
-    """How many credits may be used so in a period."""
+    """Most credits of overage in a billing period."""
     used: int
-    """How many were used so in this one."""
+    """Credits of overage charged in the current billing period."""
 
 
 class OverageTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits used above what is there and paid afterwards: what one costs in the currency's smallest unit, as a
-    decimal text; how many a person may allow in a period, and how many it is unless they say.
-    """
+    """Price and limits of credits used beyond the balance."""
 
     amount: str
-    """What a credit costs in the currency's smallest unit, as a decimal text."""
+    """Price of one credit in the currency's smallest unit, as a decimal string."""
     currency: str
-    """ISO 4217, in small letters."""
+    """ISO 4217 currency code, in lower case."""
     max_cap: int
-    """The most credits a person may allow in a period."""
+    """Largest `cap` a user may set, in credits for a billing period."""
     default_cap: int
-    """The credits in a period unless the person says."""
+    """Default `cap`, in credits for a billing period."""
 
 
 class Pack(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits that never expire, and what they cost in the currency's smallest unit."""
+    """A pack of credits that do not expire."""
 
     id: str
-    """Its name."""
+    """Id of the pack, for example `small`."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     version: int
-    """The version that is sold now."""
+    """Version currently sold."""
     credits: int
-    """Whole credits."""
+    """Number of credits in the pack."""
     amount: int
-    """Its price, in the currency's smallest unit."""
+    """Price, in the currency's smallest unit."""
     currency: str
-    """ISO 4217, in small letters."""
-
-
-class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture, by a URL that opens for a while or as base 64; `id` finds it among one's videos."""
-
-    id: str
-    """Its id among one's videos."""
-    url: str | None = None
-    """A signed URL of the JPEG; null if base 64 was asked for."""
-    b64_json: str | None = None
-    """The JPEG in base 64; null unless that was asked for."""
-    revised_prompt: str
-    """The prompt as the model got it."""
-
-
-class Pictures(msgspec.Struct, frozen=True, kw_only=True):
-    """Pictures that were made."""
-
-    created: int
-    """When they were asked for, in Unix seconds."""
-    output_format: str
-    """The format of the files."""
-    data: list[Picture] = []
-    """One for each variation."""
+    """ISO 4217 currency code, in lower case."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan costs and allows, as it is sold now. `amount` is a month's price in the currency's smallest unit.
-
-    Credits are a month's; a trial has its own. `max_short_side` is of the picture, in pixels; `concurrency` is
-    clips made at once. Clips carry a visible mark if `marked`; a `relaxed` plan makes clips when nobody else
-    waits even once its credits are spent. A larger `priority` is served first.
-    """
+    """A plan as it is currently sold: its price and its limits."""
 
     id: str
-    """Its name."""
+    """Id of the plan, for example `plus`."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     version: int
-    """The version that is sold now; who bought another keeps it."""
+    """Version currently sold; subscribers keep the version they bought."""
     amount: int
-    """A month's price, in the currency's smallest unit."""
+    """Monthly price, in the currency's smallest unit."""
     currency: str
-    """ISO 4217, in small letters."""
+    """ISO 4217 currency code, in lower case."""
     monthly_credits: int
-    """Whole credits a month."""
+    """Credits granted each month."""
     trial_days: int
-    """Days that are free at first, once for a person."""
+    """Length of the free trial, in days; each user has one trial."""
     trial_credits: int
-    """Whole credits of a trial."""
+    """Credits granted for the trial."""
     max_short_side: int
-    """The longest short side of a picture, in pixels."""
+    """Largest short side of the frame, in pixels."""
     max_seconds: int
-    """The longest clip, in seconds."""
+    """Longest video, in seconds."""
     concurrency: int
-    """How many clips are made at once."""
+    """Number of videos generated at the same time."""
     priority: int
-    """A larger one is served first."""
+    """Queue priority; jobs with a larger value run first."""
     retention_days: int
-    """How many days files are kept."""
+    """Number of days files are kept."""
     marked: bool = False
-    """Whether clips carry the visible mark."""
+    """Whether videos carry a visible watermark."""
     relaxed: bool = False
-    """Whether clips are made when nobody else waits even once the credits are spent."""
+    """Whether videos are still generated once the credits are spent, when no other job is waiting."""
 
 
 class Plans(msgspec.Struct, frozen=True, kw_only=True):
-    """The plans, and with them everything else that is sold: packs of credits, overage, and what work costs."""
+    """The plans on sale, with credit packs, overage and the price factors of videos."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[Plan] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
     packs: list[Pack] = []
-    """Packs of credits."""
+    """Credit packs on sale."""
     overage: OverageTerms
-    """Credits used above what is there."""
+    """Price and limits of overage."""
     prices: PriceFactors
-    """What work costs."""
+    """Factors of the price of a video."""
 
 
 class Portal(msgspec.Struct, frozen=True, kw_only=True):
-    """A page at which bills, cards and the end of a subscription are looked after. It opens once, for a short
-    while.
-    """
+    """A Stripe customer portal session for invoices, cards and cancellation. It opens once and soon expires."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     url: str
-    """The page, to be opened in a browser at once."""
+    """URL of the portal, to be opened in a browser at once."""
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    """A style: words that are added to a prompt and, if it has one, a picture whose look clips start from."""
+    """A style: text that is added to prompts and, optionally, a reference image for the look of a video."""
 
     id: str
-    """Its id, which requests name as `preset`."""
+    """Id of the preset, sent as `preset` in requests."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     name: str
-    """What a person calls it."""
+    """Name of the style."""
     prompt: str
-    """Words that are added to a prompt."""
+    """Text added to the prompt."""
     negative_prompt: str
-    """Words that are added to a negative prompt."""
-    picture: str | None = None
-    """The path of its reference picture, a PNG; null if it has none."""
+    """Text added to the negative prompt."""
+    image: str | None = None
+    """Path of the reference image, a PNG; null if there is none."""
     built_in: bool = False
-    """Whether it comes with Kinora."""
+    """Whether the preset is part of Kinora."""
     own: bool = False
-    """Whether it is the caller's own."""
+    """Whether the preset belongs to the caller."""
     shared: bool = False
-    """Whether whoever has its id may use it."""
+    """Whether other users may use the preset by its id."""
     created_at: int
-    """When it was made, in Unix seconds; 0 if it is built in."""
+    """Time of creation, in Unix seconds; 0 for a built-in preset."""
     updated_at: int
-    """When it last changed, in Unix seconds; 0 if it is built in."""
+    """Time of the last change, in Unix seconds; 0 for a built-in preset."""
 
 
 class PresetPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[Preset] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
 class PriceFactors(msgspec.Struct, frozen=True, kw_only=True):
-    """How a clip's price comes about: seconds × rate × quality × model × operation, rounded up, 1 credit at least,
-    for each variation. Seconds are those that are made anew, `least_seconds` at least, and a still has none. A
-    model or an operation that is not named has the factor 1.
+    """Factors of the price of a video.
+
+    Each variation costs seconds × rate × quality × model × operation, rounded up to at least 1 credit. Only
+    newly generated seconds count, but at least `least_seconds`; an image has none.
     """
 
     tiers: list[PriceTier] = []
-    """Credits for a second, by the size of the picture."""
+    """Credits for each second, by frame size."""
     quality: dict[str, float] = {}
-    """The factor of each quality."""
+    """Factor of each quality."""
     models: dict[str, float] = {}
-    """The factors of models; 1 for those not named."""
+    """Factor of each model; 1 for models not listed."""
     operations: dict[str, float] = {}
-    """The factors of operations; 1 for those not named."""
+    """Factor of each operation; 1 for operations not listed."""
     least_seconds: float
-    """Seconds that count at least."""
+    """Fewest seconds charged."""
 
 
 class PriceTier(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits that a second costs up to this short side of the picture, in pixels; null is for all beyond."""
+    """Price of one second of video up to a frame size."""
 
     max_short_side: int | None = None
-    """The longest short side it is for, in pixels; null is for all beyond."""
+    """Largest short side of the frame the tier applies to, in pixels; null if unlimited."""
     rate: float
-    """Credits that a second costs."""
+    """Credits for each second."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the file says by a signature where it comes from: `pending` while it is made, `unsigned` once it is
-    final and carries none.
-    """
+    """Signed statement of origin in the file."""
 
     state: Literal["pending", "unsigned"] | str
-    """Whether the file is signed."""
+    """`pending` while the job runs; `unsigned` if the final file carries no signature."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason why a create with this body would be refused."""
+    """A problem that would reject the request."""
 
     code: str
-    """The kind of problem, one word for each."""
+    """Machine-readable problem code."""
     param: str | None = None
-    """The field at fault."""
+    """Name of the invalid field; null if the problem concerns no single field."""
     detail: str
-    """What is wrong, and what can be done about it."""
+    """Explanation and how to resolve it."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that is signed in."""
+    """A signed-in device."""
 
     id: str
-    """Its id."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     user_agent: str
-    """What the device calls itself."""
+    """`User-Agent` the device sent when it signed in."""
     created_at: int
-    """When it signed in, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
     used_at: int
-    """When it last asked for anything, in Unix seconds."""
+    """Time of the last request, in Unix seconds."""
     expires_at: int
-    """When it is signed out unless it is used, in Unix seconds."""
+    """Time at which the session ends unless it is used before, in Unix seconds."""
     current: bool = False
-    """Whether it is the device that asks."""
+    """Whether this session made the request."""
 
 
 class SessionPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[Session] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
-class Stretch(msgspec.Struct, kw_only=True):
-    """A part of a clip, in seconds from its beginning."""
+class StoryboardCard(msgspec.Struct, kw_only=True):
+    """What a video shows from second `at`: a prompt, an image, or a video that is kept unchanged.
 
-    from_: float = msgspec.field(name="from")
-    """Seconds from the beginning. (0 to 3,600)"""
-    to: float
-    """Seconds from the beginning. (0 to 3,600)"""
+    A prompt applies until second `until`; if left out, until shortly before the next one starts. If it applies
+    until exactly the start of the next one, the video cuts there.
+    """
+
+    at: float | None = None
+    """Time in seconds from the start. Default: `0.0`. (0 to 3,600)"""
+    until: float | None = None
+    """Time in seconds from the start. (0 to 3,600)"""
+    prompt: str | None = None
+    """Text description of the result. (up to 32,000 characters)"""
+    upload: str | Upload | File | ImageReference | Mapping[str, Any] | None = None
+    """Image shown at that time."""
+    video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None
+    """Video kept unchanged from that time on."""
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody is subscribed to; all null but the plan for who is not.
+    """The subscription. Without one, every field but `plan` is null.
 
-    It ends at `cancel_at`, or goes on as `next_plan` when the period is over. `past_due` and `unpaid` wait for a
-    payment: the portal takes another card.
+    `past_due` and `unpaid` mean that a payment is outstanding; the customer portal accepts another card.
     """
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     plan: str
-    """The plan, by its name."""
+    """Id of the plan."""
     version: int | None = None
-    """The version that was bought."""
+    """Version of the plan that was bought."""
     status: str | None = None
-    """Stripe's word for how it stands."""
+    """Status of the subscription in Stripe, for example `active` or `past_due`."""
     current_period_start: int | None = None
-    """When the period began, in Unix seconds."""
+    """Start of the current billing period, in Unix seconds."""
     current_period_end: int | None = None
-    """When it ends, in Unix seconds."""
+    """End of the current billing period, in Unix seconds."""
     trial_end: int | None = None
-    """When the trial ends, in Unix seconds; null if there is none."""
+    """End of the trial, in Unix seconds; null if there is none."""
     cancel_at: int | None = None
-    """When it ends for good, in Unix seconds; null if it goes on."""
+    """Time at which the subscription ends, in Unix seconds; null if it renews."""
     next_plan: str | None = None
-    """The plan that follows when the period is over; null if it stays."""
+    """Id of the plan that follows at the end of the period; null if the plan stays the same."""
 
 
 class SubscriptionPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change would cost and bring: `amount_due` and `credits` at once, the monthly ones from then on.
+    """Cost and effect of a change of plan.
 
-    A change with this `proration_date` costs exactly this, for an hour. It is null where nothing is to pay at
-    once.
+    For one hour, a change sent with this `proration_date` costs exactly `amount_due`.
     """
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     plan: str
-    """The plan, by its name."""
+    """Id of the plan."""
     version: int
-    """The version that would be bought."""
+    """Version of the plan that would be bought."""
     effective_at: int
-    """When the change happens, in Unix seconds."""
+    """Time at which the change takes effect, in Unix seconds."""
     amount_due: int
-    """What is to pay at once, in the currency's smallest unit."""
+    """Amount due immediately, in the currency's smallest unit."""
     currency: str
-    """ISO 4217, in small letters."""
+    """ISO 4217 currency code, in lower case."""
     credits: int
-    """Whole credits that come at once."""
+    """Credits granted immediately."""
     monthly_amount: int
-    """A month's price from then on, in the currency's smallest unit."""
+    """Monthly price after the change, in the currency's smallest unit."""
     monthly_credits: int
-    """Whole credits a month from then on."""
+    """Monthly credits after the change."""
     proration_date: int | None = None
-    """The moment the amount is worked out for, in Unix seconds; null where nothing is due at once."""
+    """Time for which `amount_due` was calculated, in Unix seconds; null if nothing is due now."""
+
+
+class TimeRange(msgspec.Struct, kw_only=True):
+    """A part of a video, in seconds from its start."""
+
+    from_: float = msgspec.field(name="from")
+    """Time in seconds from the start. (0 to 3,600)"""
+    to: float
+    """Time in seconds from the start. (0 to 3,600)"""
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """A fresh pair. The access token is sent as a bearer for `expires_in` seconds; the refresh token works once."""
+    """An access token and the refresh token that renews it."""
 
     access_token: str
-    """Sent as a bearer with every request."""
+    """Token to send as `Authorization: Bearer …`."""
     token_type: str
-    """How the access token is sent."""
+    """Authentication scheme of the access token."""
     expires_in: int
-    """How long the access token works, in seconds."""
+    """Lifetime of the access token, in seconds."""
     refresh_token: str
-    """Exchanged, once, for the next pair."""
+    """Token to exchange for the next pair; valid once."""
     user: User
-    """Who is signed in."""
+    """The signed-in user."""
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was sent in, to be named by requests until it expires. It is `receiving` until all its bytes have
-    come (`offset` of them are there), then `ready`, or `refused` with an `error`. Its `kind` is what its bytes
-    are.
+    """An uploaded image or video that requests can refer to by id until it expires.
+
+    `status` is `receiving` until all bytes have arrived, then `ready`, or `refused` with an `error`.
     """
 
     id: str
-    """Its id."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     kind: Literal["image", "video", "unknown"] | str
-    """What its bytes are, once that is known."""
+    """Media type found in the bytes of the file; `unknown` until they have been examined."""
     status: Literal["receiving", "ready", "refused"] | str
-    """How far it has come."""
+    """State of the upload."""
     filename: str
-    """What its sender calls it."""
+    """File name given by the client; may be empty."""
     bytes: int
-    """How many bytes it has. (at least 0)"""
+    """Size of the file, in bytes. (at least 0)"""
     offset: int
-    """How many of them are there. (at least 0)"""
+    """Number of bytes received so far. (at least 0)"""
     width: int | None = None
-    """Pixels from left to right; null until it is looked at."""
+    """Width in pixels; null until the file has been examined."""
     height: int | None = None
-    """Pixels from top to bottom; null until it is looked at."""
+    """Height in pixels; null until the file has been examined."""
     seconds: float | None = None
-    """The length of a film, in seconds; null for a picture."""
+    """Duration of a video, in seconds; null for an image and until the file has been examined."""
     created_at: int
-    """When it began, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
     expires_at: int
-    """When it is removed, in Unix seconds."""
+    """Time at which the upload is deleted, in Unix seconds."""
     error: UploadError | None = None
-    """Why it cannot be used; null unless it is refused."""
+    """Reason for the refusal; null unless `status` is `refused`."""
 
 
 class UploadError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an upload cannot be used."""
+    """Reason why an upload was refused."""
 
     code: str
-    """The kind of problem, one word for each."""
+    """Machine-readable problem code."""
     message: str
-    """What is wrong, in a sentence."""
+    """Human-readable description of the error."""
 
 
 class UploadPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[Upload] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """The person signed in."""
+    """A user account."""
 
     id: str
-    """Their id."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     email: str
-    """Their e-mail address."""
+    """E-mail address."""
     email_verified: bool = False
-    """Whether it is known to be theirs."""
+    """Whether the e-mail address has been verified."""
     name: str
-    """What they want to be called."""
+    """Display name; may be empty."""
     locale: str
-    """The language of texts meant for them."""
+    """Language of texts addressed to the user: `en` or `fr`."""
     plan: str
-    """The id of their plan."""
+    """Id of the current plan."""
     created_at: int
-    """When they signed up, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
 
 
 class Video(msgspec.Struct, frozen=True, kw_only=True):
-    """A video and its job. `status` goes queued → in_progress → completed, failed or cancelled."""
+    """A video or image and the job that generates it."""
 
     id: str
-    """Its id."""
+    """Unique identifier."""
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     kind: str
-    """`video`, or `image` for a still."""
+    """`video` or `image`."""
     model: str
-    """The model that makes it, as the request named it."""
+    """Model, as named in the request."""
     status: Literal["queued", "in_progress", "completed", "failed", "cancelled"] | str
-    """How far the job is."""
+    """State of the job: `queued`, then `in_progress`, then `completed`, `failed` or `cancelled`."""
     progress: int
-    """Percent of the work that is done. (0 to 100)"""
+    """Progress of the job, in percent. (0 to 100)"""
     created_at: int
-    """When it was asked for, in Unix seconds."""
+    """Time of creation, in Unix seconds."""
     updated_at: int
-    """When it last changed, in Unix seconds."""
+    """Time of the last change, in Unix seconds."""
     started_at: int | None = None
-    """When a worker began with it, in Unix seconds."""
+    """Time at which a worker started the job, in Unix seconds; null before."""
     completed_at: int | None = None
-    """When it was done, in Unix seconds."""
+    """Time at which the job ended, in Unix seconds; null before."""
     expires_at: int | None = None
-    """When its files go, in Unix seconds."""
+    """Time at which the files are deleted, in Unix seconds; null until the video is completed."""
     prompt: str
-    """What it was asked to show."""
+    """Prompt of the request."""
     negative_prompt: str
-    """What it was asked not to show."""
+    """Negative prompt of the request."""
     revised_prompt: str | None = None
-    """The prompt as the model got it, where that is another."""
+    """Prompt as given to the model; null if it is the same as `prompt`."""
     preset: str | None = None
-    """The id of the style it was made in."""
+    """Id of the style preset; null if there is none."""
     loras: list[Lora] = []
-    """The LoRAs it was made with."""
+    """LoRAs applied."""
     seconds: str
-    """Length of the clip in seconds, as a string."""
+    """Duration in seconds, as a string."""
     size: str
     """Width x height in pixels."""
     seed: int
-    """The number its noise was drawn from; the same one makes the same clip again."""
+    """Random seed; the same seed gives the same result."""
     quality: Literal["turbo", "full"] | str
-    """How much work was put into it."""
+    """Quality of the request."""
     remixed_from_video_id: str | None = None
-    """The id of the video it was remixed from."""
+    """Id of the source of a remix; null otherwise."""
     parents: list[str] = []
-    """The ids of the videos it was made from."""
+    """Ids of the source videos."""
     variations: list[str] = []
-    """The ids of all videos of the same request."""
+    """Ids of all videos of the same request, this one included."""
     queue_position: int | None = None
-    """How many jobs go before it; null once it is not queued."""
+    """Number of jobs ahead in the queue; null unless `status` is `queued`."""
     eta_seconds: int | None = None
-    """About how many seconds it still takes; null if it is not to be said."""
+    """Estimated remaining time, in seconds; null if there is no estimate."""
     cost: Cost
-    """What it costs."""
+    """Cost in credits."""
     assets: Assets
-    """Where its files are."""
+    """URLs of the files."""
     provenance: Provenance
-    """Whether its file says where it comes from."""
+    """Signed statement of origin in the file."""
     visibility: Literal["private", "unlisted", "public"] | str
-    """Who may see it."""
+    """Who may see the video."""
     metadata: dict[str, Any] = {}
-    """What the request attached to it."""
+    """Data of the caller's own, as sent with the request."""
     error: VideoError | None = None
-    """Why it failed, for OpenAI's clients; null if it did not."""
+    """Failure in the form OpenAI's clients expect; null unless `status` is `failed`."""
     failure: Failure | None = None
-    """Why it failed; null if it did not."""
+    """Failure; null unless `status` is `failed`."""
 
 
 class VideoError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why it failed, as OpenAI's clients read it."""
+    """Failure of a video in the form OpenAI's clients expect."""
 
     code: str
-    """One word of a closed list."""
+    """Machine-readable failure code, for example `out_of_memory`."""
     message: str
-    """What went wrong, in a sentence."""
+    """Human-readable description of the failure."""
 
 
 class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of a list; `after=<last_id>` asks for the next."""
+    """One page of a list. Send its `last_id` as `after` to get the next page."""
 
     object: str
-    """What kind of object this is."""
+    """Type of the object."""
     data: list[Video] = []
-    """The items of this page, in the order asked for."""
+    """Items of this page, in the requested order."""
     first_id: str | None = None
-    """The id of the first item."""
+    """Id of the first item; null if the page is empty."""
     last_id: str | None = None
-    """The id of the last item, from which the next page goes on."""
+    """Id of the last item, to be sent as `after` for the next page; null if the page is empty."""
     has_more: bool = False
-    """Whether another page follows."""
+    """Whether more items follow this page."""
 
 
 class VideoReference(msgspec.Struct, kw_only=True):
-    """A video: one of one's own that is done or an uploaded film, a `data:` URL, or the bytes of a form's file."""
+    """A video: exactly one of an id, a `data:` URL, or a file of a form."""
 
     id: str | None = None
-    """The id of a video. (up to 200 characters)"""
+    """Id of a completed or an uploaded video. (up to 200 characters)"""
     video_url: str | None = None
-    """The film as a `data:` URL."""
+    """Video as a `data:` URL."""
     file: File | None = None
-    """The film itself."""
+    """Video file."""

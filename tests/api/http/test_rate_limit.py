@@ -63,7 +63,7 @@ async def test_what_is_kept_ends_by_itself(redis: Redis) -> None:
 
 
 def _subject() -> str:
-    return f"usr_{uuid.uuid4()}"
+    return f"user_{uuid.uuid4()}"
 
 
 async def test_a_burst_passes_and_the_next_one_waits(redis: Redis) -> None:
@@ -119,12 +119,12 @@ async def test_without_redis_it_says_so_and_does_not_ask_again_at_once() -> None
     now, redis = 100.0, Redis.from_url("unix:///nowhere/redis.sock")
     limiter = Limiter(redis, clock=lambda: now)
     with pytest.raises(LimiterDownError) as asked:
-        await limiter.take("usr_1", [USER])
+        await limiter.take("user_1", [USER])
     with pytest.raises(LimiterDownError) as spared:
-        await limiter.take("usr_1", [USER])
+        await limiter.take("user_1", [USER])
     now += 1
     with pytest.raises(LimiterDownError) as asked_again:
-        await limiter.take("usr_1", [USER])
+        await limiter.take("user_1", [USER])
     causes = [error.value.__cause__ is not None for error in (asked, spared, asked_again)]
     assert causes == [True, False, True]
 

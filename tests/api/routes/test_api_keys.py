@@ -111,7 +111,7 @@ async def test_a_key_does_what_its_scopes_name(client: httpx.AsyncClient, accoun
         ("DELETE", "/v1/api_keys/key_0"),
         ("POST", "/v1/auth/logout"),
         ("GET", "/v1/auth/sessions"),
-        ("DELETE", "/v1/auth/sessions/ses_0"),
+        ("DELETE", "/v1/auth/sessions/session_0"),
     ],
 )
 async def test_no_key_manages_keys_or_sessions(

@@ -367,7 +367,7 @@ async def test_sessions_come_in_pages(client: httpx.AsyncClient, account: Person
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize("session_id", ["ses_01ARZ3NDEKTSV4RRFFQ69G5FAV", "x", "ses_%00"])
+@pytest.mark.parametrize("session_id", ["session_01ARZ3NDEKTSV4RRFFQ69G5FAV", "x", "session_%00"])
 async def test_a_session_that_is_not_there_is_404(client: httpx.AsyncClient, account: Person, session_id: str) -> None:
     answer = await client.delete(f"/v1/auth/sessions/{session_id}", headers=account.headers)
     assert answer.status_code == 404

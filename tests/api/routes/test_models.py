@@ -42,7 +42,10 @@ async def test_each_model_says_what_it_is_and_what_it_can_do(client: httpx.Async
     assert (wan["memory_gb"], wan["memory_estimated"]) == (18.0, True)
     assert (wan["fps"], wan["frame_rule"], wan["native_sizes"]) == (16, 4, ["832x480", "480x832"])
     assert wan["operations"] == ["still", "text_to_video"]
-    assert (models["wan2.2-i2v-a14b"]["pictures"], models["wan2.2-i2v-a14b"]["memory_estimated"]) == ("ends", False)
+    assert (models["wan2.2-i2v-a14b"]["image_positions"], models["wan2.2-i2v-a14b"]["memory_estimated"]) == (
+        "ends",
+        False,
+    )
     assert "silent" in models["ltx-2"]["description"]
     assert models["kinora-mini"]["repo"] is None
     assert models["z-image-turbo"]["operations"] == ["still"]
@@ -60,7 +63,7 @@ async def test_each_model_says_what_it_is_and_what_it_can_do(client: httpx.Async
         (
             {"model": "z-image-turbo"},
             "model",
-            "stills only; films are made by kinora-mini, wan2.1-t2v-1.3b, wan2.2-i2v",
+            "images only; videos are made by kinora-mini, wan2.1-t2v-1.3b, wan2.2-i2v",
         ),
     ],
 )
@@ -107,7 +110,7 @@ async def test_a_video_is_not_remixed_by_a_model_that_cannot(
 @pytest.fixture
 async def looking(client: httpx.AsyncClient, account: Person) -> dict[str, Any]:
     """A body that asks for a preset with a picture."""
-    files = {"picture": ("a.png", png(), "image/png")}
+    files = {"image": ("a.png", png(), "image/png")}
     style = {"name": "Brand", "prompt": "flat colours"}
     preset = (await client.post("/v1/presets", data=style, files=files, headers=account.headers)).raise_for_status()
     return {"prompt": PROMPT, "preset": preset.json()["id"]}
@@ -124,7 +127,7 @@ async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loose
     body = looking | {"model": model}
     problem = (await client.post(f"/v1/{path}", json=body, headers=account.headers)).json()
     assert (problem["status"], problem["param"]) == (422, "preset")
-    assert problem["detail"].startswith(f"{model} cannot take the look of a preset's picture; ")
+    assert problem["detail"].startswith(f"{model} cannot use the image of a preset; ")
     assert "here can: kinora-mini, ltx-2." in problem["detail"]
     assert await available(client, account) == before
 
@@ -166,5 +169,5 @@ def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_doe
     assert quote.place(still, terms(), no_stills_first).served_by == "z-image-turbo"
     assert quote.place(film, terms(), no_stills_first).served_by == "ltx-2"
     alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
-    with pytest.raises(Invalid, match=r"z-image-turbo makes stills only; no model here makes films\."):
+    with pytest.raises(Invalid, match=r"z-image-turbo makes images only; no model here makes videos\."):
         quote.place(film, terms(), alone)

@@ -165,7 +165,7 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
     ("path", "body", "status", "param", "words"),
     [
         ("recuts", {"keep": [{"from": 1, "to": 9}]}, 422, "keep", "4 seconds"),
-        ("recuts", {"keep": [{"from": 0, "to": 2}, {"from": 1, "to": 3}]}, 422, "keep", "one behind the other"),
+        ("recuts", {"keep": [{"from": 0, "to": 2}, {"from": 1, "to": 3}]}, 422, "keep", "in order, without overlap"),
         ("recuts", {"keep": [{"from": 0, "to": 4}]}, 422, "keep", "leave something"),
         ("recuts", {"keep": [{"from": 0, "to": 3.99}]}, 422, "keep", "leave something"),
         ("recuts", {"keep": []}, 422, "keep", "length >= 1"),

@@ -330,7 +330,7 @@ async def test_a_list_pages_both_ways(client: httpx.AsyncClient, account: Person
         ("limit=101", "limit"),
         ("order=up", "order"),
         ("after=%00", "after"),
-        (f"after=usr_{made[0][6:]}", "after"),
+        (f"after=user_{made[0][6:]}", "after"),
     ):
         refused = await client.get(f"/v1/videos?{query}", headers=account.headers)
         assert (refused.status_code, refused.json()["param"]) == (422, param)

@@ -58,9 +58,7 @@ async def test_a_film_sent_in_is_read_and_kept(client: httpx.AsyncClient, parts:
 
 async def test_no_film_is_taken_where_none_could_be_made(settings: Settings, tmp_path: Path) -> None:
     uploads = Uploads(msgspec.structs.replace(settings, models=["z-image-turbo"]))
-    with pytest.raises(
-        Invalid, match=r"^No model here makes films, of this one or anew; z-image-turbo makes stills only"
-    ):
+    with pytest.raises(Invalid, match=r"^No model here makes videos; z-image-turbo makes images only"):
         await uploads.film(VideoReference(file=clip()), tmp_path, "video")
 
 
@@ -69,7 +67,7 @@ async def test_no_film_is_taken_where_none_could_be_made(settings: Settings, tmp
     [
         (b"no film", 415, "MP4, MOV, WebM"),
         (b"", 415, "MP4"),
-        (clip(21, 16, 16), 422, "may last 20 seconds, and this one lasts 21.0"),
+        (clip(21, 16, 16), 422, "may last at most 20 seconds; this one lasts 21.0"),
     ],
     ids=["text", "empty", "long"],
 )

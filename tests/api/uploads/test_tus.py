@@ -581,7 +581,7 @@ async def test_a_picture_is_used_wherever_one_may_be(client: httpx.AsyncClient, 
         assert answer.status_code == 200, answer.text
     form = {"prompt": "a ball", "first_frame": picture}
     assert (await client.post("/v1/videos", data=form, headers=account.headers)).status_code == 200
-    preset = {"name": "ours", "prompt": "flat", "picture": {"file_id": picture}}
+    preset = {"name": "ours", "prompt": "flat", "image": {"file_id": picture}}
     assert (await client.post("/v1/presets", json=preset, headers=account.headers)).status_code == 201
     await client.delete(f"/v1/uploads/{picture}", headers=account.headers)
     pictures, _ = await parts.lifecycle.load_inputs(await claim(parts))
@@ -618,10 +618,10 @@ async def test_what_cannot_be_used_is_refused_by_name(client: httpx.AsyncClient,
     await append(client, account, broken, 0, b"words")
     refused = broken.rpartition("/")[2]
     cases: list[tuple[str, dict[str, Any], int, str, str, str]] = [
-        ("edits", {"video": picture}, 422, "invalid", "video", "takes a film"),
-        ("blends", {"from": film, "to": picture}, 422, "invalid", "to", "takes a film"),
-        ("", {"first_frame": film}, 422, "invalid", "first_frame", "takes a picture"),
-        ("", {"last_frame": {"file_id": film}}, 422, "invalid", "last_frame.file_id", "takes a picture"),
+        ("edits", {"video": picture}, 422, "invalid", "video", "takes a video"),
+        ("blends", {"from": film, "to": picture}, 422, "invalid", "to", "takes a video"),
+        ("", {"first_frame": film}, 422, "invalid", "first_frame", "takes an image"),
+        ("", {"last_frame": {"file_id": film}}, 422, "invalid", "last_frame.file_id", "takes an image"),
         ("", {"first_frame": coming}, 409, "upload_not_ready", "first_frame", "0 of its 100 bytes"),
         ("edits", {"video": coming}, 409, "upload_not_ready", "video", "0 of its 100 bytes"),
         ("edits", {"video": {"id": refused}}, 422, "invalid", "video", "MP4"),

@@ -50,12 +50,12 @@ async def test_a_style_reaches_every_card(client: httpx.AsyncClient, parts: Part
 
 async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
     answer = await client.post(
-        "/v1/presets", data=BRAND, files={"picture": ("a.png", png(), "image/png")}, headers=account.headers
+        "/v1/presets", data=BRAND, files={"image": ("a.png", png(), "image/png")}, headers=account.headers
     )
     assert answer.status_code == 201, answer.text
     preset = answer.json()
     assert (preset["own"], preset["built_in"], preset["shared"]) == (True, False, False)
-    shown = await client.get(preset["picture"], headers=account.headers)
+    shown = await client.get(preset["image"], headers=account.headers)
     assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
     await create(client, account, preset=preset["id"])
     claimed = await parts.lifecycle.claim("worker_a")
@@ -118,7 +118,7 @@ async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, parts: P
             account.id,
             MOST,
         )
-    files = {"picture": ("a.png", png(), "image/png")}
+    files = {"image": ("a.png", png(), "image/png")}
     full = await client.post("/v1/presets", data=BRAND, files=files, headers=account.headers)
     assert (full.status_code, full.json()["limit"]) == (409, MOST)
     assert not list((parts.storage.root / "presets").iterdir())

@@ -1,4 +1,4 @@
-"""The person signed in. Generated from openapi.json by `make sdk`."""
+"""The signed-in user. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AccountAPI:
-    """The person signed in."""
+    """The signed-in user."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -21,7 +21,7 @@ class AccountAPI:
     def get(self, *, timeout: float | None = None) -> User:
         """Get the account.
 
-        Who is signed in, and on which plan.
+        Return the signed-in user.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -30,13 +30,13 @@ class AccountAPI:
     def update(
         self, *, name: str | None = None, locale: Literal["en", "fr"] | None = None, timeout: float | None = None
     ) -> User:
-        """Change the account.
+        """Update the account.
 
-        Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays.
+        Change the display name or the language. Fields that are left out keep their value.
 
         Arguments:
-            name: What they want to be called. (up to 100 characters)
-            locale: The language of texts meant for them.
+            name: Display name. (up to 100 characters)
+            locale: Language of texts addressed to the user.
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -58,7 +58,7 @@ class AccountAPI:
 
 
 class AsyncAccountAPI:
-    """The person signed in."""
+    """The signed-in user."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -66,7 +66,7 @@ class AsyncAccountAPI:
     async def get(self, *, timeout: float | None = None) -> User:
         """Get the account.
 
-        Who is signed in, and on which plan.
+        Return the signed-in user.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -75,13 +75,13 @@ class AsyncAccountAPI:
     async def update(
         self, *, name: str | None = None, locale: Literal["en", "fr"] | None = None, timeout: float | None = None
     ) -> User:
-        """Change the account.
+        """Update the account.
 
-        Change the name, or the language of texts meant for a person (`en` or `fr`). What is left out stays.
+        Change the display name or the language. Fields that are left out keep their value.
 
         Arguments:
-            name: What they want to be called. (up to 100 characters)
-            locale: The language of texts meant for them.
+            name: Display name. (up to 100 characters)
+            locale: Language of texts addressed to the user.
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 

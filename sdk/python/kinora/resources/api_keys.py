@@ -30,12 +30,12 @@ class ApiKeysAPI:
     ) -> Pages[ApiKey]:
         """List API keys.
 
-        The keys in use, without their secrets; `hint` is how each ends.
+        List the API keys that have not been deleted, without the keys themselves.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -61,13 +61,13 @@ class ApiKeysAPI:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> NewApiKey:
-        """Make an API key.
+        """Create an API key.
 
-        Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there.
+        Create an API key. Only its hash is stored, so `key` is returned this once and is null in a replay.
 
         Arguments:
-            name: What its owner calls it. (up to 100 characters)
-            scopes: What it may do. (up to 10)
+            name: Name to recognise the key by. (up to 100 characters)
+            scopes: Permissions of the key. (up to 10)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -92,7 +92,7 @@ class ApiKeysAPI:
     def delete(self, key: str, *, timeout: float | None = None) -> Deleted:
         """Delete an API key.
 
-        End a key. The next request that carries it is refused.
+        Revoke an API key, effective at once.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -117,12 +117,12 @@ class AsyncApiKeysAPI:
     ) -> AsyncPages[ApiKey]:
         """List API keys.
 
-        The keys in use, without their secrets; `hint` is how each ends.
+        List the API keys that have not been deleted, without the keys themselves.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -148,13 +148,13 @@ class AsyncApiKeysAPI:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> NewApiKey:
-        """Make an API key.
+        """Create an API key.
 
-        Make a key. `key` is shown this once: only its hash is kept, so even a replay answers null there.
+        Create an API key. Only its hash is stored, so `key` is returned this once and is null in a replay.
 
         Arguments:
-            name: What its owner calls it. (up to 100 characters)
-            scopes: What it may do. (up to 10)
+            name: Name to recognise the key by. (up to 100 characters)
+            scopes: Permissions of the key. (up to 10)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -179,7 +179,7 @@ class AsyncApiKeysAPI:
     async def delete(self, key: str, *, timeout: float | None = None) -> Deleted:
         """Delete an API key.
 
-        End a key. The next request that carries it is refused.
+        Revoke an API key, effective at once.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """

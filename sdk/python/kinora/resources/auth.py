@@ -1,4 +1,4 @@
-"""Accounts, tokens and the devices that are signed in. Generated from openapi.json by `make sdk`."""
+"""Accounts, tokens and sessions. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AuthAPI:
-    """Accounts, tokens and the devices that are signed in."""
+    """Accounts, tokens and sessions."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -22,11 +22,11 @@ class AuthAPI:
     def log_in(self, *, email: str, password: str, timeout: float | None = None) -> Tokens:
         """Log in.
 
-        Sign a device in. A wrong password and an unknown address are answered alike.
+        Sign in. A wrong password and an unknown address give the same response.
 
         Arguments:
-            email: An e-mail address. (3 to 254 characters)
-            password: The account's password. (up to 256 characters)
+            email: E-mail address. (3 to 254 characters)
+            password: Password of the account. (up to 256 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -50,22 +50,22 @@ class AuthAPI:
     def log_out(self, *, timeout: float | None = None) -> None:
         """Log out.
 
-        End this device's session. Its access and refresh tokens stop working at once.
+        End the current session. Its access and refresh tokens become invalid at once.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
         self._client._call(Call("POST", "/v1/auth/logout", nothing, options=Options(timeout=timeout)))
 
     def refresh(self, *, refresh_token: str, timeout: float | None = None) -> Tokens:
-        """Refresh the tokens.
+        """Refresh tokens.
 
-        Change the refresh token for a new pair. It works once; keep the new one.
+        Exchange the refresh token for a new pair of tokens. A refresh token is valid once.
 
-        If the answer is lost, asking again with the same token within 30 seconds answers the same refresh token. After
-        that a used token ends the session, because somebody else may hold its successor.
+        If the response is lost, sending the same token again within 30 seconds returns the same new refresh token.
+        After that, a token that was already used ends the session, because another party may hold its successor.
 
         Arguments:
-            refresh_token: The last one; it works once. (up to 200 characters)
+            refresh_token: The most recent refresh token; valid once. (up to 200 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -95,12 +95,12 @@ class AuthAPI:
     ) -> Pages[Session]:
         """List sessions.
 
-        The devices that are signed in; `current` marks the one that asks.
+        List the active sessions of the user.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -119,9 +119,9 @@ class AuthAPI:
         )
 
     def delete_session(self, session: Session | str, *, timeout: float | None = None) -> Deleted:
-        """Sign a device out.
+        """End a session.
 
-        End one session, this device's or another's. Its tokens stop working at once.
+        End any session of the user. Its tokens become invalid at once.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -145,15 +145,15 @@ class AuthAPI:
     ) -> Tokens:
         """Sign up.
 
-        Make an account with an e-mail address and a password, and sign it in.
+        Create an account with an e-mail address and a password, and sign in.
 
-        The first month's free credits are there at once: a tenth of them until the address is confirmed.
+        The free credits of the first month are granted at once; until the address is verified, a tenth of them.
 
         Arguments:
-            email: An e-mail address. (3 to 254 characters)
-            password: A secret that only its owner knows. (8 to 256 characters)
-            name: What they want to be called. (up to 100 characters)
-            locale: The language of texts meant for them. Default: `en`.
+            email: E-mail address. (3 to 254 characters)
+            password: Password, 8 to 256 characters. (8 to 256 characters)
+            name: Display name. (up to 100 characters)
+            locale: Language of texts addressed to the user. Default: `en`.
 
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -183,7 +183,7 @@ class AuthAPI:
 
 
 class AsyncAuthAPI:
-    """Accounts, tokens and the devices that are signed in."""
+    """Accounts, tokens and sessions."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -191,11 +191,11 @@ class AsyncAuthAPI:
     async def log_in(self, *, email: str, password: str, timeout: float | None = None) -> Tokens:
         """Log in.
 
-        Sign a device in. A wrong password and an unknown address are answered alike.
+        Sign in. A wrong password and an unknown address give the same response.
 
         Arguments:
-            email: An e-mail address. (3 to 254 characters)
-            password: The account's password. (up to 256 characters)
+            email: E-mail address. (3 to 254 characters)
+            password: Password of the account. (up to 256 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -219,22 +219,22 @@ class AsyncAuthAPI:
     async def log_out(self, *, timeout: float | None = None) -> None:
         """Log out.
 
-        End this device's session. Its access and refresh tokens stop working at once.
+        End the current session. Its access and refresh tokens become invalid at once.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
         await self._client._call(Call("POST", "/v1/auth/logout", nothing, options=Options(timeout=timeout)))
 
     async def refresh(self, *, refresh_token: str, timeout: float | None = None) -> Tokens:
-        """Refresh the tokens.
+        """Refresh tokens.
 
-        Change the refresh token for a new pair. It works once; keep the new one.
+        Exchange the refresh token for a new pair of tokens. A refresh token is valid once.
 
-        If the answer is lost, asking again with the same token within 30 seconds answers the same refresh token. After
-        that a used token ends the session, because somebody else may hold its successor.
+        If the response is lost, sending the same token again within 30 seconds returns the same new refresh token.
+        After that, a token that was already used ends the session, because another party may hold its successor.
 
         Arguments:
-            refresh_token: The last one; it works once. (up to 200 characters)
+            refresh_token: The most recent refresh token; valid once. (up to 200 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 
@@ -264,12 +264,12 @@ class AsyncAuthAPI:
     ) -> AsyncPages[Session]:
         """List sessions.
 
-        The devices that are signed in; `current` marks the one that asks.
+        List the active sessions of the user.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -288,9 +288,9 @@ class AsyncAuthAPI:
         )
 
     async def delete_session(self, session: Session | str, *, timeout: float | None = None) -> Deleted:
-        """Sign a device out.
+        """End a session.
 
-        End one session, this device's or another's. Its tokens stop working at once.
+        End any session of the user. Its tokens become invalid at once.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -314,15 +314,15 @@ class AsyncAuthAPI:
     ) -> Tokens:
         """Sign up.
 
-        Make an account with an e-mail address and a password, and sign it in.
+        Create an account with an e-mail address and a password, and sign in.
 
-        The first month's free credits are there at once: a tenth of them until the address is confirmed.
+        The free credits of the first month are granted at once; until the address is verified, a tenth of them.
 
         Arguments:
-            email: An e-mail address. (3 to 254 characters)
-            password: A secret that only its owner knows. (8 to 256 characters)
-            name: What they want to be called. (up to 100 characters)
-            locale: The language of texts meant for them. Default: `en`.
+            email: E-mail address. (3 to 254 characters)
+            password: Password, 8 to 256 characters. (8 to 256 characters)
+            name: Display name. (up to 100 characters)
+            locale: Language of texts addressed to the user. Default: `en`.
 
         Raises: BadRequest, Conflict, TooLarge, Invalid, RateLimited, ServerError, ConnectionFailed.
 

@@ -1,4 +1,4 @@
-"""Credits: what is there and where it went. Generated from openapi.json by `make sdk`."""
+"""Credits, plans and purchases. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class BillingAPI:
-    """Credits: what is there and where it went."""
+    """Credits, plans and purchases."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -30,7 +30,7 @@ class BillingAPI:
     def balance(self, *, timeout: float | None = None) -> Balance:
         """Get the balance.
 
-        Whole credits: what a new video may take now, what is set aside, and in which buckets it lies.
+        Return the credits available and held, in total and by bucket.
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
@@ -47,16 +47,18 @@ class BillingAPI:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Checkout:
-        """Open a checkout for a plan.
+        """Create a checkout for a plan.
 
-        A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
+        Create a Stripe Checkout page for a subscription. The plan is active shortly after the payment.
 
-        Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
+        While the page is open, the same request returns the same page. An existing subscription is changed with `POST
+        /v1/billing/subscription/change` instead.
 
         Arguments:
-            plan: The plan, by its name. (up to 32 characters)
-            success_url: Where the page leads after the payment. (up to 2,000 characters)
-            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
+            plan: Id of the plan. (up to 32 characters)
+            success_url: URL to return to after the payment. (up to 2,000 characters)
+            cancel_url: URL to return to if the payment is abandoned; `success_url` if left out. (up to 2,000
+                characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -89,12 +91,12 @@ class BillingAPI:
     ) -> Pages[LedgerEntry]:
         """List ledger entries.
 
-        Every movement of credits, as the balance feels it. The amounts of all pages sum to `available`.
+        List all changes of the balance. The amounts of all entries sum to `available`.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -113,16 +115,16 @@ class BillingAPI:
         )
 
     def change_overage(self, *, enabled: bool, cap: int | None = None, timeout: float | None = None) -> Balance:
-        """Change overage.
+        """Update overage.
 
-        Allow credits to be used above what is there, up to `cap` in a period, or allow it no more.
+        Allow or forbid overage: credits used beyond the balance, up to `cap` in a billing period.
 
-        They are paid with the next invoice of a plan, so it takes a plan that is paid for. What is used already stays
-        to be paid, and counts towards a new cap.
+        Overage is charged with the next invoice, so it needs a paid plan. Overage already used remains due and counts
+        towards a new cap.
 
         Arguments:
-            enabled: Whether it is switched on.
-            cap: Credits that may be used so in a period. (at least 1)
+            enabled: Whether overage is allowed.
+            cap: Most credits of overage in a billing period; the `default_cap` if left out. (at least 1)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -153,15 +155,16 @@ class BillingAPI:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Checkout:
-        """Open a checkout for a pack of credits.
+        """Create a checkout for a credit pack.
 
-        A page to buy credits at, which never expire. Asking again gives the same page while it is open.
+        Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page.
 
         Arguments:
-            pack: The pack, by its name. (up to 32 characters)
-            success_url: Where the page leads after the payment. (up to 2,000 characters)
-            quantity: How many. Default: `1`. (1 to 10)
-            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
+            pack: Id of the pack. (up to 32 characters)
+            success_url: URL to return to after the payment. (up to 2,000 characters)
+            quantity: Number of packs. Default: `1`. (1 to 10)
+            cancel_url: URL to return to if the payment is abandoned; `success_url` if left out. (up to 2,000
+                characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -192,9 +195,9 @@ class BillingAPI:
     def plans(self, *, timeout: float | None = None) -> Plans:
         """List plans.
 
-        What is sold: plans with their limits, packs of credits, overage, and how the price of a video comes about.
+        List the plans on sale, with credit packs, overage and the price factors of videos.
 
-        Whoever has bought an earlier version of a plan keeps it.
+        Subscribers keep the version of the plan they bought.
 
         Raises: RateLimited, ServerError, ConnectionFailed.
         """
@@ -205,14 +208,15 @@ class BillingAPI:
     def create_portal(
         self, *, return_url: str | None = None, idempotency_key: str | None = None, timeout: float | None = None
     ) -> Portal:
-        """Open the portal.
+        """Create a customer portal session.
 
-        A page to see bills, enter another card, or cancel, to be opened in a browser at once.
+        Create a Stripe customer portal session for invoices, cards and cancellation.
 
-        Whoever has its address is let in, so it is not kept: the same key opens another page.
+        The URL grants access to the portal, so it is not stored: a repeated request creates a new session, even with
+        the same `Idempotency-Key`.
 
         Arguments:
-            return_url: Where the page leads back to. (up to 2,000 characters)
+            return_url: URL the portal links back to. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, Unavailable,
             ServerError, ConnectionFailed.
@@ -236,7 +240,7 @@ class BillingAPI:
     def subscription(self, *, timeout: float | None = None) -> Subscription:
         """Get the subscription.
 
-        The plan, until when it is paid, and what comes then. Without a subscription only the plan is there.
+        Return the subscription. Without one, every field but `plan` is null.
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
@@ -254,14 +258,15 @@ class BillingAPI:
     ) -> Subscription:
         """Change the plan.
 
-        Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the
-        period ends. Naming the present plan takes back what was to come.
+        Change the plan. An upgrade takes effect now, prorated; a downgrade, also to `free`, at the end of the period.
 
-        A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
+        Sending the current plan cancels a scheduled change. If the payment fails, nothing changes and the problem says
+        how to proceed. Credits are granted once the change is paid.
 
         Arguments:
-            plan: The plan, by its name. (up to 32 characters)
-            proration_date: The preview's own, in Unix seconds. (0 to 1,099,511,627,776)
+            plan: Id of the plan. (up to 32 characters)
+            proration_date: `proration_date` of a preview, in Unix seconds, to pay its amount. (0 to
+                1,099,511,627,776)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -288,11 +293,12 @@ class BillingAPI:
     ) -> SubscriptionPreview:
         """Preview a change of plan.
 
-        What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
-        it cost exactly that, for an hour.
+        Calculate what a change of plan would cost and when it would take effect.
+
+        For one hour, a change sent with the `proration_date` of the preview costs exactly the amount shown.
 
         Arguments:
-            plan: The plan, by its name. (up to 32 characters)
+            plan: Id of the plan. (up to 32 characters)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -315,7 +321,7 @@ class BillingAPI:
 
 
 class AsyncBillingAPI:
-    """Credits: what is there and where it went."""
+    """Credits, plans and purchases."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -323,7 +329,7 @@ class AsyncBillingAPI:
     async def balance(self, *, timeout: float | None = None) -> Balance:
         """Get the balance.
 
-        Whole credits: what a new video may take now, what is set aside, and in which buckets it lies.
+        Return the credits available and held, in total and by bucket.
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
@@ -340,16 +346,18 @@ class AsyncBillingAPI:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Checkout:
-        """Open a checkout for a plan.
+        """Create a checkout for a plan.
 
-        A page to subscribe at, to be opened in a browser. The plan is there a moment after it has been paid.
+        Create a Stripe Checkout page for a subscription. The plan is active shortly after the payment.
 
-        Asking again gives the same page while it is open. Whoever has a subscription changes that one instead.
+        While the page is open, the same request returns the same page. An existing subscription is changed with `POST
+        /v1/billing/subscription/change` instead.
 
         Arguments:
-            plan: The plan, by its name. (up to 32 characters)
-            success_url: Where the page leads after the payment. (up to 2,000 characters)
-            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
+            plan: Id of the plan. (up to 32 characters)
+            success_url: URL to return to after the payment. (up to 2,000 characters)
+            cancel_url: URL to return to if the payment is abandoned; `success_url` if left out. (up to 2,000
+                characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -382,12 +390,12 @@ class AsyncBillingAPI:
     ) -> AsyncPages[LedgerEntry]:
         """List ledger entries.
 
-        Every movement of credits, as the balance feels it. The amounts of all pages sum to `available`.
+        List all changes of the balance. The amounts of all entries sum to `available`.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -406,16 +414,16 @@ class AsyncBillingAPI:
         )
 
     async def change_overage(self, *, enabled: bool, cap: int | None = None, timeout: float | None = None) -> Balance:
-        """Change overage.
+        """Update overage.
 
-        Allow credits to be used above what is there, up to `cap` in a period, or allow it no more.
+        Allow or forbid overage: credits used beyond the balance, up to `cap` in a billing period.
 
-        They are paid with the next invoice of a plan, so it takes a plan that is paid for. What is used already stays
-        to be paid, and counts towards a new cap.
+        Overage is charged with the next invoice, so it needs a paid plan. Overage already used remains due and counts
+        towards a new cap.
 
         Arguments:
-            enabled: Whether it is switched on.
-            cap: Credits that may be used so in a period. (at least 1)
+            enabled: Whether overage is allowed.
+            cap: Most credits of overage in a billing period; the `default_cap` if left out. (at least 1)
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -446,15 +454,16 @@ class AsyncBillingAPI:
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Checkout:
-        """Open a checkout for a pack of credits.
+        """Create a checkout for a credit pack.
 
-        A page to buy credits at, which never expire. Asking again gives the same page while it is open.
+        Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page.
 
         Arguments:
-            pack: The pack, by its name. (up to 32 characters)
-            success_url: Where the page leads after the payment. (up to 2,000 characters)
-            quantity: How many. Default: `1`. (1 to 10)
-            cancel_url: Where it leads whoever turns back; the same without it. (up to 2,000 characters)
+            pack: Id of the pack. (up to 32 characters)
+            success_url: URL to return to after the payment. (up to 2,000 characters)
+            quantity: Number of packs. Default: `1`. (1 to 10)
+            cancel_url: URL to return to if the payment is abandoned; `success_url` if left out. (up to 2,000
+                characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Invalid, RateLimited,
             Unavailable, ServerError, ConnectionFailed.
@@ -485,9 +494,9 @@ class AsyncBillingAPI:
     async def plans(self, *, timeout: float | None = None) -> Plans:
         """List plans.
 
-        What is sold: plans with their limits, packs of credits, overage, and how the price of a video comes about.
+        List the plans on sale, with credit packs, overage and the price factors of videos.
 
-        Whoever has bought an earlier version of a plan keeps it.
+        Subscribers keep the version of the plan they bought.
 
         Raises: RateLimited, ServerError, ConnectionFailed.
         """
@@ -498,14 +507,15 @@ class AsyncBillingAPI:
     async def create_portal(
         self, *, return_url: str | None = None, idempotency_key: str | None = None, timeout: float | None = None
     ) -> Portal:
-        """Open the portal.
+        """Create a customer portal session.
 
-        A page to see bills, enter another card, or cancel, to be opened in a browser at once.
+        Create a Stripe customer portal session for invoices, cards and cancellation.
 
-        Whoever has its address is let in, so it is not kept: the same key opens another page.
+        The URL grants access to the portal, so it is not stored: a repeated request creates a new session, even with
+        the same `Idempotency-Key`.
 
         Arguments:
-            return_url: Where the page leads back to. (up to 2,000 characters)
+            return_url: URL the portal links back to. (up to 2,000 characters)
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, Unavailable,
             ServerError, ConnectionFailed.
@@ -529,7 +539,7 @@ class AsyncBillingAPI:
     async def subscription(self, *, timeout: float | None = None) -> Subscription:
         """Get the subscription.
 
-        The plan, until when it is paid, and what comes then. Without a subscription only the plan is there.
+        Return the subscription. Without one, every field but `plan` is null.
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
@@ -547,14 +557,15 @@ class AsyncBillingAPI:
     ) -> Subscription:
         """Change the plan.
 
-        Change the plan: to a dearer one now, for the rest of the period; to a cheaper one, or to `free`, when the
-        period ends. Naming the present plan takes back what was to come.
+        Change the plan. An upgrade takes effect now, prorated; a downgrade, also to `free`, at the end of the period.
 
-        A payment that fails changes nothing, and the answer says what to do. Credits come once a change is paid.
+        Sending the current plan cancels a scheduled change. If the payment fails, nothing changes and the problem says
+        how to proceed. Credits are granted once the change is paid.
 
         Arguments:
-            plan: The plan, by its name. (up to 32 characters)
-            proration_date: The preview's own, in Unix seconds. (0 to 1,099,511,627,776)
+            plan: Id of the plan. (up to 32 characters)
+            proration_date: `proration_date` of a preview, in Unix seconds, to pay its amount. (0 to
+                1,099,511,627,776)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -581,11 +592,12 @@ class AsyncBillingAPI:
     ) -> SubscriptionPreview:
         """Preview a change of plan.
 
-        What a change of plan would cost at once and bring, and when. Sending its `proration_date` with the change makes
-        it cost exactly that, for an hour.
+        Calculate what a change of plan would cost and when it would take effect.
+
+        For one hour, a change sent with the `proration_date` of the preview costs exactly the amount shown.
 
         Arguments:
-            plan: The plan, by its name. (up to 32 characters)
+            plan: Id of the plan. (up to 32 characters)
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.

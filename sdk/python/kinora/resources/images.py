@@ -1,4 +1,4 @@
-"""Make pictures. Generated from openapi.json by `make sdk`."""
+"""Generate images. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kinora._request import Call, Options, reader
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
-    from kinora.types import Lora, Pictures
+    from kinora.types import ImagesResponse, Lora
 
 
 class ImagesAPI:
-    """Make pictures."""
+    """Generate images."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -36,24 +36,25 @@ class ImagesAPI:
         response_format: Literal["url", "b64_json"] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> Pictures:
-        """Create pictures.
+    ) -> ImagesResponse:
+        """Create images.
 
-        Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`.
+        Generate images and return them once they are finished, as JPEGs. They are listed as videos of kind `image`.
 
         Arguments:
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            model: The model that makes it; without one, the first that can. (up to 200 characters)
-            size: Width x height in pixels.
-            response_format: How the pictures come back. Default: `url`.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            model: Model to use. Default: the first that supports the operation. (up to 200 characters)
+            size: Width x height in pixels, for example `1280x720`.
+            response_format: Whether images are returned as a URL or in base 64. Default: `url`.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -65,7 +66,7 @@ class ImagesAPI:
             Call(
                 "POST",
                 "/v1/images/generations",
-                reader(types.Pictures),
+                reader(types.ImagesResponse),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -87,7 +88,7 @@ class ImagesAPI:
 
 
 class AsyncImagesAPI:
-    """Make pictures."""
+    """Generate images."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -109,24 +110,25 @@ class AsyncImagesAPI:
         response_format: Literal["url", "b64_json"] | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> Pictures:
-        """Create pictures.
+    ) -> ImagesResponse:
+        """Create images.
 
-        Make pictures and answer once they are there: JPEGs, which stand among one's videos as `kind: image`.
+        Generate images and return them once they are finished, as JPEGs. They are listed as videos of kind `image`.
 
         Arguments:
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            model: The model that makes it; without one, the first that can. (up to 200 characters)
-            size: Width x height in pixels.
-            response_format: How the pictures come back. Default: `url`.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            model: Model to use. Default: the first that supports the operation. (up to 200 characters)
+            size: Width x height in pixels, for example `1280x720`.
+            response_format: Whether images are returned as a URL or in base 64. Default: `url`.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, TooLarge, Invalid,
             RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -138,7 +140,7 @@ class AsyncImagesAPI:
             Call(
                 "POST",
                 "/v1/images/generations",
-                reader(types.Pictures),
+                reader(types.ImagesResponse),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,

@@ -1,4 +1,4 @@
-"""What can be asked of each model. Generated from openapi.json by `make sdk`."""
+"""Models and their capabilities. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ModelsAPI:
-    """What can be asked of each model."""
+    """Models and their capabilities."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -22,8 +22,9 @@ class ModelsAPI:
     def list(self, *, timeout: float | None = None) -> Pages[Model]:
         """List models.
 
-        Every model a create may name, with its sizes, limits and operations. The default is the first of them that
-        makes films, and for stills the first that makes stills.
+        List the models with their sizes, limits and operations.
+
+        The default is the first one that generates videos or, for images, the first one that generates images.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -32,7 +33,7 @@ class ModelsAPI:
     def get(self, model: Model | str, *, timeout: float | None = None) -> Model:
         """Get a model.
 
-        One model, by its own name or by an alias such as `sora-2`.
+        Return a model by its name or an alias such as `sora-2`.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -42,7 +43,7 @@ class ModelsAPI:
 
 
 class AsyncModelsAPI:
-    """What can be asked of each model."""
+    """Models and their capabilities."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -50,8 +51,9 @@ class AsyncModelsAPI:
     def list(self, *, timeout: float | None = None) -> AsyncPages[Model]:
         """List models.
 
-        Every model a create may name, with its sizes, limits and operations. The default is the first of them that
-        makes films, and for stills the first that makes stills.
+        List the models with their sizes, limits and operations.
+
+        The default is the first one that generates videos or, for images, the first one that generates images.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -60,7 +62,7 @@ class AsyncModelsAPI:
     async def get(self, model: Model | str, *, timeout: float | None = None) -> Model:
         """Get a model.
 
-        One model, by its own name or by an alias such as `sora-2`.
+        Return a model by its name or an alias such as `sora-2`.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """

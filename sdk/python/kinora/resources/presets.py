@@ -1,4 +1,4 @@
-"""Styles, built in and one's own. Generated from openapi.json by `make sdk`."""
+"""Style presets, built in or one's own. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PresetsAPI:
-    """Styles, built in and one's own."""
+    """Style presets, built in or one's own."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -31,12 +31,12 @@ class PresetsAPI:
     ) -> Pages[Preset]:
         """List presets.
 
-        The built-in styles, on the first page and beside its `limit`, then one's own presets.
+        List the user's presets. The first page also contains the built-in ones, which do not count towards `limit`.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -60,21 +60,21 @@ class PresetsAPI:
         name: str,
         prompt: str,
         negative_prompt: str | None = None,
-        picture: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        image: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         shared: bool | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Preset:
         """Create a preset.
 
-        Keep a style: words that are added to a prompt, and a picture whose look clips start from.
+        Create a style preset from text and, optionally, a reference image.
 
         Arguments:
-            name: What a person calls it. (up to 100 characters)
-            prompt: Words that are added to a prompt. (up to 4,000 characters)
-            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
-            picture: A picture whose look clips start from.
-            shared: Whether whoever has its id may use it. Default: `false`.
+            name: Name of the style. (up to 100 characters)
+            prompt: Text added to the prompt. (up to 4,000 characters)
+            negative_prompt: Text added to the negative prompt. (up to 2,000 characters)
+            image: Reference image for the look of videos.
+            shared: Whether other users may use the preset by its id. Default: `false`.
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -95,7 +95,7 @@ class PresetsAPI:
                     "name": name,
                     "prompt": prompt,
                     "negative_prompt": negative_prompt,
-                    "picture": picture,
+                    "image": image,
                     "shared": shared,
                 },
                 once=True,
@@ -106,7 +106,7 @@ class PresetsAPI:
     def get(self, preset: Preset | str, *, timeout: float | None = None) -> Preset:
         """Get a preset.
 
-        A built-in one, one's own, or one that somebody shares: whoever has its id may use it.
+        Return a preset: a built-in one, one of the user's own, or one shared by another user.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -124,15 +124,15 @@ class PresetsAPI:
         shared: bool | None = None,
         timeout: float | None = None,
     ) -> Preset:
-        """Change a preset.
+        """Update a preset.
 
-        Change one's own preset, or share it. Clips that were made with it stay as they are.
+        Change or share one of the user's presets. Existing videos are not affected.
 
         Arguments:
-            name: What a person calls it. (up to 100 characters)
-            prompt: Words that are added to a prompt. (up to 4,000 characters)
-            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
-            shared: Whether whoever has its id may use it.
+            name: Name of the style. (up to 100 characters)
+            prompt: Text added to the prompt. (up to 4,000 characters)
+            negative_prompt: Text added to the negative prompt. (up to 2,000 characters)
+            shared: Whether other users may use the preset by its id.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -158,7 +158,7 @@ class PresetsAPI:
     def delete(self, preset: Preset | str, *, timeout: float | None = None) -> Deleted:
         """Delete a preset.
 
-        Forget one's own preset. Clips that were made with it stay as they are.
+        Delete one of the user's presets. Existing videos are not affected.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -168,20 +168,20 @@ class PresetsAPI:
             )
         )
 
-    def picture(self, preset: Preset | str, *, timeout: float | None = None) -> bytes:
-        """Get the picture of a preset.
+    def image(self, preset: Preset | str, *, timeout: float | None = None) -> bytes:
+        """Get the image of a preset.
 
-        The reference picture, as a PNG.
+        Return the reference image, a PNG.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
         return self._client._call(
-            Call("GET", path("/v1/presets/{}/picture", id_of(preset)), raw, options=Options(timeout=timeout))
+            Call("GET", path("/v1/presets/{}/image", id_of(preset)), raw, options=Options(timeout=timeout))
         )
 
 
 class AsyncPresetsAPI:
-    """Styles, built in and one's own."""
+    """Style presets, built in or one's own."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -196,12 +196,12 @@ class AsyncPresetsAPI:
     ) -> AsyncPages[Preset]:
         """List presets.
 
-        The built-in styles, on the first page and beside its `limit`, then one's own presets.
+        List the user's presets. The first page also contains the built-in ones, which do not count towards `limit`.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -225,21 +225,21 @@ class AsyncPresetsAPI:
         name: str,
         prompt: str,
         negative_prompt: str | None = None,
-        picture: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
+        image: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         shared: bool | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Preset:
         """Create a preset.
 
-        Keep a style: words that are added to a prompt, and a picture whose look clips start from.
+        Create a style preset from text and, optionally, a reference image.
 
         Arguments:
-            name: What a person calls it. (up to 100 characters)
-            prompt: Words that are added to a prompt. (up to 4,000 characters)
-            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
-            picture: A picture whose look clips start from.
-            shared: Whether whoever has its id may use it. Default: `false`.
+            name: Name of the style. (up to 100 characters)
+            prompt: Text added to the prompt. (up to 4,000 characters)
+            negative_prompt: Text added to the negative prompt. (up to 2,000 characters)
+            image: Reference image for the look of videos.
+            shared: Whether other users may use the preset by its id. Default: `false`.
 
         Raises: BadRequest, Unauthorized, Forbidden, Conflict, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -260,7 +260,7 @@ class AsyncPresetsAPI:
                     "name": name,
                     "prompt": prompt,
                     "negative_prompt": negative_prompt,
-                    "picture": picture,
+                    "image": image,
                     "shared": shared,
                 },
                 once=True,
@@ -271,7 +271,7 @@ class AsyncPresetsAPI:
     async def get(self, preset: Preset | str, *, timeout: float | None = None) -> Preset:
         """Get a preset.
 
-        A built-in one, one's own, or one that somebody shares: whoever has its id may use it.
+        Return a preset: a built-in one, one of the user's own, or one shared by another user.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -289,15 +289,15 @@ class AsyncPresetsAPI:
         shared: bool | None = None,
         timeout: float | None = None,
     ) -> Preset:
-        """Change a preset.
+        """Update a preset.
 
-        Change one's own preset, or share it. Clips that were made with it stay as they are.
+        Change or share one of the user's presets. Existing videos are not affected.
 
         Arguments:
-            name: What a person calls it. (up to 100 characters)
-            prompt: Words that are added to a prompt. (up to 4,000 characters)
-            negative_prompt: Words that are added to a negative prompt. (up to 2,000 characters)
-            shared: Whether whoever has its id may use it.
+            name: Name of the style. (up to 100 characters)
+            prompt: Text added to the prompt. (up to 4,000 characters)
+            negative_prompt: Text added to the negative prompt. (up to 2,000 characters)
+            shared: Whether other users may use the preset by its id.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -323,7 +323,7 @@ class AsyncPresetsAPI:
     async def delete(self, preset: Preset | str, *, timeout: float | None = None) -> Deleted:
         """Delete a preset.
 
-        Forget one's own preset. Clips that were made with it stay as they are.
+        Delete one of the user's presets. Existing videos are not affected.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -333,13 +333,13 @@ class AsyncPresetsAPI:
             )
         )
 
-    async def picture(self, preset: Preset | str, *, timeout: float | None = None) -> bytes:
-        """Get the picture of a preset.
+    async def image(self, preset: Preset | str, *, timeout: float | None = None) -> bytes:
+        """Get the image of a preset.
 
-        The reference picture, as a PNG.
+        Return the reference image, a PNG.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
         return await self._client._call(
-            Call("GET", path("/v1/presets/{}/picture", id_of(preset)), raw, options=Options(timeout=timeout))
+            Call("GET", path("/v1/presets/{}/image", id_of(preset)), raw, options=Options(timeout=timeout))
         )

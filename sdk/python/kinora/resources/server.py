@@ -1,4 +1,4 @@
-"""For whoever runs the server. Generated from openapi.json by `make sdk`."""
+"""Health and metrics for the operator. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class ServerAPI:
-    """For whoever runs the server."""
+    """Health and metrics for the operator."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
 
     def live(self, *, timeout: float | None = None) -> Health:
-        """Is the process up.
+        """Check liveness.
 
-        Answers as long as the process runs, whatever else is down: a reason not to restart it.
+        Respond as long as the process runs, even if the systems it depends on are down.
         """
         return self._client._call(
             Call("GET", "/health/live", reader(types.Health), public=True, options=Options(timeout=timeout))
         )
 
     def ready(self, *, timeout: float | None = None) -> Health:
-        """Can the server work.
+        """Check readiness.
 
-        Whether requests can be served. Without Redis the answer is `degraded`: reading goes on, creating does not.
+        Check whether requests can be served. Without Redis the server is `degraded`: it can read but not create.
 
         Raises: Unavailable, ServerError, ConnectionFailed.
         """
@@ -39,32 +39,32 @@ class ServerAPI:
         )
 
     def metrics(self, *, timeout: float | None = None) -> str:
-        """Metrics.
+        """Get metrics.
 
-        Prometheus's text format: requests of this process, and the queue as the database has it.
+        Return metrics in Prometheus's text format: requests of this process and the state of the job queue.
         """
         return self._client._call(Call("GET", "/metrics", text, public=True, options=Options(timeout=timeout)))
 
 
 class AsyncServerAPI:
-    """For whoever runs the server."""
+    """Health and metrics for the operator."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
 
     async def live(self, *, timeout: float | None = None) -> Health:
-        """Is the process up.
+        """Check liveness.
 
-        Answers as long as the process runs, whatever else is down: a reason not to restart it.
+        Respond as long as the process runs, even if the systems it depends on are down.
         """
         return await self._client._call(
             Call("GET", "/health/live", reader(types.Health), public=True, options=Options(timeout=timeout))
         )
 
     async def ready(self, *, timeout: float | None = None) -> Health:
-        """Can the server work.
+        """Check readiness.
 
-        Whether requests can be served. Without Redis the answer is `degraded`: reading goes on, creating does not.
+        Check whether requests can be served. Without Redis the server is `degraded`: it can read but not create.
 
         Raises: Unavailable, ServerError, ConnectionFailed.
         """
@@ -73,8 +73,8 @@ class AsyncServerAPI:
         )
 
     async def metrics(self, *, timeout: float | None = None) -> str:
-        """Metrics.
+        """Get metrics.
 
-        Prometheus's text format: requests of this process, and the queue as the database has it.
+        Return metrics in Prometheus's text format: requests of this process and the state of the job queue.
         """
         return await self._client._call(Call("GET", "/metrics", text, public=True, options=Options(timeout=timeout)))

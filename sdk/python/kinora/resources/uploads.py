@@ -1,4 +1,4 @@
-"""Pictures and films sent in before they are used. Generated from openapi.json by `make sdk`."""
+"""Images and videos uploaded for use in requests. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class UploadsAPI:
-    """Pictures and films sent in before they are used."""
+    """Images and videos uploaded for use in requests."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -32,12 +32,12 @@ class UploadsAPI:
     ) -> Pages[Upload]:
         """List uploads.
 
-        One's own uploads that have not expired, newest first unless asked otherwise.
+        List the uploads that have not expired, by default newest first.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -58,7 +58,7 @@ class UploadsAPI:
     def get(self, upload: Upload | str, *, timeout: float | None = None) -> Upload:
         """Get an upload.
 
-        What of it is there and, once that is all, what it is or why it cannot be used.
+        Return an upload: how much of it has arrived and, once complete, its media type or why it was refused.
 
         Raises: Unauthorized, Forbidden, NotFound, Expired, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
@@ -69,9 +69,9 @@ class UploadsAPI:
     def delete(self, upload: Upload | str, *, timeout: float | None = None) -> Deleted:
         """Delete an upload.
 
-        Remove an upload for good, complete or not; clips that are made from it keep what they need.
+        Delete an upload, complete or not. Videos generated from it are not affected.
 
-        Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
+        If `Tus-Resumable` is sent, the response is 204 without a body, as tus requires.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -90,7 +90,7 @@ class UploadsAPI:
         on_created: Callable[[Upload], Any] | None = None,
         on_progress: Progress | None = None,
     ) -> Upload:
-        """Send a picture or a film in, to name it wherever one is taken, for a day.
+        """Upload an image or a video, which requests can then refer to for one day.
 
         It is read from the disk a piece at a time, and a connection that breaks is taken up where it broke.
 
@@ -130,7 +130,7 @@ class UploadsAPI:
 
 
 class AsyncUploadsAPI:
-    """Pictures and films sent in before they are used."""
+    """Images and videos uploaded for use in requests."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -145,12 +145,12 @@ class AsyncUploadsAPI:
     ) -> AsyncPages[Upload]:
         """List uploads.
 
-        One's own uploads that have not expired, newest first unless asked otherwise.
+        List the uploads that have not expired, by default newest first.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -171,7 +171,7 @@ class AsyncUploadsAPI:
     async def get(self, upload: Upload | str, *, timeout: float | None = None) -> Upload:
         """Get an upload.
 
-        What of it is there and, once that is all, what it is or why it cannot be used.
+        Return an upload: how much of it has arrived and, once complete, its media type or why it was refused.
 
         Raises: Unauthorized, Forbidden, NotFound, Expired, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
@@ -182,9 +182,9 @@ class AsyncUploadsAPI:
     async def delete(self, upload: Upload | str, *, timeout: float | None = None) -> Deleted:
         """Delete an upload.
 
-        Remove an upload for good, complete or not; clips that are made from it keep what they need.
+        Delete an upload, complete or not. Videos generated from it are not affected.
 
-        Where `Tus-Resumable` is sent, the answer is 204 without a body, as that protocol has it.
+        If `Tus-Resumable` is sent, the response is 204 without a body, as tus requires.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -203,7 +203,7 @@ class AsyncUploadsAPI:
         on_created: Callable[[Upload], Any] | None = None,
         on_progress: Progress | None = None,
     ) -> Upload:
-        """Send a picture or a film in, to name it wherever one is taken, for a day.
+        """Upload an image or a video, which requests can then refer to for one day.
 
         It is read from the disk a piece at a time, and a connection that breaks is taken up where it broke.
 

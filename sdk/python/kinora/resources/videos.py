@@ -1,4 +1,4 @@
-"""Make, watch, fetch and stop clips. Generated from openapi.json by `make sdk`."""
+"""Generate, watch, download and cancel videos. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
     from kinora._pages import AsyncPages, Pages
     from kinora.types import (
-        Card,
         Deleted,
         Estimate,
         ImageReference,
         Lora,
-        Stretch,
+        StoryboardCard,
+        TimeRange,
         Upload,
         Video,
         VideoReference,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class VideosAPI:
-    """Make, watch, fetch and stop clips."""
+    """Generate, watch, download and cancel videos."""
 
     def __init__(self, client: Any) -> None:
         self._client: Kinora = client
@@ -37,7 +37,9 @@ class VideosAPI:
     def watch_all(self, *, last_event_id: str | None = None) -> Generator[Video, None, None]:
         """Watch all videos.
 
-        Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes.
+        Stream all the user's videos as server-sent events.
+
+        The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
 
         Arguments:
             last_event_id: The last event seen; what changed since comes first.
@@ -57,12 +59,12 @@ class VideosAPI:
     ) -> Pages[Video]:
         """List videos.
 
-        One's own videos, newest first unless asked otherwise.
+        List the user's videos and images, by default newest first.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -98,7 +100,7 @@ class VideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         hold: int | None = None,
@@ -107,31 +109,31 @@ class VideosAPI:
     ) -> Video:
         """Create a video.
 
-        Queue a clip and set its credits aside; nothing is charged unless it is made.
+        Queue a video and hold its credits. Credits are charged only for what is generated.
 
-        Takes JSON or a form. With `n` above 1 the answer is the first variation and names all in `variations`.
-        `Idempotency-Key` makes a repetition safe for 24 hours; `Prefer: wait=60` holds the answer until the clip is
-        done.
+        With `n` above 1, the response is the first variation and lists all ids in `variations`. With `Prefer: wait=60`
+        it is sent once the video is finished, or after 60 seconds.
 
         Arguments:
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. (at least 1)
-            size: Width x height in pixels.
-            input_reference: The same as `first_frame`, as OpenAI calls it.
-            first_frame: A picture that the clip begins with.
-            last_frame: A picture that the clip ends with.
-            storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning. Default: `false`.
-            resize: How a picture of another shape is fitted. Default: `crop`.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            model: Model to use. Default: the first that supports the operation. (up to 200 characters)
+            seconds: Duration in seconds, as a number or a string. Default: `4`. (at least 1)
+            size: Width x height in pixels, for example `1280x720`.
+            input_reference: OpenAI's name for `first_frame`.
+            first_frame: Image for the first frame.
+            last_frame: Image for the last frame.
+            storyboard: What the video shows at which time. (up to 20)
+            loop: Whether the end leads seamlessly into the beginning. Default: `false`.
+            resize: How an image of another aspect ratio is fitted into the frame. Default: `crop`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -200,22 +202,23 @@ class VideosAPI:
     ) -> Video:
         """Blend two videos.
 
-        Make a clip that begins as one and ends as another.
+        Generate a video that begins as one video and ends as another.
 
         Arguments:
-            from_: The video it begins as.
-            to: The video it ends as.
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            curve: When the one gives way to the other. Default: `even`.
-            seconds: Length of the new clip in seconds. Default: `4`. (at least 1)
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            from_: Video to begin with.
+            to: Video to end with.
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            curve: When the first video gives way to the second. Default: `even`.
+            seconds: Duration of the new video, in seconds. Default: `4`. (at least 1)
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -276,20 +279,21 @@ class VideosAPI:
     ) -> Video:
         """Edit a video.
 
-        Change what the prompt says otherwise than the clip's own, and keep the rest.
+        Change what the prompt describes differently from the source's own prompt, and keep the rest.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. Default: `mild`.
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            strength: How much of the source may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -344,13 +348,13 @@ class VideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         strength: Literal["subtle", "mild", "strong"] | None = None,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        keep: Sequence[Stretch | Mapping[str, Any]] | None = None,
+        keep: Sequence[TimeRange | Mapping[str, Any]] | None = None,
         from_: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         to: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         curve: Literal["even", "early", "late", "sudden"] | None = None,
@@ -360,39 +364,42 @@ class VideosAPI:
     ) -> Estimate:
         """Estimate a video.
 
-        What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.
+        Return the cost and duration of a request that creates a video, given its body. Nothing is stored or held.
 
-        A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
+        The fields tell which request is meant: `video` and `prompt` alone are an edit, with `strength` a remix, with
+        `length` a loop.
 
         Arguments:
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. Seconds to add, as a
-                number or as a string. Length of the new clip in seconds. Length of the new clip in seconds. Default:
-                `4`. (at least 1)
-            size: Width x height in pixels.
-            input_reference: The same as `first_frame`, as OpenAI calls it.
-            first_frame: A picture that the clip begins with.
-            last_frame: A picture that the clip ends with.
-            storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning. Default: `false`.
-            resize: How a picture of another shape is fitted. Default: `crop`.
-            strength: How much may change. Default: `mild`.
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            direction: Whether they are added at the end or before the beginning. Default: `forward`.
-            keep: The parts that are kept, in their order. (up to 20)
-            from_: The video it begins as.
-            to: The video it ends as.
-            curve: When the one gives way to the other. Default: `even`.
-            length: How much of it is made anew. Default: `normal`.
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            prompt: Text description of the result. (up to 32,000 characters)
+            model: Model to use. Default: the first that supports the operation. (up to 200 characters)
+            seconds: Duration in seconds, as a number or a string. Default: `4`. Seconds to add, as a number or a
+                string. Duration of the new video, in seconds; that of the source if left out. Duration of the new
+                video, in seconds. Default: `4`. (at least 1)
+            size: Width x height in pixels, for example `1280x720`.
+            input_reference: OpenAI's name for `first_frame`.
+            first_frame: Image for the first frame.
+            last_frame: Image for the last frame.
+            storyboard: What the video shows at which time. (up to 20)
+            loop: Whether the end leads seamlessly into the beginning. Default: `false`.
+            resize: How an image of another aspect ratio is fitted into the frame. Default: `crop`.
+            strength: How much of the source may change. Default: `mild`.
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
+                `forward`.
+            keep: Parts to keep, in order and without overlap. (up to 20)
+            from_: Video to begin with.
+            to: Video to end with.
+            curve: When the first video gives way to the second. Default: `even`.
+            length: How much of the source is generated anew to close the loop. Default: `normal`.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Expired, TooLarge, Invalid, RateLimited,
             ServerError, ConnectionFailed.
@@ -465,21 +472,23 @@ class VideosAPI:
     ) -> Video:
         """Extend a video.
 
-        Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged.
+        Extend a video at its end or its beginning. The result is the whole video; only the added seconds are charged.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            seconds: Seconds to add, as a number or as a string. (at least 1)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            direction: Whether they are added at the end or before the beginning. Default: `forward`.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            seconds: Seconds to add, as a number or a string. (at least 1)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
+                `forward`.
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -539,20 +548,21 @@ class VideosAPI:
     ) -> Video:
         """Loop a video.
 
-        Make a clip go on from its end to its beginning, so that it can play for ever.
+        Turn a video into a seamless loop.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            length: How much of it is made anew. Default: `normal`.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            length: How much of the source is generated anew to close the loop. Default: `normal`.
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -590,7 +600,7 @@ class VideosAPI:
         self,
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
-        keep: Sequence[Stretch | Mapping[str, Any]],
+        keep: Sequence[TimeRange | Mapping[str, Any]],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -607,21 +617,22 @@ class VideosAPI:
     ) -> Video:
         """Re-cut a video.
 
-        Keep some parts of a clip and make what lies around them anew.
+        Keep parts of a video and generate the rest anew.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            keep: The parts that are kept, in their order. (up to 20)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            seconds: Length of the new clip in seconds. (at least 1)
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            keep: Parts to keep, in order and without overlap. (up to 20)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            seconds: Duration of the new video, in seconds; that of the source if left out. (at least 1)
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -663,7 +674,7 @@ class VideosAPI:
     def get(self, video: Video | str, *, hold: int | None = None, timeout: float | None = None) -> Video:
         """Get a video.
 
-        The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds.
+        Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds.
 
         Arguments:
             hold: Seconds the server may hold its answer until the video is done.
@@ -682,7 +693,7 @@ class VideosAPI:
     def delete(self, video: Video | str, *, timeout: float | None = None) -> Deleted:
         """Delete a video.
 
-        Remove the video and its files for good. One that is still being made is cancelled first.
+        Delete a video and its files. If it is still being generated, it is cancelled first.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -693,7 +704,7 @@ class VideosAPI:
     def cancel(self, video: Video | str, *, idempotency_key: str | None = None, timeout: float | None = None) -> Video:
         """Cancel a video.
 
-        Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat.
+        Cancel a video and release its unused credits. A finished video stays as it is.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -716,10 +727,10 @@ class VideosAPI:
     ) -> bytes:
         """Download a rendition.
 
-        The MP4, the poster, the thumbnail or the sprite sheet; whole or in part (`Range`), with validators.
+        Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests.
 
         Arguments:
-            variant: Which rendition.
+            variant: Rendition to download.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -739,18 +750,19 @@ class VideosAPI:
     def watch(self, video: Video | str) -> Generator[Video, None, None]:
         """Watch a video.
 
-        Server-sent events, each the whole video: its present state at once, then every change until it is done.
+        Stream the video as server-sent events: its current state, then every change until it is finished.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
         wanted = Call("GET", path("/v1/videos/{}/events", id_of(video)), reader(types.Video))
         return self._client._each(_wait.watch(self._client._config, wanted, one=True))
 
-    def preview(self, video: Video | str, picture: str, *, timeout: float | None = None) -> bytes:
-        """See what is being made.
+    def preview(self, video: Video | str, image: str, *, timeout: float | None = None) -> bytes:
+        """Get a preview image.
 
-        A small JPEG of what is still being made: a guess, which the clip outdoes. `assets.preview`, which is signed,
-        names the latest, and each has a name of its own. They go with a video that fails or is cancelled.
+        Return a small preview image (JPEG) of the part that is being generated.
+
+        `assets.preview` is the signed URL of the latest one. Previews are deleted when the video fails or is cancelled.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -758,7 +770,7 @@ class VideosAPI:
         return self._client._call(
             Call(
                 "GET",
-                path("/v1/videos/{}/preview/{}", id_of(video), id_of(picture)),
+                path("/v1/videos/{}/preview/{}", id_of(video), id_of(image)),
                 raw,
                 options=Options(timeout=timeout),
             )
@@ -784,19 +796,20 @@ class VideosAPI:
     ) -> Video:
         """Remix a video.
 
-        Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little.
+        Generate a video again with another prompt. A `subtle` remix keeps most of the source, a `strong` one little.
 
         Arguments:
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. Default: `mild`.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            strength: How much of the source may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -830,10 +843,12 @@ class VideosAPI:
         )
 
     def playlist(self, video: Video | str, *, timeout: float | None = None) -> str:
-        """Watch a video while it is made.
+        """Stream a video.
 
-        An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
-        signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
+        Return an HLS playlist that grows while the video is being generated.
+
+        Players send no `Authorization` header: open the signed URL in `assets.stream`. Lines once listed never change.
+        The playlist is not cacheable.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -842,10 +857,10 @@ class VideosAPI:
             Call("GET", path("/v1/videos/{}/stream.m3u8", id_of(video)), text, options=Options(timeout=timeout))
         )
 
-    def stream_piece(self, video: Video | str, piece: str, *, timeout: float | None = None) -> bytes:
-        """Fetch a piece of a stream.
+    def stream_segment(self, video: Video | str, segment: str, *, timeout: float | None = None) -> bytes:
+        """Get a segment of a stream.
 
-        A fragment of MP4 that the playlist names, or the head that players read before the first.
+        Return a media segment or the initialization segment of a stream, as named in the playlist.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -853,7 +868,7 @@ class VideosAPI:
         return self._client._call(
             Call(
                 "GET",
-                path("/v1/videos/{}/stream/{}", id_of(video), id_of(piece)),
+                path("/v1/videos/{}/stream/{}", id_of(video), id_of(segment)),
                 raw,
                 options=Options(timeout=timeout),
             )
@@ -897,7 +912,7 @@ class VideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         idempotency_key: str | None = None,
@@ -956,7 +971,7 @@ class VideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         idempotency_key: str | None = None,
@@ -1030,7 +1045,7 @@ class VideosAPI:
 
 
 class AsyncVideosAPI:
-    """Make, watch, fetch and stop clips."""
+    """Generate, watch, download and cancel videos."""
 
     def __init__(self, client: Any) -> None:
         self._client: AsyncKinora = client
@@ -1038,7 +1053,9 @@ class AsyncVideosAPI:
     def watch_all(self, *, last_event_id: str | None = None) -> AsyncGenerator[Video, None]:
         """Watch all videos.
 
-        Server-sent events of all one's videos: what changed since `Last-Event-ID`, or what is not done, then changes.
+        Stream all the user's videos as server-sent events.
+
+        The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
 
         Arguments:
             last_event_id: The last event seen; what changed since comes first.
@@ -1058,12 +1075,12 @@ class AsyncVideosAPI:
     ) -> AsyncPages[Video]:
         """List videos.
 
-        One's own videos, newest first unless asked otherwise.
+        List the user's videos and images, by default newest first.
 
         Arguments:
-            after: Begin behind this id.
-            limit: How many at most.
-            order: Oldest or newest first.
+            after: Id after which the page starts.
+            limit: Largest number of items.
+            order: Sort order by creation: `asc` is oldest first, `desc` newest first.
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -1099,7 +1116,7 @@ class AsyncVideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         hold: int | None = None,
@@ -1108,31 +1125,31 @@ class AsyncVideosAPI:
     ) -> Video:
         """Create a video.
 
-        Queue a clip and set its credits aside; nothing is charged unless it is made.
+        Queue a video and hold its credits. Credits are charged only for what is generated.
 
-        Takes JSON or a form. With `n` above 1 the answer is the first variation and names all in `variations`.
-        `Idempotency-Key` makes a repetition safe for 24 hours; `Prefer: wait=60` holds the answer until the clip is
-        done.
+        With `n` above 1, the response is the first variation and lists all ids in `variations`. With `Prefer: wait=60`
+        it is sent once the video is finished, or after 60 seconds.
 
         Arguments:
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. (at least 1)
-            size: Width x height in pixels.
-            input_reference: The same as `first_frame`, as OpenAI calls it.
-            first_frame: A picture that the clip begins with.
-            last_frame: A picture that the clip ends with.
-            storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning. Default: `false`.
-            resize: How a picture of another shape is fitted. Default: `crop`.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            model: Model to use. Default: the first that supports the operation. (up to 200 characters)
+            seconds: Duration in seconds, as a number or a string. Default: `4`. (at least 1)
+            size: Width x height in pixels, for example `1280x720`.
+            input_reference: OpenAI's name for `first_frame`.
+            first_frame: Image for the first frame.
+            last_frame: Image for the last frame.
+            storyboard: What the video shows at which time. (up to 20)
+            loop: Whether the end leads seamlessly into the beginning. Default: `false`.
+            resize: How an image of another aspect ratio is fitted into the frame. Default: `crop`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1201,22 +1218,23 @@ class AsyncVideosAPI:
     ) -> Video:
         """Blend two videos.
 
-        Make a clip that begins as one and ends as another.
+        Generate a video that begins as one video and ends as another.
 
         Arguments:
-            from_: The video it begins as.
-            to: The video it ends as.
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            curve: When the one gives way to the other. Default: `even`.
-            seconds: Length of the new clip in seconds. Default: `4`. (at least 1)
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            from_: Video to begin with.
+            to: Video to end with.
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            curve: When the first video gives way to the second. Default: `even`.
+            seconds: Duration of the new video, in seconds. Default: `4`. (at least 1)
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1277,20 +1295,21 @@ class AsyncVideosAPI:
     ) -> Video:
         """Edit a video.
 
-        Change what the prompt says otherwise than the clip's own, and keep the rest.
+        Change what the prompt describes differently from the source's own prompt, and keep the rest.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. Default: `mild`.
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            strength: How much of the source may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1345,13 +1364,13 @@ class AsyncVideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         strength: Literal["subtle", "mild", "strong"] | None = None,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        keep: Sequence[Stretch | Mapping[str, Any]] | None = None,
+        keep: Sequence[TimeRange | Mapping[str, Any]] | None = None,
         from_: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         to: str | Video | Upload | File | VideoReference | Mapping[str, Any] | None = None,
         curve: Literal["even", "early", "late", "sudden"] | None = None,
@@ -1361,39 +1380,42 @@ class AsyncVideosAPI:
     ) -> Estimate:
         """Estimate a video.
 
-        What any of the requests that make a video would cost and take, by its body. Nothing is stored or set aside.
+        Return the cost and duration of a request that creates a video, given its body. Nothing is stored or held.
 
-        A remix names its `video` and its `strength` in it, a loop its `length`: a video and a prompt alone are an edit.
+        The fields tell which request is meant: `video` and `prompt` alone are an edit, with `strength` a remix, with
+        `length` a loop.
 
         Arguments:
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            model: The model that makes it; without one, the first that can. (up to 200 characters)
-            seconds: Length of the clip in seconds, as a number or as a string. Default: `4`. Seconds to add, as a
-                number or as a string. Length of the new clip in seconds. Length of the new clip in seconds. Default:
-                `4`. (at least 1)
-            size: Width x height in pixels.
-            input_reference: The same as `first_frame`, as OpenAI calls it.
-            first_frame: A picture that the clip begins with.
-            last_frame: A picture that the clip ends with.
-            storyboard: What the clip shows when. (up to 20)
-            loop: Whether its end goes over into its beginning. Default: `false`.
-            resize: How a picture of another shape is fitted. Default: `crop`.
-            strength: How much may change. Default: `mild`.
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            direction: Whether they are added at the end or before the beginning. Default: `forward`.
-            keep: The parts that are kept, in their order. (up to 20)
-            from_: The video it begins as.
-            to: The video it ends as.
-            curve: When the one gives way to the other. Default: `even`.
-            length: How much of it is made anew. Default: `normal`.
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            prompt: Text description of the result. (up to 32,000 characters)
+            model: Model to use. Default: the first that supports the operation. (up to 200 characters)
+            seconds: Duration in seconds, as a number or a string. Default: `4`. Seconds to add, as a number or a
+                string. Duration of the new video, in seconds; that of the source if left out. Duration of the new
+                video, in seconds. Default: `4`. (at least 1)
+            size: Width x height in pixels, for example `1280x720`.
+            input_reference: OpenAI's name for `first_frame`.
+            first_frame: Image for the first frame.
+            last_frame: Image for the last frame.
+            storyboard: What the video shows at which time. (up to 20)
+            loop: Whether the end leads seamlessly into the beginning. Default: `false`.
+            resize: How an image of another aspect ratio is fitted into the frame. Default: `crop`.
+            strength: How much of the source may change. Default: `mild`.
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
+                `forward`.
+            keep: Parts to keep, in order and without overlap. (up to 20)
+            from_: Video to begin with.
+            to: Video to end with.
+            curve: When the first video gives way to the second. Default: `even`.
+            length: How much of the source is generated anew to close the loop. Default: `normal`.
 
         Raises: BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Expired, TooLarge, Invalid, RateLimited,
             ServerError, ConnectionFailed.
@@ -1466,21 +1488,23 @@ class AsyncVideosAPI:
     ) -> Video:
         """Extend a video.
 
-        Make a clip longer at its end or before its beginning. The new video is the whole; what is added is charged.
+        Extend a video at its end or its beginning. The result is the whole video; only the added seconds are charged.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            seconds: Seconds to add, as a number or as a string. (at least 1)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            direction: Whether they are added at the end or before the beginning. Default: `forward`.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            seconds: Seconds to add, as a number or a string. (at least 1)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
+                `forward`.
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1540,20 +1564,21 @@ class AsyncVideosAPI:
     ) -> Video:
         """Loop a video.
 
-        Make a clip go on from its end to its beginning, so that it can play for ever.
+        Turn a video into a seamless loop.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            length: How much of it is made anew. Default: `normal`.
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            length: How much of the source is generated anew to close the loop. Default: `normal`.
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1591,7 +1616,7 @@ class AsyncVideosAPI:
         self,
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
-        keep: Sequence[Stretch | Mapping[str, Any]],
+        keep: Sequence[TimeRange | Mapping[str, Any]],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1608,21 +1633,22 @@ class AsyncVideosAPI:
     ) -> Video:
         """Re-cut a video.
 
-        Keep some parts of a clip and make what lies around them anew.
+        Keep parts of a video and generate the rest anew.
 
         Arguments:
-            video: The video it is made from: its id, `{id}`, or a film sent along.
-            keep: The parts that are kept, in their order. (up to 20)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            seconds: Length of the new clip in seconds. (at least 1)
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            keep: Parts to keep, in order and without overlap. (up to 20)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            seconds: Duration of the new video, in seconds; that of the source if left out. (at least 1)
+            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1664,7 +1690,7 @@ class AsyncVideosAPI:
     async def get(self, video: Video | str, *, hold: int | None = None, timeout: float | None = None) -> Video:
         """Get a video.
 
-        The video as it is now; with `Prefer: wait=60` as it is when it is done, or after so many seconds.
+        Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds.
 
         Arguments:
             hold: Seconds the server may hold its answer until the video is done.
@@ -1683,7 +1709,7 @@ class AsyncVideosAPI:
     async def delete(self, video: Video | str, *, timeout: float | None = None) -> Deleted:
         """Delete a video.
 
-        Remove the video and its files for good. One that is still being made is cancelled first.
+        Delete a video and its files. If it is still being generated, it is cancelled first.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -1696,7 +1722,7 @@ class AsyncVideosAPI:
     ) -> Video:
         """Cancel a video.
 
-        Stop a video and give back what it has not used; one that is done stays as it is. Safe to repeat.
+        Cancel a video and release its unused credits. A finished video stays as it is.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
@@ -1719,10 +1745,10 @@ class AsyncVideosAPI:
     ) -> bytes:
         """Download a rendition.
 
-        The MP4, the poster, the thumbnail or the sprite sheet; whole or in part (`Range`), with validators.
+        Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests.
 
         Arguments:
-            variant: Which rendition.
+            variant: Rendition to download.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -1742,18 +1768,19 @@ class AsyncVideosAPI:
     def watch(self, video: Video | str) -> AsyncGenerator[Video, None]:
         """Watch a video.
 
-        Server-sent events, each the whole video: its present state at once, then every change until it is done.
+        Stream the video as server-sent events: its current state, then every change until it is finished.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
         wanted = Call("GET", path("/v1/videos/{}/events", id_of(video)), reader(types.Video))
         return self._client._each(_wait.watch(self._client._config, wanted, one=True))
 
-    async def preview(self, video: Video | str, picture: str, *, timeout: float | None = None) -> bytes:
-        """See what is being made.
+    async def preview(self, video: Video | str, image: str, *, timeout: float | None = None) -> bytes:
+        """Get a preview image.
 
-        A small JPEG of what is still being made: a guess, which the clip outdoes. `assets.preview`, which is signed,
-        names the latest, and each has a name of its own. They go with a video that fails or is cancelled.
+        Return a small preview image (JPEG) of the part that is being generated.
+
+        `assets.preview` is the signed URL of the latest one. Previews are deleted when the video fails or is cancelled.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -1761,7 +1788,7 @@ class AsyncVideosAPI:
         return await self._client._call(
             Call(
                 "GET",
-                path("/v1/videos/{}/preview/{}", id_of(video), id_of(picture)),
+                path("/v1/videos/{}/preview/{}", id_of(video), id_of(image)),
                 raw,
                 options=Options(timeout=timeout),
             )
@@ -1787,19 +1814,20 @@ class AsyncVideosAPI:
     ) -> Video:
         """Remix a video.
 
-        Make a clip again by another prompt: a `subtle` remix keeps most of what was there, a `strong` one little.
+        Generate a video again with another prompt. A `subtle` remix keeps most of the source, a `strong` one little.
 
         Arguments:
-            prompt: What the clip shows, in a sentence. (up to 32,000 characters)
-            negative_prompt: What the clip does not show. (up to 8,000 characters)
-            seed: Makes the same clip again; drawn if left out. (0 to 4,294,967,295)
-            n: Variations, each with a seed of its own. Default: `1`. (1 to 4)
-            quality: How much work is put into it. Default: `full`.
-            preset: A style, by its id. (up to 100 characters)
-            loras: What the model has learnt besides. (up to 4)
-            visibility: Who may see it. Default: `private`.
-            metadata: Anything of the caller's own; answers repeat it.
-            strength: How much may change. Default: `mild`.
+            prompt: Text description of the result. (up to 32,000 characters)
+            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
+                4,294,967,295)
+            n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
+            quality: `full`, or `turbo` for fewer denoising steps. Default: `full`.
+            preset: Id of a style preset. (up to 100 characters)
+            loras: LoRAs to apply. (up to 4)
+            visibility: Who may see the result. Default: `private`.
+            metadata: Data of the caller's own, returned unchanged with the video.
+            strength: How much of the source may change. Default: `mild`.
             hold: Seconds the server may hold its answer until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1833,10 +1861,12 @@ class AsyncVideosAPI:
         )
 
     async def playlist(self, video: Video | str, *, timeout: float | None = None) -> str:
-        """Watch a video while it is made.
+        """Stream a video.
 
-        An HLS playlist that grows while the clip is made and ends when it is done. Open `assets.stream`, which is
-        signed, in a player: it sends no header. Lines once listed never change. It is never cached, since it grows.
+        Return an HLS playlist that grows while the video is being generated.
+
+        Players send no `Authorization` header: open the signed URL in `assets.stream`. Lines once listed never change.
+        The playlist is not cacheable.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -1845,10 +1875,10 @@ class AsyncVideosAPI:
             Call("GET", path("/v1/videos/{}/stream.m3u8", id_of(video)), text, options=Options(timeout=timeout))
         )
 
-    async def stream_piece(self, video: Video | str, piece: str, *, timeout: float | None = None) -> bytes:
-        """Fetch a piece of a stream.
+    async def stream_segment(self, video: Video | str, segment: str, *, timeout: float | None = None) -> bytes:
+        """Get a segment of a stream.
 
-        A fragment of MP4 that the playlist names, or the head that players read before the first.
+        Return a media segment or the initialization segment of a stream, as named in the playlist.
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
@@ -1856,7 +1886,7 @@ class AsyncVideosAPI:
         return await self._client._call(
             Call(
                 "GET",
-                path("/v1/videos/{}/stream/{}", id_of(video), id_of(piece)),
+                path("/v1/videos/{}/stream/{}", id_of(video), id_of(segment)),
                 raw,
                 options=Options(timeout=timeout),
             )
@@ -1900,7 +1930,7 @@ class AsyncVideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         idempotency_key: str | None = None,
@@ -1959,7 +1989,7 @@ class AsyncVideosAPI:
         input_reference: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         first_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
         last_frame: str | Upload | File | ImageReference | Mapping[str, Any] | None = None,
-        storyboard: Sequence[Card | Mapping[str, Any]] | None = None,
+        storyboard: Sequence[StoryboardCard | Mapping[str, Any]] | None = None,
         loop: bool | None = None,
         resize: Literal["crop", "pad"] | None = None,
         idempotency_key: str | None = None,

@@ -180,7 +180,7 @@ async def all_of(making: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 async def customer(caller: Caller, number: int) -> StripeCustomer:
     return await caller.twice(
-        lambda: checkout_sessions.customer(caller.stripe, f"usr_{number}", f"{number}@example.org")
+        lambda: checkout_sessions.customer(caller.stripe, f"user_{number}", f"{number}@example.org")
     )
 
 

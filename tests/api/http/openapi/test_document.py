@@ -11,11 +11,12 @@ import msgspec
 import pytest
 from litestar import Litestar
 
+from api import ids
 from api.errors import Problem
 from api.http.openapi import components as schemas
 from api.http.openapi import document as drawing
 from api.http.openapi import examples
-from api.http.openapi.document import SECURITY, TAGS
+from api.http.openapi.texts import SECURITY, TAGS
 from api.http.problems import MEDIA_TYPE
 from api.routes.video_create import BODIES
 
@@ -32,7 +33,7 @@ def document(app: Litestar) -> dict[str, Any]:
 
 FOREIGN = {"receive_stripe_event"}
 """Asked by machines of others, in shapes of theirs, as often as they have to."""
-BYTES = {"get_video_content", "get_stream_piece", "get_video_preview", "get_preset_picture", "get_metrics"}
+BYTES = {"get_video_content", "get_stream_segment", "get_video_preview", "get_preset_image", "get_metrics"}
 
 
 FILES_SENT = {"create_upload", "append_upload"}
@@ -141,6 +142,35 @@ def test_examples_fit_their_schemas() -> None:
         assert msgspec.convert(msgspec.to_builtins(answer), kind) == answer
 
 
+def test_example_ids_have_the_kind_that_the_server_issues(document: dict[str, Any]) -> None:
+    kinds = {
+        "ApiKey": ids.API_KEY,
+        "Checkout": ids.CHECKOUT,
+        "LedgerEntry": ids.LEDGER_ENTRY,
+        "Session": ids.SESSION,
+        "Upload": ids.UPLOAD,
+        "User": ids.USER,
+        "Video": ids.VIDEO,
+    }
+    for kind, answer in examples.ANSWERS.items():
+        if kind.__name__ in kinds:
+            assert ids.valid(msgspec.to_builtins(answer)["id"], kinds.pop(kind.__name__)), kind
+    assert kinds == {}
+    assert ids.valid(examples.problem(Problem)["instance"], ids.REQUEST)
+    issued = {value for name, value in vars(ids).items() if name.isupper() and isinstance(value, str)}
+    found = set(re.findall(r"\b([a-z]+)_[0-9A-Z]{26}\b", json.dumps(document)))
+    assert found <= issued
+
+
+def test_a_response_is_described_by_its_own_class(document: dict[str, Any]) -> None:
+    pages = [operation for _, _, operation in operations(document) if operation["operationId"].startswith("list_")]
+    texts = {operation["responses"]["200"]["description"] for operation in pages}
+    assert texts == {"One page of a list. Send its `last_id` as `after` to get the next page.", PLANS}
+
+
+PLANS = "The plans on sale, with credit packs, overage and the price factors of videos."
+
+
 def test_limits_of_inputs_are_said(document: dict[str, Any]) -> None:
     create = document["components"]["schemas"]["VideoCreate"]
     assert create["additionalProperties"] is False
@@ -154,9 +184,9 @@ def test_limits_of_inputs_are_said(document: dict[str, Any]) -> None:
 def test_a_body_that_may_be_one_of_several_is_one_schema_of_their_fields(document: dict[str, Any]) -> None:
     """All may be left out, and limits are those that all agree on: the fields that are there tell which is meant."""
     components = document["components"]["schemas"]
-    wanted = components["VideoWanted"]["properties"]
+    wanted = components["EstimateCreate"]["properties"]
     assert {*wanted} == {name for kind in BODIES for name in components[kind.__name__]["properties"]}
-    assert "required" not in components["VideoWanted"]
+    assert "required" not in components["EstimateCreate"]
     assert wanted["prompt"] == components["VideoCreate"]["properties"]["prompt"]
     assert wanted["seconds"]["minimum"] == 1
 

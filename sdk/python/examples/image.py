@@ -1,4 +1,4 @@
-"""From a picture: a still is made first, and the clip begins with it."""
+"""From an image: it is generated first, and the video begins with it."""
 
 from pathlib import Path
 
