@@ -74,16 +74,16 @@ def test_a_broken_file_of_credentials_says_how_to_mend_it_and_is_in_nobodys_way(
 def test_credentials_do_not_inherit_the_mode_of_what_lies_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kinora._credentials import Credentials, load, save
+    from kinora._credentials import StoredCredentials, load_credentials, save_credentials
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     keep(tmp_path, "")
     left = tmp_path / "kinora" / "credentials.new"
     left.touch(mode=0o666)
     left.chmod(0o666)
-    kept = Credentials(base_url="http://127.0.0.1:9", api_key="kin_1")
-    assert save(kept).stat().st_mode & 0o777 == 0o600
-    assert load() == kept
+    kept = StoredCredentials(base_url="http://127.0.0.1:9", api_key="kin_1")
+    assert save_credentials(kept).stat().st_mode & 0o777 == 0o600
+    assert load_credentials() == kept
 
 
 def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:

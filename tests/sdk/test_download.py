@@ -9,7 +9,7 @@ from pathlib import Path
 import kinora
 import pytest
 from kinora import AsyncKinora, Kinora
-from kinora._partial_file import part_of
+from kinora._partial_file import partial_path
 
 from tests.sdk.objects import problem
 from tests.sdk.scripted import Reply, breaks, says, scripted
@@ -75,7 +75,7 @@ def test_a_part_that_was_whole_only_needs_its_name(tmp_path: Path) -> None:
     file = tmp_path / "boat.mp4"
     with scripted(says(200, raw=FILM, etag='"v1"')) as script, client(script.url) as sdk:
         sdk.videos.download("video_1", file)
-    part = part_of(file, '"v1"')
+    part = partial_path(file, '"v1"')
     part.write_bytes(FILM)
     file.unlink()
     with scripted(says(200, raw=FILM, etag='"v1"')) as script, client(script.url) as sdk:
@@ -216,7 +216,7 @@ def test_one_that_was_interrupted_is_gone_on_with_in_the_same_process(tmp_path: 
 
 
 def test_a_version_that_changes_meanwhile_leaves_no_part_behind(tmp_path: Path) -> None:
-    part_of(tmp_path / "boat.mp4", '"v2"').write_bytes(b"longer than the file can be" * 1000)
+    partial_path(tmp_path / "boat.mp4", '"v2"').write_bytes(b"longer than the file can be" * 1000)
     replies = (breaks(200, FILM[:5000], len(FILM), etag='"v1"'), says(200, raw=FILM[::-1], etag='"v2"'))
     with scripted(*replies) as script, client(script.url) as sdk:
         sdk.videos.download("video_1", tmp_path / "boat.mp4")
@@ -225,7 +225,7 @@ def test_a_version_that_changes_meanwhile_leaves_no_part_behind(tmp_path: Path) 
 
 
 def test_a_folder_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
-    with scripted() as script, client(script.url) as sdk, pytest.raises(IsADirectoryError, match="name the file"):
+    with scripted() as script, client(script.url) as sdk, pytest.raises(IsADirectoryError, match="name a file"):
         sdk.videos.download("video_1", tmp_path)
     assert not script.asked
 

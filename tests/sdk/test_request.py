@@ -15,7 +15,9 @@ from typing import Any
 import kinora
 import pytest
 from kinora import Kinora
-from kinora._request import Call, Options, pause, prepared, raw
+from kinora._decoding import decode_bytes
+from kinora._request import ApiCall, CallOptions, prepare_request
+from kinora._retries import retry_delay
 from kinora.openai import OpenAI
 
 from tests.sdk.objects import example, problem, video
@@ -129,7 +131,7 @@ def test_a_redirection_is_not_followed_and_says_where_the_server_is() -> None:
     with (
         scripted(says(308, raw=b"", location="https://kinora.example/v1/videos/video_1")) as script,
         client(script) as sdk,
-        pytest.raises(kinora.APIError, match=r"base_url leads to https://kinora\.example") as caught,
+        pytest.raises(kinora.APIError, match=r"redirects to https://kinora\.example") as caught,
     ):
         sdk.videos.get("video_1")
     assert caught.value.status == 308
@@ -204,7 +206,7 @@ def test_nobody_there_is_said_with_the_address() -> None:
 def test_pauses_grow_with_chance_unless_the_server_names_one(
     tries: int, asked: float | None, least: float, most: float
 ) -> None:
-    pauses = [pause(1.0, tries, asked) for _ in range(200)]
+    pauses = [retry_delay(1.0, tries, asked) for _ in range(200)]
     assert least <= min(pauses)
     assert max(pauses) <= most
     assert len(set(pauses)) > 100
@@ -238,7 +240,7 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
 
 @pytest.mark.parametrize("wrong", ["", ".", "..", None, 7])
 def test_what_is_no_id_is_refused_before_it_becomes_another_path(wrong: Any) -> None:
-    with scripted() as script, client(script) as sdk, pytest.raises(ValueError, match="is no id"):
+    with scripted() as script, client(script) as sdk, pytest.raises(ValueError, match="is not a valid id"):
         sdk.videos.delete(wrong)
     assert not script.asked
 
@@ -285,8 +287,8 @@ def test_an_answer_that_is_held_is_waited_for() -> None:
             ("wait=5", None, 30),
             (None, None, 30),
         ):
-            options = Options(prefer=prefer, timeout=timeout)
-            assert prepared(sdk._config, Call("GET", "/", raw, options=options)).timeout == waited
+            options = CallOptions(prefer=prefer, timeout=timeout)
+            assert prepare_request(sdk._config, ApiCall("GET", "/", decode_bytes, options=options)).timeout == waited
 
 
 def test_objects_stand_for_their_ids_and_a_file_makes_it_a_form(tmp_path: Path) -> None:

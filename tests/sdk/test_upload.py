@@ -11,7 +11,7 @@ from typing import Any
 
 import kinora
 import pytest
-from kinora import AsyncKinora, Kinora, _upload
+from kinora import AsyncKinora, Kinora
 from kinora.types import Upload
 
 from tests.api.routes.test_videos import png
@@ -24,13 +24,8 @@ FILM = bytes(range(250)) * 4  # a thousand bytes, sent four hundred at a time
 PLACE = "/v1/uploads/upload_1"
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_upload, "CHUNK", 400)
-
-
 def client(url: str, **options: Any) -> Kinora:
-    return Kinora(api_key="k", base_url=url, retry_pause=0.001, max_retries=2, **options)
+    return Kinora(api_key="k", base_url=url, retry_pause=0.001, max_retries=2, upload_chunk_size=400, **options)
 
 
 def upload(**changes: Any) -> dict[str, Any]:
@@ -154,10 +149,12 @@ def test_a_creation_whose_answer_was_lost_is_repeated_under_its_key() -> None:
 def test_a_file_that_cannot_be_used_says_why() -> None:
     refused = upload(status="refused", kind="unknown", error={"code": "invalid", "message": "The video has no frames."})
     replies = (created(), took(400), took(800), took(1000), says(200, upload(status="receiving")), says(200, refused))
-    with scripted(*replies) as script, client(script.url) as sdk, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_upload, "PAUSE", 0.001)
-        with pytest.raises(kinora.UploadRefused, match="has no frames") as caught:
-            sdk.uploads.create(FILM)
+    with (
+        scripted(*replies) as script,
+        client(script.url) as sdk,
+        pytest.raises(kinora.UploadRefused, match="has no frames") as caught,
+    ):
+        sdk.uploads.create(FILM)
     assert caught.value.upload.id == "upload_1"
 
 
@@ -237,7 +234,7 @@ async def test_the_awaited_client_does_the_same() -> None:
 
     replies = (created(), resets(), has(150), took(550), took(950), took(1000), says(200, upload(status="ready")))
     with scripted(*replies) as script:
-        async with AsyncKinora(api_key="k", base_url=script.url, retry_pause=0.001) as sdk:
+        async with AsyncKinora(api_key="k", base_url=script.url, retry_pause=0.001, upload_chunk_size=400) as sdk:
             assert (await sdk.uploads.create(FILM, on_progress=hear)).status == "ready"
     assert heard == [150, 550, 950, 1000]
 
@@ -246,13 +243,12 @@ async def test_the_awaited_client_does_the_same() -> None:
 
 BEGUN = """
 import os, sys
-from kinora import Kinora, _upload
-_upload.CHUNK = 2000
+from kinora import Kinora
 def told(have, whole):
     if have > whole // 2:
         os.kill(os.getpid(), 9)
 film = ("film.mp4", open("film.mp4", "rb"))
-Kinora().uploads.create(film, on_created=lambda new: print(new.id, flush=True), on_progress=told)
+Kinora(upload_chunk_size=2000).uploads.create(film, on_created=lambda new: print(new.id, flush=True), on_progress=told)
 """
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
+import weakref
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from itertools import chain, islice, pairwise, repeat
 from typing import Any
 
+import httpx2
 import kinora
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinora import AsyncKinora, Kinora
-from kinora._sse import Event, Parser
-from kinora._transport import SyncHands
-from kinora._wait import FRUITLESS
+from kinora._sse import ServerSentEvent, SSEParser
+from kinora._wait import MAX_EMPTY_STREAMS
 
 from tests.sdk.objects import problem, video
 from tests.sdk.scripted import Reply, breaks, resets, says, scripted
@@ -70,7 +72,7 @@ def test_where_no_stream_comes_it_asks_at_the_servers_pace() -> None:
     with scripted(*streams) as script, client(script.url) as sdk, pytest.raises(kinora.NotFound):
         sdk.videos.wait("video_1")
 
-    blind = [says(500, raw=b"no streams through this proxy") for _ in range(2 * FRUITLESS)]
+    blind = [says(500, raw=b"no streams through this proxy") for _ in range(2 * MAX_EMPTY_STREAMS)]
     asks = [says(200, video(progress=50), openai_poll_after_ms="1"), says(200, DONE)]
     with scripted(*blind, *asks) as script, client(script.url) as sdk:
         assert sdk.videos.wait("video_1").status == "completed"
@@ -155,7 +157,7 @@ def test_a_server_in_trouble_does_not_outlast_the_time_to_wait() -> None:
 
 
 def test_a_page_in_place_of_a_stream_is_an_error_for_who_watches_and_none_for_who_waits() -> None:
-    pages = [says(200, raw=b"<html>", content_type="text/html") for _ in range(FRUITLESS)]
+    pages = [says(200, raw=b"<html>", content_type="text/html") for _ in range(MAX_EMPTY_STREAMS)]
     with scripted(*pages[:1]) as script, client(script.url) as sdk, pytest.raises(kinora.UnreadableAnswer):
         next(sdk.videos.watch("video_1"))
     with scripted(*pages, says(200, DONE)) as script, client(script.url) as sdk:
@@ -189,19 +191,20 @@ def test_watching_all_goes_on_from_the_last_event() -> None:
     assert script.asked[1].headers["last-event-id"] == "1-x"
 
 
-def test_watching_for_long_keeps_no_stream_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[int] = []
-    close = SyncHands.close
-
-    def counted(hands: SyncHands, response: Any) -> None:
-        close(hands, response)
-        kept.append(len(hands._open))
-
-    monkeypatch.setattr(SyncHands, "close", counted)
+def test_watching_keeps_no_reference_to_streams_that_have_ended() -> None:
+    responses: list[weakref.ref[httpx2.Response]] = []
+    hooks = {"response": [lambda response: responses.append(weakref.ref(response))]}
     again = b"event: reconnect\nretry: 1\ndata: {}\n\n"
-    with scripted(*(feed(video(id=str(at)), end=again) for at in range(5))) as script, client(script.url) as sdk:
-        assert [one.id for one in islice(sdk.videos.watch_all(), 5)] == ["0", "1", "2", "3", "4"]
-    assert kept[:4] == [0, 0, 0, 0]
+    with (
+        scripted(*(feed(video(id=str(at)), end=again) for at in range(5))) as script,
+        httpx2.Client(event_hooks=hooks) as http_client,
+        Kinora(api_key="k", base_url=script.url, http_client=http_client) as sdk,
+    ):
+        states = sdk.videos.watch_all()
+        assert [one.id for one in islice(states, 5)] == ["0", "1", "2", "3", "4"]
+        gc.collect()
+        assert [response() is not None for response in responses] == [False, False, False, False, True]
+        states.close()
 
 
 async def test_the_awaited_client_waits_alike_and_awaits_what_it_tells() -> None:
@@ -223,17 +226,17 @@ STREAM = (
     b"retry: 12\r\ndata:  spaced\r\n\r\nunknown: x\rdata: \xc3\xa9\r\rid: a\0b\ndata: last\n\ndata: never ended"
 )
 EVENTS = [
-    Event("video", "one\ntwo", "7", None),
-    Event("message", "", "7", None),
-    Event("message", " spaced", "7", 12),
-    Event("message", "é", "7", None),
-    Event("message", "last", "7", None),
+    ServerSentEvent("video", "one\ntwo", "7", None),
+    ServerSentEvent("message", "", "7", None),
+    ServerSentEvent("message", " spaced", "7", 12),
+    ServerSentEvent("message", "é", "7", None),
+    ServerSentEvent("message", "last", "7", None),
 ]
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_events_are_the_same_wherever_the_bytes_are_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    parser = Parser()
+    parser = SSEParser()
     found = [event for begin, end in pairwise(edges) for event in parser.feed(STREAM[begin:end])]
     assert found == EVENTS

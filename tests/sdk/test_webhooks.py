@@ -33,7 +33,7 @@ def test_the_schemes_own_example_is_accepted() -> None:
         "webhook-timestamp": "1614265330",
         "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     }
-    with pytest.raises(WebhookError, match="signed, but"):
+    with pytest.raises(WebhookError, match="is valid, but"):
         verify_webhook(
             b'{"test": 2432232314}', headers, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", tolerance=float("inf")
         )
@@ -56,20 +56,20 @@ def test_one_of_several_signatures_is_enough_while_a_secret_is_replaced() -> Non
 def test_one_bit_changed_is_one_too_many(bit: int) -> None:
     body = bytearray(BODY)
     body[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(WebhookError, match="does not fit"):
+    with pytest.raises(WebhookError, match="does not match"):
         verify_webhook(bytes(body), signed(), SECRET)
 
 
 @pytest.mark.parametrize("ago", [301, -301, 10**9])
 def test_a_message_from_another_time_is_refused(ago: int) -> None:
-    with pytest.raises(WebhookError, match="dated"):
+    with pytest.raises(WebhookError, match="seconds from now"):
         verify_webhook(BODY, signed(sent=int(time.time()) - ago), SECRET)
 
 
 @pytest.mark.parametrize("missing", ["Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"])
 def test_a_missing_header_is_refused(missing: str) -> None:
     headers = {name: value for name, value in signed().items() if name != missing}
-    with pytest.raises(WebhookError, match="must be there"):
+    with pytest.raises(WebhookError, match="are required"):
         verify_webhook(BODY, headers, SECRET)
 
 

@@ -1,4 +1,4 @@
-"""Kinora: from a sentence to a video.
+"""Python client of a Kinora server, which makes videos from prompts.
 
     from kinora import Kinora
 
@@ -7,7 +7,7 @@
     video = client.videos.wait(video, timeout=600, on_progress=print)
     client.videos.download(video, "boat.mp4")
 
-Importing this costs next to nothing: what is used is imported when it is used.
+Importing the package is cheap: its modules are imported when their names are first used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOMES = {
+_MODULES = {
     "AsyncKinora": "_client",
     "Kinora": "_client",
     "Storyboard": "_storyboard",
@@ -83,19 +83,19 @@ _HOMES = {
     "__version__": "_version",
 }
 
-__all__ = sorted(name for name in _HOMES if not name.startswith("_"))  # noqa: PLE0605 - sorted makes a list
+__all__ = sorted(name for name in _MODULES if not name.startswith("_"))  # noqa: PLE0605 - sorted makes a list
 
 
-if not TYPE_CHECKING:  # with it in sight, a type checker would take every misspelt name for one of ours
+if not TYPE_CHECKING:  # a type checker that saw it would accept every misspelt name
 
     def __getattr__(name: str) -> Any:
-        """Import a name's home when the name is first used."""
+        """Import the module of a public name when the name is first used."""
         if name == "types":
             return import_module("kinora.types")
-        home = _HOMES.get(name)
-        if home is None:
+        module_name = _MODULES.get(name)
+        if module_name is None:
             raise AttributeError(f"module 'kinora' has no attribute {name!r}")
-        module = import_module(f"kinora.{home}")
+        module = import_module(f"kinora.{module_name}")
         value = getattr(module, "VERSION" if name == "__version__" else name)
         globals()[name] = value
         return value

@@ -1,4 +1,4 @@
-"""`Kinora` and `AsyncKinora`: how a program reaches a server. What can be called is generated, in `resources`."""
+"""`Kinora` and `AsyncKinora`: settings and connections of a client. Its operations are generated, in `resources`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
-from kinora import _sansio
-from kinora._request import Call, Config, call, checked
+from kinora._drivers import iterate_async, iterate_sync, run_async, run_sync
+from kinora._request import UPLOAD_CHUNK_SIZE, ApiCall, ClientConfig, validate_config
 from kinora._resources import AsyncResources, Resources
+from kinora._retries import send_call
+from kinora._sansio import Flow, ItemFlow
 
 if TYPE_CHECKING:
     import httpx2
@@ -18,69 +20,73 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOCAL = "http://127.0.0.1:8000"
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 
 
-class Changes(TypedDict, total=False):
-    """What a twin of a client may have otherwise."""
+class ClientOptions(TypedDict, total=False):
+    """The settings that `with_options` can change."""
 
     api_key: str | None
     timeout: float
     max_retries: int
     retry_pause: float
     headers: Mapping[str, str]
+    upload_chunk_size: int
 
 
-def _config(
+def _build_config(
     api_key: str | None,
     base_url: str | None,
     timeout: float,
     max_retries: int,
     retry_pause: float,
     headers: Mapping[str, str] | None,
-) -> Config:
-    """Arguments first, then the environment. A base URL is taken with `/v1` at its end and without."""
-    base = (base_url or os.environ.get("KINORA_BASE_URL") or LOCAL).strip()
+    upload_chunk_size: int,
+) -> ClientConfig:
+    """Arguments take precedence over the environment. A base URL may end in `/v1` or not."""
+    base = (base_url or os.environ.get("KINORA_BASE_URL") or DEFAULT_BASE_URL).strip()
     if not base.startswith(("http://", "https://")):
-        raise ValueError(f"base_url must begin with http:// or https://, and this one is {base!r}.")
-    return checked(
-        Config(
+        raise ValueError(f"base_url must begin with http:// or https://; this one is {base!r}.")
+    return validate_config(
+        ClientConfig(
             api_key=api_key or os.environ.get("KINORA_API_KEY") or None,
             base_url=base.rstrip("/").removesuffix("/v1").rstrip("/"),
             timeout=timeout,
             max_retries=max_retries,
             retry_pause=retry_pause,
             headers=dict(headers or {}),
+            upload_chunk_size=upload_chunk_size,
         )
     )
 
 
-class _Client:
-    """What a client is in both worlds: how it calls, and its connections."""
+class _ClientBase:
+    """Settings and connections, shared by both clients."""
 
-    _config: Config
+    _config: ClientConfig
     _transport: Any
 
     @property
     def base_url(self) -> str:
-        """Where the server is, without `/v1`."""
+        """The server's URL, without `/v1`."""
         return self._config.base_url
 
-    def with_options(self, **changed: Unpack[Changes]) -> Self:
-        """The same client with another `api_key`, `timeout` or others of `Changes`, on the same connections."""
-        twin = object.__new__(type(self))
-        twin._config = checked(self._config._replace(**changed))
-        twin._transport = self._transport
-        return twin
+    def with_options(self, **changes: Unpack[ClientOptions]) -> Self:
+        """A client with another `api_key`, `timeout` or other settings, on the same connections."""
+        client = object.__new__(type(self))
+        client._config = validate_config(self._config._replace(**changes))
+        client._transport = self._transport
+        return client
 
 
-class Kinora(_Client, Resources):
-    """A server's API. One client may be used by many threads; `with Kinora() as client:` closes its connections.
+class Kinora(_ClientBase, Resources):
+    """A client of a Kinora server, for use by any number of threads. `with Kinora() as client:` closes its connections.
 
     `api_key` and `base_url` default to KINORA_API_KEY and KINORA_BASE_URL, then to a server on this machine.
-    `timeout` is in seconds for each request. One that may pass is repeated `max_retries` times, first after about
-    `retry_pause` seconds, then twice as many each time, or when the server says. `http_client` is an `httpx2.Client`
-    of one's own, for a proxy or one's own certificates.
+    `timeout` is in seconds, for each request. A request that may succeed later is retried up to `max_retries` times,
+    first after about `retry_pause` seconds, then after twice as long each time, or when the server says. Files are
+    uploaded `upload_chunk_size` bytes at a time. `http_client` is an `httpx2.Client` with your own proxy or
+    certificates.
     """
 
     def __init__(
@@ -92,26 +98,27 @@ class Kinora(_Client, Resources):
         max_retries: int = 3,
         retry_pause: float = 0.5,
         headers: Mapping[str, str] | None = None,
+        upload_chunk_size: int = UPLOAD_CHUNK_SIZE,
         http_client: httpx2.Client | None = None,
     ) -> None:
         from kinora._transport import SyncTransport
 
-        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
-        self._transport = SyncTransport(http_client, self._config.local)
+        self._config = _build_config(api_key, base_url, timeout, max_retries, retry_pause, headers, upload_chunk_size)
+        self._transport = SyncTransport(http_client, is_local=self._config.is_local)
 
-    def _call(self, wanted: Call[T]) -> T:
-        return _sansio.run(call(self._config, wanted), self._transport)
+    def _send(self, call: ApiCall[T]) -> T:
+        return run_sync(send_call(self._config, call), self._transport)
 
-    def _run(self, flow: _sansio.Flow[T]) -> T:
-        return _sansio.run(flow, self._transport)
+    def _run_flow(self, flow: Flow[T]) -> T:
+        return run_sync(flow, self._transport)
 
-    def _each(self, stream: _sansio.Stream) -> Generator[Any, None, None]:
-        return _sansio.each(stream, self._transport)
+    def _iterate_flow(self, flow: ItemFlow[T]) -> Generator[T, None, None]:
+        return iterate_sync(flow, self._transport)
 
-    def _pages(self, wanted: Call[Any]) -> Pages[Any]:
+    def _list_pages(self, call: ApiCall[Any]) -> Pages[Any]:
         from kinora._pages import Pages
 
-        return Pages(self._config, self._transport, wanted)
+        return Pages(self._config, self._transport, call)
 
     def close(self) -> None:
         """Close the connections."""
@@ -124,8 +131,8 @@ class Kinora(_Client, Resources):
         self.close()
 
 
-class AsyncKinora(_Client, AsyncResources):
-    """The same, awaited; for one event loop. `async with AsyncKinora() as client:` closes its connections."""
+class AsyncKinora(_ClientBase, AsyncResources):
+    """`Kinora` with coroutines, for one event loop. `async with AsyncKinora() as client:` closes its connections."""
 
     def __init__(
         self,
@@ -136,26 +143,27 @@ class AsyncKinora(_Client, AsyncResources):
         max_retries: int = 3,
         retry_pause: float = 0.5,
         headers: Mapping[str, str] | None = None,
+        upload_chunk_size: int = UPLOAD_CHUNK_SIZE,
         http_client: httpx2.AsyncClient | None = None,
     ) -> None:
         from kinora._transport_async import AsyncTransport
 
-        self._config = _config(api_key, base_url, timeout, max_retries, retry_pause, headers)
-        self._transport = AsyncTransport(http_client, self._config.local)
+        self._config = _build_config(api_key, base_url, timeout, max_retries, retry_pause, headers, upload_chunk_size)
+        self._transport = AsyncTransport(http_client, is_local=self._config.is_local)
 
-    async def _call(self, wanted: Call[T]) -> T:
-        return await _sansio.run_async(call(self._config, wanted), self._transport)
+    async def _send(self, call: ApiCall[T]) -> T:
+        return await run_async(send_call(self._config, call), self._transport)
 
-    async def _run(self, flow: _sansio.Flow[T]) -> T:
-        return await _sansio.run_async(flow, self._transport)
+    async def _run_flow(self, flow: Flow[T]) -> T:
+        return await run_async(flow, self._transport)
 
-    def _each(self, stream: _sansio.Stream) -> AsyncGenerator[Any, None]:
-        return _sansio.each_async(stream, self._transport)
+    def _iterate_flow(self, flow: ItemFlow[T]) -> AsyncGenerator[T, None]:
+        return iterate_async(flow, self._transport)
 
-    def _pages(self, wanted: Call[Any]) -> AsyncPages[Any]:
+    def _list_pages(self, call: ApiCall[Any]) -> AsyncPages[Any]:
         from kinora._pages import AsyncPages
 
-        return AsyncPages(self._config, self._transport, wanted)
+        return AsyncPages(self._config, self._transport, call)
 
     async def close(self) -> None:
         """Close the connections."""

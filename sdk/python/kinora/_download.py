@@ -1,7 +1,7 @@
-"""Files to disk: into a part beside the target, on from where it broke off, and into place when whole.
+"""Downloads that resume: bytes go to a partial file beside the target, which replaces the target once complete.
 
-A part goes on in another process too, and never mixes two versions. Only bytes as they are stored can be counted, so a
-download asks for no encoding, and begins anew where there is one, or no ETag, or no length.
+A later process resumes too, and versions of a file (by ETag) are never mixed. Only bytes as they are stored can be
+counted, so a download asks for no content encoding, and starts over where there is one, or no ETag, or no length.
 """
 
 from __future__ import annotations
@@ -12,92 +12,121 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kinora._errors import ConnectionFailed, UnreadableAnswer
-from kinora._partial_file import Part
-from kinora._request import Call, Config, Prepared, answered, pause, prepared
-from kinora._sansio import Ask, Flow
+from kinora._partial_file import PartialFile
+from kinora._request import ApiCall, ClientConfig, PreparedRequest, prepare_request
+from kinora._retries import open_with_retries, retry_delay
+from kinora._sansio import CloseStream, Flow, Notify, ReadChunk, ResponseHead, Sleep, WriteFile, perform
 
 Progress = Callable[[int, int], Any]
-"""Hears how many bytes are there, and of how many: 0 where the server does not say."""
+"""Called with the bytes transferred so far and the total, 0 where the server does not say."""
+
+UNENCODED = {"accept": "*/*", "accept-encoding": "identity"}
 
 
-class Head(NamedTuple):
-    """What an answer says of its body: the version, where it begins, and the bytes of the whole, if they are known."""
+class DownloadHeaders(NamedTuple):
+    """A response's version of the file, the position of its first byte, and the file's size if known."""
 
     etag: str
-    begin: int
-    whole: int | None
+    start: int
+    total: int | None
 
 
-def download(config: Config, wanted: Call[Any], target: Path, on_progress: Progress | None) -> Flow[Path]:
-    """Save an answer's body as `target`. Raises KinoraError, OSError."""
+def download_file(config: ClientConfig, call: ApiCall[Any], target: Path, on_progress: Progress | None) -> Flow[Path]:
+    """Save the body of a call's response as `target`. Raises KinoraError, OSError."""
     if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder; name the file in it.")
-    request, fruitless, most, part = _unencoded(prepared(config, wanted)), 0, 0, None
+        raise IsADirectoryError(f"{target} is a directory; name a file in it.")
+    download = _Download(config, prepare_request(config, call).with_headers(UNENCODED), target, on_progress)
     try:
-        while True:
-            response, body = yield from answered(config, _from(request, part), "open")
-            head = _head(response, 0 if part is None else part.have)
-            if part is None or part.etag != head.etag:
-                part = _anew(part, target, head.etag)
-                if 0 < part.have < (head.whole or 0):  # an earlier try left this much of the same file
-                    yield Ask("close", (response,))
-                    continue
-            if part.have == head.whole or (yield from _save(part, body, head, on_progress)):
-                part.finish()
-                return target
-            yield Ask("close", (response,))
-            fruitless, most = 0 if part.have > most else fruitless + 1, max(most, part.have)
-            if fruitless > config.max_retries:
-                raise ConnectionFailed(f"The download of {target.name} broke off again and again, at {most} bytes.")
-            if fruitless:
-                yield Ask("sleep", (pause(config.retry_pause, fruitless, None),))
+        while not (yield from download.attempt()):
+            pass
     finally:
-        if part is not None:
-            part.leave()
+        download.close()
+    return target
 
 
-def _unencoded(request: Prepared) -> Prepared:
-    return request._replace(headers={**request.headers, "accept": "*/*", "accept-encoding": "identity"})
+class _Download:
+    """One download over as many requests as it needs. Requests in a row that bring nothing count as stalled."""
+
+    def __init__(
+        self, config: ClientConfig, request: PreparedRequest, target: Path, on_progress: Progress | None
+    ) -> None:
+        self._config = config
+        self._request = request
+        self._target = target
+        self._on_progress = on_progress
+        self._partial: PartialFile | None = None
+        self._stalled = 0
+        self._most = 0
+
+    def attempt(self) -> Flow[bool]:
+        """Request what is missing and save it; True once the file is complete and in its place."""
+        response = yield from open_with_retries(self._config, self._range_request())
+        headers = parse_download_headers(response, 0 if self._partial is None else self._partial.size)
+        partial, is_new = self._select_partial(headers.etag)
+        if is_new and 0 < partial.size < (headers.total or 0):  # an earlier download left this much of the file
+            yield CloseStream(response)
+            return False
+        if partial.size == headers.total or (yield from self._save_body(partial, response, headers)):
+            partial.move_into_place()
+            return True
+        yield CloseStream(response)
+        yield from self._pause_if_stalled(partial)
+        return False
+
+    def _range_request(self) -> PreparedRequest:
+        """The request for the missing bytes, on condition that the file is still the one of the partial file."""
+        partial = self._partial
+        if partial is None or not (partial.etag and partial.size):
+            return self._request
+        return self._request.with_headers({"range": f"bytes={partial.size}-", "if-range": partial.etag})
+
+    def _select_partial(self, etag: str) -> tuple[PartialFile, bool]:
+        """The partial file of this version, and whether it was opened now; one of another version is deleted."""
+        if self._partial is not None and self._partial.etag == etag:
+            return self._partial, False
+        if self._partial is not None:
+            self._partial.delete()
+        self._partial = PartialFile(self._target, etag)
+        return self._partial, True
+
+    def _save_body(self, partial: PartialFile, response: ResponseHead, headers: DownloadHeaders) -> Flow[bool]:
+        """Write the body; True if the file is then complete, False if the connection broke."""
+        partial.truncate(headers.start)
+        while True:
+            try:
+                chunk = yield from perform(ReadChunk(response))
+            except ConnectionFailed:
+                return False
+            if chunk is None:
+                return headers.total is None or partial.size == headers.total
+            yield WriteFile(partial.file, chunk)
+            partial.size += len(chunk)
+            if self._on_progress is not None:
+                yield Notify(self._on_progress, (partial.size, headers.total or 0))
+
+    def _pause_if_stalled(self, partial: PartialFile) -> Flow[None]:
+        """Wait before the next request if this one brought nothing. Raises ConnectionFailed after too many of them."""
+        self._stalled = 0 if partial.size > self._most else self._stalled + 1
+        self._most = max(self._most, partial.size)
+        if self._stalled > self._config.max_retries:
+            raise ConnectionFailed(f"The download of {self._target.name} kept breaking off at {self._most} bytes.")
+        if self._stalled:
+            yield Sleep(retry_delay(self._config.retry_pause, self._stalled, None))
+
+    def close(self) -> None:
+        """Keep the partial file for a later download, or delete it if it is of no use."""
+        if self._partial is not None:
+            self._partial.close()
 
 
-def _from(request: Prepared, part: Part | None) -> Prepared:
-    """The request for what is missing, if the file is still the one the part is of."""
-    if part is None or not (part.etag and part.have):
-        return request
-    return request._replace(headers={**request.headers, "range": f"bytes={part.have}-", "if-range": part.etag})
-
-
-def _head(response: Any, have: int) -> Head:
-    """Read an answer's head. A weak ETag names no bytes. Raises UnreadableAnswer for a part that was not asked for."""
+def parse_download_headers(response: ResponseHead, received: int) -> DownloadHeaders:
+    """Read a response's headers. A weak ETag does not identify bytes. Raises UnreadableAnswer for a wrong range."""
     headers = response.headers
     encoded = headers.get("content-encoding", "identity") != "identity"
     etag = "" if encoded or headers.get("etag", "").startswith("W/") else headers.get("etag", "")
-    begin = have if response.status_code == 206 else 0
-    said = re.match(r"bytes (\d+)-", headers.get("content-range", ""))
-    if begin and said and int(said[1]) != begin:
-        raise UnreadableAnswer(f"The server sent bytes from {said[1]} where those from {begin} were asked for.")
+    start = received if response.status_code == 206 else 0
+    content_range = re.match(r"bytes (\d+)-", headers.get("content-range", ""))
+    if start and content_range and int(content_range[1]) != start:
+        raise UnreadableAnswer(f"The server sent bytes from {content_range[1]}; requested were those from {start}.")
     length = "" if encoded else headers.get("content-length", "")
-    return Head(etag, begin, begin + int(length) if length.isdigit() else None)
-
-
-def _anew(part: Part | None, target: Path, etag: str) -> Part:
-    """The part of this version; one of another version is of no use any more."""
-    if part is not None:
-        part.drop()
-    return Part(target, etag)
-
-
-def _save(part: Part, body: Any, head: Head, on_progress: Progress | None) -> Flow[bool]:
-    """Write what comes; whether the file is whole then, not broken off."""
-    part.cut(head.begin)
-    while True:
-        try:
-            chunk = yield Ask("chunk", (body,))
-        except ConnectionFailed:
-            return False
-        if chunk is None:
-            return head.whole is None or part.have == head.whole
-        yield Ask("write", (part.file, chunk))
-        part.have += len(chunk)
-        if on_progress is not None:
-            yield Ask("tell", (on_progress, part.have, head.whole or 0))
+    return DownloadHeaders(etag, start, start + int(length) if length.isdigit() else None)

@@ -1,27 +1,27 @@
 """Everything this package raises.
 
 KinoraError
-├── APIError                    the server refused; carries its problem document (RFC 9457)
+├── APIError                    the server returned an error; carries its problem document (RFC 9457)
 │   ├── BadRequest         400
 │   ├── Unauthorized       401  no API key, or not a valid one
-│   ├── InsufficientCredits 402 `cost` and `available` say what is missing
-│   ├── Forbidden          403  a limit of the plan, or a scope the key lacks
-│   ├── NotFound           404  also what belongs to somebody else
-│   ├── Conflict           409  not in this state; `code` says which
+│   ├── InsufficientCredits 402 `cost` and `available` are in credits
+│   ├── Forbidden          403  beyond a limit of the plan, or the key lacks a scope
+│   ├── NotFound           404  also for what belongs to another user
+│   ├── Conflict           409  not possible in this state; `code` says why
 │   ├── Expired            410  no longer kept
 │   ├── TooLarge           413
 │   ├── Invalid            422  `param` names the field at fault
-│   ├── RateLimited        429  after the retries; `retry_after` says how long to leave it
+│   ├── RateLimited        429  after the retries; `retry_after` in seconds
 │   └── ServerError        5xx  after the retries
 │       └── Unavailable    503
-├── UnreadableAnswer            an answer, but none of a Kinora server of this version
-├── ConnectionFailed            no answer, after the retries
-│   └── TimedOut                none in time
-├── VideoFailed                 the job ended without a film; `video` says why
-├── VideoCancelled              somebody stopped it; `video` as it was
-├── UploadRefused               a file that was sent in and cannot be used; `upload` says why
-├── WaitTimeout                 it is still being made; `video` as last seen, and the job goes on
-└── WebhookError                a webhook that did not come from the server it claims
+├── UnreadableAnswer            not the response of a Kinora server of this version
+├── ConnectionFailed            no response, after the retries
+│   └── TimedOut                no response in time
+├── VideoFailed                 the job failed; `video.failure` says why
+├── VideoCancelled              the job was cancelled; `video` as it was
+├── UploadRefused               an uploaded file cannot be used; `upload.error` says why
+├── WaitTimeout                 still in progress; `video` as last seen; the job goes on
+└── WebhookError                a webhook whose signature or timestamp is not valid
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 
 
 class KinoraError(Exception):
-    """The root of them all. Each can be copied and pickled, so that it comes whole out of a pool of processes."""
+    """Base of every error here. Each can be copied and pickled, and so leaves a process pool intact."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Made anew from what it holds: `args` is only the sentence, and not what `__init__` takes."""
-        return _again, (type(self), self.args, self.__dict__)
+        """Rebuild from the attributes: `args` holds the message only, not the arguments of `__init__`."""
+        return _rebuild_error, (type(self), self.args, self.__dict__)
 
 
-def _again(kind: type[KinoraError], args: tuple[Any, ...], held: dict[str, Any]) -> KinoraError:
+def _rebuild_error(kind: type[KinoraError], args: tuple[Any, ...], attributes: dict[str, Any]) -> KinoraError:
     error = kind.__new__(kind, *args)
-    error.__dict__.update(held)
+    error.__dict__.update(attributes)
     return error
 
 
 class APIError(KinoraError):
-    """An answer that is not a success.
+    """An error response.
 
-    `code` is the problem's own name, stable across versions; `param` the field at fault; `request_id` finds the
+    `code` names the problem and is stable across versions; `param` is the invalid field; `request_id` identifies the
     request in the server's log; `problem` is the whole document.
     """
 
@@ -64,17 +64,17 @@ class APIError(KinoraError):
         self.headers = headers
         self.code: str | None = member.get("code")
         self.param: str | None = problem.get("param")
-        self.detail: str = problem.get("detail") or problem.get("title") or _bare(status, headers)
+        self.detail: str = problem.get("detail") or problem.get("title") or _default_detail(status, headers)
         self.request_id: str | None = headers.get("x-request-id")
         super().__init__(f"{self.detail} ({status}{f' {self.code}' if self.code else ''})")
 
 
-def _bare(status: int, headers: Mapping[str, str]) -> str:
-    """What there is to say of an answer without a word. A redirection is not followed: it could take the key along."""
-    elsewhere = headers.get("location") if 300 <= status < 400 else None
-    return (
-        f"The server answered {status}." if elsewhere is None else f"This is not there; base_url leads to {elsewhere}."
-    )
+def _default_detail(status: int, headers: Mapping[str, str]) -> str:
+    """The detail of a response without one. Redirects are not followed: the API key would go with them."""
+    location = headers.get("location") if 300 <= status < 400 else None
+    if location is None:
+        return f"The server returned status {status}."
+    return f"The server redirects to {location}; set base_url to that server."
 
 
 class BadRequest(APIError):
@@ -82,66 +82,66 @@ class BadRequest(APIError):
 
 
 class Unauthorized(APIError):
-    """401: no API key, or one that is not valid here."""
+    """401: no API key, or one that is not valid."""
 
 
 class InsufficientCredits(APIError):
-    """402: it costs more than there is."""
+    """402: the call costs more credits than are available."""
 
     @property
     def cost(self) -> int | None:
-        """Credits it would have taken."""
+        """Credits that the call would have cost."""
         return self.problem.get("cost")
 
     @property
     def available(self) -> int | None:
-        """Credits that are there."""
+        """Credits available."""
         return self.problem.get("available")
 
 
 class Forbidden(APIError):
-    """403: above the plan's limits, or beyond the key's scopes."""
+    """403: beyond the plan's limits or the key's scopes."""
 
 
 class NotFound(APIError):
-    """404: there is no such thing, or it is not yours."""
+    """404: it does not exist, or belongs to another user."""
 
 
 class Conflict(APIError):
-    """409: not in this state. `code` is `not_ready`, `video_failed`, `video_cancelled` and others."""
+    """409: not possible in the present state. `code` is `not_ready`, `video_failed`, `video_cancelled` or another."""
 
 
 class Expired(APIError):
-    """410: it is no longer kept."""
+    """410: it has expired and is no longer stored."""
 
 
 class TooLarge(APIError):
-    """413: more bytes than are taken."""
+    """413: the body is larger than the server accepts."""
 
 
 class Invalid(APIError):
-    """422: a field does not fit; `param` names it."""
+    """422: a field is not valid; `param` names it."""
 
 
 class RateLimited(APIError):
-    """429: too many requests, also after the retries."""
+    """429: too many requests, even after the retries."""
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to leave it alone."""
-        return seconds(self.headers.get("retry-after"))
+        """Seconds to wait before the next request."""
+        return parse_retry_after(self.headers.get("retry-after"))
 
 
 class ServerError(APIError):
-    """5xx: not the caller's fault."""
+    """5xx: the server failed."""
 
 
 class Unavailable(ServerError):
-    """503: not just now."""
+    """503: the server cannot take the request at the moment."""
 
 
 class UnreadableAnswer(KinoraError):
-    """Something answered that is no Kinora server, such as a proxy's page, or one of quite another version."""
+    """The response is not that of a Kinora server of this version; a proxy's error page, for example."""
 
 
 class ConnectionFailed(KinoraError):
@@ -153,16 +153,16 @@ class TimedOut(ConnectionFailed):
 
 
 class VideoFailed(KinoraError):
-    """The job ended without a film; nothing was charged. `video.failure` says why and whether to try again."""
+    """The job failed; nothing was charged. `video.failure` says why and whether a retry may succeed."""
 
     def __init__(self, video: Video) -> None:
         self.video = video
-        reason = video.failure.user_message if video.failure else "it could not be made"
+        reason = video.failure.user_message if video.failure else "no reason given"
         super().__init__(f"{video.id} failed: {reason}")
 
 
 class VideoCancelled(KinoraError):
-    """The job was stopped before its film was done."""
+    """The job was cancelled before the video was complete."""
 
     def __init__(self, video: Video) -> None:
         self.video = video
@@ -170,15 +170,17 @@ class VideoCancelled(KinoraError):
 
 
 class UploadRefused(KinoraError):
-    """The file has arrived and cannot be used. `upload.error` says why."""
+    """The file arrived but cannot be used. `upload.error` says why."""
 
     def __init__(self, upload: Upload) -> None:
         self.upload = upload
-        super().__init__(f"{upload.id} was refused: {upload.error.message if upload.error else 'it cannot be read'}")
+        super().__init__(
+            f"{upload.id} was refused: {upload.error.message if upload.error else 'the file cannot be read'}"
+        )
 
 
 class WaitTimeout(KinoraError):
-    """The time to wait is over. The job goes on: `wait` again, or `cancel` it."""
+    """The timeout of `wait` is over. The job goes on: `wait` again, or `cancel` it."""
 
     def __init__(self, video: Video, timeout: float) -> None:
         self.video = video
@@ -186,10 +188,10 @@ class WaitTimeout(KinoraError):
 
 
 class WebhookError(KinoraError):
-    """The signature does not fit, or the message is too old: do not trust the body."""
+    """The webhook's signature or timestamp is not valid: do not trust its body."""
 
 
-STATUS: dict[int, type[APIError]] = {
+ERRORS_BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequest,
     401: Unauthorized,
     402: InsufficientCredits,
@@ -204,18 +206,18 @@ STATUS: dict[int, type[APIError]] = {
 }
 
 
-def error_of(status: int, body: bytes, headers: Mapping[str, str]) -> APIError:
-    """The error an answer stands for. A body that is no problem document (a proxy's page) leaves it without detail."""
+def build_api_error(status: int, body: bytes, headers: Mapping[str, str]) -> APIError:
+    """The error of a response. A body that is not a problem document (a proxy's page) leaves it without detail."""
     try:
         problem = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         problem = {}
-    kind = STATUS.get(status, ServerError if status >= 500 else APIError)
+    kind = ERRORS_BY_STATUS.get(status, ServerError if status >= 500 else APIError)
     return kind(status, problem, headers)
 
 
-def seconds(header: str | None) -> float | None:
-    """A `Retry-After` in seconds; None for one that is missing or names a date."""
+def parse_retry_after(header: str | None) -> float | None:
+    """A `Retry-After` header in seconds; None if it is missing or a date."""
     try:
         return max(0.0, float(header)) if header else None
     except ValueError:

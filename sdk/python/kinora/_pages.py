@@ -1,25 +1,32 @@
-"""Lists that fetch themselves: iterate over everything, or take one page at a time."""
+"""Lists that fetch their pages themselves: iterate over every item, or request one page at a time."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
-from kinora._request import Call, Config, call
-from kinora._sansio import AsyncTransport, Item, Stream, Transport, each, each_async, run, run_async
+from kinora._drivers import iterate_async, iterate_sync, run_async, run_sync
+from kinora._request import ApiCall, ClientConfig
+from kinora._retries import send_call
+from kinora._sansio import Emit, ItemFlow
 
-T = TypeVar("T", bound="Listed")
+if TYPE_CHECKING:
+    from kinora._transport import SyncTransport
+    from kinora._transport_async import AsyncTransport
 
 
-class Listed(Protocol):
-    """Something that stands in a list."""
+class HasId(Protocol):
+    """An item of a list."""
 
     @property
     def id(self) -> str: ...
 
 
-class Page(Protocol[T]):
-    """One page as the server answers it."""
+T = TypeVar("T", bound=HasId)
+
+
+class ListPage(Protocol[T]):
+    """One page as the server returns it."""
 
     @property
     def data(self) -> list[T]: ...
@@ -29,48 +36,48 @@ class Page(Protocol[T]):
     def has_more(self) -> bool: ...
 
 
-def _items(config: Config, first: Call[Any]) -> Stream:
-    """Each thing of the list, a page asked for whenever one is used up."""
-    wanted = first
+def _emit_items(config: ClientConfig, first_call: ApiCall[Any]) -> ItemFlow[Any]:
+    """The items of the list; the next page is requested when one is used up."""
+    call = first_call
     while True:
-        page = yield from call(config, wanted)
-        for thing in page.data:
-            yield Item(thing)
+        page: ListPage[Any] = yield from send_call(config, call)
+        for item in page.data:
+            yield Emit(item)
         if not page.has_more or page.last_id is None:
             return
-        wanted = wanted._replace(query={**wanted.query, "after": page.last_id})
+        call = call._replace(query={**call.query, "after": page.last_id})
 
 
 class Pages(Generic[T]):
-    """A list: `for thing in …` goes through all of it; `.page()` asks for one page."""
+    """A list: `for item in …` goes through all pages; `.page()` requests one page."""
 
-    def __init__(self, config: Config, transport: Transport, first: Call[Any]) -> None:
+    def __init__(self, config: ClientConfig, transport: SyncTransport, first_call: ApiCall[Any]) -> None:
         self._config = config
         self._transport = transport
-        self._first = first
+        self._first_call = first_call
 
     def __iter__(self) -> Iterator[T]:
-        return each(_items(self._config, self._first), self._transport)
+        return iterate_sync(_emit_items(self._config, self._first_call), self._transport)
 
-    def page(self) -> Page[T]:
-        """The first page: `.data`, `.has_more`, and `.last_id` to go on from with `after=`."""
-        return cast("Page[T]", run(call(self._config, self._first), self._transport))
+    def page(self) -> ListPage[T]:
+        """The first page: `.data`, `.has_more`, and `.last_id` to continue from with `after=`."""
+        return cast("ListPage[T]", run_sync(send_call(self._config, self._first_call), self._transport))
 
 
 class AsyncPages(Generic[T]):
-    """A list: `async for thing in …` goes through all of it; `await ….page()` asks for one page."""
+    """A list: `async for item in …` goes through all pages; `await ….page()` requests one page."""
 
-    def __init__(self, config: Config, transport: AsyncTransport, first: Call[Any]) -> None:
+    def __init__(self, config: ClientConfig, transport: AsyncTransport, first_call: ApiCall[Any]) -> None:
         self._config = config
         self._transport = transport
-        self._first = first
+        self._first_call = first_call
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return each_async(_items(self._config, self._first), self._transport)
+        return iterate_async(_emit_items(self._config, self._first_call), self._transport)
 
-    async def page(self) -> Page[T]:
-        """The first page: `.data`, `.has_more`, and `.last_id` to go on from with `after=`."""
-        return cast("Page[T]", await run_async(call(self._config, self._first), self._transport))
+    async def page(self) -> ListPage[T]:
+        """The first page: `.data`, `.has_more`, and `.last_id` to continue from with `after=`."""
+        return cast("ListPage[T]", await run_async(send_call(self._config, self._first_call), self._transport))
 
-    def __await__(self) -> Generator[Any, None, Page[T]]:
+    def __await__(self) -> Generator[Any, None, ListPage[T]]:
         return self.page().__await__()

@@ -1,4 +1,4 @@
-"""Progress on a terminal; a line for each change of state where there is none."""
+"""Progress bars on a terminal; elsewhere, a line for each change of state."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def making(label: str) -> Iterator[Callable[[Video], None]]:
-    """A bar from 0 to 100 %; what is yielded takes the video as it changes."""
+def show_video_progress(label: str) -> Iterator[Callable[[Video], None]]:
+    """A bar from 0 to 100 %; yields a callback for the video as it changes."""
     if not sys.stderr.isatty():
-        yield _Lines(label)
+        yield _StateLines(label)
         return
     from tqdm import tqdm
 
-    form = "{desc} {bar} {n:.0f} % {postfix}"
-    with tqdm(total=100, desc=label, bar_format=form, file=sys.stderr, dynamic_ncols=True) as bar:
+    bar_format = "{desc} {bar} {n:.0f} % {postfix}"
+    with tqdm(total=100, desc=label, bar_format=bar_format, file=sys.stderr, dynamic_ncols=True) as bar:
 
-        def show(video: Video) -> None:
+        def update_bar(video: Video) -> None:
             bar.n = video.progress
-            bar.set_postfix_str(_state(video))
+            bar.set_postfix_str(_describe_state(video))
 
-        yield show
+        yield update_bar
 
 
-class _Lines:
-    """For logs: says only what is new."""
+class _StateLines:
+    """Prints the state of a video whenever it changes, for logs."""
 
     def __init__(self, label: str) -> None:
         self._label = label
         self._last = ""
 
     def __call__(self, video: Video) -> None:
-        said = video.status if video.status != "queued" or video.queue_position is None else _state(video)
-        if said != self._last:
-            self._last = said
-            print(f"{self._label}: {said}", file=sys.stderr, flush=True)
+        state = video.status if video.status != "queued" or video.queue_position is None else _describe_state(video)
+        if state != self._last:
+            self._last = state
+            print(f"{self._label}: {state}", file=sys.stderr, flush=True)
 
 
-def _state(video: Video) -> str:
+def _describe_state(video: Video) -> str:
     if video.status == "queued":
-        return "queued" if video.queue_position is None else f"queued, {video.queue_position} before it"
+        return "queued" if video.queue_position is None else f"queued, {video.queue_position} ahead"
     if video.status == "in_progress" and video.eta_seconds is not None:
         return f"about {video.eta_seconds} s left"
     return video.status.replace("_", " ")
 
 
 @contextmanager
-def fetching(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar of bytes; what is yielded takes the bytes that are there and those of the whole."""
+def show_download_progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of bytes; yields a callback for the bytes received and the total."""
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
@@ -61,8 +61,8 @@ def fetching(label: str) -> Iterator[Callable[[int, int], None]]:
 
     with tqdm(desc=label, unit="B", unit_scale=True, file=sys.stderr, dynamic_ncols=True) as bar:
 
-        def show(have: int, whole: int) -> None:
-            bar.total = whole or None
-            bar.update(have - bar.n)
+        def update_bar(received: int, total: int) -> None:
+            bar.total = total or None
+            bar.update(received - bar.n)
 
-        yield show
+        yield update_bar

@@ -1,129 +1,123 @@
-"""One logic for both worlds: what a call does is a generator of asks, and a sync or an async driver fulfils them.
+"""The protocol of the SDK's logic: generators that yield commands and receive their results.
 
-A flow yields `Ask`s, which name a method of the transport, and receives what that method answered, or its exception.
-A flow that produces many things yields each as an `Item`. Nothing here touches a socket or knows what HTTP is.
+What a call does is written once, as a `Flow`; `_drivers` run it for the synchronous and for the asynchronous client,
+and the executors in `_transport` and `_transport_async` carry the commands out. Nothing here performs I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Protocol, TypeAlias, TypeVar, cast
+
+if TYPE_CHECKING:
+    from kinora._request import PreparedRequest
 
 T = TypeVar("T")
 
 
-class Ask(NamedTuple):
-    """A method of the transport, by its name, and its arguments."""
+class ResponseHead(Protocol):
+    """Status and headers of a response whose body may not have been read."""
 
-    method: str
-    arguments: tuple[Any, ...] = ()
-
-
-class Item(NamedTuple):
-    """One of the things that a flow produces, for whoever iterates over it."""
-
-    value: Any
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
 
-Flow = Generator[Ask, Any, T]
-"""Asks, and returns one thing."""
-Stream = Generator["Ask | Item", Any, None]
-"""Asks, and produces many."""
+class Response(ResponseHead, Protocol):
+    """A response that has been read."""
+
+    @property
+    def content(self) -> bytes: ...
 
 
-class Transport(Protocol):
-    """Fulfils asks. The scope around a flow closes whatever the flow left open when it ended or was abandoned."""
+class Returns(Generic[T]):
+    """Base of the commands: what carrying one out returns."""
 
-    def scope(self) -> AbstractContextManager[Any]: ...
-
-
-class AsyncTransport(Protocol):
-    """The same, with coroutines for methods."""
-
-    def scope(self) -> AbstractAsyncContextManager[Any]: ...
+    __slots__ = ()
 
 
-class _Course(Generic[T]):
-    """Where a flow stands: what it wants next, what it will be told, what it returned."""
+@dataclass(frozen=True, slots=True)
+class Fetch(Returns[Response]):
+    """Send a request and read its response. Raises ConnectionFailed, UnreadableAnswer."""
 
-    result: T
-
-    def __init__(self, flow: Generator[Any, Any, T]) -> None:
-        self._flow = flow
-        self._answer: Any = None
-        self._error: Exception | None = None
-
-    def next(self) -> Any:
-        """What the flow wants now; None when it has ended."""
-        answer, error = self._answer, self._error
-        self._answer = self._error = None
-        try:
-            return self._flow.send(answer) if error is None else self._flow.throw(error)
-        except StopIteration as end:
-            self.result = end.value
-            return None
-
-    def told(self, answer: Any) -> None:
-        self._answer = answer
-
-    def failed(self, error: Exception) -> None:
-        self._error = error
-
-    def close(self) -> None:
-        """Let go of what the flow holds now, not when the last traceback that knows it is forgotten."""
-        self._flow.close()
+    request: PreparedRequest
 
 
-def run(flow: Flow[T], transport: Transport) -> T:
-    """Fulfil a flow's asks one after the other and return what it returns."""
-    course = _Course(flow)
-    with closing(course), transport.scope() as hands:
-        while (ask := course.next()) is not None:
-            try:
-                course.told(getattr(hands, ask.method)(*ask.arguments))
-            except Exception as error:  # the flow is who knows what to do about it
-                course.failed(error)
-    return course.result
+@dataclass(frozen=True, slots=True)
+class OpenStream(Returns[ResponseHead]):
+    """Send a request and leave the body of its response to `ReadChunk`. Raises ConnectionFailed, UnreadableAnswer."""
+
+    request: PreparedRequest
 
 
-async def run_async(flow: Flow[T], transport: AsyncTransport) -> T:
-    """The same, awaiting each answer."""
-    course = _Course(flow)
-    with closing(course):
-        async with transport.scope() as hands:
-            while (ask := course.next()) is not None:
-                try:
-                    course.told(await getattr(hands, ask.method)(*ask.arguments))
-                except Exception as error:  # the flow is who knows what to do about it
-                    course.failed(error)
-    return course.result
+@dataclass(frozen=True, slots=True)
+class ReadChunk(Returns["bytes | None"]):
+    """The next bytes of an open stream, None at its end. Raises ConnectionFailed, UnreadableAnswer."""
+
+    response: ResponseHead
 
 
-def each(stream: Stream, transport: Transport) -> Generator[Any, None, None]:
-    """What a flow of many things produces."""
-    course = _Course(stream)
-    with closing(course), transport.scope() as hands:
-        while (wanted := course.next()) is not None:
-            if isinstance(wanted, Item):
-                yield wanted.value
-                continue
-            try:
-                course.told(getattr(hands, wanted.method)(*wanted.arguments))
-            except Exception as error:  # the flow is who knows what to do about it
-                course.failed(error)
+@dataclass(frozen=True, slots=True)
+class CloseStream(Returns[None]):
+    """Close an open stream. Those left open are closed when the flow ends."""
+
+    response: ResponseHead
 
 
-async def each_async(stream: Stream, transport: AsyncTransport) -> AsyncGenerator[Any, None]:
-    """The same, awaiting each answer."""
-    course = _Course(stream)
-    with closing(course):
-        async with transport.scope() as hands:
-            while (wanted := course.next()) is not None:
-                if isinstance(wanted, Item):
-                    yield wanted.value
-                    continue
-                try:
-                    course.told(await getattr(hands, wanted.method)(*wanted.arguments))
-                except Exception as error:  # the flow is who knows what to do about it
-                    course.failed(error)
+@dataclass(frozen=True, slots=True)
+class Sleep(Returns[None]):
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(Returns[None]):
+    """Call a callback of the user's; the asynchronous client awaits a coroutine that it returns."""
+
+    callback: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile(Returns[bytes]):
+    """Read up to `length` bytes from this position of a file. Raises OSError."""
+
+    file: BinaryIO
+    position: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile(Returns[None]):
+    """Write bytes at the file's position. Raises OSError."""
+
+    file: BinaryIO
+    content: bytes
+
+
+Command: TypeAlias = Fetch | OpenStream | ReadChunk | CloseStream | Sleep | Notify | ReadFile | WriteFile
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Generic[T]):
+    """One item for the user who iterates over an `ItemFlow`."""
+
+    item: T
+
+
+Flow = Generator[Command, Any, T]
+"""Yields commands, receives their results or errors, and returns one value."""
+ItemFlow = Generator[Command | Emit[T], Any, None]
+"""Yields commands and items."""
+
+
+def perform(command: Returns[T]) -> Flow[T]:
+    """Yield a command and return its typed result.
+
+    response = yield from perform(Fetch(request))
+    """
+    result: T = yield cast("Command", command)
+    return result

@@ -1,4 +1,4 @@
-"""Server-sent events, as the HTML standard defines them, from chunks of bytes. Knows no socket."""
+"""Parses server-sent events, as the HTML standard defines them, from chunks of bytes. No I/O."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 
-class Event(NamedTuple):
-    """One event: its name, its data, the id to go on from, and the pause in milliseconds the server asks for."""
+class ServerSentEvent(NamedTuple):
+    """One event: name, data, the id to resume from, and the delay before reconnecting in milliseconds."""
 
     event: str
     data: str
@@ -15,33 +15,33 @@ class Event(NamedTuple):
     retry: int | None
 
 
-class Parser:
-    """Takes bytes as they come and gives the events that are complete."""
+class SSEParser:
+    """Turns bytes, however they are split into chunks, into events."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._buffer = b""
         self._started = False
         self._id: str | None = None
         self._name = ""
         self._data: list[str] = []
         self._retry: int | None = None
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events that end within this chunk."""
-        text = self._rest + chunk
+    def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
+        """The events that are complete with this chunk."""
+        text = self._buffer + chunk
         if not self._started and len(text) >= 3:
             text, self._started = text.removeprefix(b"\xef\xbb\xbf"), True
-        # A carriage return at the very end may be half of a line's end.
-        whole, self._rest = (text[:-1], text[-1:]) if text.endswith(b"\r") else (text, b"")
-        *lines, last = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._rest = last + self._rest
+        # A carriage return at the very end may be the first half of CRLF.
+        complete, self._buffer = (text[:-1], text[-1:]) if text.endswith(b"\r") else (text, b"")
+        *lines, last = complete.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._buffer = last + self._buffer
         for line in lines:
-            if event := self._line(line.decode("utf-8", "replace")):
+            if event := self._parse_line(line.decode("utf-8", "replace")):
                 yield event
 
-    def _line(self, line: str) -> Event | None:
+    def _parse_line(self, line: str) -> ServerSentEvent | None:
         if not line:
-            return self._end()
+            return self._take_event()
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
@@ -54,7 +54,9 @@ class Parser:
             self._retry = int(value)
         return None
 
-    def _end(self) -> Event | None:
-        event = Event(self._name or "message", "\n".join(self._data), self._id, self._retry) if self._data else None
+    def _take_event(self) -> ServerSentEvent | None:
+        event = None
+        if self._data:
+            event = ServerSentEvent(self._name or "message", "\n".join(self._data), self._id, self._retry)
         self._name, self._data, self._retry = "", [], None
         return event

@@ -1,4 +1,4 @@
-"""A storyboard, written as one tells it: what is seen, for how long, and how one thing becomes the next."""
+"""Builds a storyboard card by card: what is shown, for how long, and how one shot leads to the next."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ if TYPE_CHECKING:
 
 
 class Storyboard:
-    """Cards laid one after the other.
+    """Cards one after the other on a timeline.
 
         story = Storyboard().show("a harbour at dawn", seconds=3).cut("the same at night", seconds=3)
         client.videos.create(prompt="a harbour", **story.arguments)
 
-    `show` lets a thing grow out of the one before it; `cut` begins it at once. `image` and `clip` put something
-    that exists at the present second.
+    `show` continues from the shot before; `cut` begins a new shot. `image` and `clip` place an existing image or
+    video at the current second.
     """
 
     def __init__(self) -> None:
         self._cards: list[StoryboardCard] = []
-        self._now = 0.0
+        self._position = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long it is so far."""
-        return self._now
+        """Its length so far."""
+        return self._position
 
     def show(self, prompt: str, *, seconds: float) -> Storyboard:
-        """See this for so many seconds; it grows out of what was seen before."""
-        return self._add(seconds, prompt=prompt)
+        """Show this prompt for so many seconds, continuing from the shot before."""
+        return self._add_card(seconds, prompt=prompt)
 
     def cut(self, prompt: str, *, seconds: float) -> Storyboard:
-        """See this for so many seconds, after a cut."""
+        """Show this prompt for so many seconds, after a cut."""
         if self._cards and self._cards[-1].prompt is not None:
-            self._cards[-1].until = self._now
-        return self._add(seconds, prompt=prompt)
+            self._cards[-1].until = self._position
+        return self._add_card(seconds, prompt=prompt)
 
     def image(self, file: File) -> Storyboard:
-        """Pass through this image at the present second."""
-        return self._add(0.0, upload=file)
+        """Use this image as the frame at the current second."""
+        return self._add_card(0.0, upload=file)
 
     def clip(self, video: Video | str, *, seconds: float) -> Storyboard:
-        """Keep this video as it is; `seconds` is its length."""
-        return self._add(seconds, video=video)
+        """Insert this video unchanged; `seconds` is its length."""
+        return self._add_card(seconds, video=video)
 
-    def _add(self, seconds: float, **what: Any) -> Storyboard:
+    def _add_card(self, seconds: float, **fields: Any) -> Storyboard:
         from kinora.types import StoryboardCard
 
         if seconds < 0:
-            raise ValueError("A card's seconds cannot be negative.")
-        self._cards.append(StoryboardCard(at=self._now, **what))
-        self._now += seconds
+            raise ValueError("The seconds of a card must not be negative.")
+        self._cards.append(StoryboardCard(at=self._position, **fields))
+        self._position += seconds
         return self
 
     @property
@@ -62,5 +62,5 @@ class Storyboard:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """`storyboard` and `seconds` (rounded up to a whole one), for `videos.create(prompt=…, **story.arguments)`."""
-        return {"storyboard": self.cards, "seconds": -int(-self._now // 1)}
+        """`storyboard` and `seconds` (rounded up) for `videos.create(prompt=…, **story.arguments)`."""
+        return {"storyboard": self.cards, "seconds": -int(-self._position // 1)}

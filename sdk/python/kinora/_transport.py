@@ -1,110 +1,152 @@
-"""Sockets: what fulfils a flow's asks, on httpx2. `_transport_async` says the same, awaited, line for line."""
+"""The synchronous executor of commands, on httpx2. `_transport_async` is its twin, line for line."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple, assert_never
 
 import httpx2
 
 from kinora._errors import ConnectionFailed, KinoraError, TimedOut, UnreadableAnswer
-from kinora._request import Prepared
+from kinora._request import PreparedRequest
+from kinora._sansio import (
+    CloseStream,
+    Command,
+    Fetch,
+    Notify,
+    OpenStream,
+    ReadChunk,
+    ReadFile,
+    ResponseHead,
+    Sleep,
+    WriteFile,
+)
 
-LONGEST = 1e6  # seconds a socket is told to wait; above that, for ever: not every clock can count further
+CONNECT_TIMEOUT = 10.0  # seconds
+LONGEST_TIMEOUT = 1e6  # seconds; above that a socket waits without limit, since not every clock can count further
 
 
-def request_of(prepared: Prepared) -> httpx2.Request:
-    wait = prepared.timeout if prepared.timeout < LONGEST else None
+def to_httpx_request(request: PreparedRequest) -> httpx2.Request:
+    """The request as httpx2 takes it."""
+    wait = request.timeout if request.timeout < LONGEST_TIMEOUT else None
+    connect = min(request.timeout, CONNECT_TIMEOUT)
     return httpx2.Request(
-        prepared.method,
-        prepared.url,
-        headers=prepared.headers,
-        content=prepared.content,
-        data=prepared.fields,
-        files=prepared.files,
-        extensions={"timeout": {"connect": min(prepared.timeout, 10.0), "read": wait, "write": wait, "pool": wait}},
+        request.method,
+        request.url,
+        headers=request.headers,
+        content=request.content,
+        data=request.fields,
+        files=request.files,
+        extensions={"timeout": {"connect": connect, "read": wait, "write": wait, "pool": wait}},
     )
 
 
-def failure_of(error: httpx2.RequestError, prepared: Prepared) -> KinoraError:
-    where = prepared.url.partition("?")[0]
-    if not isinstance(error, httpx2.TransportError):  # an encoding that is none, or redirections in a circle
-        return UnreadableAnswer(f"The answer from {where} cannot be read: {error}.")
+def request_failure(error: httpx2.RequestError, request: PreparedRequest) -> KinoraError:
+    """The error of a request that got no response, or none that can be read."""
+    url = request.url.partition("?")[0]
+    if not isinstance(error, httpx2.TransportError):  # a wrong content encoding, or a loop of redirects
+        return UnreadableAnswer(f"The response from {url} cannot be read: {error}.")
     if isinstance(error, httpx2.TimeoutException):
-        return TimedOut(f"No answer from {where} within {prepared.timeout:g} seconds.")
-    return ConnectionFailed(f"Cannot reach {where}: {str(error) or type(error).__name__}.")
+        return TimedOut(f"No response from {url} within {request.timeout:g} seconds.")
+    return ConnectionFailed(f"Cannot reach {url}: {str(error) or type(error).__name__}.")
 
 
-class SyncHands:
-    """What one flow has in its hands: the client, and the answers it has opened."""
+def stream_failure(error: httpx2.DecodingError | httpx2.TransportError) -> KinoraError:
+    """The error of a body that cannot be read to its end."""
+    if isinstance(error, httpx2.DecodingError):
+        return UnreadableAnswer(f"The response cannot be read: {error}.")
+    return ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.")
+
+
+class _OpenResponse(NamedTuple):
+    response: httpx2.Response
+    chunks: Iterator[bytes]
+
+
+class SyncExecutor:
+    """Carries out the commands of one flow and keeps the streams it has opened."""
 
     def __init__(self, client: httpx2.Client) -> None:
         self._client = client
-        self._open: set[httpx2.Response] = set()
+        self._streams: dict[ResponseHead, _OpenResponse] = {}
 
-    def fetch(self, prepared: Prepared) -> httpx2.Response:
-        """The whole answer. Raises ConnectionFailed, UnreadableAnswer."""
+    def execute(self, command: Command) -> Any:  # noqa: PLR0911 - one for each command
+        """The command's result, as its class declares it."""
+        match command:
+            case Fetch():
+                return self._send(command.request, stream=False)
+            case OpenStream():
+                return self._open_stream(command.request)
+            case ReadChunk():
+                return self._read_chunk(command.response)
+            case CloseStream():
+                return self._close_stream(command.response)
+            case Sleep():
+                return time.sleep(command.seconds)
+            case Notify():
+                return self._notify(command)
+            case ReadFile():
+                return self._read_file(command)
+            case WriteFile():
+                return self._write_file(command.file, command.content)
+            case _:
+                assert_never(command)
+
+    def _send(self, request: PreparedRequest, *, stream: bool) -> httpx2.Response:
         try:
-            return self._client.send(request_of(prepared))
+            return self._client.send(to_httpx_request(request), stream=stream)
         except httpx2.RequestError as error:
-            raise failure_of(error, prepared) from error
+            raise request_failure(error, request) from error
 
-    def open(self, prepared: Prepared) -> tuple[httpx2.Response, Iterator[bytes]]:
-        """The answer's head, and its body as it comes. Raises ConnectionFailed."""
+    def _open_stream(self, request: PreparedRequest) -> httpx2.Response:
+        response = self._send(request, stream=True)
+        self._streams[response] = _OpenResponse(response, response.iter_bytes())
+        return response
+
+    def _read_chunk(self, head: ResponseHead) -> bytes | None:
         try:
-            response = self._client.send(request_of(prepared), stream=True)
-        except httpx2.RequestError as error:
-            raise failure_of(error, prepared) from error
-        self._open.add(response)
-        return response, response.iter_bytes()
+            return next(self._streams[head].chunks, None)
+        except (httpx2.DecodingError, httpx2.TransportError) as error:
+            raise stream_failure(error) from error
 
-    def chunk(self, body: Iterator[bytes]) -> bytes | None:
-        """The next bytes, or None at the end. Raises ConnectionFailed, UnreadableAnswer."""
-        try:
-            return next(body, None)
-        except httpx2.DecodingError as error:
-            raise UnreadableAnswer(f"The answer cannot be read: {error}.") from error
-        except httpx2.TransportError as error:
-            raise ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.") from error
+    def _close_stream(self, head: ResponseHead) -> None:
+        opened = self._streams.pop(head, None)
+        if opened is not None:
+            opened.response.close()
 
-    def close(self, response: httpx2.Response) -> None:
-        response.close()
-        self._open.discard(response)
+    def _notify(self, command: Notify) -> None:
+        command.callback(*command.arguments)
 
-    def sleep(self, wait: float) -> None:
-        time.sleep(wait)
+    def _read_file(self, command: ReadFile) -> bytes:
+        command.file.seek(command.position)
+        return command.file.read(command.length)
 
-    def tell(self, callback: Callable[..., Any], *values: Any) -> None:
-        """Let the caller's own function hear of it."""
-        callback(*values)
+    def _write_file(self, file: BinaryIO, content: bytes) -> None:
+        file.write(content)
 
-    def read(self, file: BinaryIO, position: int, length: int) -> bytes:
-        file.seek(position)
-        return file.read(length)
-
-    def write(self, file: BinaryIO, data: bytes) -> None:
-        file.write(data)
-
-    def close_all(self) -> None:
-        for response in self._open:
-            response.close()
+    def close_streams(self) -> None:
+        """Close every stream that is still open."""
+        for opened in self._streams.values():
+            opened.response.close()
 
 
 class SyncTransport:
     """The connections of one `Kinora`."""
 
-    def __init__(self, client: httpx2.Client | None, local: bool) -> None:  # noqa: FBT001 - said by one caller
-        self._client = client or httpx2.Client(trust_env=not local)
+    def __init__(self, client: httpx2.Client | None, *, is_local: bool) -> None:
+        self._client = client or httpx2.Client(trust_env=not is_local)
 
     @contextmanager
-    def scope(self) -> Iterator[SyncHands]:
-        hands = SyncHands(self._client)
+    def open_executor(self) -> Iterator[SyncExecutor]:
+        """An executor for one flow, whose streams are closed at the end of the block."""
+        executor = SyncExecutor(self._client)
         try:
-            yield hands
+            yield executor
         finally:
-            hands.close_all()
+            executor.close_streams()
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()

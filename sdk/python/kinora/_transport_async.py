@@ -1,4 +1,4 @@
-"""Sockets for the awaited client; `_transport` says the same for the other world, line for line.
+"""The asynchronous executor of commands, on httpx2; the twin of `_transport`, line for line.
 
 A module of its own, because asyncio is half of what importing the client would cost.
 """
@@ -6,87 +6,117 @@ A module of its own, because asyncio is half of what importing the client would 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple, assert_never
 
 import httpx2
 
-from kinora._errors import ConnectionFailed, UnreadableAnswer
-from kinora._request import Prepared
-from kinora._transport import failure_of, request_of
+from kinora._request import PreparedRequest
+from kinora._sansio import (
+    CloseStream,
+    Command,
+    Fetch,
+    Notify,
+    OpenStream,
+    ReadChunk,
+    ReadFile,
+    ResponseHead,
+    Sleep,
+    WriteFile,
+)
+from kinora._transport import request_failure, stream_failure, to_httpx_request
 
 
-class AsyncHands:
-    """The same for the other world."""
+class _OpenResponse(NamedTuple):
+    response: httpx2.Response
+    chunks: AsyncIterator[bytes]
+
+
+class AsyncExecutor:
+    """Carries out the commands of one flow and keeps the streams it has opened."""
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
-        self._open: set[httpx2.Response] = set()
+        self._streams: dict[ResponseHead, _OpenResponse] = {}
 
-    async def fetch(self, prepared: Prepared) -> httpx2.Response:
-        """The whole answer. Raises ConnectionFailed, UnreadableAnswer."""
+    async def execute(self, command: Command) -> Any:  # noqa: PLR0911 - one for each command
+        """The command's result, as its class declares it."""
+        match command:
+            case Fetch():
+                return await self._send(command.request, stream=False)
+            case OpenStream():
+                return await self._open_stream(command.request)
+            case ReadChunk():
+                return await self._read_chunk(command.response)
+            case CloseStream():
+                return await self._close_stream(command.response)
+            case Sleep():
+                return await asyncio.sleep(command.seconds)
+            case Notify():
+                return await self._notify(command)
+            case ReadFile():
+                return await self._read_file(command)
+            case WriteFile():
+                return await self._write_file(command.file, command.content)
+            case _:
+                assert_never(command)
+
+    async def _send(self, request: PreparedRequest, *, stream: bool) -> httpx2.Response:
         try:
-            return await self._client.send(request_of(prepared))
+            return await self._client.send(to_httpx_request(request), stream=stream)
         except httpx2.RequestError as error:
-            raise failure_of(error, prepared) from error
+            raise request_failure(error, request) from error
 
-    async def open(self, prepared: Prepared) -> tuple[httpx2.Response, AsyncIterator[bytes]]:
-        """The answer's head, and its body as it comes. Raises ConnectionFailed."""
+    async def _open_stream(self, request: PreparedRequest) -> httpx2.Response:
+        response = await self._send(request, stream=True)
+        self._streams[response] = _OpenResponse(response, response.aiter_bytes())
+        return response
+
+    async def _read_chunk(self, head: ResponseHead) -> bytes | None:
         try:
-            response = await self._client.send(request_of(prepared), stream=True)
-        except httpx2.RequestError as error:
-            raise failure_of(error, prepared) from error
-        self._open.add(response)
-        return response, response.aiter_bytes()
+            return await anext(self._streams[head].chunks, None)
+        except (httpx2.DecodingError, httpx2.TransportError) as error:
+            raise stream_failure(error) from error
 
-    async def chunk(self, body: AsyncIterator[bytes]) -> bytes | None:
-        """The next bytes, or None at the end. Raises ConnectionFailed, UnreadableAnswer."""
-        try:
-            return await anext(body, None)
-        except httpx2.DecodingError as error:
-            raise UnreadableAnswer(f"The answer cannot be read: {error}.") from error
-        except httpx2.TransportError as error:
-            raise ConnectionFailed(f"The connection broke: {str(error) or type(error).__name__}.") from error
+    async def _close_stream(self, head: ResponseHead) -> None:
+        opened = self._streams.pop(head, None)
+        if opened is not None:
+            await opened.response.aclose()
 
-    async def close(self, response: httpx2.Response) -> None:
-        await response.aclose()
-        self._open.discard(response)
+    async def _notify(self, command: Notify) -> None:
+        returned = command.callback(*command.arguments)
+        if hasattr(returned, "__await__"):
+            await returned
 
-    async def sleep(self, wait: float) -> None:
-        await asyncio.sleep(wait)
+    async def _read_file(self, command: ReadFile) -> bytes:
+        command.file.seek(command.position)
+        return await asyncio.to_thread(command.file.read, command.length)
 
-    async def tell(self, callback: Callable[..., Any], *values: Any) -> None:
-        """Let the caller's own function hear of it; a coroutine is awaited."""
-        said = callback(*values)
-        if hasattr(said, "__await__"):
-            await said
+    async def _write_file(self, file: BinaryIO, content: bytes) -> None:
+        await asyncio.to_thread(file.write, content)
 
-    async def read(self, file: BinaryIO, position: int, length: int) -> bytes:
-        file.seek(position)
-        return await asyncio.to_thread(file.read, length)
-
-    async def write(self, file: BinaryIO, data: bytes) -> None:
-        await asyncio.to_thread(file.write, data)
-
-    async def close_all(self) -> None:
-        for response in self._open:
-            await response.aclose()
+    async def close_streams(self) -> None:
+        """Close every stream that is still open."""
+        for opened in self._streams.values():
+            await opened.response.aclose()
 
 
 class AsyncTransport:
     """The connections of one `AsyncKinora`."""
 
-    def __init__(self, client: httpx2.AsyncClient | None, local: bool) -> None:  # noqa: FBT001 - said by one caller
-        self._client = client or httpx2.AsyncClient(trust_env=not local)
+    def __init__(self, client: httpx2.AsyncClient | None, *, is_local: bool) -> None:
+        self._client = client or httpx2.AsyncClient(trust_env=not is_local)
 
     @asynccontextmanager
-    async def scope(self) -> AsyncIterator[AsyncHands]:
-        hands = AsyncHands(self._client)
+    async def open_executor(self) -> AsyncIterator[AsyncExecutor]:
+        """An executor for one flow, whose streams are closed at the end of the block."""
+        executor = AsyncExecutor(self._client)
         try:
-            yield hands
+            yield executor
         finally:
-            await hands.close_all()
+            await executor.close_streams()
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._client.aclose()

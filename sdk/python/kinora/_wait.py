@@ -1,17 +1,13 @@
-"""Watching a video until it is done: live events first, and questions at the server's pace where they do not come.
-
-An event is the whole video, so a broken connection loses nothing: the stream is opened again and begins with the
-present state.
-"""
+"""Waits for a video: listens to its event streams, and polls at the server's pace where none can be had."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from kinora._decoding import json_decoder
 from kinora._errors import (
     APIError,
     ConnectionFailed,
@@ -21,77 +17,23 @@ from kinora._errors import (
     VideoCancelled,
     VideoFailed,
     WaitTimeout,
-    seconds,
+    parse_retry_after,
 )
-from kinora._request import LONGEST_ASKED, Call, Config, Options, answered, for_ever, id_of, path, prepared, reader
-from kinora._sansio import Ask, Flow, Item, Stream
-from kinora._sse import Event, Parser
+from kinora._events import REOPEN_DELAY, SILENCE_LIMIT, TERMINAL, open_event_stream
+from kinora._request import ApiCall, ClientConfig, build_path, prepare_request, resource_id
+from kinora._retries import fetch_with_retries
+from kinora._sansio import Flow, Notify, Sleep
 
 if TYPE_CHECKING:
     from kinora.types import Video
 
-TERMINAL = frozenset({"completed", "failed", "cancelled"})
-SILENCE = 40.0  # seconds without a byte after which a stream is dead: the server sends some every fifteen
-FRUITLESS = 3  # streams in a row that bring nothing, after which `wait` asks instead
-PAUSE = 2.0  # seconds between two questions where the server names no pace
-LAST = 5.0  # seconds an answer may take at the least, be the time to wait over or not
-REOPEN = 0.5  # seconds before a stream is opened again, unless it says otherwise
+MAX_EMPTY_STREAMS = 3  # streams in a row without an event, after which the video is polled
+POLL_INTERVAL = 2.0  # seconds between two polls where the server names no pace
+MIN_POLL_TIMEOUT = 5.0  # seconds a poll may take at least, even if less than that remains
 
 
-class Feed:
-    """One open stream of events, given up after so many seconds of `silence`."""
-
-    def __init__(self, response: Any, body: Any, silence: float) -> None:
-        self._response = response
-        self._body = body
-        self._silence = silence
-        self._parser = Parser()
-        self._waiting: deque[Event] = deque()
-
-    def next(self, left: Callable[[], float] = for_ever) -> Flow[Event | None]:
-        """The next event, or None when the stream ended or broke, or may well say nothing until `left` is over."""
-        while not self._waiting:
-            try:
-                chunk = yield Ask("chunk", (self._body,))
-            except ConnectionFailed:
-                chunk = None
-            if chunk is not None:
-                self._waiting.extend(self._parser.feed(chunk))
-            if chunk is None or (not self._waiting and left() < self._silence / 2):
-                yield Ask("close", (self._response,))
-                return None
-        return self._waiting.popleft()
-
-
-def opened(config: Config, wanted: Call[Any], silence: float, left: Callable[[], float] = for_ever) -> Flow[Feed]:
-    """A stream of events; `silence` is how many seconds it may say nothing. Raises KinoraError."""
-    request = prepared(config, wanted)
-    request = request._replace(headers={**request.headers, "accept": "text/event-stream"}, timeout=silence)
-    response, body = yield from answered(config, request, "open", left)
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
-        raise UnreadableAnswer("Something answered that is no stream of events, such as a page of a proxy.")
-    return Feed(response, body, silence)
-
-
-def watch(config: Config, wanted: Call[Any], *, one: bool) -> Stream:
-    """Every state of one video until it is done, or of all one's videos for ever, whatever breaks in between."""
-    read, last, wait = wanted.read, wanted.options.last_event_id, REOPEN
-    while True:
-        again = wanted._replace(options=wanted.options._replace(last_event_id=last))
-        feed = yield from opened(config, again, SILENCE)
-        while (event := (yield from feed.next())) is not None:
-            last = event.id or last
-            wait = REOPEN if event.retry is None else min(event.retry / 1000, LONGEST_ASKED)
-            if event.event == "video":
-                video = read(event.data.encode())
-                yield Item(video)
-                if one and video.status in TERMINAL:
-                    return
-        yield Ask("sleep", (wait,))
-
-
-def wait(
-    config: Config,
+def wait_for_video(
+    config: ClientConfig,
     video: Any,
     *,
     timeout: float | None,
@@ -99,27 +41,27 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
 ) -> Flow[Video]:
     """The completed video. Raises VideoFailed, VideoCancelled, WaitTimeout, each with the video, and KinoraError."""
-    waiting = _Wait(config, id_of(video), timeout, on_progress, clock)
-    fruitless = 0
-    while fruitless < FRUITLESS:
-        heard = yield from waiting.listen()
-        if waiting.over:
-            return waiting.outcome()
-        fruitless = 0 if heard else fruitless + 1
-        yield from waiting.pause(REOPEN)
+    waiter = _VideoWaiter(config, resource_id(video), timeout, on_progress, clock)
+    empty_streams = 0
+    while empty_streams < MAX_EMPTY_STREAMS:
+        had_events = yield from waiter.follow_stream()
+        if waiter.is_done:
+            return waiter.outcome()
+        empty_streams = 0 if had_events else empty_streams + 1
+        yield from waiter.sleep(REOPEN_DELAY)
     while True:
-        asked = yield from waiting.ask()
-        if waiting.over:
-            return waiting.outcome()
-        yield from waiting.pause(asked)
+        poll_interval = yield from waiter.poll_once()
+        if waiter.is_done:
+            return waiter.outcome()
+        yield from waiter.sleep(poll_interval)
 
 
-class _Wait:
-    """One wait: the video as last seen, and the time that is left."""
+class _VideoWaiter:
+    """The video as last seen, and the time that remains."""
 
     def __init__(
         self,
-        config: Config,
+        config: ClientConfig,
         video_id: str,
         timeout: float | None,
         on_progress: Callable[[Video], Any] | None,
@@ -128,97 +70,92 @@ class _Wait:
         from kinora.types import Video
 
         self._config = config
-        self._id = video_id
-        self._read = reader(Video)
-        self._tell = on_progress
+        self._video_id = video_id
+        self._decode_video = json_decoder(Video)
+        self._on_progress = on_progress
         self._clock = clock
         self._timeout = timeout
-        self._started = clock()
-        self._seen: Video | None = None
+        self._started_at = clock()
+        self._video: Video | None = None
 
     @property
-    def over(self) -> bool:
-        """Whether the video is done."""
-        return self._seen is not None and self._seen.status in TERMINAL
+    def is_done(self) -> bool:
+        """Whether the video has reached a final state."""
+        return self._video is not None and self._video.status in TERMINAL
 
     def outcome(self) -> Video:
-        """The completed video, or the error that it is."""
-        video = self._known()
+        """The completed video, or the error of one that failed or was cancelled."""
+        video = self._known_video()
         if video.status == "failed":
             raise VideoFailed(video)
         if video.status == "cancelled":
             raise VideoCancelled(video)
         return video
 
-    def _known(self) -> Video:
-        if self._seen is None:
-            raise AssertionError("asked for before anything was seen")
-        return self._seen
+    def _known_video(self) -> Video:
+        if self._video is None:
+            raise AssertionError("no response has been read yet")
+        return self._video
 
-    def listen(self) -> Flow[bool]:
-        """Hear one stream to its end; whether it said anything."""
-        heard = False
+    def follow_stream(self) -> Flow[bool]:
+        """Read one event stream to its end; whether it had any event of the video."""
+        had_events = False
+        silence_limit = min(SILENCE_LIMIT, max(0.1, self._remaining()))
         try:
-            feed = yield from opened(self._config, self._call("/events"), self._patience(), self._left)
+            stream = yield from open_event_stream(self._config, self._call("/events"), silence_limit, self._remaining)
         except APIError as error:
             if error.status < 500 and error.status not in (406, 429):
                 raise
             return False
         except (ConnectionFailed, UnreadableAnswer):
             return False
-        while not self.over and (event := (yield from feed.next(self._left))) is not None:
+        while not self.is_done and (event := (yield from stream.next_event(self._remaining))) is not None:
             if event.event == "video":
-                heard = True
-                yield from self._now(self._read(event.data.encode()))
-                yield from self._in_time()
-        return heard
+                had_events = True
+                yield from self._update(self._decode_video(event.data.encode()))
+                yield from self._check_deadline()
+        return had_events
 
-    def ask(self) -> Flow[float]:
-        """Read the video once; the seconds the server wants us to wait before the next time."""
-        request = prepared(self._config, self._call(""))
-        request = request._replace(timeout=min(request.timeout, max(LAST, self._left())))
+    def poll_once(self) -> Flow[float]:
+        """Get the video once; the seconds to wait before the next poll."""
+        request = prepare_request(self._config, self._call(""))
+        request = request._replace(timeout=min(request.timeout, max(MIN_POLL_TIMEOUT, self._remaining())))
         try:
-            answer = yield from answered(self._config, request, "fetch", self._left)
+            response = yield from fetch_with_retries(self._config, request, self._remaining)
         except (ConnectionFailed, RateLimited, ServerError):
-            if self._seen is None or self._left():
+            if self._video is None or self._remaining():
                 raise
-            return 0.0  # it is the time that is over, not the server
-        yield from self._now(self._read(answer.content))
-        hint = answer.headers.get("openai-poll-after-ms", "")
-        return int(hint) / 1000 if hint.isdigit() else seconds(answer.headers.get("retry-after")) or PAUSE
+            return 0.0  # the time is over: that is the error to raise, not the server's
+        yield from self._update(self._decode_video(response.content))
+        pace = response.headers.get("openai-poll-after-ms", "")
+        if pace.isdigit():
+            return int(pace) / 1000
+        return parse_retry_after(response.headers.get("retry-after")) or POLL_INTERVAL
 
-    def pause(self, wanted: float) -> Flow[None]:
-        """Sleep so long, but not beyond the end."""
-        yield from self._in_time()
-        yield Ask("sleep", (min(wanted, self._left()),))
+    def sleep(self, seconds: float) -> Flow[None]:
+        """Sleep, but not beyond the deadline."""
+        yield from self._check_deadline()
+        yield Sleep(min(seconds, self._remaining()))
 
-    def _call(self, what: str) -> Call[Any]:
-        return Call("GET", path("/v1/videos/{}", self._id) + what, self._read, options=Options())
+    def _call(self, suffix: str) -> ApiCall[Video]:
+        return ApiCall("GET", build_path("/v1/videos/{}", self._video_id) + suffix, self._decode_video)
 
-    def _patience(self) -> float:
-        return min(SILENCE, max(0.1, self._left()))
+    def _remaining(self) -> float:
+        """Seconds until the deadline, not below zero."""
+        return inf if self._timeout is None else max(0.0, self._started_at + self._timeout - self._clock())
 
-    def _left(self) -> float:
-        """Seconds until the end, not below zero."""
-        return inf if self._timeout is None else max(0.0, self._started + self._timeout - self._clock())
+    def _update(self, video: Video) -> Flow[None]:
+        """Keep the video, and call `on_progress` if it has changed."""
+        changed = self._video is None or video != self._video
+        self._video = video
+        if changed and self._on_progress is not None:
+            yield Notify(self._on_progress, (video,))
 
-    def _now(self, video: Video) -> Flow[None]:
-        """The video as it is now; the caller hears of what is new."""
-        new = self._seen is None or video != self._seen
-        self._seen = video
-        if new and self._tell is not None:
-            yield Ask("tell", (self._tell, video))
-
-    def _in_time(self) -> Flow[None]:
-        """Raise WaitTimeout when the time is over. Without any news yet, ask once, so that the error has the video."""
-        if self._timeout is None or self.over or self._clock() < self._started + self._timeout:
+    def _check_deadline(self) -> Flow[None]:
+        """Raise WaitTimeout when the time is over; before any response, poll once so that the error has the video."""
+        if self._timeout is None or self.is_done or self._clock() < self._started_at + self._timeout:
             return
-        if self._seen is None:
-            yield from self.ask()
-        if not self.over:
-            raise WaitTimeout(self._known(), self._timeout)
-
-
-def tell(callback: Callable[[Video], Any], video: Video) -> Flow[None]:
-    """Let the caller's function hear of a video, be it a coroutine or not."""
-    yield Ask("tell", (callback, video))
+        if self._video is None:
+            yield from self.poll_once()
+        if not self.is_done:
+            raise WaitTimeout(self._known_video(), self._timeout)

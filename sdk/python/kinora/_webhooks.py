@@ -1,7 +1,7 @@
-"""Webhooks: whether a message is the server's, by the Standard Webhooks scheme, and what it says.
+"""Verifies webhooks by the Standard Webhooks scheme and decodes their events.
 
 The signature is an HMAC-SHA256 over `id.timestamp.body`, in base 64, under a secret `whsec_…`. A header may carry
-several, while a secret is being replaced.
+several signatures while a secret is being rotated.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from kinora._errors import WebhookError
 if TYPE_CHECKING:
     from kinora.types import Video
 
-TOLERANCE = 300.0  # seconds that a message may be old, or ahead of our clock
+TOLERANCE = 300.0  # seconds that a message may be old, or ahead of this clock
 
 
 class WebhookEvent(NamedTuple):
-    """A verified message. `type` is such as `video.completed`; `video` is there for the events of videos."""
+    """A verified event. `type` is for example `video.completed`; `video` is set for events of videos."""
 
     id: str
     type: str
@@ -36,38 +36,41 @@ class WebhookEvent(NamedTuple):
 def verify_webhook(
     body: bytes, headers: Mapping[str, str], secret: str, *, tolerance: float = TOLERANCE
 ) -> WebhookEvent:
-    """The message, if it is the server's. `body` must be the bytes as they came. Raises WebhookError."""
-    given = {name.lower(): value for name, value in headers.items()}
+    """The event of a webhook. `body` must be the request body, byte for byte. Raises WebhookError."""
+    lower_headers = {name.lower(): value for name, value in headers.items()}
     try:
-        message_id, sent, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
-        moment = float(int(sent))
+        message_id, timestamp, signatures = (
+            lower_headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature")
+        )
+        sent_at = float(int(timestamp))
     except (KeyError, ValueError, OverflowError) as error:
-        raise WebhookError("The headers webhook-id, webhook-timestamp and webhook-signature must be there.") from error
-    if abs(time.time() - moment) > tolerance:
-        raise WebhookError(f"The message is dated more than {tolerance:g} seconds from now.")
-    expected = b"v1," + b64encode(hmac.digest(_key(secret), _bytes(f"{message_id}.{sent}.") + body, sha256))
-    if not any(hmac.compare_digest(expected, _bytes(one)) for one in signatures.split()):
-        raise WebhookError("The signature does not fit: the secret is another one, or the body is not as it was sent.")
-    return _event(message_id, body)
+        raise WebhookError("The headers webhook-id, webhook-timestamp and webhook-signature are required.") from error
+    if abs(time.time() - sent_at) > tolerance:
+        raise WebhookError(f"The timestamp is more than {tolerance:g} seconds from now.")
+    signed = _header_bytes(f"{message_id}.{timestamp}.") + body
+    expected = b"v1," + b64encode(hmac.digest(_decode_secret(secret), signed, sha256))
+    if not any(hmac.compare_digest(expected, _header_bytes(signature)) for signature in signatures.split()):
+        raise WebhookError("The signature does not match: the secret is wrong, or the body was changed.")
+    return _decode_event(message_id, body)
 
 
-def _bytes(text: str) -> bytes:
-    """A header as bytes, whatever a forger put there: only ASCII may be compared as text."""
+def _header_bytes(text: str) -> bytes:
+    """A header as bytes, whatever it holds: `compare_digest` takes text only if it is ASCII."""
     return text.encode("utf-8", "replace")
 
 
-def _key(secret: str) -> bytes:
-    """The secret's bytes. None at all, as of a setting that is missing, would let anybody sign."""
+def _decode_secret(secret: str) -> bytes:
+    """The secret's bytes. With an empty secret, as of a missing setting, anybody could sign."""
     try:
         key = b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:
         key = b""
     if not key:
-        raise WebhookError("A webhook secret is `whsec_` and base 64, as the server showed it.")
+        raise WebhookError("A webhook secret is `whsec_` followed by base 64, as the server shows it.")
     return key
 
 
-def _event(message_id: str, body: bytes) -> WebhookEvent:
+def _decode_event(message_id: str, body: bytes) -> WebhookEvent:
     from kinora.types import Video
 
     try:
@@ -76,4 +79,4 @@ def _event(message_id: str, body: bytes) -> WebhookEvent:
         video = msgspec.convert(data, Video) if data.get("object") == "video" else None
         return WebhookEvent(message_id, event["type"], event["timestamp"], data, video)
     except (msgspec.MsgspecError, KeyError, AttributeError) as error:
-        raise WebhookError("The message is signed, but it is no event that this version can read.") from error
+        raise WebhookError("The signature is valid, but this version cannot read the event.") from error

@@ -1,7 +1,7 @@
-"""For scripts written for OpenAI's Videos API: the names and habits of its client, on a Kinora server.
+"""A client with the names of OpenAI's, for scripts written for its Videos API.
 
 Moving such a script takes one line, `from kinora.openai import OpenAI` instead of `from openai import OpenAI`; what
-Kinora can do besides is there under its own names. Like there, `poll` gives a failed video back instead of raising.
+Kinora offers beyond that has its own names. As with OpenAI, `poll` returns a failed video instead of raising.
 """
 
 from __future__ import annotations
@@ -52,114 +52,114 @@ __all__ = [
 Variant = Literal["video", "thumbnail", "spritesheet"]
 
 
-class Content:
-    """A file in memory, with the ways OpenAI's client has to take it."""
+class DownloadedContent:
+    """A file in memory, with the methods of OpenAI's binary response."""
 
     def __init__(self, data: bytes) -> None:
         self.content = data
 
     def read(self) -> bytes:
-        """All of it."""
+        """The whole content."""
         return self.content
 
     async def aread(self) -> bytes:
-        """All of it."""
+        """The whole content."""
         return self.content
 
     def write_to_file(self, file: str | PathLike[str]) -> None:
-        """Save it. Raises OSError."""
+        """Save the content. Raises OSError."""
         Path(file).write_bytes(self.content)
 
 
-def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    """What OpenAI's environment names, where Kinora's own says nothing."""
+def _with_openai_environment(settings: dict[str, Any]) -> dict[str, Any]:
+    """Fill in API key and base URL from KINORA_*, else from OPENAI_*."""
     for name in ("api_key", "base_url"):
-        ours, theirs = f"KINORA_{name.upper()}", f"OPENAI_{name.upper()}"
-        given[name] = given.get(name) or os.environ.get(ours) or os.environ.get(theirs)
-    return given
+        from_environment = os.environ.get(f"KINORA_{name.upper()}") or os.environ.get(f"OPENAI_{name.upper()}")
+        settings[name] = settings.get(name) or from_environment
+    return settings
 
 
-def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments as this package takes them: `seconds` as a number, and `extra_body` among the others."""
-    given = {**arguments, **(arguments.get("extra_body") or {})}
-    given.pop("extra_body", None)
-    if given.get("seconds") is not None:
-        given["seconds"] = int(given["seconds"])
-    return given
+def _to_kinora_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as Kinora takes them: `seconds` as a number, the fields of `extra_body` beside the others."""
+    converted = {**arguments, **(arguments.get("extra_body") or {})}
+    converted.pop("extra_body", None)
+    if converted.get("seconds") is not None:
+        converted["seconds"] = int(converted["seconds"])
+    return converted
 
 
-class Videos(VideosAPI):
-    """`client.videos`, also under OpenAI's names."""
+class OpenAIVideos(VideosAPI):
+    """`client.videos` with OpenAI's method names as well."""
 
     def create(self, **arguments: Any) -> Video:
-        return super().create(**_plain(arguments))
+        return super().create(**_to_kinora_arguments(arguments))
 
     def retrieve(self, video_id: str) -> Video:
-        """`get`, by OpenAI's name."""
+        """`get` by OpenAI's name."""
         return self.get(video_id)
 
     def poll(self, video_id: str, *, poll_interval_ms: int | None = None) -> Video:
-        """The video once it is done, however it ended. `poll_interval_ms` is not needed: the server says when."""
+        """Wait until a video is done, also if it failed. `poll_interval_ms` is ignored: the server sets the pace."""
         try:
             return self.wait(video_id, timeout=None)
-        except (VideoFailed, VideoCancelled) as ended:
-            return ended.video
+        except (VideoFailed, VideoCancelled) as error:
+            return error.video
 
     def create_and_poll(self, *, poll_interval_ms: int | None = None, **arguments: Any) -> Video:
         """`create`, then `poll`."""
         return self.poll(self.create(**arguments).id, poll_interval_ms=poll_interval_ms)
 
-    def download_content(self, video_id: str, *, variant: Variant | None = None) -> Content:
-        """A rendition in memory; `download` saves it as it comes and goes on after a break."""
-        return Content(self.content(video_id, variant=variant))
+    def download_content(self, video_id: str, *, variant: Variant | None = None) -> DownloadedContent:
+        """A rendition in memory; `download` saves it to a file and resumes after a broken connection."""
+        return DownloadedContent(self.content(video_id, variant=variant))
 
 
-class AsyncVideos(AsyncVideosAPI):
-    """`client.videos`, also under OpenAI's names."""
+class AsyncOpenAIVideos(AsyncVideosAPI):
+    """`client.videos` with OpenAI's method names as well."""
 
     async def create(self, **arguments: Any) -> Video:
-        return await super().create(**_plain(arguments))
+        return await super().create(**_to_kinora_arguments(arguments))
 
     async def retrieve(self, video_id: str) -> Video:
-        """`get`, by OpenAI's name."""
+        """`get` by OpenAI's name."""
         return await self.get(video_id)
 
     async def poll(self, video_id: str, *, poll_interval_ms: int | None = None) -> Video:
-        """The video once it is done, however it ended. `poll_interval_ms` is not needed: the server says when."""
+        """Wait until a video is done, also if it failed. `poll_interval_ms` is ignored: the server sets the pace."""
         try:
             return await self.wait(video_id, timeout=None)
-        except (VideoFailed, VideoCancelled) as ended:
-            return ended.video
+        except (VideoFailed, VideoCancelled) as error:
+            return error.video
 
     async def create_and_poll(self, *, poll_interval_ms: int | None = None, **arguments: Any) -> Video:
         """`create`, then `poll`."""
         created = await self.create(**arguments)
         return await self.poll(created.id, poll_interval_ms=poll_interval_ms)
 
-    async def download_content(self, video_id: str, *, variant: Variant | None = None) -> Content:
-        """A rendition in memory; `download` saves it as it comes and goes on after a break."""
-        return Content(await self.content(video_id, variant=variant))
+    async def download_content(self, video_id: str, *, variant: Variant | None = None) -> DownloadedContent:
+        """A rendition in memory; `download` saves it to a file and resumes after a broken connection."""
+        return DownloadedContent(await self.content(video_id, variant=variant))
 
 
 class OpenAI(Kinora):
-    """`openai.OpenAI`, as far as videos and images go. OPENAI_API_KEY and OPENAI_BASE_URL are read too."""
+    """`openai.OpenAI`, for videos and images. OPENAI_API_KEY and OPENAI_BASE_URL are read too."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**_settings(settings))
+        super().__init__(**_with_openai_environment(settings))
 
     @cached_property
-    def videos(self) -> Videos:
-        """Make, watch, fetch and stop clips."""
-        return Videos(self)
+    def videos(self) -> OpenAIVideos:
+        """Create, watch, download and cancel videos."""
+        return OpenAIVideos(self)
 
 
 class AsyncOpenAI(AsyncKinora):
-    """`openai.AsyncOpenAI`, as far as videos and images go. OPENAI_API_KEY and OPENAI_BASE_URL are read too."""
+    """`openai.AsyncOpenAI`, for videos and images. OPENAI_API_KEY and OPENAI_BASE_URL are read too."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**_settings(settings))
+        super().__init__(**_with_openai_environment(settings))
 
     @cached_property
-    def videos(self) -> AsyncVideos:
-        """Make, watch, fetch and stop clips."""
-        return AsyncVideos(self)
+    def videos(self) -> AsyncOpenAIVideos:
+        """Create, watch, download and cancel videos."""
+        return AsyncOpenAIVideos(self)

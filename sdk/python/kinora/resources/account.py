@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._request import Call, Options, reader
+from kinora._decoding import json_decoder
+from kinora._request import ApiCall, CallOptions
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -25,7 +26,9 @@ class AccountAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(Call("GET", "/v1/me", reader(types.User), options=Options(timeout=timeout)))
+        return self._client._send(
+            ApiCall("GET", "/v1/me", json_decoder(types.User), options=CallOptions(timeout=timeout))
+        )
 
     def update(
         self, *, name: str | None = None, locale: Literal["en", "fr"] | None = None, timeout: float | None = None
@@ -43,16 +46,16 @@ class AccountAPI:
         Example:
             client.account.update(name="Ada Lovelace", locale="fr")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "PATCH",
                 "/v1/me",
-                reader(types.User),
+                json_decoder(types.User),
                 body={
                     "name": name,
                     "locale": locale,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -70,7 +73,9 @@ class AsyncAccountAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(Call("GET", "/v1/me", reader(types.User), options=Options(timeout=timeout)))
+        return await self._client._send(
+            ApiCall("GET", "/v1/me", json_decoder(types.User), options=CallOptions(timeout=timeout))
+        )
 
     async def update(
         self, *, name: str | None = None, locale: Literal["en", "fr"] | None = None, timeout: float | None = None
@@ -88,15 +93,15 @@ class AsyncAccountAPI:
         Example:
             await client.account.update(name="Ada Lovelace", locale="fr")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "PATCH",
                 "/v1/me",
-                reader(types.User),
+                json_decoder(types.User),
                 body={
                     "name": name,
                     "locale": locale,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )

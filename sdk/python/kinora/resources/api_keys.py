@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._request import Call, Options, id_of, path, reader
+from kinora._decoding import json_decoder
+from kinora._request import ApiCall, CallOptions, build_path, resource_id
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -39,17 +40,17 @@ class ApiKeysAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/api_keys",
-                reader(types.ApiKeyPage),
+                json_decoder(types.ApiKeyPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -75,17 +76,17 @@ class ApiKeysAPI:
         Example:
             client.api_keys.create(name="nightly renders", scopes=['videos:read', 'videos:write'])
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/api_keys",
-                reader(types.NewApiKey),
+                json_decoder(types.NewApiKey),
                 body={
                     "name": name,
                     "scopes": scopes,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -96,8 +97,13 @@ class ApiKeysAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("DELETE", path("/v1/api_keys/{}", id_of(key)), reader(types.Deleted), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/api_keys/{}", resource_id(key)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
 
@@ -126,17 +132,17 @@ class AsyncApiKeysAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/api_keys",
-                reader(types.ApiKeyPage),
+                json_decoder(types.ApiKeyPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -162,17 +168,17 @@ class AsyncApiKeysAPI:
         Example:
             await client.api_keys.create(name="nightly renders", scopes=['videos:read', 'videos:write'])
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/api_keys",
-                reader(types.NewApiKey),
+                json_decoder(types.NewApiKey),
                 body={
                     "name": name,
                     "scopes": scopes,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -183,6 +189,11 @@ class AsyncApiKeysAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("DELETE", path("/v1/api_keys/{}", id_of(key)), reader(types.Deleted), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/api_keys/{}", resource_id(key)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
+            )
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._request import Call, Options, id_of, nothing, path, reader
+from kinora._decoding import decode_nothing, json_decoder
+from kinora._request import ApiCall, CallOptions, build_path, resource_id
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -33,17 +34,17 @@ class AuthAPI:
         Example:
             client.auth.log_in(email="ada@example.com", password="correct horse battery")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/auth/login",
-                reader(types.Tokens),
+                json_decoder(types.Tokens),
                 body={
                     "email": email,
                     "password": password,
                 },
                 public=True,
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -54,7 +55,7 @@ class AuthAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        self._client._call(Call("POST", "/v1/auth/logout", nothing, options=Options(timeout=timeout)))
+        self._client._send(ApiCall("POST", "/v1/auth/logout", decode_nothing, options=CallOptions(timeout=timeout)))
 
     def refresh(self, *, refresh_token: str, timeout: float | None = None) -> Tokens:
         """Refresh tokens.
@@ -72,16 +73,16 @@ class AuthAPI:
         Example:
             client.auth.refresh(refresh_token="…")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/auth/refresh",
-                reader(types.Tokens),
+                json_decoder(types.Tokens),
                 body={
                     "refresh_token": refresh_token,
                 },
                 public=True,
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -104,17 +105,17 @@ class AuthAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/auth/sessions",
-                reader(types.SessionPage),
+                json_decoder(types.SessionPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -125,12 +126,12 @@ class AuthAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "DELETE",
-                path("/v1/auth/sessions/{}", id_of(session)),
-                reader(types.Deleted),
-                options=Options(timeout=timeout),
+                build_path("/v1/auth/sessions/{}", resource_id(session)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -165,11 +166,11 @@ class AuthAPI:
                 locale="en",
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/auth/signup",
-                reader(types.Tokens),
+                json_decoder(types.Tokens),
                 body={
                     "email": email,
                     "password": password,
@@ -177,7 +178,7 @@ class AuthAPI:
                     "locale": locale,
                 },
                 public=True,
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -202,17 +203,17 @@ class AsyncAuthAPI:
         Example:
             await client.auth.log_in(email="ada@example.com", password="correct horse battery")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/auth/login",
-                reader(types.Tokens),
+                json_decoder(types.Tokens),
                 body={
                     "email": email,
                     "password": password,
                 },
                 public=True,
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -223,7 +224,9 @@ class AsyncAuthAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        await self._client._call(Call("POST", "/v1/auth/logout", nothing, options=Options(timeout=timeout)))
+        await self._client._send(
+            ApiCall("POST", "/v1/auth/logout", decode_nothing, options=CallOptions(timeout=timeout))
+        )
 
     async def refresh(self, *, refresh_token: str, timeout: float | None = None) -> Tokens:
         """Refresh tokens.
@@ -241,16 +244,16 @@ class AsyncAuthAPI:
         Example:
             await client.auth.refresh(refresh_token="…")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/auth/refresh",
-                reader(types.Tokens),
+                json_decoder(types.Tokens),
                 body={
                     "refresh_token": refresh_token,
                 },
                 public=True,
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -273,17 +276,17 @@ class AsyncAuthAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/auth/sessions",
-                reader(types.SessionPage),
+                json_decoder(types.SessionPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -294,12 +297,12 @@ class AsyncAuthAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "DELETE",
-                path("/v1/auth/sessions/{}", id_of(session)),
-                reader(types.Deleted),
-                options=Options(timeout=timeout),
+                build_path("/v1/auth/sessions/{}", resource_id(session)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -334,11 +337,11 @@ class AsyncAuthAPI:
                 locale="en",
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/auth/signup",
-                reader(types.Tokens),
+                json_decoder(types.Tokens),
                 body={
                     "email": email,
                     "password": password,
@@ -346,6 +349,6 @@ class AsyncAuthAPI:
                     "locale": locale,
                 },
                 public=True,
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._request import Call, Options, reader
+from kinora._decoding import json_decoder
+from kinora._request import ApiCall, CallOptions
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -34,8 +35,8 @@ class BillingAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", "/v1/billing/balance", reader(types.Balance), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall("GET", "/v1/billing/balance", json_decoder(types.Balance), options=CallOptions(timeout=timeout))
         )
 
     def create_checkout(
@@ -66,18 +67,18 @@ class BillingAPI:
         Example:
             client.billing.create_checkout(plan="plus", success_url="https://example.org/paid")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/checkout",
-                reader(types.Checkout),
+                json_decoder(types.Checkout),
                 body={
                     "plan": plan,
                     "success_url": success_url,
                     "cancel_url": cancel_url,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -100,17 +101,17 @@ class BillingAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/billing/ledger",
-                reader(types.LedgerEntryPage),
+                json_decoder(types.LedgerEntryPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -132,16 +133,16 @@ class BillingAPI:
         Example:
             client.billing.change_overage(enabled=True, cap=1000)
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "PATCH",
                 "/v1/billing/overage",
-                reader(types.Balance),
+                json_decoder(types.Balance),
                 body={
                     "enabled": enabled,
                     "cap": cap,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -176,19 +177,19 @@ class BillingAPI:
                 success_url="https://example.org/paid",
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/packs/checkout",
-                reader(types.Checkout),
+                json_decoder(types.Checkout),
                 body={
                     "pack": pack,
                     "quantity": quantity,
                     "success_url": success_url,
                     "cancel_url": cancel_url,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -201,8 +202,10 @@ class BillingAPI:
 
         Raises: RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", "/v1/billing/plans", reader(types.Plans), public=True, options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET", "/v1/billing/plans", json_decoder(types.Plans), public=True, options=CallOptions(timeout=timeout)
+            )
         )
 
     def create_portal(
@@ -224,16 +227,16 @@ class BillingAPI:
         Example:
             client.billing.create_portal(return_url="https://example.org/account")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/portal",
-                reader(types.Portal),
+                json_decoder(types.Portal),
                 body={
                     "return_url": return_url,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -244,8 +247,13 @@ class BillingAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", "/v1/billing/subscription", reader(types.Subscription), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET",
+                "/v1/billing/subscription",
+                json_decoder(types.Subscription),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     def change_subscription(
@@ -274,17 +282,17 @@ class BillingAPI:
         Example:
             client.billing.change_subscription(plan="pro", proration_date=1767225600)
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/subscription/change",
-                reader(types.Subscription),
+                json_decoder(types.Subscription),
                 body={
                     "plan": plan,
                     "proration_date": proration_date,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -306,16 +314,16 @@ class BillingAPI:
         Example:
             client.billing.preview_subscription_change(plan="pro")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/subscription/preview",
-                reader(types.SubscriptionPreview),
+                json_decoder(types.SubscriptionPreview),
                 body={
                     "plan": plan,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -333,8 +341,8 @@ class AsyncBillingAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", "/v1/billing/balance", reader(types.Balance), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall("GET", "/v1/billing/balance", json_decoder(types.Balance), options=CallOptions(timeout=timeout))
         )
 
     async def create_checkout(
@@ -365,18 +373,18 @@ class AsyncBillingAPI:
         Example:
             await client.billing.create_checkout(plan="plus", success_url="https://example.org/paid")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/checkout",
-                reader(types.Checkout),
+                json_decoder(types.Checkout),
                 body={
                     "plan": plan,
                     "success_url": success_url,
                     "cancel_url": cancel_url,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -399,17 +407,17 @@ class AsyncBillingAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/billing/ledger",
-                reader(types.LedgerEntryPage),
+                json_decoder(types.LedgerEntryPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -431,16 +439,16 @@ class AsyncBillingAPI:
         Example:
             await client.billing.change_overage(enabled=True, cap=1000)
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "PATCH",
                 "/v1/billing/overage",
-                reader(types.Balance),
+                json_decoder(types.Balance),
                 body={
                     "enabled": enabled,
                     "cap": cap,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -475,19 +483,19 @@ class AsyncBillingAPI:
                 success_url="https://example.org/paid",
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/packs/checkout",
-                reader(types.Checkout),
+                json_decoder(types.Checkout),
                 body={
                     "pack": pack,
                     "quantity": quantity,
                     "success_url": success_url,
                     "cancel_url": cancel_url,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -500,8 +508,10 @@ class AsyncBillingAPI:
 
         Raises: RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", "/v1/billing/plans", reader(types.Plans), public=True, options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET", "/v1/billing/plans", json_decoder(types.Plans), public=True, options=CallOptions(timeout=timeout)
+            )
         )
 
     async def create_portal(
@@ -523,16 +533,16 @@ class AsyncBillingAPI:
         Example:
             await client.billing.create_portal(return_url="https://example.org/account")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/portal",
-                reader(types.Portal),
+                json_decoder(types.Portal),
                 body={
                     "return_url": return_url,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -543,8 +553,13 @@ class AsyncBillingAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", "/v1/billing/subscription", reader(types.Subscription), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET",
+                "/v1/billing/subscription",
+                json_decoder(types.Subscription),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     async def change_subscription(
@@ -573,17 +588,17 @@ class AsyncBillingAPI:
         Example:
             await client.billing.change_subscription(plan="pro", proration_date=1767225600)
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/subscription/change",
-                reader(types.Subscription),
+                json_decoder(types.Subscription),
                 body={
                     "plan": plan,
                     "proration_date": proration_date,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -605,15 +620,15 @@ class AsyncBillingAPI:
         Example:
             await client.billing.preview_subscription_change(plan="pro")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/billing/subscription/preview",
-                reader(types.SubscriptionPreview),
+                json_decoder(types.SubscriptionPreview),
                 body={
                     "plan": plan,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )

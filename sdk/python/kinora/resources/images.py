@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._request import Call, Options, reader
+from kinora._decoding import json_decoder
+from kinora._request import ApiCall, CallOptions
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -62,11 +63,11 @@ class ImagesAPI:
         Example:
             client.images.generate(prompt="a red ball over green hills", n=1, response_format="url")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/images/generations",
-                reader(types.ImagesResponse),
+                json_decoder(types.ImagesResponse),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -81,8 +82,8 @@ class ImagesAPI:
                     "size": size,
                     "response_format": response_format,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -136,11 +137,11 @@ class AsyncImagesAPI:
         Example:
             await client.images.generate(prompt="a red ball over green hills", n=1, response_format="url")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/images/generations",
-                reader(types.ImagesResponse),
+                json_decoder(types.ImagesResponse),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -155,7 +156,7 @@ class AsyncImagesAPI:
                     "size": size,
                     "response_format": response_format,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kinora import types
-from kinora._request import Call, Options, id_of, path, reader
+from kinora._decoding import json_decoder
+from kinora._request import ApiCall, CallOptions, build_path, resource_id
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -28,7 +29,9 @@ class ModelsAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(Call("GET", "/v1/models", reader(types.ModelPage), options=Options(timeout=timeout)))
+        return self._client._list_pages(
+            ApiCall("GET", "/v1/models", json_decoder(types.ModelPage), options=CallOptions(timeout=timeout))
+        )
 
     def get(self, model: Model | str, *, timeout: float | None = None) -> Model:
         """Get a model.
@@ -37,8 +40,13 @@ class ModelsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", path("/v1/models/{}", id_of(model)), reader(types.Model), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/models/{}", resource_id(model)),
+                json_decoder(types.Model),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
 
@@ -57,7 +65,9 @@ class AsyncModelsAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(Call("GET", "/v1/models", reader(types.ModelPage), options=Options(timeout=timeout)))
+        return self._client._list_pages(
+            ApiCall("GET", "/v1/models", json_decoder(types.ModelPage), options=CallOptions(timeout=timeout))
+        )
 
     async def get(self, model: Model | str, *, timeout: float | None = None) -> Model:
         """Get a model.
@@ -66,6 +76,11 @@ class AsyncModelsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", path("/v1/models/{}", id_of(model)), reader(types.Model), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/models/{}", resource_id(model)),
+                json_decoder(types.Model),
+                options=CallOptions(timeout=timeout),
+            )
         )

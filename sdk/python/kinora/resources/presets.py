@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
-from kinora._request import Call, Options, id_of, path, raw, reader
+from kinora._decoding import decode_bytes, json_decoder
+from kinora._request import ApiCall, CallOptions, build_path, resource_id
 from kinora._request_body import File
 
 if TYPE_CHECKING:
@@ -40,17 +41,17 @@ class PresetsAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/presets",
-                reader(types.PresetPage),
+                json_decoder(types.PresetPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -86,11 +87,11 @@ class PresetsAPI:
                 shared=True,
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/presets",
-                reader(types.Preset),
+                json_decoder(types.Preset),
                 body={
                     "name": name,
                     "prompt": prompt,
@@ -98,8 +99,8 @@ class PresetsAPI:
                     "image": image,
                     "shared": shared,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -110,8 +111,13 @@ class PresetsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", path("/v1/presets/{}", id_of(preset)), reader(types.Preset), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/presets/{}", resource_id(preset)),
+                json_decoder(types.Preset),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     def change(
@@ -140,18 +146,18 @@ class PresetsAPI:
         Example:
             client.presets.change(preset, name="Our brand, 2027")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "PATCH",
-                path("/v1/presets/{}", id_of(preset)),
-                reader(types.Preset),
+                build_path("/v1/presets/{}", resource_id(preset)),
+                json_decoder(types.Preset),
                 body={
                     "name": name,
                     "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "shared": shared,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -162,9 +168,12 @@ class PresetsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call(
-                "DELETE", path("/v1/presets/{}", id_of(preset)), reader(types.Deleted), options=Options(timeout=timeout)
+        return self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/presets/{}", resource_id(preset)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -175,8 +184,13 @@ class PresetsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", path("/v1/presets/{}/image", id_of(preset)), raw, options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/presets/{}/image", resource_id(preset)),
+                decode_bytes,
+                options=CallOptions(timeout=timeout),
+            )
         )
 
 
@@ -205,17 +219,17 @@ class AsyncPresetsAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/presets",
-                reader(types.PresetPage),
+                json_decoder(types.PresetPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -251,11 +265,11 @@ class AsyncPresetsAPI:
                 shared=True,
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/presets",
-                reader(types.Preset),
+                json_decoder(types.Preset),
                 body={
                     "name": name,
                     "prompt": prompt,
@@ -263,8 +277,8 @@ class AsyncPresetsAPI:
                     "image": image,
                     "shared": shared,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -275,8 +289,13 @@ class AsyncPresetsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", path("/v1/presets/{}", id_of(preset)), reader(types.Preset), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/presets/{}", resource_id(preset)),
+                json_decoder(types.Preset),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     async def change(
@@ -305,18 +324,18 @@ class AsyncPresetsAPI:
         Example:
             await client.presets.change(preset, name="Our brand, 2027")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "PATCH",
-                path("/v1/presets/{}", id_of(preset)),
-                reader(types.Preset),
+                build_path("/v1/presets/{}", resource_id(preset)),
+                json_decoder(types.Preset),
                 body={
                     "name": name,
                     "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "shared": shared,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -327,9 +346,12 @@ class AsyncPresetsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
-                "DELETE", path("/v1/presets/{}", id_of(preset)), reader(types.Deleted), options=Options(timeout=timeout)
+        return await self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/presets/{}", resource_id(preset)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -340,6 +362,11 @@ class AsyncPresetsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", path("/v1/presets/{}/image", id_of(preset)), raw, options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/presets/{}/image", resource_id(preset)),
+                decode_bytes,
+                options=CallOptions(timeout=timeout),
+            )
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kinora import types
-from kinora._request import Call, Options, reader, text
+from kinora._decoding import decode_text, json_decoder
+from kinora._request import ApiCall, CallOptions
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -23,8 +24,10 @@ class ServerAPI:
 
         Respond as long as the process runs, even if the systems it depends on are down.
         """
-        return self._client._call(
-            Call("GET", "/health/live", reader(types.Health), public=True, options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET", "/health/live", json_decoder(types.Health), public=True, options=CallOptions(timeout=timeout)
+            )
         )
 
     def ready(self, *, timeout: float | None = None) -> Health:
@@ -34,8 +37,10 @@ class ServerAPI:
 
         Raises: Unavailable, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", "/health/ready", reader(types.Health), public=True, options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET", "/health/ready", json_decoder(types.Health), public=True, options=CallOptions(timeout=timeout)
+            )
         )
 
     def metrics(self, *, timeout: float | None = None) -> str:
@@ -43,7 +48,9 @@ class ServerAPI:
 
         Return metrics in Prometheus's text format: requests of this process and the state of the job queue.
         """
-        return self._client._call(Call("GET", "/metrics", text, public=True, options=Options(timeout=timeout)))
+        return self._client._send(
+            ApiCall("GET", "/metrics", decode_text, public=True, options=CallOptions(timeout=timeout))
+        )
 
 
 class AsyncServerAPI:
@@ -57,8 +64,10 @@ class AsyncServerAPI:
 
         Respond as long as the process runs, even if the systems it depends on are down.
         """
-        return await self._client._call(
-            Call("GET", "/health/live", reader(types.Health), public=True, options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET", "/health/live", json_decoder(types.Health), public=True, options=CallOptions(timeout=timeout)
+            )
         )
 
     async def ready(self, *, timeout: float | None = None) -> Health:
@@ -68,8 +77,10 @@ class AsyncServerAPI:
 
         Raises: Unavailable, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", "/health/ready", reader(types.Health), public=True, options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET", "/health/ready", json_decoder(types.Health), public=True, options=CallOptions(timeout=timeout)
+            )
         )
 
     async def metrics(self, *, timeout: float | None = None) -> str:
@@ -77,4 +88,6 @@ class AsyncServerAPI:
 
         Return metrics in Prometheus's text format: requests of this process and the state of the job queue.
         """
-        return await self._client._call(Call("GET", "/metrics", text, public=True, options=Options(timeout=timeout)))
+        return await self._client._send(
+            ApiCall("GET", "/metrics", decode_text, public=True, options=CallOptions(timeout=timeout))
+        )

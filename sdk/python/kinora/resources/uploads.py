@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import _upload, types
+from kinora._decoding import json_decoder
 from kinora._download import Progress
-from kinora._request import Call, Options, id_of, path, reader
+from kinora._request import ApiCall, CallOptions, build_path, resource_id
 from kinora._request_body import File
 
 if TYPE_CHECKING:
@@ -41,17 +42,17 @@ class UploadsAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/uploads",
-                reader(types.UploadPage),
+                json_decoder(types.UploadPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -62,8 +63,13 @@ class UploadsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, Expired, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", path("/v1/uploads/{}", id_of(upload)), reader(types.Upload), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/uploads/{}", resource_id(upload)),
+                json_decoder(types.Upload),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     def delete(self, upload: Upload | str, *, timeout: float | None = None) -> Deleted:
@@ -75,9 +81,12 @@ class UploadsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call(
-                "DELETE", path("/v1/uploads/{}", id_of(upload)), reader(types.Deleted), options=Options(timeout=timeout)
+        return self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/uploads/{}", resource_id(upload)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -106,11 +115,11 @@ class UploadsAPI:
         Example:
             upload = client.uploads.create(Path("boat.mp4"), on_progress=print)
         """
-        options = Options(idempotency_key=idempotency_key, timeout=timeout)
-        flow = _upload.create(
+        options = CallOptions(idempotency_key=idempotency_key, timeout=timeout)
+        flow = _upload.create_upload(
             self._client._config, file, options=options, on_created=on_created, on_progress=on_progress
         )
-        return self._client._run(flow)
+        return self._client._run_flow(flow)
 
     def resume(self, upload: Upload | str, file: File, *, on_progress: Progress | None = None) -> Upload:
         """Go on with an upload that was broken off, also in another process, from where the server says it is.
@@ -125,8 +134,8 @@ class UploadsAPI:
         Example:
             upload = client.uploads.resume("upload_…", Path("boat.mp4"))
         """
-        flow = _upload.resume(self._client._config, upload, file, on_progress=on_progress)
-        return self._client._run(flow)
+        flow = _upload.resume_upload(self._client._config, upload, file, on_progress=on_progress)
+        return self._client._run_flow(flow)
 
 
 class AsyncUploadsAPI:
@@ -154,17 +163,17 @@ class AsyncUploadsAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/uploads",
-                reader(types.UploadPage),
+                json_decoder(types.UploadPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -175,8 +184,13 @@ class AsyncUploadsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, Expired, RateLimited, Unavailable, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", path("/v1/uploads/{}", id_of(upload)), reader(types.Upload), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/uploads/{}", resource_id(upload)),
+                json_decoder(types.Upload),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     async def delete(self, upload: Upload | str, *, timeout: float | None = None) -> Deleted:
@@ -188,9 +202,12 @@ class AsyncUploadsAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
-                "DELETE", path("/v1/uploads/{}", id_of(upload)), reader(types.Deleted), options=Options(timeout=timeout)
+        return await self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/uploads/{}", resource_id(upload)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -219,11 +236,11 @@ class AsyncUploadsAPI:
         Example:
             upload = await client.uploads.create(Path("boat.mp4"), on_progress=print)
         """
-        options = Options(idempotency_key=idempotency_key, timeout=timeout)
-        flow = _upload.create(
+        options = CallOptions(idempotency_key=idempotency_key, timeout=timeout)
+        flow = _upload.create_upload(
             self._client._config, file, options=options, on_created=on_created, on_progress=on_progress
         )
-        return await self._client._run(flow)
+        return await self._client._run_flow(flow)
 
     async def resume(self, upload: Upload | str, file: File, *, on_progress: Progress | None = None) -> Upload:
         """Go on with an upload that was broken off, also in another process, from where the server says it is.
@@ -238,5 +255,5 @@ class AsyncUploadsAPI:
         Example:
             upload = await client.uploads.resume("upload_…", Path("boat.mp4"))
         """
-        flow = _upload.resume(self._client._config, upload, file, on_progress=on_progress)
-        return await self._client._run(flow)
+        flow = _upload.resume_upload(self._client._config, upload, file, on_progress=on_progress)
+        return await self._client._run_flow(flow)

@@ -7,9 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kinora import _wait, types
-from kinora._download import Progress, download
-from kinora._request import Call, Options, id_of, path, raw, reader, text
+from kinora import _events, _wait, types
+from kinora._decoding import decode_bytes, decode_text, json_decoder
+from kinora._download import Progress, download_file
+from kinora._request import ApiCall, CallOptions, build_path, resource_id
 from kinora._request_body import File
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class VideosAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        wanted = Call("GET", "/v1/events", reader(types.Video), options=Options(last_event_id=last_event_id))
-        return self._client._each(_wait.watch(self._client._config, wanted, one=False))
+        call = ApiCall("GET", "/v1/events", json_decoder(types.Video), options=CallOptions(last_event_id=last_event_id))
+        return self._client._iterate_flow(_events.watch_videos(self._client._config, call, until_done=False))
 
     def list(
         self,
@@ -68,17 +69,17 @@ class VideosAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/videos",
-                reader(types.VideoPage),
+                json_decoder(types.VideoPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -148,11 +149,11 @@ class VideosAPI:
                 seed=7,
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -173,8 +174,8 @@ class VideosAPI:
                     "loop": loop,
                     "resize": resize,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -232,11 +233,11 @@ class VideosAPI:
                 seconds=4,
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/blends",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -252,8 +253,8 @@ class VideosAPI:
                     "seconds": seconds,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -305,11 +306,11 @@ class VideosAPI:
                 prompt="a green ball bounces over green hills at sunset",
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/edits",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -323,8 +324,8 @@ class VideosAPI:
                     "prompt": prompt,
                     "strength": strength,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -413,11 +414,11 @@ class VideosAPI:
                 seed=7,
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/estimate",
-                reader(types.Estimate),
+                json_decoder(types.Estimate),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -446,8 +447,8 @@ class VideosAPI:
                     "curve": curve,
                     "length": length,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -502,11 +503,11 @@ class VideosAPI:
                 direction="forward",
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/extensions",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -521,8 +522,8 @@ class VideosAPI:
                     "direction": direction,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -571,11 +572,11 @@ class VideosAPI:
         Example:
             client.videos.loop(video="video_01KDVHG3008Q1V4W0T6M2X9ZRB", length="short")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/loops",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -589,8 +590,8 @@ class VideosAPI:
                     "length": length,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -645,11 +646,11 @@ class VideosAPI:
                 prompt="the ball bursts",
             )
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/recuts",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -664,8 +665,8 @@ class VideosAPI:
                     "seconds": seconds,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -681,12 +682,12 @@ class VideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}", id_of(video)),
-                reader(types.Video),
-                options=Options(timeout=timeout, prefer=None if hold is None else f"wait={hold}"),
+                build_path("/v1/videos/{}", resource_id(video)),
+                json_decoder(types.Video),
+                options=CallOptions(timeout=timeout, prefer=None if hold is None else f"wait={hold}"),
             )
         )
 
@@ -697,8 +698,13 @@ class VideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call("DELETE", path("/v1/videos/{}", id_of(video)), reader(types.Deleted), options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/videos/{}", resource_id(video)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     def cancel(self, video: Video | str, *, idempotency_key: str | None = None, timeout: float | None = None) -> Video:
@@ -708,13 +714,13 @@ class VideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
-                path("/v1/videos/{}/cancel", id_of(video)),
-                reader(types.Video),
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                build_path("/v1/videos/{}/cancel", resource_id(video)),
+                json_decoder(types.Video),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -735,15 +741,15 @@ class VideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}/content", id_of(video)),
-                raw,
+                build_path("/v1/videos/{}/content", resource_id(video)),
+                decode_bytes,
                 query={
                     "variant": variant,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -754,8 +760,8 @@ class VideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        wanted = Call("GET", path("/v1/videos/{}/events", id_of(video)), reader(types.Video))
-        return self._client._each(_wait.watch(self._client._config, wanted, one=True))
+        call = ApiCall("GET", build_path("/v1/videos/{}/events", resource_id(video)), json_decoder(types.Video))
+        return self._client._iterate_flow(_events.watch_videos(self._client._config, call, until_done=True))
 
     def preview(self, video: Video | str, image: str, *, timeout: float | None = None) -> bytes:
         """Get a preview image.
@@ -767,12 +773,12 @@ class VideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}/preview/{}", id_of(video), id_of(image)),
-                raw,
-                options=Options(timeout=timeout),
+                build_path("/v1/videos/{}/preview/{}", resource_id(video), resource_id(image)),
+                decode_bytes,
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -818,11 +824,11 @@ class VideosAPI:
         Example:
             client.videos.remix(video, prompt="the same at night, in the rain", strength="mild")
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "POST",
-                path("/v1/videos/{}/remix", id_of(video)),
-                reader(types.Video),
+                build_path("/v1/videos/{}/remix", resource_id(video)),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -835,8 +841,8 @@ class VideosAPI:
                     "prompt": prompt,
                     "strength": strength,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -853,8 +859,13 @@ class VideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return self._client._call(
-            Call("GET", path("/v1/videos/{}/stream.m3u8", id_of(video)), text, options=Options(timeout=timeout))
+        return self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/videos/{}/stream.m3u8", resource_id(video)),
+                decode_text,
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     def stream_segment(self, video: Video | str, segment: str, *, timeout: float | None = None) -> bytes:
@@ -865,12 +876,12 @@ class VideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return self._client._call(
-            Call(
+        return self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}/stream/{}", id_of(video), id_of(segment)),
-                raw,
-                options=Options(timeout=timeout),
+                build_path("/v1/videos/{}/stream/{}", resource_id(video), resource_id(segment)),
+                decode_bytes,
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -891,8 +902,8 @@ class VideosAPI:
         Example:
             client.videos.wait(video, timeout=600, on_progress=print)
         """
-        flow = _wait.wait(self._client._config, video, timeout=timeout, on_progress=on_progress)
-        return self._client._run(flow)
+        flow = _wait.wait_for_video(self._client._config, video, timeout=timeout, on_progress=on_progress)
+        return self._client._run_flow(flow)
 
     def create_and_wait(
         self,
@@ -1033,15 +1044,15 @@ class VideosAPI:
         Example:
             client.videos.download(video, "boat.mp4")
         """
-        wanted = Call(
+        call = ApiCall(
             "GET",
-            path("/v1/videos/{}/content", id_of(video)),
-            raw,
+            build_path("/v1/videos/{}/content", resource_id(video)),
+            decode_bytes,
             query={
                 "variant": variant,
             },
         )
-        return self._client._run(download(self._client._config, wanted, Path(file), on_progress))
+        return self._client._run_flow(download_file(self._client._config, call, Path(file), on_progress))
 
 
 class AsyncVideosAPI:
@@ -1062,8 +1073,8 @@ class AsyncVideosAPI:
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
-        wanted = Call("GET", "/v1/events", reader(types.Video), options=Options(last_event_id=last_event_id))
-        return self._client._each(_wait.watch(self._client._config, wanted, one=False))
+        call = ApiCall("GET", "/v1/events", json_decoder(types.Video), options=CallOptions(last_event_id=last_event_id))
+        return self._client._iterate_flow(_events.watch_videos(self._client._config, call, until_done=False))
 
     def list(
         self,
@@ -1084,17 +1095,17 @@ class AsyncVideosAPI:
 
         Raises: Unauthorized, Forbidden, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return self._client._pages(
-            Call(
+        return self._client._list_pages(
+            ApiCall(
                 "GET",
                 "/v1/videos",
-                reader(types.VideoPage),
+                json_decoder(types.VideoPage),
                 query={
                     "after": after,
                     "limit": limit,
                     "order": order,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -1164,11 +1175,11 @@ class AsyncVideosAPI:
                 seed=7,
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1189,8 +1200,8 @@ class AsyncVideosAPI:
                     "loop": loop,
                     "resize": resize,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1248,11 +1259,11 @@ class AsyncVideosAPI:
                 seconds=4,
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/blends",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1268,8 +1279,8 @@ class AsyncVideosAPI:
                     "seconds": seconds,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1321,11 +1332,11 @@ class AsyncVideosAPI:
                 prompt="a green ball bounces over green hills at sunset",
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/edits",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1339,8 +1350,8 @@ class AsyncVideosAPI:
                     "prompt": prompt,
                     "strength": strength,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1429,11 +1440,11 @@ class AsyncVideosAPI:
                 seed=7,
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/estimate",
-                reader(types.Estimate),
+                json_decoder(types.Estimate),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1462,8 +1473,8 @@ class AsyncVideosAPI:
                     "curve": curve,
                     "length": length,
                 },
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -1518,11 +1529,11 @@ class AsyncVideosAPI:
                 direction="forward",
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/extensions",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1537,8 +1548,8 @@ class AsyncVideosAPI:
                     "direction": direction,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1587,11 +1598,11 @@ class AsyncVideosAPI:
         Example:
             await client.videos.loop(video="video_01KDVHG3008Q1V4W0T6M2X9ZRB", length="short")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/loops",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1605,8 +1616,8 @@ class AsyncVideosAPI:
                     "length": length,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1661,11 +1672,11 @@ class AsyncVideosAPI:
                 prompt="the ball bursts",
             )
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
                 "/v1/videos/recuts",
-                reader(types.Video),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1680,8 +1691,8 @@ class AsyncVideosAPI:
                     "seconds": seconds,
                     "prompt": prompt,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1697,12 +1708,12 @@ class AsyncVideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}", id_of(video)),
-                reader(types.Video),
-                options=Options(timeout=timeout, prefer=None if hold is None else f"wait={hold}"),
+                build_path("/v1/videos/{}", resource_id(video)),
+                json_decoder(types.Video),
+                options=CallOptions(timeout=timeout, prefer=None if hold is None else f"wait={hold}"),
             )
         )
 
@@ -1713,8 +1724,13 @@ class AsyncVideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call("DELETE", path("/v1/videos/{}", id_of(video)), reader(types.Deleted), options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "DELETE",
+                build_path("/v1/videos/{}", resource_id(video)),
+                json_decoder(types.Deleted),
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     async def cancel(
@@ -1726,13 +1742,13 @@ class AsyncVideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Invalid, RateLimited, ServerError, ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
-                path("/v1/videos/{}/cancel", id_of(video)),
-                reader(types.Video),
-                once=True,
-                options=Options(idempotency_key=idempotency_key, timeout=timeout),
+                build_path("/v1/videos/{}/cancel", resource_id(video)),
+                json_decoder(types.Video),
+                idempotent=True,
+                options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
         )
 
@@ -1753,15 +1769,15 @@ class AsyncVideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}/content", id_of(video)),
-                raw,
+                build_path("/v1/videos/{}/content", resource_id(video)),
+                decode_bytes,
                 query={
                     "variant": variant,
                 },
-                options=Options(timeout=timeout),
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -1772,8 +1788,8 @@ class AsyncVideosAPI:
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        wanted = Call("GET", path("/v1/videos/{}/events", id_of(video)), reader(types.Video))
-        return self._client._each(_wait.watch(self._client._config, wanted, one=True))
+        call = ApiCall("GET", build_path("/v1/videos/{}/events", resource_id(video)), json_decoder(types.Video))
+        return self._client._iterate_flow(_events.watch_videos(self._client._config, call, until_done=True))
 
     async def preview(self, video: Video | str, image: str, *, timeout: float | None = None) -> bytes:
         """Get a preview image.
@@ -1785,12 +1801,12 @@ class AsyncVideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}/preview/{}", id_of(video), id_of(image)),
-                raw,
-                options=Options(timeout=timeout),
+                build_path("/v1/videos/{}/preview/{}", resource_id(video), resource_id(image)),
+                decode_bytes,
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -1836,11 +1852,11 @@ class AsyncVideosAPI:
         Example:
             await client.videos.remix(video, prompt="the same at night, in the rain", strength="mild")
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "POST",
-                path("/v1/videos/{}/remix", id_of(video)),
-                reader(types.Video),
+                build_path("/v1/videos/{}/remix", resource_id(video)),
+                json_decoder(types.Video),
                 body={
                     "negative_prompt": negative_prompt,
                     "seed": seed,
@@ -1853,8 +1869,8 @@ class AsyncVideosAPI:
                     "prompt": prompt,
                     "strength": strength,
                 },
-                once=True,
-                options=Options(
+                idempotent=True,
+                options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
                 ),
             )
@@ -1871,8 +1887,13 @@ class AsyncVideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return await self._client._call(
-            Call("GET", path("/v1/videos/{}/stream.m3u8", id_of(video)), text, options=Options(timeout=timeout))
+        return await self._client._send(
+            ApiCall(
+                "GET",
+                build_path("/v1/videos/{}/stream.m3u8", resource_id(video)),
+                decode_text,
+                options=CallOptions(timeout=timeout),
+            )
         )
 
     async def stream_segment(self, video: Video | str, segment: str, *, timeout: float | None = None) -> bytes:
@@ -1883,12 +1904,12 @@ class AsyncVideosAPI:
         Raises: Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, RateLimited, ServerError,
             ConnectionFailed.
         """
-        return await self._client._call(
-            Call(
+        return await self._client._send(
+            ApiCall(
                 "GET",
-                path("/v1/videos/{}/stream/{}", id_of(video), id_of(segment)),
-                raw,
-                options=Options(timeout=timeout),
+                build_path("/v1/videos/{}/stream/{}", resource_id(video), resource_id(segment)),
+                decode_bytes,
+                options=CallOptions(timeout=timeout),
             )
         )
 
@@ -1909,8 +1930,8 @@ class AsyncVideosAPI:
         Example:
             await client.videos.wait(video, timeout=600, on_progress=print)
         """
-        flow = _wait.wait(self._client._config, video, timeout=timeout, on_progress=on_progress)
-        return await self._client._run(flow)
+        flow = _wait.wait_for_video(self._client._config, video, timeout=timeout, on_progress=on_progress)
+        return await self._client._run_flow(flow)
 
     async def create_and_wait(
         self,
@@ -1967,7 +1988,7 @@ class AsyncVideosAPI:
             idempotency_key=idempotency_key,
         )
         if on_created is not None:
-            await self._client._run(_wait.tell(on_created, video))
+            await self._client._run_flow(_events.notify(on_created, video))
         return await self.wait(video, timeout=timeout, on_progress=on_progress)
 
     async def generate_to_file(
@@ -2051,12 +2072,12 @@ class AsyncVideosAPI:
         Example:
             await client.videos.download(video, "boat.mp4")
         """
-        wanted = Call(
+        call = ApiCall(
             "GET",
-            path("/v1/videos/{}/content", id_of(video)),
-            raw,
+            build_path("/v1/videos/{}/content", resource_id(video)),
+            decode_bytes,
             query={
                 "variant": variant,
             },
         )
-        return await self._client._run(download(self._client._config, wanted, Path(file), on_progress))
+        return await self._client._run_flow(download_file(self._client._config, call, Path(file), on_progress))
