@@ -19,7 +19,7 @@ from engine.diffusion.diffusers_pipelines import Arguments, pipeline
 from engine.diffusion.hooks import sampled
 from engine.diffusion.latents import Cut, settle
 from engine.loading.loader import Parts
-from engine.placement.vae_tiling import begin
+from engine.placement.vae_tiling import set_tiling
 from engine.planning.plan import Plan, Shown, Window
 from engine.types import Cancelled, Request
 
@@ -43,7 +43,9 @@ class Stock:
     @torch.inference_mode()
     def read(self) -> None:
         """Encode the prompt."""
-        begin(self._parts.vae, self._parts.placement.tiling, self._cut.plan)
+        plan, tiling = self._cut.plan, self._parts.placement.tiling
+        pixels = plan.native.width * plan.native.height
+        set_tiling(self._parts.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
         self._words = self._pipeline.words(self._request.prompt, self._request.negative_prompt)
 
     def prepare(self, window: Window) -> None:

@@ -99,7 +99,7 @@ class Wan:
         vae, tiling = self._parts.vae, self._parts.placement.tiling
         ready, made = _plain(vae, latents), 0
         if not vae.use_tiling:
-            for part in _one_by_one(vae, ready, stop=vae_tiling.may_retreat(vae, tiling)):
+            for part in _one_by_one(vae, ready, stop=vae_tiling.can_fall_back(vae, tiling)):
                 yield part
                 made += len(part)
             if made == 1 + self._parts.temporal * (ready.shape[2] - 1):
@@ -219,7 +219,7 @@ def _image(plan: Plan, placed: Placed) -> Image.Image:
 
 def _whole(parts: Parts, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
     """Frames decoded at once."""
-    return _frames(vae_tiling.decoded(parts.vae, parts.placement.tiling, decode))
+    return _frames(vae_tiling.decode_or_tile(parts.vae, parts.placement.tiling, decode))
 
 
 def _spread(vae: Any, *sides: int) -> None:
@@ -238,7 +238,7 @@ def _one_by_one(vae: Any, ready: torch.Tensor, *, stop: bool) -> Iterator[torch.
     decoded = apply_forward_hook(_decoded)  # as the autoencoder's own: whatever moves its weights is told of a call
     for number in range(ready.shape[2]):
         decode = partial(decoded, vae, ready[:, :, number : number + 1], remembered, first=number == 0)
-        video = vae_tiling.attempted(decode) if stop else decode()
+        video = vae_tiling.decode_if_fits(decode) if stop else decode()
         if video is None:
             return
         yield _frames(video)

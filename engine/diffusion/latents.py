@@ -15,7 +15,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from engine.loading.loader import Parts
 from engine.media.resize import picture, place
 from engine.media.video_reader import Footage
-from engine.placement.vae_tiling import decoded
+from engine.placement.vae_tiling import decode_or_tile
 from engine.planning.plan import Frame, Plan, Shown, derived
 from engine.types import Condition
 
@@ -62,7 +62,9 @@ def _decoded(parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown) -> t
     mean, std = _statistics(parts)
     latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
     latents, level = _renoised(parts, plan, latents, shown)
-    video = decoded(parts.vae, parts.placement.tiling, lambda: parts.vae.decode(latents, level, return_dict=False)[0])
+    video = decode_or_tile(
+        parts.vae, parts.placement.tiling, lambda: parts.vae.decode(latents, level, return_dict=False)[0]
+    )
     frames: torch.Tensor = video[0].transpose(0, 1).float() / 2 + 0.5
     settle(parts)
     return frames

@@ -20,7 +20,7 @@ from engine.diffusion.hooks import sampled
 from engine.diffusion.latents import Cut, decode, glimpse, settle
 from engine.diffusion.schedule import noise_levels, scheduler
 from engine.loading.loader import Parts
-from engine.placement.vae_tiling import begin
+from engine.placement.vae_tiling import set_tiling
 from engine.planning.plan import Plan, Shown, Window, derived
 from engine.types import Cancelled, Request
 
@@ -38,7 +38,9 @@ class Ltx:
 
     def read(self) -> None:
         """Encode the prompts."""
-        begin(self._parts.vae, self._parts.placement.tiling, self._cut.plan)
+        plan, tiling = self._cut.plan, self._parts.placement.tiling
+        pixels = plan.native.width * plan.native.height
+        set_tiling(self._parts.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
         self._text = encode_text(self._parts, self._cut.plan, self._negative, self._how)
 
     def prepare(self, window: Window) -> None:

@@ -139,7 +139,7 @@ def load(
         with _named(Path(place)):
             adapters[name] = loras.hang(transformers.values(), name, place)
     hanging, lost = _hang(transformers.values(), named)
-    vae_tiling.check(read["vae"], placement.tiling)
+    vae_tiling.check_tiling(read["vae"], placement.tiling)
     with _named(folder):
         host.arrange(read, placement)
         weights = layouts.digest(folder, names)

@@ -1,7 +1,7 @@
-"""Whether an autoencoder works on whole frames or on overlapping tiles of them, by diffusers' own means, and the second
-try in tiles where whole frames find no room.
+"""Whether an autoencoder works on whole frames or on overlapping tiles of them, by diffusers' own means, and the retry
+in tiles when whole frames do not fit into memory.
 
-It knows what the operator wants and what the class can do; what is decoded is the families' concern.
+It knows the operator's setting and the abilities of the class; what is decoded is the families' concern.
 """
 
 from __future__ import annotations
@@ -12,50 +12,52 @@ from typing import Any, Final
 import torch
 
 from engine.placement.policy import Tiling
-from engine.planning.plan import Plan
 from engine.types import EngineError
 
-PIXELS: Final = 768 * 512
-"""Above this frame size an autoencoder works in tiles unless told: its memory grows with the area."""
+LARGE_FRAME: Final = 768 * 512
+"""Pixels of a frame above which "auto" decodes in tiles: the autoencoder's memory grows with the area."""
 
 
-def check(vae: Any, wanted: Tiling) -> None:
-    """Raises EngineError `bad_setting` where tiles are wanted of a class that has none."""
-    if wanted == "on" and not _able(vae):
+def check_tiling(vae: Any, tiling: Tiling) -> None:
+    """Raise EngineError `bad_setting` where the operator wants tiles of a class that has none."""
+    if tiling == "on" and not _can_tile(vae):
         reason = f"a {type(vae).__name__} works on whole frames only. Set it to auto."
         raise EngineError("bad_setting", f"The setting tiling=on cannot be done here: {reason}")
 
 
-def begin(vae: Any, wanted: Tiling, plan: Plan) -> None:
-    """Choose for a clip, before anything of it is encoded or decoded: nothing of the clip before stays.
+def set_tiling(vae: Any, tiling: Tiling, frame_pixels: int, *, causal_decoder: bool) -> None:
+    """Switch tiling on or off for a clip whose frames have `frame_pixels`, before any of it is encoded or decoded.
 
-    A causal decoder holds a few frames at a time however long the clip is, and in tiles all of them: left to us, it
-    waits until it finds no room.
+    Nothing of the previous clip's choice stays. A causal decoder holds a few frames at a time however long the clip
+    is, and in tiles all of them: in "auto" it starts with whole frames whatever their size, until they do not fit.
     """
-    large = plan.native.width * plan.native.height > PIXELS and not plan.model.causal_decoder
-    if _able(vae):
-        vae.use_tiling = wanted == "on" or (wanted == "auto" and large)
+    large = frame_pixels > LARGE_FRAME and not causal_decoder
+    if _can_tile(vae):
+        vae.use_tiling = tiling == "on" or (tiling == "auto" and large)
 
 
-def decoded(vae: Any, wanted: Tiling, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """What `decode` makes; once more in tiles, until the next clip begins, when there is no room for whole frames."""
-    if not may_retreat(vae, wanted):
+def decode_or_tile(vae: Any, tiling: Tiling, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """The result of `decode`. When whole frames do not fit into memory, switch to tiles until the next clip and decode
+    once more.
+    """
+    if not can_fall_back(vae, tiling):
         return decode()
-    made = attempted(decode)
-    if made is None:
+    video = decode_if_fits(decode)
+    if video is None:
         vae.enable_tiling()
         return decode()
-    return made
+    return video
 
 
-def may_retreat(vae: Any, wanted: Tiling) -> bool:
-    """Whether there are tiles left to try."""
-    return wanted != "off" and _able(vae) and not vae.use_tiling
+def can_fall_back(vae: Any, tiling: Tiling) -> bool:
+    """Whether decoding works on whole frames now and may switch to tiles."""
+    return tiling != "off" and _can_tile(vae) and not vae.use_tiling
 
 
-def attempted(decode: Callable[[], torch.Tensor]) -> torch.Tensor | None:
-    """What `decode` makes; None where there is no room, and then what it held is free: an error that is still being
-    handled holds on to everything its calls had.
+def decode_if_fits(decode: Callable[[], torch.Tensor]) -> torch.Tensor | None:
+    """The result of `decode`; None when it runs out of memory.
+
+    The error must not outlive this call: while it is being handled, its frames keep all their tensors alive.
     """
     try:
         return decode()
@@ -63,6 +65,6 @@ def attempted(decode: Callable[[], torch.Tensor]) -> torch.Tensor | None:
         return None
 
 
-def _able(vae: Any) -> bool:
-    """Diffusers' own question: the classes without tiles have inherited the method too, and raise."""
+def _can_tile(vae: Any) -> bool:
+    """Diffusers' own test: classes without tiles inherit `enable_tiling` too, and raise in it."""
     return hasattr(vae, "use_tiling")

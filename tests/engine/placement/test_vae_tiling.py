@@ -162,11 +162,11 @@ def test_without_room_for_tiles_either_the_error_is_torch_s(parts: Parts) -> Non
 def test_left_to_us_big_frames_are_tiled_unless_they_are_decoded_a_few_at_a_time(
     name: str, size: Size, *, tiled: bool
 ) -> None:
-    made = plan(Request(name, "a red ball", 256, 256, float(find(name).films), 7))
     vae = tiny_diffusers.wan_text().vae
     for left in (False, True):
         vae.use_tiling = left
-        vae_tiling.begin(vae, "auto", replace(made, native=size))
+        pixels, causal = size.width * size.height, find(name).causal_decoder
+        vae_tiling.set_tiling(vae, "auto", pixels, causal_decoder=causal)
         assert vae.use_tiling is tiled
 
 
@@ -184,7 +184,7 @@ def test_what_the_first_try_held_is_free_before_the_second() -> None:
 
     gc.disable()
     try:
-        assert vae_tiling.decoded(vae, "auto", decode) == 0
+        assert vae_tiling.decode_or_tile(vae, "auto", decode) == 0
     finally:
         gc.enable()
     assert vae.use_tiling
@@ -196,8 +196,8 @@ def test_a_class_without_tiles_is_refused_by_name_when_they_are_wanted() -> None
 
     vae = VQModel(block_out_channels=(8,), norm_num_groups=4, layers_per_block=1)
     with pytest.raises(EngineError, match="a VQModel works on whole frames only") as caught:
-        vae_tiling.check(vae, "on")
+        vae_tiling.check_tiling(vae, "on")
     assert caught.value.code == "bad_setting"
-    vae_tiling.check(vae, "auto")
+    vae_tiling.check_tiling(vae, "auto")
     with pytest.raises(torch.OutOfMemoryError):
-        vae_tiling.decoded(vae, "auto", decode)
+        vae_tiling.decode_or_tile(vae, "auto", decode)
