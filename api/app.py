@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.lookup_keys import Catalogue
-from api.billing.subscriptions.changes import Changes
+from api.billing.stripe.lookup_keys import PriceCatalog
+from api.billing.subscriptions.changes import SubscriptionChanges
 from api.billing.subscriptions.checkout import Purchases
 from api.billing.tariff import tariff
 from api.http import problems
@@ -79,13 +79,13 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 @asynccontextmanager
 async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     """Everything that stands on a pool and on Redis. Raises TariffError."""
-    sold = tariff.load(settings.tariff)
+    sold = tariff.load_tariff(settings.tariff)
     credits = CreditLedger(sold)
     keyring, storage = Keyring(settings.secret, settings.previous_secret), Storage(settings.data / "media")
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
     outbox = Outbox(redis)
     bell, stripe = Bell(redis, outbox), Stripe(settings)
-    catalogue = Catalogue(stripe)
+    catalogue = PriceCatalog(stripe)
     announcer = Announcer(outbox)
     lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
     library = VideoLibrary(pool, lifecycle)
@@ -98,7 +98,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             credits=credits,
             stripe=stripe,
             purchases=Purchases(settings, pool, stripe, sold, catalogue),
-            changes=Changes(pool, stripe, sold, catalogue),
+            changes=SubscriptionChanges(pool, stripe, sold, catalogue),
             bell=bell,
             pool=pool,
             redis=redis,

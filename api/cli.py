@@ -92,7 +92,7 @@ def _selling(settings: Settings) -> Settings:
     from api.billing.tariff import tariff
 
     try:
-        tariff.load(settings.tariff)
+        tariff.load_tariff(settings.tariff)
     except tariff.TariffError as error:
         raise _Refusal(str(error)) from error
     return settings
@@ -200,14 +200,14 @@ def _stripe_sync(options: argparse.Namespace) -> int:
     if not settings.stripe_key:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
     try:
-        done = asyncio.run(provision.bring(settings, new_secrets=options.new_secrets))
-    except (provision.SyncError, Problem) as error:
+        done = asyncio.run(provision.provision_account(settings, new_secrets=options.new_secrets))
+    except (provision.ProvisionError, Problem) as error:
         raise _Refusal(str(error)) from error
-    print("\n".join(done.said) or "nothing to do: Stripe sells what the tariff says")
+    print("\n".join(done.steps) or "nothing to do: Stripe sells what the tariff says")
     if done.secrets:
         print("Set this now, since Stripe does not show it again, beside secrets that are set and still in use:")
         print(f"KINORA_STRIPE_WEBHOOK_SECRETS={','.join(done.secrets)}")
-    if not provision.outside(settings):
+    if not provision.public_origin(settings):
         _tell("Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server.")
     return 0
 
@@ -222,7 +222,7 @@ def _stripe_reconcile(_options: argparse.Namespace) -> int:
     if not settings.stripe_key:
         raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
     try:
-        print("\n".join(asyncio.run(reconcile.now(settings))))
+        print("\n".join(asyncio.run(reconcile.reconcile_now(settings))))
     except (*connection.AWAY, Problem) as error:
         raise _Refusal(str(error)) from error
     return 0

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
-from api.billing.subscriptions.changes import Changes
+from api.billing.subscriptions.changes import SubscriptionChanges
 from api.billing.subscriptions.checkout import Purchases
 from api.billing.tariff.tariff import Tariff
 from api.http.rate_limit import Limiter
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
     credits: CreditLedger
     stripe: Stripe
     purchases: Purchases
-    changes: Changes
+    changes: SubscriptionChanges
     bell: Bell
     pool: Pool
     redis: Redis

@@ -197,14 +197,14 @@ async def _frame_rules(settings: Settings) -> Finding:
 async def _tariff(settings: Settings) -> Finding:
     """Whether it makes sense, and still has what people have bought."""
     try:
-        sold = tariff.load(settings.tariff)
+        sold = tariff.load_tariff(settings.tariff)
         for name, version in await _bought(settings):
-            sold.plan(name, version)
+            sold.find_plan(name, version)
     except tariff.TariffError as error:
         return Finding("lack", str(error))
     except asyncpg.PostgresError:
         return Finding("note", "Whether the tariff has what people bought cannot be told: run `kinora migrate`.")
-    plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered())
+    plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered_plans())
     return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
 
 
@@ -230,7 +230,7 @@ async def _stripe(settings: Settings) -> Finding:
         )
     try:
         lacking = [sentence async for sentence in _unsold(settings)]
-    except (tariff.TariffError, provision.SyncError, Problem) as error:
+    except (tariff.TariffError, provision.ProvisionError, Problem) as error:
         return Finding("lack", f"What Stripe sells: {_said(error)}.")
     if lacking:
         return Finding("lack", " ".join(lacking))
@@ -238,9 +238,9 @@ async def _stripe(settings: Settings) -> Finding:
 
 
 async def _unsold(settings: Settings) -> AsyncIterator[str]:
-    if undone := (await provision.bring(settings, write=False)).said:
+    if undone := (await provision.provision_account(settings, write=False)).steps:
         yield f"`kinora stripe sync` has work to do. It would have {'; '.join(undone)}."
-    if not provision.outside(settings):
+    if not provision.public_origin(settings):
         yield "KINORA_PUBLIC_URL is no https address, so Stripe cannot send events."
     if not settings.stripe_webhook_secrets:
         yield "KINORA_STRIPE_WEBHOOK_SECRETS is not set, so Stripe's events are refused."
@@ -254,7 +254,7 @@ async def _money(settings: Settings) -> Finding:
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return Finding("note", "Whether payments are stuck cannot be told without the database.")
     try:
-        troubles = await health.troubles(connection)
+        troubles = await health.list_troubles(connection)
     except asyncpg.UndefinedTableError:
         return Finding("lack", "The database lacks the tables for payments: run `kinora migrate`.")
     finally:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from api.billing.stripe import provision
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.event_destinations import Destinations, Endpoints
+from api.billing.stripe.event_destinations import EventDestinations, WebhookEndpoints
 from api.local.child_process import Child, Program, eventually
 from api.settings import Settings
 
@@ -96,7 +96,7 @@ async def _told(settings: Settings, known: Known, api: str) -> Known:
     """Have it sell the tariff and tell our API, at this address alone; what we must know of it from now on."""
     endpoint = api + provision.PATH
     anew = known.endpoint != endpoint
-    done = await provision.bring(settings, origin=api, new_secrets=anew)
+    done = await provision.provision_account(settings, origin=api, new_secrets=anew)
     if not anew:
         return Known(known.key, endpoint, [*known.secrets, *done.secrets])
     if known.endpoint:
@@ -108,9 +108,9 @@ async def _forget(settings: Settings, endpoint: str) -> None:
     """Tell it no more of an address that we have left."""
     stripe = Stripe(settings)
     try:
-        for targets in (Endpoints(stripe), Destinations(stripe)):
-            for target in await targets.at(endpoint):
-                await targets.remove(target)
+        for targets in (WebhookEndpoints(stripe), EventDestinations(stripe)):
+            for target in await targets.find_by_url(endpoint):
+                await targets.delete_target(target)
     finally:
         await stripe.close()
 

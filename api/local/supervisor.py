@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from api.billing.stripe.provision import SyncError
+from api.billing.stripe.provision import ProvisionError
 from api.errors import Problem
 from api.local import fake_stripe
 from api.local import servers as embedded
@@ -53,7 +53,7 @@ FAILURES = (
     ChildEndedError,
     AddressError,
     TimeoutError,
-    SyncError,
+    ProvisionError,
     Problem,
 )
 """What `backend` raises; each says in a sentence what is wrong."""

@@ -71,7 +71,7 @@ async def list_ledger_entries(
     async with transaction(parts.pool) as db:
         await parts.credits.balance(db, user_id)
         rows = await ledger_entries.list_entries(db, user_id, begin, limit + 1, descending=order == "desc")
-    return page([_shown(row, request.user.locale) for row in rows], limit)
+    return page([_entry_response(row, request.user.locale) for row in rows], limit)
 
 
 @get(
@@ -86,7 +86,7 @@ async def list_plans(parts: NamedDependency[Parts]) -> Plans:
 
     Subscribers keep the version of the plan they bought.
     """
-    return catalog.shown(parts.tariff)
+    return catalog.plans_response(parts.tariff)
 
 
 @patch(
@@ -128,7 +128,9 @@ async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -
     `POST /v1/billing/subscription/change` instead.
     """
     asked = await body.read(request, CheckoutCreate)
-    return await idempotency.once(request, parts, asked, lambda: parts.purchases.subscribe(request.user.user_id, asked))
+    return await idempotency.once(
+        request, parts, asked, lambda: parts.purchases.open_subscription_checkout(request.user.user_id, asked)
+    )
 
 
 @post(
@@ -143,7 +145,9 @@ async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -
 async def create_pack_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
     """Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page."""
     asked = await body.read(request, PackCheckoutCreate)
-    return await idempotency.once(request, parts, asked, lambda: parts.purchases.buy(request.user.user_id, asked))
+    return await idempotency.once(
+        request, parts, asked, lambda: parts.purchases.open_pack_checkout(request.user.user_id, asked)
+    )
 
 
 @post(
@@ -162,7 +166,9 @@ async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> 
     same `Idempotency-Key`.
     """
     asked = await body.read(request, PortalCreate)
-    return await idempotency.anew(request, parts, asked, lambda: parts.purchases.portal(request.user.user_id, asked))
+    return await idempotency.anew(
+        request, parts, asked, lambda: parts.purchases.open_portal(request.user.user_id, asked)
+    )
 
 
 @get(
@@ -174,7 +180,7 @@ async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> 
 )
 async def get_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Subscription:
     """Return the subscription. Without one, every field but `plan` is null."""
-    return await parts.changes.shown(request.user.user_id)
+    return await parts.changes.get_subscription(request.user.user_id)
 
 
 @post(
@@ -195,7 +201,7 @@ async def preview_subscription_change(
     """
     asked = await body.read(request, SubscriptionPreviewCreate)
     return await idempotency.once(
-        request, parts, asked, lambda: parts.changes.preview(request.user.user_id, asked.plan)
+        request, parts, asked, lambda: parts.changes.preview_change(request.user.user_id, asked.plan)
     )
 
 
@@ -215,10 +221,10 @@ async def change_subscription(request: UserRequest, parts: NamedDependency[Parts
     to proceed. Credits are granted once the change is paid.
     """
     asked = await body.read(request, SubscriptionChange)
-    return await idempotency.once(request, parts, asked, lambda: parts.changes.change(request.user.user_id, asked))
+    return await idempotency.once(request, parts, asked, lambda: parts.changes.change_plan(request.user.user_id, asked))
 
 
-def _shown(row: EntryRow, locale: str) -> LedgerEntry:
+def _entry_response(row: EntryRow, locale: str) -> LedgerEntry:
     return LedgerEntry(
         id=row.id,
         created_at=int(row.created_at.timestamp()),
@@ -227,11 +233,11 @@ def _shown(row: EntryRow, locale: str) -> LedgerEntry:
         amount=row.amount,
         video_id=row.video_id,
         invoice=row.invoice,
-        note=_note(row, "fr" if locale == "fr" else "en"),
+        note=_clawback_note(row, "fr" if locale == "fr" else "en"),
     )
 
 
-def _note(row: EntryRow, locale: Language) -> str | None:
+def _clawback_note(row: EntryRow, locale: Language) -> str | None:
     """Note on the part of a refund or dispute that the balance could not cover."""
     if row.due is None or row.taken == row.due:
         return None

@@ -32,7 +32,7 @@ async def receive_stripe_event(request: Request[None, None, State], parts: Named
         raise WebhookClosed
     header = request.headers.get("stripe-signature", "")
     event = parts.stripe.verify(await request.body(), header, time.time())
-    await receive.receive(parts.pool, parts.bell, event)
+    await receive.receive_event(parts.pool, parts.bell, event)
 
 
 router = Router(

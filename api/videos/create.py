@@ -22,7 +22,7 @@ from api.videos.submission import Submission
 
 def terms(request: UserRequest, parts: Parts) -> Terms:
     """What whoever asks is limited and charged by."""
-    return Terms(parts.tariff.plan(request.user.plan, request.user.plan_version), parts.tariff.prices)
+    return Terms(parts.tariff.find_plan(request.user.plan, request.user.plan_version), parts.tariff.prices)
 
 
 async def shown(row: Generation, parts: Parts) -> Response[Video]:

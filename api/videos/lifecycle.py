@@ -77,7 +77,7 @@ class VideoLifecycle:
         if found is None:
             return False
         await self._credits.settle(
-            db, video_id, pricing.part(found.credits, found.published_generated, found.generated_seconds)
+            db, video_id, pricing.partial_charge(found.credits, found.published_generated, found.generated_seconds)
         )
         return True
 

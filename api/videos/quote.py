@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from api.billing.tariff import pricing as prices
-from api.billing.tariff.plans import Plan
-from api.billing.tariff.pricing import Prices, Work
+from api.billing.tariff.plans import TariffPlan
+from api.billing.tariff.pricing import PricedWork, Prices
 from api.errors import Forbidden, Invalid, PlanLimit, Problem
 from api.schemas.operations import Operation, Storyboard
 from api.schemas.video_requests import Making
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 class Terms(NamedTuple):
     """What somebody's work is limited and priced by."""
 
-    plan: Plan
+    plan: TariffPlan
     prices: Prices
 
 
@@ -65,7 +65,7 @@ class Order(NamedTuple):
     seconds: float
     generated: float
     seeds: list[int]
-    plan: Plan
+    plan: TariffPlan
     credits: int
     total: int
 
@@ -96,7 +96,9 @@ def place(
     generated = operations.generated(request)
     if generated <= 0:
         raise Invalid("Nothing of this clip would be made anew; leave something out.", param=_field_of_films(wanted))
-    work = Work(served_by, _operation(model, wanted), asked.quality, generated if request.seconds else 0, width, height)
+    work = PricedWork(
+        served_by, _operation(model, wanted), asked.quality, generated if request.seconds else 0, width, height
+    )
     return Order(
         asked=asked,
         draft=wanted,
@@ -113,8 +115,8 @@ def place(
         generated=generated,
         seeds=_seeds(asked),
         plan=terms.plan,
-        credits=prices.credits(terms.prices, work),
-        total=prices.credits(terms.prices, work._replace(variations=asked.n)),
+        credits=prices.price_in_credits(terms.prices, work),
+        total=prices.price_in_credits(terms.prices, work._replace(variations=asked.n)),
     )
 
 
@@ -236,7 +238,7 @@ def _field_of_films(wanted: Draft) -> str:
     return "storyboard" if isinstance(wanted.operation, Storyboard) else "keep"
 
 
-def _within_plan(seconds: float, width: int, height: int, plan: Plan) -> None:
+def _within_plan(seconds: float, width: int, height: int, plan: TariffPlan) -> None:
     if seconds > plan.max_seconds:
         detail = f"The {plan.name} plan makes clips of up to {plan.max_seconds} seconds, and this one has {seconds:g}."
         raise PlanLimit(detail, param="seconds", limit=plan.max_seconds)

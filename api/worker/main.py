@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from api import logs
 from api.billing.events.receive import BELL
-from api.billing.events.worker import CHORES_EVERY, CONNECTIONS, TIMEOUT, Till
+from api.billing.events.worker import CHORES_EVERY, CONNECTIONS, TIMEOUT, BillingWorker
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.tariff import tariff
@@ -63,7 +63,7 @@ async def _work(settings: Settings) -> None:
         outbox = Outbox(redis)
         stack.push_async_callback(outbox.drain)
         bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
-        sold = tariff.load(settings.tariff)
+        sold = tariff.load_tariff(settings.tariff)
         lifecycle = VideoLifecycle(settings, pool, CreditLedger(sold), bell, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
@@ -79,14 +79,14 @@ async def _work(settings: Settings) -> None:
             tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
             tasks.create_task(_every(CLEAN_EVERY, sweeper.clean))
             if till:
-                tasks.create_task(Listener(settings.redis_url, BELL, till.ring, till.idle).main())
+                tasks.create_task(Listener(settings.redis_url, BELL, till.wake_up, till.idle).main())
                 tasks.create_task(till.run(settings.sweep_every))
-                tasks.create_task(_every(settings.sweep_every, till.tell))
-                tasks.create_task(_every(CHORES_EVERY, till.reconcile))
+                tasks.create_task(_every(settings.sweep_every, till.report_usage))
+                tasks.create_task(_every(CHORES_EVERY, till.reconcile_daily))
 
 
 @asynccontextmanager
-async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[Till | None]:
+async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[BillingWorker | None]:
     """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
     stripe = Stripe(settings)
     if not stripe.open:
@@ -94,7 +94,7 @@ async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[Till | None]:
         return
     pool = await connection.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)
     try:
-        yield Till(pool, stripe, sold)
+        yield BillingWorker(pool, stripe, sold)
     finally:
         await stripe.close()
         await pool.close()

@@ -12,14 +12,14 @@ from typing import Any
 from api import ids
 from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.checkout_sessions import Order
-from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import StripeSubscription
 from api.billing.tariff import tariff
 from api.errors import CardDeclined
 from api.sql.connection import Pool
 from tests.support.stripe_process import Local
 
-SOLD = tariff.load()
+SOLD = tariff.load_tariff()
 KINDS = ("plus", "pro", "trial", "metered", "packs")
 """How a history begins; `metered` customers will use more than they have."""
 LATER = (
@@ -79,7 +79,7 @@ class World:
         self._local = local
         self._stripe = local.stripe
         self._pools = pools
-        self._prices = Catalogue(local.stripe)
+        self._prices = PriceCatalog(local.stripe)
 
     async def begin(self, history: History) -> None:
         """Somebody comes, and buys something."""
@@ -100,9 +100,9 @@ class World:
             await self._subscribe(history)
 
     async def _subscribe(self, history: History) -> None:
-        plan = SOLD.plan("pro" if history.kind == "pro" else "plus")
+        plan = SOLD.find_plan("pro" if history.kind == "pro" else "plus")
         keys = (lookup_keys.plan_key(plan), lookup_keys.overage_key(SOLD.overage))
-        price, metered = await self._prices.prices(*keys)
+        price, metered = await self._prices.find_prices(*keys)
         order = self._order(
             history, price=price, metered=metered, trial_days=plan.trial_days if history.kind == "trial" else 0
         )
@@ -113,8 +113,8 @@ class World:
 
     async def pack(self, history: History) -> None:
         """Somebody buys a pack."""
-        pack = SOLD.pack(("small", "medium", "large")[history.number % 3])
-        (price,) = await self._prices.prices(lookup_keys.pack_key(pack))
+        pack = SOLD.find_pack(("small", "medium", "large")[history.number % 3])
+        (price,) = await self._prices.find_prices(lookup_keys.pack_key(pack))
         order = self._order(history, price=price, quantity=1 + history.number % 2)
         session = await checkout_sessions.pack_page(self._stripe, order)
         await self._bought(history, order, "pack", pack.name, session.id)
@@ -157,19 +157,19 @@ class World:
         item = seen.plan_item
         if seen.status not in ("active", "trialing") or item is None or seen.pending_update:
             return
-        pro = lookup_keys.plan_key(SOLD.plan("pro")) == item.price.lookup_key
+        pro = lookup_keys.plan_key(SOLD.find_plan("pro")) == item.price.lookup_key
         if act == "cancel":
             await self._stripe.ask(lambda c: c.v1.subscriptions.cancel_async(seen.id), StripeSubscription)
         elif act == "cancel_later" and not seen.schedule:
             change: Any = {"cancel_at_period_end": True}
             await self._stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), StripeSubscription)
         elif act == "upgrade" and not pro and not seen.schedule:
-            (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("pro")))
+            (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("pro")))
             now = (await self._local.web.get("/_local/clock")).json()["now"]
             with suppress(CardDeclined):
                 await checkout_sessions.upgrade(self._stripe, seen, item, price, now, ids.new("x"))
         elif act == "downgrade" and pro and not seen.cancel_at:
-            (price,) = await self._prices.prices(lookup_keys.plan_key(SOLD.plan("plus")))
+            (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("plus")))
             await checkout_sessions.schedule(self._stripe, seen, item, price)
 
     async def _claim(self, history: History, act: str) -> None:

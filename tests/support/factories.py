@@ -13,13 +13,13 @@ from api.sql.generations import New
 from api.sql.ledger_entries import LedgerUser
 from api.videos.quote import Terms
 
-TARIFF = tariff.load()
+TARIFF = tariff.load_tariff()
 CREDITS = CreditLedger(TARIFF)
 
 
 def terms(plan: str = "free") -> Terms:
     """What somebody on this plan is limited and charged by."""
-    return Terms(TARIFF.plan(plan), TARIFF.prices)
+    return Terms(TARIFF.find_plan(plan), TARIFF.prices)
 
 
 async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> LedgerUser:

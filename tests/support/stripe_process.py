@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.provision import Sync
+from api.billing.stripe.provision import AccountSync
 from api.billing.tariff import tariff
 from api.settings import Settings
 
@@ -48,7 +48,7 @@ class Local:
 
     async def sell(self) -> None:
         """Bring the tariff into the account."""
-        await Sync(self.stripe, tariff.load(), write=True).sell()
+        await AccountSync(self.stripe, tariff.load_tariff(), write=True).sync_prices()
 
     async def listen(self, url: str, types: list[str]) -> str:
         """Have events of these types delivered there as snapshots; return the secret they are signed with."""

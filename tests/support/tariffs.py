@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from api.billing.tariff import tariff
-from api.billing.tariff.plans import Plan
-from api.billing.tariff.pricing import Prices, Qualities, Tier
-from api.billing.tariff.tariff import Overage, Pack, Tariff
+from api.billing.tariff.plans import TariffPlan
+from api.billing.tariff.pricing import Prices, QualityFactors, RateTier
+from api.billing.tariff.tariff import Tariff, TariffOverage, TariffPack
 from engine.catalog.model import Operation
 from engine.catalog.registry import MODELS
 
-DEFAULT = tariff.load()
+DEFAULT = tariff.load_tariff()
 
 factors = st.decimals("0.001", "1000", places=3)
 steps = st.decimals("0", "50", places=3)
@@ -27,9 +27,9 @@ def prices(draw: st.DrawFn) -> Prices:
     rates = list(accumulate(draw(st.lists(steps, min_size=len(sides), max_size=len(sides))), initial=draw(factors)))
     turbo = draw(factors)
     return Prices(
-        tiers=[Tier(side, rate) for side, rate in zip(sides, rates, strict=False)],
+        tiers=[RateTier(side, rate) for side, rate in zip(sides, rates, strict=False)],
         beyond=rates[-1],
-        quality=Qualities(turbo=turbo, full=turbo + draw(steps)),
+        quality=QualityFactors(turbo=turbo, full=turbo + draw(steps)),
         models=draw(st.dictionaries(st.sampled_from(sorted(MODELS)), factors, max_size=4)),
         operations=draw(st.dictionaries(st.sampled_from(get_args(Operation)), factors, max_size=4)),
         least_seconds=draw(st.decimals("0", "10", places=2)),
@@ -37,7 +37,7 @@ def prices(draw: st.DrawFn) -> Prices:
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> list[Plan]:
+def plans(draw: st.DrawFn) -> list[TariffPlan]:
     """Each in up to three versions, among each other in any order that counts."""
     found = []
     for name in ("free", *draw(st.sets(st.sampled_from(("plus", "pro", "studio"))))):
@@ -48,7 +48,7 @@ def plans(draw: st.DrawFn) -> list[Plan]:
                 (draw(st.integers(1, 30)), draw(st.integers(1, credits))) if amount and draw(st.booleans()) else (0, 0)
             )
             found.append(
-                Plan(
+                TariffPlan(
                     name=name,
                     version=version,
                     amount=amount,
@@ -76,9 +76,9 @@ def tariffs(draw: st.DrawFn) -> Tariff:
         DEFAULT,
         plans=draw(plans()),
         packs=[
-            Pack(name="one", version=version, credits=credits, amount=amount)
+            TariffPack(name="one", version=version, credits=credits, amount=amount)
             for version, (credits, amount) in enumerate(packs, 1)
         ],
-        overage=Overage(amount=str(draw(factors)), max_cap=cap, default_cap=draw(st.integers(1, cap))),
+        overage=TariffOverage(amount=str(draw(factors)), max_cap=cap, default_cap=draw(st.integers(1, cap))),
         prices=draw(prices()),
     )

@@ -8,7 +8,7 @@ FIRST = 2.0  # seconds after the first failure
 LONGEST = 3600.0
 
 
-def delay(tries: int) -> float:
+def retry_delay(tries: int) -> float:
     """Seconds to wait after so many failures: twice as long each time, an hour at most, and never quite the same, so
     that what failed together is not tried together.
     """

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from api.billing.events import metering
-from api.billing.events.payments import Paying
+from api.billing.events.payments import PaymentHandlers
 from api.billing.stripe import refunds
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import RENEWAL, REPORT
 from api.billing.stripe.objects import StripeSubscription
-from api.billing.subscriptions.sync import sync
+from api.billing.subscriptions.sync import sync_subscription
 from api.billing.tariff.tariff import Tariff
 from api.sql import subscriptions
 from api.sql.connection import Pool
@@ -24,35 +24,35 @@ from api.sql.stripe_events import InboxEvent
 log = structlog.get_logger()
 
 
-class Applying:
+class EventHandlers:
     """Applies events, each by the kind of its object. Raises what stands in the way."""
 
     def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff) -> None:
         self._pool = pool
         self._stripe = stripe
         self._tariff = tariff
-        self._paying = Paying(pool, stripe, tariff)
+        self._payments = PaymentHandlers(pool, stripe, tariff)
         self._by_kind: dict[str, Callable[[str], Awaitable[object]]] = {
-            "subscription": self._subscription,
-            "invoice": self._paying.invoice,
-            "checkout.session": self._session,
-            "charge": self._charge,
-            "refund": self._refund,
-            "dispute": self._dispute,
-            REPORT: self._report,
-            RENEWAL: self._renewal,
+            "subscription": self._apply_subscription,
+            "invoice": self._payments.apply_invoice,
+            "checkout.session": self._apply_session,
+            "charge": self._apply_charge,
+            "refund": self._apply_refund,
+            "dispute": self._apply_dispute,
+            REPORT: self._apply_report,
+            RENEWAL: self._apply_renewal,
         }
 
-    async def apply(self, event: InboxEvent) -> None:
+    async def apply_event(self, event: InboxEvent) -> None:
         """Read and write what the event is about."""
         await self._by_kind[event.object_type](event.object_id)
 
-    async def _subscription(self, name: str) -> StripeSubscription:
-        seen = await sync(self._pool, self._stripe, self._tariff, name)
-        await self._one_only(seen)
+    async def _apply_subscription(self, name: str) -> StripeSubscription:
+        seen = await sync_subscription(self._pool, self._stripe, self._tariff, name)
+        await self._end_duplicates(seen)
         return seen
 
-    async def _one_only(self, seen: StripeSubscription) -> None:
+    async def _end_duplicates(self, seen: StripeSubscription) -> None:
         """End every subscription of a person but the one that began first, and pay back what it took: it was bought
         by mistake, on two phones at once. Our rows may be old, so each is looked at before anything is ended.
         """
@@ -62,42 +62,42 @@ class Applying:
             return
         now = [await self._stripe.subscription(name) for name in names]
         for other in [one for one in now if one.keeps_plan][1:]:
-            await self._undo(other)
+            await self._undo_duplicate(other)
 
-    async def _undo(self, seen: StripeSubscription) -> None:
+    async def _undo_duplicate(self, seen: StripeSubscription) -> None:
         """The money goes back first: a subscription that has ended would not be found here again."""
         log.warning("second_subscription", subscription_id=seen.id, customer_id=seen.customer)
         invoice = await self._stripe.invoice(seen.latest_invoice) if seen.latest_invoice else None
         if invoice and invoice.payment_intent:
             await refunds.pay_back(self._stripe, invoice.payment_intent)
         await refunds.end(self._stripe, seen.id)
-        await sync(self._pool, self._stripe, self._tariff, seen.id)
+        await sync_subscription(self._pool, self._stripe, self._tariff, seen.id)
 
-    async def _session(self, name: str) -> None:
-        session = await self._paying.session(name)
+    async def _apply_session(self, name: str) -> None:
+        session = await self._payments.apply_session(name)
         if session.is_settled and session.subscription:
-            await self._subscription(session.subscription)
+            await self._apply_subscription(session.subscription)
 
-    async def _renewal(self, name: str) -> None:
-        seen = await self._subscription(name)
+    async def _apply_renewal(self, name: str) -> None:
+        seen = await self._apply_subscription(name)
         if seen.latest_invoice:
-            await self._paying.invoice(seen.latest_invoice)
+            await self._payments.apply_invoice(seen.latest_invoice)
 
-    async def _charge(self, name: str) -> None:
+    async def _apply_charge(self, name: str) -> None:
         payment = await self._stripe.payment_of(name)
         if payment:
-            await self._paying.payment(payment)
+            await self._payments.apply_payment(payment)
 
-    async def _refund(self, name: str) -> None:
+    async def _apply_refund(self, name: str) -> None:
         refund = await self._stripe.refund(name)
         if refund.payment_intent:
-            await self._paying.payment(refund.payment_intent)
+            await self._payments.apply_payment(refund.payment_intent)
 
-    async def _dispute(self, name: str) -> None:
+    async def _apply_dispute(self, name: str) -> None:
         dispute = await self._stripe.dispute(name)
         if dispute.payment_intent:
-            await self._paying.payment(dispute.payment_intent)
+            await self._payments.apply_payment(dispute.payment_intent)
 
-    async def _report(self, name: str) -> None:
+    async def _apply_report(self, name: str) -> None:
         report = await self._stripe.meter_errors(name)
-        await metering.refuse(self._pool, report.error_types)
+        await metering.record_refusals(self._pool, report.error_types)

@@ -13,12 +13,15 @@ from api.sql.stripe_events import InboxStatus
 LATE = 3600.0  # seconds after which an event that waits is worth a look
 
 
-async def troubles(db: Database) -> list[str]:
+async def list_troubles(db: Database) -> list[str]:
     """A sentence for each trouble, with what to do about it."""
-    return [*_events(await stripe_events.read_inbox_status(db)), *_usage(await meter_events.read_outbox_status(db))]
+    return [
+        *_inbox_troubles(await stripe_events.read_inbox_status(db)),
+        *_outbox_troubles(await meter_events.read_outbox_status(db)),
+    ]
 
 
-def _events(stuck: InboxStatus) -> Iterator[str]:
+def _inbox_troubles(stuck: InboxStatus) -> Iterator[str]:
     why = f" The oldest says: {stuck.error}." if stuck.error else ""
     if stuck.parked:
         yield (
@@ -29,7 +32,7 @@ def _events(stuck: InboxStatus) -> Iterator[str]:
         yield f"{stuck.waiting} events from Stripe wait, the oldest for {stuck.oldest / 3600:.0f} h.{why}"
 
 
-def _usage(usage: OutboxStatus) -> Iterator[str]:
+def _outbox_troubles(usage: OutboxStatus) -> Iterator[str]:
     why = f" The oldest says: {usage.error}." if usage.error else ""
     if usage.oldest > ALERT_AFTER:
         yield (

@@ -11,8 +11,8 @@ from datetime import datetime
 
 import structlog
 
-from api.billing.events.backoff import delay
-from api.billing.stripe.locks import BusyError
+from api.billing.events.backoff import retry_delay
+from api.billing.stripe.locks import ObjectBusyError
 from api.errors import Problem
 from api.sql import stripe_events
 from api.sql.connection import Pool, transaction
@@ -42,36 +42,36 @@ class Inbox:
         """Apply what is due until nothing is. Raises only what the database raises when it is away."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self._hands):
-                tasks.create_task(self._empty())
+                tasks.create_task(self._drain_alone())
 
-    async def _empty(self) -> None:
-        while await self._next():
+    async def _drain_alone(self) -> None:
+        while await self._apply_next():
             pass
 
-    async def _next(self) -> bool:
+    async def _apply_next(self) -> bool:
         async with transaction(self._pool) as db:
             event = await stripe_events.claim_event(db, LEASE)
             begun = await database_time(db)
         if event:
-            await self._handle(event, begun)
+            await self._apply_claimed(event, begun)
         return event is not None
 
-    async def _handle(self, event: InboxEvent, begun: datetime) -> None:
+    async def _apply_claimed(self, event: InboxEvent, begun: datetime) -> None:
         try:
             await self._apply(event)
-        except BusyError:
+        except ObjectBusyError:
             async with transaction(self._pool) as db:
                 await stripe_events.postpone_event(db, event, BUSY)
         except Problem as problem:
-            await self._fail(event, problem)
+            await self._record_failure(event, problem)
         except Exception as error:  # whatever is wrong with this event, the others must go on
             log.exception("crash", stripe_event_id=event.id, exc_info=error)
-            await self._fail(event, error)
+            await self._record_failure(event, error)
         else:
             async with transaction(self._pool) as db:
                 await stripe_events.mark_applied(db, event, begun)
 
-    async def _fail(self, event: InboxEvent, error: Exception) -> None:
+    async def _record_failure(self, event: InboxEvent, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
         fields = {
             "stripe_event_id": event.id,
@@ -82,7 +82,7 @@ class Inbox:
         log.warning("stripe_event_failed", **fields)
         async with transaction(self._pool) as db:
             parked = await stripe_events.retry_later(
-                db, event, delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER
+                db, event, retry_delay(event.tries), reason, tries=PARK_TRIES, days=PARK_AFTER
             )
         if parked:
             log.error("stripe_event_parked", **fields)

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import structlog
 
-from api.billing.events.backoff import delay
+from api.billing.events.backoff import retry_delay
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.objects import MeterErrorType
 from api.errors import PaymentsAway, Problem
@@ -39,7 +39,7 @@ ENTRY = re.compile(r"entry_[0-9A-HJKMNP-TV-Z]{26}")
 NOBODY = "Stripe has no customer for this user."
 
 
-class Metering:
+class UsageReporter:
     """One worker's side of the outbox."""
 
     def __init__(self, pool: Pool, stripe: Stripe) -> None:
@@ -48,20 +48,20 @@ class Metering:
 
     async def drain(self) -> None:
         """Send what is due and look into what is doubtful, until nothing is left or Stripe is away."""
-        while await self._send() or await self._look():
+        while await self._send_next() or await self._resolve_next_doubtful():
             pass
 
-    async def _send(self) -> bool:
+    async def _send_next(self) -> bool:
         """Send one entry; False if none is due, or Stripe is away."""
         async with transaction(self._pool) as db:
             usage = await meter_events.claim_sendable(db, LEASE, WINDOW)
         if usage is None:
             return False
-        return await self._report(usage)
+        return await self._report_usage(usage)
 
-    async def _report(self, usage: OverageUsage) -> bool:
+    async def _report_usage(self, usage: OverageUsage) -> bool:
         if usage.customer is None:
-            return await self._fail(usage, NOBODY)
+            return await self._record_failure(usage, NOBODY)
         if usage.age > LATEST:
             return await self._give_up(usage)
         try:
@@ -73,16 +73,16 @@ class Metering:
                 attempt=usage.tries,
             )
         except Problem as problem:
-            await self._fail(usage, str(problem))
+            await self._record_failure(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
         async with transaction(self._pool) as db:
             await meter_events.mark_sent(db, [usage.entry_id])
         return True
 
-    async def _fail(self, usage: OverageUsage, reason: str) -> bool:
+    async def _record_failure(self, usage: OverageUsage, reason: str) -> bool:
         log.warning("usage_not_reported", entry_id=usage.entry_id, tries=usage.tries)
         async with transaction(self._pool) as db:
-            await meter_events.retry_later(db, usage.entry_id, delay(usage.tries), reason)
+            await meter_events.retry_later(db, usage.entry_id, retry_delay(usage.tries), reason)
         return True
 
     async def _give_up(self, usage: OverageUsage) -> bool:
@@ -93,26 +93,26 @@ class Metering:
             )
         return True
 
-    async def _look(self) -> bool:
+    async def _resolve_next_doubtful(self) -> bool:
         """Look into the hour of one doubtful entry; False if there is none, or Stripe is away."""
         async with transaction(self._pool) as db:
             usage = await meter_events.claim_doubtful(db, LEASE, WINDOW)
         if usage is None:
             return False
         if usage.customer is None:
-            return await self._fail(usage, NOBODY)
-        start = hour(usage.occurred_at)
+            return await self._record_failure(usage, NOBODY)
+        start = hour_start(usage.occurred_at)
         async with transaction(self._pool) as db:
             before = await meter_events.lock_hour_usage(db, usage.user_id, start, start + HOUR, WINDOW, SETTLED)
         try:
             total = await self._stripe.meter_total(usage.customer, start, start + HOUR)
         except Problem as problem:
-            await self._fail(usage, str(problem))
+            await self._record_failure(usage, str(problem))
             return not isinstance(problem, PaymentsAway)
-        await self._decide(usage, start, before, total)
+        await self._resolve_hour(usage, start, before, total)
         return True
 
-    async def _decide(self, usage: OverageUsage, start: datetime, before: HourUsage, total: int) -> None:
+    async def _resolve_hour(self, usage: OverageUsage, start: datetime, before: HourUsage, total: int) -> None:
         """Say of an hour's doubtful entries which Stripe has: they were sent, the others were not. What we hold must
         have been the same all the while Stripe was asked, or the two figures are of different times.
         """
@@ -123,7 +123,7 @@ class Metering:
                     db, usage.entry_id, LOOK_AGAIN, "Another entry of this hour is under way."
                 )
                 return
-            counted = received(known.doubtful, total - known.told)
+            counted = infer_counted_entries(known.doubtful, total - known.told)
             if counted is not None:
                 await meter_events.mark_sent(db, sorted(counted))
                 await meter_events.mark_unsent(db, sorted(known.doubtful.keys() - counted))
@@ -135,12 +135,12 @@ class Metering:
         log.error("usage_unclear", user_id=usage.user_id, entry_ids=sorted(known.doubtful))
 
 
-def hour(moment: datetime) -> datetime:
+def hour_start(moment: datetime) -> datetime:
     """The beginning of the hour, as Stripe counts hours."""
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def received(doubtful: Mapping[str, int], missing: int) -> frozenset[str] | None:
+def infer_counted_entries(doubtful: Mapping[str, int], missing: int) -> frozenset[str] | None:
     """Which entries together make up the credits that Stripe counts beyond what it was surely told; None if none do,
     or more than one choice does.
     """
@@ -156,7 +156,7 @@ def received(doubtful: Mapping[str, int], missing: int) -> frozenset[str] | None
     return choices[0] if len(choices) == 1 else None
 
 
-async def revive(pool: Pool) -> int:
+async def requeue_refused(pool: Pool) -> int:
     """Send again what was refused for a reason that may be gone, once Stripe has forgotten the identifiers; return how
     many entries that are.
     """
@@ -164,7 +164,7 @@ async def revive(pool: Pool) -> int:
         return await meter_events.requeue_refused(db, CURABLE, FORGOTTEN)
 
 
-async def refuse(pool: Pool, errors: list[MeterErrorType]) -> None:
+async def record_refusals(pool: Pool, errors: list[MeterErrorType]) -> None:
     """Note what a report of Stripe's says was not counted. It names only some of the events it is about."""
     for error in errors:
         entries = sorted({name for one in error.sample_errors for name in ENTRY.findall(one.request.identifier)})

@@ -12,15 +12,15 @@ BELL = "billing"
 """The bell of those who apply events."""
 
 
-async def receive(pool: Pool, bell: Bell, event: ReceivedEvent) -> None:
+async def receive_event(pool: Pool, bell: Bell, event: ReceivedEvent) -> None:
     """Keep an event that Stripe has signed, and have it applied soon."""
     async with transaction(pool) as db:
-        fresh = await keep(db, event)
+        fresh = await store_event(db, event)
     if fresh:
         bell.ring(BELL)
 
 
-async def keep(db: Database, event: ReceivedEvent) -> bool:
+async def store_event(db: Database, event: ReceivedEvent) -> bool:
     """Put an event into the inbox; False if it is there already. One of a type that asks for nothing is done with."""
     report = event.type in REPORTS
     return await stripe_events.insert_event(

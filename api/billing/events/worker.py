@@ -8,9 +8,9 @@ import asyncpg
 import structlog
 
 from api.billing.events import reconcile
-from api.billing.events.handlers import Applying
+from api.billing.events.handlers import EventHandlers
 from api.billing.events.inbox import Inbox
-from api.billing.events.metering import Metering
+from api.billing.events.metering import UsageReporter
 from api.billing.stripe.client import Stripe
 from api.billing.tariff.tariff import Tariff
 from api.sql.connection import AWAY, Pool
@@ -23,41 +23,41 @@ TIMEOUT = 30.0  # seconds of one statement, longer than anybody waits for an obj
 CHORES_EVERY = 600.0  # seconds between two looks whether the day's reconciling is due
 
 
-class Till:
+class BillingWorker:
     """Works off what Stripe has told and what it is to be told. Its parts may run in every worker at once."""
 
     def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff) -> None:
         self._pool = pool
         self._stripe = stripe
-        self._inbox = Inbox(pool, Applying(pool, stripe, tariff).apply, hands=HANDS)
-        self._metering = Metering(pool, stripe)
-        self._rung = asyncio.Event()
+        self._inbox = Inbox(pool, EventHandlers(pool, stripe, tariff).apply_event, hands=HANDS)
+        self._metering = UsageReporter(pool, stripe)
+        self._woken = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()  # hearing the bell is all that the listener has to wait for
 
-    async def ring(self) -> None:
+    async def wake_up(self) -> None:
         """There may be an event to apply."""
-        self._rung.set()
+        self._woken.set()
 
     async def run(self, every: float) -> None:
         """Apply events when the bell rings, and look every so many seconds all the same; until cancelled."""
         while True:
-            self._rung.clear()
+            self._woken.clear()
             try:
                 await self._inbox.drain()
             except* (*AWAY, asyncpg.PostgresError) as errors:
                 log.warning("inbox_stopped", error_types=[type(one).__name__ for one in errors.exceptions])
             try:
                 async with asyncio.timeout(every):
-                    await self._rung.wait()
+                    await self._woken.wait()
             except TimeoutError:
                 continue
 
-    async def tell(self) -> None:
+    async def report_usage(self) -> None:
         """Tell Stripe of usage."""
         await self._metering.drain()
 
-    async def reconcile(self) -> None:
+    async def reconcile_daily(self) -> None:
         """Do the day's reconciling if nobody has."""
-        if await reconcile.daily(self._pool, self._stripe):
-            self._rung.set()
+        if await reconcile.reconcile_daily(self._pool, self._stripe):
+            self._woken.set()

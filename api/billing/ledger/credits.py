@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from api.billing.ledger import clawbacks, lots
 from api.billing.ledger.lots import transfer_legs
-from api.billing.tariff.plans import Plan, period
+from api.billing.tariff.plans import TariffPlan, allowance_month
 from api.billing.tariff.tariff import Tariff
 from api.errors import InsufficientCredits
 from api.schemas.billing import Amount, Balance, Bucket, Buckets, Overage
@@ -28,7 +28,7 @@ class SpendableCredits(NamedTuple):
     """
 
     account: LedgerUser
-    plan: Plan
+    plan: TariffPlan
     lots: list[Lot]
     may_relax: bool
 
@@ -58,7 +58,7 @@ class CreditLedger:
     async def lock_spendable(self, db: Database, user_id: str) -> SpendableCredits:
         """What the user may spend, locked, with the present month's allowance granted if it has not been."""
         account = await ledger_entries.lock_user(db, user_id)
-        plan = self._tariff.plan(account.plan, account.plan_version)
+        plan = self._tariff.find_plan(account.plan, account.plan_version)
         found = await ledger_entries.list_spendable_lots(db, user_id)
         if not any(lot.key.startswith(MONTHLY) for lot in found) and await _grant_month(db, account, plan):
             found = await ledger_entries.list_spendable_lots(db, user_id)
@@ -117,16 +117,16 @@ class CreditLedger:
         )
 
 
-async def _grant_month(db: Database, account: LedgerUser, plan: Plan) -> bool:
+async def _grant_month(db: Database, account: LedgerUser, plan: TariffPlan) -> bool:
     """Grant the present month's allowance, unless a subscription grants its own or it was granted before."""
     if await ledger_entries.subscription(db, account.id):
         return False
-    month = period(account.created_at, await ledger_entries.database_time(db))
+    month = allowance_month(account.created_at, await ledger_entries.database_time(db))
     new = NewLot(
         user_id=account.id,
         bucket="allowance",
         source="kinora",
-        amount=plan.allowance(full=account.full_allowance),
+        amount=plan.monthly_allowance(full=account.full_allowance),
         key=f"{MONTHLY}:{account.id}:{month.start:%Y-%m-%d}",
         expires_at=month.end,
     )

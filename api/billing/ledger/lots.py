@@ -6,7 +6,7 @@ What is here runs under `ledger.lock`, in the caller's transaction.
 from __future__ import annotations
 
 from api import ids
-from api.billing.tariff.plans import period
+from api.billing.tariff.plans import allowance_month
 from api.schemas.billing import EntryKind
 from api.sql import ledger_entries
 from api.sql.connection import Database
@@ -34,7 +34,7 @@ async def add_successor_lot(db: Database, account: LedgerUser, amount: int) -> H
         for each in await ledger_entries.list_spendable_lots(db, account.id)
         if each.bucket == "allowance"
     ]
-    month = period(account.created_at, await ledger_entries.database_time(db))
+    month = allowance_month(account.created_at, await ledger_entries.database_time(db))
     new = NewLot(
         user_id=account.id,
         bucket="allowance",

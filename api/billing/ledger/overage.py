@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.billing.ledger import grants
-from api.billing.tariff.tariff import Overage
+from api.billing.tariff.tariff import TariffOverage
 from api.errors import Conflict, Invalid, NotSubscribed, SubscriptionUnpaid
 from api.sql import ledger_entries
 from api.sql.connection import Database
@@ -15,7 +15,7 @@ WHY_NOT = {
 }
 
 
-async def allow_overage(db: Database, user_id: str, cap: int | None, terms: Overage) -> None:
+async def allow_overage(db: Database, user_id: str, cap: int | None, terms: TariffOverage) -> None:
     """Let so many credits of a period be used above what is there, from now on; None for as many as is usual.
 
     Raises NotSubscribed, SubscriptionUnpaid or Conflict where there is nothing it could be paid with, and Invalid.

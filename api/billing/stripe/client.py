@@ -351,7 +351,7 @@ class Stripe:
 
     def verify(self, payload: bytes, header: str, now: float) -> ReceivedEvent:
         """The event in a webhook's body. Raises BadSignature or Malformed."""
-        return signatures.verify(payload, header, self._settings.stripe_webhook_secrets, now)
+        return signatures.verify_event(payload, header, self._settings.stripe_webhook_secrets, now)
 
 
 def _read(answer: Any, shape: type[T]) -> T:

@@ -17,30 +17,30 @@ from api.billing.stripe.objects import EventDestination, WebhookEndpoint
 MARK = "kinora"
 
 
-class Target(Struct, frozen=True):
+class EventTarget(Struct, frozen=True):
     """One of them, in either way. `right` says whether it is on and hears of exactly what we want."""
 
     id: str
-    right: bool
+    is_current: bool
     secret: str | None
 
 
-class Targets(Protocol):
+class EventTargets(Protocol):
     """One way of being told."""
 
     name: str
 
-    async def at(self, url: str) -> list[Target]: ...
-    async def make(self, url: str, key: str) -> Target: ...
-    async def mend(self, target: Target) -> None: ...
-    async def remove(self, target: Target) -> None: ...
+    async def find_by_url(self, url: str) -> list[EventTarget]: ...
+    async def create_target(self, url: str, key: str) -> EventTarget: ...
+    async def enable_target(self, target: EventTarget) -> None: ...
+    async def delete_target(self, target: EventTarget) -> None: ...
 
 
-async def _nothing() -> None:
+async def _find_nothing() -> None:
     """What is found here has no secret any more, so it is as good as not there."""
 
 
-class Endpoints:
+class WebhookEndpoints:
     """Snapshots, of the types we apply."""
 
     name = "webhook endpoint"
@@ -48,31 +48,34 @@ class Endpoints:
     def __init__(self, stripe: Stripe) -> None:
         self._stripe = stripe
 
-    async def at(self, url: str) -> list[Target]:
+    async def find_by_url(self, url: str) -> list[EventTarget]:
         """Those that lead to an address."""
         found = self._stripe.pages(lambda c: c.v1.webhook_endpoints.list_async({"limit": PAGE}), WebhookEndpoint)
-        return [_endpoint(one) async for one in found if one.url == url]
+        return [_endpoint_target(one) async for one in found if one.url == url]
 
-    async def make(self, url: str, key: str) -> Target:
+    async def create_target(self, url: str, key: str) -> EventTarget:
         """Another one, with its secret."""
         wanted: Any = {"url": url, "enabled_events": list(EVENTS), "description": "Kinora"}
-        return _endpoint(
+        return _endpoint_target(
             await self._stripe.create_once(
-                key, _nothing, lambda c, options: c.v1.webhook_endpoints.create_async(wanted, options), WebhookEndpoint
+                key,
+                _find_nothing,
+                lambda c, options: c.v1.webhook_endpoints.create_async(wanted, options),
+                WebhookEndpoint,
             )
         )
 
-    async def mend(self, target: Target) -> None:
+    async def enable_target(self, target: EventTarget) -> None:
         """Switch it on, for what we want."""
         wanted: Any = {"enabled_events": list(EVENTS), "disabled": False}
         await self._stripe.ask(lambda c: c.v1.webhook_endpoints.update_async(target.id, wanted), WebhookEndpoint)
 
-    async def remove(self, target: Target) -> None:
+    async def delete_target(self, target: EventTarget) -> None:
         """Take it away."""
         await self._stripe.do(lambda c: c.v1.webhook_endpoints.delete_async(target.id))
 
 
-class Destinations:
+class EventDestinations:
     """Reports about usage."""
 
     name = "event destination"
@@ -81,12 +84,12 @@ class Destinations:
     def __init__(self, stripe: Stripe) -> None:
         self._stripe = stripe
 
-    async def at(self, url: str) -> list[Target]:
+    async def find_by_url(self, url: str) -> list[EventTarget]:
         """Those that lead to an address, as their metadata say: Stripe shows the address itself only when asked to."""
         found = self._stripe.pages(lambda c: c.v2.core.event_destinations.list_async({"limit": PAGE}), EventDestination)
-        return [self._target(one) async for one in found if (one.metadata or {}).get(MARK) == url]
+        return [self._destination_target(one) async for one in found if (one.metadata or {}).get(MARK) == url]
 
-    async def make(self, url: str, key: str) -> Target:
+    async def create_target(self, url: str, key: str) -> EventTarget:
         """Another one, with its secret."""
         wanted: Any = {
             "name": "Kinora",
@@ -97,30 +100,30 @@ class Destinations:
             "webhook_endpoint": {"url": url},
             "include": ["webhook_endpoint.signing_secret"],
         }
-        return self._target(
+        return self._destination_target(
             await self._stripe.create_once(
                 key,
-                _nothing,
+                _find_nothing,
                 lambda c, options: c.v2.core.event_destinations.create_async(wanted, options),
                 EventDestination,
             )
         )
 
-    async def mend(self, target: Target) -> None:
+    async def enable_target(self, target: EventTarget) -> None:
         """Switch it on, for what we want."""
         wanted: Any = {"enabled_events": list(self.types)}
         await self._stripe.do(lambda c: c.v2.core.event_destinations.update_async(target.id, wanted))
         await self._stripe.do(lambda c: c.v2.core.event_destinations.enable_async(target.id))
 
-    async def remove(self, target: Target) -> None:
+    async def delete_target(self, target: EventTarget) -> None:
         """Take it away."""
         await self._stripe.do(lambda c: c.v2.core.event_destinations.delete_async(target.id))
 
-    def _target(self, one: EventDestination) -> Target:
+    def _destination_target(self, one: EventDestination) -> EventTarget:
         right = one.status == "enabled" and sorted(one.enabled_events) == sorted(self.types)
-        return Target(one.id, right, one.signing_secret)
+        return EventTarget(one.id, right, one.signing_secret)
 
 
-def _endpoint(one: WebhookEndpoint) -> Target:
+def _endpoint_target(one: WebhookEndpoint) -> EventTarget:
     right = one.status == "enabled" and sorted(one.enabled_events) == sorted(EVENTS)
-    return Target(one.id, right, one.secret)
+    return EventTarget(one.id, right, one.secret)

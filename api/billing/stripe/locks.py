@@ -11,18 +11,18 @@ from api.sql.connection import Database, Pool
 PATIENCE = 5.0  # seconds to wait for an object that somebody else has in hand
 
 
-class BusyError(Exception):
+class ObjectBusyError(Exception):
     """Somebody else has the object in hand."""
 
 
 @asynccontextmanager
-async def held(pool: Pool, kind: str, name: str) -> AsyncIterator[Database]:
+async def lock_object(pool: Pool, kind: str, name: str) -> AsyncIterator[Database]:
     """A connection that has the object until the block ends, outside of a transaction: Stripe may take its time, and a
     transaction that waits is ended by the database. Raises BusyError.
     """
     async with pool.acquire() as db:
         if not await stripe_events.acquire_lock(db, f"stripe:{kind}:{name}", PATIENCE):
-            raise BusyError
+            raise ObjectBusyError
         try:
             yield db
         finally:

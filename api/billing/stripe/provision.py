@@ -16,7 +16,7 @@ from msgspec import Struct
 from api import ids
 from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe.client import METER, PAGE, Stripe, if_there
-from api.billing.stripe.event_destinations import Destinations, Endpoints, Targets
+from api.billing.stripe.event_destinations import EventDestinations, EventTargets, WebhookEndpoints
 from api.billing.stripe.objects import Meter, PortalConfiguration, Product, StripePrice
 from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
@@ -33,11 +33,11 @@ FEATURES: dict[str, Any] = {
 REVISION = hashlib.sha256(msgspec.json.encode(FEATURES, order="deterministic")).hexdigest()[:16]
 
 
-class SyncError(Exception):
+class ProvisionError(Exception):
     """The account cannot be brought in line; the message says what to change."""
 
 
-class Article(Struct, frozen=True, kw_only=True):
+class PriceSpec(Struct, frozen=True, kw_only=True):
     """A price as it should be. `amount` is decimal text, in the currency's smallest unit."""
 
     product: str
@@ -49,13 +49,13 @@ class Article(Struct, frozen=True, kw_only=True):
     meter: str | None = None
 
     @property
-    def terms(self) -> str:
+    def cost_text(self) -> str:
         """What it costs, for a person."""
         unit = " a credit" if self.meter is not None else " a month" if self.monthly else ""
         return f"{self.amount} {self.currency}{unit}, in smallest units"
 
     @property
-    def params(self) -> Any:
+    def create_params(self) -> Any:
         """The same, for Stripe."""
         every: dict[str, Any] = {"interval": "month"}
         if self.meter is not None:
@@ -69,29 +69,29 @@ class Article(Struct, frozen=True, kw_only=True):
         }
 
 
-async def bring(
+async def provision_account(
     settings: Settings, *, write: bool = True, new_secrets: bool = False, origin: str | None = None
-) -> Sync:
+) -> AccountSync:
     """One round over the account that the settings name; `origin` where Stripe finds us, if not at our public address.
 
     Raises SyncError, TariffError and what Stripe raises.
     """
     stripe = Stripe(settings)
     try:
-        round = Sync(stripe, tariff.load(settings.tariff), write=write)
-        await round.run(origin or outside(settings), new_secrets=new_secrets)
+        round = AccountSync(stripe, tariff.load_tariff(settings.tariff), write=write)
+        await round.sync_all(origin or public_origin(settings), new_secrets=new_secrets)
     finally:
         await stripe.close()
     return round
 
 
-def outside(settings: Settings) -> str | None:
+def public_origin(settings: Settings) -> str | None:
     """Where Stripe reaches this server; None where it cannot, because no public address is set."""
     reachable = settings.origin.startswith("https://") or settings.stripe_url
     return settings.origin if reachable else None
 
 
-class Sync:
+class AccountSync:
     """One round over the account. With `write` off it only says what it would do.
 
     `said` has a sentence for each thing done, `secrets` the signing secrets of what was made, which Stripe shows this
@@ -103,39 +103,41 @@ class Sync:
         self._sold = sold
         self._write = write
         self._round = round or ids.new("sync")
-        self.said: list[str] = []
+        self.steps: list[str] = []
         self.secrets: list[str] = []
 
-    async def run(self, origin: str | None, *, new_secrets: bool = False) -> None:
+    async def sync_all(self, origin: str | None, *, new_secrets: bool = False) -> None:
         """All of it. `origin` is where this server is reached from outside; None leaves events alone."""
-        await self.sell()
-        await self.portal()
+        await self.sync_prices()
+        await self.ensure_portal()
         if origin:
-            for targets in (Endpoints(self._stripe), Destinations(self._stripe)):
-                await self.listen(targets, origin.rstrip("/") + PATH, new_secret=new_secrets)
+            for targets in (WebhookEndpoints(self._stripe), EventDestinations(self._stripe)):
+                await self.ensure_event_target(targets, origin.rstrip("/") + PATH, new_secret=new_secrets)
 
-    def _says(self, sentence: str) -> bool:
+    def _plan_step(self, sentence: str) -> bool:
         """Note what is to be done; answer whether to do it."""
-        self.said.append(sentence)
+        self.steps.append(sentence)
         return self._write
 
-    async def sell(self) -> None:
+    async def sync_prices(self) -> None:
         """The meter, and a product and a price for everything that is offered."""
-        articles = list(_articles(self._sold, await self._meter()))
+        articles = list(_price_specs(self._sold, await self._ensure_meter()))
         keys = [article.key for article in articles]
         if len(set(keys)) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise SyncError(f"Two things of the tariff would be called {twice} at Stripe: call one of them otherwise.")
+            raise ProvisionError(
+                f"Two things of the tariff would be called {twice} at Stripe: call one of them otherwise."
+            )
         there = await self._stripe.prices(keys)
         for product, title in {article.product: article.title for article in articles}.items():
-            await self._product(product, title)
+            await self._ensure_product(product, title)
         for article in articles:
-            await self._price(article, there.get(article.key))
+            await self._ensure_price(article, there.get(article.key))
 
-    async def _meter(self) -> str:
+    async def _ensure_meter(self) -> str:
         """The id of what counts usage."""
         found = await self._find_meter()
-        if found is None and self._says(f"made the meter {METER}"):
+        if found is None and self._plan_step(f"made the meter {METER}"):
             found = await self._stripe.create_once(
                 f"{self._round}:meter",
                 self._find_meter,
@@ -158,80 +160,82 @@ class Sync:
         ours = [meter async for meter in found if meter.event_name == METER]
         return ours[0] if ours else None
 
-    async def _product(self, name: str, title: str) -> None:
+    async def _ensure_product(self, name: str, title: str) -> None:
         """A product under an id of ours."""
         found = await self._find_product(name)
         if found is None:
-            if self._says(f"made the product {name}"):
+            if self._plan_step(f"made the product {name}"):
                 await self._stripe.create_once(
                     f"{self._round}:{name}",
                     lambda: self._find_product(name),
                     lambda c, options: c.v1.products.create_async({"id": name, "name": title}, options),
                     Product,
                 )
-        elif (found.name != title or not found.active) and self._says(f"changed the product {name}"):
+        elif (found.name != title or not found.active) and self._plan_step(f"changed the product {name}"):
             wanted: Any = {"name": title, "active": True}
             await self._stripe.ask(lambda c: c.v1.products.update_async(name, wanted), Product)
 
     async def _find_product(self, name: str) -> Product | None:
         return await if_there(self._stripe.ask(lambda c: c.v1.products.retrieve_async(name), Product))
 
-    async def _price(self, article: Article, there: StripePrice | None) -> None:
+    async def _ensure_price(self, article: PriceSpec, there: StripePrice | None) -> None:
         """A price under a key of ours."""
         if there is not None:
-            _refuse_another(article, there)
-        elif self._says(f"made the price {article.key}: {article.terms}"):
+            _check_unchanged(article, there)
+        elif self._plan_step(f"made the price {article.key}: {article.cost_text}"):
             await self._stripe.create_once(
                 f"{self._round}:{article.key}",
                 lambda: self._find_price(article.key),
-                lambda c, options: c.v1.prices.create_async(article.params, options),
+                lambda c, options: c.v1.prices.create_async(article.create_params, options),
                 StripePrice,
             )
 
     async def _find_price(self, key: str) -> StripePrice | None:
         return (await self._stripe.prices([key])).get(key)
 
-    async def portal(self) -> None:
+    async def ensure_portal(self) -> None:
         """What customers may do themselves, known by its metadata."""
         name, value = checkout_sessions.PORTAL
         wanted: Any = {"features": FEATURES, "metadata": {name: value, "revision": REVISION}}
         found = await checkout_sessions.portal_configuration(self._stripe)
         if found is None:
-            if self._says("made the portal's configuration"):
+            if self._plan_step("made the portal's configuration"):
                 await self._stripe.create_once(
                     f"{self._round}:portal",
                     lambda: checkout_sessions.portal_configuration(self._stripe),
                     lambda c, options: c.v1.billing_portal.configurations.create_async(wanted, options),
                     PortalConfiguration,
                 )
-        elif (found.metadata or {}).get("revision") != REVISION and self._says("changed the portal's configuration"):
+        elif (found.metadata or {}).get("revision") != REVISION and self._plan_step(
+            "changed the portal's configuration"
+        ):
             known = found.id
             await self._stripe.ask(
                 lambda c: c.v1.billing_portal.configurations.update_async(known, wanted), PortalConfiguration
             )
 
-    async def listen(self, targets: Targets, url: str, *, new_secret: bool = False) -> None:
+    async def ensure_event_target(self, targets: EventTargets, url: str, *, new_secret: bool = False) -> None:
         """One target for our address. A secret that was lost is had again by making its owner anew."""
-        there = await targets.at(url)
+        there = await targets.find_by_url(url)
         if there and not new_secret:
-            if not there[0].right and self._says(f"changed the {targets.name}"):
-                await targets.mend(there[0])
+            if not there[0].is_current and self._plan_step(f"changed the {targets.name}"):
+                await targets.enable_target(there[0])
             return
-        if not self._says(f"made the {targets.name} for {url}"):
+        if not self._plan_step(f"made the {targets.name} for {url}"):
             return
-        made = await targets.make(url, f"{self._round}:{targets.name}")
+        made = await targets.create_target(url, f"{self._round}:{targets.name}")
         if made.secret:
             self.secrets.append(made.secret)
-        for other in await targets.at(url):
+        for other in await targets.find_by_url(url):
             if other.id != made.id:
-                await targets.remove(other)
+                await targets.delete_target(other)
 
 
-def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
+def _price_specs(sold: Tariff, meter: str) -> Iterator[PriceSpec]:
     """Everything that is offered."""
-    for plan in sold.offered():
+    for plan in sold.offered_plans():
         if plan.amount:
-            yield Article(
+            yield PriceSpec(
                 product=f"{lookup_keys.PREFIX}_{plan.name}",
                 title=f"Kinora {plan.name.replace('_', ' ').title()}",
                 key=lookup_keys.plan_key(plan),
@@ -240,14 +244,14 @@ def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
                 monthly=True,
             )
     for pack in sold.offered_packs():
-        yield Article(
+        yield PriceSpec(
             product=f"{lookup_keys.PREFIX}_pack_{pack.name}",
             title=f"Kinora credits: {pack.name.replace('_', ' ')}",
             key=lookup_keys.pack_key(pack),
             amount=str(pack.amount),
             currency=sold.currency,
         )
-    yield Article(
+    yield PriceSpec(
         product=f"{lookup_keys.PREFIX}_overage",
         title="Kinora overage",
         key=lookup_keys.overage_key(sold.overage),
@@ -258,17 +262,18 @@ def _articles(sold: Tariff, meter: str) -> Iterator[Article]:
     )
 
 
-def _refuse_another(article: Article, there: StripePrice) -> None:
+def _check_unchanged(article: PriceSpec, there: StripePrice) -> None:
     """Raise SyncError where Stripe sells the same thing otherwise than the tariff says."""
     amount = there.unit_amount_decimal if there.unit_amount is None else Decimal(there.unit_amount)
     if amount != Decimal(article.amount) or there.currency != article.currency:
-        raise SyncError(
-            f"Stripe sells {article.key} for {amount} {there.currency}, and the tariff says {article.terms}. A price"
-            " that may have been bought never changes: put the old amount back, and add the next version below it."
+        raise ProvisionError(
+            f"Stripe sells {article.key} for {amount} {there.currency}, and the tariff says {article.cost_text}. A"
+            " price that may have been bought never changes: put the old amount back, and add the next version below"
+            " it."
         )
     meter = there.recurring.meter if there.recurring else None
     if (there.recurring is not None) != article.monthly or (meter or None) != (article.meter or None):
-        raise SyncError(
+        raise ProvisionError(
             f"Stripe's price {article.key} is charged in another way than ours. Take that lookup key off it there, and"
             " run this again."
         )

@@ -16,21 +16,21 @@ TOLERANCE = 300
 """Seconds by which a signature's time may differ from ours. Stripe's library forgives any time to come; we do not."""
 
 
-def verify(payload: bytes, header: str, secrets: Sequence[str], now: float) -> ReceivedEvent:
+def verify_event(payload: bytes, header: str, secrets: Sequence[str], now: float) -> ReceivedEvent:
     """The event in a request's body, if one of the secrets signed it within five minutes of `now`.
 
     Raises BadSignature, and Malformed for a body that is signed and yet no event.
     """
-    time, signatures = _parts(header)
+    time, signatures = _parse_header(header)
     if time is None or abs(now - int(time)) > TOLERANCE:
         raise BadSignature("The signature's time is missing, or more than five minutes from ours.")
     expected = [hmac.new(secret.encode(), time.encode() + b"." + payload, hashlib.sha256) for secret in secrets]
     if not any(hmac.compare_digest(one.hexdigest(), given) for one in expected for given in signatures):
         raise BadSignature("No signature fits. KINORA_STRIPE_WEBHOOK_SECRETS takes the endpoint's signing secret.")
-    return read(payload)
+    return parse_event(payload)
 
 
-def _parts(header: str) -> tuple[str | None, list[str]]:
+def _parse_header(header: str) -> tuple[str | None, list[str]]:
     """The time and the signatures of a header `t=…,v1=…,v1=…`."""
     pairs = [part.strip().partition("=") for part in header.split(",")]
     times = [value for name, _, value in pairs if name == "t" and value.isascii() and value.isdigit()]
@@ -38,7 +38,7 @@ def _parts(header: str) -> tuple[str | None, list[str]]:
     return (times[0] if times and len(times[0]) <= 15 else None), signatures
 
 
-def read(payload: bytes) -> ReceivedEvent:
+def parse_event(payload: bytes) -> ReceivedEvent:
     """What an event is about, whether it carries its object (a snapshot) or only names it (thin)."""
     try:
         event = msgspec.json.decode(payload, type=SnapshotEvent | ThinEvent)

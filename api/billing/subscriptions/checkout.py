@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.subscriptions import customers
-from api.billing.subscriptions.checkout_pages import Checkouts, refuse_second
-from api.billing.tariff.plans import Plan
-from api.billing.tariff.tariff import Pack, Tariff
+from api.billing.subscriptions.checkout_pages import CheckoutPages, refuse_second_subscription
+from api.billing.tariff.plans import TariffPlan
+from api.billing.tariff.tariff import Tariff, TariffPack
 from api.errors import Invalid, PaymentsRefused
 from api.schemas.billing import Checkout, CheckoutCreate, PackCheckoutCreate, Portal, PortalCreate
 from api.settings import Settings, is_loopback
@@ -21,26 +21,26 @@ from api.sql.checkouts import CheckoutRow as Row
 from api.sql.checkouts import CheckoutTerms
 from api.sql.connection import Pool
 
-Ware = TypeVar("Ware", Plan, Pack)
+Offer = TypeVar("Offer", TariffPlan, TariffPack)
 
 
 class Purchases:
     """The shop's counter. Everything it sells is the newest version of the tariff."""
 
-    def __init__(self, settings: Settings, pool: Pool, stripe: Stripe, tariff: Tariff, prices: Catalogue) -> None:
+    def __init__(self, settings: Settings, pool: Pool, stripe: Stripe, tariff: Tariff, prices: PriceCatalog) -> None:
         self._settings = settings
         self._pool = pool
         self._stripe = stripe
         self._tariff = tariff
-        self._checkouts = Checkouts(pool, stripe, tariff, prices)
+        self._checkouts = CheckoutPages(pool, stripe, tariff, prices)
 
-    async def subscribe(self, user_id: str, asked: CheckoutCreate) -> Checkout:
+    async def open_subscription_checkout(self, user_id: str, asked: CheckoutCreate) -> Checkout:
         """A page to begin a subscription at, with a trial for whoever had none. Raises Subscribed."""
-        plan = _sold((plan for plan in self._tariff.offered() if plan.amount), asked.plan, "plan")
-        self._landings(success_url=asked.success_url, cancel_url=asked.cancel_url)
-        buyer = await customers.buyer(self._pool, self._stripe, user_id)
+        plan = _find_offer((plan for plan in self._tariff.offered_plans() if plan.amount), asked.plan, "plan")
+        self._check_return_urls(success_url=asked.success_url, cancel_url=asked.cancel_url)
+        buyer = await customers.prepare_buyer(self._pool, self._stripe, user_id)
         had = await self._stripe.subscriptions(buyer.customer)
-        refuse_second(had)
+        refuse_second_subscription(had)
         trialled = buyer.trialled or any(one.trial_start for one in had)
         wanted = CheckoutTerms(
             kind="subscription",
@@ -52,13 +52,13 @@ class Purchases:
             success_url=asked.success_url,
             cancel_url=asked.cancel_url,
         )
-        return self._shown(await self._checkouts.page(buyer, wanted), plan.amount)
+        return self._checkout_response(await self._checkouts.get_or_open(buyer, wanted), plan.amount)
 
-    async def buy(self, user_id: str, asked: PackCheckoutCreate) -> Checkout:
+    async def open_pack_checkout(self, user_id: str, asked: PackCheckoutCreate) -> Checkout:
         """A page to buy packs at."""
-        pack = _sold(self._tariff.offered_packs(), asked.pack, "pack")
-        self._landings(success_url=asked.success_url, cancel_url=asked.cancel_url)
-        buyer = await customers.buyer(self._pool, self._stripe, user_id)
+        pack = _find_offer(self._tariff.offered_packs(), asked.pack, "pack")
+        self._check_return_urls(success_url=asked.success_url, cancel_url=asked.cancel_url)
+        buyer = await customers.prepare_buyer(self._pool, self._stripe, user_id)
         wanted = CheckoutTerms(
             kind="pack",
             item=pack.name,
@@ -69,16 +69,16 @@ class Purchases:
             success_url=asked.success_url,
             cancel_url=asked.cancel_url,
         )
-        return self._shown(await self._checkouts.page(buyer, wanted), pack.amount * asked.quantity)
+        return self._checkout_response(await self._checkouts.get_or_open(buyer, wanted), pack.amount * asked.quantity)
 
-    async def portal(self, user_id: str, asked: PortalCreate) -> Portal:
+    async def open_portal(self, user_id: str, asked: PortalCreate) -> Portal:
         """The page at which bills, cards and the end of a subscription are looked after."""
-        self._landings(return_url=asked.return_url)
-        buyer = await customers.buyer(self._pool, self._stripe, user_id)
+        self._check_return_urls(return_url=asked.return_url)
+        buyer = await customers.prepare_buyer(self._pool, self._stripe, user_id)
         page = await checkout_sessions.portal(self._stripe, buyer.customer, buyer.locale, asked.return_url)
         return Portal(url=page.url)
 
-    def _shown(self, row: Row, amount: int) -> Checkout:
+    def _checkout_response(self, row: Row, amount: int) -> Checkout:
         if row.url is None or row.expires_at is None:
             raise PaymentsRefused(f"The checkout {row.session} has no address.")
         return Checkout(
@@ -93,16 +93,16 @@ class Purchases:
             expires_at=int(row.expires_at.timestamp()),
         )
 
-    def _landings(self, **urls: str | None) -> None:
+    def _check_return_urls(self, **urls: str | None) -> None:
         """Raise Invalid for an address to which Stripe must not send people."""
         for param, url in urls.items():
-            if url is not None and not lands(url, self._settings.app_schemes):
+            if url is not None and not is_return_url_allowed(url, self._settings.app_schemes):
                 own = ", ".join(f"{scheme}://" for scheme in self._settings.app_schemes) or "none is set"
                 ways = f"https://, http:// on this machine, or a scheme of KINORA_APP_SCHEMES ({own})"
                 raise Invalid(f"`{param}` takes an address with {ways}.", param=param)
 
 
-def _sold(offered: Iterable[Ware], name: str, param: str) -> Ware:
+def _find_offer(offered: Iterable[Offer], name: str, param: str) -> Offer:
     """What is sold under this name. Raises Invalid."""
     sold = {each.name: each for each in offered}
     if name not in sold:
@@ -110,7 +110,7 @@ def _sold(offered: Iterable[Ware], name: str, param: str) -> Ware:
     return sold[name]
 
 
-def lands(url: str, schemes: Sequence[str]) -> bool:
+def is_return_url_allowed(url: str, schemes: Sequence[str]) -> bool:
     """Whether a page may lead here: over the web safely, to this very machine, or into the operator's own app.
 
     Whoever asks names the address, so anything else would let our page send people anywhere.

@@ -21,10 +21,10 @@ class Buyer(Struct, frozen=True):
     trialled: bool
 
 
-async def buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
+async def prepare_buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
     """The user as a customer, with the address and the language of today. Raises what Stripe raises."""
-    known = await _known(pool, user_id)
-    found = await _found(pool, stripe, user_id, known.stripe_customer) if known.stripe_customer else None
+    known = await _load_user(pool, user_id)
+    found = await _retrieve_customer(pool, stripe, user_id, known.stripe_customer) if known.stripe_customer else None
     if found is None or found.deleted:
         found = await checkout_sessions.customer(stripe, user_id, known.email, instead_of=known.stripe_customer)
         async with transaction(pool) as db:
@@ -33,7 +33,7 @@ async def buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
     return Buyer(user_id, found.id, known.locale, known.trialled)
 
 
-async def _found(pool: Pool, stripe: Stripe, user_id: str, name: str) -> StripeCustomer | None:
+async def _retrieve_customer(pool: Pool, stripe: Stripe, user_id: str, name: str) -> StripeCustomer | None:
     """The customer; None where the account that sells now never had them, as after a time with the stand-in.
 
     Raises PaymentsRefused for somebody who has a subscription at the other account: the key may be the wrong one, and
@@ -52,7 +52,7 @@ async def _found(pool: Pool, stripe: Stripe, user_id: str, name: str) -> StripeC
     return None
 
 
-async def _known(pool: Pool, user_id: str) -> users.Customer:
+async def _load_user(pool: Pool, user_id: str) -> users.Customer:
     async with pool.acquire() as db:
         known = await users.customer(db, user_id)
     if known is None:

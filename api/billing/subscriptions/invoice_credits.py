@@ -9,10 +9,10 @@ from math import floor
 from msgspec import Struct
 
 from api.billing.stripe.objects import InvoiceLine
-from api.billing.tariff.plans import Plan
+from api.billing.tariff.plans import TariffPlan
 
 
-class Grant(Struct, frozen=True):
+class InvoiceGrant(Struct, frozen=True):
     """Credits of one line, until `expires_at` in Unix seconds; `key` says what they are for, so that they come once."""
 
     key: str
@@ -20,7 +20,9 @@ class Grant(Struct, frozen=True):
     expires_at: int
 
 
-def grants(lines: Sequence[InvoiceLine], plans: Mapping[str, Plan], subscription: str) -> list[Grant]:
+def compute_grants(
+    lines: Sequence[InvoiceLine], plans: Mapping[str, TariffPlan], subscription: str
+) -> list[InvoiceGrant]:
     """What the lines of a paid invoice grant. `plans` are by price; a line of another price grants nothing.
 
     A whole period grants the plan's month. A trial costs nothing and grants the plan's trial credits, once for each
@@ -29,25 +31,29 @@ def grants(lines: Sequence[InvoiceLine], plans: Mapping[str, Plan], subscription
     that pays back grants nothing.
     """
     bought = [(line, plans[line.price_id]) for line in lines if line.price_id and line.price_id in plans]
-    whole = [_whole(line, plan, subscription) for line, plan in bought if not line.is_proration and line.amount >= 0]
+    whole = [
+        _whole_period_grant(line, plan, subscription)
+        for line, plan in bought
+        if not line.is_proration and line.amount >= 0
+    ]
     rests = [(line, plan) for line, plan in bought if line.is_proration]
-    returned = -sum(worth(line, plan) for line, plan in rests if line.amount < 0)
+    returned = -sum(credits_worth(line, plan) for line, plan in rests if line.amount < 0)
     found = [grant for grant in whole if grant.credits]
     for line, plan in rests:
         if line.amount > 0:
-            value = worth(line, plan)
+            value = credits_worth(line, plan)
             credits = floor(max(value - returned, Fraction(0)))
             returned = max(returned - value, Fraction(0))
-            found += [Grant(line.id, credits, line.period.end)] if credits else []
+            found += [InvoiceGrant(line.id, credits, line.period.end)] if credits else []
     return found
 
 
-def _whole(line: InvoiceLine, plan: Plan, subscription: str) -> Grant:
+def _whole_period_grant(line: InvoiceLine, plan: TariffPlan, subscription: str) -> InvoiceGrant:
     if plan.amount and not line.amount:
-        return Grant(f"trial:{subscription}", plan.trial_credits, line.period.end)
-    return Grant(line.id, plan.monthly_credits, line.period.end)
+        return InvoiceGrant(f"trial:{subscription}", plan.trial_credits, line.period.end)
+    return InvoiceGrant(line.id, plan.monthly_credits, line.period.end)
 
 
-def worth(line: InvoiceLine, plan: Plan) -> Fraction:
+def credits_worth(line: InvoiceLine, plan: TariffPlan) -> Fraction:
     """The credits that a line's amount buys at the plan's price; below zero where it pays back."""
     return Fraction(line.amount, plan.amount) * plan.monthly_credits if plan.amount else Fraction(0)

@@ -10,9 +10,9 @@ import structlog
 from api.billing.ledger import grants
 from api.billing.stripe import plan_of_price
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.locks import held
+from api.billing.stripe.locks import lock_object
 from api.billing.stripe.objects import StripeSubscription, SubscriptionItem, from_unix_time
-from api.billing.tariff.plans import Plan
+from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import FREE, Tariff
 from api.sql import subscriptions
 from api.sql.connection import Database, Pool
@@ -21,31 +21,31 @@ from api.sql.subscriptions import SubscriptionRow, SubscriptionUpdate
 log = structlog.get_logger()
 
 
-async def sync(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> StripeSubscription:
+async def sync_subscription(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> StripeSubscription:
     """Read a subscription and write it down; return it as it was read. One that belongs to nobody here is left alone,
     and so is one that sells no plan of ours, unless it did: then the plan stays as long as the subscription. Raises
     BusyError, TariffError and what Stripe raises.
     """
-    async with held(pool, "subscription", name) as db:
+    async with lock_object(pool, "subscription", name) as db:
         seen = await stripe.subscription(name)
         item = seen.plan_item
         plan = plan_of_price.plan(tariff, item.price) if item else None
         if item is None or plan is None:
-            await _follow(db, seen)
+            await _sync_foreign_price(db, seen)
             return seen
-        following = await _next(stripe, tariff, seen, item)
+        following = await _scheduled_plan(stripe, tariff, seen, item)
         async with db.transaction():
             owner = await subscriptions.lock_owner(db, seen.customer, name)
             if owner is None:
                 log.warning("subscription_of_nobody", subscription_id=name, customer_id=seen.customer)
                 return seen
             had = await subscriptions.find_current(db, owner)
-            await subscriptions.upsert_subscription(db, _kept(seen, item, owner, plan, following))
-            await settle(db, owner, had)
+            await subscriptions.upsert_subscription(db, _subscription_row(seen, item, owner, plan, following))
+            await apply_current_plan(db, owner, had)
         return seen
 
 
-async def _follow(db: Database, seen: StripeSubscription) -> None:
+async def _sync_foreign_price(db: Database, seen: StripeSubscription) -> None:
     """Somebody has changed the price by hand at Stripe. A plan that nobody pays for any more ends all the same."""
     item = seen.plan_item or seen.metered_item
     if item is None:
@@ -62,10 +62,10 @@ async def _follow(db: Database, seen: StripeSubscription) -> None:
         had = await subscriptions.find_current(db, owner) if owner else None
         if owner and await subscriptions.update_subscription(db, seen.id, kept):
             log.warning("subscription_of_another_price", subscription_id=seen.id, customer_id=seen.customer)
-            await settle(db, owner, had)
+            await apply_current_plan(db, owner, had)
 
 
-async def settle(db: Database, user_id: str, had: SubscriptionRow | None) -> None:
+async def apply_current_plan(db: Database, user_id: str, had: SubscriptionRow | None) -> None:
     """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage.
 
     Only the end of one they `had` takes a plan away. News of another leaves a plan alone that was given meanwhile.
@@ -77,7 +77,9 @@ async def settle(db: Database, user_id: str, had: SubscriptionRow | None) -> Non
     await grants.sync_overage_line(db, user_id)
 
 
-async def _next(stripe: Stripe, tariff: Tariff, seen: StripeSubscription, item: SubscriptionItem) -> Plan | None:
+async def _scheduled_plan(
+    stripe: Stripe, tariff: Tariff, seen: StripeSubscription, item: SubscriptionItem
+) -> TariffPlan | None:
     """The plan that a schedule puts in place when the period ends, if that is another one."""
     schedule = await stripe.schedule(seen.schedule) if seen.schedule else None
     if schedule is None or not schedule.is_in_effect:
@@ -88,8 +90,8 @@ async def _next(stripe: Stripe, tariff: Tariff, seen: StripeSubscription, item: 
     return next((plan for plan in plans if plan), None)
 
 
-def _kept(
-    seen: StripeSubscription, item: SubscriptionItem, owner: str, plan: Plan, following: Plan | None
+def _subscription_row(
+    seen: StripeSubscription, item: SubscriptionItem, owner: str, plan: TariffPlan, following: TariffPlan | None
 ) -> SubscriptionRow:
     return SubscriptionRow(
         id=seen.id,

@@ -14,10 +14,10 @@ from api.billing.tariff.tariff import Tariff
 from api.schemas.billing import OverageTerms, Pack, Plan, Plans, PriceFactors, PriceTier
 
 
-def shown(tariff: Tariff) -> Plans:
+def plans_response(tariff: Tariff) -> Plans:
     """What is sold now."""
-    plans = [Plan(id=plan.name, currency=tariff.currency, **_besides_name(plan)) for plan in tariff.offered()]
-    packs = [Pack(id=pack.name, currency=tariff.currency, **_besides_name(pack)) for pack in tariff.offered_packs()]
+    plans = [Plan(id=plan.name, currency=tariff.currency, **_wire_fields(plan)) for plan in tariff.offered_plans()]
+    packs = [Pack(id=pack.name, currency=tariff.currency, **_wire_fields(pack)) for pack in tariff.offered_packs()]
     return Plans(
         data=plans,
         first_id=plans[0].id,
@@ -25,24 +25,24 @@ def shown(tariff: Tariff) -> Plans:
         has_more=False,
         packs=packs,
         overage=OverageTerms(currency=tariff.currency, **asdict(tariff.overage)),
-        prices=_prices(tariff.prices),
+        prices=_price_factors(tariff.prices),
     )
 
 
-def _besides_name(sold: Struct) -> dict[str, Any]:
+def _wire_fields(sold: Struct) -> dict[str, Any]:
     return {name: value for name, value in asdict(sold).items() if name != "name"}
 
 
-def _prices(prices: Prices) -> PriceFactors:
+def _price_factors(prices: Prices) -> PriceFactors:
     tiers = [PriceTier(tier.short_side, float(tier.rate)) for tier in prices.tiers]
     return PriceFactors(
         tiers=[*tiers, PriceTier(None, float(prices.beyond))],
         quality={"turbo": float(prices.quality.turbo), "full": float(prices.quality.full)},
-        models=_plain(prices.models),
-        operations=_plain(prices.operations),
+        models=_as_floats(prices.models),
+        operations=_as_floats(prices.operations),
         least_seconds=float(prices.least_seconds),
     )
 
 
-def _plain(factors: Mapping[str, Decimal]) -> dict[str, float]:
+def _as_floats(factors: Mapping[str, Decimal]) -> dict[str, float]:
     return {name: float(factor) for name, factor in factors.items()}

@@ -18,7 +18,7 @@ Credits = Annotated[int, Meta(ge=0, le=LARGEST)]
 Amount = Annotated[int, Meta(ge=0, le=99_999_999)]
 
 
-class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TariffPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of a plan. Sides are pixels of the picture's short side; a larger `priority` is served first.
 
     `amount` is what a month costs, in the currency's smallest unit, and 0 for what is not sold. `marked` clips carry
@@ -39,27 +39,27 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     marked: bool
     relaxed: bool
 
-    def allowance(self, *, full: bool) -> int:
+    def monthly_allowance(self, *, full: bool) -> int:
         """Credits of one month; the free plan's are fewer for an address that nobody has confirmed."""
         return self.monthly_credits if full or self.name != "free" else self.monthly_credits // UNVERIFIED_SHARE
 
 
-class Period(NamedTuple):
+class AllowanceMonth(NamedTuple):
     """One month of an allowance: from `start` until before `end`."""
 
     start: datetime
     end: datetime
 
 
-def period(anchor: datetime, now: datetime) -> Period:
+def allowance_month(anchor: datetime, now: datetime) -> AllowanceMonth:
     """The month that holds `now`, counted from the day and hour of `anchor`; the 31st becomes a month's last day."""
     months = (now.year - anchor.year) * 12 + now.month - anchor.month
-    if _shifted(anchor, months) > now:
+    if _add_months(anchor, months) > now:
         months -= 1
-    return Period(_shifted(anchor, months), _shifted(anchor, months + 1))
+    return AllowanceMonth(_add_months(anchor, months), _add_months(anchor, months + 1))
 
 
-def _shifted(anchor: datetime, months: int) -> datetime:
+def _add_months(anchor: datetime, months: int) -> datetime:
     years, month = divmod(anchor.month - 1 + months, 12)
     year, month = anchor.year + years, month + 1
     return anchor.replace(year=year, month=month, day=min(anchor.day, monthrange(year, month)[1]))

@@ -14,14 +14,14 @@ from api.schemas.videos import Quality
 RESOLUTION = 1_000_000  # of a second; what lies below is a float's noise, and nobody pays for it
 
 
-class Tier(Struct, frozen=True, forbid_unknown_fields=True):
+class RateTier(Struct, frozen=True, forbid_unknown_fields=True):
     """Credits that a second costs up to this short side, in pixels."""
 
     short_side: int
     rate: Decimal
 
 
-class Qualities(Struct, frozen=True, forbid_unknown_fields=True):
+class QualityFactors(Struct, frozen=True, forbid_unknown_fields=True):
     """How many times the rate each quality costs."""
 
     turbo: Decimal
@@ -34,15 +34,15 @@ class Prices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Whatever is shorter than `least_seconds`, and a still first of all, costs as much as if it were so long.
     """
 
-    tiers: list[Tier]
+    tiers: list[RateTier]
     beyond: Decimal
-    quality: Qualities
+    quality: QualityFactors
     models: dict[str, Decimal] = {}
     operations: dict[str, Decimal] = {}
     least_seconds: Decimal = Decimal(0)
 
 
-class Work(NamedTuple):
+class PricedWork(NamedTuple):
     """What is paid for: `variations` clips of so many seconds that are made anew (0 for a still), by a model.
 
     `operation` is named as in the model's catalogue entry.
@@ -57,18 +57,18 @@ class Work(NamedTuple):
     variations: int = 1
 
 
-def credits(prices: Prices, work: Work) -> int:
+def price_in_credits(prices: Prices, work: PricedWork) -> int:
     """Credits for all variations; each is rounded up and costs one at least."""
     seconds = max(Fraction(round(work.seconds * RESOLUTION), RESOLUTION), Fraction(prices.least_seconds))
-    rate = _rate(prices, min(work.width, work.height)) * Fraction(getattr(prices.quality, work.quality))
+    rate = _rate_for_side(prices, min(work.width, work.height)) * Fraction(getattr(prices.quality, work.quality))
     factor = Fraction(prices.models.get(work.model, 1)) * Fraction(prices.operations.get(work.operation, 1))
     return work.variations * max(1, ceil(seconds * rate * factor))
 
 
-def _rate(prices: Prices, short_side: int) -> Fraction:
+def _rate_for_side(prices: Prices, short_side: int) -> Fraction:
     return Fraction(next((tier.rate for tier in prices.tiers if short_side <= tier.short_side), prices.beyond))
 
 
-def part(total: int, published_seconds: float, seconds: float) -> int:
+def partial_charge(total: int, published_seconds: float, seconds: float) -> int:
     """What the published part of a cancelled clip costs, rounded up, never above the whole."""
     return min(total, ceil(total * published_seconds / seconds)) if seconds else 0

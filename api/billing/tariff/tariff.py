@@ -15,7 +15,7 @@ from typing import Annotated, Any, Protocol, TypeVar, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from api.billing.tariff.plans import LARGEST, Amount, Credits, Name, Plan, Version
+from api.billing.tariff.plans import LARGEST, Amount, Credits, Name, TariffPlan, Version
 from api.billing.tariff.pricing import Prices
 from engine.catalog.model import Operation
 from engine.catalog.registry import MODELS
@@ -32,7 +32,7 @@ class TariffError(Exception):
     """A tariff that cannot be used, or does not know what somebody has; the message says what to do."""
 
 
-class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TariffPack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of a pack of credits that never expire. `amount` is in the currency's smallest unit."""
 
     name: Name
@@ -41,7 +41,7 @@ class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     amount: Amount
 
 
-class Overage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TariffOverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The terms of credits paid afterwards: `amount` for one, as decimal text; caps are credits of a period."""
 
     amount: Annotated[str, Meta(pattern=r"^\d{1,6}(\.\d+)?$")]
@@ -63,29 +63,29 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every version of every plan and pack, the terms of overage, and the prices of work."""
 
     currency: Annotated[str, Meta(pattern="^[a-z]{3}$")]
-    plans: list[Plan]
-    packs: list[Pack]
-    overage: Overage
+    plans: list[TariffPlan]
+    packs: list[TariffPack]
+    overage: TariffOverage
     prices: Prices
 
-    def plan(self, name: str, version: int | None = None) -> Plan:
+    def find_plan(self, name: str, version: int | None = None) -> TariffPlan:
         """A plan in the version somebody bought; without one, the newest. Raises TariffError."""
-        return _find("plan", self.plans, name, version)
+        return _find_version("plan", self.plans, name, version)
 
-    def pack(self, name: str, version: int | None = None) -> Pack:
+    def find_pack(self, name: str, version: int | None = None) -> TariffPack:
         """A pack in a version; without one, the newest. Raises TariffError."""
-        return _find("pack", self.packs, name, version)
+        return _find_version("pack", self.packs, name, version)
 
-    def offered(self) -> list[Plan]:
+    def offered_plans(self) -> list[TariffPlan]:
         """The newest version of each plan, which is what is sold."""
-        return _newest(self.plans)
+        return _newest_versions(self.plans)
 
-    def offered_packs(self) -> list[Pack]:
+    def offered_packs(self) -> list[TariffPack]:
         """The newest version of each pack."""
-        return _newest(self.packs)
+        return _newest_versions(self.packs)
 
 
-def _find(kind: str, given: Sequence[V], name: str, version: int | None) -> V:
+def _find_version(kind: str, given: Sequence[V], name: str, version: int | None) -> V:
     versions = {each.version: each for each in given if each.name == name}
     found = versions.get(max(versions, default=0) if version is None else version)
     if found is None:
@@ -94,16 +94,16 @@ def _find(kind: str, given: Sequence[V], name: str, version: int | None) -> V:
     return found
 
 
-def _newest(given: Sequence[V]) -> list[V]:
+def _newest_versions(given: Sequence[V]) -> list[V]:
     return list({each.name: each for each in given}.values())
 
 
-def load(path: Path | None = None) -> Tariff:
+def load_tariff(path: Path | None = None) -> Tariff:
     """The tariff of a file, or Kinora's own. Raises TariffError with a sentence that says what to change."""
     path = path or DEFAULT
     try:
         data = tomllib.loads(path.read_text(), parse_float=Decimal)
-        return check(msgspec.convert(data, Tariff))
+        return check_tariff(msgspec.convert(data, Tariff))
     except OSError as error:
         raise TariffError(f"The tariff {path} cannot be read: {error.strerror}. Set KINORA_TARIFF right.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -114,9 +114,11 @@ def load(path: Path | None = None) -> Tariff:
         raise TariffError(f"The tariff {path} will not do: {error}") from error
 
 
-def check(tariff: Tariff) -> Tariff:
+def check_tariff(tariff: Tariff) -> Tariff:
     """The same tariff. Raises TariffError with the first thing that makes no sense; what follows may rest on it."""
-    found = chain(_plans(tariff), _packs(tariff), _overage(tariff.overage), _prices(tariff.prices))
+    found = chain(
+        _plan_list_faults(tariff), _pack_faults(tariff), _overage_faults(tariff.overage), _price_faults(tariff.prices)
+    )
     if sentence := next(found, None):
         raise TariffError(sentence)
     return tariff
@@ -125,15 +127,15 @@ def check(tariff: Tariff) -> Tariff:
 # -- what can be wrong ----------------------------------------------------------------------------------------
 
 
-def _plans(tariff: Tariff) -> Iterator[str]:
-    yield from _versions("plan", tariff.plans)
+def _plan_list_faults(tariff: Tariff) -> Iterator[str]:
+    yield from _version_faults("plan", tariff.plans)
     if FREE not in (plan.name for plan in tariff.plans):
         yield f"It has no plan `{FREE}`, which everybody begins with: add one with an amount of 0."
     for plan in tariff.plans:
-        yield from _plan(plan)
+        yield from _plan_faults(plan)
 
 
-def _plan(plan: Plan) -> Iterator[str]:
+def _plan_faults(plan: TariffPlan) -> Iterator[str]:
     called = f"version {plan.version} of the plan `{plan.name}`"
     if plan.name == FREE and plan.amount:
         yield f"{called} costs {plan.amount}: make it 0, or call it otherwise."
@@ -145,14 +147,14 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield f"{called} has more trial_credits than monthly_credits: lower them."
 
 
-def _packs(tariff: Tariff) -> Iterator[str]:
-    yield from _versions("pack", tariff.packs)
+def _pack_faults(tariff: Tariff) -> Iterator[str]:
+    yield from _version_faults("pack", tariff.packs)
     for pack in tariff.packs:
         if not pack.credits or not pack.amount:
             yield f"version {pack.version} of the pack `{pack.name}` needs credits and an amount above 0."
 
 
-def _versions(kind: str, given: Sequence[_Versioned]) -> Iterator[str]:
+def _version_faults(kind: str, given: Sequence[_Versioned]) -> Iterator[str]:
     """A gap is a version that was removed, and whoever bought it would be left without."""
     last: dict[str, int] = {}
     for each in given:
@@ -165,29 +167,29 @@ def _versions(kind: str, given: Sequence[_Versioned]) -> Iterator[str]:
         last[each.name] = each.version
 
 
-def _overage(overage: Overage) -> Iterator[str]:
+def _overage_faults(overage: TariffOverage) -> Iterator[str]:
     if not Decimal(overage.amount) or len(overage.amount.partition(".")[2]) > DECIMALS:
         yield f"the amount of overage must be above 0 and have up to {DECIMALS} decimals, not {overage.amount}."
     if overage.default_cap > overage.max_cap:
         yield "the default_cap of overage is above its max_cap: lower it."
 
 
-def _prices(prices: Prices) -> Iterator[str]:
+def _price_faults(prices: Prices) -> Iterator[str]:
     """A clip that is larger, longer or better must never be cheaper."""
     sides = [tier.short_side for tier in prices.tiers]
     rates = [*(tier.rate for tier in prices.tiers), prices.beyond]
-    yield from _factors(prices, rates)
-    yield from _names("models", prices.models, list(MODELS))
-    yield from _names("operations", prices.operations, get_args(Operation))
+    yield from _factor_faults(prices, rates)
+    yield from _unknown_name_faults("models", prices.models, list(MODELS))
+    yield from _unknown_name_faults("operations", prices.operations, get_args(Operation))
     if any(later <= earlier for earlier, later in pairwise([0, *sides])):
-        yield f"the tiers' short sides must rise down the list, and they are {_list(sides)}."
+        yield f"the tiers' short sides must rise down the list, and they are {_join_values(sides)}."
     if any(later < earlier for earlier, later in pairwise(rates)):
-        yield f"a larger picture must not cost less: let the rates rise up to beyond; they are {_list(rates)}."
+        yield f"a larger picture must not cost less: let the rates rise up to beyond; they are {_join_values(rates)}."
     if prices.quality.full < prices.quality.turbo:
         yield "full quality must not cost less than turbo: raise the one or lower the other."
 
 
-def _factors(prices: Prices, rates: list[Decimal]) -> Iterator[str]:
+def _factor_faults(prices: Prices, rates: list[Decimal]) -> Iterator[str]:
     quality = [prices.quality.turbo, prices.quality.full]
     for factor in (*rates, *quality, *prices.models.values(), *prices.operations.values()):
         if not (factor.is_finite() and 0 < factor <= LARGEST_FACTOR):
@@ -196,11 +198,11 @@ def _factors(prices: Prices, rates: list[Decimal]) -> Iterator[str]:
         yield f"least_seconds is at least 0 and at most {LARGEST_FACTOR}, and it is {prices.least_seconds}."
 
 
-def _names(where: str, given: dict[str, Decimal], known: Sequence[str]) -> Iterator[str]:
+def _unknown_name_faults(where: str, given: dict[str, Decimal], known: Sequence[str]) -> Iterator[str]:
     for name in given:
         if name not in known:
-            yield f"the prices' {where} name `{name}`, which there is not: take one of {_list(known)}."
+            yield f"the prices' {where} name `{name}`, which there is not: take one of {_join_values(known)}."
 
 
-def _list(values: Sequence[Any]) -> str:
+def _join_values(values: Sequence[Any]) -> str:
     return ", ".join(map(str, values))

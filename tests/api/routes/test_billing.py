@@ -15,7 +15,7 @@ from litestar import Litestar
 from api.billing.ledger import clawbacks, grants
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import pricing
-from api.billing.tariff.pricing import Work
+from api.billing.tariff.pricing import PricedWork
 from api.http.state import Parts
 from api.sql import ledger_entries
 from tests.support.factories import TARIFF
@@ -67,7 +67,7 @@ async def test_everything_that_is_sold_is_public(client: httpx.AsyncClient) -> N
     plus = shown["data"][1]
     assert (plus["version"], plus["currency"], plus["trial_days"], plus["trial_credits"]) == (1, "usd", 7, 300)
     for plan in shown["data"]:
-        theirs = msgspec.structs.asdict(TARIFF.plan(plan["id"]))
+        theirs = msgspec.structs.asdict(TARIFF.find_plan(plan["id"]))
         assert {name: plan[name] for name in theirs if name != "name"} == {
             name: value for name, value in theirs.items() if name != "name"
         }
@@ -103,14 +103,14 @@ async def test_another_tariff_prices_models_and_operations(
     ask = {"prompt": PROMPT, "seconds": 1, "size": "320x192"}
     estimate = (await client.post("/v1/videos/estimate", json=ask, headers=account.headers)).json()
     assert estimate["credits"] == 12
-    assert pricing.credits(dear, Work("kinora-mini", "text_to_video", "full", 1, 320, 192)) == 12
+    assert pricing.price_in_credits(dear, PricedWork("kinora-mini", "text_to_video", "full", 1, 320, 192)) == 12
     assert (await client.post("/v1/videos", json=ask, headers=account.headers)).json()["cost"]["credits"] == 12
 
 
 async def test_limits_are_those_of_the_version_that_was_bought(
     client: httpx.AsyncClient, account: Person, app: Litestar, connection: asyncpg.Connection[Any]
 ) -> None:
-    plus = TARIFF.plan("plus")
+    plus = TARIFF.find_plan("plus")
     newer = msgspec.structs.replace(plus, version=2, max_seconds=3, marked=True)
     sold = msgspec.structs.replace(TARIFF, plans=[*TARIFF.plans, newer])
     app.state.parts = app.state.parts._replace(tariff=sold, credits=CreditLedger(sold))

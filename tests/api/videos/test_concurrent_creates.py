@@ -43,7 +43,7 @@ async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: Parts) -> None
     async with transaction(shop.pool) as connection:
         account = await add_account(connection)
     asked = VideoCreate(prompt="a red ball", size="320x192", quality="turbo", seconds=1)
-    terms = Terms(shop.tariff.plan("free"), shop.tariff.prices)
+    terms = Terms(shop.tariff.find_plan("free"), shop.tariff.prices)
     order = place(asked, terms, shop.settings)
     assert order.total == 1
 

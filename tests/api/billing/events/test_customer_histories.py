@@ -22,9 +22,9 @@ import pytest
 from redis.asyncio import Redis
 
 from api.billing.events import receive, reconcile
-from api.billing.events.handlers import Applying
+from api.billing.events.handlers import EventHandlers
 from api.billing.events.inbox import Inbox
-from api.billing.events.metering import Metering
+from api.billing.events.metering import UsageReporter
 from api.billing.ledger import overage
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS
@@ -93,9 +93,9 @@ class Side(NamedTuple):
 
     async def work(self, workers: int = 1) -> None:
         """Apply everything that is due or was put off, until nothing is left."""
-        applying = Applying(self.pool, self.stripe, SOLD)
+        applying = EventHandlers(self.pool, self.stripe, SOLD)
         while await self._waiting():
-            await asyncio.gather(*(Inbox(self.pool, applying.apply).drain() for _ in range(workers)))
+            await asyncio.gather(*(Inbox(self.pool, applying.apply_event).drain() for _ in range(workers)))
             async with self.pool.acquire() as db:
                 assert not await db.fetch("SELECT id, error FROM stripe_events WHERE error IS NOT NULL")
 
@@ -113,7 +113,7 @@ class Side(NamedTuple):
         """Take in an event as the route does: signed, and read by what the signature covers."""
         moment = time.time()
         mac = hmac.new(b"whsec_x", f"{int(moment)}.".encode() + body, hashlib.sha256).hexdigest()
-        await receive.receive(self.pool, self.bell, self.stripe.verify(body, f"t={int(moment)},v1={mac}", moment))
+        await receive.receive_event(self.pool, self.bell, self.stripe.verify(body, f"t={int(moment)},v1={mac}", moment))
 
 
 class Scene(NamedTuple):
@@ -267,7 +267,7 @@ async def missed(on: Scene) -> int:
     is applied yet.
     """
     await on.local.control("deliveries/flush")
-    return (await reconcile.reconcile(on.disorderly.pool, on.disorderly.stripe)).events
+    return (await reconcile.reconcile_account(on.disorderly.pool, on.disorderly.stripe)).events
 
 
 async def tell(on: Scene) -> None:
@@ -277,7 +277,9 @@ async def tell(on: Scene) -> None:
         await on.local.control("faults", kind=kind, route=route, count=None, probability=0.2, seed=seed)
     async with asyncio.timeout(60):
         while not await told(on.disorderly.pool):
-            await asyncio.gather(*(Metering(on.disorderly.pool, on.disorderly.stripe).drain() for _ in range(WORKERS)))
+            await asyncio.gather(
+                *(UsageReporter(on.disorderly.pool, on.disorderly.stripe).drain() for _ in range(WORKERS))
+            )
             async with on.disorderly.pool.acquire() as db:
                 await db.execute("UPDATE meter_events SET not_before = now() WHERE state = 'waiting'")
     assert set((await on.local.web.get("/_local/faults")).json()["requests"]["struck"]) == set(TROUBLE)

@@ -21,18 +21,18 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from api.billing.events import health, reconcile
-from api.billing.events.handlers import Applying
+from api.billing.events.handlers import EventHandlers
 from api.billing.events.inbox import Inbox
-from api.billing.events.payments import Paying
+from api.billing.events.payments import PaymentHandlers
 from api.billing.events.receive import BELL
-from api.billing.events.worker import Till
+from api.billing.events.worker import BillingWorker
 from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe import refunds as stripe_returns
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS, RENEWAL
-from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import Refund, StripeList, StripeSubscription
-from api.billing.subscriptions.sync import sync
+from api.billing.subscriptions.sync import sync_subscription
 from api.billing.tariff.tariff import Tariff
 from api.http.metrics import REGISTRY, Observer
 from api.http.state import Parts
@@ -83,7 +83,7 @@ async def lots(pool: Pool, user: History) -> dict[str, tuple[int, int]]:
 
 
 async def apply(real: Parts, local: Local, kind: str, name: str) -> None:
-    await Applying(real.pool, local.stripe, SOLD).apply(InboxEvent("evt", "x", kind, name, 1))
+    await EventHandlers(real.pool, local.stripe, SOLD).apply_event(InboxEvent("evt", "x", kind, name, 1))
 
 
 async def run(pool: Pool, query: str, *values: Any) -> None:
@@ -144,9 +144,9 @@ async def test_what_was_read_first_is_never_written_last(real: Parts, local: Loc
     await overtaken(
         real.pool,
         slow,
-        sync(real.pool, slow, SOLD, user.subscription),
+        sync_subscription(real.pool, slow, SOLD, user.subscription),
         lambda: local.stripe.do(lambda c: c.v1.subscriptions.cancel_async(user.subscription)),
-        sync(real.pool, local.stripe, SOLD, user.subscription),
+        sync_subscription(real.pool, local.stripe, SOLD, user.subscription),
     )
     assert await plan(real.pool, user) == ("free", None)
 
@@ -160,9 +160,9 @@ async def test_claims_on_a_payment_take_turns(real: Parts, local: Local) -> None
     await overtaken(
         real.pool,
         slow,
-        Paying(real.pool, slow, SOLD).payment(payment["id"]),
+        PaymentHandlers(real.pool, slow, SOLD).apply_payment(payment["id"]),
         lambda: local.control("clock", days=1),
-        Paying(real.pool, local.stripe, SOLD).payment(payment["id"]),
+        PaymentHandlers(real.pool, local.stripe, SOLD).apply_payment(payment["id"]),
     )
     assert [one.status for one in await local.stripe.refunds(payment["id"])] == ["failed"]
     ((granted, remaining),) = (await lots(real.pool, user)).values()
@@ -222,10 +222,10 @@ async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     by_hand = Agreeing(local.settings, pause=0.02)
-    await sync(real.pool, by_hand, SOLD, user.subscription)
+    await sync_subscription(real.pool, by_hand, SOLD, user.subscription)
     assert await plan(real.pool, user) == ("plus", 1)
     await stripe_returns.end(local.stripe, user.subscription)
-    await sync(real.pool, by_hand, SOLD, user.subscription)
+    await sync_subscription(real.pool, by_hand, SOLD, user.subscription)
     assert await plan(real.pool, user) == ("free", None)
     await by_hand.close()
 
@@ -261,7 +261,7 @@ async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: 
     await put(real.pool, "evt_1", "subscription", user.subscription)
     changed = [msgspec.structs.replace(one, version=2) if one.name == "plus" else one for one in SOLD.plans]
     lacking: Tariff = msgspec.structs.replace(SOLD, plans=changed)
-    await Inbox(real.pool, Applying(real.pool, local.stripe, lacking).apply).drain()
+    await Inbox(real.pool, EventHandlers(real.pool, local.stripe, lacking).apply_event).drain()
     async with real.pool.acquire() as db:
         assert "put it back into the file" in ((await stripe_events.read_inbox_status(db)).error or "")
 
@@ -300,7 +300,7 @@ async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real
 
 async def test_a_page_that_nobody_paid_at_is_closed(real: Parts, local: Local) -> None:
     user = await subscriber(real, local, "packs")
-    (price,) = await Catalogue(local.stripe).prices(lookup_keys.pack_key(SOLD.pack("small")))
+    (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
     world = World(local, [real.pool])
     order = world._order(user, price=price)
     session = await checkout_sessions.pack_page(local.stripe, order)
@@ -327,14 +327,14 @@ async def test_what_did_not_arrive_is_fetched_once_a_day(real: Parts, local: Loc
     await local.listen("http://127.0.0.1:9/", list(EVENTS))
     user = await subscriber(real, local)
     await local.control("deliveries/flush")
-    found = await reconcile.daily(real.pool, local.stripe)
+    found = await reconcile.reconcile_daily(real.pool, local.stripe)
     assert found
     assert found.events >= 3
-    assert await reconcile.daily(real.pool, local.stripe) is None
-    await Inbox(real.pool, Applying(real.pool, local.stripe, SOLD).apply).drain()
+    assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
+    await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
     assert await plan(real.pool, user) == ("plus", 1)
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
-    again = await reconcile.reconcile(real.pool, local.stripe)
+    again = await reconcile.reconcile_account(real.pool, local.stripe)
     assert again.events == 0
 
 
@@ -346,10 +346,10 @@ async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: Parts, l
         "UPDATE subscriptions SET period_end = now() - interval '2 hours', synced_at = now() - interval '2 hours'",
     )
     for looks in (1, 0):
-        assert (await reconcile.reconcile(real.pool, local.stripe)).quiet == looks
+        assert (await reconcile.reconcile_account(real.pool, local.stripe)).quiet == looks
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT object_type FROM stripe_events") == RENEWAL
-    await Inbox(real.pool, Applying(real.pool, local.stripe, SOLD).apply).drain()
+    await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT period_end > now() FROM subscriptions")
@@ -357,20 +357,22 @@ async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: Parts, l
 
 async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: Parts, local: Local) -> None:
     await local.control("faults", kind="500_before", route="GET /v1/events", count=None)
-    assert await reconcile.daily(real.pool, local.stripe) is None
+    assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await local.web.delete("/_local/faults")
-    assert await reconcile.daily(real.pool, local.stripe) is None
+    assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
-    assert await reconcile.daily(real.pool, local.stripe)
+    assert await reconcile.reconcile_daily(real.pool, local.stripe)
 
 
 async def test_on_demand_everything_set_aside_is_tried_again(real: Parts, local: Local) -> None:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
     async with real.pool.acquire() as db:
-        (sentence,) = await health.troubles(db)
+        (sentence,) = await health.list_troubles(db)
     assert "1 events from Stripe could not be applied for a day" in sentence
-    said = await reconcile.now(msgspec.structs.replace(local.settings, database_url=real.settings.database_url))
+    said = await reconcile.reconcile_now(
+        msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
+    )
     assert said[1].startswith("1 events wait")
     async with real.pool.acquire() as db:
         assert (await stripe_events.read_inbox_status(db)).parked == 0
@@ -422,10 +424,10 @@ def told(kind: str, name: str) -> bytes:
 
 
 @asynccontextmanager
-async def at_work(settings: Settings, till: Till, every: float) -> AsyncIterator[None]:
+async def at_work(settings: Settings, till: BillingWorker, every: float) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(till.run(every)),
-        asyncio.create_task(Listener(settings.redis_url, BELL, till.ring, till.idle).main()),
+        asyncio.create_task(Listener(settings.redis_url, BELL, till.wake_up, till.idle).main()),
     ]
     yield
     for task in tasks:
@@ -466,7 +468,7 @@ async def until(pool: Pool, user: History, name: str) -> None:
 
 async def test_a_ring_that_nobody_heard_costs_seconds(real: Parts, local: Local) -> None:
     user = await subscriber(real, local)
-    till = Till(real.pool, local.stripe, SOLD)
+    till = BillingWorker(real.pool, local.stripe, SOLD)
     async with at_work(real.settings, till, 0.1):
         await put(real.pool, "evt_1", "subscription", user.subscription)
         await until(real.pool, user, "plus")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from api.billing.events.backoff import LONGEST, delay
+from api.billing.events.backoff import LONGEST, retry_delay
 from api.billing.events.inbox import LEASE, Inbox
-from api.billing.stripe.locks import BusyError, held
+from api.billing.stripe.locks import ObjectBusyError, lock_object
 from api.errors import PaymentsAway
 from api.http.state import Parts
 from api.sql import stripe_events
@@ -147,7 +147,7 @@ async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over
 
 async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
     async def apply(_: InboxEvent) -> None:
-        raise BusyError
+        raise ObjectBusyError
 
     await put(real.pool, "evt_1")
     await Inbox(real.pool, apply).drain()
@@ -158,19 +158,19 @@ async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
 
 async def test_an_object_is_in_one_pair_of_hands(real: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.billing.stripe.locks.PATIENCE", 0.05)
-    async with held(real.pool, "subscription", "sub_1"):
-        async with held(real.pool, "subscription", "sub_2"):
+    async with lock_object(real.pool, "subscription", "sub_1"):
+        async with lock_object(real.pool, "subscription", "sub_2"):
             pass
-        with pytest.raises(BusyError):
-            async with held(real.pool, "subscription", "sub_1"):
+        with pytest.raises(ObjectBusyError):
+            async with lock_object(real.pool, "subscription", "sub_1"):
                 pass
-    async with held(real.pool, "subscription", "sub_1"):
+    async with lock_object(real.pool, "subscription", "sub_1"):
         pass
 
 
 async def test_whoever_fails_with_an_object_lets_go_of_it(real: Parts) -> None:
     with pytest.raises(KeyError):
-        async with held(real.pool, "subscription", "sub_1"):
+        async with lock_object(real.pool, "subscription", "sub_1"):
             raise KeyError
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
@@ -204,5 +204,5 @@ async def test_a_chore_is_done_by_one_and_once_a_day(real: Parts) -> None:
 
 
 def test_waits_double_up_to_an_hour() -> None:
-    assert all(0.75 * 2**tries <= delay(tries) <= 1.25 * 2**tries for tries in range(1, 11))
-    assert all(0.75 * LONGEST <= delay(tries) <= 1.25 * LONGEST for tries in (13, 100, 10_000))
+    assert all(0.75 * 2**tries <= retry_delay(tries) <= 1.25 * 2**tries for tries in range(1, 11))
+    assert all(0.75 * LONGEST <= retry_delay(tries) <= 1.25 * LONGEST for tries in (13, 100, 10_000))

@@ -11,12 +11,12 @@ import pytest
 
 from api import ids
 from api.billing.events import health, metering
-from api.billing.events.handlers import Applying
-from api.billing.events.metering import Metering, received
+from api.billing.events.handlers import EventHandlers
+from api.billing.events.metering import UsageReporter, infer_counted_entries
 from api.billing.ledger import overage
 from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.event_destinations import Destinations
+from api.billing.stripe.event_destinations import EventDestinations
 from api.billing.stripe.event_types import REPORT
 from api.http.state import Parts
 from api.settings import Settings
@@ -89,7 +89,7 @@ async def run(pool: Pool, query: str) -> None:
 
 async def total(stripe: Stripe, user: User) -> int:
     """What the meter has counted around now."""
-    now = metering.hour(datetime.now(UTC))
+    now = metering.hour_start(datetime.now(UTC))
     return await stripe.meter_total(user.customer, now - 48 * HOUR, now + 2 * HOUR)
 
 
@@ -112,7 +112,7 @@ async def test_each_entry_is_billed_once_whatever_goes_wrong(real: Parts, local:
         await local.control("faults", kind=kind, route=route, count=None, probability=0.12, seed=seed)
     async with asyncio.timeout(60):
         while "waiting" in (await states(real.pool)).values():
-            await asyncio.gather(*(Metering(real.pool, local.stripe).drain() for _ in range(4)))
+            await asyncio.gather(*(UsageReporter(real.pool, local.stripe).drain() for _ in range(4)))
             await run(real.pool, "UPDATE meter_events SET not_before = now()")
     assert await total(local.stripe, user) == sum(amounts)
     struck = (await local.web.get("/_local/faults")).json()["requests"]["struck"]
@@ -122,15 +122,15 @@ async def test_each_entry_is_billed_once_whatever_goes_wrong(real: Parts, local:
 async def test_an_event_says_when_it_was_settled(real: Parts, local: Local, user: User) -> None:
     await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '5 hours'")
-    await Metering(real.pool, local.stripe).drain()
-    then = metering.hour(datetime.now(UTC) - 5 * HOUR)
+    await UsageReporter(real.pool, local.stripe).drain()
+    then = metering.hour_start(datetime.now(UTC) - 5 * HOUR)
     assert await local.stripe.meter_total(user.customer, then, then + HOUR) == 8
 
 
 async def test_within_a_day_it_is_sent_again_under_the_same_identifier(real: Parts, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     for _ in range(3):
-        await Metering(real.pool, local.stripe).drain()
+        await UsageReporter(real.pool, local.stripe).drain()
         assert await states(real.pool) == {entry: "sent"}
         await run(real.pool, "UPDATE meter_events SET state = 'waiting', not_before = now()")
     assert await total(local.stripe, user) == 8
@@ -140,7 +140,7 @@ async def lost(real: Parts, local: Local, entry: str, *, arrived: bool) -> None:
     """The entry reaches Stripe or does not, and the worker dies before it writes down which."""
     if not arrived:
         await local.control("faults", kind="reset_before", route="POST /v1/billing/meter_events", count=None)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     await local.web.delete("/_local/faults")
     await run(
         real.pool,
@@ -153,7 +153,7 @@ async def test_after_a_day_what_stripe_has_is_not_sent_again(real: Parts, local:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=True)
     await a_day_later(real, local)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "sent"}
     assert await total(local.stripe, user) == 8
 
@@ -163,20 +163,20 @@ async def test_after_a_day_what_stripe_has_not_is_sent(real: Parts, local: Local
     await lost(real, local, entry, arrived=False)
     assert await states(real.pool) == {entry: "waiting"}
     await a_day_later(real, local)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "sent"}
     assert await total(local.stripe, user) == 8
 
 
 async def test_sums_tell_which_of_several_arrived(real: Parts, local: Local, user: User) -> None:
     known = await use(real.pool, user, 4)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     arrived = await use(real.pool, user, 8)
     await lost(real, local, arrived, arrived=True)
     missing = await use(real.pool, user, 5)
     await lost(real, local, missing, arrived=False)
     await a_day_later(real, local)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == dict.fromkeys((known, arrived, missing), "sent")
     assert await total(local.stripe, user) == 17
 
@@ -187,11 +187,11 @@ async def test_what_sums_cannot_tell_is_left_to_a_person(real: Parts, local: Loc
     second = await use(real.pool, user, 8)
     await lost(real, local, second, arrived=False)
     await a_day_later(real, local)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {first: "unclear", second: "unclear"}
     assert await total(local.stripe, user) == 8
     async with real.pool.acquire() as db:
-        (sentence,) = await health.troubles(db)
+        (sentence,) = await health.list_troubles(db)
     assert "2 entries" in sentence
 
 
@@ -201,10 +201,10 @@ async def test_nothing_is_decided_while_the_hour_still_moves(real: Parts, local:
     await lost(real, local, doubtful, arrived=True)
     await a_day_later(real, local)
     fresh = await use(real.pool, user, 8)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {doubtful: "waiting", fresh: "sent"}
     await run(real.pool, "UPDATE meter_events SET sent_at = sent_at - interval '2 hours', not_before = now()")
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {doubtful: "sent", fresh: "sent"}
     assert await total(local.stripe, user) == 16
 
@@ -213,7 +213,7 @@ async def test_stripe_being_away_costs_one_try_and_ends_the_round(real: Parts, l
     for amount in (1, 2, 3):
         await use(real.pool, user, amount)
     await local.control("faults", kind="500_before", route="POST /v1/billing/meter_events", count=None)
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT sum(tries) FROM meter_events") == 1
 
@@ -222,10 +222,10 @@ async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: Parts, loca
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '34 days 1 hour'")
     async with real.pool.acquire() as db:
-        (sentence,) = await health.troubles(db)
+        (sentence,) = await health.list_troubles(db)
     assert "34 days" in sentence
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '35 days 1 hour'")
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "refused"}
 
 
@@ -233,19 +233,19 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: Parts, local: Loc
     """A customer deleted at Stripe: the event is taken, and reported some time after."""
     good, bad = await use(real.pool, user, 8), await use(real.pool, user, 5)
     await run(real.pool, f"UPDATE meter_events SET not_before = now() + interval '1 hour' WHERE entry_id = '{bad}'")
-    await Metering(real.pool, local.stripe).drain()
-    await Destinations(local.stripe).make("http://127.0.0.1:9/", "for reports")
+    await UsageReporter(real.pool, local.stripe).drain()
+    await EventDestinations(local.stripe).create_target("http://127.0.0.1:9/", "for reports")
     await local.stripe.do(lambda c: c.v1.customers.delete_async(user.customer))
     await run(real.pool, "UPDATE meter_events SET not_before = now()")
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {good: "sent", bad: "sent"}
     await local.control("clock", seconds=60)
     (report,) = [one["body_of"] for one in (await local.web.get("/_local/deliveries")).json()["data"]]
     about = InboxEvent(report, "billing.meter.error_report_triggered", REPORT, report, 1)
-    await Applying(real.pool, local.stripe, SOLD).apply(about)
+    await EventHandlers(real.pool, local.stripe, SOLD).apply_event(about)
     assert await states(real.pool) == {good: "sent", bad: "refused"}
     async with real.pool.acquire() as db:
-        (sentence,) = await health.troubles(db)
+        (sentence,) = await health.list_troubles(db)
     assert "meter_event_customer_not_found" in sentence
     assert "users.stripe_customer" in sentence
     await relinked(real, local, user, bad)
@@ -255,10 +255,10 @@ async def relinked(real: Parts, local: Local, user: User, entry: str) -> None:
     """Whoever is linked anew is billed after all, once Stripe has forgotten the identifier."""
     made = await checkout_sessions.customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
     await run(real.pool, f"UPDATE users SET stripe_customer = '{made.id}' WHERE id = '{user.id}'")
-    assert await metering.revive(real.pool) == 0
+    assert await metering.requeue_refused(real.pool) == 0
     await a_day_later(real, local)
-    assert await metering.revive(real.pool) == 1
-    await Metering(real.pool, local.stripe).drain()
+    assert await metering.requeue_refused(real.pool) == 1
+    await UsageReporter(real.pool, local.stripe).drain()
     assert (await states(real.pool))[entry] == "sent"
     assert await total(local.stripe, User(user.id, made.id)) == 5
 
@@ -266,7 +266,7 @@ async def relinked(real: Parts, local: Local, user: User, entry: str) -> None:
 async def test_whoever_has_no_customer_waits(real: Parts, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE users SET stripe_customer = NULL")
-    await Metering(real.pool, local.stripe).drain()
+    await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "waiting"}
     async with real.pool.acquire() as db:
         assert (await meter_events.read_outbox_status(db)).error == metering.NOBODY
@@ -290,7 +290,7 @@ async def test_whoever_has_no_customer_waits(real: Parts, local: Local, user: Us
     ],
 )
 def test_sums_are_read_only_one_way(doubtful: dict[str, int], missing: int, found: set[str] | None) -> None:
-    assert received(doubtful, missing) == found
+    assert infer_counted_entries(doubtful, missing) == found
 
 
 def test_a_report_may_name_the_request_by_its_key() -> None:

@@ -14,7 +14,7 @@ from api.sql.connection import Database, Pool, transaction
 from api.sql.ledger_entries import LedgerUser
 from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, books
 
-FREE = TARIFF.plan("free").monthly_credits
+FREE = TARIFF.find_plan("free").monthly_credits
 
 
 async def buy(db: Database, account: LedgerUser, amount: int) -> None:

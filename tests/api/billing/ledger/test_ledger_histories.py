@@ -28,7 +28,7 @@ from msgspec.structs import replace
 
 from api.billing.ledger import clawbacks, grants, lots, overage
 from api.billing.ledger.credits import CreditLedger
-from api.billing.tariff.plans import period
+from api.billing.tariff.plans import allowance_month
 from api.sql import ledger_entries
 from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database
@@ -44,7 +44,9 @@ STEPS = 16
 MONTHLY = {"free": 20, "plus": 50}
 SMALL = replace(
     TARIFF,
-    plans=[replace(TARIFF.plan(name), monthly_credits=credits, trial_credits=0) for name, credits in MONTHLY.items()],
+    plans=[
+        replace(TARIFF.find_plan(name), monthly_credits=credits, trial_credits=0) for name, credits in MONTHLY.items()
+    ],
 )
 CREDITS = CreditLedger(SMALL)
 PAYMENTS = ("pi_1", "pi_2")
@@ -62,7 +64,7 @@ class Ledger(RuleBasedStateMachine):
         self.account: LedgerUser = self.stage.run(add_account(self.stage.first))
         self.numbers: Iterator[int] = itertools.count(1)
         self.base = datetime.now(UTC).replace(microsecond=0)
-        self.model = Model(period(self.account.created_at, self.account.created_at).end, MONTHLY)
+        self.model = Model(allowance_month(self.account.created_at, self.account.created_at).end, MONTHLY)
         self.model.period = self._period()
         self.repeatable: list[Operation] = []
         for operation in [] if cap is None else [self._subscribed("active"), self._allowed(cap)]:

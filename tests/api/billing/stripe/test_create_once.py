@@ -21,7 +21,7 @@ from api.billing.stripe import checkout_sessions, lookup_keys
 from api.billing.stripe import refunds as stripe_returns
 from api.billing.stripe.checkout_sessions import Order
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.lookup_keys import Catalogue
+from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import (
     CheckoutSession,
     StripeCustomer,
@@ -29,7 +29,7 @@ from api.billing.stripe.objects import (
     StripeSubscription,
     SubscriptionSchedule,
 )
-from api.billing.stripe.provision import Sync
+from api.billing.stripe.provision import AccountSync
 from api.billing.tariff import tariff
 from api.errors import PaymentsAway
 from api.settings import Settings
@@ -53,7 +53,7 @@ FAULTS = {
 HANGS, TIMEOUT, PAUSE = 0.4, 0.25, 0.01
 AT_ONCE, PATIENCE = 16, 60
 URL = "http://127.0.0.1:9/v1/webhooks/stripe"
-SOLD = tariff.load()
+SOLD = tariff.load_tariff()
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def order(customer: StripeCustomer, kind: str, prices: dict[str, StripePrice]) -
 
 
 async def test_2000_calls_with_faults_make_nothing_twice(local: Local) -> None:
-    await Sync(local.stripe, SOLD).sell()
+    await AccountSync(local.stripe, SOLD).sync_prices()
     stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
     caller, began = Caller(stripe), time.monotonic()
     prices = await sold(stripe)
@@ -165,12 +165,12 @@ async def test_2000_calls_with_faults_make_nothing_twice(local: Local) -> None:
 
 async def sold(stripe: Stripe) -> dict[str, StripePrice]:
     keys = {
-        "plus": lookup_keys.plan_key(SOLD.plan("plus")),
-        "pro": lookup_keys.plan_key(SOLD.plan("pro")),
-        "pack": lookup_keys.pack_key(SOLD.pack("small")),
+        "plus": lookup_keys.plan_key(SOLD.find_plan("plus")),
+        "pro": lookup_keys.plan_key(SOLD.find_plan("pro")),
+        "pack": lookup_keys.pack_key(SOLD.find_pack("small")),
         "overage": lookup_keys.overage_key(SOLD.overage),
     }
-    return dict(zip(keys, await Catalogue(stripe).prices(*keys.values()), strict=True))
+    return dict(zip(keys, await PriceCatalog(stripe).find_prices(*keys.values()), strict=True))
 
 
 async def all_of(making: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -251,7 +251,7 @@ async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everyt
         for _ in range(PATIENCE):
             try:
                 await asyncio.sleep(chance.random() / 100)
-                await Sync(stripe, SOLD, round="sync_1").run(URL.removesuffix("/v1/webhooks/stripe"))
+                await AccountSync(stripe, SOLD, round="sync_1").sync_all(URL.removesuffix("/v1/webhooks/stripe"))
             except PaymentsAway:
                 continue
             return

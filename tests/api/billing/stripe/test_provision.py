@@ -63,10 +63,10 @@ async def everything(local: Local) -> list[object]:
 
 
 async def test_lost_secrets_are_had_again(local: Local) -> None:
-    first = provision.Sync(local.stripe, tariff.load())
-    await first.run(ORIGIN)
-    again = provision.Sync(local.stripe, tariff.load())
-    await again.run(ORIGIN, new_secrets=True)
+    first = provision.AccountSync(local.stripe, tariff.load_tariff())
+    await first.sync_all(ORIGIN)
+    again = provision.AccountSync(local.stripe, tariff.load_tariff())
+    await again.sync_all(ORIGIN, new_secrets=True)
     assert len(again.secrets) == 2
     assert not set(first.secrets) & set(again.secrets)
     [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
@@ -75,35 +75,35 @@ async def test_lost_secrets_are_had_again(local: Local) -> None:
 
 
 async def test_an_endpoint_that_hears_of_other_things_is_mended(local: Local) -> None:
-    await provision.Sync(local.stripe, tariff.load()).run(ORIGIN)
+    await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(ORIGIN)
     [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
     changes = {"enabled_events[0]": "invoice.paid", "disabled": "true"}
     await local.call("POST", f"/v1/webhook_endpoints/{endpoint['id']}", **changes)
-    again = provision.Sync(local.stripe, tariff.load())
-    await again.run(ORIGIN)
-    assert (again.said, again.secrets) == (["changed the webhook endpoint"], [])
+    again = provision.AccountSync(local.stripe, tariff.load_tariff())
+    await again.sync_all(ORIGIN)
+    assert (again.steps, again.secrets) == (["changed the webhook endpoint"], [])
     [mended] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
     assert (mended["status"], sorted(mended["enabled_events"])) == ("enabled", sorted(EVENTS))
 
 
 async def test_a_price_that_was_sold_is_never_changed(local: Local, tmp_path: Path) -> None:
-    await provision.Sync(local.stripe, tariff.load()).sell()
+    await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_prices()
     cheaper = tmp_path / "tariff.toml"
     cheaper.write_text(tariff.DEFAULT.read_text().replace("amount = 999 ", "amount = 899 "))
-    with pytest.raises(provision.SyncError, match=r"kinora_plus_v1 for 999 usd, and the tariff says 899 usd"):
-        await provision.Sync(local.stripe, tariff.load(cheaper)).sell()
+    with pytest.raises(provision.ProvisionError, match=r"kinora_plus_v1 for 999 usd, and the tariff says 899 usd"):
+        await provision.AccountSync(local.stripe, tariff.load_tariff(cheaper)).sync_prices()
 
 
 async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tmp_path: Path) -> None:
-    await provision.Sync(local.stripe, tariff.load()).sell()
+    await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_prices()
     dearer = tmp_path / "tariff.toml"
     text = tariff.DEFAULT.read_text()
     plan = "[[plans]]" + text.split("[[plans]]")[2]
     second = plan.replace("version = 1", "version = 2").replace("amount = 999", "amount = 1099")
     dearer.write_text(text.replace(plan, f"{plan}\n{second}"))
-    again = provision.Sync(local.stripe, tariff.load(dearer))
-    await again.sell()
-    assert again.said == ["made the price kinora_plus_v2: 1099 usd a month, in smallest units"]
+    again = provision.AccountSync(local.stripe, tariff.load_tariff(dearer))
+    await again.sync_prices()
+    assert again.steps == ["made the price kinora_plus_v2: 1099 usd a month, in smallest units"]
     assert {"kinora_plus_v1", "kinora_plus_v2"} <= (
         await local.stripe.prices(["kinora_plus_v1", "kinora_plus_v2"])
     ).keys()
@@ -111,8 +111,8 @@ async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tm
 
 async def test_an_address_stripe_cannot_reach_is_not_told_to_it(local: Local) -> None:
     private = msgspec.structs.replace(local.settings, stripe_url="", public_url="")
-    assert provision.outside(private) is None
-    assert provision.outside(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN
+    assert provision.public_origin(private) is None
+    assert provision.public_origin(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN
 
 
 async def test_without_a_key_it_says_what_to_set() -> None:
@@ -135,7 +135,7 @@ async def test_doctor_compares_the_account_with_the_tariff(local: Local) -> None
     assert lacking.grade == "lack"
     assert "kinora_plus_v1" in lacking.sentence
     assert (await local.call("GET", "/v1/products"))["data"] == []
-    await provision.bring(settings)
+    await provision.provision_account(settings)
     assert (await doctor._stripe(settings)).grade == "ok"
     closed = await doctor._stripe(msgspec.structs.replace(settings, stripe_webhook_secrets=[]))
     assert (closed.grade, "KINORA_STRIPE_WEBHOOK_SECRETS" in closed.sentence) == ("lack", True)

@@ -16,11 +16,11 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from api.app import assemble
-from api.billing.events.handlers import Applying
+from api.billing.events.handlers import EventHandlers
 from api.billing.stripe import provision
 from api.billing.stripe.client import PAGE, Stripe
 from api.billing.stripe.objects import ReceivedEvent, SnapshotEvent
-from api.billing.subscriptions.checkout import lands
+from api.billing.subscriptions.checkout import is_return_url_allowed
 from api.billing.tariff import tariff
 from api.http.middleware import envelope
 from api.http.state import Parts
@@ -68,10 +68,10 @@ class Shop:
 
     async def hear(self) -> dict[str, Any]:
         """Apply every event there is that has not been; answers the subscription."""
-        applying = Applying(self.parts.pool, self.parts.stripe, self.parts.tariff)
+        applying = EventHandlers(self.parts.pool, self.parts.stripe, self.parts.tariff)
         for event in await self.events():
             if event.id not in self.heard:
-                await applying.apply(InboxEvent(event.id, event.type, event.object_type, event.object_id, 1))
+                await applying.apply_event(InboxEvent(event.id, event.type, event.object_type, event.object_id, 1))
             self.heard.add(event.id)
         return await self.get("/subscription")
 
@@ -118,7 +118,7 @@ async def opened(local: Local, settings: Settings, app: Litestar) -> AsyncIterat
 async def market(base_settings: Settings) -> AsyncIterator[Local]:
     """A double that sells the tariff; its clock stays as it is, for all tests here to use."""
     async with running(base_settings) as local:
-        await provision.Sync(local.stripe, tariff.load()).run(WEBHOOKS)
+        await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
         yield local
 
 
@@ -126,7 +126,7 @@ async def market(base_settings: Settings) -> AsyncIterator[Local]:
 async def own(base_settings: Settings) -> AsyncIterator[Local]:
     """A double of the test's own, for time to pass in."""
     async with running(base_settings) as local:
-        await provision.Sync(local.stripe, tariff.load()).run(WEBHOOKS)
+        await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
         yield local
 
 
@@ -346,7 +346,7 @@ async def test_what_is_not_sold_or_leads_astray_is_refused_by_name(
     ],
 )
 def test_pages_lead_to_the_web_this_machine_or_the_app(url: str, fits: bool) -> None:  # noqa: FBT001
-    assert lands(url, ["myapp"]) is fits
+    assert is_return_url_allowed(url, ["myapp"]) is fits
 
 
 async def test_without_a_key_nothing_is_sold(client: httpx.AsyncClient, account: Person) -> None:
@@ -435,7 +435,7 @@ async def test_an_upgrade_takes_the_place_of_what_was_to_come(
         + plan.replace("4999", "9999").replace("30000", "70000")
     )
     changed = msgspec.structs.replace(settings, database_url=database, tariff=dearer)
-    await provision.Sync(own.stripe, tariff.load(dearer)).sell()
+    await provision.AccountSync(own.stripe, tariff.load_tariff(dearer)).sync_prices()
     async with opened(own, changed, app) as shop:
         await shop.subscribe("pro")
         await shop.change("plus")
@@ -539,6 +539,6 @@ async def test_a_stripe_that_is_away_is_503_with_when_to_come_back(shop: Shop, a
 
 
 def _catalogue(stripe: Stripe) -> Any:
-    from api.billing.stripe.lookup_keys import Catalogue
+    from api.billing.stripe.lookup_keys import PriceCatalog
 
-    return Catalogue(stripe)
+    return PriceCatalog(stripe)

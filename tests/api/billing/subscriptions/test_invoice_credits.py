@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.billing.events.payments import shares
+from api.billing.events.payments import claimed_shares
 from api.billing.stripe.objects import Dispute, InvoiceLine, PaymentIntent, Refund
-from api.billing.subscriptions.invoice_credits import Grant, grants
+from api.billing.subscriptions.invoice_credits import InvoiceGrant, compute_grants
 from api.billing.tariff import tariff
 
-SOLD = tariff.load()
-PLANS = {"price_plus": SOLD.plan("plus"), "price_pro": SOLD.plan("pro")}
+SOLD = tariff.load_tariff()
+PLANS = {"price_plus": SOLD.find_plan("plus"), "price_pro": SOLD.find_plan("pro")}
 END = 1_800_000_000
 
 
@@ -43,11 +43,11 @@ def item_line(name: str, amount: int, price: str = "price_plus", *, proration: b
 
 
 def granted(*lines: InvoiceLine) -> list[tuple[str, int]]:
-    return [(grant.key, grant.credits) for grant in grants(lines, PLANS, "sub_1")]
+    return [(grant.key, grant.credits) for grant in compute_grants(lines, PLANS, "sub_1")]
 
 
 def test_a_month_grants_the_plans_credits_until_it_ends() -> None:
-    assert grants([line("il_1", 999)], PLANS, "sub_1") == [Grant("il_1", 3000, END)]
+    assert compute_grants([line("il_1", 999)], PLANS, "sub_1") == [InvoiceGrant("il_1", 3000, END)]
 
 
 def test_a_discount_or_a_tax_changes_no_credits() -> None:
@@ -116,12 +116,12 @@ def dispute(status: str) -> Dispute:
 
 @pytest.mark.parametrize("status", ["pending", "requires_action", "succeeded"])
 def test_money_that_goes_back_takes_its_share(status: str) -> None:
-    assert shares(payment(1000), [refund(250, status)], []) == [("re_1", "refund", Fraction(1, 4))]
+    assert claimed_shares(payment(1000), [refund(250, status)], []) == [("re_1", "refund", Fraction(1, 4))]
 
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_a_refund_that_failed_takes_nothing(status: str) -> None:
-    assert shares(payment(1000), [refund(250, status)], []) == [("re_1", "refund", Fraction(0))]
+    assert claimed_shares(payment(1000), [refund(250, status)], []) == [("re_1", "refund", Fraction(0))]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_a_refund_that_failed_takes_nothing(status: str) -> None:
     ],
 )
 def test_a_dispute_takes_all_while_the_bank_has_the_money(status: str, share: int) -> None:
-    assert shares(payment(1000), [], [dispute(status)]) == [("dp_1", "dispute", Fraction(share))]
+    assert claimed_shares(payment(1000), [], [dispute(status)]) == [("dp_1", "dispute", Fraction(share))]
 
 
 def test_no_claim_takes_more_than_all() -> None:
-    claims: list[Any] = shares(payment(0), [refund(1000, "succeeded")], [])
+    claims: list[Any] = claimed_shares(payment(0), [refund(1000, "succeeded")], [])
     assert claims == [("re_1", "refund", Fraction(1))]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.billing.tariff.plans import period
+from api.billing.tariff.plans import allowance_month
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from api.billing.tariff.plans import period
     ],
 )
 def test_months_begin_on_the_day_of_the_account(anchor: str, now: str, start: str, end: str) -> None:
-    found = period(_day(anchor), _day(now))
+    found = allowance_month(_day(anchor), _day(now))
     assert (found.start, found.end) == (_day(start), _day(end))
 
 

@@ -84,14 +84,14 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(own: Path, old: str, new
     assert old in OWN
     own.write_text(OWN.replace(old, new))
     with pytest.raises(TariffError) as refused:
-        tariff.load(own)
+        tariff.load_tariff(own)
     assert said in str(refused.value)
     assert str(own) in str(refused.value)
     assert str(refused.value).endswith(".")
 
 
 def test_ours_offers_what_is_promised() -> None:
-    assert [(plan.name, plan.monthly_credits) for plan in TARIFF.offered()] == [
+    assert [(plan.name, plan.monthly_credits) for plan in TARIFF.offered_plans()] == [
         ("free", 300),
         ("plus", 3_000),
         ("pro", 30_000),
@@ -105,36 +105,36 @@ def test_ours_offers_what_is_promised() -> None:
 
 def test_people_keep_the_version_they_bought(own: Path) -> None:
     own.write_text(OWN.replace("[[packs]]", TWO_VERSIONS + "\n[[packs]]", 1))
-    sold = tariff.load(own)
-    assert sold.plan("plus").version == 2
-    assert (sold.plan("plus", 1), sold.plan("plus", 2).amount) == (TARIFF.plan("plus"), 1_299)
-    assert [(plan.name, plan.version) for plan in sold.offered()] == [("free", 1), ("plus", 2), ("pro", 1)]
+    sold = tariff.load_tariff(own)
+    assert sold.find_plan("plus").version == 2
+    assert (sold.find_plan("plus", 1), sold.find_plan("plus", 2).amount) == (TARIFF.find_plan("plus"), 1_299)
+    assert [(plan.name, plan.version) for plan in sold.offered_plans()] == [("free", 1), ("plus", 2), ("pro", 1)]
     for name, version in (("plus", 3), ("studio", None)):
         with pytest.raises(TariffError, match="put it back"):
-            sold.plan(name, version)
+            sold.find_plan(name, version)
     with pytest.raises(TariffError, match="pack huge"):
-        sold.pack("huge")
+        sold.find_pack("huge")
 
 
 @given(tariffs())
 def test_what_makes_sense_is_taken(drawn: Tariff) -> None:
-    assert tariff.check(drawn) is drawn
-    for plan in drawn.offered():
-        assert plan is drawn.plan(plan.name)
+    assert tariff.check_tariff(drawn) is drawn
+    for plan in drawn.offered_plans():
+        assert plan is drawn.find_plan(plan.name)
         assert plan.version == max(each.version for each in drawn.plans if each.name == plan.name)
 
 
 @given(tariffs())
 def test_a_version_that_was_removed_is_missed(drawn: Tariff) -> None:
     for plan in drawn.plans:
-        if plan is not drawn.plan(plan.name):
+        if plan is not drawn.find_plan(plan.name):
             with pytest.raises(TariffError, match="none is ever removed"):
-                tariff.check(replace(drawn, plans=[each for each in drawn.plans if each is not plan]))
+                tariff.check_tariff(replace(drawn, plans=[each for each in drawn.plans if each is not plan]))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(TariffError, match="KINORA_TARIFF"):
-        tariff.load(tmp_path / "nowhere.toml")
+        tariff.load_tariff(tmp_path / "nowhere.toml")
 
 
 def test_every_child_reads_the_same_file(own: Path) -> None:
