@@ -54,13 +54,13 @@ class Guide:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """One pass of denoising: it adds the latents `first` to `first + new - 1` of the strip of gap `gap`.
+class WindowLayout:
+    """Position of a window in the latent sequence of gap number `gap`. All other integers count latents.
 
-    It sees `lead` latents in front of them: an anchor and latents of the strip, or frames of the film before, or
-    (`blank`) one frame that it makes and throws away. And `trail` behind them: latents that were made earlier,
-    frames of the film behind, or the clip's own beginning, to which a loop returns. `weights` are how much each
-    prompt of the request counts. `edited` is a film that changes under it, instead of noise.
+    The window adds the latents `first` to `first + new - 1`. In front of them it sees `lead` latents: an anchor and
+    latents of the sequence, or frames of the source video before the gap, or (`blank`) one latent that is denoised and
+    discarded. Behind them it sees `trail` latents: some that were denoised earlier, frames of the source video behind
+    the gap, or the clip's own beginning, to which a loop returns.
     """
 
     gap: int
@@ -70,11 +70,6 @@ class Window:
     lead: int
     behind: Behind
     trail: int
-    seed: int
-    guides: tuple[Guide, ...]
-    pictures: tuple[Placed, ...]
-    weights: tuple[tuple[int, float], ...]
-    edited: Guide | None = None
 
     @property
     def end(self) -> int:
@@ -90,6 +85,21 @@ class Window:
     def origin(self) -> int:
         """The latent of the strip that sits where the window's own latent 0 does."""
         return self.first - self.lead
+
+
+@dataclass(frozen=True, slots=True)
+class Window(WindowLayout):
+    """One denoising pass: a layout and what conditions it.
+
+    `weights` are pairs of a prompt's index and its weight. `edited` is a source video that is changed by the prompt
+    in place of starting from noise.
+    """
+
+    seed: int
+    guides: tuple[Guide, ...]
+    pictures: tuple[Placed, ...]
+    weights: tuple[tuple[int, float], ...]
+    edited: Guide | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,4 +79,14 @@ def _gap(
     returns = request.loop and stop == total and behind is None
     latents = 1 + -(-(stop - (not returns) - origin) // rule)
     trail = (stop + behind.frames - frame_behind(model, origin, latents)) // rule if behind else 0
-    return Gap(start, stop - 1, origin, latents, before, lead, behind, max(0, min(most, trail)), returns=returns)
+    return Gap(
+        first=start,
+        last=stop - 1,
+        origin=origin,
+        latents=latents,
+        before=before,
+        given_before=lead,
+        behind=behind,
+        given_behind=max(0, min(most, trail)),
+        returns=returns,
+    )

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
 from engine.catalog.model import Model
-from engine.planning.plan import Before, Behind, Frame, Gap, Guide, Placed, Shown, Step, Window, derived, frame_behind
+from engine.planning.plan import (
+    Before,
+    Behind,
+    Frame,
+    Gap,
+    Guide,
+    Placed,
+    Shown,
+    Step,
+    Window,
+    WindowLayout,
+    derived,
+    frame_behind,
+)
 from engine.types import Condition, Cue, Request, Take
 
 DECODE_BEHIND: Final = 3
@@ -26,7 +38,7 @@ def filled(model: Model, request: Request, total: int, gaps: Sequence[Gap], inde
     follows it, so that they are made from back to front and shown when all are there.
     """
     gap = gaps[index]
-    windows = [_directed(model, request, total, gap, window) for window in _windows(model, gaps, index)]
+    windows = [_directed(model, request, total, gap, layout) for layout in _layouts(model, gaps, index)]
     shown = list(_shown(model, index, gap, windows))
     if gap.backwards:
         yield from reversed(windows)
@@ -38,8 +50,8 @@ def filled(model: Model, request: Request, total: int, gaps: Sequence[Gap], inde
             yield from _stretches(model, gap, step)
 
 
-def _windows(model: Model, gaps: Sequence[Gap], index: int) -> Iterator[Window]:
-    """A gap's windows, front to back, as yet without pictures, guides and prompts."""
+def _layouts(model: Model, gaps: Sequence[Gap], index: int) -> Iterator[WindowLayout]:
+    """Layouts of a gap's windows, front to back."""
     gap = gaps[index]
     first, lengths = gap.given_before, _lengths(model, gap)
     for number, new in enumerate(lengths):
@@ -52,7 +64,7 @@ def _windows(model: Model, gaps: Sequence[Gap], index: int) -> Iterator[Window]:
             before, lead = "strip", 1 + min(model.context_latents, first - 1)
         begun = gaps[0].last if index else model.frame_rule * (first - 1)
         behind, trail = _behind(model, gap, first, new, begun)
-        yield Window(index, first, new, before, lead, behind, trail, 0, (), (), ())
+        yield WindowLayout(gap=index, first=first, new=new, before=before, lead=lead, behind=behind, trail=trail)
         first += new
 
 
@@ -91,15 +103,27 @@ def _lengths(model: Model, gap: Gap) -> list[int]:
 
 def _most(model: Model, gap: Gap, count: int) -> list[int]:
     """How many latents each of so many windows may add."""
-    longest, context = _latents(model, model.window_frames), model.context_latents
+    longest = _latents(model, model.window_frames)
     most = []
     for number in range(count):
-        last = number == count - 1
-        lead = gap.given_before if number == 0 else 1 if gap.backwards else 1 + context
-        trail = (context if gap.returns else gap.given_behind) if last else context if gap.backwards else 0
-        free = longest - lead - trail
+        lead = _longest_lead(model, gap, first=number == 0)
+        free = longest - lead - _longest_trail(model, gap, last=number == count - 1)
         most.append(free if model.whole else min(short(model) + (lead == 0), free))
     return most
+
+
+def _longest_lead(model: Model, gap: Gap, *, first: bool) -> int:
+    """Latents that a window may see in front of its new ones; `first` says that it is the gap's first window."""
+    if first:
+        return gap.given_before
+    return 1 if gap.backwards else 1 + model.context_latents
+
+
+def _longest_trail(model: Model, gap: Gap, *, last: bool) -> int:
+    """Latents that a window may see behind its new ones; `last` says that it is the gap's last window."""
+    if last:
+        return model.context_latents if gap.returns else gap.given_behind
+    return model.context_latents if gap.backwards else 0
 
 
 def _latents(model: Model, count: int) -> int:
@@ -115,22 +139,28 @@ def short(model: Model) -> int:
 # --- what a window is told ------------------------------------------------------------------------------
 
 
-def _directed(model: Model, request: Request, total: int, gap: Gap, window: Window) -> Window:
+def _directed(model: Model, request: Request, total: int, gap: Gap, layout: WindowLayout) -> Window:
     """A window with its pictures, its guides, its prompts and its seed."""
-    starts = gap.origin + model.frame_rule * window.origin
-    first = _begins(model, gap, window.first)
-    last = gap.origin + model.frame_rule * (window.end - 1)
-    return replace(
-        window,
+    starts = gap.origin + model.frame_rule * layout.origin
+    first = _begins(model, gap, layout.first)
+    last = gap.origin + model.frame_rule * (layout.end - 1)
+    return Window(
+        gap=layout.gap,
+        first=layout.first,
+        new=layout.new,
+        before=layout.before,
+        lead=layout.lead,
+        behind=layout.behind,
+        trail=layout.trail,
         seed=derived(request.seed, f"window {first}") if first else request.seed,
-        guides=(*_given(model, gap, window), *_reshaped(model, request, gap, window)),
+        guides=(*_given(model, gap, layout), *_reshaped(model, request, gap, layout)),
         pictures=tuple(
             Placed(frame - starts, picture)
             for frame, picture in _pictures(request, total, gap)
             if first <= frame <= last
         ),
         weights=_weights(request.cues, (first + min(last, gap.last)) / 2),
-        edited=_edited(request, window, starts, (first + last) // 2),
+        edited=_edited(request, layout, starts, (first + last) // 2),
     )
 
 
@@ -148,7 +178,7 @@ def _pictures(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, Con
         yield gap.last + 1, Frame(gap.behind.film, gap.behind.start)
 
 
-def _given(model: Model, gap: Gap, window: Window) -> Iterator[Guide]:
+def _given(model: Model, gap: Gap, window: WindowLayout) -> Iterator[Guide]:
     """What a window is given of the films around its gap, or of the clip's beginning."""
     if window.before == "film" and gap.before is not None:
         take = gap.before
@@ -160,7 +190,7 @@ def _given(model: Model, gap: Gap, window: Window) -> Iterator[Guide]:
         yield Guide(None, follows, window.lead + window.new, (1.0,) * window.trail)
 
 
-def _reshaped(model: Model, request: Request, gap: Gap, window: Window) -> Iterator[Guide]:
+def _reshaped(model: Model, request: Request, gap: Gap, window: WindowLayout) -> Iterator[Guide]:
     """What the new latents of a window start from: each from the take that is strongest there."""
     takes = [take for take in request.takes if not take.kept and not take.edited]
     middles = [_middle(model, gap, latent) for latent in range(window.first, window.end)]
@@ -170,7 +200,7 @@ def _reshaped(model: Model, request: Request, gap: Gap, window: Window) -> Itera
             yield Guide(take.film, take.start + frame - take.at, window.lead + at, run)
 
 
-def _edited(request: Request, window: Window, starts: int, middle: int) -> Guide | None:
+def _edited(request: Request, window: WindowLayout, starts: int, middle: int) -> Guide | None:
     """The film that changes under a window, all of it that the window sees."""
     for take in request.takes:
         if take.edited and take.at <= middle < take.at + take.frames:

@@ -31,7 +31,7 @@ from engine.planning.plan import Window
 from engine.planning.timeline import plan
 from engine.runtime.job import Job
 from engine.runtime.postprocess import Darkroom
-from engine.runtime.preview import Previews
+from engine.runtime.preview import DEFAULT_POLICY, PreviewPolicy, Previews
 from engine.runtime.progress import Rates
 from engine.runtime.resume import begin, kept, packed, stamp
 from engine.safety.rules import Rule, plugged
@@ -44,7 +44,8 @@ class Engine:
     Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
     """
 
-    def __init__(self, config: EngineConfig, host: Host = HERE) -> None:
+    def __init__(self, config: EngineConfig, host: Host = HERE, preview_policy: PreviewPolicy = DEFAULT_POLICY) -> None:
+        self._preview_policy = preview_policy
         self._config = config
         self._host = host
         self._rules = plugged(config.frame_rules)
@@ -75,11 +76,12 @@ class Engine:
         how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
         rates = self._rates.setdefault((request.model, request.quality), Rates())
         job = Job(film_plan, request, how, rates, loaded=self._kept(request.model))
+        previews = Previews(film_plan, rates, self._rules, out_dir, self._preview_policy)
         try:
             with _room():
                 parts = yield from self._load(film_plan.model, job, cancelled)
                 _check_hung(request, parts)
-                yield from _film(job, parts, out_dir, self._threads, self._rules, cancelled, resume)
+                yield from _film(job, parts, out_dir, self._threads, self._rules, previews, cancelled, resume)
         except EngineError as error:
             if error.code == "out_of_memory":
                 self.spent = self._loaded is not None and self._loaded[1].placement.parallel > 1
@@ -143,6 +145,7 @@ def _film(
     out_dir: Path,
     threads: int,
     rules: tuple[Rule, ...],
+    previews: Previews,
     cancelled: Callable[[], bool],
     resume: Resume | None,
 ) -> Iterator[Event]:
@@ -159,7 +162,6 @@ def _film(
     ):
         done = begin(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
         job.skip(job.plan.steps[:done])
-        previews = Previews(job.plan, job.rates, rules, out_dir)
         for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
             if isinstance(step, Window):

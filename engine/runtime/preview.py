@@ -8,6 +8,7 @@ is worth its time: when the window still takes a while, and all looks at it stay
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 from typing import Final
@@ -28,20 +29,39 @@ from engine.types import EngineError, Preview
 
 SIDE: Final = 320
 """Pixels of a preview's longer side."""
-MOMENTS: Final = (0.2, 0.55)
-"""Shares of a window's steps after which a look shows something new: what it is about, and what it will look like."""
-LEFT: Final = 2.0
-"""Seconds for which a window must still be denoised: sooner there is the clip itself."""
 FREE: Final = 2
 """Looks after which it is known what one takes: the first may have waited for a device to warm up."""
-SHARE: Final = 0.03
-"""Of a window's work, decoding and writing included, that all looks at it may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPolicy:
+    """When a window is previewed.
+
+    `moments` are the shares of its steps after which a preview shows something new: by default the subject, then its
+    final look. It must still have `min_seconds_left` of denoising before it, since otherwise the clip itself comes
+    first. All previews of a window may take `max_share` of its work, decoding and writing included.
+    """
+
+    moments: tuple[float, ...] = (0.2, 0.55)
+    min_seconds_left: float = 2.0
+    max_share: float = 0.03
+
+
+DEFAULT_POLICY: Final = PreviewPolicy()
 
 
 class Previews:
     """The looks at one clip. `rates` remember what a look takes, for the next clip of the model too."""
 
-    def __init__(self, plan: Plan, rates: Rates, rules: tuple[Rule, ...], folder: Path) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        rates: Rates,
+        rules: tuple[Rule, ...],
+        folder: Path,
+        policy: PreviewPolicy = DEFAULT_POLICY,
+    ) -> None:
+        self._policy = policy
         self._plan = plan
         self._rules = rules
         self._rates = rates
@@ -57,9 +77,12 @@ class Previews:
         """
         if window is not self._window:
             self._window, self._looks = window, 0
-        if self._looks == len(MOMENTS) or step < MOMENTS[self._looks] * steps:
+        moments = self._policy.moments
+        if self._looks == len(moments) or step < moments[self._looks] * steps:
             return False
-        return passed / step * (steps - step) >= LEFT and (self._looks + 1) * self._cost() <= SHARE * work
+        if passed / step * (steps - step) < self._policy.min_seconds_left:
+            return False
+        return (self._looks + 1) * self._cost() <= self._policy.max_share * work
 
     def take(self, recipe: Recipe, window: Window) -> Preview | None:
         """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.

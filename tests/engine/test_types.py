@@ -3,9 +3,12 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
-from engine.types import FAILURES, Condition, EngineError, FailureCode, Progress, Request
+import pytest
+
+from engine.types import FAILURES, Condition, EngineError, FailureCode, Progress, Request, Take
 
 
 def test_every_failure_code_says_whether_to_try_again() -> None:
@@ -31,3 +34,12 @@ heavy = {"torch", "diffusers", "transformers", "av", "numpy", "PIL"} & set(sys.m
 sys.exit(f"imported {heavy}" if heavy else 0)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("strength", "values"), [((1.0,), [1, 1, 1]), ((0.0, 1.0), [0, 0.5, 1]), ((0.2, 1.0, 0.0), [0.2, 1, 0])]
+)
+def test_a_take_s_strength_runs_straight_between_its_values(strength: tuple[float, ...], values: list[float]) -> None:
+    take = Take(Path("film.mp4"), 0, 11, 4, strength)
+    assert [take.strength_at(frame) for frame in (4, 9, 14)] == pytest.approx(values)
+    assert take.strength_at(3) == take.strength_at(15) == 0

@@ -18,8 +18,8 @@ from engine.loading.loader import Parts
 from engine.planning.plan import Shown
 from engine.runtime.engine import Engine
 from engine.types import Condition, Done, EngineConfig, Progress, Segment
-from tests.engine.runtime.test_engine import pixels
 from tests.support.model_families import KINDS, PICTURED, STEPS, asked, film, never, picture, recipe, small
+from tests.support.videos import read_frames
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -27,7 +27,7 @@ def test_a_request_becomes_four_files(families: EngineConfig, name: str, tmp_pat
     *events, last = Engine(families).run(asked(name), tmp_path, never)
     assert isinstance(last, Done)
     model = find(name)
-    assert pixels(last.result.video).shape == (max(1, model.fps * model.films), 256, 256, 3)
+    assert read_frames(last.result.video).shape == (max(1, model.fps * model.films), 256, 256, 3)
     assert all(path.stat().st_size for path in (last.result.poster, last.result.thumbnail, last.result.spritesheet))
     steps = [event.step for event in events if isinstance(event, Progress) and event.stage == "denoising"]
     assert steps == [1, 2, 3]

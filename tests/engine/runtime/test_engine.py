@@ -31,6 +31,7 @@ from engine.types import (
     Strength,
     Take,
 )
+from tests.support.videos import read_frames
 
 MINI = find("kinora-mini")
 LONG = float(-(-2 * MINI.window_frames // MINI.fps))
@@ -52,16 +53,11 @@ def after(events: int) -> Callable[[], bool]:
     return lambda: next(asked, True)
 
 
-def pixels(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
-
-
 def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_path: Path) -> None:
     *_, last = engine.run(replace(request_, width=320, height=192), tmp_path / "new" / "folder", never)
     assert isinstance(last, Done)
     result = last.result
-    assert pixels(result.video).shape == (frames(MINI, 1), 192, 320, 3)
+    assert read_frames(result.video).shape == (frames(MINI, 1), 192, 320, 3)
     assert all(path.stat().st_size for path in (result.poster, result.thumbnail, result.spritesheet))
     assert not list(result.video.parent.glob("*" + PART))
 
@@ -84,7 +80,7 @@ def test_the_prompt_and_the_guidance_reach_the_picture(engine: Engine, request_:
         "guidance": replace(request_, guidance_scale=9.0),
     }.items():
         list(engine.run(request, tmp_path / name, never))
-        films[name] = pixels(tmp_path / name / "video.mp4")
+        films[name] = read_frames(tmp_path / name / "video.mp4")
     assert not any(np.array_equal(films["one"], films[name]) for name in ("prompt", "negative", "guidance"))
 
 
@@ -93,7 +89,7 @@ def test_a_picture_reaches_the_frames(engine: Engine, request_: Request, tmp_pat
     Image.new("RGB", (320, 192), "white").save(buffer, "PNG")
     for name, conditions in (("with", (Condition(buffer.getvalue(), -1),)), ("without", ())):
         list(engine.run(replace(request_, conditions=conditions), tmp_path / name, never))
-    followed, free = (pixels(tmp_path / name / "video.mp4") for name in ("with", "without"))
+    followed, free = (read_frames(tmp_path / name / "video.mp4") for name in ("with", "without"))
     assert not np.array_equal(followed, free)
 
 
@@ -111,7 +107,7 @@ def test_a_long_clip_is_handed_over_window_by_window(engine: Engine, request_: R
     assert len(segments) > 1
     assert segments[-1].seconds_done == LONG
     assert all(segment.frames == segment.seconds_done * MINI.fps for segment in segments)
-    assert len(pixels(tmp_path / "video.mp4")) == LONG * MINI.fps
+    assert len(read_frames(tmp_path / "video.mp4")) == LONG * MINI.fps
     first = events.index(segments[0])
     assert any(isinstance(event, Progress) and event.stage == "denoising" for event in events[first:])
 
@@ -225,7 +221,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(engine: Engine, request: Request, folder: Path) -> np.ndarray:
     list(engine.run(request, folder, never))
-    return pixels(folder / "video.mp4").astype(float)
+    return read_frames(folder / "video.mp4").astype(float)
 
 
 def greys(film: np.ndarray) -> list[float]:
@@ -246,7 +242,7 @@ def test_an_extension_reaches_the_file_in_order(
 ) -> None:
     request = operations.extend(request_, Clip(source, 24), 3, direction)
     events = list(engine.run(request, tmp_path, never))
-    film = pixels(tmp_path / "video.mp4")
+    film = read_frames(tmp_path / "video.mp4")
     assert len(film) == 48
     assert greys(film[24:] if direction == "backward" else film[:24]) == list(range(24))
     ends = [event.frames for event in events if isinstance(event, Segment)]
@@ -277,7 +273,7 @@ def test_every_operation_makes_a_film_of_its_length(
 def test_a_subtle_remix_is_nearer_to_its_source_than_a_strong_one(
     engine: Engine, request_: Request, source: Path, tmp_path: Path
 ) -> None:
-    truth = pixels(source).astype(float)
+    truth = read_frames(source).astype(float)
     off = [
         np.abs(made(engine, operations.remix(request_, Clip(source, 24), strength), tmp_path / strength) - truth).mean()
         for strength in get_args(Strength)

@@ -14,32 +14,24 @@ from engine.diffusion.ltx import Ltx
 from engine.loading.loader import Parts
 from engine.planning.plan import Window
 from engine.planning.timeline import plan
-from engine.runtime import preview
 from engine.runtime.engine import Engine
-from engine.runtime.preview import Previews
+from engine.runtime.preview import PreviewPolicy, Previews
 from engine.runtime.progress import Rates
 from engine.types import EngineConfig, EngineError, Event, Preview, Progress, Request, Segment
+from tests.support.preview_policies import ALWAYS
 
 LONG = Request("kinora-mini", "a red ball", width=640, height=384, seconds=6, seed=7, steps=8)
 
 
 @pytest.fixture(scope="module")
 def engine(config: EngineConfig) -> Engine:
-    return Engine(config)
-
-
-@pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look whatever it costs."""
-    monkeypatch.setattr(preview, "LEFT", 0.0)
-    monkeypatch.setattr(preview, "SHARE", 9.0)
+    return Engine(config, preview_policy=ALWAYS)
 
 
 def events(engine: Engine, request: Request, folder: Path) -> list[Event]:
     return list(engine.run(request, folder, lambda: False))
 
 
-@pytest.mark.usefixtures("eager")
 def test_a_window_is_seen_twice_before_it_can_be_watched(engine: Engine, tmp_path: Path) -> None:
     made = events(engine, LONG, tmp_path)
     looks = [event for event in made if isinstance(event, Preview)]
@@ -55,12 +47,11 @@ def test_a_window_is_seen_twice_before_it_can_be_watched(engine: Engine, tmp_pat
             assert (image.format, image.size) == ("JPEG", (320, 192))
 
 
-@pytest.mark.usefixtures("eager")
-def test_looks_change_nothing(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looks_change_nothing(engine: Engine, config: EngineConfig, tmp_path: Path) -> None:
     request = replace(LONG, width=160, height=96, steps=4)
     assert [event for event in events(engine, request, tmp_path / "seen") if isinstance(event, Preview)]
-    monkeypatch.setattr(preview, "MOMENTS", ())
-    assert not [event for event in events(engine, request, tmp_path / "unseen") if isinstance(event, Preview)]
+    blind = Engine(config, preview_policy=PreviewPolicy(moments=()))
+    assert not [event for event in events(blind, request, tmp_path / "unseen") if isinstance(event, Preview)]
     seen, unseen = ((tmp_path / name / "video.mp4").read_bytes() for name in ("seen", "unseen"))
     assert seen == unseen
 
@@ -78,9 +69,8 @@ def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Parts) -> 
     assert off[0] > 2 * off[-2] > 0
 
 
-@pytest.mark.usefixtures("eager")
 def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path: Path) -> None:
-    engine = Engine(config)
+    engine = Engine(config, preview_policy=ALWAYS)
     events(engine, replace(LONG, seconds=1, steps=1), tmp_path / "good")
     assert engine._loaded is not None
     engine._loaded[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))

@@ -21,6 +21,7 @@ from engine.runtime.resume import needed, stamp
 from engine.testing import tiny_ltx
 from engine.types import Cancelled, Done, EngineConfig, Lora, Piece, Progress, Request, Resume, Segment, Worn
 from tests.engine.placement import test_lora
+from tests.support.videos import read_frames
 
 MINI = find("kinora-mini")
 FILES = ("video.mp4", "poster.jpg", "thumbnail.webp", "spritesheet.jpg")
@@ -48,11 +49,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def never() -> bool:
     return False
-
-
-def pixels(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
 def published(engine: Engine, request: Request, folder: Path) -> list[Segment]:
@@ -138,7 +134,7 @@ def test_a_clip_that_was_stopped_goes_on_and_no_window_is_made_twice(
     assert (done.result.frames, done.result.seconds) == (48, 6.0)
     assert len([event for event in again if isinstance(event, Segment)]) == len(whole) - 2
     assert min(windows(list(again))) == 3
-    assert np.array_equal(pixels(done.result.video), pixels(tmp_path / "whole" / "video.mp4"))
+    assert np.array_equal(read_frames(done.result.video), read_frames(tmp_path / "whole" / "video.mp4"))
 
 
 def test_progress_begins_with_what_is_published_and_never_goes_back(

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,13 +12,13 @@ from PIL import Image
 
 from engine.media.video_writer import Film
 from engine.process.client import EngineDied, EngineProcess
-from engine.runtime import preview
 from engine.runtime.engine import Engine
-from engine.safety import rules
 from engine.safety.output_gate import finish
 from engine.safety.rules import FLAT_FRAMES, MADE, BadRuleError, flat, plugged
 from engine.types import EngineConfig, EngineError, Event, Preview, Request, Segment, Take
 from tests.support import frame_rules
+from tests.support.preview_policies import ALWAYS
+from tests.support.videos import read_frames
 
 
 @pytest.fixture(autouse=True)
@@ -105,13 +104,8 @@ async def test_a_rule_that_cannot_be_used_stops_the_engine() -> None:
 
 
 def run(config: EngineConfig, rule: str, request: Request, folder: Path) -> list[Event]:
-    engine = Engine(replace(config, frame_rules=f"tests.support.frame_rules:{rule}"))
+    engine = Engine(replace(config, frame_rules=f"tests.support.frame_rules:{rule}"), preview_policy=ALWAYS)
     return list(engine.run(request, folder, lambda: False))
-
-
-def pixels(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]).astype(float)
 
 
 def picture(path: Path) -> np.ndarray:
@@ -129,11 +123,7 @@ def same(shown: np.ndarray, judged: np.ndarray) -> bool:
     return bool(np.abs(coarse(shown) - coarse(judged)).mean() < 3)
 
 
-def test_every_pixel_that_leaves_was_judged(
-    config: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preview, "LEFT", 0.0)
-    monkeypatch.setattr(preview, "SHARE", 9.0)
+def test_every_pixel_that_leaves_was_judged(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     with Film(tmp_path / "source", 160, 96, 8, 16) as film:
         film.write(np.full((16, 96, 160, 3), 90, np.uint8))
     request = replace(request_, seconds=6, steps=4, takes=(Take(film.result().video, 0, 16, 0),))
@@ -143,8 +133,8 @@ def test_every_pixel_that_leaves_was_judged(
     alone = [frames for frames in frame_rules.SEEN if len(frames) == 1]
     judged = np.concatenate(stretches)
     assert len(judged) == 48
-    assert same(pixels(tmp_path / "made" / "video.mp4"), judged)
-    assert not same(pixels(tmp_path / "made" / "video.mp4"), judged[::-1])
+    assert same(read_frames(tmp_path / "made" / "video.mp4"), judged)
+    assert not same(read_frames(tmp_path / "made" / "video.mp4"), judged[::-1])
     assert len(alone) == len(looks) > 0
     assert all(same(picture(look.file), frames[0]) for frames, look in zip(alone, looks, strict=True))
     assert same(picture(tmp_path / "made" / "poster.jpg"), judged[24])
@@ -169,25 +159,23 @@ def test_what_is_kept_of_a_film_is_judged_by_the_operator_s_rule_alone(
         film.write(np.zeros((16, 96, 160, 3), np.uint8))
     request = replace(request_, seconds=2, takes=(Take(film.result().video, 0, 16, 0),))
     run(config, "watch", request, tmp_path / "black")
-    assert pixels(tmp_path / "black" / "video.mp4").max() < 4, "it may be black for as long as it likes"
+    assert read_frames(tmp_path / "black" / "video.mp4").max() < 4, "it may be black for as long as it likes"
     with pytest.raises(EngineError) as caught:
         run(config, "refuse", request, tmp_path / "refused")
     assert caught.value.code == "refused_frames"
 
 
 def test_a_guess_that_is_refused_is_not_shown_and_the_clip_is_made(
-    config: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(preview, "LEFT", 0.0)
-    monkeypatch.setattr(preview, "SHARE", 9.0)
     events = run(config, "refuse_single_frames", replace(request_, steps=4), tmp_path)
     assert not [event for event in events if isinstance(event, Preview)]
-    assert len(pixels(tmp_path / "video.mp4")) == 8
+    assert len(read_frames(tmp_path / "video.mp4")) == 8
     assert not list(tmp_path.glob("preview*"))
 
 
-def test_a_black_film_is_a_named_failure(
-    config: EngineConfig, request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_black_film_is_a_named_failure_and_a_black_still_is_not(
+    config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "good", lambda: False))
@@ -196,5 +184,4 @@ def test_a_black_film_is_a_named_failure(
     with pytest.raises(EngineError, match="one flat colour") as caught:
         list(engine.run(request_, tmp_path / "black", lambda: False))
     assert caught.value.code == "bad_frames"
-    monkeypatch.setattr(rules, "FLAT_FRAMES", 99)
-    list(engine.run(request_, tmp_path / "short", lambda: False))
+    list(engine.run(replace(request_, seconds=0), tmp_path / "still", lambda: False))
