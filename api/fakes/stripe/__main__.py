@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from api.fakes.stripe.app import assemble_server, create_app
-from api.fakes.stripe.protocol import Breakable
+from api.fakes.stripe.protocol import AbortableProtocol
 
 KEY = "sk_test_local"
 """The key of an account that was given none: it opens nothing but this double."""
@@ -44,7 +44,7 @@ def main() -> int:
     app = create_app(assemble_server(None if asked.data == ":memory:" else Path(asked.data), url), asked.key)
     config = uvicorn.Config(
         app,
-        http=Breakable,
+        http=AbortableProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -66,7 +66,7 @@ class StripeAccount:
 
     def require_object(self, kind: str, ident: str, *, param: str | None = None) -> Json:
         """The object, or Stripe's refusal; `param` is the parameter that names it, if the path does not."""
-        found = self.store.get(kind, ident)
+        found = self.store.get_object(kind, ident)
         if found is None:
             raise errors.not_found(kind, ident, param=param)
         return found
@@ -77,16 +77,16 @@ class StripeAccount:
 
     def create_object(self, thing: Json, event: str | None = None) -> Json:
         """Keep a new object and tell of it."""
-        self.store.put(thing)
+        self.store.put_object(thing)
         if event is not None:
             self.emit_event(event, thing)
         return thing
 
     def update_object(self, thing: Json, event: str | None = None) -> Json:
         """Keep a changed object; tell what it was before, if anything that shows did change."""
-        old = self.store.get(thing["object"], thing["id"]) or {}
+        old = self.store.get_object(thing["object"], thing["id"]) or {}
         before = {name: value for name, value in strip_private_members(old).items() if thing.get(name) != value}
-        self.store.put(thing)
+        self.store.put_object(thing)
         if event is not None and before:
             self.emit_event(event, thing, before)
         return thing

@@ -22,10 +22,10 @@ from api.fakes.stripe.control import ControlRoutes
 from api.fakes.stripe.delivery import WebhookSender
 from api.fakes.stripe.errors import StripeError
 from api.fakes.stripe.faults import DELIVERY_KINDS, REQUEST_KINDS, FaultRules
-from api.fakes.stripe.pages.checkout import Checkout
-from api.fakes.stripe.pages.portal import Bills, Portal
-from api.fakes.stripe.request_pipeline import Gate
-from api.fakes.stripe.scheduler import Heart
+from api.fakes.stripe.pages.checkout import CheckoutPage
+from api.fakes.stripe.pages.portal import InvoicePages, PortalPages
+from api.fakes.stripe.request_pipeline import StripeApi
+from api.fakes.stripe.scheduler import Scheduler
 from api.fakes.stripe.state import ServerState
 from api.fakes.stripe.store import Store
 
@@ -36,12 +36,12 @@ def assemble_server(folder: Path | None, url: str) -> ServerState:
     world = StripeAccount(store, Clock(store), DueActions(store), url, events.emit_event)
     deliveries = FaultRules(DELIVERY_KINDS)
     courier = WebhookSender(world, deliveries)
-    return ServerState(world, FaultRules(REQUEST_KINDS), deliveries, courier, Heart(world, courier))
+    return ServerState(world, FaultRules(REQUEST_KINDS), deliveries, courier, Scheduler(world, courier))
 
 
 def create_app(parts: ServerState, key: str) -> Litestar:
     """The application around an account whose secret key this is."""
-    gate = Gate(parts.account, key, parts.request_faults, parts.scheduler.wake)
+    gate = StripeApi(parts.account, key, parts.request_faults, parts.scheduler.wake)
 
     @asgi(["/v1", "/v2"], is_mount=True, copy_scope=False)
     async def serve_api(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ def create_app(parts: ServerState, key: str) -> Litestar:
 
     @contextlib.asynccontextmanager
     async def run_background_tasks(_: Litestar) -> AsyncIterator[None]:
-        beating = asyncio.create_task(parts.scheduler.beat())
+        beating = asyncio.create_task(parts.scheduler.run_forever())
         beating.add_done_callback(_stop_after_crash)
         yield
         beating.cancel()
@@ -58,7 +58,7 @@ def create_app(parts: ServerState, key: str) -> Litestar:
         parts.account.store.close()
 
     return Litestar(
-        [serve_api, ControlRoutes, Checkout, Portal, Bills],
+        [serve_api, ControlRoutes, CheckoutPage, PortalPages, InvoicePages],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
         exception_handlers={StripeError: render_stripe_error},
         lifespan=[run_background_tasks],

@@ -32,7 +32,7 @@ class Clock:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._offset = int(store.note(OFFSET_SETTING) or 0)
+        self._offset = int(store.get_setting(OFFSET_SETTING) or 0)
         self._fixed_time: int | None = None
 
     def exact_time(self) -> float:
@@ -55,12 +55,12 @@ class Clock:
     def move_forward(self, seconds: int) -> None:
         """Go ahead by that much."""
         self._offset += seconds
-        self._store.keep(OFFSET_SETTING, str(self._offset))
+        self._store.set_setting(OFFSET_SETTING, str(self._offset))
 
     def reset_offset(self) -> None:
         """Back to real time."""
         self._offset = 0
-        self._store.keep(OFFSET_SETTING, None)
+        self._store.set_setting(OFFSET_SETTING, None)
 
 
 class DueActions:

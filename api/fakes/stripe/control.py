@@ -134,7 +134,7 @@ class ControlRoutes(Controller):
     @post("/retries", status_code=HTTP_200_OK)
     async def set_retry_outcome(self, parts: InjectedServer, data: JSONBody[RetrySettings]) -> Json:
         """Choose what follows the last failed retry."""
-        parts.account.store.keep(payment_outcomes.AFTER_RETRIES, data.after)
+        parts.account.store.set_setting(payment_outcomes.AFTER_RETRIES, data.after)
         return {"after": data.after}
 
     @post("/disputes", status_code=HTTP_200_OK)
@@ -176,7 +176,7 @@ class ControlRoutes(Controller):
     @post("/reset", status_code=HTTP_200_OK)
     async def reset_account(self, parts: InjectedServer) -> Json:
         """Forget everything, as if it had just been started for the first time."""
-        parts.account.store.clear()
+        parts.account.store.delete_everything()
         parts.account.clock.reset_offset()
         parts.account.forced_declines.clear()
         parts.request_faults.clear_rules()

@@ -158,14 +158,14 @@ class WebhookSender:
     def _find_receiver(self, ident: str) -> tuple[str, str] | None:
         """Where it goes, and the secret it is signed with."""
         store = self._world.store
-        endpoint = store.get("webhook_endpoint", ident)
+        endpoint = store.get_object("webhook_endpoint", ident)
         if endpoint is not None:
             return endpoint["url"], endpoint[PRIVATE]["secret"]
-        destination = store.get("v2.core.event_destination", ident)
+        destination = store.get_object("v2.core.event_destination", ident)
         return None if destination is None else (destination[PRIVATE]["url"], destination[PRIVATE]["secret"])
 
     def _event_body(self, found: WebhookDelivery) -> bytes:
-        event = self._world.store.get("event", found.body_event)
+        event = self._world.store.get_object("event", found.body_event)
         if event is not None:
             event["pending_webhooks"] = events.count_undelivered(self._world, event["id"])
             return msgspec.json.encode(strip_private_members(event))

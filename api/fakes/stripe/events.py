@@ -39,7 +39,7 @@ RETENTION = 30 * 86400
 def emit_event(world: StripeAccount, kind: str, thing: Json, before: Json | None) -> None:
     """Something happened to an object; `before` are the members it changed, as they were."""
     event = _new_snapshot_event(world, kind, thing, before)
-    world.store.put(event)
+    world.store.put_object(event)
     for target in _enabled_receivers(world, "webhook_endpoint", kind):
         _queue_delivery(world, event["id"], event["id"], kind, target["id"])
     emit_thin_event(world, f"v1.{kind}", thing, snapshot=event["id"])
@@ -59,7 +59,7 @@ def emit_thin_event(
     if not targets:
         return
     event = _new_thin_event(world, kind, about, data, snapshot)
-    world.store.put(event)
+    world.store.put_object(event)
     for target in targets:
         _queue_delivery(world, snapshot or event["id"], event["id"], kind, target["id"])
 
@@ -113,7 +113,7 @@ def format_timestamp(seconds: int) -> str:
 
 def _enabled_receivers(world: StripeAccount, kind: str, event: str) -> list[Json]:
     """Who wants it, first come first."""
-    found = world.store.find(kind, {"status": "enabled"})[::-1]
+    found = world.store.find_objects(kind, {"status": "enabled"})[::-1]
     return [one for one in found if "*" in one["enabled_events"] or event in one["enabled_events"]]
 
 

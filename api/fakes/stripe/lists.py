@@ -22,7 +22,7 @@ def list_page(
 ) -> Json:
     """A page of the objects whose members have the values in `where`; None there asks for nothing."""
     limit = _read_limit(params)
-    after, before = params.text("starting_after"), params.text("ending_before")
+    after, before = params.optional_text("starting_after"), params.optional_text("ending_before")
     for param, ident in (("starting_after", after), ("ending_before", before)):
         if ident is not None:
             world.require_object(kind, ident, param=param)
@@ -31,13 +31,13 @@ def list_page(
     asked |= time_range_conditions(params, "created")
     if isinstance(earliest, int):  # a list that goes back only so far does not go further because somebody asks
         asked["created >="] = max(earliest, int(str(asked.get("created >=", earliest))))
-    found = world.store.find(kind, asked, after=after, before=before, limit=limit + 1)
+    found = world.store.find_objects(kind, asked, after=after, before=before, limit=limit + 1)
     return _page_object(found, limit, url, backwards=before is not None)
 
 
 def paginate_rows(params: Params, rows: Sequence[Json], url: str) -> Json:
     """A page of rows that are at hand, in their own order."""
-    limit, after = _read_limit(params), params.text("starting_after")
+    limit, after = _read_limit(params), params.optional_text("starting_after")
     places = [place for place, row in enumerate(rows) if row["id"] == after]
     if after is not None and not places:
         raise errors.invalid_request(f"No such item: '{after}'", code="resource_missing", param="starting_after")
@@ -46,7 +46,7 @@ def paginate_rows(params: Params, rows: Sequence[Json], url: str) -> Json:
 
 
 def _read_limit(params: Params) -> int:
-    limit = params.whole("limit")
+    limit = params.optional_int("limit")
     if limit is not None and not 1 <= limit <= 100:
         raise errors.invalid_request("Invalid limit: must be between 1 and 100", param="limit")
     return limit or 10
@@ -59,10 +59,10 @@ def _page_object(found: list[Json], limit: int, url: str, *, backwards: bool = F
 
 def time_range_conditions(params: Params, name: str) -> dict[str, object]:
     """A time asked for exactly (`created=1`) or as a span (`created[gte]=1`), as conditions."""
-    if not params.given(name):
+    if not params.has_value(name):
         return {}
     if not isinstance(params.values[name], dict):
-        return {name: params.whole(name)}
-    asked = params.inner(name)
-    bounds = {sign: asked.whole(key) for key, sign in COMPARISONS.items()}
+        return {name: params.optional_int(name)}
+    asked = params.nested_params(name)
+    bounds = {sign: asked.optional_int(key) for key, sign in COMPARISONS.items()}
     return {f"{name} {sign}": bound for sign, bound in bounds.items() if bound is not None}

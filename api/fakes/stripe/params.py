@@ -16,138 +16,140 @@ class Params:
         self.values = dict(values)
         self._path = path
         self._read: set[str] = set()
-        self._inner: dict[str, list[Params]] = {}
+        self._nested: dict[str, list[Params]] = {}
 
-    def name(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
         """The parameter's whole name, with brackets."""
         return f"{self._path}[{key}]" if self._path else key
 
-    def given(self, key: str) -> bool:
+    def has_value(self, key: str) -> bool:
         """Whether it came at all, even empty."""
         return key in self.values
 
-    def text(self, key: str) -> str | None:
+    def optional_text(self, key: str) -> str | None:
         """A text; None when absent or empty, which is how one unsets."""
-        value = self._take(key)
+        value = self._read_value(key)
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            raise errors.invalid_request(f"Invalid string: {value}", param=self.name(key))
+            raise errors.invalid_request(f"Invalid string: {value}", param=self.full_name(key))
         return value
 
-    def needed(self, key: str) -> str:
+    def required_text(self, key: str) -> str:
         """A text that must be there."""
-        value = self.text(key)
+        value = self.optional_text(key)
         if value is None:
-            raise errors.missing_parameter(self.name(key))
+            raise errors.missing_parameter(self.full_name(key))
         return value
 
-    def whole(self, key: str) -> int | None:
+    def optional_int(self, key: str) -> int | None:
         """A whole number."""
-        value = self._take(key)
+        value = self._read_value(key)
         if value is None or value == "":
             return None
         try:
             return int(value)
         except (TypeError, ValueError):
             fault = errors.invalid_request(
-                f"Invalid integer: {value}", code="parameter_invalid_integer", param=self.name(key)
+                f"Invalid integer: {value}", code="parameter_invalid_integer", param=self.full_name(key)
             )
             raise fault from None
 
-    def needed_whole(self, key: str) -> int:
+    def required_int(self, key: str) -> int:
         """A whole number that must be there."""
-        value = self.whole(key)
+        value = self.optional_int(key)
         if value is None:
-            raise errors.missing_parameter(self.name(key))
+            raise errors.missing_parameter(self.full_name(key))
         return value
 
-    def flag(self, key: str) -> bool | None:
+    def optional_bool(self, key: str) -> bool | None:
         """True or false."""
-        value = self._take(key)
+        value = self._read_value(key)
         if value is None or isinstance(value, bool):
             return value
         if value not in ("true", "false"):
-            raise errors.invalid_request(f"Invalid boolean: {value}", param=self.name(key))
+            raise errors.invalid_request(f"Invalid boolean: {value}", param=self.full_name(key))
         return bool(value == "true")
 
-    def choice(self, key: str, options: Sequence[str], default: str) -> str:
+    def one_of(self, key: str, options: Sequence[str], default: str) -> str:
         """One of a few words."""
-        value = self.text(key)
+        value = self.optional_text(key)
         if value is not None and value not in options:
-            raise errors.invalid_request(f"Invalid {key}: must be one of {', '.join(options)}", param=self.name(key))
+            raise errors.invalid_request(
+                f"Invalid {key}: must be one of {', '.join(options)}", param=self.full_name(key)
+            )
         return value or default
 
-    def map(self, key: str) -> dict[str, str] | None:
+    def string_map(self, key: str) -> dict[str, str] | None:
         """Names and texts, such as metadata; empty text where the whole map is unset; None when absent."""
-        value = self._take(key)
+        value = self._read_value(key)
         if value is None:
             return None
         if value == "":
             return {}
         if not isinstance(value, dict) or any(isinstance(inner, dict) for inner in value.values()):
-            raise errors.invalid_request("Invalid hash", param=self.name(key))
+            raise errors.invalid_request("Invalid hash", param=self.full_name(key))
         return {name: str(text) for name, text in value.items()}
 
     def merge_metadata(self, current: Json | None) -> dict[str, str]:
         """`metadata` over the current metadata. An empty value removes its key; an empty map removes all of them."""
-        changes = self.map("metadata")
+        changes = self.string_map("metadata")
         if changes is None:
             return dict(current or {})
         return {key: text for key, text in {**(current or {}), **changes}.items() if text != ""} if changes else {}
 
-    def texts(self, key: str) -> list[str] | None:
+    def string_list(self, key: str) -> list[str] | None:
         """A list of texts; None when absent."""
-        value = self._take(key)
+        value = self._read_value(key)
         if value is None:
             return None
-        return [str(one) for one in self._listed(key, value)]
+        return [str(one) for one in self._list_items(key, value)]
 
-    def inner(self, key: str) -> Params:
+    def nested_params(self, key: str) -> Params:
         """A nested group of parameters; empty when absent."""
-        value = self._take(key)
+        value = self._read_value(key)
         if value is not None and not isinstance(value, dict):
-            raise errors.invalid_request("Invalid object", param=self.name(key))
-        if key not in self._inner:
-            self._inner[key] = [Params(value or {}, self.name(key))]
-        return self._inner[key][0]
+            raise errors.invalid_request("Invalid object", param=self.full_name(key))
+        if key not in self._nested:
+            self._nested[key] = [Params(value or {}, self.full_name(key))]
+        return self._nested[key][0]
 
-    def rows(self, key: str) -> list[Params]:
+    def nested_list(self, key: str) -> list[Params]:
         """A list of nested groups."""
-        value = self._take(key)
-        if key not in self._inner:
-            self._inner[key] = [
-                Params(row, f"{self.name(key)}[{place}]")
-                for place, row in enumerate(self._listed(key, value or {}))
+        value = self._read_value(key)
+        if key not in self._nested:
+            self._nested[key] = [
+                Params(row, f"{self.full_name(key)}[{place}]")
+                for place, row in enumerate(self._list_items(key, value or {}))
                 if isinstance(row, dict)
             ]
-        return self._inner[key]
+        return self._nested[key]
 
-    def ignore(self, *keys: str) -> None:
+    def ignore_params(self, *keys: str) -> None:
         """Parameters that Stripe takes and that make no difference here."""
         self._read |= {key for key in keys if key in self.values}
 
-    def unread(self) -> list[str]:
+    def unread_names(self) -> list[str]:
         """The names of what nobody asked for."""
-        return list(self._unread())
+        return list(self._iterate_unread())
 
-    def _unread(self) -> Iterator[str]:
+    def _iterate_unread(self) -> Iterator[str]:
         for key in self.values:
             if key not in self._read:
-                yield self.name(key)
-        for groups in self._inner.values():
+                yield self.full_name(key)
+        for groups in self._nested.values():
             for group in groups:
-                yield from group._unread()  # noqa: SLF001 - its own kind
+                yield from group._iterate_unread()  # noqa: SLF001 - its own kind
 
-    def _take(self, key: str) -> Any:
+    def _read_value(self, key: str) -> Any:
         self._read.add(key)
         return self.values.get(key)
 
-    def _listed(self, key: str, value: Any) -> list[Any]:
+    def _list_items(self, key: str, value: Any) -> list[Any]:
         if isinstance(value, list):
             return value
         if value == "":
             return []
         if not isinstance(value, dict) or not all(place.isdigit() for place in value):
-            raise errors.invalid_request("Invalid array", param=self.name(key))
+            raise errors.invalid_request("Invalid array", param=self.full_name(key))
         return [value[place] for place in sorted(value, key=int)]

@@ -45,14 +45,14 @@ ROUTES = (
     *subscriptions.ROUTES,
     *webhooks.ROUTES,
 )
-PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
+ROUTE_PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
     (method, re.compile(pattern.replace("{}", "([^/]+)")), handler) for method, pattern, handler in ROUTES
 ]
 
 
-def find(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
+def match_route(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
     """What to do, and the ids to do it with. Raises StripeError 404."""
-    for verb, pattern, handler in PATTERNS:
+    for verb, pattern, handler in ROUTE_PATTERNS:
         match = pattern.fullmatch(path)
         if match is not None and verb == method:
             return handler, match.groups()

@@ -10,7 +10,7 @@ from litestar.params import SkipValidation
 from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.delivery import WebhookSender
 from api.fakes.stripe.faults import FaultRules
-from api.fakes.stripe.scheduler import Heart
+from api.fakes.stripe.scheduler import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ServerState:
     request_faults: FaultRules
     delivery_faults: FaultRules
     webhook_sender: WebhookSender
-    scheduler: Heart
+    scheduler: Scheduler
 
 
 InjectedServer = NamedDependency[SkipValidation[ServerState]]

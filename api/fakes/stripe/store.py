@@ -70,13 +70,13 @@ class Store:
             raise
         self.connection.execute("COMMIT")
 
-    def get(self, kind: str, ident: str) -> Json | None:
+    def get_object(self, kind: str, ident: str) -> Json | None:
         """An object, as a copy of one's own."""
         query = "SELECT body FROM objects WHERE kind = ? AND id = ?"
         row = self.connection.execute(query, (kind, ident)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Json)
 
-    def put(self, thing: Json) -> None:
+    def put_object(self, thing: Json) -> None:
         """Keep an object under its kind (`object`) and `id`, in place of what was there."""
         self.connection.execute(
             "INSERT INTO objects (kind, id, body) VALUES (?, ?, ?) "
@@ -84,11 +84,11 @@ class Store:
             (thing["object"], thing["id"], msgspec.json.encode(thing).decode()),
         )
 
-    def remove(self, kind: str, ident: str) -> None:
+    def delete_object(self, kind: str, ident: str) -> None:
         """Forget an object."""
         self.connection.execute("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, ident))
 
-    def find(
+    def find_objects(
         self,
         kind: str,
         where: Mapping[str, object] | None = None,
@@ -104,7 +104,7 @@ class Store:
         """
         clauses, values = ["kind = ?"], [kind]
         for name, value in (where or {}).items():
-            clauses.append(_clause(name, value))
+            clauses.append(_where_clause(name, value))
             values.extend(value if isinstance(value, list) else [value])  # type: ignore[list-item]
         for ident, sign in ((after, "<"), (before, ">")):
             if ident is not None:
@@ -116,29 +116,29 @@ class Store:
         found = [msgspec.json.decode(row[0], type=Json) for row in rows]
         return found[::-1] if before is not None else found
 
-    def first(self, kind: str, where: Mapping[str, object]) -> Json | None:
+    def find_first(self, kind: str, where: Mapping[str, object]) -> Json | None:
         """The newest that fits."""
-        found = self.find(kind, where, limit=1)
+        found = self.find_objects(kind, where, limit=1)
         return found[0] if found else None
 
-    def note(self, name: str) -> str | None:
+    def get_setting(self, name: str) -> str | None:
         """A small thing kept by name."""
         row = self.connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def keep(self, name: str, value: str | None) -> None:
+    def set_setting(self, name: str, value: str | None) -> None:
         """Keep a small thing by name, or forget it."""
         self.connection.execute("DELETE FROM notes WHERE name = ?", (name,))
         if value is not None:
             self.connection.execute("INSERT INTO notes (name, value) VALUES (?, ?)", (name, value))
 
-    def clear(self) -> None:
+    def delete_everything(self) -> None:
         """Forget everything."""
         for table in ("objects", "timetable", "deliveries", "keys", "notes"):
             self.connection.execute(f"DELETE FROM {table}")
 
 
-def _clause(name: str, value: object) -> str:
+def _where_clause(name: str, value: object) -> str:
     path, _, sign = name.partition(" ")
     column = "id" if path == "id" else f"json_extract(body, '$.{path}')"
     if isinstance(value, list):

@@ -17,17 +17,17 @@ from api.fakes.stripe.simulation import cards, payment_methods
 from api.fakes.stripe.state import ServerState
 
 
-def looked_up(world: StripeAccount, kind: str, ident: str) -> Json:
+def require_page_object(world: StripeAccount, kind: str, ident: str) -> Json:
     """The object a page is about. Raises NotFoundException."""
     due_actions.run_due_actions(world)
-    found = world.store.get(kind, ident)
+    found = world.store.get_object(kind, ident)
     if found is None:
         raise NotFoundException("There is no such page.")
     return found
 
 
 @contextlib.contextmanager
-def click(parts: ServerState) -> Iterator[StripeAccount]:
+def page_transaction(parts: ServerState) -> Iterator[StripeAccount]:
     """All that one click does, or nothing of it."""
     world = parts.account
     world.request_context = RequestContext()
@@ -38,12 +38,12 @@ def click(parts: ServerState) -> Iterator[StripeAccount]:
         parts.scheduler.wake()
 
 
-async def fields(request: Request[Any, Any, State]) -> dict[str, str]:
+async def read_form_fields(request: Request[Any, Any, State]) -> dict[str, str]:
     """What somebody filled in."""
     return {str(name): str(value).strip() for name, value in (await request.form()).items()}
 
 
-def chosen(world: StripeAccount, filled: dict[str, str]) -> Json:
+def payment_method_from_form(world: StripeAccount, filled: dict[str, str]) -> Json:
     """The card that was picked or typed, as a payment method. Raises StripeError."""
     card = cards.by_number(filled.get("number") or filled.get("card") or "")
     if card is None:

@@ -9,7 +9,7 @@ from litestar import Response
 
 from api.fakes.stripe.simulation import cards, periods
 
-STYLE = """
+STYLESHEET = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5d6b7d; --paper: #fff; --page: #f2f4f7; --line: #d9dfe7;
   --accent: #3550c4; --warn: #8a5300; --warn-paper: #fff3dc; --bad: #b42318; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ecf2; --soft: #9aa7b8; --paper: #1a212b; --page: #10151c;
@@ -37,11 +37,11 @@ button.quiet { background: none; color: var(--accent); padding: .3rem 0; } a { c
 NOTICE = "Fake Stripe: nothing here is real, and no money moves. Never type a real card number."
 
 
-def page(title: str, *sections: str, status: int = 200) -> Response[str]:
+def html_page(title: str, *sections: str, status: int = 200) -> Response[str]:
     """A whole page."""
     body = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLESHEET}</style></head>'
         f'<body><div class="notice" role="note">{NOTICE}</div><main><h1>{escape(title)}</h1>{"".join(sections)}</main>'
         "</body></html>"
     )
@@ -49,27 +49,27 @@ def page(title: str, *sections: str, status: int = 200) -> Response[str]:
     return Response(body, media_type="text/html", status_code=status, headers=headers)
 
 
-def section(heading: str, *parts: str) -> str:
+def html_section(heading: str, *parts: str) -> str:
     """A part of a page."""
     return f"<section><h2>{escape(heading)}</h2>{''.join(parts)}</section>"
 
 
-def text(words: str, *, kind: str = "") -> str:
+def paragraph(words: str, *, kind: str = "") -> str:
     """A paragraph."""
     return f'<p class="{kind}">{escape(words)}</p>'
 
 
-def error(words: str | None) -> str:
+def error_alert(words: str | None) -> str:
     """What went wrong, if anything did."""
     return "" if words is None else f'<p class="error" role="alert">{escape(words)}</p>'
 
 
-def table(rows: Iterable[tuple[str, str]]) -> str:
+def html_table(rows: Iterable[tuple[str, str]]) -> str:
     """Names and values; the values are HTML."""
     return "<table>" + "".join(f"<tr><th>{escape(name)}</th><td>{value}</td></tr>" for name, value in rows) + "</table>"
 
 
-def form(action: str, button: str, *fields: str, quiet: bool = False) -> str:
+def html_form(action: str, button: str, *fields: str, quiet: bool = False) -> str:
     """A form with one button."""
     kind = "quiet" if quiet else "wide"
     return (
@@ -78,37 +78,37 @@ def form(action: str, button: str, *fields: str, quiet: bool = False) -> str:
     )
 
 
-def link(address: str, words: str) -> str:
+def html_link(address: str, words: str) -> str:
     """A link."""
     return f'<a href="{escape(address)}">{escape(words)}</a>'
 
 
-def email(value: str | None) -> str:
+def email_field(value: str | None) -> str:
     """A field for an address."""
     return f'<label>E-mail <input type="email" name="email" required value="{escape(value or "")}"></label>'
 
 
-def card_choice() -> str:
+def card_fieldset() -> str:
     """The test cards to pick from, and a field for another one's number."""
     rows = "".join(
         f'<label><input type="radio" name="card" value="{card.number}"{" checked" if place == 0 else ""}> '
-        f"<code>{spaced(card.number)}</code> <span class='soft'>{escape(card.about)}</span></label>"
+        f"<code>{group_digits(card.number)}</code> <span class='soft'>{escape(card.about)}</span></label>"
         for place, card in enumerate(cards.CARDS)
     )
     other = '<label>Or type a test card’s number <input type="text" name="number" inputmode="numeric"></label>'
     return f"<fieldset><legend>Test card</legend>{rows}{other}</fieldset>"
 
 
-def spaced(number: str) -> str:
+def group_digits(number: str) -> str:
     """A card's number as it is printed."""
     return " ".join(number[place : place + 4] for place in range(0, len(number), 4))
 
 
-def money(amount: int, currency: str) -> str:
+def format_amount(amount: int, currency: str) -> str:
     """An amount in minor units, for a person."""
     return f"{amount / 100:,.2f} {escape(currency.upper())}"
 
 
-def day(moment: int) -> str:
+def format_date(moment: int) -> str:
     """A date."""
     return periods.day(moment)

@@ -26,118 +26,137 @@ from api.fakes.stripe.simulation import (
 from api.fakes.stripe.state import InjectedServer, ServerState
 
 SESSION, CONFIGURATION = "billing_portal.session", "billing_portal.configuration"
-OPEN_FOR = 3600
+SESSION_LIFETIME = 3600
 """Seconds for which a visit may go on."""
 
 
-class Portal(Controller):
+class PortalPages(Controller):
     """A visit to the portal."""
 
     path = "/p/session"
     include_in_schema = False
 
     @get("/{ident:str}")
-    async def show(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
+    async def show_portal(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """The page."""
-        return _page(parts.account, _visit(parts.account, ident))
+        return _portal_page(parts.account, _open_portal_session(parts.account, ident))
 
     @post("/{ident:str}/card")
-    async def card(
+    async def replace_card(
         self, request: Request[Any, Any, State], parts: InjectedServer, ident: FromPath[str]
     ) -> Response[str]:
         """Another card, which pays from now on."""
-        filled = await actions.fields(request)
-        return _acted(parts, ident, "payment_method_update", lambda world, visit: _new_card(world, visit, filled))
+        filled = await actions.read_form_fields(request)
+        return _run_portal_action(
+            parts, ident, "payment_method_update", lambda world, visit: _replace_card(world, visit, filled)
+        )
 
     @post("/{ident:str}/cancel/{name:str}")
-    async def cancel(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
+    async def cancel_subscription(
+        self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]
+    ) -> Response[str]:
         """The subscription is to end."""
-        return _acted(parts, ident, "subscription_cancel", lambda world, visit: _cancel(world, visit, name))
+        return _run_portal_action(
+            parts, ident, "subscription_cancel", lambda world, visit: _cancel_subscription(world, visit, name)
+        )
 
     @post("/{ident:str}/resume/{name:str}")
-    async def resume(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
+    async def resume_subscription(
+        self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]
+    ) -> Response[str]:
         """The subscription is to go on after all."""
-        return _acted(parts, ident, "subscription_cancel", lambda world, visit: _resume(world, visit, name))
+        return _run_portal_action(
+            parts, ident, "subscription_cancel", lambda world, visit: _resume_subscription(world, visit, name)
+        )
 
     @post("/{ident:str}/pay/{name:str}")
-    async def pay(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
+    async def pay_invoice(self, parts: InjectedServer, ident: FromPath[str], name: FromPath[str]) -> Response[str]:
         """An open invoice is to be paid now."""
-        return _acted(parts, ident, "invoice_history", lambda world, visit: _pay(world, visit, name))
+        return _run_portal_action(
+            parts, ident, "invoice_history", lambda world, visit: _pay_invoice(world, visit, name)
+        )
 
 
-class Bills(Controller):
+class InvoicePages(Controller):
     """The page of one invoice, and a receipt."""
 
     include_in_schema = False
 
     @get("/i/{ident:str}")
-    async def show(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
+    async def show_invoice(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """The page."""
-        return _invoice_page(actions.looked_up(parts.account, "invoice", ident))
+        return _invoice_page(actions.require_page_object(parts.account, "invoice", ident))
 
     @post("/i/{ident:str}")
-    async def pay(
+    async def pay_hosted_invoice(
         self, request: Request[Any, Any, State], parts: InjectedServer, ident: FromPath[str]
     ) -> Response[str]:
         """The button: pay with this card."""
-        filled = await actions.fields(request)
-        invoice = actions.looked_up(parts.account, "invoice", ident)
+        filled = await actions.read_form_fields(request)
+        invoice = actions.require_page_object(parts.account, "invoice", ident)
         try:
-            with actions.click(parts) as world:
-                method = payment_methods.attach(world, actions.chosen(world, filled), invoice["customer"])
+            with actions.page_transaction(parts) as world:
+                method = payment_methods.attach(
+                    world, actions.payment_method_from_form(world, filled), invoice["customer"]
+                )
                 fault = invoice_payment.collect(world, ident, method)
         except StripeError as error:
             fault = error
-        return _invoice_page(actions.looked_up(parts.account, "invoice", ident), None if fault is None else str(fault))
+        return _invoice_page(
+            actions.require_page_object(parts.account, "invoice", ident), None if fault is None else str(fault)
+        )
 
     @get("/receipts/{ident:str}")
-    async def receipt(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
+    async def show_receipt(self, parts: InjectedServer, ident: FromPath[str]) -> Response[str]:
         """That something was paid."""
-        charge = actions.looked_up(parts.account, "charge", ident)
-        rows = [("Paid", html.money(charge["amount"], charge["currency"])), ("On", html.day(charge["created"]))]
-        return html.page("Receipt", html.section(charge["id"], html.table(rows)))
+        charge = actions.require_page_object(parts.account, "charge", ident)
+        rows = [
+            ("Paid", html.format_amount(charge["amount"], charge["currency"])),
+            ("On", html.format_date(charge["created"])),
+        ]
+        return html.html_page("Receipt", html.html_section(charge["id"], html.html_table(rows)))
 
 
-def _visit(world: StripeAccount, ident: str) -> Json:
-    visit = actions.looked_up(world, SESSION, ident)
-    if visit["created"] < world.now() - OPEN_FOR:
+def _open_portal_session(world: StripeAccount, ident: str) -> Json:
+    visit = actions.require_page_object(world, SESSION, ident)
+    if visit["created"] < world.now() - SESSION_LIFETIME:
         raise NotFoundException("This visit is over: ask for a new link.")
     return visit
 
 
-def _acted(
+def _run_portal_action(
     parts: ServerState, ident: str, feature: str, act: Callable[[StripeAccount, Json], StripeError | None]
 ) -> Response[str]:
     """Do something that the portal offers, and show the page again."""
-    visit = _visit(parts.account, ident)
+    visit = _open_portal_session(parts.account, ident)
     offered = parts.account.require_object(CONFIGURATION, visit["configuration"])["features"]
     if not offered[feature]["enabled"]:
         raise ClientException("This portal does not offer that.")
     try:
-        with actions.click(parts) as world:
+        with actions.page_transaction(parts) as world:
             fault = act(world, visit)
     except StripeError as error:
         fault = error
     if fault is not None:
-        return _page(parts.account, visit, str(fault))
+        return _portal_page(parts.account, visit, str(fault))
     flow = visit["flow"] or {"after_completion": {"type": "portal_homepage"}}
     after = flow["after_completion"]
     target = after["redirect"]["return_url"] if after["type"] == "redirect" else f"/p/session/{ident}"
     return Redirect(target, status_code=303)
 
 
-def _new_card(world: StripeAccount, visit: Json, filled: dict[str, str]) -> None:
+def _replace_card(world: StripeAccount, visit: Json, filled: dict[str, str]) -> None:
     customer = visit["customer"]
-    method = payment_methods.attach(world, actions.chosen(world, filled), customer)
+    method = payment_methods.attach(world, actions.payment_method_from_form(world, filled), customer)
     payment_methods.prefer(world, customer, method["id"])
-    for subscription in _living(world, customer):
+    for subscription in _live_subscriptions(world, customer):
         if subscription["default_payment_method"] is not None:
             subscription["default_payment_method"] = method["id"]
             world.update_object(subscription, "customer.subscription.updated")
 
 
-def _cancel(world: StripeAccount, visit: Json, name: str) -> None:
-    subscription = _own(world, visit, "subscription", name)
+def _cancel_subscription(world: StripeAccount, visit: Json, name: str) -> None:
+    subscription = _require_owned(world, visit, "subscription", name)
     if subscription["schedule"] is not None:
         schedules.release(world, world.require_object("subscription_schedule", subscription["schedule"]))
         subscription = world.require_object("subscription", name)
@@ -150,18 +169,18 @@ def _cancel(world: StripeAccount, visit: Json, name: str) -> None:
     world.update_object(subscription, "customer.subscription.updated")
 
 
-def _resume(world: StripeAccount, visit: Json, name: str) -> None:
-    subscription = _own(world, visit, "subscription", name)
+def _resume_subscription(world: StripeAccount, visit: Json, name: str) -> None:
+    subscription = _require_owned(world, visit, "subscription", name)
     subscriptions.stop_at(world, subscription, None, at_period_end=False)
     world.update_object(subscription, "customer.subscription.updated")
 
 
-def _pay(world: StripeAccount, visit: Json, name: str) -> StripeError | None:
-    return invoice_payment.collect(world, _own(world, visit, "invoice", name)["id"])
+def _pay_invoice(world: StripeAccount, visit: Json, name: str) -> StripeError | None:
+    return invoice_payment.collect(world, _require_owned(world, visit, "invoice", name)["id"])
 
 
-def _own(world: StripeAccount, visit: Json, kind: str, name: str) -> Json:
-    found = actions.looked_up(world, kind, name)
+def _require_owned(world: StripeAccount, visit: Json, kind: str, name: str) -> Json:
+    found = actions.require_page_object(world, kind, name)
     if found["customer"] != visit["customer"]:
         raise NotFoundException("There is no such page.")
     if kind == "subscription" and found["ended_at"] is not None:
@@ -169,59 +188,64 @@ def _own(world: StripeAccount, visit: Json, kind: str, name: str) -> Json:
     return found
 
 
-def _living(world: StripeAccount, customer: str) -> list[Json]:
-    found = world.store.find("subscription", {"customer": customer})
+def _live_subscriptions(world: StripeAccount, customer: str) -> list[Json]:
+    found = world.store.find_objects("subscription", {"customer": customer})
     return [one for one in found if one["ended_at"] is None]
 
 
-def _page(world: StripeAccount, visit: Json, fault: str | None = None) -> Response[str]:
+def _portal_page(world: StripeAccount, visit: Json, fault: str | None = None) -> Response[str]:
     offered = world.require_object(CONFIGURATION, visit["configuration"])["features"]
-    parts = [_plan(world, visit, one, offered) for one in _living(world, visit["customer"])]
-    parts = parts or [html.section("Plan", html.text("Nothing is subscribed to."))]
+    parts = [_subscription_section(world, visit, one, offered) for one in _live_subscriptions(world, visit["customer"])]
+    parts = parts or [html.html_section("Plan", html.paragraph("Nothing is subscribed to."))]
     if offered["payment_method_update"]["enabled"]:
-        parts.append(_card(world, visit))
+        parts.append(_card_section(world, visit))
     if offered["invoice_history"]["enabled"]:
-        parts.append(_invoices(world, visit))
+        parts.append(_invoices_section(world, visit))
     if visit["return_url"]:
-        parts.append(html.link(visit["return_url"], "Return"))
-    return html.page("Billing", html.error(fault), *parts)
+        parts.append(html.html_link(visit["return_url"], "Return"))
+    return html.html_page("Billing", html.error_alert(fault), *parts)
 
 
-def _plan(world: StripeAccount, visit: Json, subscription: Json, offered: Json) -> str:
+def _subscription_section(world: StripeAccount, visit: Json, subscription: Json, offered: Json) -> str:
     names = ", ".join(invoice_lines.product_name(world, one["price"]) for one in subscription["items"]["data"])
     end = subscription_items.period(subscription)[1]
     going = "Ends on" if subscription["cancel_at"] else "Renews on"
-    rows = [("State", subscription["status"]), (going, html.day(subscription["cancel_at"] or end))]
+    rows = [("State", subscription["status"]), (going, html.format_date(subscription["cancel_at"] or end))]
     button = ""
     if offered["subscription_cancel"]["enabled"]:
         verb, word = ("resume", "Go on after all") if subscription["cancel_at"] else ("cancel", "Cancel")
-        button = html.form(f"/p/session/{visit['id']}/{verb}/{subscription['id']}", word, quiet=True)
-    return html.section(names, html.table(rows), button)
+        button = html.html_form(f"/p/session/{visit['id']}/{verb}/{subscription['id']}", word, quiet=True)
+    return html.html_section(names, html.html_table(rows), button)
 
 
-def _card(world: StripeAccount, visit: Json) -> str:
-    living = _living(world, visit["customer"])
+def _card_section(world: StripeAccount, visit: Json) -> str:
+    living = _live_subscriptions(world, visit["customer"])
     method = payment_methods.paying(world, visit["customer"], living[0] if living else None)
     words = f"Paid with the card ending in {method['card']['last4']}." if method else "There is no card yet."
-    choice = html.form(f"/p/session/{visit['id']}/card", "Use this card from now on", html.card_choice())
-    return html.section("Card", html.text(words), choice)
+    choice = html.html_form(f"/p/session/{visit['id']}/card", "Use this card from now on", html.card_fieldset())
+    return html.html_section("Card", html.paragraph(words), choice)
 
 
-def _invoices(world: StripeAccount, visit: Json) -> str:
+def _invoices_section(world: StripeAccount, visit: Json) -> str:
     rows = []
-    for invoice in world.store.find("invoice", {"customer": visit["customer"]}, limit=24):
-        amount = html.money(invoice["total"], invoice["currency"])
-        name = f"{html.day(invoice['created'])}, {invoice['status']}"
+    for invoice in world.store.find_objects("invoice", {"customer": visit["customer"]}, limit=24):
+        amount = html.format_amount(invoice["total"], invoice["currency"])
+        name = f"{html.format_date(invoice['created'])}, {invoice['status']}"
         if invoice["status"] == "open":
-            amount += html.form(f"/p/session/{visit['id']}/pay/{invoice['id']}", "Pay now", quiet=True)
+            amount += html.html_form(f"/p/session/{visit['id']}/pay/{invoice['id']}", "Pay now", quiet=True)
         rows.append((name, amount))
-    return html.section("Invoices", html.table(rows))
+    return html.html_section("Invoices", html.html_table(rows))
 
 
 def _invoice_page(invoice: Json, fault: str | None = None) -> Response[str]:
-    rows = [(line["description"], html.money(line["amount"], line["currency"])) for line in invoice["lines"]["data"]]
-    rows += [("Due", html.money(invoice["amount_remaining"], invoice["currency"])), ("State", invoice["status"])]
-    parts = [html.section(invoice["number"] or "Draft", html.table(rows))]
+    rows = [
+        (line["description"], html.format_amount(line["amount"], line["currency"])) for line in invoice["lines"]["data"]
+    ]
+    rows += [
+        ("Due", html.format_amount(invoice["amount_remaining"], invoice["currency"])),
+        ("State", invoice["status"]),
+    ]
+    parts = [html.html_section(invoice["number"] or "Draft", html.html_table(rows))]
     if invoice["status"] == "open":
-        parts.append(html.section("Pay", html.error(fault), html.form("", "Pay", html.card_choice())))
-    return html.page("Invoice", *parts)
+        parts.append(html.html_section("Pay", html.error_alert(fault), html.html_form("", "Pay", html.card_fieldset())))
+    return html.html_page("Invoice", *parts)

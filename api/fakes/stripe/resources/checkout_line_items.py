@@ -14,20 +14,22 @@ SESSION = "checkout.session"
 
 def read(world: StripeAccount, row: Params, mode: str) -> Json:
     """Check one entry of `line_items` against the session's mode. Raises StripeError."""
-    price = world.require_object("price", row.needed("price"), param=row.name("price"))
+    price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
     if not price["active"]:
         words = "The price specified is inactive. This field only accepts active prices."
-        raise errors.invalid_request(words, param=row.name("price"))
+        raise errors.invalid_request(words, param=row.full_name("price"))
     if mode == "payment" and price["recurring"] is not None:
         words = "You specified `payment` mode but passed a recurring price."
-        raise errors.invalid_request(words, param=row.name("price"))
+        raise errors.invalid_request(words, param=row.full_name("price"))
     metered = amounts.metered(price)
-    quantity = row.whole("quantity")
+    quantity = row.optional_int("quantity")
     if metered and quantity is not None:
-        raise errors.invalid_request("Quantity should not be specified for metered prices.", param=row.name("quantity"))
+        raise errors.invalid_request(
+            "Quantity should not be specified for metered prices.", param=row.full_name("quantity")
+        )
     if not metered and quantity is None:
         words = "Quantity is required. Add `quantity` to `line_items`."
-        raise errors.invalid_request(words, param=row.name("quantity"))
+        raise errors.invalid_request(words, param=row.full_name("quantity"))
     return _item(world, price, quantity)
 
 

@@ -31,13 +31,13 @@ NO_DIFFERENCE = (
 
 def create(world: StripeAccount, params: Params) -> Json:
     """A page for these items."""
-    mode = params.choice("mode", MODES, "") or _no_mode()
-    rows = [checkout_line_items.read(world, row, mode) for row in params.rows("line_items")]
+    mode = params.one_of("mode", MODES, "") or _no_mode()
+    rows = [checkout_line_items.read(world, row, mode) for row in params.nested_list("line_items")]
     if not rows:
         raise errors.missing_parameter("line_items")
     session = _new(world, params, mode, rows)
     session[PRIVATE] |= _later(world, params, mode)
-    params.ignore(*NO_DIFFERENCE)
+    params.ignore_params(*NO_DIFFERENCE)
     world.due_actions.schedule("expire_session", session["id"], session["expires_at"])
     return world.create_object(session)
 
@@ -98,29 +98,29 @@ def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> J
         **BLANK,
         "id": ident,
         "object": KIND,
-        "allow_promotion_codes": params.flag("allow_promotion_codes"),
+        "allow_promotion_codes": params.optional_bool("allow_promotion_codes"),
         "amount_subtotal": due,
         "amount_total": due,
-        "billing_address_collection": params.text("billing_address_collection"),
-        "cancel_url": params.text("cancel_url"),
-        "client_reference_id": params.text("client_reference_id"),
+        "billing_address_collection": params.optional_text("billing_address_collection"),
+        "cancel_url": params.optional_text("cancel_url"),
+        "client_reference_id": params.optional_text("client_reference_id"),
         "created": world.now(),
         "currency": rows[0]["currency"],
         "expires_at": _expiry(world, params),
         "invoice_creation": _invoice_creation(params) if mode == "payment" else None,
-        "locale": params.text("locale"),
-        "metadata": params.map("metadata") or {},
+        "locale": params.optional_text("locale"),
+        "metadata": params.string_map("metadata") or {},
         "mode": mode,
-        "origin_context": params.text("origin_context"),
-        "payment_method_collection": params.choice(
+        "origin_context": params.optional_text("origin_context"),
+        "payment_method_collection": params.one_of(
             "payment_method_collection",
             ("always", "if_required"),
             "always" if mode == "subscription" else "if_required",
         ),
-        "payment_method_types": params.texts("payment_method_types") or ["card"],
-        "submit_type": params.text("submit_type"),
-        "success_url": params.needed("success_url"),
-        "ui_mode": params.choice("ui_mode", ("hosted_page",), "hosted_page"),
+        "payment_method_types": params.string_list("payment_method_types") or ["card"],
+        "submit_type": params.optional_text("submit_type"),
+        "success_url": params.required_text("success_url"),
+        "ui_mode": params.one_of("ui_mode", ("hosted_page",), "hosted_page"),
         "url": f"{world.base_url}/c/pay/{ident}",
         PRIVATE: {"items": rows},
     }
@@ -128,8 +128,8 @@ def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> J
 
 
 def _who(world: StripeAccount, params: Params, mode: str) -> Json:
-    customer, email = params.text("customer"), params.text("customer_email")
-    creation = params.text("customer_creation")
+    customer, email = params.optional_text("customer"), params.optional_text("customer_email")
+    creation = params.optional_text("customer_creation")
     if customer is not None:
         if email is not None:
             words = "You may only specify one of these parameters: customer, customer_email."
@@ -152,7 +152,7 @@ def _who(world: StripeAccount, params: Params, mode: str) -> Json:
 
 
 def _expiry(world: StripeAccount, params: Params) -> int:
-    asked, now = params.whole("expires_at"), world.now()
+    asked, now = params.optional_int("expires_at"), world.now()
     if asked is not None and not now + HOUR // 2 <= asked <= now + DAY:
         words = "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from now."
         raise errors.invalid_request(words, param="expires_at")
@@ -160,7 +160,7 @@ def _expiry(world: StripeAccount, params: Params) -> int:
 
 
 def _invoice_creation(params: Params) -> Json:
-    if params.inner("invoice_creation").flag("enabled"):
+    if params.nested_params("invoice_creation").optional_bool("enabled"):
         raise errors.invalid_request(
             "This fake Stripe makes no invoices for single payments.", param="invoice_creation"
         )
@@ -181,20 +181,20 @@ def _invoice_creation(params: Params) -> Json:
 def _later(world: StripeAccount, params: Params, mode: str) -> Json:
     """What is agreed for after the payment."""
     if mode == "payment":
-        asked = params.inner("payment_intent_data")
-        found: dict[str, Any] = {name: asked.text(name) for name in ("description", "setup_future_usage")}
-        asked.ignore("receipt_email", "statement_descriptor_suffix")
-        return {"intent": {**found, "metadata": asked.map("metadata") or {}}}
-    asked = params.inner("subscription_data")
-    days, end = asked.whole("trial_period_days"), asked.whole("trial_end")
-    behaviour = asked.inner("trial_settings").inner("end_behavior")
+        asked = params.nested_params("payment_intent_data")
+        found: dict[str, Any] = {name: asked.optional_text(name) for name in ("description", "setup_future_usage")}
+        asked.ignore_params("receipt_email", "statement_descriptor_suffix")
+        return {"intent": {**found, "metadata": asked.string_map("metadata") or {}}}
+    asked = params.nested_params("subscription_data")
+    days, end = asked.optional_int("trial_period_days"), asked.optional_int("trial_end")
+    behaviour = asked.nested_params("trial_settings").nested_params("end_behavior")
     return {
         "subscription": {
             "days": days,
-            "description": asked.text("description"),
-            "metadata": asked.map("metadata") or {},
+            "description": asked.optional_text("description"),
+            "metadata": asked.string_map("metadata") or {},
             "trial_end": end,
-            "without_method": behaviour.choice("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
+            "without_method": behaviour.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
         }
     }
 
@@ -207,18 +207,23 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change its metadata."""
     session = world.require_object(KIND, ident)
-    session["metadata"] = params.map("metadata") or {}
+    session["metadata"] = params.string_map("metadata") or {}
     return world.update_object(session)
 
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer, a payment, a subscription, in a state."""
-    details = params.inner("customer_details")
+    details = params.nested_params("customer_details")
     where = {
-        name: params.text(name) for name in ("customer", "payment_intent", "subscription", "status", "payment_link")
+        name: params.optional_text(name)
+        for name in ("customer", "payment_intent", "subscription", "status", "payment_link")
     }
     return lists.list_page(
-        world, params, KIND, "/v1/checkout/sessions", {**where, "customer_details.email": details.text("email")}
+        world,
+        params,
+        KIND,
+        "/v1/checkout/sessions",
+        {**where, "customer_details.email": details.optional_text("email")},
     )
 
 

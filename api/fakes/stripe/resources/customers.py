@@ -74,14 +74,14 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those that are not deleted."""
-    where = {"email": params.text("email"), "created >": 0}
+    where = {"email": params.optional_text("email"), "created >": 0}
     return lists.list_page(world, params, KIND, "/v1/customers", where)
 
 
 def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     """Forget it, and end what it subscribed to."""
     customer = _living(world, ident)
-    for subscription in world.store.find("subscription", {"customer": ident}):
+    for subscription in world.store.find_objects("subscription", {"customer": ident}):
         if subscription["ended_at"] is None:
             cancellation.end(world, subscription, invoice_now=False)
     world.emit_event("customer.deleted", customer)
@@ -96,26 +96,26 @@ def _living(world: StripeAccount, ident: str) -> Json:
 
 
 def _read(params: Params, customer: Json) -> Json:
-    customer |= {name: params.text(name) for name in WORDS if params.given(name)}
+    customer |= {name: params.optional_text(name) for name in WORDS if params.has_value(name)}
     customer["metadata"] = params.merge_metadata(customer["metadata"])
-    if params.given("preferred_locales"):
-        customer["preferred_locales"] = params.texts("preferred_locales") or []
-    if params.given("address"):
-        address = params.inner("address")
-        customer["address"] = {name: address.text(name) for name in ADDRESS}
-    if params.given("balance"):
-        customer["balance"] = params.whole("balance") or 0
-    params.ignore("tax_exempt", "invoice_prefix", "shipping", "tax")
+    if params.has_value("preferred_locales"):
+        customer["preferred_locales"] = params.string_list("preferred_locales") or []
+    if params.has_value("address"):
+        address = params.nested_params("address")
+        customer["address"] = {name: address.optional_text(name) for name in ADDRESS}
+    if params.has_value("balance"):
+        customer["balance"] = params.optional_int("balance") or 0
+    params.ignore_params("tax_exempt", "invoice_prefix", "shipping", "tax")
     return customer
 
 
 def _cards(world: StripeAccount, params: Params, customer: Json) -> Json:
-    method = params.text("payment_method")
+    method = params.optional_text("payment_method")
     if method is not None:
         payment_methods.attach(world, payment_methods.named(world, method), customer["id"])
-    settings = params.inner("invoice_settings")
-    if settings.given("default_payment_method"):
-        preferred = settings.text("default_payment_method")
+    settings = params.nested_params("invoice_settings")
+    if settings.has_value("default_payment_method"):
+        preferred = settings.optional_text("default_payment_method")
         payment_methods.prefer(
             world, customer["id"], payment_methods.named(world, preferred)["id"] if preferred else None
         )

@@ -34,10 +34,10 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer or a subscription, in a state."""
     where = {
-        "customer": params.text("customer"),
-        "status": params.text("status"),
-        "collection_method": params.text("collection_method"),
-        "parent.subscription_details.subscription": params.text("subscription"),
+        "customer": params.optional_text("customer"),
+        "status": params.optional_text("status"),
+        "collection_method": params.optional_text("collection_method"),
+        "parent.subscription_details.subscription": params.optional_text("subscription"),
     }
     return lists.list_page(world, params, KIND, "/v1/invoices", where)
 
@@ -58,9 +58,9 @@ def pay(world: StripeAccount, params: Params, ident: str) -> Json:
         invoices.finalise(world, invoice)
     elif invoice["status"] != "open":
         raise errors.invalid_request("This invoice can no longer be paid.", code="invoice_not_editable", begun=True)
-    name = params.text("payment_method")
+    name = params.optional_text("payment_method")
     method = payment_methods.named(world, name) if name else None
-    params.ignore("off_session")
+    params.ignore_params("off_session")
     fault = invoice_payment.collect(world, ident, method)
     if fault is not None:
         fault.keeps_work = True
@@ -73,7 +73,7 @@ def finalize(world: StripeAccount, params: Params, ident: str) -> Json:
     invoice = world.require_object(KIND, ident)
     if invoice["status"] != "draft":
         raise errors.invalid_request("This invoice is already finalized.", code="invoice_not_editable", begun=True)
-    params.ignore("auto_advance")
+    params.ignore_params("auto_advance")
     renewals.finalise(world, ident)
     return world.require_object(KIND, ident)
 
@@ -90,13 +90,13 @@ def void(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def preview(world: StripeAccount, params: Params) -> Json:
     """What a change would cost, or the next invoice as things are."""
-    name = params.text("subscription")
-    params.ignore("preview_mode", "currency")
-    asked = params.inner("subscription_details")
+    name = params.optional_text("subscription")
+    params.ignore_params("preview_mode", "currency")
+    asked = params.nested_params("subscription_details")
     if name is None:
         return _first(world, params, asked)
     subscription = world.require_object("subscription", name, param="subscription")
-    _of(subscription, params.text("customer"))
+    _of(subscription, params.optional_text("customer"))
     if subscription["ended_at"] is not None:
         raise errors.invalid_request("No upcoming invoices for customer", code="invoice_upcoming_none", begun=True)
     return changes.preview(world, subscription, _change(world, asked, subscription))
@@ -108,21 +108,21 @@ def _of(subscription: Json, customer: str | None) -> None:
 
 
 def _change(world: StripeAccount, asked: Params, subscription: Json) -> Change:
-    end = asked.text("trial_end")
+    end = asked.optional_text("trial_end")
     change = Change(
         subscriptions.wanted_items(world, asked, subscription),
-        asked.whole("proration_date") or world.now(),
-        asked.choice("proration_behavior", changes.PRORATION_BEHAVIORS, "create_prorations"),
+        asked.optional_int("proration_date") or world.now(),
+        asked.one_of("proration_behavior", changes.PRORATION_BEHAVIORS, "create_prorations"),
         trial_over=end == "now" and subscription["status"] == "trialing",
     )
-    asked.ignore("cancel_at_period_end", "cancel_now")
+    asked.ignore_params("cancel_at_period_end", "cancel_now")
     return changes.checked(subscription, change)
 
 
 def _first(world: StripeAccount, params: Params, asked: Params) -> Json:
     """The first invoice of a subscription that nobody has yet."""
-    customer = world.require_object("customer", params.needed("customer"), param="customer")
-    rows = [world.require_object("price", row.needed("price")) for row in asked.rows("items")]
+    customer = world.require_object("customer", params.required_text("customer"), param="customer")
+    rows = [world.require_object("price", row.required_text("price")) for row in asked.nested_list("items")]
     if not rows:
         raise errors.missing_parameter("subscription_details[items]")
     imagined: Json = {"id": "sub_preview", "metadata": {}, "customer": customer["id"]}
@@ -136,12 +136,12 @@ def _first(world: StripeAccount, params: Params, asked: Params) -> Json:
 
 def payments_list(world: StripeAccount, params: Params) -> Json:
     """Payments towards an invoice, or the invoice that a payment is for."""
-    payment = params.inner("payment")
-    payment.ignore("type")
+    payment = params.nested_params("payment")
+    payment.ignore_params("type")
     where = {
-        "invoice": params.text("invoice"),
-        "status": params.text("status"),
-        "payment.payment_intent": payment.text("payment_intent"),
+        "invoice": params.optional_text("invoice"),
+        "status": params.optional_text("status"),
+        "payment.payment_intent": payment.optional_text("payment_intent"),
     }
     return lists.list_page(world, params, "invoice_payment", "/v1/invoice_payments", where)
 
@@ -157,7 +157,7 @@ def waiting(world: StripeAccount, params: Params, ident: str) -> Json:
 
 
 def _payments(world: StripeAccount, invoice: Json) -> Json:
-    rows = world.store.find("invoice_payment", {"invoice": invoice["id"]})
+    rows = world.store.find_objects("invoice_payment", {"invoice": invoice["id"]})
     return lists.list_object(rows, "/v1/invoice_payments")
 
 

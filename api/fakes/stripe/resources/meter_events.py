@@ -20,14 +20,14 @@ REPORTED_AFTER = 1
 
 def report(world: StripeAccount, params: Params) -> Json:
     """Take an event. What is plainly wrong is refused now, what cannot be counted is reported later."""
-    name, payload = params.needed("event_name"), params.map("payload")
+    name, payload = params.required_text("event_name"), params.string_map("payload")
     if payload is None:
         raise errors.missing_parameter("payload")
     now = world.now()
-    moment = params.whole("timestamp") or now
+    moment = params.optional_int("timestamp") or now
     _in_time(moment, now)
-    identifier = params.text("identifier") or new_id("", 36)
-    if world.store.first(KIND, {"identifier": identifier, "created >": now - UNIQUE_FOR}):
+    identifier = params.optional_text("identifier") or new_id("", 36)
+    if world.store.find_first(KIND, {"identifier": identifier, "created >": now - UNIQUE_FOR}):
         words = f"An event already exists with identifier {identifier}."
         raise errors.invalid_request(words, code="duplicate_meter_event", param="identifier", begun=True)
     event: Json = {
@@ -42,7 +42,7 @@ def report(world: StripeAccount, params: Params) -> Json:
         PRIVATE: {"state": "new", "meter": None, "customer": None, "value": "0", "fault": None},
     }
     look(world, event)
-    world.store.put(event)
+    world.store.put_object(event)
     if event[PRIVATE]["fault"]:
         world.due_actions.schedule("meter_errors", event[PRIVATE]["meter"] or "", now + REPORTED_AFTER)
     return {key: value for key, value in event.items() if key != "id"}
@@ -59,7 +59,7 @@ def _in_time(moment: int, now: int) -> None:
 
 def look(world: StripeAccount, event: Json) -> None:
     """Find out whose usage it is and how much, or why it cannot be counted."""
-    meter = world.store.first(METER, {"event_name": event["event_name"], "status": "active"})
+    meter = world.store.find_first(METER, {"event_name": event["event_name"], "status": "active"})
     private = event[PRIVATE]
     private["meter"] = meter["id"] if meter else None
     private["fault"] = _fault(world, event["payload"], meter)
@@ -75,7 +75,7 @@ def _fault(world: StripeAccount, payload: Json, meter: Json | None) -> str | Non
     customer = payload.get(meter["customer_mapping"]["event_payload_key"])
     if not customer:
         return "meter_event_no_customer_defined"
-    found = world.store.get("customer", customer)
+    found = world.store.get_object("customer", customer)
     if found is None or "deleted" in found:
         return "meter_event_customer_not_found"
     try:

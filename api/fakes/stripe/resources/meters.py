@@ -15,13 +15,13 @@ MINUTE = 60
 
 def create(world: StripeAccount, params: Params) -> Json:
     """A new meter. Two active ones cannot count events of one name."""
-    name = params.needed("event_name")
-    if world.store.first(KIND, {"event_name": name, "status": "active"}):
+    name = params.required_text("event_name")
+    if world.store.find_first(KIND, {"event_name": name, "status": "active"}):
         words = f"An active meter for event name '{name}' already exists."
         raise errors.invalid_request(words, code="resource_already_exists", param="event_name", begun=True)
-    mapping, value = params.inner("customer_mapping"), params.inner("value_settings")
-    mapping.ignore("type")
-    formula = params.inner("default_aggregation").choice("formula", FORMULAS, "")
+    mapping, value = params.nested_params("customer_mapping"), params.nested_params("value_settings")
+    mapping.ignore_params("type")
+    formula = params.nested_params("default_aggregation").one_of("formula", FORMULAS, "")
     if not formula:
         raise errors.missing_parameter("default_aggregation[formula]")
     meter: Json = {
@@ -29,18 +29,18 @@ def create(world: StripeAccount, params: Params) -> Json:
         "object": KIND,
         "created": world.now(),
         "customer_mapping": {
-            "event_payload_key": mapping.text("event_payload_key") or "stripe_customer_id",
+            "event_payload_key": mapping.optional_text("event_payload_key") or "stripe_customer_id",
             "type": "by_id",
         },
         "default_aggregation": {"formula": formula},
-        "display_name": params.needed("display_name"),
+        "display_name": params.required_text("display_name"),
         "event_name": name,
-        "event_time_window": params.text("event_time_window"),
+        "event_time_window": params.optional_text("event_time_window"),
         "livemode": False,
         "status": "active",
         "status_transitions": {"deactivated_at": None},
         "updated": world.now(),
-        "value_settings": {"event_payload_key": value.text("event_payload_key") or "value"},
+        "value_settings": {"event_payload_key": value.optional_text("event_payload_key") or "value"},
     }
     return world.create_object(meter, "billing.meter.created")
 
@@ -53,13 +53,13 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what it is called."""
     meter = world.require_object(KIND, ident)
-    meter |= {"display_name": params.text("display_name") or meter["display_name"], "updated": world.now()}
+    meter |= {"display_name": params.optional_text("display_name") or meter["display_name"], "updated": world.now()}
     return world.update_object(meter, "billing.meter.updated")
 
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """All, or those in a state."""
-    return lists.list_page(world, params, KIND, "/v1/billing/meters", {"status": params.text("status")})
+    return lists.list_page(world, params, KIND, "/v1/billing/meters", {"status": params.optional_text("status")})
 
 
 def deactivate(world: StripeAccount, params: Params, ident: str) -> Json:
@@ -78,8 +78,8 @@ def reactivate(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def summaries(world: StripeAccount, params: Params, ident: str) -> Json:
     """What was counted of a customer from one whole minute to another."""
-    customer = params.needed("customer")
-    start, end = params.needed_whole("start_time"), params.needed_whole("end_time")
+    customer = params.required_text("customer")
+    start, end = params.required_int("start_time"), params.required_int("end_time")
     for param, moment in (("start_time", start), ("end_time", end)):
         if moment % MINUTE:
             raise errors.invalid_request(f"{param} must be aligned with minute boundaries.", param=param)

@@ -18,20 +18,20 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer."""
-    where = {"customer": params.text("customer"), "type": params.text("type")}
+    where = {"customer": params.optional_text("customer"), "type": params.optional_text("type")}
     return lists.list_page(world, params, KIND, "/v1/payment_methods", where)
 
 
 def list_of(world: StripeAccount, params: Params, customer: str) -> Json:
     """The same, asked for at the customer."""
     world.require_object("customer", customer)
-    where = {"customer": customer, "type": params.text("type")}
+    where = {"customer": customer, "type": params.optional_text("type")}
     return lists.list_page(world, params, KIND, f"/v1/customers/{customer}/payment_methods", where)
 
 
 def attach(world: StripeAccount, params: Params, ident: str) -> Json:
     """Save it for a customer."""
-    customer = world.require_object("customer", params.needed("customer"), param="customer")
+    customer = world.require_object("customer", params.required_text("customer"), param="customer")
     return payment_methods.attach(world, payment_methods.named(world, ident, param=None), customer["id"])
 
 

@@ -10,13 +10,13 @@ from api.fakes.stripe.params import Params
 
 def intent(world: StripeAccount, params: Params, ident: str) -> Json:
     """A payment."""
-    params.ignore("client_secret")
+    params.ignore_params("client_secret")
     return world.require_object("payment_intent", ident)
 
 
 def intents(world: StripeAccount, params: Params) -> Json:
     """The payments of a customer."""
-    where = {"customer": params.text("customer")}
+    where = {"customer": params.optional_text("customer")}
     return lists.list_page(world, params, "payment_intent", "/v1/payment_intents", where)
 
 
@@ -27,7 +27,7 @@ def charge(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def charges(world: StripeAccount, params: Params) -> Json:
     """The charges of a payment or a customer."""
-    where = {"customer": params.text("customer"), "payment_intent": params.text("payment_intent")}
+    where = {"customer": params.optional_text("customer"), "payment_intent": params.optional_text("payment_intent")}
     return lists.list_page(world, params, "charge", "/v1/charges", where)
 
 
@@ -38,7 +38,7 @@ def dispute(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def disputes(world: StripeAccount, params: Params) -> Json:
     """The disputes about a payment or a charge."""
-    where = {"charge": params.text("charge"), "payment_intent": params.text("payment_intent")}
+    where = {"charge": params.optional_text("charge"), "payment_intent": params.optional_text("payment_intent")}
     return lists.list_page(world, params, "dispute", "/v1/disputes", where)
 
 

@@ -25,7 +25,7 @@ def configure(world: StripeAccount, params: Params) -> Json:
         "created": now,
         "default_return_url": None,
         "features": _features(),
-        "is_default": world.store.first(CONFIGURATION, {"active": True}) is None,
+        "is_default": world.store.find_first(CONFIGURATION, {"active": True}) is None,
         "livemode": False,
         "login_page": {"enabled": False, "url": None},
         "metadata": {},
@@ -59,36 +59,36 @@ def _features() -> Json:
 
 
 def _read(params: Params, found: Json) -> Json:
-    if params.given("active"):
-        found["active"] = params.flag("active")
+    if params.has_value("active"):
+        found["active"] = params.optional_bool("active")
     for name in ("default_return_url", "name"):
-        if params.given(name):
-            found[name] = params.text(name)
-    if params.given("business_profile"):
-        profile = params.inner("business_profile")
-        given = {name: profile.text(name) for name in found["business_profile"] if profile.given(name)}
+        if params.has_value(name):
+            found[name] = params.optional_text(name)
+    if params.has_value("business_profile"):
+        profile = params.nested_params("business_profile")
+        given = {name: profile.optional_text(name) for name in found["business_profile"] if profile.has_value(name)}
         found["business_profile"] = {**found["business_profile"], **given}
     found["metadata"] = params.merge_metadata(found["metadata"])
-    found["features"] = _offered(params.inner("features"), found["features"])
-    params.ignore("login_page")
+    found["features"] = _offered(params.nested_params("features"), found["features"])
+    params.ignore_params("login_page")
     return found
 
 
 def _offered(asked: Params, have: Json) -> Json:
     features = {name: dict(feature) for name, feature in have.items()}
     for name, feature in features.items():
-        if asked.given(name):
-            flag = asked.inner(name).flag("enabled")
+        if asked.has_value(name):
+            flag = asked.nested_params(name).optional_bool("enabled")
             feature["enabled"] = feature["enabled"] if flag is None else flag
-    update, cancel = asked.inner("customer_update"), asked.inner("subscription_cancel")
-    if update.given("allowed_updates"):
-        features["customer_update"]["allowed_updates"] = update.texts("allowed_updates") or []
+    update, cancel = asked.nested_params("customer_update"), asked.nested_params("subscription_cancel")
+    if update.has_value("allowed_updates"):
+        features["customer_update"]["allowed_updates"] = update.string_list("allowed_updates") or []
     stop = features["subscription_cancel"]
-    stop["mode"] = cancel.choice("mode", ("at_period_end", "immediately"), stop["mode"])
-    stop["proration_behavior"] = cancel.choice("proration_behavior", PRORATION_BEHAVIORS, stop["proration_behavior"])
-    if cancel.given("cancellation_reason"):
-        reason = cancel.inner("cancellation_reason")
-        asked_for = {"enabled": bool(reason.flag("enabled")), "options": reason.texts("options") or []}
+    stop["mode"] = cancel.one_of("mode", ("at_period_end", "immediately"), stop["mode"])
+    stop["proration_behavior"] = cancel.one_of("proration_behavior", PRORATION_BEHAVIORS, stop["proration_behavior"])
+    if cancel.has_value("cancellation_reason"):
+        reason = cancel.nested_params("cancellation_reason")
+        asked_for = {"enabled": bool(reason.optional_bool("enabled")), "options": reason.string_list("options") or []}
         stop["cancellation_reason"] = asked_for
     return _no_plans(asked, features)
 
@@ -98,7 +98,9 @@ def _no_plans(asked: Params, features: Json) -> Json:
     if features["subscription_update"]["enabled"] or features["subscription_pause"]["enabled"]:
         words = "The portal of this fake Stripe changes and pauses no plans."
         raise errors.invalid_request(words, param="features[subscription_update][enabled]")
-    asked.inner("subscription_update").ignore("default_allowed_updates", "products", "proration_behavior")
+    asked.nested_params("subscription_update").ignore_params(
+        "default_allowed_updates", "products", "proration_behavior"
+    )
     return features
 
 
@@ -109,7 +111,7 @@ def configuration(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def configurations(world: StripeAccount, params: Params) -> Json:
     """All of them."""
-    where = {"active": params.flag("active"), "is_default": params.flag("is_default")}
+    where = {"active": params.optional_bool("active"), "is_default": params.optional_bool("is_default")}
     return lists.list_page(world, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
 
 
@@ -122,7 +124,7 @@ def reconfigure(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def visit(world: StripeAccount, params: Params) -> Json:
     """A page for a customer."""
-    customer = world.require_object("customer", params.needed("customer"), param="customer")
+    customer = world.require_object("customer", params.required_text("customer"), param="customer")
     offered = _chosen(world, params)
     ident = new_id("bps_1")
     session: Json = {
@@ -134,9 +136,9 @@ def visit(world: StripeAccount, params: Params) -> Json:
         "customer_account": None,
         "flow": _flow(world, params),
         "livemode": False,
-        "locale": params.text("locale"),
+        "locale": params.optional_text("locale"),
         "on_behalf_of": None,
-        "return_url": params.text("return_url") or offered["default_return_url"],
+        "return_url": params.optional_text("return_url") or offered["default_return_url"],
         "url": f"{world.base_url}/p/session/{ident}",
         PRIVATE: {},
     }
@@ -144,10 +146,10 @@ def visit(world: StripeAccount, params: Params) -> Json:
 
 
 def _chosen(world: StripeAccount, params: Params) -> Json:
-    name = params.text("configuration")
+    name = params.optional_text("configuration")
     if name is not None:
         return world.require_object(CONFIGURATION, name, param="configuration")
-    found = world.store.first(CONFIGURATION, {"is_default": True, "active": True})
+    found = world.store.find_first(CONFIGURATION, {"is_default": True, "active": True})
     if found is None:
         words = (
             "You can't create a portal session in test mode until you save your customer portal settings in test mode, "
@@ -158,10 +160,10 @@ def _chosen(world: StripeAccount, params: Params) -> Json:
 
 
 def _flow(world: StripeAccount, params: Params) -> Json | None:
-    if not params.given("flow_data"):
+    if not params.has_value("flow_data"):
         return None
-    asked = params.inner("flow_data")
-    kind = asked.choice("type", FLOWS, "")
+    asked = params.nested_params("flow_data")
+    kind = asked.one_of("type", FLOWS, "")
     if not kind:
         raise errors.missing_parameter("flow_data[type]")
     flow: Json = {
@@ -171,12 +173,12 @@ def _flow(world: StripeAccount, params: Params) -> Json | None:
         "subscription_update_confirm": None,
         "type": kind,
     }
-    after = asked.inner("after_completion")
-    if after.text("type") == "redirect":
-        address = after.inner("redirect").needed("return_url")
+    after = asked.nested_params("after_completion")
+    if after.optional_text("type") == "redirect":
+        address = after.nested_params("redirect").required_text("return_url")
         flow["after_completion"] |= {"redirect": {"return_url": address}, "type": "redirect"}
     if kind == "subscription_cancel":
-        name = asked.inner("subscription_cancel").needed("subscription")
+        name = asked.nested_params("subscription_cancel").required_text("subscription")
         subscription = world.require_object("subscription", name, param="flow_data[subscription_cancel][subscription]")
         flow["subscription_cancel"] = {"retention": None, "subscription": subscription["id"]}
     return flow

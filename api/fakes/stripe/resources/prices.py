@@ -21,18 +21,18 @@ def create(world: StripeAccount, params: Params) -> Json:
     price: Json = {
         "id": new_id("price_1"),
         "object": KIND,
-        "active": params.flag("active") is not False,
-        "billing_scheme": params.choice("billing_scheme", ("per_unit",), "per_unit"),
+        "active": params.optional_bool("active") is not False,
+        "billing_scheme": params.one_of("billing_scheme", ("per_unit",), "per_unit"),
         "created": world.now(),
-        "currency": params.needed("currency").lower(),
+        "currency": params.required_text("currency").lower(),
         "custom_unit_amount": None,
         "livemode": False,
         "lookup_key": _lookup_key(world, params, None),
-        "metadata": params.map("metadata") or {},
-        "nickname": params.text("nickname"),
+        "metadata": params.string_map("metadata") or {},
+        "nickname": params.optional_text("nickname"),
         "product": _product(world, params),
         "recurring": recurring,
-        "tax_behavior": params.choice("tax_behavior", ("exclusive", "inclusive", "unspecified"), "unspecified"),
+        "tax_behavior": params.one_of("tax_behavior", ("exclusive", "inclusive", "unspecified"), "unspecified"),
         "tiers_mode": None,
         "transform_quantity": None,
         "type": "one_time" if recurring is None else "recurring",
@@ -50,41 +50,41 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what may change: whether it is sold, and what it is called."""
     price = world.require_object(KIND, ident)
-    if params.given("active"):
-        price["active"] = params.flag("active")
-    if params.given("nickname"):
-        price["nickname"] = params.text("nickname")
-    if params.given("tax_behavior"):
-        price["tax_behavior"] = params.text("tax_behavior")
-    if params.given("lookup_key"):
+    if params.has_value("active"):
+        price["active"] = params.optional_bool("active")
+    if params.has_value("nickname"):
+        price["nickname"] = params.optional_text("nickname")
+    if params.has_value("tax_behavior"):
+        price["tax_behavior"] = params.optional_text("tax_behavior")
+    if params.has_value("lookup_key"):
         price["lookup_key"] = _lookup_key(world, params, ident)
     else:
-        params.ignore("transfer_lookup_key")
+        params.ignore_params("transfer_lookup_key")
     price["metadata"] = params.merge_metadata(price["metadata"])
     return world.update_object(price, "price.updated")
 
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those with these keys, of this product, sold or not."""
-    keys = params.texts("lookup_keys")
+    keys = params.string_list("lookup_keys")
     if keys is not None and len(keys) > MOST_KEYS:
         raise errors.invalid_request(f"You may only specify up to {MOST_KEYS} lookup_keys.", param="lookup_keys")
-    recurring = params.inner("recurring")
+    recurring = params.nested_params("recurring")
     where = {
-        "active": params.flag("active"),
-        "currency": params.text("currency"),
+        "active": params.optional_bool("active"),
+        "currency": params.optional_text("currency"),
         "lookup_key": keys,
-        "product": params.text("product"),
-        "type": params.text("type"),
-        "recurring.interval": recurring.text("interval"),
-        "recurring.usage_type": recurring.text("usage_type"),
-        "recurring.meter": recurring.text("meter"),
+        "product": params.optional_text("product"),
+        "type": params.optional_text("type"),
+        "recurring.interval": recurring.optional_text("interval"),
+        "recurring.usage_type": recurring.optional_text("usage_type"),
+        "recurring.meter": recurring.optional_text("meter"),
     }
     return lists.list_page(world, params, KIND, "/v1/prices", where)
 
 
 def _exact(params: Params) -> Decimal:
-    whole, exact = params.whole("unit_amount"), params.text("unit_amount_decimal")
+    whole, exact = params.optional_int("unit_amount"), params.optional_text("unit_amount_decimal")
     if whole is not None and exact is not None:
         words = "You may only specify one of these parameters: unit_amount, unit_amount_decimal."
         raise errors.invalid_request(words, param="unit_amount")
@@ -97,17 +97,17 @@ def _exact(params: Params) -> Decimal:
 
 
 def _recurring(world: StripeAccount, params: Params) -> Json | None:
-    if not params.given("recurring"):
+    if not params.has_value("recurring"):
         return None
-    asked = params.inner("recurring")
-    usage, meter = asked.choice("usage_type", ("licensed", "metered"), "licensed"), asked.text("meter")
+    asked = params.nested_params("recurring")
+    usage, meter = asked.one_of("usage_type", ("licensed", "metered"), "licensed"), asked.optional_text("meter")
     if usage == "metered":
         if meter is None:
             raise errors.missing_parameter("recurring[meter]")
         world.require_object("billing.meter", meter, param="recurring[meter]")
     return {
-        "interval": asked.choice("interval", ("day", "week", "month", "year"), "") or _no_interval(),
-        "interval_count": asked.whole("interval_count") or 1,
+        "interval": asked.one_of("interval", ("day", "week", "month", "year"), "") or _no_interval(),
+        "interval_count": asked.optional_int("interval_count") or 1,
         "meter": meter,
         "trial_period_days": None,
         "usage_type": usage,
@@ -119,15 +119,15 @@ def _no_interval() -> str:
 
 
 def _product(world: StripeAccount, params: Params) -> str:
-    if params.given("product_data"):
-        return str(products.create(world, params.inner("product_data"))["id"])
-    return str(world.require_object("product", params.needed("product"), param="product")["id"])
+    if params.has_value("product_data"):
+        return str(products.create(world, params.nested_params("product_data"))["id"])
+    return str(world.require_object("product", params.required_text("product"), param="product")["id"])
 
 
 def _lookup_key(world: StripeAccount, params: Params, own: str | None) -> str | None:
     """A key names one price at a time; it goes over to this one only if that is said."""
-    key, transfer = params.text("lookup_key"), params.flag("transfer_lookup_key")
-    holder = world.store.first(KIND, {"lookup_key": key}) if key else None
+    key, transfer = params.optional_text("lookup_key"), params.optional_bool("transfer_lookup_key")
+    holder = world.store.find_first(KIND, {"lookup_key": key}) if key else None
     if holder is None or holder["id"] == own:
         return key
     if not transfer:

@@ -33,9 +33,9 @@ BLANK: Json = {
 
 def create(world: StripeAccount, params: Params) -> Json:
     """A new one, with an id of one's own if wanted."""
-    params.needed("name")
-    ident = params.text("id") or new_id("prod_", 14)
-    if world.store.get(KIND, ident) is not None:
+    params.required_text("name")
+    ident = params.optional_text("id") or new_id("prod_", 14)
+    if world.store.get_object(KIND, ident) is not None:
         raise errors.invalid_request(
             f"Product already exists: {ident}", code="resource_already_exists", param="id", begun=True
         )
@@ -47,7 +47,7 @@ def create(world: StripeAccount, params: Params) -> Json:
         "created": now,
         "updated": now,
     }
-    params.ignore("type", "shippable")
+    params.ignore_params("type", "shippable")
     return world.create_object(_read(params, product), "product.created")
 
 
@@ -65,32 +65,34 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """All, or those with these ids, or only active ones."""
-    where: dict[str, object | None] = {"active": params.flag("active")}
-    if params.given("ids"):
-        where["id"] = params.texts("ids") or [""]
-    params.ignore("type", "shippable")
+    where: dict[str, object | None] = {"active": params.optional_bool("active")}
+    if params.has_value("ids"):
+        where["id"] = params.string_list("ids") or [""]
+    params.ignore_params("type", "shippable")
     return lists.list_page(world, params, KIND, "/v1/products", where)
 
 
 def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     """Forget it, unless it has prices."""
     product = world.require_object(KIND, ident)
-    if world.store.first("price", {"product": ident}):
+    if world.store.find_first("price", {"product": ident}):
         words = "This product cannot be deleted because it has one or more user-created prices."
         raise errors.invalid_request(words, begun=True)
-    world.store.remove(KIND, ident)
+    world.store.delete_object(KIND, ident)
     world.emit_event("product.deleted", product)
     return {"id": ident, "object": KIND, "deleted": True}
 
 
 def _read(params: Params, product: Json) -> Json:
-    product |= {name: params.text(name) for name in WORDS if params.given(name)}
-    if params.given("active"):
-        product["active"] = params.flag("active")
-    if params.given("images"):
-        product["images"] = params.texts("images") or []
-    if params.given("marketing_features"):
-        product["marketing_features"] = [{"name": row.needed("name")} for row in params.rows("marketing_features")]
+    product |= {name: params.optional_text(name) for name in WORDS if params.has_value(name)}
+    if params.has_value("active"):
+        product["active"] = params.optional_bool("active")
+    if params.has_value("images"):
+        product["images"] = params.string_list("images") or []
+    if params.has_value("marketing_features"):
+        product["marketing_features"] = [
+            {"name": row.required_text("name")} for row in params.nested_list("marketing_features")
+        ]
     product["metadata"] = params.merge_metadata(product["metadata"])
     return product
 

@@ -15,19 +15,19 @@ REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 def create(world: StripeAccount, params: Params) -> Json:
     """Give back a part of a charge, or all that is left of it."""
     source = _charge(world, params)
-    amount, reason = params.whole("amount"), params.text("reason")
+    amount, reason = params.optional_int("amount"), params.optional_text("reason")
     if reason is not None:
-        params.choice("reason", REASONS, "")
+        params.one_of("reason", REASONS, "")
     if amount is not None and amount <= 0:
         words = "This value must be greater than or equal to 1."
         raise errors.invalid_request(words, code="parameter_invalid_integer", param="amount")
-    metadata = params.map("metadata") or {}
-    params.ignore("instructions_email")
+    metadata = params.string_map("metadata") or {}
+    params.ignore_params("instructions_email")
     return refunds.give_back(world, source, amount, reason, metadata)
 
 
 def _charge(world: StripeAccount, params: Params) -> Json:
-    name, ident = params.text("payment_intent"), params.text("charge")
+    name, ident = params.optional_text("payment_intent"), params.optional_text("charge")
     if ident is not None:
         return world.require_object("charge", ident, param="charge")
     if name is None:
@@ -55,12 +55,12 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """The refunds of a payment or a charge."""
-    where = {"charge": params.text("charge"), "payment_intent": params.text("payment_intent")}
+    where = {"charge": params.optional_text("charge"), "payment_intent": params.optional_text("payment_intent")}
     return lists.list_page(world, params, "refund", "/v1/refunds", where)
 
 
 def _refunds(world: StripeAccount, found: Json) -> Json:
-    rows = world.store.find("refund", {"charge": found["id"]})
+    rows = world.store.find_objects("refund", {"charge": found["id"]})
     return lists.list_object(rows, f"/v1/charges/{found['id']}/refunds")
 
 

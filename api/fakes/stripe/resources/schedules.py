@@ -15,7 +15,9 @@ ENDS = ("cancel", "release")
 
 def create(world: StripeAccount, params: Params) -> Json:
     """A schedule around a subscription that is there."""
-    subscription = world.require_object("subscription", params.needed("from_subscription"), param="from_subscription")
+    subscription = world.require_object(
+        "subscription", params.required_text("from_subscription"), param="from_subscription"
+    )
     if len(params.values.keys() - {"expand"}) > 1:
         words = "You cannot set any other parameter if `from_subscription` is set."
         raise errors.invalid_request(words, param="from_subscription")
@@ -34,17 +36,17 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer."""
-    where = {"customer": params.text("customer")}
+    where = {"customer": params.optional_text("customer")}
     return lists.list_page(world, params, KIND, "/v1/subscription_schedules", where)
 
 
 def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Other phases, or what happens after the last."""
     schedule = _ruling(world, ident)
-    schedule["end_behavior"] = params.choice("end_behavior", ENDS, schedule["end_behavior"])
+    schedule["end_behavior"] = params.one_of("end_behavior", ENDS, schedule["end_behavior"])
     schedule["metadata"] = params.merge_metadata(schedule["metadata"])
-    params.ignore("proration_behavior")
-    if params.given("phases"):
+    params.ignore_params("proration_behavior")
+    if params.has_value("phases"):
         return schedules.plan(world, schedule, _phases(world, params, schedule))
     return world.update_object(schedule, "subscription_schedule.updated")
 
@@ -59,42 +61,42 @@ def _ruling(world: StripeAccount, ident: str) -> Json:
 
 def _phases(world: StripeAccount, params: Params, schedule: Json) -> list[Json]:
     found: list[Json] = []
-    for row in params.rows("phases"):
+    for row in params.nested_list("phases"):
         start = found[-1]["end_date"] if found else schedule["current_phase"]["start_date"]
         found.append(_phase(world, row, start, schedule))
     return found
 
 
 def _phase(world: StripeAccount, row: Params, start: int, schedule: Json) -> Json:
-    asked = row.text("start_date")
+    asked = row.optional_text("start_date")
     start = start if asked is None else world.now() if asked == "now" else int(asked)
-    rows = [_item(world, item) for item in row.rows("items")]
+    rows = [_item(world, item) for item in row.nested_list("items")]
     if not rows:
-        raise errors.missing_parameter(row.name("items"))
-    proration = row.choice("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
-    row.ignore("collection_method", "default_payment_method", "description", "currency", "automatic_tax")
-    end = row.whole("end_date") or schedules.ending(world, rows[0]["price"], start, _duration(row))
+        raise errors.missing_parameter(row.full_name("items"))
+    proration = row.one_of("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
+    row.ignore_params("collection_method", "default_payment_method", "description", "currency", "automatic_tax")
+    end = row.optional_int("end_date") or schedules.ending(world, rows[0]["price"], start, _duration(row))
     currency = schedule["phases"][0]["currency"]
-    return schedules.phase(currency, rows, start, end, row.map("metadata") or {}, proration)
+    return schedules.phase(currency, rows, start, end, row.string_map("metadata") or {}, proration)
 
 
 def _duration(row: Params) -> tuple[str, int] | None:
-    if not row.given("duration"):
+    if not row.has_value("duration"):
         return None
-    asked = row.inner("duration")
-    return asked.needed("interval"), asked.whole("interval_count") or 1
+    asked = row.nested_params("duration")
+    return asked.required_text("interval"), asked.optional_int("interval_count") or 1
 
 
 def _item(world: StripeAccount, row: Params) -> Json:
-    price = world.require_object("price", row.needed("price"), param=row.name("price"))
-    quantity = row.whole("quantity")
-    row.ignore("metadata")
+    price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
+    quantity = row.optional_int("quantity")
+    row.ignore_params("metadata")
     return schedules.phase_item(price["id"], None if amounts.metered(price) else quantity or 1)
 
 
 def release(world: StripeAccount, params: Params, ident: str) -> Json:
     """Let go of the subscription."""
-    params.ignore("preserve_cancel_date")
+    params.ignore_params("preserve_cancel_date")
     return schedules.release(world, _ruling(world, ident))
 
 

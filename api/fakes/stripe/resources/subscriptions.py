@@ -38,21 +38,21 @@ WITH_PENDING = (
 
 def create(world: StripeAccount, params: Params) -> Json:
     """A new one, without a checkout page."""
-    customer = world.require_object("customer", params.needed("customer"), param="customer")
-    wanted = subscription_start.checked([_fresh(world, row) for row in params.rows("items")])
-    behaviour = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
-    method = params.text("default_payment_method")
-    settings = params.inner("trial_settings").inner("end_behavior")
+    customer = world.require_object("customer", params.required_text("customer"), param="customer")
+    wanted = subscription_start.checked([_fresh(world, row) for row in params.nested_list("items")])
+    behaviour = params.one_of("payment_behavior", PAYMENTS, "allow_incomplete")
+    method = params.optional_text("default_payment_method")
+    settings = params.nested_params("trial_settings").nested_params("end_behavior")
     terms = Terms(
         customer["id"],
         wanted,
         method=_method(world, method, customer["id"]),
         trial_end=_trial_end(world, params),
-        without_method=settings.choice("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
-        metadata=params.map("metadata") or {},
-        description=params.text("description"),
+        without_method=settings.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
+        metadata=params.string_map("metadata") or {},
+        description=params.optional_text("description"),
     )
-    params.ignore("off_session", "payment_settings", "collection_method", "automatic_tax", "proration_behavior")
+    params.ignore_params("off_session", "payment_settings", "collection_method", "automatic_tax", "proration_behavior")
     subscription, fault = subscription_start.start(world, terms)
     if fault is not None and behaviour == "error_if_incomplete":
         raise fault
@@ -67,16 +67,18 @@ def _method(world: StripeAccount, name: str | None, customer: str) -> str | None
 
 
 def _trial_end(world: StripeAccount, params: Params) -> int | None:
-    days = params.whole("trial_period_days")
-    return params.whole("trial_end") or (world.now() + days * DAY if days else None)
+    days = params.optional_int("trial_period_days")
+    return params.optional_int("trial_end") or (world.now() + days * DAY if days else None)
 
 
 def _fresh(world: StripeAccount, row: Params) -> Wanted:
-    price = world.require_object("price", row.needed("price"), param=row.name("price"))
-    quantity = row.whole("quantity")
+    price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
+    quantity = row.optional_int("quantity")
     if amounts.metered(price) and quantity is not None:
-        raise errors.invalid_request("Quantity should not be specified for metered prices.", param=row.name("quantity"))
-    return Wanted(price, quantity or 1, metadata=row.map("metadata"))
+        raise errors.invalid_request(
+            "Quantity should not be specified for metered prices.", param=row.full_name("quantity")
+        )
+    return Wanted(price, quantity or 1, metadata=row.string_map("metadata"))
 
 
 def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
@@ -86,8 +88,8 @@ def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def list_(world: StripeAccount, params: Params) -> Json:
     """Those of a customer or a price; ended ones only if asked for."""
-    status = params.text("status")
-    where: dict[str, object | None] = {"customer": params.text("customer")}
+    status = params.optional_text("status")
+    where: dict[str, object | None] = {"customer": params.optional_text("customer")}
     if status is None:
         found = _rows(world, params, where)
         return lists.paginate_rows(
@@ -104,8 +106,8 @@ def _rows(world: StripeAccount, params: Params, where: dict[str, object | None])
     asked = {name: value for name, value in where.items() if value is not None} | lists.time_range_conditions(
         params, "created"
     )
-    price = params.text("price")
-    found = world.store.find(KIND, asked)
+    price = params.optional_text("price")
+    found = world.store.find_objects(KIND, asked)
     return [one for one in found if price is None or _has(one, price)]
 
 
@@ -121,7 +123,9 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
         _only_pending(params)
     _plain(world, params, subscription)
     _end(world, params, subscription)
-    params.ignore("off_session", "payment_settings", "collection_method", "automatic_tax", "cancellation_details")
+    params.ignore_params(
+        "off_session", "payment_settings", "collection_method", "automatic_tax", "cancellation_details"
+    )
     world.update_object(subscription, "customer.subscription.updated")
     return subscription if change is None else changes.make(world, subscription, change)
 
@@ -142,18 +146,18 @@ def _only_pending(params: Params) -> None:
 
 def _change(world: StripeAccount, params: Params, subscription: Json) -> Change | None:
     """The change of items or trial that is asked for, checked."""
-    proration = params.choice("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
-    payment = params.choice("payment_behavior", PAYMENTS, "allow_incomplete")
-    at = params.whole("proration_date") or world.now()
+    proration = params.one_of("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
+    payment = params.one_of("payment_behavior", PAYMENTS, "allow_incomplete")
+    at = params.optional_int("proration_date") or world.now()
     over = _ends_trial(world, params, subscription)
-    if not params.given("items") and not over:
+    if not params.has_value("items") and not over:
         return None
     wanted = wanted_items(world, params, subscription)
     return changes.checked(subscription, Change(wanted, at, proration, payment, trial_over=over))
 
 
 def _ends_trial(world: StripeAccount, params: Params, subscription: Json) -> bool:
-    end = params.text("trial_end")
+    end = params.optional_text("trial_end")
     if end is None:
         return False
     if end != "now" and not (end.isdigit() and int(end) <= world.now()):
@@ -165,14 +169,14 @@ def wanted_items(world: StripeAccount, params: Params, subscription: Json) -> li
     """The items after a change: those that are not named stay, one without an id is added."""
     have = {item["id"]: Wanted(item["price"], item.get("quantity") or 1, item) for item in _items(subscription)}
     new = []
-    for row in params.rows("items"):
-        ident = row.text("id")
-        row.ignore("clear_usage")
+    for row in params.nested_list("items"):
+        ident = row.optional_text("id")
+        row.ignore_params("clear_usage")
         if ident is None:
             new.append(_fresh(world, row))
         elif ident not in have:
-            raise errors.not_found("subscription_item", ident, param=row.name("id"))
-        elif row.flag("deleted"):
+            raise errors.not_found("subscription_item", ident, param=row.full_name("id"))
+        elif row.optional_bool("deleted"):
             del have[ident]
         else:
             have[ident] = _other(world, row, have[ident])
@@ -185,24 +189,24 @@ def _items(subscription: Json) -> Sequence[Json]:
 
 
 def _other(world: StripeAccount, row: Params, old: Wanted) -> Wanted:
-    price = row.text("price")
-    found = world.require_object("price", price, param=row.name("price")) if price else old.price
-    return Wanted(found, row.whole("quantity") or old.quantity, old.item, row.map("metadata"))
+    price = row.optional_text("price")
+    found = world.require_object("price", price, param=row.full_name("price")) if price else old.price
+    return Wanted(found, row.optional_int("quantity") or old.quantity, old.item, row.string_map("metadata"))
 
 
 def _plain(world: StripeAccount, params: Params, subscription: Json) -> None:
     subscription["metadata"] = params.merge_metadata(subscription["metadata"])
-    if params.given("description"):
-        subscription["description"] = params.text("description")
-    if params.given("default_payment_method"):
-        name = params.text("default_payment_method")
+    if params.has_value("description"):
+        subscription["description"] = params.optional_text("description")
+    if params.has_value("default_payment_method"):
+        name = params.optional_text("default_payment_method")
         subscription["default_payment_method"] = _method(world, name, subscription["customer"])
 
 
 def _end(world: StripeAccount, params: Params, subscription: Json) -> None:
     """When it is to end, or that it is to go on."""
-    at_end, at = params.flag("cancel_at_period_end"), params.text("cancel_at")
-    if at_end is None and not params.given("cancel_at"):
+    at_end, at = params.optional_bool("cancel_at_period_end"), params.optional_text("cancel_at")
+    if at_end is None and not params.has_value("cancel_at"):
         return
     if subscription["schedule"] is not None:
         words = (
@@ -231,14 +235,14 @@ def stop_at(world: StripeAccount, subscription: Json, moment: int | None, *, at_
 def cancel(world: StripeAccount, params: Params, ident: str) -> Json:
     """End it now."""
     subscription = _living(world, ident)
-    details = params.inner("cancellation_details")
-    told = {name: details.text(name) for name in ("comment", "feedback") if details.given(name)}
+    details = params.nested_params("cancellation_details")
+    told = {name: details.optional_text(name) for name in ("comment", "feedback") if details.has_value(name)}
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **told}
     return cancellation.end(
         world,
         subscription,
-        invoice_now=bool(params.flag("invoice_now")),
-        prorate=bool(params.flag("prorate")),
+        invoice_now=bool(params.optional_bool("invoice_now")),
+        prorate=bool(params.optional_bool("prorate")),
     )
 
 

@@ -20,7 +20,7 @@ def event(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def listed(world: StripeAccount, params: Params) -> Json:
     """The events of the last 30 days, of some types, from some time, delivered to everybody or not."""
-    kind, kinds = params.text("type"), params.texts("types")
+    kind, kinds = params.optional_text("type"), params.string_list("types")
     where: dict[str, object] = {"created >=": world.now() - events.RETENTION}
     if kind is not None and kinds is not None:
         raise errors.invalid_request("You may only specify one of these parameters: type, types.", param="type")
@@ -28,7 +28,7 @@ def listed(world: StripeAccount, params: Params) -> Json:
         where["type GLOB"] = kind
     elif kind is not None or kinds:
         where["type"] = kinds or [str(kind)]
-    delivered = params.flag("delivery_success")
+    delivered = params.optional_bool("delivery_success")
     if delivered is not None:
         late = [row[0] for row in world.store.connection.execute(UNDELIVERED)]
         where["id NOT IN" if delivered else "id IN"] = late
@@ -44,25 +44,25 @@ def thin(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def create(world: StripeAccount, params: Params) -> Json:
     """An endpoint; only this answer shows its secret."""
-    address = _address(params.needed("url"), "url")
-    enabled = params.texts("enabled_events")
+    address = _address(params.required_text("url"), "url")
+    enabled = params.string_list("enabled_events")
     if not enabled:
         raise errors.missing_parameter("enabled_events")
     endpoint: Json = {
         "id": new_id("we_1"),
         "object": ENDPOINT,
-        "api_version": params.text("api_version"),
+        "api_version": params.optional_text("api_version"),
         "application": None,
         "created": world.now(),
-        "description": params.text("description"),
+        "description": params.optional_text("description"),
         "enabled_events": enabled,
         "livemode": False,
-        "metadata": params.map("metadata") or {},
+        "metadata": params.string_map("metadata") or {},
         "status": "enabled",
         "url": address,
         PRIVATE: {"secret": new_id("whsec_", 32)},
     }
-    params.ignore("connect")
+    params.ignore_params("connect")
     world.create_object(endpoint)
     return {**endpoint, "secret": endpoint[PRIVATE]["secret"]}
 
@@ -86,13 +86,13 @@ def list_(world: StripeAccount, params: Params) -> Json:
 def update(world: StripeAccount, params: Params, ident: str) -> Json:
     """Another address, other events, or none for a while."""
     endpoint = world.require_object(ENDPOINT, ident)
-    if params.given("url"):
-        endpoint["url"] = _address(params.needed("url"), "url")
-    if params.given("enabled_events"):
-        endpoint["enabled_events"] = params.texts("enabled_events") or []
-    if params.given("description"):
-        endpoint["description"] = params.text("description")
-    disabled = params.flag("disabled")
+    if params.has_value("url"):
+        endpoint["url"] = _address(params.required_text("url"), "url")
+    if params.has_value("enabled_events"):
+        endpoint["enabled_events"] = params.string_list("enabled_events") or []
+    if params.has_value("description"):
+        endpoint["description"] = params.optional_text("description")
+    disabled = params.optional_bool("disabled")
     if disabled is not None:
         endpoint["status"] = "disabled" if disabled else "enabled"
     endpoint["metadata"] = params.merge_metadata(endpoint["metadata"])
@@ -102,20 +102,20 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
 def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     """Tell it no more."""
     world.require_object(ENDPOINT, ident)
-    world.store.remove(ENDPOINT, ident)
+    world.store.delete_object(ENDPOINT, ident)
     return {"id": ident, "object": ENDPOINT, "deleted": True}
 
 
 def destine(world: StripeAccount, params: Params) -> Json:
     """A destination for thin events. Its address and secret are shown only where `include` asks for them."""
-    if params.needed("type") != "webhook_endpoint":
+    if params.required_text("type") != "webhook_endpoint":
         raise errors.invalid_request("This fake Stripe delivers to webhook endpoints only.", param="type")
-    if params.needed("event_payload") != "thin":
+    if params.required_text("event_payload") != "thin":
         raise errors.invalid_request(
             "This fake Stripe's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
         )
-    address = _address(params.inner("webhook_endpoint").needed("url"), "webhook_endpoint.url")
-    enabled = params.texts("enabled_events")
+    address = _address(params.nested_params("webhook_endpoint").required_text("url"), "webhook_endpoint.url")
+    enabled = params.string_list("enabled_events")
     if not enabled:
         raise errors.missing_parameter("enabled_events")
     now = events.format_timestamp(world.now())
@@ -123,13 +123,13 @@ def destine(world: StripeAccount, params: Params) -> Json:
         "id": new_id("ed_test_", 28),
         "object": DESTINATION,
         "created": now,
-        "description": params.text("description") or "",
+        "description": params.optional_text("description") or "",
         "enabled_events": enabled,
         "event_payload": "thin",
-        "events_from": params.texts("events_from") or ["self"],
+        "events_from": params.string_list("events_from") or ["self"],
         "livemode": False,
-        "metadata": params.map("metadata") or {},
-        "name": params.needed("name"),
+        "metadata": params.string_map("metadata") or {},
+        "name": params.required_text("name"),
         "snapshot_api_version": None,
         "status": "enabled",
         "status_details": None,
@@ -142,7 +142,7 @@ def destine(world: StripeAccount, params: Params) -> Json:
 
 
 def _shown(destination: Json, params: Params) -> Json:
-    included = params.texts("include") or []
+    included = params.string_list("include") or []
     private = destination[PRIVATE]
     parts = {"signing_secret": private["secret"], "url": private["url"]}
     chosen = {name: value if f"webhook_endpoint.{name}" in included else None for name, value in parts.items()}
@@ -156,8 +156,8 @@ def destination(world: StripeAccount, params: Params, ident: str) -> Json:
 
 def destinations(world: StripeAccount, params: Params) -> Json:
     """All destinations, as lists are in the second version of the API."""
-    params.ignore("limit")
-    rows = [_shown(one, params) for one in world.store.find(DESTINATION)]
+    params.ignore_params("limit")
+    rows = [_shown(one, params) for one in world.store.find_objects(DESTINATION)]
     shown = [{name: value for name, value in row.items() if name != PRIVATE} for row in rows]
     return {"data": shown, "next_page_url": None, "previous_page_url": None}
 
@@ -165,7 +165,7 @@ def destinations(world: StripeAccount, params: Params) -> Json:
 def undestine(world: StripeAccount, params: Params, ident: str) -> Json:
     """Tell it no more."""
     world.require_object(DESTINATION, ident)
-    world.store.remove(DESTINATION, ident)
+    world.store.delete_object(DESTINATION, ident)
     return {"id": ident, "object": DESTINATION}
 
 

@@ -27,7 +27,7 @@ def end(
     if invoice_now:
         _last_invoice(world, subscription)
     event = "customer.subscription.deleted" if status == "canceled" else "customer.subscription.updated"
-    world.store.put(subscription)
+    world.store.put_object(subscription)
     world.emit_event(event, subscription, None if status == "canceled" else {"status": "incomplete"})
     return subscription
 
@@ -53,7 +53,9 @@ def _over(world: StripeAccount, subscription: Json, status: str, reason: str | N
     subscription["cancellation_details"] = {**details, "reason": details["reason"] or reason}
     for step in STEPS:
         world.due_actions.cancel(step, subscription["id"])
-    for invoice in world.store.find("invoice", {"customer": subscription["customer"], "status": ["draft", "open"]}):
+    for invoice in world.store.find_objects(
+        "invoice", {"customer": subscription["customer"], "status": ["draft", "open"]}
+    ):
         if (invoice["parent"] or {}).get("subscription_details", {}).get("subscription") == subscription["id"]:
             _let_go(world, invoice)
     _end_schedule(world, subscription)

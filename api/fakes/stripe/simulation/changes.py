@@ -113,7 +113,7 @@ def make(world: StripeAccount, subscription: Json, change: Change) -> Json:
         found = []
     if not found:
         subscription_items.put(subscription, new)
-        world.store.put(subscription)
+        world.store.put_object(subscription)
         _told(world, subscription, before)
         return subscription
     return _billed(world, subscription, change, new, found)
@@ -135,7 +135,7 @@ def _billed(world: StripeAccount, subscription: Json, change: Change, new: list[
     payment_outcomes.defer(world, subscription, invoice, new, world.now() + PENDING_FOR)
     if change.trial_over:
         subscription[PRIVATE]["trial_over"] = change.at
-    world.store.put(subscription)
+    world.store.put_object(subscription)
     fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
     if fault is not None and change.payment == "error_if_incomplete":
         raise fault
@@ -144,7 +144,7 @@ def _billed(world: StripeAccount, subscription: Json, change: Change, new: list[
         return payment_outcomes.apply_unpaid(world, subscription)
     if fault is not None:
         subscription[PRIVATE]["waited"] = True
-        world.store.put(subscription)
+        world.store.put_object(subscription)
         world.emit_event("customer.subscription.updated", subscription, {"pending_update": None})
     return subscription
 

@@ -16,14 +16,14 @@ def put(world: StripeAccount, subscription: Json, lines: Sequence[Json]) -> None
 
 def waiting(world: StripeAccount, subscription: Json) -> list[Json]:
     """The lines that wait, oldest first."""
-    found = world.store.find("invoiceitem", {"_local.subscription": subscription["id"], "_local.waiting": 1})
+    found = world.store.find_objects("invoiceitem", {"_local.subscription": subscription["id"], "_local.waiting": 1})
     return [item[PRIVATE]["line"] for item in found[::-1]]
 
 
 def take(world: StripeAccount, subscription: Json, invoice: Json) -> None:
     """They are on this invoice now."""
     where = {"_local.subscription": subscription["id"], "_local.waiting": 1}
-    for item in world.store.find("invoiceitem", where):
+    for item in world.store.find_objects("invoiceitem", where):
         item["invoice"] = invoice["id"]
         item[PRIVATE]["waiting"] = 0
         world.update_object(item)

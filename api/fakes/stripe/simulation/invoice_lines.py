@@ -175,7 +175,7 @@ def _part(
 
 def product_name(world: StripeAccount, price: Json) -> str:
     """The name of what is sold."""
-    return str((world.store.get("product", price["product"]) or {"name": price["product"]})["name"])
+    return str((world.store.get_object("product", price["product"]) or {"name": price["product"]})["name"])
 
 
 def money(price: Json) -> str:

@@ -15,7 +15,7 @@ def collect(world: StripeAccount, ident: str, method: Json | None = None) -> Str
     invoice = world.require_object("invoice", ident)
     if invoice["status"] == "open":
         name = invoice_objects.subscription_of(invoice)
-        subscription = world.store.get("subscription", name) if name else None
+        subscription = world.store.get_object("subscription", name) if name else None
         method = method or payment_methods.paying(world, invoice["customer"], subscription)
         fault = invoices.attempt(world, invoice, method)
         if fault is not None:

@@ -98,7 +98,7 @@ def _expect(world: StripeAccount, invoice: Json) -> None:
 
 def payment(world: StripeAccount, invoice: Json) -> Json | None:
     """The payment that an invoice waits for or was paid with."""
-    return world.store.first("invoice_payment", {"invoice": invoice["id"]})
+    return world.store.find_first("invoice_payment", {"invoice": invoice["id"]})
 
 
 def attempt(world: StripeAccount, invoice: Json, method: Json | None) -> StripeError | None:

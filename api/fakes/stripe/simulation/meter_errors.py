@@ -20,10 +20,10 @@ def tell_errors(world: StripeAccount, meter: str) -> None:
     where: dict[str, object] = {"_local.state": "refused"}
     if meter:
         where["_local.meter"] = meter
-    found = [event for event in world.store.find(EVENT, where) if (event[PRIVATE]["meter"] or "") == meter]
+    found = [event for event in world.store.find_objects(EVENT, where) if (event[PRIVATE]["meter"] or "") == meter]
     for event in found:
         event[PRIVATE]["state"] = "reported"
-        world.store.put(event)
+        world.store.put_object(event)
     if found:
         about = world.require_object(METER, meter) if meter else None
         name = "error_report_triggered" if meter else "no_meter_found"

@@ -93,4 +93,4 @@ def paying(world: StripeAccount, customer: str, subscription: Json | None) -> Js
     """What pays the invoices of a subscription: its own method, else the customer's."""
     name = (subscription or {}).get("default_payment_method")
     name = name or world.require_object("customer", customer)["invoice_settings"]["default_payment_method"]
-    return world.store.get("payment_method", name) if name else None
+    return world.store.get_object("payment_method", name) if name else None

@@ -35,7 +35,7 @@ def failed(world: StripeAccount, invoice: Json) -> None:
         if again and subscription is not None:
             _set(world, subscription, "past_due")
         return
-    fate = world.store.note(AFTER_RETRIES) or "canceled"
+    fate = world.store.get_setting(AFTER_RETRIES) or "canceled"
     if fate == "canceled":
         cancellation.end(world, subscription, reason="payment_failed", invoice_now=False)
     else:
@@ -133,14 +133,14 @@ def _forget(world: StripeAccount, subscription: Json) -> None:
 
 def _of(world: StripeAccount, invoice: Json) -> Json | None:
     ident = invoice_objects.subscription_of(invoice)
-    subscription = world.store.get("subscription", ident) if ident else None
+    subscription = world.store.get_object("subscription", ident) if ident else None
     return None if subscription is None or subscription["status"] in cancellation.ENDED_STATUSES else subscription
 
 
 def _cleared(world: StripeAccount, subscription: Json, invoice: Json) -> bool:
     """Whether the newest invoice is paid, or no other is open."""
     where = {"parent.subscription_details.subscription": subscription["id"], "status": "open"}
-    return invoice["id"] == subscription["latest_invoice"] or not world.store.find("invoice", where, limit=1)
+    return invoice["id"] == subscription["latest_invoice"] or not world.store.find_objects("invoice", where, limit=1)
 
 
 def _set(world: StripeAccount, subscription: Json, status: str) -> None:

@@ -101,7 +101,7 @@ def refill(world: StripeAccount, invoice: Json) -> None:
     """Count again what is on a draft, and take the customer's balance as it is now."""
     world.due_actions.cancel("finalise", invoice["id"])
     name = invoice_objects.subscription_of(invoice)
-    subscription = world.store.get("subscription", name) if name else None
+    subscription = world.store.get_object("subscription", name) if name else None
     if subscription is not None:
         rows = [_recounted(world, subscription, row) for row in invoice["lines"]["data"]]
         invoice["starting_balance"] = world.require_object("customer", invoice["customer"])["balance"]

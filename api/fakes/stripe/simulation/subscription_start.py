@@ -37,7 +37,7 @@ class Terms:
 def start(world: StripeAccount, terms: Terms) -> tuple[Json, StripeError | None]:
     """The subscription, and why its first invoice was not paid, if it was not."""
     subscription = _new(world, terms)
-    world.store.put(subscription)
+    world.store.put_object(subscription)
     trial = terms.trial_end is not None
     period = subscription_items.period(subscription)
     draw = invoice_lines.trial if trial else invoice_lines.whole

@@ -27,6 +27,6 @@ def _valid(world: StripeAccount, meter: str, customer: str, start: int, end: int
         "timestamp >=": start,
         "timestamp <": end,
     }
-    found = world.store.find("billing.meter_event", where)
+    found = world.store.find_objects("billing.meter_event", where)
     found.reverse()
     return sorted(found, key=lambda event: int(event["timestamp"]))
