@@ -60,7 +60,7 @@ def _find_or_create_customer(world: StripeAccount, session: Json, filled: dict[s
         return str(session["customer"])
     if session["customer_creation"] != "always":
         return None
-    customer = customers.new(world)
+    customer = customers.new_customer(world)
     customer["email"] = session["customer_email"] or filled.get("email")
     return str(world.create_object(customer, "customer.created")["id"])
 

@@ -165,13 +165,13 @@ def _cancel_subscription(world: StripeAccount, visit: Json, name: str) -> None:
         cancellation.end(world, subscription, prorate=offered["proration_behavior"] != "none")
         return
     end = subscription_items.period(subscription)[1]
-    subscriptions.stop_at(world, subscription, end, at_period_end=True)
+    subscriptions.set_cancellation(world, subscription, end, at_period_end=True)
     world.update_object(subscription, "customer.subscription.updated")
 
 
 def _resume_subscription(world: StripeAccount, visit: Json, name: str) -> None:
     subscription = _require_owned(world, visit, "subscription", name)
-    subscriptions.stop_at(world, subscription, None, at_period_end=False)
+    subscriptions.set_cancellation(world, subscription, None, at_period_end=False)
     world.update_object(subscription, "customer.subscription.updated")
 
 

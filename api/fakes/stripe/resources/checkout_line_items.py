@@ -12,7 +12,7 @@ from api.fakes.stripe.simulation import amounts, invoice_lines
 SESSION = "checkout.session"
 
 
-def read(world: StripeAccount, row: Params, mode: str) -> Json:
+def read_line_item(world: StripeAccount, row: Params, mode: str) -> Json:
     """Check one entry of `line_items` against the session's mode. Raises StripeError."""
     price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
     if not price["active"]:
@@ -30,10 +30,10 @@ def read(world: StripeAccount, row: Params, mode: str) -> Json:
     if not metered and quantity is None:
         words = "Quantity is required. Add `quantity` to `line_items`."
         raise errors.invalid_request(words, param=row.full_name("quantity"))
-    return _item(world, price, quantity)
+    return _new_line_item(world, price, quantity)
 
 
-def _item(world: StripeAccount, price: Json, quantity: int | None) -> Json:
+def _new_line_item(world: StripeAccount, price: Json, quantity: int | None) -> Json:
     amount = 0 if quantity is None else amounts.of(price, quantity)
     return {
         "id": new_id("li_1"),
@@ -51,16 +51,16 @@ def _item(world: StripeAccount, price: Json, quantity: int | None) -> Json:
     }
 
 
-def list_(world: StripeAccount, params: Params, ident: str) -> Json:
+def list_line_items(world: StripeAccount, params: Params, ident: str) -> Json:
     """What is paid for."""
     rows = world.require_object(SESSION, ident)[PRIVATE]["items"]
     return lists.paginate_rows(params, rows, f"/v1/checkout/sessions/{ident}/line_items")
 
 
-def _items(world: StripeAccount, session: Json) -> Json:
+def _expand_line_items(world: StripeAccount, session: Json) -> Json:
     rows = world.require_object(SESSION, session["id"])[PRIVATE]["items"]
     return lists.list_object(rows, f"/v1/checkout/sessions/{session['id']}/line_items")
 
 
-EXPANDABLE_MEMBERS[SESSION, "line_items"] = _items
-ROUTES = (("GET", "/v1/checkout/sessions/{}/line_items", list_),)
+EXPANDABLE_MEMBERS[SESSION, "line_items"] = _expand_line_items
+ROUTES = (("GET", "/v1/checkout/sessions/{}/line_items", list_line_items),)

@@ -15,7 +15,7 @@ from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHO
 
 KIND = "checkout.session"
 MODES = ("payment", "subscription")
-NO_DIFFERENCE = (
+IGNORED_PARAMS = (
     "adaptive_pricing",
     "automatic_tax",
     "branding_settings",
@@ -29,24 +29,24 @@ NO_DIFFERENCE = (
 """Parameters that are taken and change nothing in a double."""
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_checkout_session(world: StripeAccount, params: Params) -> Json:
     """A page for these items."""
-    mode = params.one_of("mode", MODES, "") or _no_mode()
-    rows = [checkout_line_items.read(world, row, mode) for row in params.nested_list("line_items")]
+    mode = params.one_of("mode", MODES, "") or _raise_missing_mode()
+    rows = [checkout_line_items.read_line_item(world, row, mode) for row in params.nested_list("line_items")]
     if not rows:
         raise errors.missing_parameter("line_items")
-    session = _new(world, params, mode, rows)
-    session[PRIVATE] |= _later(world, params, mode)
-    params.ignore_params(*NO_DIFFERENCE)
+    session = _new_session(world, params, mode, rows)
+    session[PRIVATE] |= _completion_settings(world, params, mode)
+    params.ignore_params(*IGNORED_PARAMS)
     world.due_actions.schedule("expire_session", session["id"], session["expires_at"])
     return world.create_object(session)
 
 
-def _no_mode() -> str:
+def _raise_missing_mode() -> str:
     raise errors.missing_parameter("mode")
 
 
-BLANK: Json = {
+SESSION_DEFAULTS: Json = {
     "adaptive_pricing": {"enabled": False},
     "after_expiration": None,
     "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
@@ -87,7 +87,7 @@ BLANK: Json = {
 """What every page begins with."""
 
 
-def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> Json:
+def _new_session(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> Json:
     ident = new_id("cs_test_", 58)
     total = sum(row["amount_total"] for row in rows)
     trial = mode == "subscription" and any(
@@ -95,7 +95,7 @@ def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> J
     )
     due = 0 if trial else total
     session: Json = {
-        **BLANK,
+        **SESSION_DEFAULTS,
         "id": ident,
         "object": KIND,
         "allow_promotion_codes": params.optional_bool("allow_promotion_codes"),
@@ -106,7 +106,7 @@ def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> J
         "client_reference_id": params.optional_text("client_reference_id"),
         "created": world.now(),
         "currency": rows[0]["currency"],
-        "expires_at": _expiry(world, params),
+        "expires_at": _read_expires_at(world, params),
         "invoice_creation": _invoice_creation(params) if mode == "payment" else None,
         "locale": params.optional_text("locale"),
         "metadata": params.string_map("metadata") or {},
@@ -124,10 +124,10 @@ def _new(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> J
         "url": f"{world.base_url}/c/pay/{ident}",
         PRIVATE: {"items": rows},
     }
-    return {**session, **_who(world, params, mode)}
+    return {**session, **_customer_members(world, params, mode)}
 
 
-def _who(world: StripeAccount, params: Params, mode: str) -> Json:
+def _customer_members(world: StripeAccount, params: Params, mode: str) -> Json:
     customer, email = params.optional_text("customer"), params.optional_text("customer_email")
     creation = params.optional_text("customer_creation")
     if customer is not None:
@@ -151,7 +151,7 @@ def _who(world: StripeAccount, params: Params, mode: str) -> Json:
     }
 
 
-def _expiry(world: StripeAccount, params: Params) -> int:
+def _read_expires_at(world: StripeAccount, params: Params) -> int:
     asked, now = params.optional_int("expires_at"), world.now()
     if asked is not None and not now + HOUR // 2 <= asked <= now + DAY:
         words = "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from now."
@@ -178,7 +178,7 @@ def _invoice_creation(params: Params) -> Json:
     }
 
 
-def _later(world: StripeAccount, params: Params, mode: str) -> Json:
+def _completion_settings(world: StripeAccount, params: Params, mode: str) -> Json:
     """What is agreed for after the payment."""
     if mode == "payment":
         asked = params.nested_params("payment_intent_data")
@@ -199,19 +199,19 @@ def _later(world: StripeAccount, params: Params, mode: str) -> Json:
     }
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_checkout_session(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
     return world.require_object(KIND, ident)
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_checkout_session(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change its metadata."""
     session = world.require_object(KIND, ident)
     session["metadata"] = params.string_map("metadata") or {}
     return world.update_object(session)
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_checkout_sessions(world: StripeAccount, params: Params) -> Json:
     """Those of a customer, a payment, a subscription, in a state."""
     details = params.nested_params("customer_details")
     where = {
@@ -227,7 +227,7 @@ def list_(world: StripeAccount, params: Params) -> Json:
     )
 
 
-def expire(world: StripeAccount, params: Params, ident: str) -> Json:
+def expire_checkout_session(world: StripeAccount, params: Params, ident: str) -> Json:
     """Close the page."""
     session = world.require_object(KIND, ident)
     if session["status"] != "open":
@@ -239,9 +239,9 @@ def expire(world: StripeAccount, params: Params, ident: str) -> Json:
 
 
 ROUTES = (
-    ("POST", "/v1/checkout/sessions", create),
-    ("GET", "/v1/checkout/sessions", list_),
-    ("GET", "/v1/checkout/sessions/{}", retrieve),
-    ("POST", "/v1/checkout/sessions/{}", update),
-    ("POST", "/v1/checkout/sessions/{}/expire", expire),
+    ("POST", "/v1/checkout/sessions", create_checkout_session),
+    ("GET", "/v1/checkout/sessions", list_checkout_sessions),
+    ("GET", "/v1/checkout/sessions/{}", retrieve_checkout_session),
+    ("POST", "/v1/checkout/sessions/{}", update_checkout_session),
+    ("POST", "/v1/checkout/sessions/{}/expire", expire_checkout_session),
 )

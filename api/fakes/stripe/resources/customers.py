@@ -9,11 +9,11 @@ from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation import cancellation, payment_methods
 
 KIND = "customer"
-ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
-WORDS = ("email", "name", "description", "phone", "business_name", "individual_name")
+ADDRESS_MEMBERS = ("city", "country", "line1", "line2", "postal_code", "state")
+TEXT_MEMBERS = ("email", "name", "description", "phone", "business_name", "individual_name")
 
 
-BLANK: Json = {
+CUSTOMER_DEFAULTS: Json = {
     "address": None,
     "balance": 0,
     "currency": None,
@@ -42,10 +42,10 @@ BLANK: Json = {
 """What every customer begins with."""
 
 
-def new(world: StripeAccount) -> Json:
+def new_customer(world: StripeAccount) -> Json:
     """A customer of whom nothing is known."""
     return {
-        **BLANK,
+        **CUSTOMER_DEFAULTS,
         "id": new_id("cus_", 14),
         "object": KIND,
         "created": world.now(),
@@ -53,34 +53,34 @@ def new(world: StripeAccount) -> Json:
     }
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_customer(world: StripeAccount, params: Params) -> Json:
     """A new one, perhaps with a card."""
-    customer = _read(params, new(world))
+    customer = _apply_params(params, new_customer(world))
     world.create_object(customer, "customer.created")
-    return _cards(world, params, customer)
+    return _set_payment_methods(world, params, customer)
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_customer(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them; of a deleted one, that it is deleted."""
     return world.require_object(KIND, ident)
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_customer(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what is given."""
-    customer = _read(params, _living(world, ident))
+    customer = _apply_params(params, _require_existing_customer(world, ident))
     world.update_object(customer, "customer.updated")
-    return _cards(world, params, customer)
+    return _set_payment_methods(world, params, customer)
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_customers(world: StripeAccount, params: Params) -> Json:
     """Those that are not deleted."""
     where = {"email": params.optional_text("email"), "created >": 0}
     return lists.list_page(world, params, KIND, "/v1/customers", where)
 
 
-def delete(world: StripeAccount, params: Params, ident: str) -> Json:
+def delete_customer(world: StripeAccount, params: Params, ident: str) -> Json:
     """Forget it, and end what it subscribed to."""
-    customer = _living(world, ident)
+    customer = _require_existing_customer(world, ident)
     for subscription in world.store.find_objects("subscription", {"customer": ident}):
         if subscription["ended_at"] is None:
             cancellation.end(world, subscription, invoice_now=False)
@@ -88,28 +88,28 @@ def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     return world.create_object({"id": ident, "object": KIND, "deleted": True})
 
 
-def _living(world: StripeAccount, ident: str) -> Json:
+def _require_existing_customer(world: StripeAccount, ident: str) -> Json:
     customer = world.require_object(KIND, ident)
     if "deleted" in customer:
         raise errors.not_found(KIND, ident)
     return customer
 
 
-def _read(params: Params, customer: Json) -> Json:
-    customer |= {name: params.optional_text(name) for name in WORDS if params.has_value(name)}
+def _apply_params(params: Params, customer: Json) -> Json:
+    customer |= {name: params.optional_text(name) for name in TEXT_MEMBERS if params.has_value(name)}
     customer["metadata"] = params.merge_metadata(customer["metadata"])
     if params.has_value("preferred_locales"):
         customer["preferred_locales"] = params.string_list("preferred_locales") or []
     if params.has_value("address"):
         address = params.nested_params("address")
-        customer["address"] = {name: address.optional_text(name) for name in ADDRESS}
+        customer["address"] = {name: address.optional_text(name) for name in ADDRESS_MEMBERS}
     if params.has_value("balance"):
         customer["balance"] = params.optional_int("balance") or 0
     params.ignore_params("tax_exempt", "invoice_prefix", "shipping", "tax")
     return customer
 
 
-def _cards(world: StripeAccount, params: Params, customer: Json) -> Json:
+def _set_payment_methods(world: StripeAccount, params: Params, customer: Json) -> Json:
     method = params.optional_text("payment_method")
     if method is not None:
         payment_methods.attach(world, payment_methods.named(world, method), customer["id"])
@@ -123,9 +123,9 @@ def _cards(world: StripeAccount, params: Params, customer: Json) -> Json:
 
 
 ROUTES = (
-    ("POST", "/v1/customers", create),
-    ("GET", "/v1/customers", list_),
-    ("GET", "/v1/customers/{}", retrieve),
-    ("POST", "/v1/customers/{}", update),
-    ("DELETE", "/v1/customers/{}", delete),
+    ("POST", "/v1/customers", create_customer),
+    ("GET", "/v1/customers", list_customers),
+    ("GET", "/v1/customers/{}", retrieve_customer),
+    ("POST", "/v1/customers/{}", update_customer),
+    ("DELETE", "/v1/customers/{}", delete_customer),
 )

@@ -26,12 +26,12 @@ from api.fakes.stripe.simulation.invoice_lines import Wanted
 KIND = "invoice"
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
     return world.require_object(KIND, ident)
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_invoices(world: StripeAccount, params: Params) -> Json:
     """Those of a customer or a subscription, in a state."""
     where = {
         "customer": params.optional_text("customer"),
@@ -42,13 +42,13 @@ def list_(world: StripeAccount, params: Params) -> Json:
     return lists.list_page(world, params, KIND, "/v1/invoices", where)
 
 
-def lines_of(world: StripeAccount, params: Params, ident: str) -> Json:
+def list_invoice_lines(world: StripeAccount, params: Params, ident: str) -> Json:
     """The lines of one."""
     rows = world.require_object(KIND, ident)["lines"]["data"]
     return lists.paginate_rows(params, rows, f"/v1/invoices/{ident}/lines")
 
 
-def pay(world: StripeAccount, params: Params, ident: str) -> Json:
+def pay_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     """Try to get it paid now, perhaps with another card."""
     invoice = world.require_object(KIND, ident)
     if invoice["status"] == "paid":
@@ -68,7 +68,7 @@ def pay(world: StripeAccount, params: Params, ident: str) -> Json:
     return world.require_object(KIND, ident)
 
 
-def finalize(world: StripeAccount, params: Params, ident: str) -> Json:
+def finalize_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     """Make a draft binding before its time."""
     invoice = world.require_object(KIND, ident)
     if invoice["status"] != "draft":
@@ -78,7 +78,7 @@ def finalize(world: StripeAccount, params: Params, ident: str) -> Json:
     return world.require_object(KIND, ident)
 
 
-def void(world: StripeAccount, params: Params, ident: str) -> Json:
+def void_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     """Nobody has to pay it any more."""
     invoice = world.require_object(KIND, ident)
     if invoice["status"] != "open":
@@ -88,29 +88,29 @@ def void(world: StripeAccount, params: Params, ident: str) -> Json:
     return invoice
 
 
-def preview(world: StripeAccount, params: Params) -> Json:
+def create_invoice_preview(world: StripeAccount, params: Params) -> Json:
     """What a change would cost, or the next invoice as things are."""
     name = params.optional_text("subscription")
     params.ignore_params("preview_mode", "currency")
     asked = params.nested_params("subscription_details")
     if name is None:
-        return _first(world, params, asked)
+        return _preview_first_invoice(world, params, asked)
     subscription = world.require_object("subscription", name, param="subscription")
-    _of(subscription, params.optional_text("customer"))
+    _check_owner(subscription, params.optional_text("customer"))
     if subscription["ended_at"] is not None:
         raise errors.invalid_request("No upcoming invoices for customer", code="invoice_upcoming_none", begun=True)
-    return changes.preview(world, subscription, _change(world, asked, subscription))
+    return changes.preview(world, subscription, _read_subscription_update(world, asked, subscription))
 
 
-def _of(subscription: Json, customer: str | None) -> None:
+def _check_owner(subscription: Json, customer: str | None) -> None:
     if customer is not None and customer != subscription["customer"]:
         raise errors.invalid_request("The subscription does not belong to the customer.", param="subscription")
 
 
-def _change(world: StripeAccount, asked: Params, subscription: Json) -> Change:
+def _read_subscription_update(world: StripeAccount, asked: Params, subscription: Json) -> Change:
     end = asked.optional_text("trial_end")
     change = Change(
-        subscriptions.wanted_items(world, asked, subscription),
+        subscriptions.read_requested_items(world, asked, subscription),
         asked.optional_int("proration_date") or world.now(),
         asked.one_of("proration_behavior", changes.PRORATION_BEHAVIORS, "create_prorations"),
         trial_over=end == "now" and subscription["status"] == "trialing",
@@ -119,7 +119,7 @@ def _change(world: StripeAccount, asked: Params, subscription: Json) -> Change:
     return changes.checked(subscription, change)
 
 
-def _first(world: StripeAccount, params: Params, asked: Params) -> Json:
+def _preview_first_invoice(world: StripeAccount, params: Params, asked: Params) -> Json:
     """The first invoice of a subscription that nobody has yet."""
     customer = world.require_object("customer", params.required_text("customer"), param="customer")
     rows = [world.require_object("price", row.required_text("price")) for row in asked.nested_list("items")]
@@ -134,7 +134,7 @@ def _first(world: StripeAccount, params: Params, asked: Params) -> Json:
     return invoice_objects.new(world, customer, found, reason="upcoming", preview=True)
 
 
-def payments_list(world: StripeAccount, params: Params) -> Json:
+def list_invoice_payments(world: StripeAccount, params: Params) -> Json:
     """Payments towards an invoice, or the invoice that a payment is for."""
     payment = params.nested_params("payment")
     payment.ignore_params("type")
@@ -146,31 +146,31 @@ def payments_list(world: StripeAccount, params: Params) -> Json:
     return lists.list_page(world, params, "invoice_payment", "/v1/invoice_payments", where)
 
 
-def payment(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_invoice_payment(world: StripeAccount, params: Params, ident: str) -> Json:
     """One payment towards an invoice."""
     return world.require_object("invoice_payment", ident)
 
 
-def waiting(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_invoice_item(world: StripeAccount, params: Params, ident: str) -> Json:
     """What a change has cost: on an invoice, or not yet."""
     return world.require_object("invoiceitem", ident)
 
 
-def _payments(world: StripeAccount, invoice: Json) -> Json:
+def _expand_payments(world: StripeAccount, invoice: Json) -> Json:
     rows = world.store.find_objects("invoice_payment", {"invoice": invoice["id"]})
     return lists.list_object(rows, "/v1/invoice_payments")
 
 
-EXPANDABLE_MEMBERS[KIND, "payments"] = _payments
+EXPANDABLE_MEMBERS[KIND, "payments"] = _expand_payments
 ROUTES = (
-    ("GET", "/v1/invoices", list_),
-    ("POST", "/v1/invoices/create_preview", preview),
-    ("GET", "/v1/invoices/{}", retrieve),
-    ("GET", "/v1/invoices/{}/lines", lines_of),
-    ("POST", "/v1/invoices/{}/pay", pay),
-    ("POST", "/v1/invoices/{}/finalize", finalize),
-    ("POST", "/v1/invoices/{}/void", void),
-    ("GET", "/v1/invoiceitems/{}", waiting),
-    ("GET", "/v1/invoice_payments", payments_list),
-    ("GET", "/v1/invoice_payments/{}", payment),
+    ("GET", "/v1/invoices", list_invoices),
+    ("POST", "/v1/invoices/create_preview", create_invoice_preview),
+    ("GET", "/v1/invoices/{}", retrieve_invoice),
+    ("GET", "/v1/invoices/{}/lines", list_invoice_lines),
+    ("POST", "/v1/invoices/{}/pay", pay_invoice),
+    ("POST", "/v1/invoices/{}/finalize", finalize_invoice),
+    ("POST", "/v1/invoices/{}/void", void_invoice),
+    ("GET", "/v1/invoiceitems/{}", retrieve_invoice_item),
+    ("GET", "/v1/invoice_payments", list_invoice_payments),
+    ("GET", "/v1/invoice_payments/{}", retrieve_invoice_payment),
 )

@@ -11,21 +11,21 @@ from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
 METER, KIND = "billing.meter", "billing.meter_event"
-OLDEST, NEWEST = 35 * DAY, 300
+MAX_AGE, MAX_FUTURE = 35 * DAY, 300
 """How far back and ahead an event's time may be, in seconds."""
 UNIQUE_FOR = DAY
-REPORTED_AFTER = 1
+REPORT_DELAY = 1
 """Seconds until an event that cannot be counted is reported."""
 
 
-def report(world: StripeAccount, params: Params) -> Json:
+def create_meter_event(world: StripeAccount, params: Params) -> Json:
     """Take an event. What is plainly wrong is refused now, what cannot be counted is reported later."""
     name, payload = params.required_text("event_name"), params.string_map("payload")
     if payload is None:
         raise errors.missing_parameter("payload")
     now = world.now()
     moment = params.optional_int("timestamp") or now
-    _in_time(moment, now)
+    _check_timestamp(moment, now)
     identifier = params.optional_text("identifier") or new_id("", 36)
     if world.store.find_first(KIND, {"identifier": identifier, "created >": now - UNIQUE_FOR}):
         words = f"An event already exists with identifier {identifier}."
@@ -41,35 +41,35 @@ def report(world: StripeAccount, params: Params) -> Json:
         "timestamp": moment,
         PRIVATE: {"state": "new", "meter": None, "customer": None, "value": "0", "fault": None},
     }
-    look(world, event)
+    classify_meter_event(world, event)
     world.store.put_object(event)
     if event[PRIVATE]["fault"]:
-        world.due_actions.schedule("meter_errors", event[PRIVATE]["meter"] or "", now + REPORTED_AFTER)
+        world.due_actions.schedule("meter_errors", event[PRIVATE]["meter"] or "", now + REPORT_DELAY)
     return {key: value for key, value in event.items() if key != "id"}
 
 
-def _in_time(moment: int, now: int) -> None:
-    if moment < now - OLDEST:
+def _check_timestamp(moment: int, now: int) -> None:
+    if moment < now - MAX_AGE:
         words = "The timestamp must be within the past 35 calendar days."
         raise errors.invalid_request(words, code="timestamp_too_far_in_past", param="timestamp")
-    if moment > now + NEWEST:
+    if moment > now + MAX_FUTURE:
         words = "The timestamp must be no more than 5 minutes in the future."
         raise errors.invalid_request(words, code="timestamp_in_future", param="timestamp")
 
 
-def look(world: StripeAccount, event: Json) -> None:
+def classify_meter_event(world: StripeAccount, event: Json) -> None:
     """Find out whose usage it is and how much, or why it cannot be counted."""
     meter = world.store.find_first(METER, {"event_name": event["event_name"], "status": "active"})
     private = event[PRIVATE]
     private["meter"] = meter["id"] if meter else None
-    private["fault"] = _fault(world, event["payload"], meter)
+    private["fault"] = _find_meter_error(world, event["payload"], meter)
     private["state"] = "refused" if private["fault"] else "counted"
     if meter is not None and private["fault"] is None:
         private["customer"] = event["payload"][meter["customer_mapping"]["event_payload_key"]]
-        private["value"] = _value(event["payload"], meter)
+        private["value"] = _event_value(event["payload"], meter)
 
 
-def _fault(world: StripeAccount, payload: Json, meter: Json | None) -> str | None:
+def _find_meter_error(world: StripeAccount, payload: Json, meter: Json | None) -> str | None:
     if meter is None:
         return "no_meter"
     customer = payload.get(meter["customer_mapping"]["event_payload_key"])
@@ -79,16 +79,16 @@ def _fault(world: StripeAccount, payload: Json, meter: Json | None) -> str | Non
     if found is None or "deleted" in found:
         return "meter_event_customer_not_found"
     try:
-        Fraction(_value(payload, meter))
+        Fraction(_event_value(payload, meter))
     except ValueError:
         return "meter_event_invalid_value"
     return None
 
 
-def _value(payload: Json, meter: Json) -> str:
+def _event_value(payload: Json, meter: Json) -> str:
     if meter["default_aggregation"]["formula"] == "count":
         return "1"
     return str(payload.get(meter["value_settings"]["event_payload_key"], ""))
 
 
-ROUTES = (("POST", "/v1/billing/meter_events", report),)
+ROUTES = (("POST", "/v1/billing/meter_events", create_meter_event),)

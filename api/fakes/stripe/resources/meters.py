@@ -13,7 +13,7 @@ FORMULAS = ("count", "last", "sum")
 MINUTE = 60
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_meter(world: StripeAccount, params: Params) -> Json:
     """A new meter. Two active ones cannot count events of one name."""
     name = params.required_text("event_name")
     if world.store.find_first(KIND, {"event_name": name, "status": "active"}):
@@ -45,38 +45,38 @@ def create(world: StripeAccount, params: Params) -> Json:
     return world.create_object(meter, "billing.meter.created")
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_meter(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
     return world.require_object(KIND, ident)
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_meter(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what it is called."""
     meter = world.require_object(KIND, ident)
     meter |= {"display_name": params.optional_text("display_name") or meter["display_name"], "updated": world.now()}
     return world.update_object(meter, "billing.meter.updated")
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_meters(world: StripeAccount, params: Params) -> Json:
     """All, or those in a state."""
     return lists.list_page(world, params, KIND, "/v1/billing/meters", {"status": params.optional_text("status")})
 
 
-def deactivate(world: StripeAccount, params: Params, ident: str) -> Json:
+def deactivate_meter(world: StripeAccount, params: Params, ident: str) -> Json:
     """Count no more."""
     meter = world.require_object(KIND, ident)
     meter |= {"status": "inactive", "status_transitions": {"deactivated_at": world.now()}, "updated": world.now()}
     return world.update_object(meter, "billing.meter.deactivated")
 
 
-def reactivate(world: StripeAccount, params: Params, ident: str) -> Json:
+def reactivate_meter(world: StripeAccount, params: Params, ident: str) -> Json:
     """Count again."""
     meter = world.require_object(KIND, ident)
     meter |= {"status": "active", "status_transitions": {"deactivated_at": None}, "updated": world.now()}
     return world.update_object(meter, "billing.meter.reactivated")
 
 
-def summaries(world: StripeAccount, params: Params, ident: str) -> Json:
+def list_event_summaries(world: StripeAccount, params: Params, ident: str) -> Json:
     """What was counted of a customer from one whole minute to another."""
     customer = params.required_text("customer")
     start, end = params.required_int("start_time"), params.required_int("end_time")
@@ -97,11 +97,11 @@ def summaries(world: StripeAccount, params: Params, ident: str) -> Json:
 
 
 ROUTES = (
-    ("POST", "/v1/billing/meters", create),
-    ("GET", "/v1/billing/meters", list_),
-    ("GET", "/v1/billing/meters/{}", retrieve),
-    ("POST", "/v1/billing/meters/{}", update),
-    ("POST", "/v1/billing/meters/{}/deactivate", deactivate),
-    ("POST", "/v1/billing/meters/{}/reactivate", reactivate),
-    ("GET", "/v1/billing/meters/{}/event_summaries", summaries),
+    ("POST", "/v1/billing/meters", create_meter),
+    ("GET", "/v1/billing/meters", list_meters),
+    ("GET", "/v1/billing/meters/{}", retrieve_meter),
+    ("POST", "/v1/billing/meters/{}", update_meter),
+    ("POST", "/v1/billing/meters/{}/deactivate", deactivate_meter),
+    ("POST", "/v1/billing/meters/{}/reactivate", reactivate_meter),
+    ("GET", "/v1/billing/meters/{}/event_summaries", list_event_summaries),
 )

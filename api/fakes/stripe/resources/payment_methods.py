@@ -11,31 +11,31 @@ from api.fakes.stripe.simulation import payment_methods
 KIND = "payment_method"
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them; a test card's name makes one."""
     return payment_methods.named(world, ident, param=None)
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_payment_methods(world: StripeAccount, params: Params) -> Json:
     """Those of a customer."""
     where = {"customer": params.optional_text("customer"), "type": params.optional_text("type")}
     return lists.list_page(world, params, KIND, "/v1/payment_methods", where)
 
 
-def list_of(world: StripeAccount, params: Params, customer: str) -> Json:
+def list_customer_payment_methods(world: StripeAccount, params: Params, customer: str) -> Json:
     """The same, asked for at the customer."""
     world.require_object("customer", customer)
     where = {"customer": customer, "type": params.optional_text("type")}
     return lists.list_page(world, params, KIND, f"/v1/customers/{customer}/payment_methods", where)
 
 
-def attach(world: StripeAccount, params: Params, ident: str) -> Json:
+def attach_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
     """Save it for a customer."""
     customer = world.require_object("customer", params.required_text("customer"), param="customer")
     return payment_methods.attach(world, payment_methods.named(world, ident, param=None), customer["id"])
 
 
-def detach(world: StripeAccount, params: Params, ident: str) -> Json:
+def detach_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
     """Let it go: nobody can pay with it any more."""
     method = world.require_object(KIND, ident)
     owner, method["customer"] = method["customer"], None
@@ -47,9 +47,9 @@ def detach(world: StripeAccount, params: Params, ident: str) -> Json:
 
 
 ROUTES = (
-    ("GET", "/v1/payment_methods", list_),
-    ("GET", "/v1/payment_methods/{}", retrieve),
-    ("POST", "/v1/payment_methods/{}/attach", attach),
-    ("POST", "/v1/payment_methods/{}/detach", detach),
-    ("GET", "/v1/customers/{}/payment_methods", list_of),
+    ("GET", "/v1/payment_methods", list_payment_methods),
+    ("GET", "/v1/payment_methods/{}", retrieve_payment_method),
+    ("POST", "/v1/payment_methods/{}/attach", attach_payment_method),
+    ("POST", "/v1/payment_methods/{}/detach", detach_payment_method),
+    ("GET", "/v1/customers/{}/payment_methods", list_customer_payment_methods),
 )

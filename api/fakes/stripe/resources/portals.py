@@ -9,11 +9,11 @@ from api.fakes.stripe.params import Params
 from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS
 
 CONFIGURATION, SESSION = "billing_portal.configuration", "billing_portal.session"
-UPDATES = ("address", "email", "name", "phone", "shipping", "tax_id")
-FLOWS = ("payment_method_update", "subscription_cancel")
+CUSTOMER_UPDATES = ("address", "email", "name", "phone", "shipping", "tax_id")
+FLOW_TYPES = ("payment_method_update", "subscription_cancel")
 
 
-def configure(world: StripeAccount, params: Params) -> Json:
+def create_configuration(world: StripeAccount, params: Params) -> Json:
     """What a portal offers, new."""
     now = world.now()
     found: Json = {
@@ -24,7 +24,7 @@ def configure(world: StripeAccount, params: Params) -> Json:
         "business_profile": {"headline": None, "privacy_policy_url": None, "terms_of_service_url": None},
         "created": now,
         "default_return_url": None,
-        "features": _features(),
+        "features": _default_features(),
         "is_default": world.store.find_first(CONFIGURATION, {"active": True}) is None,
         "livemode": False,
         "login_page": {"enabled": False, "url": None},
@@ -32,10 +32,10 @@ def configure(world: StripeAccount, params: Params) -> Json:
         "name": None,
         "updated": now,
     }
-    return world.create_object(_read(params, found), "billing_portal.configuration.created")
+    return world.create_object(_apply_params(params, found), "billing_portal.configuration.created")
 
 
-def _features() -> Json:
+def _default_features() -> Json:
     return {
         "customer_update": {"allowed_updates": [], "enabled": False},
         "invoice_history": {"enabled": False},
@@ -58,7 +58,7 @@ def _features() -> Json:
     }
 
 
-def _read(params: Params, found: Json) -> Json:
+def _apply_params(params: Params, found: Json) -> Json:
     if params.has_value("active"):
         found["active"] = params.optional_bool("active")
     for name in ("default_return_url", "name"):
@@ -69,12 +69,12 @@ def _read(params: Params, found: Json) -> Json:
         given = {name: profile.optional_text(name) for name in found["business_profile"] if profile.has_value(name)}
         found["business_profile"] = {**found["business_profile"], **given}
     found["metadata"] = params.merge_metadata(found["metadata"])
-    found["features"] = _offered(params.nested_params("features"), found["features"])
+    found["features"] = _apply_features(params.nested_params("features"), found["features"])
     params.ignore_params("login_page")
     return found
 
 
-def _offered(asked: Params, have: Json) -> Json:
+def _apply_features(asked: Params, have: Json) -> Json:
     features = {name: dict(feature) for name, feature in have.items()}
     for name, feature in features.items():
         if asked.has_value(name):
@@ -90,10 +90,10 @@ def _offered(asked: Params, have: Json) -> Json:
         reason = cancel.nested_params("cancellation_reason")
         asked_for = {"enabled": bool(reason.optional_bool("enabled")), "options": reason.string_list("options") or []}
         stop["cancellation_reason"] = asked_for
-    return _no_plans(asked, features)
+    return _refuse_plan_changes(asked, features)
 
 
-def _no_plans(asked: Params, features: Json) -> Json:
+def _refuse_plan_changes(asked: Params, features: Json) -> Json:
     """The page here changes no plans, so a portal that is to offer that is refused rather than half made."""
     if features["subscription_update"]["enabled"] or features["subscription_pause"]["enabled"]:
         words = "The portal of this fake Stripe changes and pauses no plans."
@@ -104,28 +104,28 @@ def _no_plans(asked: Params, features: Json) -> Json:
     return features
 
 
-def configuration(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_configuration(world: StripeAccount, params: Params, ident: str) -> Json:
     """What one offers."""
     return world.require_object(CONFIGURATION, ident)
 
 
-def configurations(world: StripeAccount, params: Params) -> Json:
+def list_configurations(world: StripeAccount, params: Params) -> Json:
     """All of them."""
     where = {"active": params.optional_bool("active"), "is_default": params.optional_bool("is_default")}
     return lists.list_page(world, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
 
 
-def reconfigure(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_configuration(world: StripeAccount, params: Params, ident: str) -> Json:
     """Offer something else."""
-    found = _read(params, world.require_object(CONFIGURATION, ident))
+    found = _apply_params(params, world.require_object(CONFIGURATION, ident))
     found["updated"] = world.now()
     return world.update_object(found, "billing_portal.configuration.updated")
 
 
-def visit(world: StripeAccount, params: Params) -> Json:
+def create_portal_session(world: StripeAccount, params: Params) -> Json:
     """A page for a customer."""
     customer = world.require_object("customer", params.required_text("customer"), param="customer")
-    offered = _chosen(world, params)
+    offered = _choose_configuration(world, params)
     ident = new_id("bps_1")
     session: Json = {
         "id": ident,
@@ -134,7 +134,7 @@ def visit(world: StripeAccount, params: Params) -> Json:
         "created": world.now(),
         "customer": customer["id"],
         "customer_account": None,
-        "flow": _flow(world, params),
+        "flow": _read_flow(world, params),
         "livemode": False,
         "locale": params.optional_text("locale"),
         "on_behalf_of": None,
@@ -145,7 +145,7 @@ def visit(world: StripeAccount, params: Params) -> Json:
     return world.create_object(session, "billing_portal.session.created")
 
 
-def _chosen(world: StripeAccount, params: Params) -> Json:
+def _choose_configuration(world: StripeAccount, params: Params) -> Json:
     name = params.optional_text("configuration")
     if name is not None:
         return world.require_object(CONFIGURATION, name, param="configuration")
@@ -159,11 +159,11 @@ def _chosen(world: StripeAccount, params: Params) -> Json:
     return found
 
 
-def _flow(world: StripeAccount, params: Params) -> Json | None:
+def _read_flow(world: StripeAccount, params: Params) -> Json | None:
     if not params.has_value("flow_data"):
         return None
     asked = params.nested_params("flow_data")
-    kind = asked.one_of("type", FLOWS, "")
+    kind = asked.one_of("type", FLOW_TYPES, "")
     if not kind:
         raise errors.missing_parameter("flow_data[type]")
     flow: Json = {
@@ -185,9 +185,9 @@ def _flow(world: StripeAccount, params: Params) -> Json | None:
 
 
 ROUTES = (
-    ("POST", "/v1/billing_portal/configurations", configure),
-    ("GET", "/v1/billing_portal/configurations", configurations),
-    ("GET", "/v1/billing_portal/configurations/{}", configuration),
-    ("POST", "/v1/billing_portal/configurations/{}", reconfigure),
-    ("POST", "/v1/billing_portal/sessions", visit),
+    ("POST", "/v1/billing_portal/configurations", create_configuration),
+    ("GET", "/v1/billing_portal/configurations", list_configurations),
+    ("GET", "/v1/billing_portal/configurations/{}", retrieve_configuration),
+    ("POST", "/v1/billing_portal/configurations/{}", update_configuration),
+    ("POST", "/v1/billing_portal/sessions", create_portal_session),
 )

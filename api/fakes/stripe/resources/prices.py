@@ -11,13 +11,13 @@ from api.fakes.stripe.params import Params
 from api.fakes.stripe.resources import products
 
 KIND = "price"
-MOST_KEYS = 10
+MAX_LOOKUP_KEYS = 10
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_price(world: StripeAccount, params: Params) -> Json:
     """A new one for a product that is there or comes with it."""
-    exact = _exact(params)
-    recurring = _recurring(world, params)
+    exact = _read_unit_amount(params)
+    recurring = _read_recurring(world, params)
     price: Json = {
         "id": new_id("price_1"),
         "object": KIND,
@@ -27,10 +27,10 @@ def create(world: StripeAccount, params: Params) -> Json:
         "currency": params.required_text("currency").lower(),
         "custom_unit_amount": None,
         "livemode": False,
-        "lookup_key": _lookup_key(world, params, None),
+        "lookup_key": _claim_lookup_key(world, params, None),
         "metadata": params.string_map("metadata") or {},
         "nickname": params.optional_text("nickname"),
-        "product": _product(world, params),
+        "product": _product_id(world, params),
         "recurring": recurring,
         "tax_behavior": params.one_of("tax_behavior", ("exclusive", "inclusive", "unspecified"), "unspecified"),
         "tiers_mode": None,
@@ -42,12 +42,12 @@ def create(world: StripeAccount, params: Params) -> Json:
     return world.create_object(price, "price.created")
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_price(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
     return world.require_object(KIND, ident)
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_price(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what may change: whether it is sold, and what it is called."""
     price = world.require_object(KIND, ident)
     if params.has_value("active"):
@@ -57,18 +57,18 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
     if params.has_value("tax_behavior"):
         price["tax_behavior"] = params.optional_text("tax_behavior")
     if params.has_value("lookup_key"):
-        price["lookup_key"] = _lookup_key(world, params, ident)
+        price["lookup_key"] = _claim_lookup_key(world, params, ident)
     else:
         params.ignore_params("transfer_lookup_key")
     price["metadata"] = params.merge_metadata(price["metadata"])
     return world.update_object(price, "price.updated")
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_prices(world: StripeAccount, params: Params) -> Json:
     """Those with these keys, of this product, sold or not."""
     keys = params.string_list("lookup_keys")
-    if keys is not None and len(keys) > MOST_KEYS:
-        raise errors.invalid_request(f"You may only specify up to {MOST_KEYS} lookup_keys.", param="lookup_keys")
+    if keys is not None and len(keys) > MAX_LOOKUP_KEYS:
+        raise errors.invalid_request(f"You may only specify up to {MAX_LOOKUP_KEYS} lookup_keys.", param="lookup_keys")
     recurring = params.nested_params("recurring")
     where = {
         "active": params.optional_bool("active"),
@@ -83,7 +83,7 @@ def list_(world: StripeAccount, params: Params) -> Json:
     return lists.list_page(world, params, KIND, "/v1/prices", where)
 
 
-def _exact(params: Params) -> Decimal:
+def _read_unit_amount(params: Params) -> Decimal:
     whole, exact = params.optional_int("unit_amount"), params.optional_text("unit_amount_decimal")
     if whole is not None and exact is not None:
         words = "You may only specify one of these parameters: unit_amount, unit_amount_decimal."
@@ -96,7 +96,7 @@ def _exact(params: Params) -> Decimal:
         raise errors.invalid_request(f"Invalid decimal: {exact}", param="unit_amount_decimal") from None
 
 
-def _recurring(world: StripeAccount, params: Params) -> Json | None:
+def _read_recurring(world: StripeAccount, params: Params) -> Json | None:
     if not params.has_value("recurring"):
         return None
     asked = params.nested_params("recurring")
@@ -106,7 +106,7 @@ def _recurring(world: StripeAccount, params: Params) -> Json | None:
             raise errors.missing_parameter("recurring[meter]")
         world.require_object("billing.meter", meter, param="recurring[meter]")
     return {
-        "interval": asked.one_of("interval", ("day", "week", "month", "year"), "") or _no_interval(),
+        "interval": asked.one_of("interval", ("day", "week", "month", "year"), "") or _raise_missing_interval(),
         "interval_count": asked.optional_int("interval_count") or 1,
         "meter": meter,
         "trial_period_days": None,
@@ -114,17 +114,17 @@ def _recurring(world: StripeAccount, params: Params) -> Json | None:
     }
 
 
-def _no_interval() -> str:
+def _raise_missing_interval() -> str:
     raise errors.missing_parameter("recurring[interval]")
 
 
-def _product(world: StripeAccount, params: Params) -> str:
+def _product_id(world: StripeAccount, params: Params) -> str:
     if params.has_value("product_data"):
-        return str(products.create(world, params.nested_params("product_data"))["id"])
+        return str(products.create_product(world, params.nested_params("product_data"))["id"])
     return str(world.require_object("product", params.required_text("product"), param="product")["id"])
 
 
-def _lookup_key(world: StripeAccount, params: Params, own: str | None) -> str | None:
+def _claim_lookup_key(world: StripeAccount, params: Params, own: str | None) -> str | None:
     """A key names one price at a time; it goes over to this one only if that is said."""
     key, transfer = params.optional_text("lookup_key"), params.optional_bool("transfer_lookup_key")
     holder = world.store.find_first(KIND, {"lookup_key": key}) if key else None
@@ -139,8 +139,8 @@ def _lookup_key(world: StripeAccount, params: Params, own: str | None) -> str | 
 
 
 ROUTES = (
-    ("POST", "/v1/prices", create),
-    ("GET", "/v1/prices", list_),
-    ("GET", "/v1/prices/{}", retrieve),
-    ("POST", "/v1/prices/{}", update),
+    ("POST", "/v1/prices", create_price),
+    ("GET", "/v1/prices", list_prices),
+    ("GET", "/v1/prices/{}", retrieve_price),
+    ("POST", "/v1/prices/{}", update_price),
 )

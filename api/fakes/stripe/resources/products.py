@@ -8,10 +8,10 @@ from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
 KIND = "product"
-WORDS = ("name", "description", "statement_descriptor", "unit_label", "url", "tax_code", "default_price")
+TEXT_MEMBERS = ("name", "description", "statement_descriptor", "unit_label", "url", "tax_code", "default_price")
 
 
-BLANK: Json = {
+PRODUCT_DEFAULTS: Json = {
     "active": True,
     "default_price": None,
     "description": None,
@@ -31,7 +31,7 @@ BLANK: Json = {
 """What every product begins with."""
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_product(world: StripeAccount, params: Params) -> Json:
     """A new one, with an id of one's own if wanted."""
     params.required_text("name")
     ident = params.optional_text("id") or new_id("prod_", 14)
@@ -41,29 +41,29 @@ def create(world: StripeAccount, params: Params) -> Json:
         )
     now = world.now()
     product: Json = {
-        **BLANK,
+        **PRODUCT_DEFAULTS,
         "id": ident,
         "object": KIND,
         "created": now,
         "updated": now,
     }
     params.ignore_params("type", "shippable")
-    return world.create_object(_read(params, product), "product.created")
+    return world.create_object(_apply_params(params, product), "product.created")
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_product(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them."""
     return world.require_object(KIND, ident)
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_product(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change what is given."""
-    product = _read(params, world.require_object(KIND, ident))
+    product = _apply_params(params, world.require_object(KIND, ident))
     product["updated"] = world.now()
     return world.update_object(product, "product.updated")
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_products(world: StripeAccount, params: Params) -> Json:
     """All, or those with these ids, or only active ones."""
     where: dict[str, object | None] = {"active": params.optional_bool("active")}
     if params.has_value("ids"):
@@ -72,7 +72,7 @@ def list_(world: StripeAccount, params: Params) -> Json:
     return lists.list_page(world, params, KIND, "/v1/products", where)
 
 
-def delete(world: StripeAccount, params: Params, ident: str) -> Json:
+def delete_product(world: StripeAccount, params: Params, ident: str) -> Json:
     """Forget it, unless it has prices."""
     product = world.require_object(KIND, ident)
     if world.store.find_first("price", {"product": ident}):
@@ -83,8 +83,8 @@ def delete(world: StripeAccount, params: Params, ident: str) -> Json:
     return {"id": ident, "object": KIND, "deleted": True}
 
 
-def _read(params: Params, product: Json) -> Json:
-    product |= {name: params.optional_text(name) for name in WORDS if params.has_value(name)}
+def _apply_params(params: Params, product: Json) -> Json:
+    product |= {name: params.optional_text(name) for name in TEXT_MEMBERS if params.has_value(name)}
     if params.has_value("active"):
         product["active"] = params.optional_bool("active")
     if params.has_value("images"):
@@ -98,9 +98,9 @@ def _read(params: Params, product: Json) -> Json:
 
 
 ROUTES = (
-    ("POST", "/v1/products", create),
-    ("GET", "/v1/products", list_),
-    ("GET", "/v1/products/{}", retrieve),
-    ("POST", "/v1/products/{}", update),
-    ("DELETE", "/v1/products/{}", delete),
+    ("POST", "/v1/products", create_product),
+    ("GET", "/v1/products", list_products),
+    ("GET", "/v1/products/{}", retrieve_product),
+    ("POST", "/v1/products/{}", update_product),
+    ("DELETE", "/v1/products/{}", delete_product),
 )

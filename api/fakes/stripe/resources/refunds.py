@@ -12,9 +12,9 @@ from api.fakes.stripe.simulation import refunds
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_refund(world: StripeAccount, params: Params) -> Json:
     """Give back a part of a charge, or all that is left of it."""
-    source = _charge(world, params)
+    source = _refundable_charge(world, params)
     amount, reason = params.optional_int("amount"), params.optional_text("reason")
     if reason is not None:
         params.one_of("reason", REASONS, "")
@@ -26,7 +26,7 @@ def create(world: StripeAccount, params: Params) -> Json:
     return refunds.give_back(world, source, amount, reason, metadata)
 
 
-def _charge(world: StripeAccount, params: Params) -> Json:
+def _refundable_charge(world: StripeAccount, params: Params) -> Json:
     name, ident = params.optional_text("payment_intent"), params.optional_text("charge")
     if ident is not None:
         return world.require_object("charge", ident, param="charge")
@@ -41,33 +41,33 @@ def _charge(world: StripeAccount, params: Params) -> Json:
     return world.require_object("charge", payment["latest_charge"])
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_refund(world: StripeAccount, params: Params, ident: str) -> Json:
     """A refund."""
     return world.require_object("refund", ident)
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_refund(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change its metadata."""
     found = world.require_object("refund", ident)
     found["metadata"] = params.merge_metadata(found["metadata"])
     return world.update_object(found, "refund.updated")
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_refunds(world: StripeAccount, params: Params) -> Json:
     """The refunds of a payment or a charge."""
     where = {"charge": params.optional_text("charge"), "payment_intent": params.optional_text("payment_intent")}
     return lists.list_page(world, params, "refund", "/v1/refunds", where)
 
 
-def _refunds(world: StripeAccount, found: Json) -> Json:
+def _expand_refunds(world: StripeAccount, found: Json) -> Json:
     rows = world.store.find_objects("refund", {"charge": found["id"]})
     return lists.list_object(rows, f"/v1/charges/{found['id']}/refunds")
 
 
-EXPANDABLE_MEMBERS["charge", "refunds"] = _refunds
+EXPANDABLE_MEMBERS["charge", "refunds"] = _expand_refunds
 ROUTES = (
-    ("POST", "/v1/refunds", create),
-    ("GET", "/v1/refunds", list_),
-    ("GET", "/v1/refunds/{}", retrieve),
-    ("POST", "/v1/refunds/{}", update),
+    ("POST", "/v1/refunds", create_refund),
+    ("GET", "/v1/refunds", list_refunds),
+    ("GET", "/v1/refunds/{}", retrieve_refund),
+    ("POST", "/v1/refunds/{}", update_refund),
 )

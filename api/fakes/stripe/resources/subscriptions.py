@@ -23,8 +23,8 @@ from api.fakes.stripe.simulation.invoice_lines import Wanted
 from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHOD, Terms
 
 KIND = "subscription"
-PAYMENTS = ("allow_incomplete", "error_if_incomplete", "pending_if_incomplete")
-WITH_PENDING = (
+PAYMENT_BEHAVIORS = ("allow_incomplete", "error_if_incomplete", "pending_if_incomplete")
+PENDING_UPDATE_PARAMS = (
     "expand",
     "items",
     "off_session",
@@ -36,18 +36,18 @@ WITH_PENDING = (
 """What may be changed by `pending_if_incomplete`; Stripe refuses everything else with it."""
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_subscription(world: StripeAccount, params: Params) -> Json:
     """A new one, without a checkout page."""
     customer = world.require_object("customer", params.required_text("customer"), param="customer")
-    wanted = subscription_start.checked([_fresh(world, row) for row in params.nested_list("items")])
-    behaviour = params.one_of("payment_behavior", PAYMENTS, "allow_incomplete")
+    wanted = subscription_start.checked([_read_new_item(world, row) for row in params.nested_list("items")])
+    behaviour = params.one_of("payment_behavior", PAYMENT_BEHAVIORS, "allow_incomplete")
     method = params.optional_text("default_payment_method")
     settings = params.nested_params("trial_settings").nested_params("end_behavior")
     terms = Terms(
         customer["id"],
         wanted,
-        method=_method(world, method, customer["id"]),
-        trial_end=_trial_end(world, params),
+        method=_attach_default_method(world, method, customer["id"]),
+        trial_end=_read_trial_end(world, params),
         without_method=settings.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
         metadata=params.string_map("metadata") or {},
         description=params.optional_text("description"),
@@ -59,19 +59,19 @@ def create(world: StripeAccount, params: Params) -> Json:
     return subscription
 
 
-def _method(world: StripeAccount, name: str | None, customer: str) -> str | None:
+def _attach_default_method(world: StripeAccount, name: str | None, customer: str) -> str | None:
     if name is None:
         return None
     found = payment_methods.named(world, name, param="default_payment_method")
     return str(payment_methods.attach(world, found, customer)["id"])
 
 
-def _trial_end(world: StripeAccount, params: Params) -> int | None:
+def _read_trial_end(world: StripeAccount, params: Params) -> int | None:
     days = params.optional_int("trial_period_days")
     return params.optional_int("trial_end") or (world.now() + days * DAY if days else None)
 
 
-def _fresh(world: StripeAccount, row: Params) -> Wanted:
+def _read_new_item(world: StripeAccount, row: Params) -> Wanted:
     price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
     quantity = row.optional_int("quantity")
     if amounts.metered(price) and quantity is not None:
@@ -81,17 +81,17 @@ def _fresh(world: StripeAccount, row: Params) -> Wanted:
     return Wanted(price, quantity or 1, metadata=row.string_map("metadata"))
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_subscription(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them, ended or not."""
     return world.require_object(KIND, ident)
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_subscriptions(world: StripeAccount, params: Params) -> Json:
     """Those of a customer or a price; ended ones only if asked for."""
     status = params.optional_text("status")
     where: dict[str, object | None] = {"customer": params.optional_text("customer")}
     if status is None:
-        found = _rows(world, params, where)
+        found = _find_subscriptions(world, params, where)
         return lists.paginate_rows(
             params, [one for one in found if one["status"] not in ENDED_STATUSES], "/v1/subscriptions"
         )
@@ -99,30 +99,30 @@ def list_(world: StripeAccount, params: Params) -> Json:
         where["status"] = list(ENDED_STATUSES)
     elif status != "all":
         where["status"] = status
-    return lists.paginate_rows(params, _rows(world, params, where), "/v1/subscriptions")
+    return lists.paginate_rows(params, _find_subscriptions(world, params, where), "/v1/subscriptions")
 
 
-def _rows(world: StripeAccount, params: Params, where: dict[str, object | None]) -> list[Json]:
+def _find_subscriptions(world: StripeAccount, params: Params, where: dict[str, object | None]) -> list[Json]:
     asked = {name: value for name, value in where.items() if value is not None} | lists.time_range_conditions(
         params, "created"
     )
     price = params.optional_text("price")
     found = world.store.find_objects(KIND, asked)
-    return [one for one in found if price is None or _has(one, price)]
+    return [one for one in found if price is None or _has_price(one, price)]
 
 
-def _has(subscription: Json, price: str) -> bool:
+def _has_price(subscription: Json, price: str) -> bool:
     return any(item["price"]["id"] == price for item in subscription["items"]["data"])
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_subscription(world: StripeAccount, params: Params, ident: str) -> Json:
     """Change items, or when it ends, or what pays for it."""
-    subscription = _living(world, ident)
-    change = _change(world, params, subscription)
+    subscription = _require_live_subscription(world, ident)
+    change = _read_update(world, params, subscription)
     if change is not None and change.payment == "pending_if_incomplete":
-        _only_pending(params)
-    _plain(world, params, subscription)
-    _end(world, params, subscription)
+        _check_pending_params(params)
+    _apply_params(world, params, subscription)
+    _apply_cancellation(world, params, subscription)
     params.ignore_params(
         "off_session", "payment_settings", "collection_method", "automatic_tax", "cancellation_details"
     )
@@ -130,33 +130,33 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
     return subscription if change is None else changes.make(world, subscription, change)
 
 
-def _living(world: StripeAccount, ident: str) -> Json:
+def _require_live_subscription(world: StripeAccount, ident: str) -> Json:
     subscription = world.require_object(KIND, ident)
     if subscription["status"] in ENDED_STATUSES:
         raise errors.not_found(KIND, ident)
     return subscription
 
 
-def _only_pending(params: Params) -> None:
-    others = [name for name in params.values if name not in WITH_PENDING]
+def _check_pending_params(params: Params) -> None:
+    others = [name for name in params.values if name not in PENDING_UPDATE_PARAMS]
     if others:
         words = f"You cannot use `payment_behavior=pending_if_incomplete` when updating `{others[0]}`."
         raise errors.invalid_request(words, param=others[0])
 
 
-def _change(world: StripeAccount, params: Params, subscription: Json) -> Change | None:
+def _read_update(world: StripeAccount, params: Params, subscription: Json) -> Change | None:
     """The change of items or trial that is asked for, checked."""
     proration = params.one_of("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
-    payment = params.one_of("payment_behavior", PAYMENTS, "allow_incomplete")
+    payment = params.one_of("payment_behavior", PAYMENT_BEHAVIORS, "allow_incomplete")
     at = params.optional_int("proration_date") or world.now()
-    over = _ends_trial(world, params, subscription)
+    over = _should_end_trial(world, params, subscription)
     if not params.has_value("items") and not over:
         return None
-    wanted = wanted_items(world, params, subscription)
+    wanted = read_requested_items(world, params, subscription)
     return changes.checked(subscription, Change(wanted, at, proration, payment, trial_over=over))
 
 
-def _ends_trial(world: StripeAccount, params: Params, subscription: Json) -> bool:
+def _should_end_trial(world: StripeAccount, params: Params, subscription: Json) -> bool:
     end = params.optional_text("trial_end")
     if end is None:
         return False
@@ -165,45 +165,47 @@ def _ends_trial(world: StripeAccount, params: Params, subscription: Json) -> boo
     return bool(subscription["status"] == "trialing")
 
 
-def wanted_items(world: StripeAccount, params: Params, subscription: Json) -> list[Wanted]:
+def read_requested_items(world: StripeAccount, params: Params, subscription: Json) -> list[Wanted]:
     """The items after a change: those that are not named stay, one without an id is added."""
-    have = {item["id"]: Wanted(item["price"], item.get("quantity") or 1, item) for item in _items(subscription)}
+    have = {
+        item["id"]: Wanted(item["price"], item.get("quantity") or 1, item) for item in _existing_items(subscription)
+    }
     new = []
     for row in params.nested_list("items"):
         ident = row.optional_text("id")
         row.ignore_params("clear_usage")
         if ident is None:
-            new.append(_fresh(world, row))
+            new.append(_read_new_item(world, row))
         elif ident not in have:
             raise errors.not_found("subscription_item", ident, param=row.full_name("id"))
         elif row.optional_bool("deleted"):
             del have[ident]
         else:
-            have[ident] = _other(world, row, have[ident])
+            have[ident] = _read_changed_item(world, row, have[ident])
     return list(subscription_start.checked([*have.values(), *new]))
 
 
-def _items(subscription: Json) -> Sequence[Json]:
+def _existing_items(subscription: Json) -> Sequence[Json]:
     rows: Sequence[Json] = subscription["items"]["data"]
     return rows
 
 
-def _other(world: StripeAccount, row: Params, old: Wanted) -> Wanted:
+def _read_changed_item(world: StripeAccount, row: Params, old: Wanted) -> Wanted:
     price = row.optional_text("price")
     found = world.require_object("price", price, param=row.full_name("price")) if price else old.price
     return Wanted(found, row.optional_int("quantity") or old.quantity, old.item, row.string_map("metadata"))
 
 
-def _plain(world: StripeAccount, params: Params, subscription: Json) -> None:
+def _apply_params(world: StripeAccount, params: Params, subscription: Json) -> None:
     subscription["metadata"] = params.merge_metadata(subscription["metadata"])
     if params.has_value("description"):
         subscription["description"] = params.optional_text("description")
     if params.has_value("default_payment_method"):
         name = params.optional_text("default_payment_method")
-        subscription["default_payment_method"] = _method(world, name, subscription["customer"])
+        subscription["default_payment_method"] = _attach_default_method(world, name, subscription["customer"])
 
 
-def _end(world: StripeAccount, params: Params, subscription: Json) -> None:
+def _apply_cancellation(world: StripeAccount, params: Params, subscription: Json) -> None:
     """When it is to end, or that it is to go on."""
     at_end, at = params.optional_bool("cancel_at_period_end"), params.optional_text("cancel_at")
     if at_end is None and not params.has_value("cancel_at"):
@@ -216,10 +218,10 @@ def _end(world: StripeAccount, params: Params, subscription: Json) -> None:
         raise errors.invalid_request(words, begun=True)
     end = subscription_items.period(subscription)[1]
     moment = end if at_end or at in ("min_period_end", "max_period_end") else int(at) if at else None
-    stop_at(world, subscription, moment, at_period_end=bool(at_end))
+    set_cancellation(world, subscription, moment, at_period_end=bool(at_end))
 
 
-def stop_at(world: StripeAccount, subscription: Json, moment: int | None, *, at_period_end: bool) -> None:
+def set_cancellation(world: StripeAccount, subscription: Json, moment: int | None, *, at_period_end: bool) -> None:
     """Let it end then; None lets it go on."""
     details = subscription["cancellation_details"]
     subscription |= {
@@ -232,9 +234,9 @@ def stop_at(world: StripeAccount, subscription: Json, moment: int | None, *, at_
     world.due_actions.schedule("cycle", subscription["id"], end if moment is None else min(end, moment))
 
 
-def cancel(world: StripeAccount, params: Params, ident: str) -> Json:
+def cancel_subscription(world: StripeAccount, params: Params, ident: str) -> Json:
     """End it now."""
-    subscription = _living(world, ident)
+    subscription = _require_live_subscription(world, ident)
     details = params.nested_params("cancellation_details")
     told = {name: details.optional_text(name) for name in ("comment", "feedback") if details.has_value(name)}
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **told}
@@ -247,9 +249,9 @@ def cancel(world: StripeAccount, params: Params, ident: str) -> Json:
 
 
 ROUTES = (
-    ("POST", "/v1/subscriptions", create),
-    ("GET", "/v1/subscriptions", list_),
-    ("GET", "/v1/subscriptions/{}", retrieve),
-    ("POST", "/v1/subscriptions/{}", update),
-    ("DELETE", "/v1/subscriptions/{}", cancel),
+    ("POST", "/v1/subscriptions", create_subscription),
+    ("GET", "/v1/subscriptions", list_subscriptions),
+    ("GET", "/v1/subscriptions/{}", retrieve_subscription),
+    ("POST", "/v1/subscriptions/{}", update_subscription),
+    ("DELETE", "/v1/subscriptions/{}", cancel_subscription),
 )

@@ -13,12 +13,12 @@ ENDPOINT, DESTINATION = "webhook_endpoint", "v2.core.event_destination"
 UNDELIVERED = "SELECT DISTINCT event FROM deliveries WHERE state != 'delivered'"
 
 
-def event(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_event(world: StripeAccount, params: Params, ident: str) -> Json:
     """One event of the last 30 days."""
     return events.retrieve_event(world, ident)
 
 
-def listed(world: StripeAccount, params: Params) -> Json:
+def list_events(world: StripeAccount, params: Params) -> Json:
     """The events of the last 30 days, of some types, from some time, delivered to everybody or not."""
     kind, kinds = params.optional_text("type"), params.string_list("types")
     where: dict[str, object] = {"created >=": world.now() - events.RETENTION}
@@ -37,14 +37,14 @@ def listed(world: StripeAccount, params: Params) -> Json:
     return page
 
 
-def thin(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_thin_event(world: StripeAccount, params: Params, ident: str) -> Json:
     """One thin event, with what only reading it tells."""
     return world.require_object("v2.core.event", ident)
 
 
-def create(world: StripeAccount, params: Params) -> Json:
+def create_webhook_endpoint(world: StripeAccount, params: Params) -> Json:
     """An endpoint; only this answer shows its secret."""
-    address = _address(params.required_text("url"), "url")
+    address = _check_url(params.required_text("url"), "url")
     enabled = params.string_list("enabled_events")
     if not enabled:
         raise errors.missing_parameter("enabled_events")
@@ -67,27 +67,27 @@ def create(world: StripeAccount, params: Params) -> Json:
     return {**endpoint, "secret": endpoint[PRIVATE]["secret"]}
 
 
-def _address(url: str, param: str) -> str:
+def _check_url(url: str, param: str) -> str:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
         raise errors.invalid_request(f"Invalid URL: {url}", code="url_invalid", param=param)
     return url
 
 
-def retrieve(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_webhook_endpoint(world: StripeAccount, params: Params, ident: str) -> Json:
     """One endpoint."""
     return world.require_object(ENDPOINT, ident)
 
 
-def list_(world: StripeAccount, params: Params) -> Json:
+def list_webhook_endpoints(world: StripeAccount, params: Params) -> Json:
     """All endpoints."""
     return lists.list_page(world, params, ENDPOINT, "/v1/webhook_endpoints")
 
 
-def update(world: StripeAccount, params: Params, ident: str) -> Json:
+def update_webhook_endpoint(world: StripeAccount, params: Params, ident: str) -> Json:
     """Another address, other events, or none for a while."""
     endpoint = world.require_object(ENDPOINT, ident)
     if params.has_value("url"):
-        endpoint["url"] = _address(params.required_text("url"), "url")
+        endpoint["url"] = _check_url(params.required_text("url"), "url")
     if params.has_value("enabled_events"):
         endpoint["enabled_events"] = params.string_list("enabled_events") or []
     if params.has_value("description"):
@@ -99,14 +99,14 @@ def update(world: StripeAccount, params: Params, ident: str) -> Json:
     return world.update_object(endpoint)
 
 
-def delete(world: StripeAccount, params: Params, ident: str) -> Json:
+def delete_webhook_endpoint(world: StripeAccount, params: Params, ident: str) -> Json:
     """Tell it no more."""
     world.require_object(ENDPOINT, ident)
     world.store.delete_object(ENDPOINT, ident)
     return {"id": ident, "object": ENDPOINT, "deleted": True}
 
 
-def destine(world: StripeAccount, params: Params) -> Json:
+def create_event_destination(world: StripeAccount, params: Params) -> Json:
     """A destination for thin events. Its address and secret are shown only where `include` asks for them."""
     if params.required_text("type") != "webhook_endpoint":
         raise errors.invalid_request("This fake Stripe delivers to webhook endpoints only.", param="type")
@@ -114,7 +114,7 @@ def destine(world: StripeAccount, params: Params) -> Json:
         raise errors.invalid_request(
             "This fake Stripe's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
         )
-    address = _address(params.nested_params("webhook_endpoint").required_text("url"), "webhook_endpoint.url")
+    address = _check_url(params.nested_params("webhook_endpoint").required_text("url"), "webhook_endpoint.url")
     enabled = params.string_list("enabled_events")
     if not enabled:
         raise errors.missing_parameter("enabled_events")
@@ -138,10 +138,10 @@ def destine(world: StripeAccount, params: Params) -> Json:
         "webhook_endpoint": {"signing_secret": None, "url": None},
         PRIVATE: {"secret": new_id("whsec_", 32), "url": address},
     }
-    return _shown(world.create_object(destination), params)
+    return _destination_response(world.create_object(destination), params)
 
 
-def _shown(destination: Json, params: Params) -> Json:
+def _destination_response(destination: Json, params: Params) -> Json:
     included = params.string_list("include") or []
     private = destination[PRIVATE]
     parts = {"signing_secret": private["secret"], "url": private["url"]}
@@ -149,20 +149,20 @@ def _shown(destination: Json, params: Params) -> Json:
     return {**destination, "webhook_endpoint": chosen}
 
 
-def destination(world: StripeAccount, params: Params, ident: str) -> Json:
+def retrieve_event_destination(world: StripeAccount, params: Params, ident: str) -> Json:
     """One destination."""
-    return _shown(world.require_object(DESTINATION, ident), params)
+    return _destination_response(world.require_object(DESTINATION, ident), params)
 
 
-def destinations(world: StripeAccount, params: Params) -> Json:
+def list_event_destinations(world: StripeAccount, params: Params) -> Json:
     """All destinations, as lists are in the second version of the API."""
     params.ignore_params("limit")
-    rows = [_shown(one, params) for one in world.store.find_objects(DESTINATION)]
+    rows = [_destination_response(one, params) for one in world.store.find_objects(DESTINATION)]
     shown = [{name: value for name, value in row.items() if name != PRIVATE} for row in rows]
     return {"data": shown, "next_page_url": None, "previous_page_url": None}
 
 
-def undestine(world: StripeAccount, params: Params, ident: str) -> Json:
+def delete_event_destination(world: StripeAccount, params: Params, ident: str) -> Json:
     """Tell it no more."""
     world.require_object(DESTINATION, ident)
     world.store.delete_object(DESTINATION, ident)
@@ -170,16 +170,16 @@ def undestine(world: StripeAccount, params: Params, ident: str) -> Json:
 
 
 ROUTES = (
-    ("GET", "/v1/events", listed),
-    ("GET", "/v1/events/{}", event),
-    ("POST", "/v1/webhook_endpoints", create),
-    ("GET", "/v1/webhook_endpoints", list_),
-    ("GET", "/v1/webhook_endpoints/{}", retrieve),
-    ("POST", "/v1/webhook_endpoints/{}", update),
-    ("DELETE", "/v1/webhook_endpoints/{}", delete),
-    ("GET", "/v2/core/events/{}", thin),
-    ("POST", "/v2/core/event_destinations", destine),
-    ("GET", "/v2/core/event_destinations", destinations),
-    ("GET", "/v2/core/event_destinations/{}", destination),
-    ("DELETE", "/v2/core/event_destinations/{}", undestine),
+    ("GET", "/v1/events", list_events),
+    ("GET", "/v1/events/{}", retrieve_event),
+    ("POST", "/v1/webhook_endpoints", create_webhook_endpoint),
+    ("GET", "/v1/webhook_endpoints", list_webhook_endpoints),
+    ("GET", "/v1/webhook_endpoints/{}", retrieve_webhook_endpoint),
+    ("POST", "/v1/webhook_endpoints/{}", update_webhook_endpoint),
+    ("DELETE", "/v1/webhook_endpoints/{}", delete_webhook_endpoint),
+    ("GET", "/v2/core/events/{}", retrieve_thin_event),
+    ("POST", "/v2/core/event_destinations", create_event_destination),
+    ("GET", "/v2/core/event_destinations", list_event_destinations),
+    ("GET", "/v2/core/event_destinations/{}", retrieve_event_destination),
+    ("DELETE", "/v2/core/event_destinations/{}", delete_event_destination),
 )
