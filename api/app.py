@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
+from api.accounts.sessions import Accounts
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.lookup_keys import PriceCatalog
@@ -106,6 +107,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             keyring=keyring,
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
+            accounts=Accounts(pool, keyring, credits, settings),
             submissions=VideoSubmissions(settings, pool, storage, credits, bell, announcer),
             lifecycle=lifecycle,
             library=library,

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from api.accounts.sessions import Accounts
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.subscriptions.changes import SubscriptionChanges
@@ -43,6 +44,7 @@ class Parts(NamedTuple):
     keyring: Keyring
     limiter: Limiter
     hub: Hub
+    accounts: Accounts
     submissions: VideoSubmissions
     lifecycle: VideoLifecycle
     library: VideoLibrary

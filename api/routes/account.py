@@ -3,7 +3,7 @@
 from litestar import Router, get, patch
 from litestar.di import NamedDependency
 
-from api.accounts import sessions
+from api.accounts.profiles import get_profile, update_profile
 from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
@@ -22,7 +22,7 @@ from api.schemas.accounts import ProfileUpdate, User
 async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
     """Return the signed-in user."""
     async with parts.pool.acquire() as db:
-        return await sessions.profile(db, request.user.user_id)
+        return await get_profile(db, request.user.user_id)
 
 
 @patch(
@@ -35,7 +35,7 @@ async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
 )
 async def update_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
     """Change the display name or the language. Fields that are left out keep their value."""
-    return await sessions.update_profile(parts, request.user.user_id, await body.read(request, ProfileUpdate))
+    return await update_profile(parts.pool, request.user.user_id, await body.read(request, ProfileUpdate))
 
 
 router = Router(path="/me", route_handlers=[get_me, update_me], tags=["Account"])

@@ -7,7 +7,8 @@ from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from api import idempotency
-from api.accounts import sessions
+from api.accounts.api_keys import create_api_key as add_api_key
+from api.accounts.api_keys import revoke_api_key
 from api.http import body
 from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
@@ -31,7 +32,7 @@ async def create_api_key(request: UserRequest, parts: NamedDependency[Parts]) ->
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     form = await body.read(request, ApiKeyCreate)
     fingerprint = body.fingerprint("POST", request.url.path, form)
-    return await sessions.create_key(parts, request.user.user_id, form, key, fingerprint)
+    return await add_api_key(parts.pool, request.user.user_id, form, key, fingerprint)
 
 
 @get("/", operation_id="list_api_keys", summary="List API keys", responses=problems(401, 403, 422, 429))
@@ -57,7 +58,7 @@ async def list_api_keys(
 )
 async def delete_api_key(key_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
     """Revoke an API key, effective at once."""
-    await sessions.revoke_key(parts, request.user.user_id, key_id)
+    await revoke_api_key(parts.pool, request.user.user_id, key_id)
     return Deleted(id=key_id, object="api_key.deleted")
 
 

@@ -6,7 +6,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
-from api.accounts import sessions as accounts
 from api.http import body
 from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
@@ -33,7 +32,7 @@ async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens
 
     The free credits of the first month are granted at once; until the address is verified, a tenth of them.
     """
-    return await accounts.sign_up(parts, await body.read(request, SignUp), _user_agent(request))
+    return await parts.accounts.sign_up(await body.read(request, SignUp), _user_agent(request))
 
 
 @post(
@@ -48,7 +47,7 @@ async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens
 )
 async def log_in(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
     """Sign in. A wrong password and an unknown address give the same response."""
-    return await accounts.log_in(parts, await body.read(request, LogIn), _user_agent(request))
+    return await parts.accounts.log_in(await body.read(request, LogIn), _user_agent(request))
 
 
 @post(
@@ -68,7 +67,7 @@ async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) ->
     that, a token that was already used ends the session, because another party may hold its successor.
     """
     form = await body.read(request, Refresh)
-    return await accounts.refresh(parts, form.refresh_token)
+    return await parts.accounts.refresh_tokens(form.refresh_token)
 
 
 @post(
@@ -81,7 +80,7 @@ async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) ->
 )
 async def log_out(request: UserRequest, parts: NamedDependency[Parts]) -> None:
     """End the current session. Its access and refresh tokens become invalid at once."""
-    await accounts.end_session(parts, request.user.user_id, request.user.session_id or "")
+    await parts.accounts.end_session(request.user.user_id, request.user.session_id or "")
 
 
 @get(
@@ -115,7 +114,7 @@ async def list_sessions(
 )
 async def delete_session(session_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
     """End any session of the user. Its tokens become invalid at once."""
-    await accounts.end_session(parts, request.user.user_id, session_id)
+    await parts.accounts.end_session(request.user.user_id, session_id)
     return Deleted(id=session_id, object="session.deleted")
 
 

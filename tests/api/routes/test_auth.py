@@ -17,7 +17,8 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from api import keyring
-from api.accounts import sessions
+from api.accounts.passwords import HASHER
+from api.accounts.sessions import SESSION_LIFETIME, Accounts
 from api.http.rate_limit import Limiter
 from api.http.state import Parts
 from api.keyring import Keyring
@@ -75,7 +76,8 @@ async def test_signing_up_signs_in(client: httpx.AsyncClient) -> None:
 async def test_the_first_allowance_is_there_at_once(
     client: httpx.AsyncClient, app: Litestar, parts: Parts, host: str, credits: int
 ) -> None:
-    app.state.parts = parts._replace(settings=msgspec.structs.replace(parts.settings, host=host))
+    settings = msgspec.structs.replace(parts.settings, host=host)
+    app.state.parts = parts._replace(accounts=Accounts(parts.pool, parts.keyring, parts.credits, settings))
     person = await sign_up(client)
     balance = await client.get("/v1/billing/balance", headers=person.headers)
     assert balance.json()["available"] == credits
@@ -90,7 +92,7 @@ async def test_an_address_has_one_account(client: httpx.AsyncClient, account: Pe
 
 async def test_two_at_once_make_one_account(real: Parts) -> None:
     form = SignUp(email="a@example.org", password="long enough")
-    answers = await asyncio.gather(*(sessions.sign_up(real, form, "") for _ in range(4)), return_exceptions=True)
+    answers = await asyncio.gather(*(real.accounts.sign_up(form, "") for _ in range(4)), return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["EmailTaken"] * 3 + ["Tokens"]
 
 
@@ -143,7 +145,7 @@ async def test_a_hash_of_older_settings_is_renewed_at_log_in(
     for _ in range(2):
         assert (await client.post("/v1/auth/login", json=form)).status_code == 200
     new = await connection.fetchval("SELECT password_hash FROM users WHERE id = $1", account.id)
-    assert not sessions.PASSWORDS.check_needs_rehash(new)
+    assert not HASHER.check_needs_rehash(new)
 
 
 async def test_no_password_and_no_token_is_kept(account: Person, connection: asyncpg.Connection[Any]) -> None:
@@ -264,7 +266,7 @@ async def test_a_lost_answer_is_given_again_though_the_secret_changed(
 ) -> None:
     first = await refreshed(client, account.refresh_token)
     changed = Keyring("another secret for tests, of no value", parts.settings.secret)
-    app.state.parts = parts._replace(keyring=changed)
+    app.state.parts = parts._replace(accounts=Accounts(parts.pool, changed, parts.credits, parts.settings))
     again = await refreshed(client, account.refresh_token)
     assert again.json()["refresh_token"] == first.json()["refresh_token"]
 
@@ -304,7 +306,7 @@ async def test_a_session_has_an_end_that_refreshing_does_not_move(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
 ) -> None:
     newest = (await refreshed(client, account.refresh_token)).json()
-    await age(connection, sessions.SESSION_LIFE.total_seconds())
+    await age(connection, SESSION_LIFETIME.total_seconds())
     assert await _family_is_dead(client, newest)
 
 
@@ -323,8 +325,8 @@ async def test_a_refresh_token_nobody_was_given_is_refused(client: httpx.AsyncCl
 
 
 async def test_refreshing_many_times_at_once_gives_one_successor(real: Parts) -> None:
-    signed_up = await sessions.sign_up(real, SignUp(email="a@example.org", password="long enough"), "")
-    answers = await asyncio.gather(*(sessions.refresh(real, signed_up.refresh_token) for _ in range(12)))
+    signed_up = await real.accounts.sign_up(SignUp(email="a@example.org", password="long enough"), "")
+    answers = await asyncio.gather(*(real.accounts.refresh_tokens(signed_up.refresh_token) for _ in range(12)))
     assert len({answer.refresh_token for answer in answers}) == 1
 
 

@@ -1,0 +1,55 @@
+"""API keys: created, shown once, revoked. Only a key's hash is stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api import idempotency, ids, keyring
+from api.errors import NotFound
+from api.schemas.accounts import ApiKeyCreate, NewApiKey
+from api.sql import api_keys
+from api.sql.connection import Database, Pool, transaction
+from api.sql.idempotency import Answer
+
+HINT_LENGTH = 4
+DEFAULT_SCOPES = ["videos:read", "videos:write", "account:read"]
+
+
+async def create_api_key(
+    pool: Pool, user_id: str, request: ApiKeyCreate, idempotency_key: str | None, fingerprint: bytes
+) -> NewApiKey:
+    """Create an API key. Repeated under one Idempotency-Key, it returns the first one without its secret.
+
+    Raises StillRunning and KeyReused.
+    """
+    secret = keyring.new_api_key()
+    async with transaction(pool) as db:
+
+        async def create() -> Answer:
+            body = msgspec.json.encode(await _insert_api_key(db, user_id, request, secret))
+            return Answer(fingerprint=fingerprint, status=201, headers={}, body=body)
+
+        outcome = await idempotency.answer_once(db, user_id, idempotency_key, fingerprint, create)
+    created = msgspec.json.decode(outcome.answer.body, type=NewApiKey)
+    return created if outcome.replayed else msgspec.structs.replace(created, key=secret)
+
+
+async def _insert_api_key(db: Database, user_id: str, request: ApiKeyCreate, secret: str) -> NewApiKey:
+    """The new key without its secret, in the form that may be stored for replay."""
+    row = await api_keys.add(
+        db,
+        id=ids.new(ids.API_KEY),
+        user_id=user_id,
+        name=request.name,
+        hash=keyring.digest(secret),
+        hint=secret[-HINT_LENGTH:],
+        scopes=list(dict.fromkeys(request.scopes or DEFAULT_SCOPES)),
+    )
+    return NewApiKey(**msgspec.structs.asdict(row), key=None)
+
+
+async def revoke_api_key(pool: Pool, user_id: str, key_id: str) -> None:
+    """Revoke a key at once. Raises NotFound."""
+    async with transaction(pool) as db:
+        if not ids.valid(key_id, ids.API_KEY) or not await api_keys.revoke(db, key_id, user_id):
+            raise NotFound("You have no API key with this id; GET /v1/api_keys lists them.")
