@@ -1,1 +1,1 @@
-"""From the OpenAPI document to the Python SDK. What comes of it lies in `python/`."""
+"""Generates the Python SDK in `python/` from the OpenAPI document, and finds changes that break released clients."""

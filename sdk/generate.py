@@ -1,7 +1,7 @@
-"""OpenAPI → the generated part of the Python SDK: its types, its resources, and the list of both in `api.md`.
+"""Generates part of the Python SDK from `openapi/openapi.json`: its types, its resources, and their list in `api.md`.
 
-Reads `openapi/openapi.json` and writes what `templates/` say. What a schema or an operation means in Python is
-decided in `reading`; what is written by hand is never touched.
+`openapi_reader` decides what a schema or an operation becomes in Python, `templates/` how it is written. Handwritten
+files are never touched.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 import jinja2
 import msgspec
 
-from sdk.ir import API
-from sdk.openapi_reader import read
+from sdk.ir import ClientApi
+from sdk.openapi_reader import read_client_api
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "openapi" / "openapi.json"
@@ -25,36 +25,36 @@ PACKAGE = PROJECT / "kinora"
 
 
 def main() -> int:
-    """Write the files, or with `--check` only say which are out of date."""
-    parser = argparse.ArgumentParser(prog="python -m sdk.generate", description="Write the generated part of the SDK.")
+    """Write the files, or with `--check` only report those that are out of date."""
+    parser = argparse.ArgumentParser(prog="python -m sdk.generate", description="Generate part of the Python SDK.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     check = parser.parse_args().check
-    files = generated(read(msgspec.json.decode(SPEC.read_bytes())))
-    old = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
-    gone = [path for path in (PACKAGE / "resources").glob("*.py") if path not in files]
+    files = render_files(read_client_api(msgspec.json.decode(SPEC.read_bytes())))
+    outdated = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    obsolete = [path for path in (PACKAGE / "resources").glob("*.py") if path not in files]
     if check:
-        return _complain([*old, *gone])
-    for path in old:
+        return _report_outdated([*outdated, *obsolete])
+    for path in outdated:
         path.parent.mkdir(exist_ok=True)
         path.write_text(files[path])
-    for path in gone:
+    for path in obsolete:
         path.unlink()
     return 0
 
 
-def _complain(paths: list[Path]) -> int:
+def _report_outdated(paths: list[Path]) -> int:
     if paths:
         names = ", ".join(str(path.relative_to(ROOT)) for path in paths)
-        sys.stderr.write(f"Not what openapi.json says: {names}. Run `make sdk` and commit what it writes.\n")
+        sys.stderr.write(f"Out of date with openapi.json: {names}. Run `make sdk` and commit the result.\n")
     return min(len(paths), 1)
 
 
-def generated(api: API) -> dict[Path, str]:
-    """Every generated file with its text."""
+def render_files(api: ClientApi) -> dict[Path, str]:
+    """The text of every generated file, by path."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Python is written, not HTML
+        autoescape=False,  # noqa: S701 - the output is Python, not HTML
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -67,12 +67,12 @@ def generated(api: API) -> dict[Path, str]:
     for resource in api.resources:
         text = environment.get_template("resource.py.jinja").render(resource=resource)
         files[PACKAGE / "resources" / f"{resource.name}.py"] = text
-    formatted = {path: _formatted(text) for path, text in files.items()}
-    return {**formatted, PROJECT / "api.md": environment.get_template("api.md.jinja").render(api=api)}
+    python_files = {path: _format_python(text) for path, text in files.items()}
+    return {**python_files, PROJECT / "api.md": environment.get_template("api.md.jinja").render(api=api)}
 
 
-def _formatted(text: str) -> str:
-    """As `make format` would leave it: imports that are not used taken out, lines broken."""
+def _format_python(text: str) -> str:
+    """The text as `make format` would leave it: without unused imports, lines wrapped."""
     for command in (("check", "--quiet", "--fix-only", "--select=F401,I"), ("format", "--quiet")):
         ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(PACKAGE / "types.py"), "-"]
         text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout

@@ -1,9 +1,14 @@
-"""What the SDK offers: types, and resources with their methods, as the templates write them. Knows no OpenAPI."""
+"""The SDK to generate: Structs, and resources with their methods, as the templates write them. Knows no OpenAPI."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+ResultKind: TypeAlias = Literal["object", "pages", "events", "bytes", "text", "nothing"]
+
+BUILT_IN_TYPES = frozenset({"Any", "File", "Literal", "Mapping", "Sequence", "None"})
 
 
 @dataclass(frozen=True)
@@ -11,114 +16,111 @@ class Field:
     """A field of a Struct, or an argument of a method."""
 
     name: str
-    wire: str
+    wire_name: str
     annotation: str
     doc: str
     required: bool
-    taken: bool = True
+    is_input: bool = True
 
     @property
     def default(self) -> str | None:
-        """What it is where it is left out, as Python writes it; None if it must be there.
+        """The default as a Python literal; None if there is none.
 
-        An older server leaves out what came after it: there is nothing of that, rather than no answer at all.
+        A field that an older server does not know yet is None, False or empty, so that its response can be read.
         """
-        if not self.required or (not self.taken and self.annotation.endswith("None")):
+        if not self.required or (not self.is_input and self.annotation.endswith("None")):
             return "None"
-        kind = "" if self.taken else self.annotation.partition("[")[0]
-        return {"bool": "False", "list": "[]", "dict": "{}"}.get(kind)
+        type_name = "" if self.is_input else self.annotation.partition("[")[0]
+        return {"bool": "False", "list": "[]", "dict": "{}"}.get(type_name)
 
 
 @dataclass(frozen=True)
 class Struct:
-    """A type that is given or taken."""
+    """A type of arguments (`is_input`) or of results."""
 
     name: str
     doc: str
     fields: list[Field]
-    taken: bool
+    is_input: bool
 
 
 @dataclass(frozen=True)
 class Method:
-    """An operation as it is called.
-
-    `kind` says what comes back: `object`, `pages`, `events`, `bytes`, `text` or `nothing`; `result` is its type.
-    """
+    """An operation as a method. `result` is the type of what `result_kind` delivers; `item, page` for pages."""
 
     name: str
-    operation: str
+    operation_id: str
     summary: str
     doc: str
     verb: str
-    template: str
-    places: list[Field]
+    path_template: str
+    path_parameters: list[Field]
     body: list[Field] | None
     query: list[Field]
-    kind: str
+    result_kind: ResultKind
     result: str
-    once: bool
+    idempotent: bool
     public: bool
     raises: list[str]
     example: str
-    headers: list[Field]
+    header_arguments: list[Field]
 
     @property
     def arguments(self) -> list[Field]:
-        """What a caller gives by name, the required first."""
-        given = [*(self.body or []), *self.query]
-        return sorted(given, key=lambda one: not one.required)
+        """The keyword arguments of the operation itself, the required first."""
+        return sorted([*(self.body or []), *self.query], key=lambda argument: not argument.required)
 
     @property
     def signature(self) -> str:
-        """The parameters of its definition: ids by place, everything else by name."""
-        return _listed([f"{place.name}: {place.annotation}" for place in self.places], [*self.named, *self._usual])
+        """The parameters of the definition: ids by position, everything else by keyword."""
+        positional = [f"{parameter.name}: {parameter.annotation}" for parameter in self.path_parameters]
+        keywords = [*self.keyword_parameters, *self._option_parameters]
+        return ", ".join(["self", *positional, *(["*", *keywords] if keywords else [])])
 
     @property
-    def named(self) -> list[str]:
-        """The parameters it takes by name, as a definition has them."""
-        return [f"{one.name}: {one.annotation}{'' if one.required else ' = None'}" for one in self.arguments]
+    def keyword_parameters(self) -> list[str]:
+        """`arguments` as parameters of a definition."""
+        return [
+            f"{argument.name}: {argument.annotation}{'' if argument.required else ' = None'}"
+            for argument in self.arguments
+        ]
 
     @property
-    def _usual(self) -> list[str]:
-        """What nearly every method takes besides."""
-        usual = [f"{one.name}: {one.annotation} = None" for one in self.headers]
-        if self.once:
-            usual.append("idempotency_key: str | None = None")
-        return usual if self.kind == "events" else [*usual, "timeout: float | None = None"]
+    def _option_parameters(self) -> list[str]:
+        """Parameters for headers, idempotency and timeout."""
+        options = [f"{argument.name}: {argument.annotation} = None" for argument in self.header_arguments]
+        if self.idempotent:
+            options.append("idempotency_key: str | None = None")
+        return options if self.result_kind == "events" else [*options, "timeout: float | None = None"]
+
+    @property
+    def annotations(self) -> list[str]:
+        """The annotations of its result and parameters, without the values of literals."""
+        parameters = (*self.path_parameters, *self.arguments)
+        annotations = [self.result, *(parameter.annotation for parameter in parameters)]
+        return [re.sub(r"Literal\[[^]]*\]", "", annotation) for annotation in annotations]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """What the client offers under one name."""
+    """The methods that the client offers under one name."""
 
     name: str
-    title: str
+    class_name: str
     doc: str
     methods: list[Method]
 
     @property
-    def types(self) -> list[str]:
-        """The types its methods speak of."""
-        text = " ".join(_words(self))
-        return sorted(set(re.findall(r"\b[A-Z]\w+", text)) - {"Any", "File", "Literal", "Mapping", "Sequence", "None"})
-
-
-def _listed(places: list[str], named: list[str]) -> str:
-    return ", ".join(["self", *places, *(["*", *named] if named else [])])
-
-
-def _words(resource: Resource) -> list[str]:
-    words = []
-    for method in resource.methods:
-        words += [method.result, *(one.annotation for one in (*method.places, *method.arguments))]
-    return [re.sub(r"Literal\[[^]]*\]", "", word) for word in words]
+    def type_names(self) -> list[str]:
+        """The Structs that its methods mention."""
+        text = " ".join(annotation for method in self.methods for annotation in method.annotations)
+        return sorted(set(re.findall(r"\b[A-Z]\w+", text)) - BUILT_IN_TYPES)
 
 
 @dataclass(frozen=True)
-class API:
-    """All of it."""
+class ClientApi:
+    """All types and resources."""
 
     version: str
     structs: list[Struct]
-    resources: list[Resource] = field(default_factory=list)
+    resources: list[Resource]

@@ -13,16 +13,18 @@ import msgspec
 import pytest
 from kinora import _resources as resources
 
-from sdk.generate import PACKAGE, SPEC, generated
-from sdk.openapi_reader import BY_HAND, UNOFFERED, UnreadableError, read
+from sdk.generate import PACKAGE, SPEC, render_files
+from sdk.ir import Resource
+from sdk.openapi_reader import HANDWRITTEN, INTERNAL, read_client_api
+from sdk.python_types import UnreadableError
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(SPEC.read_bytes())
-API = read(DOCUMENT)
+API = read_client_api(DOCUMENT)
 METHODS_OF = [(resource, method) for resource in API.resources for method in resource.methods]
 
 
 def test_what_is_committed_is_what_the_document_says() -> None:
-    files = generated(API)
+    files = render_files(API)
     stale = [path.name for path, text in files.items() if not path.exists() or path.read_text() != text]
     assert not stale, "run `make sdk` and commit what it writes"
     assert {*(PACKAGE / "resources").glob("*.py")} <= set(files)
@@ -34,9 +36,9 @@ def test_every_operation_is_offered() -> None:
         for verbs in DOCUMENT["paths"].values()
         for verb, operation in verbs.items()
         if verb != "head"
-    } - BY_HAND
-    offered = [method.operation for _, method in METHODS_OF]
-    assert sorted(offered) == sorted(operations - UNOFFERED)
+    } - HANDWRITTEN
+    offered = [method.operation_id for _, method in METHODS_OF]
+    assert sorted(offered) == sorted(operations - INTERNAL)
     assert {"create", "resume"} <= {*dir(kinora.Kinora(api_key="k").uploads)}  # what those by hand are offered as
 
 
@@ -46,8 +48,8 @@ def classes(resource: str, title: str) -> tuple[type, type]:
 
 
 @pytest.mark.parametrize("resource", API.resources, ids=lambda one: one.name)
-def test_both_worlds_say_the_same(resource: Any) -> None:
-    plain, awaited = classes(resource.name, resource.title)
+def test_both_worlds_say_the_same(resource: Resource) -> None:
+    plain, awaited = classes(resource.name, resource.class_name)
     assert hasattr(resources.Resources, resource.name)
     assert hasattr(resources.AsyncResources, resource.name)
     names = [name for name in vars(plain) if not name.startswith("_")]
@@ -64,7 +66,7 @@ def test_a_shape_nobody_has_taught_stops_the_generator() -> None:
     strange = msgspec.json.decode(msgspec.json.encode(DOCUMENT))
     strange["components"]["schemas"]["Video"]["properties"]["mood"] = {"type": "feeling"}
     with pytest.raises(UnreadableError, match="feeling"):
-        read(strange)
+        read_client_api(strange)
 
 
 def test_names_that_python_keeps_for_itself_get_an_underscore() -> None:

@@ -43,7 +43,7 @@ class VideosAPI:
         The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
 
         Arguments:
-            last_event_id: The last event seen; what changed since comes first.
+            last_event_id: Id of the last event received; changes since then come first.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -135,7 +135,7 @@ class VideosAPI:
             storyboard: What the video shows at which time. (up to 20)
             loop: Whether the end leads seamlessly into the beginning. Default: `false`.
             resize: How an image of another aspect ratio is fitted into the frame. Default: `crop`.
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -220,7 +220,7 @@ class VideosAPI:
             curve: When the first video gives way to the second. Default: `even`.
             seconds: Duration of the new video, in seconds. Default: `4`. (at least 1)
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -295,7 +295,7 @@ class VideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             strength: How much of the source may change. Default: `mild`.
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -490,7 +490,7 @@ class VideosAPI:
             direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
                 `forward`.
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -564,7 +564,7 @@ class VideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             length: How much of the source is generated anew to close the loop. Default: `normal`.
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -634,7 +634,7 @@ class VideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             seconds: Duration of the new video, in seconds; that of the source if left out. (at least 1)
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -678,7 +678,7 @@ class VideosAPI:
         Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds.
 
         Arguments:
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -816,7 +816,7 @@ class VideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             strength: How much of the source may change. Default: `mild`.
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1069,7 +1069,7 @@ class AsyncVideosAPI:
         The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
 
         Arguments:
-            last_event_id: The last event seen; what changed since comes first.
+            last_event_id: Id of the last event received; changes since then come first.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -1161,7 +1161,7 @@ class AsyncVideosAPI:
             storyboard: What the video shows at which time. (up to 20)
             loop: Whether the end leads seamlessly into the beginning. Default: `false`.
             resize: How an image of another aspect ratio is fitted into the frame. Default: `crop`.
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1246,7 +1246,7 @@ class AsyncVideosAPI:
             curve: When the first video gives way to the second. Default: `even`.
             seconds: Duration of the new video, in seconds. Default: `4`. (at least 1)
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1321,7 +1321,7 @@ class AsyncVideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             strength: How much of the source may change. Default: `mild`.
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1516,7 +1516,7 @@ class AsyncVideosAPI:
             direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
                 `forward`.
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1590,7 +1590,7 @@ class AsyncVideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             length: How much of the source is generated anew to close the loop. Default: `normal`.
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1660,7 +1660,7 @@ class AsyncVideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             seconds: Duration of the new video, in seconds; that of the source if left out. (at least 1)
             prompt: Text description of the result. (up to 32,000 characters)
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
@@ -1704,7 +1704,7 @@ class AsyncVideosAPI:
         Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds.
 
         Arguments:
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
@@ -1844,7 +1844,7 @@ class AsyncVideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             strength: How much of the source may change. Default: `mild`.
-            hold: Seconds the server may hold its answer until the video is done.
+            hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
             Invalid, RateLimited, Unavailable, ServerError, ConnectionFailed.
