@@ -21,7 +21,7 @@ from api.http import problems
 from api.http.authentication import Authenticate
 from api.http.middleware import envelope
 from api.http.rate_limit import Limiter
-from api.http.state import Parts
+from api.http.state import AppState
 from api.keyring import Keyring
 from api.messaging.events import Announcer, Hub, Outbox
 from api.messaging.wakeups import Bell
@@ -57,7 +57,7 @@ from api.videos.references import Sources
 from api.videos.serializers import Views
 from api.videos.submission import VideoSubmissions
 
-Opener = Callable[[Settings], AbstractAsyncContextManager[Parts]]
+Opener = Callable[[Settings], AbstractAsyncContextManager[AppState]]
 REDIS_TIMEOUT = 1.0
 EXPOSED = [
     *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"),
@@ -67,18 +67,18 @@ EXPOSED = [
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+async def open_app_state(settings: Settings) -> AsyncIterator[AppState]:
     """Connect to PostgreSQL and Redis. PostgreSQL must answer; Redis may come later."""
     pool = await connection.connect(settings.database_url, connections=settings.database_connections)
     try:
-        async with assemble(settings, pool) as parts:
-            yield parts
+        async with assemble(settings, pool) as app_state:
+            yield app_state
     finally:
         await pool.close()
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
+async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     """Everything that stands on a pool and on Redis. Raises TariffError."""
     sold = tariff.load_tariff(settings.tariff)
     credits = CreditLedger(sold)
@@ -93,7 +93,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
     views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
     arrivals = Arrivals(settings, pool, storage, uploads)
     async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, views)) as hub:
-        parts = Parts(
+        app_state = AppState(
             settings=settings,
             tariff=sold,
             credits=credits,
@@ -119,25 +119,25 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[Parts]:
             views=views,
         )
         try:
-            yield parts
+            yield app_state
         finally:
             await outbox.drain()
             await stripe.close()
 
 
-def provide_parts(state: State) -> Parts:
-    """The process's parts, for a route that names `parts`."""
-    parts: Parts = state.parts
-    return parts
+def provide_app_state(state: State) -> AppState:
+    """The dependency `app_state` of routes."""
+    app_state: AppState = state.app_state
+    return app_state
 
 
-def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
-    """The application. `opener` is how tests put their own parts in."""
+def create_app(settings: Settings, opener: Opener = open_app_state) -> Litestar:
+    """The application. `opener` lets tests supply their own state."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with opener(settings) as parts:
-            app.state.parts = parts
+        async with opener(settings) as app_state:
+            app.state.app_state = app_state
             yield
 
     v1 = Router(
@@ -162,7 +162,7 @@ def create_app(settings: Settings, opener: Opener = open_parts) -> Litestar:
     return Litestar(
         route_handlers=[v1, health.router, docs.router],
         lifespan=[lifespan],
-        dependencies={"parts": Provide(provide_parts, sync_to_thread=False)},
+        dependencies={"app_state": Provide(provide_app_state, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         openapi_config=None,  # drawn by api.http.openapi.operations, served by routes.docs
         cors_config=_cors(settings),
@@ -179,6 +179,6 @@ def _cors(settings: Settings) -> CORSConfig | None:
     return CORSConfig(allow_origins=settings.cors_origins, expose_headers=EXPOSED)
 
 
-def asgi(settings: Settings, opener: Opener = open_parts) -> ASGIApp:
+def asgi(settings: Settings, opener: Opener = open_app_state) -> ASGIApp:
     """The application as it is served: in its envelope of request ids, logs and metrics."""
     return envelope(create_app(settings, opener))

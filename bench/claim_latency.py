@@ -12,7 +12,7 @@ from itertools import cycle, islice
 import httpx
 from redis.asyncio import Redis
 
-from api.http.state import Parts
+from api.http.state import AppState
 from bench import seeding
 from bench.creates import ASKED, PATH
 from bench.report import Row, figure, percent
@@ -50,34 +50,34 @@ async def measure() -> list[Row]:
         weights = await asyncio.to_thread(tiny_ltx.write, settings.data / "weights")
         crowd = await seeding.crowd(settings, PEOPLE)
         at_work = changed(settings, weights={"kinora-mini": str(weights)}, threads=1)
-        async with worker(at_work) as running, parts_of(settings) as parts:
-            await notice_moves(parts)
-            made = [await one(parts, site, person) for person in islice(cycle(crowd), WARM + CREATES)]
-            waits = await commit_to_commit(parts, made[WARM:])
-            await idle(parts.redis)
+        async with worker(at_work) as running, parts_of(settings) as app_state:
+            await notice_moves(app_state)
+            made = [await one(app_state, site, person) for person in islice(cycle(crowd), WARM + CREATES)]
+            waits = await commit_to_commit(app_state, made[WARM:])
+            await idle(app_state.redis)
             assert len(family(running.pid)) >= 3  # the worker, the server it forks from, the engine
             with spending(running.pid) as spent:
                 await asyncio.sleep(IDLE)
     return rows(waits, spent.cpu[0] / spent.wall)
 
 
-async def notice_moves(parts: Parts) -> None:
-    async with parts.pool.acquire() as connection:
+async def notice_moves(app_state: AppState) -> None:
+    async with app_state.pool.acquire() as connection:
         await connection.execute(MOVES)
 
 
-async def one(parts: Parts, site: Site, person: Person) -> str:
+async def one(app_state: AppState, site: Site, person: Person) -> str:
     """Create, see it claimed, cancel it; the worker is then on its way back to waiting. Gives the video's id."""
     async with asyncio.timeout(PATIENCE):
-        await idle(parts.redis)
+        await idle(app_state.redis)
         async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
             answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
         assert answer.status_code == 200, answer.text
         video_id: str = answer.json()["id"]
-        async with parts.hub.watch(person.user_id, video_id) as watcher:
-            while (await parts.library.get(video_id, person.user_id)).state == "queued":
+        async with app_state.hub.watch(person.user_id, video_id) as watcher:
+            while (await app_state.library.get(video_id, person.user_id)).state == "queued":
                 await watcher.take(1.0)
-        await parts.lifecycle.cancel(video_id, person.user_id)
+        await app_state.lifecycle.cancel(video_id, person.user_id)
         return video_id
 
 
@@ -87,9 +87,9 @@ async def idle(redis: Redis) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def commit_to_commit(parts: Parts, made: list[str]) -> list[float]:
+async def commit_to_commit(app_state: AppState, made: list[str]) -> list[float]:
     """Seconds from each create's commit to its claim's."""
-    async with parts.pool.acquire() as connection:
+    async with app_state.pool.acquire() as connection:
         waits = [record[0] for record in await connection.fetch(WAITS, made)]
     assert len(waits) == len(made) == CREATES
     assert min(waits) > 0

@@ -22,7 +22,7 @@ import httpx
 import msgspec
 
 from api.app import assemble, create_app
-from api.http.state import Parts
+from api.http.state import AppState
 from api.local import postgres as cluster
 from api.settings import Settings
 from api.sql import connection as db
@@ -74,9 +74,9 @@ async def record(settings: Settings, person: Person) -> list[Statement]:
     """What one create asks of the database, from the bearer to the commit."""
 
     @asynccontextmanager
-    async def opener(settings: Settings) -> AsyncIterator[Parts]:
-        async with assemble(settings, recorder) as parts:
-            yield parts
+    async def opener(settings: Settings) -> AsyncIterator[AppState]:
+        async with assemble(settings, recorder) as app_state:
+            yield app_state
 
     async with statements.recording(settings.database_url) as recorder:
         app = create_app(settings, opener)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.messaging.events import Announcer, Outbox
 from bench import load, seeding
 from bench.report import Row, figure
@@ -58,22 +58,22 @@ class Figures(NamedTuple):
 async def measure() -> list[Row]:
     """Many connections, each to a video of its own; then as many, all to one."""
     count = affordable(CONNECTIONS)
-    async with stage(rate_limits=False) as (settings, _), web(settings) as site, parts_of(settings) as parts:
+    async with stage(rate_limits=False) as (settings, _), web(settings) as site, parts_of(settings) as app_state:
         crowd = await seeding.crowd(settings, count)
         await seeding.clips(settings, 1, 1)
-        async with parts.pool.acquire() as connection:
+        async with app_state.pool.acquire() as connection:
             await connection.execute(RUNNING)
         clips = [Clip(f"video_{number:026}", person) for number, person in enumerate(crowd, 1)]
         (await Audience.gather(site, clips[:AT_ONCE])).leave()  # what the first connections load is not theirs
         before = resident(site.pid)
         audience = await Audience.gather(site, clips)
         memory = (resident(site.pid) - before) / count
-        paced = await change(parts, audience, clips, EVERY)
+        paced = await change(app_state, audience, clips, EVERY)
         with spending(site.pid) as spent:
-            burst = await change(parts, audience, clips, 0)
+            burst = await change(app_state, audience, clips, 0)
         audience.leave()
         audience = await Audience.gather(site, clips[:1] * count)
-        shared = [delay for _ in range(CHANGES) for delay in await change(parts, audience, clips[:1], 0)]
+        shared = [delay for _ in range(CHANGES) for delay in await change(app_state, audience, clips[:1], 0)]
         audience.leave()
     return rows(Figures(count, memory, paced, burst, shared, spent.cpu[0] / count))
 
@@ -157,12 +157,12 @@ async def _listen(site: Site, clip: Clip, audience: Audience) -> Ear:
     return ear
 
 
-async def change(parts: Parts, audience: Audience, clips: Sequence[Clip], every: float) -> list[float]:
+async def change(app_state: AppState, audience: Audience, clips: Sequence[Clip], every: float) -> list[float]:
     """Change each clip once and tell of it, one `every` so many seconds; seconds until each connection knew."""
-    async with parts.pool.acquire() as connection:
+    async with app_state.pool.acquire() as connection:
         await connection.execute(PROGRESS, [clip.video_id for clip in clips])
     audience.expect(len(audience.ears))
-    told = await tell(Announcer(Outbox(parts.redis)), clips, every)
+    told = await tell(Announcer(Outbox(app_state.redis)), clips, every)
     await audience.complete()
     return [ear.at - told[ear.clip.video_id] for ear in audience.ears]
 

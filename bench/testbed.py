@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from api.app import assemble
-from api.http.state import Parts
+from api.http.state import AppState
 from api.local import servers as embedded
 from api.local.child_process import Child, Program, eventually
 from api.local.supervisor import listen
@@ -126,11 +126,11 @@ async def process(
 
 
 @asynccontextmanager
-async def parts_of(settings: Settings) -> AsyncIterator[Parts]:
-    """The parts a web process has, in this one: for looking, and for doing what a worker does."""
+async def parts_of(settings: Settings) -> AsyncIterator[AppState]:
+    """The state of a web process, opened in this one: to look at and to do the work of a worker."""
     pool = await db.connect(settings.database_url, connections=2)
-    async with assemble(settings, pool) as parts:
-        yield parts
+    async with assemble(settings, pool) as app_state:
+        yield app_state
     await pool.close()
 
 

@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 
 from api.app import assemble, create_app
 from api.http.middleware import envelope
-from api.http.state import Parts
+from api.http.state import AppState
 from api.local import servers as embedded
 from api.local import supervisor
 from api.local.servers import Servers
@@ -130,7 +130,7 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def parts(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncIterator[Parts]:
+async def app_state(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncIterator[AppState]:
     """What a web process holds, on the rolled-back pool."""
     async with assemble(settings, pool) as assembled:
         yield assembled
@@ -138,14 +138,14 @@ async def parts(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncI
 
 @pytest.fixture(scope="session")
 def app(base_settings: Settings) -> Litestar:
-    """The application, built once. Its lifespan is not entered: each test gives it parts of its own."""
+    """The application, built once. Its lifespan is not entered: each test supplies its own state."""
     return create_app(base_settings)
 
 
 @pytest.fixture
-async def client(app: Litestar, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Litestar, app_state: AppState) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a network between them."""
-    app.state.parts = parts
+    app.state.app_state = app_state
     transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -179,7 +179,7 @@ _counter = itertools.count()
 
 
 @pytest.fixture
-async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[Parts]:
+async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[AppState]:
     """What a web process holds, on a database of the test's own with a real pool."""
     pool = await db.connect(database, connections=10)
     async with assemble(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
@@ -222,7 +222,7 @@ async def resident(web: httpx.AsyncClient) -> Person:
 
 
 @pytest.fixture
-def worker_settings(real: Parts, weights: Path) -> Settings:
+def worker_settings(real: AppState, weights: Path) -> Settings:
     """Settings of a worker on tiny weights that loses patience soon."""
     return msgspec.structs.replace(
         real.settings, weights={"kinora-mini": str(weights)}, threads=1, lease=2.0, sweep_every=0.3
@@ -230,9 +230,9 @@ def worker_settings(real: Parts, weights: Path) -> Settings:
 
 
 @pytest.fixture
-async def claimed(client: httpx.AsyncClient, parts: Parts, account: Person) -> Claimed:
+async def claimed(client: httpx.AsyncClient, app_state: AppState, account: Person) -> Claimed:
     """A clip that a worker has taken on."""
     await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
-    found = await parts.lifecycle.claim("worker_a")
+    found = await app_state.lifecycle.claim("worker_a")
     assert found
     return found

@@ -22,7 +22,7 @@ from litestar.types import ASGIApp, Guard, Message, Receive, Scope, Send
 from api import keyring as tokens
 from api.errors import Forbidden, MissingScope, TooManyRequests, Unauthorized, Unavailable
 from api.http.rate_limit import CREATE, PUBLIC, SIGN_UP, SIGNED, USER, Limiter, LimiterDownError, Policy, subject_of
-from api.http.state import Parts
+from api.http.state import AppState
 from api.keyring import Keyring
 from api.schemas.accounts import Scope as KeyScope
 from api.sql import callers
@@ -44,12 +44,12 @@ class Authenticate:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parts: Parts = scope["litestar_app"].state.parts
+        app_state: AppState = scope["litestar_app"].state.app_state
         opt = scope["route_handler"].opt
-        caller = None if _is_open(scope, opt) else await _admit(scope, parts)
+        caller = None if _is_open(scope, opt) else await _admit(scope, app_state)
         scope["user"], scope["auth"] = caller, None
         subject = caller.user_id if caller else _address(scope)
-        headers = await _count(parts.limiter, subject, _policies(opt, caller))
+        headers = await _count(app_state.limiter, subject, _policies(opt, caller))
         await self.app(scope, receive, _adding(headers, send))
 
 
@@ -63,22 +63,22 @@ def _is_open(scope: Scope, opt: Mapping[str, Any]) -> bool:
 # -- who ----------------------------------------------------------------------------------------------------
 
 
-async def _admit(scope: Scope, parts: Parts) -> Caller:
+async def _admit(scope: Scope, app_state: AppState) -> Caller:
     """Who the bearer stands for. One that stands for nobody is counted for its address: guessing has a limit."""
     authorization = _authorization(scope)
     try:
-        return await _identify(_bearer(authorization), parts)
+        return await _identify(_bearer(authorization), app_state)
     except Unauthorized as problem:
         if authorization:
             problem.headers["WWW-Authenticate"] += ', error="invalid_token"'
-        problem.headers |= await _count(parts.limiter, _address(scope), (PUBLIC,))
+        problem.headers |= await _count(app_state.limiter, _address(scope), (PUBLIC,))
         raise
 
 
-async def _identify(credential: str, parts: Parts) -> Caller:
+async def _identify(credential: str, app_state: AppState) -> Caller:
     """The caller, by one statement. Raises Unauthorized, and Forbidden for a suspended account."""
-    find, refusal = _question(credential, parts.keyring)
-    async with parts.pool.acquire() as db:
+    find, refusal = _question(credential, app_state.keyring)
+    async with app_state.pool.acquire() as db:
         caller = await find(db)
         if caller is None:
             raise Unauthorized(refusal)

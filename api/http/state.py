@@ -1,4 +1,4 @@
-"""What one web process holds open, handed to every route as `parts`. Opened by `app`, replaced by tests."""
+"""What one web process holds open, passed to every route as `app_state`. Opened by `app`, replaced by tests."""
 
 from typing import NamedTuple
 
@@ -28,8 +28,8 @@ from api.videos.serializers import Views
 from api.videos.submission import VideoSubmissions
 
 
-class Parts(NamedTuple):
-    """The pool, Redis and what is built on them. One for each process."""
+class AppState(NamedTuple):
+    """The pool, Redis and everything built on them; one for each process."""
 
     settings: Settings
     tariff: Tariff

@@ -8,7 +8,7 @@ from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.accounts import ProfileUpdate, User
 
 
@@ -19,9 +19,9 @@ from api.schemas.accounts import ProfileUpdate, User
     responses=problems(401, 403, 429),
     guards=[requires("account:read")],
 )
-async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
+async def get_me(request: UserRequest, app_state: NamedDependency[AppState]) -> User:
     """Return the signed-in user."""
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         return await get_profile(db, request.user.user_id)
 
 
@@ -33,9 +33,9 @@ async def get_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
     guards=[requires("account:write")],
     operation_class=bodies(ProfileUpdate),
 )
-async def update_me(request: UserRequest, parts: NamedDependency[Parts]) -> User:
+async def update_me(request: UserRequest, app_state: NamedDependency[AppState]) -> User:
     """Change the display name or the language. Fields that are left out keep their value."""
-    return await update_profile(parts.pool, request.user.user_id, await body.read(request, ProfileUpdate))
+    return await update_profile(app_state.pool, request.user.user_id, await body.read(request, ProfileUpdate))
 
 
 router = Router(path="/me", route_handlers=[get_me, update_me], tags=["Account"])

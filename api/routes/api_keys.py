@@ -14,7 +14,7 @@ from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.accounts import ApiKey, ApiKeyCreate, NewApiKey
 from api.schemas.common import Deleted, Page
 from api.sql import api_keys
@@ -27,24 +27,24 @@ from api.sql import api_keys
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(ApiKeyCreate, "Idempotency-Key"),
 )
-async def create_api_key(request: UserRequest, parts: NamedDependency[Parts]) -> NewApiKey:
+async def create_api_key(request: UserRequest, app_state: NamedDependency[AppState]) -> NewApiKey:
     """Create an API key. Only its hash is stored, so `key` is returned this once and is null in a replay."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     form = await body.read(request, ApiKeyCreate)
     fingerprint = body.fingerprint("POST", request.url.path, form)
-    return await add_api_key(parts.pool, request.user.user_id, form, key, fingerprint)
+    return await add_api_key(app_state.pool, request.user.user_id, form, key, fingerprint)
 
 
 @get("/", operation_id="list_api_keys", summary="List API keys", responses=problems(401, 403, 422, 429))
 async def list_api_keys(
     request: UserRequest,
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     after: After = None,
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[ApiKey]:
     """List the API keys that have not been deleted, without the keys themselves."""
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         rows = await api_keys.page(db, request.user.user_id, after, limit + 1, descending=order == "desc")
     return page(rows, limit)
 
@@ -56,9 +56,9 @@ async def list_api_keys(
     responses=problems(401, 403, 404, 429),
     status_code=HTTP_200_OK,
 )
-async def delete_api_key(key_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
+async def delete_api_key(key_id: FromPath[str], request: UserRequest, app_state: NamedDependency[AppState]) -> Deleted:
     """Revoke an API key, effective at once."""
-    await revoke_api_key(parts.pool, request.user.user_id, key_id)
+    await revoke_api_key(app_state.pool, request.user.user_id, key_id)
     return Deleted(id=key_id, object="api_key.deleted")
 
 

@@ -11,7 +11,7 @@ from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.accounts import LogIn, Refresh, Session, SignUp, Tokens
 from api.schemas.common import Deleted, Page
 from api.sql import sessions
@@ -27,12 +27,12 @@ from api.sql import sessions
     security=[],
     operation_class=bodies(SignUp),
 )
-async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
+async def sign_up(request: UserRequest, app_state: NamedDependency[AppState]) -> Tokens:
     """Create an account with an e-mail address and a password, and sign in.
 
     The free credits of the first month are granted at once; until the address is verified, a tenth of them.
     """
-    return await parts.accounts.sign_up(await body.read(request, SignUp), _user_agent(request))
+    return await app_state.accounts.sign_up(await body.read(request, SignUp), _user_agent(request))
 
 
 @post(
@@ -45,9 +45,9 @@ async def sign_up(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens
     security=[],
     operation_class=bodies(LogIn),
 )
-async def log_in(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
+async def log_in(request: UserRequest, app_state: NamedDependency[AppState]) -> Tokens:
     """Sign in. A wrong password and an unknown address give the same response."""
-    return await parts.accounts.log_in(await body.read(request, LogIn), _user_agent(request))
+    return await app_state.accounts.log_in(await body.read(request, LogIn), _user_agent(request))
 
 
 @post(
@@ -60,14 +60,14 @@ async def log_in(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
     security=[],
     operation_class=bodies(Refresh),
 )
-async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) -> Tokens:
+async def refresh_tokens(request: UserRequest, app_state: NamedDependency[AppState]) -> Tokens:
     """Exchange the refresh token for a new pair of tokens. A refresh token is valid once.
 
     If the response is lost, sending the same token again within 30 seconds returns the same new refresh token. After
     that, a token that was already used ends the session, because another party may hold its successor.
     """
     form = await body.read(request, Refresh)
-    return await parts.accounts.refresh_tokens(form.refresh_token)
+    return await app_state.accounts.refresh_tokens(form.refresh_token)
 
 
 @post(
@@ -78,9 +78,9 @@ async def refresh_tokens(request: UserRequest, parts: NamedDependency[Parts]) ->
     status_code=HTTP_204_NO_CONTENT,
     guards=[session_only],
 )
-async def log_out(request: UserRequest, parts: NamedDependency[Parts]) -> None:
+async def log_out(request: UserRequest, app_state: NamedDependency[AppState]) -> None:
     """End the current session. Its access and refresh tokens become invalid at once."""
-    await parts.accounts.end_session(request.user.user_id, request.user.session_id or "")
+    await app_state.accounts.end_session(request.user.user_id, request.user.session_id or "")
 
 
 @get(
@@ -92,14 +92,14 @@ async def log_out(request: UserRequest, parts: NamedDependency[Parts]) -> None:
 )
 async def list_sessions(
     request: UserRequest,
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     after: After = None,
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Session]:
     """List the active sessions of the user."""
     caller, newest_first = request.user, order == "desc"
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         rows = await sessions.page(db, caller.user_id, caller.session_id, after, limit + 1, descending=newest_first)
     return page(rows, limit)
 
@@ -112,9 +112,11 @@ async def list_sessions(
     status_code=HTTP_200_OK,
     guards=[session_only],
 )
-async def delete_session(session_id: FromPath[str], request: UserRequest, parts: NamedDependency[Parts]) -> Deleted:
+async def delete_session(
+    session_id: FromPath[str], request: UserRequest, app_state: NamedDependency[AppState]
+) -> Deleted:
     """End any session of the user. Its tokens become invalid at once."""
-    await parts.accounts.end_session(request.user.user_id, session_id)
+    await app_state.accounts.end_session(request.user.user_id, session_id)
     return Deleted(id=session_id, object="session.deleted")
 
 

@@ -10,7 +10,7 @@ from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.accounts import Language
 from api.schemas.billing import (
     Balance,
@@ -46,10 +46,10 @@ NOTES: dict[Language, str] = {
     guards=[READ],
     responses=problems(401, 403, 429, 503),
 )
-async def get_balance(request: UserRequest, parts: NamedDependency[Parts]) -> Balance:
+async def get_balance(request: UserRequest, app_state: NamedDependency[AppState]) -> Balance:
     """Return the credits available and held, in total and by bucket."""
-    async with transaction(parts.pool) as db:
-        return await parts.credits.balance(db, request.user.user_id)
+    async with transaction(app_state.pool) as db:
+        return await app_state.credits.balance(db, request.user.user_id)
 
 
 @get(
@@ -61,15 +61,15 @@ async def get_balance(request: UserRequest, parts: NamedDependency[Parts]) -> Ba
 )
 async def list_ledger_entries(
     request: UserRequest,
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     after: After = None,
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[LedgerEntry]:
     """List all changes of the balance. The amounts of all entries sum to `available`."""
     user_id, begin = request.user.user_id, cursor(after, "entry")
-    async with transaction(parts.pool) as db:
-        await parts.credits.balance(db, user_id)
+    async with transaction(app_state.pool) as db:
+        await app_state.credits.balance(db, user_id)
         rows = await ledger_entries.list_entries(db, user_id, begin, limit + 1, descending=order == "desc")
     return page([_entry_response(row, request.user.locale) for row in rows], limit)
 
@@ -81,12 +81,12 @@ async def list_ledger_entries(
     exclude_from_auth=True,
     responses=problems(429),
 )
-async def list_plans(parts: NamedDependency[Parts]) -> Plans:
+async def list_plans(app_state: NamedDependency[AppState]) -> Plans:
     """List the plans on sale, with credit packs, overage and the price factors of videos.
 
     Subscribers keep the version of the plan they bought.
     """
-    return catalog.plans_response(parts.tariff)
+    return catalog.plans_response(app_state.tariff)
 
 
 @patch(
@@ -97,19 +97,19 @@ async def list_plans(parts: NamedDependency[Parts]) -> Plans:
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(OverageChange),
 )
-async def change_overage(request: UserRequest, parts: NamedDependency[Parts]) -> Balance:
+async def change_overage(request: UserRequest, app_state: NamedDependency[AppState]) -> Balance:
     """Allow or forbid overage: credits used beyond the balance, up to `cap` in a billing period.
 
     Overage is charged with the next invoice, so it needs a paid plan. Overage already used remains due and counts
     towards a new cap.
     """
     asked, user_id = await body.read(request, OverageChange), request.user.user_id
-    async with transaction(parts.pool) as db:
+    async with transaction(app_state.pool) as db:
         if asked.enabled:
-            await overage.allow_overage(db, user_id, asked.cap, parts.tariff.overage)
+            await overage.allow_overage(db, user_id, asked.cap, app_state.tariff.overage)
         else:
             await overage.forbid_overage(db, user_id)
-        return await parts.credits.balance(db, user_id)
+        return await app_state.credits.balance(db, user_id)
 
 
 @post(
@@ -121,7 +121,7 @@ async def change_overage(request: UserRequest, parts: NamedDependency[Parts]) ->
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(CheckoutCreate, "Idempotency-Key"),
 )
-async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
+async def create_checkout(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Checkout]:
     """Create a Stripe Checkout page for a subscription. The plan is active shortly after the payment.
 
     While the page is open, the same request returns the same page. An existing subscription is changed with
@@ -129,7 +129,7 @@ async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -
     """
     asked = await body.read(request, CheckoutCreate)
     return await idempotency.once(
-        request, parts, asked, lambda: parts.purchases.open_subscription_checkout(request.user.user_id, asked)
+        request, app_state, asked, lambda: app_state.purchases.open_subscription_checkout(request.user.user_id, asked)
     )
 
 
@@ -142,11 +142,11 @@ async def create_checkout(request: UserRequest, parts: NamedDependency[Parts]) -
     responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(PackCheckoutCreate, "Idempotency-Key"),
 )
-async def create_pack_checkout(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Checkout]:
+async def create_pack_checkout(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Checkout]:
     """Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page."""
     asked = await body.read(request, PackCheckoutCreate)
     return await idempotency.once(
-        request, parts, asked, lambda: parts.purchases.open_pack_checkout(request.user.user_id, asked)
+        request, app_state, asked, lambda: app_state.purchases.open_pack_checkout(request.user.user_id, asked)
     )
 
 
@@ -159,7 +159,7 @@ async def create_pack_checkout(request: UserRequest, parts: NamedDependency[Part
     responses=problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
     operation_class=bodies(PortalCreate, "Idempotency-Key"),
 )
-async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Portal]:
+async def create_portal(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Portal]:
     """Create a Stripe customer portal session for invoices, cards and cancellation.
 
     The URL grants access to the portal, so it is not stored: a repeated request creates a new session, even with the
@@ -167,7 +167,7 @@ async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> 
     """
     asked = await body.read(request, PortalCreate)
     return await idempotency.anew(
-        request, parts, asked, lambda: parts.purchases.open_portal(request.user.user_id, asked)
+        request, app_state, asked, lambda: app_state.purchases.open_portal(request.user.user_id, asked)
     )
 
 
@@ -178,9 +178,9 @@ async def create_portal(request: UserRequest, parts: NamedDependency[Parts]) -> 
     guards=[READ],
     responses=problems(401, 403, 429, 503),
 )
-async def get_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Subscription:
+async def get_subscription(request: UserRequest, app_state: NamedDependency[AppState]) -> Subscription:
     """Return the subscription. Without one, every field but `plan` is null."""
-    return await parts.changes.get_subscription(request.user.user_id)
+    return await app_state.changes.get_subscription(request.user.user_id)
 
 
 @post(
@@ -193,7 +193,7 @@ async def get_subscription(request: UserRequest, parts: NamedDependency[Parts]) 
     operation_class=bodies(SubscriptionPreviewCreate, "Idempotency-Key"),
 )
 async def preview_subscription_change(
-    request: UserRequest, parts: NamedDependency[Parts]
+    request: UserRequest, app_state: NamedDependency[AppState]
 ) -> Response[SubscriptionPreview]:
     """Calculate what a change of plan would cost and when it would take effect.
 
@@ -201,7 +201,7 @@ async def preview_subscription_change(
     """
     asked = await body.read(request, SubscriptionPreviewCreate)
     return await idempotency.once(
-        request, parts, asked, lambda: parts.changes.preview_change(request.user.user_id, asked.plan)
+        request, app_state, asked, lambda: app_state.changes.preview_change(request.user.user_id, asked.plan)
     )
 
 
@@ -214,14 +214,16 @@ async def preview_subscription_change(
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(SubscriptionChange, "Idempotency-Key"),
 )
-async def change_subscription(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Subscription]:
+async def change_subscription(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Subscription]:
     """Change the plan. An upgrade takes effect now, prorated; a downgrade, also to `free`, at the end of the period.
 
     Sending the current plan cancels a scheduled change. If the payment fails, nothing changes and the problem says how
     to proceed. Credits are granted once the change is paid.
     """
     asked = await body.read(request, SubscriptionChange)
-    return await idempotency.once(request, parts, asked, lambda: parts.changes.change_plan(request.user.user_id, asked))
+    return await idempotency.once(
+        request, app_state, asked, lambda: app_state.changes.change_plan(request.user.user_id, asked)
+    )
 
 
 def _entry_response(row: EntryRow, locale: str) -> LedgerEntry:

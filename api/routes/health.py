@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from api.http import metrics
 from api.http.metrics import Observer
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.common import Health
 from api.sql import monitoring
 from api.sql.connection import Pool
@@ -31,9 +31,9 @@ async def get_live() -> Health:
     summary="Check readiness",
     responses={503: ResponseSpec(Health, description="PostgreSQL is unreachable or lacks migrations.")},
 )
-async def get_ready(parts: NamedDependency[Parts]) -> Response[Health]:
+async def get_ready(app_state: NamedDependency[AppState]) -> Response[Health]:
     """Check whether requests can be served. Without Redis the server is `degraded`: it can read but not create."""
-    checks = {"postgresql": await _postgresql(parts.pool), "redis": await _redis(parts)}
+    checks = {"postgresql": await _postgresql(app_state.pool), "redis": await _redis(app_state)}
     down, degraded = checks["postgresql"] != "ok", checks["redis"] != "ok"
     status = Health(status="down" if down else "degraded" if degraded else "ok", checks=checks)
     return Response(status, status_code=503 if down else 200)
@@ -48,19 +48,19 @@ async def _postgresql(pool: Pool) -> str:
     return f"lacks {', '.join(missing)}: run `kinora migrate`" if missing else "ok"
 
 
-async def _redis(parts: Parts) -> str:
+async def _redis(app_state: AppState) -> str:
     try:
         async with asyncio.timeout(PATIENCE):
-            await parts.redis.ping()
+            await app_state.redis.ping()
     except (OSError, RedisError):
         return "does not answer"
     return "ok"
 
 
 @get("/metrics", operation_id="get_metrics", summary="Get metrics", media_type="text/plain; version=0.0.4")
-async def get_metrics(parts: NamedDependency[Parts]) -> bytes:
+async def get_metrics(app_state: NamedDependency[AppState]) -> bytes:
     """Return metrics in Prometheus's text format: requests of this process and the state of the job queue."""
-    await OBSERVER.observe(parts.pool, parts.settings.data)
+    await OBSERVER.observe(app_state.pool, app_state.settings.data)
     return metrics.text()
 
 

@@ -13,7 +13,7 @@ from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import bodies, problems
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.video_requests import ImageCreate
 from api.schemas.videos import GeneratedImage, ImagesResponse
 from api.sql.generations import Generation
@@ -40,26 +40,26 @@ class Made(Struct, frozen=True):
     responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
     operation_class=bodies(ImageCreate, "Idempotency-Key"),
 )
-async def create_image(request: UserRequest, parts: NamedDependency[Parts]) -> ImagesResponse:
+async def create_image(request: UserRequest, app_state: NamedDependency[AppState]) -> ImagesResponse:
     """Generate images and return them once they are finished, as JPEGs. They are listed as videos of kind `image`."""
     asked = await body.read(request, ImageCreate)
-    first = msgspec.json.decode((await create.make(request, parts, asked)).body, type=Made)
+    first = msgspec.json.decode((await create.make(request, app_state, asked)).body, type=Made)
     user_id = request.user.user_id
-    waiting = (parts.feeds.terminal(each, user_id, WAIT) for each in first.variations)
+    waiting = (app_state.feeds.terminal(each, user_id, WAIT) for each in first.variations)
     rows = await asyncio.gather(*waiting)
     inline = asked.response_format == "b64_json"
-    return ImagesResponse(created=first.created_at, data=[await _image(row, parts, inline=inline) for row in rows])
+    return ImagesResponse(created=first.created_at, data=[await _image(row, app_state, inline=inline) for row in rows])
 
 
-async def _image(row: Generation, parts: Parts, *, inline: bool) -> GeneratedImage:
+async def _image(row: Generation, app_state: AppState, *, inline: bool) -> GeneratedImage:
     if row.state not in TERMINAL:
         detail = f"The image is still being generated; send the request again, or poll GET /v1/videos/{row.id}."
         raise Unavailable(detail, headers={"Retry-After": "5"})
-    rendition = await renditions.find(parts.pool, row.id, "poster", row.user_id)
-    content = await asyncio.to_thread(parts.storage.read, rendition.key) if inline else None
+    rendition = await renditions.find(app_state.pool, row.id, "poster", row.user_id)
+    content = await asyncio.to_thread(app_state.storage.read, rendition.key) if inline else None
     return GeneratedImage(
         id=row.id,
-        url=None if inline else parts.views.video(row).assets.poster,
+        url=None if inline else app_state.views.video(row).assets.poster,
         b64_json=base64.b64encode(content).decode() if content is not None else None,
         revised_prompt=row.revised_prompt or row.prompt,
     )

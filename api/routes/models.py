@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from api.errors import NotFound
 from api.http.authentication import requires
 from api.http.openapi.operations import problems
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.common import Page
 from api.schemas.models import Limits, Model
 from api.settings import Settings
@@ -15,22 +15,22 @@ from engine.catalog import registry, upload_limits
 
 
 @get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
-async def list_models(parts: NamedDependency[Parts]) -> Page[Model]:
+async def list_models(app_state: NamedDependency[AppState]) -> Page[Model]:
     """List the models with their sizes, limits and operations.
 
     The default is the first one that generates videos or, for images, the first one that generates images.
     """
-    data = [_shown(name, parts.settings) for name in parts.settings.models]
+    data = [_shown(name, app_state.settings) for name in app_state.settings.models]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
 
 @get("/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problems(401, 403, 404, 429))
-async def get_model(model_id: FromPath[str], parts: NamedDependency[Parts]) -> Model:
+async def get_model(model_id: FromPath[str], app_state: NamedDependency[AppState]) -> Model:
     """Return a model by its name or an alias such as `sora-2`."""
-    name = parts.settings.aliases.get(model_id, model_id)
-    if name not in parts.settings.models:
+    name = app_state.settings.aliases.get(model_id, model_id)
+    if name not in app_state.settings.models:
         raise NotFound(f"There is no model {model_id[:64]!r} here.", param="model_id")
-    return _shown(name, parts.settings)
+    return _shown(name, app_state.settings)
 
 
 def _shown(name: str, settings: Settings) -> Model:

@@ -10,7 +10,7 @@ from api.http.authentication import requires
 from api.http.openapi.operations import PngFile, bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.videos.presets import KIND, shown
@@ -28,14 +28,14 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
 )
 async def list_presets(
     request: UserRequest,
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     after: After = None,
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Preset]:
     """List the user's presets. The first page also contains the built-in ones, which do not count towards `limit`."""
     begin = cursor(after, KIND)
-    own = page(await parts.presets.page(request.user.user_id, begin, limit + 1, descending=order == "desc"), limit)
+    own = page(await app_state.presets.page(request.user.user_id, begin, limit + 1, descending=order == "desc"), limit)
     if begin is not None:
         return own
     data = [*map(shown, BUILT_IN), *own.data]
@@ -49,9 +49,9 @@ async def list_presets(
     guards=[READ],
     responses=problems(401, 403, 404, 429),
 )
-async def get_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
+async def get_preset(request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]) -> Preset:
     """Return a preset: a built-in one, one of the user's own, or one shared by another user."""
-    return await parts.presets.get(preset_id, request.user.user_id)
+    return await app_state.presets.get(preset_id, request.user.user_id)
 
 
 @get(
@@ -63,10 +63,10 @@ async def get_preset(request: UserRequest, preset_id: FromPath[str], parts: Name
     operation_class=PngFile,
 )
 async def get_preset_image(
-    request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]
+    request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[bytes]:
     """Return the reference image, a PNG."""
-    image = await parts.presets.picture(preset_id, request.user.user_id)
+    image = await app_state.presets.picture(preset_id, request.user.user_id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(image, media_type="image/png", headers=headers)
 
@@ -80,14 +80,14 @@ async def get_preset_image(
     responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
     operation_class=bodies(PresetCreate, "Idempotency-Key"),
 )
-async def create_preset(request: UserRequest, parts: NamedDependency[Parts]) -> Preset:
+async def create_preset(request: UserRequest, app_state: NamedDependency[AppState]) -> Preset:
     """Create a style preset from text and, optionally, a reference image."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked = await body.read(request, PresetCreate)
     user_id = request.user.user_id
-    image = None if asked.image is None else await parts.sources.picture(asked.image, user_id, "image")
+    image = None if asked.image is None else await app_state.sources.picture(asked.image, user_id, "image")
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    return await parts.presets.create(user_id, asked, image, key, fingerprint)
+    return await app_state.presets.create(user_id, asked, image, key, fingerprint)
 
 
 @patch(
@@ -98,9 +98,9 @@ async def create_preset(request: UserRequest, parts: NamedDependency[Parts]) -> 
     responses=problems(400, 401, 403, 404, 413, 415, 422, 429),
     operation_class=bodies(PresetChange),
 )
-async def change_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Preset:
+async def change_preset(request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]) -> Preset:
     """Change or share one of the user's presets. Existing videos are not affected."""
-    return await parts.presets.change(preset_id, request.user.user_id, await body.read(request, PresetChange))
+    return await app_state.presets.change(preset_id, request.user.user_id, await body.read(request, PresetChange))
 
 
 @delete(
@@ -111,9 +111,11 @@ async def change_preset(request: UserRequest, preset_id: FromPath[str], parts: N
     guards=[WRITE],
     responses=problems(401, 403, 404, 429),
 )
-async def delete_preset(request: UserRequest, preset_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
+async def delete_preset(
+    request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]
+) -> Deleted:
     """Delete one of the user's presets. Existing videos are not affected."""
-    await parts.presets.delete(preset_id, request.user.user_id)
+    await app_state.presets.delete(preset_id, request.user.user_id)
     return Deleted(id=preset_id, object="preset.deleted")
 
 

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from api.billing.events import receive
 from api.errors import WebhookClosed
 from api.http.openapi.operations import SignedEvent, problems
-from api.http.state import Parts
+from api.http.state import AppState
 
 LARGEST = 1_000_000  # bytes; an event with a long invoice in it has some ten thousand
 
@@ -23,16 +23,16 @@ LARGEST = 1_000_000  # bytes; an event with a long invoice in it has some ten th
     request_max_body_size=LARGEST,
     responses=problems(400, 413, 503),
 )
-async def receive_stripe_event(request: Request[None, None, State], parts: NamedDependency[Parts]) -> None:
+async def receive_stripe_event(request: Request[None, None, State], app_state: NamedDependency[AppState]) -> None:
     """Receive a signed snapshot or thin event from Stripe.
 
     Each event is stored once; its object is then read from Stripe and applied. 503 if no signing secret is set.
     """
-    if not parts.settings.stripe_webhook_secrets:
+    if not app_state.settings.stripe_webhook_secrets:
         raise WebhookClosed
     header = request.headers.get("stripe-signature", "")
-    event = parts.stripe.verify(await request.body(), header, time.time())
-    await receive.receive_event(parts.pool, parts.bell, event)
+    event = app_state.stripe.verify(await request.body(), header, time.time())
+    await receive.receive_event(app_state.pool, app_state.bell, event)
 
 
 router = Router(

@@ -16,7 +16,7 @@ from api.http.authentication import requires
 from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.uploads import Upload
 from api.sql.uploads import Arrival
@@ -51,33 +51,33 @@ class Speaking:
     responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
     operation_class=Sending,
 )
-async def create_upload(request: UserRequest, parts: NamedDependency[Parts]) -> Response[Upload]:
+async def create_upload(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Upload]:
     """Upload an image or a video, which requests can then refer to for one day.
 
     A multipart form carries the whole file in its field `file`. With tus 1.0 (`Tus-Resumable`, `Upload-Length`) the
     request creates a resumable upload, with the first bytes if there is a body; `PATCH` appends the rest.
     """
-    row = await (_begun if tus.spoken(request.headers) else _whole)(request, parts)
+    row = await (_begun if tus.spoken(request.headers) else _whole)(request, app_state)
     headers = {"Location": f"/v1/uploads/{row.id}", **tus.state(row.received, row.expires_at)}
     return Response(upload(row), status_code=201, headers=headers)
 
 
-async def _begun(request: UserRequest, parts: Parts) -> Arrival:
+async def _begun(request: UserRequest, app_state: AppState) -> Arrival:
     tus.check_version(request.headers)
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked, user_id = tus.creation(request.headers), request.user.user_id
     fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    row = await parts.arrivals.create(user_id, asked, key, fingerprint)
+    row = await app_state.arrivals.create(user_id, asked, key, fingerprint)
     if row.received or not tus.carries(request.headers):
         return row  # a repetition finds what came the first time, and goes on there
-    return await parts.arrivals.append(row.id, user_id, 0, tus.length(request.headers), body.chunks(request))
+    return await app_state.arrivals.append(row.id, user_id, 0, tus.length(request.headers), body.chunks(request))
 
 
-async def _whole(request: UserRequest, parts: Parts) -> Arrival:
+async def _whole(request: UserRequest, app_state: AppState) -> Arrival:
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     sent = await body.file(request)
     fingerprint = body.fingerprint(request.method, request.url.path, body.Whole(sent.name, sent.content))
-    return await parts.arrivals.keep(request.user.user_id, sent, key, fingerprint)
+    return await app_state.arrivals.keep(request.user.user_id, sent, key, fingerprint)
 
 
 @get(
@@ -89,14 +89,14 @@ async def _whole(request: UserRequest, parts: Parts) -> Arrival:
 )
 async def list_uploads(
     request: UserRequest,
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     after: After = None,
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Upload]:
     """List the uploads that have not expired, by default newest first."""
     begin, descending = cursor(after, KIND), order == "desc"
-    rows = await parts.arrivals.page(request.user.user_id, begin, limit + 1, descending=descending)
+    rows = await app_state.arrivals.page(request.user.user_id, begin, limit + 1, descending=descending)
     return page([upload(row) for row in rows], limit)
 
 
@@ -107,9 +107,9 @@ async def list_uploads(
     guards=[READ],
     responses=problems(401, 403, 404, 410, 429, 503),
 )
-async def get_upload(request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Upload:
+async def get_upload(request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]) -> Upload:
     """Return an upload: how much of it has arrived and, once complete, its media type or why it was refused."""
-    return upload(await parts.arrivals.get(upload_id, request.user.user_id))
+    return upload(await app_state.arrivals.get(upload_id, request.user.user_id))
 
 
 @head(
@@ -120,11 +120,13 @@ async def get_upload(request: UserRequest, upload_id: FromPath[str], parts: Name
     responses=problems(401, 403, 404, 410, 412, 429),
     operation_class=Asking,
 )
-async def head_upload(request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[None]:
+async def head_upload(
+    request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
+) -> Response[None]:
     """Return the number of bytes received in `Upload-Offset`, from which an interrupted upload resumes."""
     if "tus-resumable" in request.headers:
         tus.check_version(request.headers)
-    row = await parts.arrivals.find(upload_id, request.user.user_id)
+    row = await app_state.arrivals.find(upload_id, request.user.user_id)
     said = {"Upload-Metadata": row.metadata} if row.metadata else {}
     headers = {"Upload-Length": str(row.bytes), "Cache-Control": "no-store", **said}
     return Response(None, headers=headers | tus.state(row.received, row.expires_at), status_code=200)
@@ -140,21 +142,21 @@ async def head_upload(request: UserRequest, upload_id: FromPath[str], parts: Nam
     operation_class=Appending,
 )
 async def append_upload(
-    request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
+    request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[None]:
     """Append bytes at `Upload-Offset`, which must equal the number of bytes received so far.
 
     Bytes that arrived before a connection broke are kept. The response to the last byte is sent once the file has been
     examined.
     """
-    return await _append(request, upload_id, parts)
+    return await _append(request, upload_id, app_state)
 
 
-async def _append(request: UserRequest, upload_id: str, parts: Parts) -> Response[None]:
+async def _append(request: UserRequest, upload_id: str, app_state: AppState) -> Response[None]:
     tus.check_version(request.headers)
     tus.check_content(request.headers)
     offset, length = tus.number(request.headers, "upload-offset"), tus.length(request.headers)
-    row = await parts.arrivals.append(upload_id, request.user.user_id, offset, length, body.chunks(request))
+    row = await app_state.arrivals.append(upload_id, request.user.user_id, offset, length, body.chunks(request))
     return Response(None, status_code=204, headers=tus.state(row.received, row.expires_at))
 
 
@@ -168,41 +170,41 @@ async def _append(request: UserRequest, upload_id: str, parts: Parts) -> Respons
     operation_class=Ending,
 )
 async def delete_upload(
-    request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
+    request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[Deleted]:
     """Delete an upload, complete or not. Videos generated from it are not affected.
 
     If `Tus-Resumable` is sent, the response is 204 without a body, as tus requires.
     """
     if "tus-resumable" in request.headers:
-        return cast("Response[Deleted]", await _end(request, upload_id, parts))
-    await parts.arrivals.delete(upload_id, request.user.user_id)
+        return cast("Response[Deleted]", await _end(request, upload_id, app_state))
+    await app_state.arrivals.delete(upload_id, request.user.user_id)
     return Response(Deleted(id=upload_id, object="upload.deleted"), status_code=200)
 
 
-async def _end(request: UserRequest, upload_id: str, parts: Parts) -> Response[None]:
+async def _end(request: UserRequest, upload_id: str, app_state: AppState) -> Response[None]:
     tus.check_version(request.headers)
-    await parts.arrivals.delete(upload_id, request.user.user_id)
+    await app_state.arrivals.delete(upload_id, request.user.user_id)
     return Response(None, status_code=204)
 
 
 @post("/{upload_id:str}", include_in_schema=False, guards=[WRITE])
 async def override_method(
-    request: UserRequest, upload_id: FromPath[str], parts: NamedDependency[Parts]
+    request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[None]:
     """PATCH or DELETE as `X-HTTP-Method-Override`, for clients limited to GET and POST."""
     wanted = request.headers.get("x-http-method-override", "").upper()
     if wanted == "PATCH":
-        return await _append(request, upload_id, parts)
+        return await _append(request, upload_id, app_state)
     if wanted == "DELETE":
-        return await _end(request, upload_id, parts)
+        return await _end(request, upload_id, app_state)
     raise MethodNotAllowed("A POST to an upload names PATCH or DELETE in `X-HTTP-Method-Override`.")
 
 
 @route(["/", "/{upload_id:str}"], http_method=[HttpMethod.OPTIONS], include_in_schema=False, status_code=204)
-async def discover(parts: NamedDependency[Parts]) -> Response[None]:
+async def discover(app_state: NamedDependency[AppState]) -> Response[None]:
     """Supported tus version, extensions and size limit."""
-    return Response(None, status_code=204, headers=tus.discovery(parts.settings.max_upload))
+    return Response(None, status_code=204, headers=tus.discovery(app_state.settings.max_upload))
 
 
 router = Router(

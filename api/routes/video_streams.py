@@ -16,7 +16,7 @@ from api.http.authentication import Caller, requires
 from api.http.file_response import Asked, File
 from api.http.openapi.operations import Playlist, Preview, SegmentFile, per_method, problems
 from api.http.requests import UserRequest
-from api.http.state import Parts
+from api.http.state import AppState
 from api.videos import hls, renditions
 
 READ = requires("videos:read")
@@ -40,7 +40,7 @@ Signature = Annotated[
 async def stream_video(
     request: UserRequest,
     video_id: FromPath[str],
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     expires: Expires = None,
     signature: Signature = None,
 ) -> Response[str]:
@@ -49,10 +49,10 @@ async def stream_video(
     Players send no `Authorization` header: open the signed URL in `assets.stream`. Lines once listed never change. The
     playlist is not cacheable.
     """
-    user_id = _reader(request, hls.path(video_id), expires, signature, parts)
-    stream, found = await hls.find(parts.pool, video_id, user_id)
+    user_id = _reader(request, hls.path(video_id), expires, signature, app_state)
+    stream, found = await hls.find(app_state.pool, video_id, user_id)
     ends = hls.expires(stream.created_at)
-    query = f"?expires={ends}&signature={parts.keyring.sign_media(hls.path(video_id), ends)}"
+    query = f"?expires={ends}&signature={app_state.keyring.sign_media(hls.path(video_id), ends)}"
     text = hls.playlist(stream, found, query)
     return Response(text, media_type=hls.TYPE, headers={"Cache-Control": "no-store"})
 
@@ -71,14 +71,14 @@ async def get_stream_segment(
     request: UserRequest,
     video_id: FromPath[str],
     segment: FromPath[str],
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     expires: Expires = None,
     signature: Signature = None,
 ) -> ASGIApp:
     """Return a media segment or the initialization segment of a stream, as named in the playlist."""
-    user_id = _reader(request, hls.path(video_id), expires, signature, parts)
-    await hls.find(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, segment, hls.PIECE, "video/mp4")
+    user_id = _reader(request, hls.path(video_id), expires, signature, app_state)
+    await hls.find(app_state.pool, video_id, user_id)
+    file = _kept(app_state, video_id, segment, hls.PIECE, "video/mp4")
     if file is None:
         raise NotFound("The stream has no such segment; the playlist lists those that exist.", param="segment")
     return file_response.respond(file, Asked.of(request.headers))
@@ -98,7 +98,7 @@ async def get_video_preview(
     request: UserRequest,
     video_id: FromPath[str],
     image: FromPath[str],
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     expires: Expires = None,
     signature: Signature = None,
 ) -> ASGIApp:
@@ -106,29 +106,31 @@ async def get_video_preview(
 
     `assets.preview` is the signed URL of the latest one. Previews are deleted when the video fails or is cancelled.
     """
-    user_id = _reader(request, hls.preview_path(video_id), expires, signature, parts)
-    await hls.check_preview(parts.pool, video_id, user_id)
-    file = _kept(parts, video_id, image, hls.PREVIEW, "image/jpeg")
+    user_id = _reader(request, hls.preview_path(video_id), expires, signature, app_state)
+    await hls.check_preview(app_state.pool, video_id, user_id)
+    file = _kept(app_state, video_id, image, hls.PREVIEW, "image/jpeg")
     if file is None:
         raise NotFound("There is no such preview image; `assets.preview` of the video is the latest.", param="image")
     return file_response.respond(file, Asked.of(request.headers))
 
 
-def _kept(parts: Parts, video_id: str, name: str, names: re.Pattern[str], content_type: str) -> File | None:
+def _kept(app_state: AppState, video_id: str, name: str, names: re.Pattern[str], content_type: str) -> File | None:
     """What lies with a video's pieces under this name, if it is one of `names`: no other leads anywhere.
 
     What has a name there never changes, so that the name is its validator.
     """
-    path = parts.storage.path(hls.key(video_id, name)) if names.fullmatch(name) else None
+    path = app_state.storage.path(hls.key(video_id, name)) if names.fullmatch(name) else None
     if path is None or not path.is_file():
         return None
     state = path.stat()
     return File(path, content_type, state.st_size, f'"{name}"', datetime.fromtimestamp(state.st_mtime, UTC))
 
 
-def _reader(request: UserRequest, path: str, expires: int | None, signature: str | None, parts: Parts) -> str | None:
+def _reader(
+    request: UserRequest, path: str, expires: int | None, signature: str | None, app_state: AppState
+) -> str | None:
     caller = cast("Caller | None", request.user)
-    return renditions.reader(caller.user_id if caller else None, path, expires, signature, parts.keyring)
+    return renditions.reader(caller.user_id if caller else None, path, expires, signature, app_state.keyring)
 
 
 router = Router(path="/videos", route_handlers=[stream_video, get_stream_segment, get_video_preview], tags=["Videos"])

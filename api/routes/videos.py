@@ -17,7 +17,7 @@ from api.http.file_response import Asked
 from api.http.openapi.operations import EventStream, Feed, Files, per_method, problems, takes
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.requests import UserRequest, parse_prefer_wait
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.videos import Variant, Video
 from api.videos import renditions
@@ -37,16 +37,16 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
 )
 async def list_videos(
     request: UserRequest,
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     after: After = None,
     limit: Limit = 20,
     order: Order = "desc",
 ) -> Page[Video]:
     """List the user's videos and images, by default newest first."""
-    await parts.views.pace.refresh()
+    await app_state.views.pace.refresh()
     begin = cursor(after, ID_KIND)
-    rows = await parts.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
-    return page([parts.views.video(row) for row in rows], limit)
+    rows = await app_state.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
+    return page([app_state.views.video(row) for row in rows], limit)
 
 
 @get(
@@ -57,12 +57,14 @@ async def list_videos(
     responses=problems(401, 403, 404, 429),
     operation_class=takes("Prefer"),
 )
-async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+async def get_video(
+    request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
+) -> Response[Video]:
     """Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds."""
     user_id = request.user.user_id
     if wait := parse_prefer_wait(request):
-        return await shown(await parts.feeds.terminal(video_id, user_id, wait), parts)
-    return await shown(await parts.library.get(video_id, user_id), parts)
+        return await shown(await app_state.feeds.terminal(video_id, user_id, wait), app_state)
+    return await shown(await app_state.library.get(video_id, user_id), app_state)
 
 
 @delete(
@@ -73,9 +75,9 @@ async def get_video(request: UserRequest, video_id: FromPath[str], parts: NamedD
     guards=[WRITE],
     responses=problems(401, 403, 404, 429),
 )
-async def delete_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Deleted:
+async def delete_video(request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]) -> Deleted:
     """Delete a video and its files. If it is still being generated, it is cancelled first."""
-    await parts.library.delete(video_id, request.user.user_id)
+    await app_state.library.delete(video_id, request.user.user_id)
     return Deleted(id=video_id, object="video.deleted")
 
 
@@ -88,11 +90,13 @@ async def delete_video(request: UserRequest, video_id: FromPath[str], parts: Nam
     responses=problems(401, 403, 404, 409, 422, 429),
     operation_class=takes("Idempotency-Key"),
 )
-async def cancel_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Response[Video]:
+async def cancel_video(
+    request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
+) -> Response[Video]:
     """Cancel a video and release its unused credits. A finished video stays as it is."""
     key = idempotency.key_of(request.headers.get("idempotency-key"))
     repeat = Repeat(key, body.fingerprint(request.method, request.url.path)) if key else None
-    return await shown(await parts.lifecycle.cancel(video_id, request.user.user_id, repeat), parts)
+    return await shown(await app_state.lifecycle.cancel(video_id, request.user.user_id, repeat), app_state)
 
 
 @route(
@@ -108,7 +112,7 @@ async def cancel_video(request: UserRequest, video_id: FromPath[str], parts: Nam
 async def get_video_content(
     request: UserRequest,
     video_id: FromPath[str],
-    parts: NamedDependency[Parts],
+    app_state: NamedDependency[AppState],
     variant: Annotated[Variant, QueryParameter(description="Rendition to download.")] = "video",
     expires: Annotated[int | None, QueryParameter(description="Expiry of the signed URL, in Unix seconds.")] = None,
     signature: Annotated[
@@ -119,10 +123,10 @@ async def get_video_content(
     """Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests."""
     caller = cast("Caller | None", request.user)
     user_id = renditions.reader(
-        caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, parts.keyring
+        caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, app_state.keyring
     )
-    rendition = await renditions.find(parts.pool, video_id, variant, user_id)
-    return renditions.respond(rendition, parts.storage.path(rendition.key), Asked.of(request.headers))
+    rendition = await renditions.find(app_state.pool, video_id, variant, user_id)
+    return renditions.respond(rendition, app_state.storage.path(rendition.key), Asked.of(request.headers))
 
 
 @get(
@@ -133,11 +137,11 @@ async def get_video_content(
     responses=problems(401, 403, 404, 429),
     operation_class=EventStream,
 )
-async def watch_video(request: UserRequest, video_id: FromPath[str], parts: NamedDependency[Parts]) -> Stream:
+async def watch_video(request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]) -> Stream:
     """Stream the video as server-sent events: its current state, then every change until it is finished."""
     user_id = request.user.user_id
-    await parts.library.get(video_id, user_id)
-    return stream(parts.feeds.one(video_id, user_id))
+    await app_state.library.get(video_id, user_id)
+    return stream(app_state.feeds.one(video_id, user_id))
 
 
 @get(
@@ -148,12 +152,12 @@ async def watch_video(request: UserRequest, video_id: FromPath[str], parts: Name
     responses=problems(401, 403, 429),
     operation_class=Feed,
 )
-async def watch_videos(request: UserRequest, parts: NamedDependency[Parts]) -> Stream:
+async def watch_videos(request: UserRequest, app_state: NamedDependency[AppState]) -> Stream:
     """Stream all the user's videos as server-sent events.
 
     The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
     """
-    return stream(parts.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
+    return stream(app_state.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
 
 
 def stream(frames: Any) -> Stream:

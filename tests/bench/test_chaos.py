@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.media import Medium
@@ -42,26 +42,28 @@ async def test_kills_lose_no_job_and_no_credit(
 
 
 @pytest.fixture
-async def crowd(parts: Parts) -> Crowd:
+async def crowd(app_state: AppState) -> Crowd:
     """Whose one clip has been made, with its files, and paid for."""
-    video_id = await create(parts, await person(parts), seconds=5)
-    claimed = await claim(parts)
-    assert await parts.lifecycle.complete(claimed, [_rendition(parts, claimed.id, variant) for variant in SUFFIXES])
+    video_id = await create(app_state, await person(app_state), seconds=5)
+    claimed = await claim(app_state)
+    assert await app_state.lifecycle.complete(
+        claimed, [_rendition(app_state, claimed.id, variant) for variant in SUFFIXES]
+    )
     crowd = Crowd("http://nowhere", Random(0))
     crowd.clips.add(video_id)
     return crowd
 
 
-def _rendition(parts: Parts, video_id: str, variant: Variant) -> Medium:
+def _rendition(app_state: AppState, video_id: str, variant: Variant) -> Medium:
     key, content = f"videos/{video_id}/1/{variant}.{SUFFIXES[variant]}", variant.encode()
-    parts.storage.write(key, content)
+    app_state.storage.write(key, content)
     etag = sha256(content).hexdigest()
     return Medium(variant=variant, key=key, content_type=TYPES[variant], bytes=len(content), etag=etag)
 
 
-async def test_the_auditor_passes_what_is_in_order(parts: Parts, crowd: Crowd) -> None:
-    async with parts.pool.acquire() as db:
-        books = await audit(db, parts.storage, crowd)
+async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: Crowd) -> None:
+    async with app_state.pool.acquire() as db:
+        books = await audit(db, app_state.storage, crowd)
     assert books.broken == []
     assert books.jobs == {"completed": 1}
 
@@ -90,17 +92,17 @@ async def test_the_auditor_passes_what_is_in_order(parts: Parts, crowd: Crowd) -
         ("UPDATE media SET etag = '' WHERE variant = 'video'", "A file is not what the database says it is"),
     ],
 )
-async def test_the_auditor_sees_harm(parts: Parts, crowd: Crowd, harm: str, sentence: str) -> None:
-    async with parts.pool.acquire() as db:
+async def test_the_auditor_sees_harm(app_state: AppState, crowd: Crowd, harm: str, sentence: str) -> None:
+    async with app_state.pool.acquire() as db:
         await db.execute(harm)
-        books = await audit(db, parts.storage, crowd)
+        books = await audit(db, app_state.storage, crowd)
     assert [broken for broken in books.broken if broken.startswith(sentence)]
 
 
-async def test_the_auditor_counts_jobs_both_ways(parts: Parts, crowd: Crowd) -> None:
+async def test_the_auditor_counts_jobs_both_ways(app_state: AppState, crowd: Crowd) -> None:
     [made], crowd.clips = crowd.clips, {"video_lost"}
-    async with parts.pool.acquire() as db:
-        books = await audit(db, parts.storage, crowd)
+    async with app_state.pool.acquire() as db:
+        books = await audit(db, app_state.storage, crowd)
     assert books.broken == [
         "An accepted job is gone: video_lost (1 in all).",
         f"There is a job that nobody was told of: {made} (1 in all).",

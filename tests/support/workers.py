@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.settings import Settings
 from api.sql.ledger_entries import LedgerUser
 from api.sql.segments import Segment, segments
@@ -32,27 +32,27 @@ async def working(settings: Settings) -> AsyncIterator[None]:
         await task
 
 
-async def ended(parts: Parts, video_id: str, account: LedgerUser) -> str:
-    row = await parts.feeds.terminal(video_id, account.id, PATIENCE)
+async def ended(app_state: AppState, video_id: str, account: LedgerUser) -> str:
+    row = await app_state.feeds.terminal(video_id, account.id, PATIENCE)
     return f"{row.state}:{row.failure}" if row.failure else row.state
 
 
-async def running(parts: Parts, video_id: str, account: LedgerUser, progress: float = 1) -> None:
+async def running(app_state: AppState, video_id: str, account: LedgerUser, progress: float = 1) -> None:
     """Wait until the child has made some progress."""
-    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
-        while (await parts.library.get(video_id, account.id)).progress < progress:
+    async with asyncio.timeout(PATIENCE), app_state.hub.watch(account.id, video_id) as watcher:
+        while (await app_state.library.get(video_id, account.id)).progress < progress:
             await watcher.take(1.0)
 
 
-async def published(parts: Parts, video_id: str, account: LedgerUser) -> None:
+async def published(app_state: AppState, video_id: str, account: LedgerUser) -> None:
     """Wait until there is something to watch."""
-    async with asyncio.timeout(PATIENCE), parts.hub.watch(account.id, video_id) as watcher:
-        while not (await parts.library.get(video_id, account.id)).published_seconds:
+    async with asyncio.timeout(PATIENCE), app_state.hub.watch(account.id, video_id) as watcher:
+        while not (await app_state.library.get(video_id, account.id)).published_seconds:
             await watcher.take(1.0)
 
 
-async def listed(parts: Parts, video_id: str) -> list[Segment]:
-    async with parts.pool.acquire() as db:
+async def listed(app_state: AppState, video_id: str) -> list[Segment]:
+    async with app_state.pool.acquire() as db:
         return await segments(db, video_id)
 
 

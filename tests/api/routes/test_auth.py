@@ -20,7 +20,7 @@ from api import keyring
 from api.accounts.passwords import HASHER
 from api.accounts.sessions import SESSION_LIFETIME, Accounts
 from api.http.rate_limit import Limiter
-from api.http.state import Parts
+from api.http.state import AppState
 from api.keyring import Keyring
 from api.schemas.accounts import SignUp
 from api.sql import maintenance
@@ -74,10 +74,12 @@ async def test_signing_up_signs_in(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize(("host", "credits"), [("127.0.0.1", 300), ("0.0.0.0", 30)])  # noqa: S104
 async def test_the_first_allowance_is_there_at_once(
-    client: httpx.AsyncClient, app: Litestar, parts: Parts, host: str, credits: int
+    client: httpx.AsyncClient, app: Litestar, app_state: AppState, host: str, credits: int
 ) -> None:
-    settings = msgspec.structs.replace(parts.settings, host=host)
-    app.state.parts = parts._replace(accounts=Accounts(parts.pool, parts.keyring, parts.credits, settings))
+    settings = msgspec.structs.replace(app_state.settings, host=host)
+    app.state.app_state = app_state._replace(
+        accounts=Accounts(app_state.pool, app_state.keyring, app_state.credits, settings)
+    )
     person = await sign_up(client)
     balance = await client.get("/v1/billing/balance", headers=person.headers)
     assert balance.json()["available"] == credits
@@ -90,7 +92,7 @@ async def test_an_address_has_one_account(client: httpx.AsyncClient, account: Pe
     assert (answer.json()["error"]["code"], answer.json()["param"]) == ("email_taken", "email")
 
 
-async def test_two_at_once_make_one_account(real: Parts) -> None:
+async def test_two_at_once_make_one_account(real: AppState) -> None:
     form = SignUp(email="a@example.org", password="long enough")
     answers = await asyncio.gather(*(real.accounts.sign_up(form, "") for _ in range(4)), return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["EmailTaken"] * 3 + ["Tokens"]
@@ -186,11 +188,11 @@ async def test_a_bearer_of_nobody_is_refused(client: httpx.AsyncClient, token: s
 
 
 async def test_somebody_elses_session_under_ones_own_name_is_refused(
-    client: httpx.AsyncClient, account: Person, parts: Parts
+    client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
-    theirs = parts.keyring.read_access(account.headers["Authorization"].removeprefix("Bearer "))
+    theirs = app_state.keyring.read_access(account.headers["Authorization"].removeprefix("Bearer "))
     other = await sign_up(client)
-    forged = parts.keyring.access_token(other.id, theirs.session_id)
+    forged = app_state.keyring.access_token(other.id, theirs.session_id)
     assert (await me(client, bearer(forged))).status_code == 401
 
 
@@ -262,11 +264,13 @@ async def test_a_lost_answer_is_given_again_for_half_a_minute(
 
 
 async def test_a_lost_answer_is_given_again_though_the_secret_changed(
-    client: httpx.AsyncClient, app: Litestar, parts: Parts, account: Person
+    client: httpx.AsyncClient, app: Litestar, app_state: AppState, account: Person
 ) -> None:
     first = await refreshed(client, account.refresh_token)
-    changed = Keyring("another secret for tests, of no value", parts.settings.secret)
-    app.state.parts = parts._replace(accounts=Accounts(parts.pool, changed, parts.credits, parts.settings))
+    changed = Keyring("another secret for tests, of no value", app_state.settings.secret)
+    app.state.app_state = app_state._replace(
+        accounts=Accounts(app_state.pool, changed, app_state.credits, app_state.settings)
+    )
     again = await refreshed(client, account.refresh_token)
     assert again.json()["refresh_token"] == first.json()["refresh_token"]
 
@@ -324,7 +328,7 @@ async def test_a_refresh_token_nobody_was_given_is_refused(client: httpx.AsyncCl
     assert (await refreshed(client, keyring.new_refresh_token())).status_code == 401
 
 
-async def test_refreshing_many_times_at_once_gives_one_successor(real: Parts) -> None:
+async def test_refreshing_many_times_at_once_gives_one_successor(real: AppState) -> None:
     signed_up = await real.accounts.sign_up(SignUp(email="a@example.org", password="long enough"), "")
     answers = await asyncio.gather(*(real.accounts.refresh_tokens(signed_up.refresh_token) for _ in range(12)))
     assert len({answer.refresh_token for answer in answers}) == 1
@@ -376,9 +380,9 @@ async def test_a_session_that_is_not_there_is_404(client: httpx.AsyncClient, acc
 
 
 async def test_somebody_elses_session_is_404_and_stays(
-    client: httpx.AsyncClient, account: Person, parts: Parts
+    client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
-    session_id = parts.keyring.read_access(account.headers["Authorization"][7:]).session_id
+    session_id = app_state.keyring.read_access(account.headers["Authorization"][7:]).session_id
     stranger = await sign_up(client)
     answer = await client.delete(f"/v1/auth/sessions/{session_id}", headers=stranger.headers)
     assert answer.status_code == 404
@@ -389,9 +393,9 @@ async def test_somebody_elses_session_is_404_and_stays(
 
 
 @pytest.fixture
-def limited(client: httpx.AsyncClient, app: Litestar, parts: Parts) -> httpx.AsyncClient:
+def limited(client: httpx.AsyncClient, app: Litestar, app_state: AppState) -> httpx.AsyncClient:
     """The client of an application that counts."""
-    app.state.parts = parts._replace(limiter=Limiter(parts.redis))
+    app.state.app_state = app_state._replace(limiter=Limiter(app_state.redis))
     return client
 
 
@@ -447,10 +451,10 @@ async def test_creations_are_counted_twice(limited: httpx.AsyncClient, account: 
 
 
 @pytest.fixture
-async def deaf(app: Litestar, client: httpx.AsyncClient, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+async def deaf(app: Litestar, client: httpx.AsyncClient, app_state: AppState) -> AsyncIterator[httpx.AsyncClient]:
     """The client of an application whose Redis is gone."""
     async with Redis.from_url("unix:///nowhere/redis.sock") as gone:
-        app.state.parts = parts._replace(limiter=Limiter(gone))
+        app.state.app_state = app_state._replace(limiter=Limiter(gone))
         yield client
 
 

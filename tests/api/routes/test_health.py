@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from api.http import metrics
 from api.http.metrics import REGISTRY, Observer
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.common import Health
 from api.settings import Settings
 from api.sql.connection import Pool
@@ -43,15 +43,15 @@ async def test_ready_when_both_servers_answer(client: httpx.AsyncClient) -> None
 
 
 async def test_without_postgresql_it_lives_and_is_not_ready(
-    client: httpx.AsyncClient, parts: Parts, app: Litestar
+    client: httpx.AsyncClient, app_state: AppState, app: Litestar
 ) -> None:
-    app.state.parts = parts._replace(pool=NoPool())
+    app.state.app_state = app_state._replace(pool=NoPool())
     ready = await client.get("/health/ready")
     assert (ready.status_code, read(ready).status) == (503, "down")
     assert read(ready).checks["postgresql"] == "does not answer"
     assert (await client.get("/health/live")).status_code == 200
     assert (await client.get("/v1/billing/balance")).status_code == 401
-    answer = await client.get("/v1/me", headers={"Authorization": f"Bearer {parts.keyring.access_token('u', 's')}"})
+    answer = await client.get("/v1/me", headers={"Authorization": f"Bearer {app_state.keyring.access_token('u', 's')}"})
     assert answer.status_code == 503
 
 
@@ -133,9 +133,11 @@ async def test_metrics_are_answered_while_postgresql_is_away(settings: Settings)
     assert b"kinora_database_up 0.0" in metrics.text()
 
 
-async def test_redis_away_is_degraded_and_still_ready(client: httpx.AsyncClient, app: Litestar, parts: Parts) -> None:
+async def test_redis_away_is_degraded_and_still_ready(
+    client: httpx.AsyncClient, app: Litestar, app_state: AppState
+) -> None:
     async with Redis.from_url("redis://127.0.0.1:1") as nobody:
-        app.state.parts = parts._replace(redis=nobody)
+        app.state.app_state = app_state._replace(redis=nobody)
         answer = await client.get("/health/ready")
     assert (answer.status_code, read(answer).status) == (200, "degraded")
     assert read(answer).checks == {"postgresql": "ok", "redis": "does not answer"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.routes import images
 from api.sql.connection import transaction
 from tests.api.routes.test_videos import available
@@ -19,7 +19,7 @@ async def ask(client: httpx.AsyncClient, account: Person, **body: object) -> htt
 
 
 async def test_a_picture_costs_one_credit_and_is_told_from_a_film(
-    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "WAIT", 0.0)
     unfinished = await ask(client, account, n=3, size="1280x720")
@@ -27,24 +27,24 @@ async def test_a_picture_costs_one_credit_and_is_told_from_a_film(
     assert await available(client, account) == 297
     listed = (await client.get("/v1/videos", headers=account.headers)).json()["data"]
     assert {(one["kind"], one["seconds"], one["cost"]["credits"]) for one in listed} == {("image", "0", 1)}
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     assert claimed.seconds == 0
 
 
 async def test_a_client_that_asks_again_hears_what_became_of_the_first(
-    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "WAIT", 0.0)
     again = account._replace(headers=account.headers | {"x-stainless-retry-count": "1"})
     for ending, code in (("fail", "video_failed"), ("cancel", "video_cancelled")):
         assert (await ask(client, account, prompt=ending)).status_code == 503
-        claimed = await parts.lifecycle.claim("worker_a")
+        claimed = await app_state.lifecycle.claim("worker_a")
         assert claimed
         if ending == "fail":
-            assert await parts.lifecycle.fail(claimed, "bad_frames")
+            assert await app_state.lifecycle.fail(claimed, "bad_frames")
         else:
-            await parts.lifecycle.cancel(claimed.id, account.id)
+            await app_state.lifecycle.cancel(claimed.id, account.id)
         answer = await ask(client, again, prompt=ending)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
     assert await available(client, account) == 300
@@ -57,13 +57,13 @@ async def test_a_picture_has_no_length(client: httpx.AsyncClient, account: Perso
 
 
 async def test_an_answer_kept_by_an_earlier_version_still_finds_its_pictures(
-    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An object that has gained fields since must not keep a client from what it paid for."""
     monkeypatch.setattr(images, "WAIT", 0.0)
     keyed = account._replace(headers=account.headers | {"idempotency-key": "across an update"})
     first = await ask(client, keyed)
-    async with transaction(parts.pool) as db:
+    async with transaction(app_state.pool) as db:
         kept = "convert_to(convert_from(body, 'UTF8')::jsonb - 'provenance' - 'loras' #>> '{}', 'UTF8')"
         await db.execute(f"UPDATE idempotency SET body = {kept} WHERE user_id = $1", account.id)
     again = await ask(client, keyed)

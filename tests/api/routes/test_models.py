@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from api.errors import Invalid
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.video_requests import ImageCreate, VideoCreate
 from api.settings import Settings
 from api.videos import quote
@@ -99,9 +99,9 @@ async def test_a_picture_in_the_middle_is_refused_where_a_model_takes_the_ends_o
 
 
 async def test_a_video_is_not_remixed_by_a_model_that_cannot(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    video_id = await finished(client, parts, account, model="wan2.1-t2v-1.3b")
+    video_id = await finished(client, app_state, account, model="wan2.1-t2v-1.3b")
     answer = await client.post(f"/v1/videos/{video_id}/remix", json={"prompt": "at night"}, headers=account.headers)
     assert answer.status_code == 422
     assert "wan2.1-t2v-1.3b cannot do `remix`" in answer.json()["detail"]

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.routes.video_create import BODIES, _kind
 from api.schemas import operations
 from api.schemas.operations import Operation
@@ -32,15 +32,15 @@ OTHER = Film(Path("other.mp4"), 3.0)
 ASKED = Request("kinora-mini", "a red ball", 320, 192, 5.0, 1)
 
 
-async def finished(client: httpx.AsyncClient, parts: Parts, account: Person, **asked: Any) -> str:
+async def finished(client: httpx.AsyncClient, app_state: AppState, account: Person, **asked: Any) -> str:
     """A video that is done, though no engine made it: its file holds a few bytes."""
     video_id = str((await create(client, account, **asked)).json()["id"])
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     key = f"videos/{video_id}/1/video.mp4"
-    parts.storage.write(key, b"film of " + video_id.encode())
+    app_state.storage.write(key, b"film of " + video_id.encode())
     medium = Medium(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
-    assert await parts.lifecycle.complete(claimed, [medium])
+    assert await app_state.lifecycle.complete(claimed, [medium])
     return video_id
 
 
@@ -48,8 +48,8 @@ async def post(client: httpx.AsyncClient, account: Person, path: str, body: dict
     return await client.post(f"/v1/videos/{path}", json=body, headers=account.headers)
 
 
-async def claim(parts: Parts) -> Claimed:
-    claimed = await parts.lifecycle.claim("worker_b")
+async def claim(app_state: AppState) -> Claimed:
+    claimed = await app_state.lifecycle.claim("worker_b")
     assert claimed
     return claimed
 
@@ -81,7 +81,7 @@ async def claim(parts: Parts) -> Claimed:
 )
 async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     client: httpx.AsyncClient,
-    parts: Parts,
+    app_state: AppState,
     account: Person,
     path: str,
     body: dict[str, Any],
@@ -89,7 +89,7 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     seconds: str,
     credits: int,
 ) -> None:
-    source = await finished(client, parts, account, prompt="a red ball", seconds=4, size="192x320")
+    source = await finished(client, app_state, account, prompt="a red ball", seconds=4, size="192x320")
     filled = msgspec.json.decode(msgspec.json.encode(body).replace(b"{}", source.encode()))
     before = await available(client, account)
     estimate = await post(client, account, "estimate", {"video": source, **filled} if "remix" in path else filled)
@@ -100,32 +100,32 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     assert (estimate.json()["credits"], before - await available(client, account)) == (credits, credits)
     assert video["parents"] == [source]
     assert video["remixed_from_video_id"] == (source if "remix" in path else None)
-    claimed = await claim(parts)
+    claimed = await claim(app_state)
     assert (claimed.id, claimed.operation) == (video["id"], operation)
-    _, films = await parts.lifecycle.load_inputs(claimed)
-    assert {parts.storage.read(film.key) for film in films} == {b"film of " + source.encode()}
+    _, films = await app_state.lifecycle.load_inputs(claimed)
+    assert {app_state.storage.read(film.key) for film in films} == {b"film of " + source.encode()}
     assert {film.seconds for film in films} == {4.0}
 
 
 async def test_a_clip_keeps_its_film_when_the_source_goes(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    source = await finished(client, parts, account)
+    source = await finished(client, app_state, account)
     made = (await post(client, account, "loops", {"video": source})).json()
     await client.delete(f"/v1/videos/{source}", headers=account.headers)
-    parts.storage.remove(f"videos/{source}")
-    claimed = await claim(parts)
+    app_state.storage.remove(f"videos/{source}")
+    claimed = await claim(app_state)
     assert claimed.id == made["id"]
-    _, [film] = await parts.lifecycle.load_inputs(claimed)
-    assert parts.storage.read(film.key) == b"film of " + source.encode()
+    _, [film] = await app_state.lifecycle.load_inputs(claimed)
+    assert app_state.storage.read(film.key) == b"film of " + source.encode()
     gone = await post(client, account, "loops", {"video": source})
     assert (gone.status_code, gone.json()["param"]) == (404, "video")
 
 
 async def test_a_repetition_is_answered_when_the_source_is_gone(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    source = await finished(client, parts, account)
+    source = await finished(client, app_state, account)
     ask: dict[str, Any] = {
         "url": "/v1/videos/loops",
         "json": {"video": source},
@@ -137,9 +137,9 @@ async def test_a_repetition_is_answered_when_the_source_is_gone(
 
 
 async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    source = await finished(client, parts, account, seconds=2)
+    source = await finished(client, app_state, account, seconds=2)
     cards = [{"at": 2, "prompt": "a red ball"}, {"at": 4, "video": source}]
     answer = await client.post(
         "/v1/videos",
@@ -149,14 +149,14 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
     )
     assert answer.status_code == 200, answer.text
     assert (answer.json()["parents"], answer.json()["cost"]["credits"]) == ([source], 12)
-    claimed = await claim(parts)
+    claimed = await claim(app_state)
     shots = (
         operations.Shot(0, prompt="the whole"),
         operations.Shot(2, prompt="a red ball"),
         operations.Shot(4, film=0),
     )
     assert claimed.operation == operations.Storyboard(shots, loop=True)
-    pictures, [film] = await parts.lifecycle.load_inputs(claimed)
+    pictures, [film] = await app_state.lifecycle.load_inputs(claimed)
     assert [picture.frame for picture in pictures] == [-1]
     assert film.seconds == 2
 
@@ -179,7 +179,7 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
 )
 async def test_what_does_not_fit_is_named(
     client: httpx.AsyncClient,
-    parts: Parts,
+    app_state: AppState,
     account: Person,
     path: str,
     body: dict[str, Any],
@@ -187,7 +187,7 @@ async def test_what_does_not_fit_is_named(
     param: str,
     words: str,
 ) -> None:
-    source = await finished(client, parts, account, seconds=4)
+    source = await finished(client, app_state, account, seconds=4)
     before = await available(client, account)
     answer = await post(client, account, path, {"video": source, **body})
     assert (answer.status_code, answer.json()["param"]) == (status, param), answer.text
@@ -215,10 +215,10 @@ async def test_a_card_that_does_not_fit_is_named(
 
 
 async def test_a_film_that_is_not_there_is_refused_by_its_field(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     stranger = await sign_up(client)
-    theirs = await finished(client, parts, stranger)
+    theirs = await finished(client, app_state, stranger)
     queued = (await create(client, account)).json()["id"]
     for source, status in ((theirs, 404), ("video_x", 404), (queued, 409)):
         answer = await post(client, account, "blends", {"from": source, "to": source})
@@ -229,9 +229,9 @@ async def test_a_film_that_is_not_there_is_refused_by_its_field(
 
 
 async def test_a_remix_names_its_video_in_the_path_alone(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    source = await finished(client, parts, account)
+    source = await finished(client, app_state, account)
     answer = await post(client, account, f"{source}/remix", {"prompt": "x", "video": source})
     assert (answer.status_code, answer.json()["param"]) == (422, "video")
 
@@ -243,12 +243,12 @@ async def test_input_reference_is_the_first_frame(client: httpx.AsyncClient, acc
 
 
 async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    source = await finished(client, parts, account, seconds=2)
+    source = await finished(client, app_state, account, seconds=2)
     answer = await create(client, account, storyboard=[{"at": 1, "video": source}], seconds=4)
     assert (answer.status_code, answer.json()["cost"]["credits"]) == (200, 4), answer.text
-    claimed = await claim(parts)
+    claimed = await claim(app_state)
     shots = (operations.Shot(0, prompt=answer.json()["prompt"]), operations.Shot(1, film=0))
     assert claimed.operation == operations.Storyboard(shots, loop=False)
     full = await create(client, account, storyboard=[{"at": 0, "video": source}], seconds=2)
@@ -257,18 +257,18 @@ async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
 
 @pytest.mark.parametrize(("direction", "frames", "charged"), [("forward", 64, 0), ("backward", 16, 4)])
 async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
-    client: httpx.AsyncClient, parts: Parts, account: Person, direction: str, frames: int, charged: int
+    client: httpx.AsyncClient, app_state: AppState, account: Person, direction: str, frames: int, charged: int
 ) -> None:
     """Ten seconds, eight of them the film's own: what is published first is the film, or all that is new."""
-    source = await finished(client, parts, account, seconds=8)
+    source = await finished(client, app_state, account, seconds=8)
     await post(client, account, "extensions", {"video": source, "seconds": 2, "direction": direction})
-    claimed = await claim(parts)
+    claimed = await claim(app_state)
     plain = Request(claimed.served_by, claimed.prompt, claimed.width, claimed.height, claimed.seconds, claimed.seed)
     request = laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
-    files = [parts.storage.root / name for name in ("head.mp4", "segment.m4s")]
+    files = [app_state.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
-    publisher = Publisher(claimed, request, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, request, app_state.lifecycle, app_state.storage)
     assert await publisher.publish(Segment(0, frames, frames / 8, *files))
     before = await available(client, account)
     cancelled = await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
@@ -276,42 +276,44 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     assert await available(client, account) == before + 4 - charged
 
 
-async def test_a_picture_is_no_film(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
-    source = await finished(client, parts, account)
-    async with parts.pool.acquire() as db:
+async def test_a_picture_is_no_film(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
+    source = await finished(client, app_state, account)
+    async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET kind = 'image', seconds = 0 WHERE id = $1", source)
     answer = await post(client, account, "loops", {"video": source})
     assert (answer.status_code, answer.json()["param"]) == (422, "video")
 
 
-async def test_what_cannot_be_paid_leaves_no_files(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
-    async with parts.pool.acquire() as db:
+async def test_what_cannot_be_paid_leaves_no_files(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
+    async with app_state.pool.acquire() as db:
         await db.execute("UPDATE lots SET remaining = 0 WHERE user_id = $1", account.id)
     files = {"first_frame": ("a.png", png(), "image/png")}
     answer = await client.post("/v1/videos", data={"prompt": "x", "n": "4"}, files=files, headers=account.headers)
     assert answer.status_code == 402
-    assert not list((parts.storage.root / "inputs").iterdir())
+    assert not list((app_state.storage.root / "inputs").iterdir())
 
 
 async def test_variations_share_the_bytes_of_their_picture(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     files = {"first_frame": ("a.png", png(), "image/png")}
     answer = await client.post("/v1/videos", data={"prompt": "x", "n": "3"}, files=files, headers=account.headers)
-    kept = [parts.storage.path(f"inputs/{each}/0.png").stat() for each in answer.json()["variations"]]
+    kept = [app_state.storage.path(f"inputs/{each}/0.png").stat() for each in answer.json()["variations"]]
     assert {(each.st_ino, each.st_nlink) for each in kept} == {(kept[0].st_ino, 3)}
 
 
 async def test_without_words_a_clip_goes_on_in_its_style(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    source = await finished(client, parts, account, prompt="a street", preset="film_noir")
+    source = await finished(client, app_state, account, prompt="a street", preset="film_noir")
     noir, paper = BUILT_IN["film_noir"].prompt, BUILT_IN["papercraft"].prompt
     for extra, prompt in (({}, f"a street. {noir}"), ({"preset": "papercraft"}, f"a street. {paper}")):
         await post(client, account, "loops", {"video": source, **extra})
-        claimed = await claim(parts)
+        claimed = await claim(app_state)
         assert claimed.prompt == prompt
-        assert await parts.lifecycle.complete(claimed, [])
+        assert await app_state.lifecycle.complete(claimed, [])
 
 
 async def test_a_repetition_is_answered_when_its_preset_is_gone(client: httpx.AsyncClient, account: Person) -> None:

@@ -9,7 +9,7 @@ import av
 import httpx
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.sql.transitions import Claimed
 from api.worker.segment_publisher import Publisher
 from tests.support.segments import REQUEST, guess, made, shown
@@ -17,13 +17,13 @@ from tests.support.users import Person, sign_up
 
 
 async def test_what_is_published_can_be_watched_with_one_signature(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
     early = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (early.status_code, early.json()["error"]["code"]) == (409, "not_ready")
 
-    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     for index in range(2):
         assert await publisher.publish(made(tmp_path, index))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
@@ -41,9 +41,9 @@ async def test_what_is_published_can_be_watched_with_one_signature(
 
 
 async def test_players_may_look_before_they_read(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     await publisher.publish(made(tmp_path, 0))
     await publisher.preview(guess(tmp_path, 2.0))
     for name in ("stream.m3u8", "stream/1-0.m4s", "preview/1-0.jpg"):
@@ -59,9 +59,9 @@ async def test_players_may_look_before_they_read(
 
 
 async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
     piece = f"{url.path.removesuffix('.m3u8')}/1-0.m4s?{url.query.decode()}"
 
@@ -83,9 +83,9 @@ async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
 
 
 async def test_a_signature_opens_its_own_stream_and_nothing_else(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
     signed = url.query.decode()
     other = (await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)).json()["id"]
@@ -103,9 +103,9 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
 
 
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     cost = (await shown(client, account, claimed.id))["cost"]["credits"]
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await shown(client, account, claimed.id))["cost"] == {
@@ -118,10 +118,10 @@ async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
 
 
 async def test_a_file_says_whether_it_is_signed(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed
 ) -> None:
     assert (await shown(client, account, claimed.id))["provenance"] == {"state": "pending"}
-    assert await parts.lifecycle.complete(claimed, [])
+    assert await app_state.lifecycle.complete(claimed, [])
     assert (await shown(client, account, claimed.id))["provenance"] == {"state": "unsigned"}
 
 

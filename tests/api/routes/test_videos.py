@@ -14,7 +14,7 @@ from PIL import Image
 from redis.asyncio import Redis
 
 from api.http.rate_limit import Limiter
-from api.http.state import Parts
+from api.http.state import AppState
 from api.messaging.events import Announcer, Outbox
 from api.messaging.wakeups import Bell
 from api.videos.submission import VideoSubmissions
@@ -41,12 +41,12 @@ async def available(client: httpx.AsyncClient, account: Person) -> int:
 
 def fill_disk(app: Litestar) -> None:
     """Let any disk count as full."""
-    parts: Parts = app.state.parts
-    full = msgspec.structs.replace(parts.settings, full_disk=0.0)
-    outbox = Outbox(parts.redis)
-    bell, announcer = Bell(parts.redis, outbox), Announcer(outbox)
-    submissions = VideoSubmissions(full, parts.pool, parts.storage, parts.credits, bell, announcer)
-    app.state.parts = parts._replace(submissions=submissions)
+    app_state: AppState = app.state.app_state
+    full = msgspec.structs.replace(app_state.settings, full_disk=0.0)
+    outbox = Outbox(app_state.redis)
+    bell, announcer = Bell(app_state.redis, outbox), Announcer(outbox)
+    submissions = VideoSubmissions(full, app_state.pool, app_state.storage, app_state.credits, bell, announcer)
+    app.state.app_state = app_state._replace(submissions=submissions)
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:
@@ -223,7 +223,9 @@ async def test_keys_have_a_shape(client: httpx.AsyncClient, account: Person) -> 
         assert (answer.status_code, answer.json()["param"]) == (422, "Idempotency-Key")
 
 
-async def test_a_picture_is_kept_without_its_metadata(client: httpx.AsyncClient, account: Person, parts: Parts) -> None:
+async def test_a_picture_is_kept_without_its_metadata(
+    client: httpx.AsyncClient, account: Person, app_state: AppState
+) -> None:
     drawn = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E] = "where I live"
@@ -235,16 +237,16 @@ async def test_a_picture_is_kept_without_its_metadata(client: httpx.AsyncClient,
         headers=account.headers,
     )
     assert answer.status_code == 200, answer.text
-    kept = parts.storage.read(f"inputs/{answer.json()['id']}/0.png")
+    kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
     assert b"where I live" not in kept
     assert Image.open(io.BytesIO(kept)).size == (2048, 512)
     url = "data:image/png;base64," + base64.b64encode(png()).decode()
     inline = await create(client, account, input_reference={"image_url": url})
-    assert Image.open(io.BytesIO(parts.storage.read(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
+    assert Image.open(io.BytesIO(app_state.storage.read(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
 
 
 async def test_a_photo_is_turned_as_the_camera_was_held(
-    client: httpx.AsyncClient, account: Person, parts: Parts
+    client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
     sideways, broken = io.BytesIO(), io.BytesIO()
     exif = Image.Exif()
@@ -261,7 +263,7 @@ async def test_a_photo_is_turned_as_the_camera_was_held(
             headers=account.headers,
         )
         assert answer.status_code == 200, answer.text
-        kept = parts.storage.read(f"inputs/{answer.json()['id']}/0.png")
+        kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
         assert Image.open(io.BytesIO(kept)).size == size
 
 
@@ -302,7 +304,7 @@ async def test_without_redis_creation_refuses_and_reads_go_on(
 ) -> None:
     video_id = (await create(client, account)).json()["id"]
     async with Redis.from_url(f"unix://{tmp_path}/nowhere") as nowhere:
-        app.state.parts = app.state.parts._replace(limiter=Limiter(nowhere))
+        app.state.app_state = app.state.app_state._replace(limiter=Limiter(nowhere))
         refused = await create(client, account)
         assert refused.status_code == 503
         assert refused.headers["retry-after"]
@@ -387,8 +389,10 @@ async def test_models_say_what_may_be_asked(client: httpx.AsyncClient, account: 
 async def test_an_alias_of_what_is_not_served_is_not_offered(
     app: Litestar, client: httpx.AsyncClient, account: Person
 ) -> None:
-    parts: Parts = app.state.parts
-    app.state.parts = parts._replace(settings=msgspec.structs.replace(parts.settings, models=["ltx-video-2b"]))
+    app_state: AppState = app.state.app_state
+    app.state.app_state = app_state._replace(
+        settings=msgspec.structs.replace(app_state.settings, models=["ltx-video-2b"])
+    )
     answer = await create(client, account, model="sora-2")
     assert (answer.status_code, answer.json()["param"]) == (422, "model")
     assert answer.json()["detail"] == "There is no model 'sora-2' here; there are ltx-video-2b."

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from api.errors import Invalid
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.video_requests import VideoReference
 from api.settings import Settings
 from api.uploads.ingest import Uploads
@@ -37,7 +37,7 @@ def clip(seconds: float = 2, width: int = 90, height: int = 160) -> bytes:
     return file.getvalue()
 
 
-async def test_a_film_sent_in_is_read_and_kept(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_film_sent_in_is_read_and_kept(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     answer = await client.post(
         "/v1/videos/extensions",
         data={"prompt": "it goes on", "seconds": "3"},
@@ -48,9 +48,9 @@ async def test_a_film_sent_in_is_read_and_kept(client: httpx.AsyncClient, parts:
     video = answer.json()
     assert (video["seconds"], video["size"], video["model"], video["parents"]) == ("5", "192x320", "kinora-mini", [])
     assert video["cost"]["credits"] == 6
-    [film] = (await parts.lifecycle.load_inputs(await claim(parts)))[1]
-    assert Footage(24).length(parts.storage.path(film.key)) == 48
-    assert not list((parts.settings.data / "work").iterdir())
+    [film] = (await app_state.lifecycle.load_inputs(await claim(app_state)))[1]
+    assert Footage(24).length(app_state.storage.path(film.key)) == 48
+    assert not list((app_state.settings.data / "work").iterdir())
     url = "data:video/mp4;base64," + base64.b64encode(clip()).decode()
     inline = await post(client, account, "loops", {"video": {"video_url": url}, "prompt": "round and round"})
     assert (inline.status_code, inline.json()["seconds"]) == (200, "2")
@@ -72,7 +72,7 @@ async def test_no_film_is_taken_where_none_could_be_made(settings: Settings, tmp
     ids=["text", "empty", "long"],
 )
 async def test_a_film_that_cannot_be_used_is_refused(
-    client: httpx.AsyncClient, parts: Parts, account: Person, content: bytes, status: int, words: str
+    client: httpx.AsyncClient, app_state: AppState, account: Person, content: bytes, status: int, words: str
 ) -> None:
     answer = await client.post(
         "/v1/videos/edits",
@@ -82,7 +82,7 @@ async def test_a_film_that_cannot_be_used_is_refused(
     )
     assert (answer.status_code, answer.json()["param"]) == (status, "video"), answer.text
     assert words in answer.json()["detail"]
-    assert not list((parts.settings.data / "work").iterdir())
+    assert not list((app_state.settings.data / "work").iterdir())
 
 
 @pytest.mark.parametrize("source", [{}, {"id": "video_x", "video_url": "data:"}, {"video_url": "https://example.org"}])

@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 from api.app import create_app
 from api.errors import Expired, Locked, Malformed, NotFound, UploadLimit
 from api.http import body
-from api.http.state import Parts
+from api.http.state import AppState
 from api.local import supervisor
 from api.settings import Settings
 from api.sql.connection import transaction
@@ -87,16 +87,16 @@ async def seen(client: httpx.AsyncClient, account: Person, place: str) -> dict[s
 # -- the protocol ---------------------------------------------------------------------------------------------
 
 
-async def test_what_is_spoken_is_said_to_anybody(client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_what_is_spoken_is_said_to_anybody(client: httpx.AsyncClient, app_state: AppState) -> None:
     for place in ("/v1/uploads", "/v1/uploads/upload_x"):
         answer = await client.options(place)
         assert answer.status_code == 204
         assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
         assert answer.headers["tus-extension"] == "creation,creation-with-upload,expiration,termination"
-        assert answer.headers["tus-max-size"] == str(parts.settings.max_upload)
+        assert answer.headers["tus-max-size"] == str(app_state.settings.max_upload)
 
 
-async def test_a_picture_comes_in_parts(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_picture_comes_in_parts(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     said = metadata(filename="C:\\pictures\\été.png", filetype="image/png")
     place = await begin(client, account, len(PNG), **said)
     first = await append(client, account, place, 0, PNG[:100])
@@ -120,8 +120,8 @@ async def test_a_picture_comes_in_parts(client: httpx.AsyncClient, parts: Parts,
     )
     assert (whole["bytes"], whole["width"], whole["height"], whole["seconds"]) == (len(PNG), 200, 120, None)
     assert whole["expires_at"] - whole["created_at"] == 24 * 3600
-    assert not (parts.settings.data / "media" / sent_key(whole["id"])).exists()
-    assert not list((parts.settings.data / "work").iterdir())
+    assert not (app_state.settings.data / "media" / sent_key(whole["id"])).exists()
+    assert not list((app_state.settings.data / "work").iterdir())
 
 
 async def test_a_creation_may_bring_the_first_bytes(client: httpx.AsyncClient, account: Person) -> None:
@@ -221,8 +221,10 @@ async def test_what_is_whole_takes_no_more_and_no_offence(client: httpx.AsyncCli
     assert (await seen(client, account, place))["status"] == "ready"
 
 
-async def test_an_upload_is_ended_in_either_language(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
-    folder = parts.settings.data / "media" / "uploads"
+async def test_an_upload_is_ended_in_either_language(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
+    folder = app_state.settings.data / "media" / "uploads"
     spoken, plain = [await begin(client, account, 10) for _ in range(2)]
     await append(client, account, spoken, 0, b"some")
     assert (await client.delete(spoken, headers=account.headers | TUS)).status_code == 204
@@ -259,14 +261,14 @@ async def test_somebody_elses_upload_is_not_there(client: httpx.AsyncClient, acc
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, len(PNG)), max_size=6), chunk=st.integers(1, 400), step=st.integers(1, 400))
 async def test_however_it_is_cut_it_is_the_same_file(
-    client: httpx.AsyncClient, parts: Parts, account: Person, cuts: list[int], chunk: int, step: int
+    client: httpx.AsyncClient, app_state: AppState, account: Person, cuts: list[int], chunk: int, step: int
 ) -> None:
     """Bytes come in requests and in chunks of any length, and are made durable at any step: the end is the same."""
     taken: list[bytes] = []
 
     async def look(row: Any) -> Any:
         if row.received == row.bytes:
-            taken.append((parts.settings.data / "media" / sent_key(row.id)).read_bytes())
+            taken.append((app_state.settings.data / "media" / sent_key(row.id)).read_bytes())
         return row
 
     async def pieces(content: bytes) -> AsyncIterator[bytes]:
@@ -275,7 +277,7 @@ async def test_however_it_is_cut_it_is_the_same_file(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "STEP", step)
-        patch.setattr(parts.arrivals, "_look", look)
+        patch.setattr(app_state.arrivals, "_look", look)
         place = await begin(client, account, len(PNG))
         for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(PNG)], strict=True):
             answer = await append(client, account, place, start, pieces(PNG[start:end]))
@@ -313,7 +315,7 @@ class Gone(Exception):
     """Who was sending is no more."""
 
 
-async def test_what_came_before_the_connection_broke_is_kept(parts: Parts, client: httpx.AsyncClient) -> None:
+async def test_what_came_before_the_connection_broke_is_kept(app_state: AppState, client: httpx.AsyncClient) -> None:
     account = await sign_up(client)
     place = await begin(client, account, 100)
 
@@ -322,7 +324,7 @@ async def test_what_came_before_the_connection_broke_is_kept(parts: Parts, clien
         raise Malformed("The connection closed before the body had arrived.")
 
     with pytest.raises(Malformed):
-        await parts.arrivals.append(place.rpartition("/")[2], account.id, 0, None, breaking())
+        await app_state.arrivals.append(place.rpartition("/")[2], account.id, 0, None, breaking())
     assert await offset(client, account, place) == 30
     assert (await append(client, account, place, 30, b"y" * 20)).headers["upload-offset"] == "50"
 
@@ -341,11 +343,13 @@ async def test_a_sender_who_says_nothing_lets_go(
     assert (await append(client, account, place, 3, b"def")).headers["upload-offset"] == "6"
 
 
-async def test_bytes_behind_the_row_are_written_over(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_bytes_behind_the_row_are_written_over(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     """A process that died between the file and the row leaves bytes that count for nothing."""
     place = await begin(client, account, len(PNG))
     await append(client, account, place, 0, PNG[:100])
-    file = parts.settings.data / "media" / sent_key(place.rpartition("/")[2])
+    file = app_state.settings.data / "media" / sent_key(place.rpartition("/")[2])
     file.write_bytes(PNG[:100] + b"?" * 70)
     assert await offset(client, account, place) == 100
     await append(client, account, place, 100, PNG[100:])
@@ -353,7 +357,7 @@ async def test_bytes_behind_the_row_are_written_over(client: httpx.AsyncClient, 
 
 
 async def test_what_is_whole_and_was_not_looked_at_is_looked_at_by_who_asks(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     """The process may die between the last byte and the look at the file."""
 
@@ -362,7 +366,7 @@ async def test_what_is_whole_and_was_not_looked_at_is_looked_at_by_who_asks(
 
     place = await begin(client, account, len(PNG))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts.arrivals, "_look", die)
+        patch.setattr(app_state.arrivals, "_look", die)
         assert (await append(client, account, place, 0, PNG)).status_code == 500
     assert await offset(client, account, place) == len(PNG)
     picture = {"file_id": place.rpartition("/")[2]}
@@ -372,16 +376,16 @@ async def test_what_is_whole_and_was_not_looked_at_is_looked_at_by_who_asks(
 
 
 async def test_one_that_is_being_looked_at_is_not_ready(
-    client: httpx.AsyncClient, parts: Parts, account: Person
+    client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    row = await parts.arrivals.create(account.id, Creation(0, "", ""), None, b"")
-    held = parts.storage.hold(sent_key(row.id))
+    row = await app_state.arrivals.create(account.id, Creation(0, "", ""), None, b"")
+    held = app_state.storage.hold(sent_key(row.id))
     try:
-        assert (await parts.arrivals.get(row.id, account.id)).status == "receiving"
+        assert (await app_state.arrivals.get(row.id, account.id)).status == "receiving"
         with pytest.raises(Locked):
-            await parts.arrivals.append(row.id, account.id, 0, 0, _nothing())
+            await app_state.arrivals.append(row.id, account.id, 0, 0, _nothing())
     finally:
-        parts.storage.release(held)
+        app_state.storage.release(held)
     refused = await seen(client, account, f"/v1/uploads/{row.id}")
     assert (refused["status"], refused["error"]["code"]) == ("refused", "unsupported_media_type")
 
@@ -469,16 +473,16 @@ async def test_one_person_may_have_so_many_at_once(
 
 
 async def test_their_bytes_count_from_the_beginning(
-    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "ROOM", 1)
-    await begin(client, account, parts.settings.max_upload - 5)
+    await begin(client, account, app_state.settings.max_upload - 5)
     headers = account.headers | TUS | {"Upload-Length": "6"}
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 403
     assert await begin(client, account, 5)
 
 
-async def test_two_at_once_do_not_pass_the_limit_together(real: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_at_once_do_not_pass_the_limit_together(real: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MOST", 3)
     account = await person(real)
     asked = Creation(10, "", "")
@@ -488,14 +492,14 @@ async def test_two_at_once_do_not_pass_the_limit_together(real: Parts, monkeypat
 
 
 async def test_a_full_disk_takes_nothing(
-    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts.storage, "fullness", lambda: 0.99)
+    monkeypatch.setattr(app_state.storage, "fullness", lambda: 0.99)
     headers = account.headers | TUS | {"Upload-Length": "6"}
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 503
 
 
-async def test_a_day_later_it_is_gone(real: Parts, worker_settings: Settings) -> None:
+async def test_a_day_later_it_is_gone(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     old, young = [await real.arrivals.create(account.id, Creation(10, "", ""), None, b"") for _ in range(2)]
     for row in (old, young):
@@ -530,7 +534,7 @@ async def _breaking(content: bytes) -> AsyncIterator[bytes]:
 # -- in one form, and use -------------------------------------------------------------------------------------
 
 
-async def test_a_form_brings_one_whole(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_form_brings_one_whole(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     keyed = account.headers | {"Idempotency-Key": "mine"}
     film = {"file": ("my film.mp4", FILM, "video/mp4")}
     answer = await client.post("/v1/uploads", files=film, headers=keyed)
@@ -540,7 +544,7 @@ async def test_a_form_brings_one_whole(client: httpx.AsyncClient, parts: Parts, 
     assert again.json() == answer.json()
     other = await client.post("/v1/uploads", files={"file": ("b.png", PNG)}, headers=keyed)
     assert other.json()["error"]["code"] == "idempotency_key_reused"
-    assert [each.name for each in (parts.settings.data / "media" / "uploads").iterdir()] == [answer.json()["id"]]
+    assert [each.name for each in (app_state.settings.data / "media" / "uploads").iterdir()] == [answer.json()["id"]]
 
 
 @pytest.mark.parametrize(
@@ -554,13 +558,13 @@ async def test_a_form_brings_one_whole(client: httpx.AsyncClient, parts: Parts, 
     ],
 )
 async def test_a_form_that_cannot_be_used_leaves_nothing(
-    client: httpx.AsyncClient, parts: Parts, account: Person, files: Any, status: int, words: str
+    client: httpx.AsyncClient, app_state: AppState, account: Person, files: Any, status: int, words: str
 ) -> None:
     answer = await client.post("/v1/uploads", files=files, headers=account.headers)
     assert answer.status_code == status, answer.text
     assert words in answer.json()["detail"]
-    assert not (parts.settings.data / "media" / "uploads").exists()
-    assert not (work := parts.settings.data / "work").exists() or not list(work.iterdir())
+    assert not (app_state.settings.data / "media" / "uploads").exists()
+    assert not (work := app_state.settings.data / "work").exists() or not list(work.iterdir())
 
 
 async def test_what_is_neither_form_nor_tus_is_refused(client: httpx.AsyncClient, account: Person) -> None:
@@ -568,7 +572,9 @@ async def test_what_is_neither_form_nor_tus_is_refused(client: httpx.AsyncClient
     assert (answer.status_code, answer.headers["accept"]) == (415, "multipart/form-data")
 
 
-async def test_a_picture_is_used_wherever_one_may_be(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_picture_is_used_wherever_one_may_be(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     picture = (await sent(client, account, PNG))["id"]
     bodies: list[dict[str, Any]] = [
         {"input_reference": {"file_id": picture}},
@@ -584,13 +590,15 @@ async def test_a_picture_is_used_wherever_one_may_be(client: httpx.AsyncClient, 
     preset = {"name": "ours", "prompt": "flat", "image": {"file_id": picture}}
     assert (await client.post("/v1/presets", json=preset, headers=account.headers)).status_code == 201
     await client.delete(f"/v1/uploads/{picture}", headers=account.headers)
-    pictures, _ = await parts.lifecycle.load_inputs(await claim(parts))
+    pictures, _ = await app_state.lifecycle.load_inputs(await claim(app_state))
     [kept] = pictures
-    with Image.open(parts.storage.path(kept.key)) as image:
+    with Image.open(app_state.storage.path(kept.key)) as image:
         assert (image.size, image.format) == ((200, 120), "PNG")
 
 
-async def test_a_film_is_used_wherever_a_video_may_be(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_film_is_used_wherever_a_video_may_be(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     film = (await sent(client, account, FILM))["id"]
     wanted: list[tuple[str, dict[str, Any]]] = [
         ("extensions", {"video": film, "seconds": 1, "prompt": "on"}),
@@ -606,8 +614,8 @@ async def test_a_film_is_used_wherever_a_video_may_be(client: httpx.AsyncClient,
     first = (await client.get("/v1/videos?order=asc&limit=1", headers=account.headers)).json()["data"][0]
     assert (first["seconds"], first["size"], first["parents"]) == ("2", "192x320", [])
     await client.delete(f"/v1/uploads/{film}", headers=account.headers)
-    [kept] = (await parts.lifecycle.load_inputs(await claim(parts)))[1]
-    assert Footage(24).length(parts.storage.path(kept.key)) == 24
+    [kept] = (await app_state.lifecycle.load_inputs(await claim(app_state)))[1]
+    assert Footage(24).length(app_state.storage.path(kept.key)) == 24
 
 
 async def test_what_cannot_be_used_is_refused_by_name(client: httpx.AsyncClient, account: Person) -> None:
@@ -638,9 +646,11 @@ async def test_what_cannot_be_used_is_refused_by_name(client: httpx.AsyncClient,
         assert words in problem["detail"]
 
 
-async def test_a_page_of_another_origin_may_send_and_read_what_it_needs(base_settings: Settings, parts: Parts) -> None:
+async def test_a_page_of_another_origin_may_send_and_read_what_it_needs(
+    base_settings: Settings, app_state: AppState
+) -> None:
     app = create_app(msgspec.structs.replace(base_settings, cors_origins=["https://app.example.org"]))
-    app.state.parts = parts
+    app.state.app_state = app_state
     origin = {"Origin": "https://app.example.org"}
     asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization,upload-offset"}
     asgi: Any = app

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.routes import images
 from api.sql import maintenance
 from api.sql.connection import MIGRATIONS
@@ -21,10 +21,10 @@ NOW = datetime.now(UTC)
 
 
 async def test_a_failed_clip_s_stream_is_withdrawn(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
-    assert await parts.lifecycle.fail(claimed, "bad_frames")
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
+    assert await app_state.lifecycle.fail(claimed, "bad_frames")
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_failed")
     video = await shown(client, account, claimed.id)
@@ -33,29 +33,29 @@ async def test_a_failed_clip_s_stream_is_withdrawn(
 
 
 async def test_a_stream_ends_after_a_day(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
-    async with parts.pool.acquire() as db:
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
+    async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", claimed.id, NOW - timedelta(hours=25))
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "once it is made" in answer.json()["detail"]) == (410, True)
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
-    assert await parts.lifecycle.complete(claimed, [])
+    assert await app_state.lifecycle.complete(claimed, [])
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "fetch the file" in answer.json()["detail"]) == (410, True)
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await maintenance.purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "/content" in answer.json()["detail"]) == (410, False)
 
 
 async def test_a_picture_has_no_stream_and_says_where_it_is(
-    client: httpx.AsyncClient, parts: Parts, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "WAIT", 0.0)
     await client.post("/v1/images/generations", json={"prompt": "a ball"}, headers=account.headers)
-    still = await parts.lifecycle.claim("worker_a")
+    still = await app_state.lifecycle.claim("worker_a")
     assert still
 
     async def said() -> tuple[int, str, str]:
@@ -64,23 +64,23 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
 
     for made_by_then in (False, True):
         if made_by_then:
-            assert await parts.lifecycle.complete(still, [])
+            assert await app_state.lifecycle.complete(still, [])
         status, code, detail = await said()
         assert (status, code) == (404, "no_stream")
         assert "content?variant=poster" in detail
         assert (await shown(client, account, still.id))["assets"]["stream"] is None
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", still.id, NOW - timedelta(hours=25))
     assert (await said())[:2] == (404, "no_stream")
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await maintenance.purged(db, still.id)
     assert (await said())[:2] == (410, "expired")
 
 
 async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed
 ) -> None:
-    assert await parts.lifecycle.complete(claimed, [])
+    assert await app_state.lifecycle.complete(claimed, [])
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_stream")
     assert answer.json()["detail"].endswith("GET /v1/videos/{id}/content.")
@@ -88,11 +88,11 @@ async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
 
 
 async def test_an_update_takes_back_streams_that_were_never_kept(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET published_seconds = 4")
         await db.execute((MIGRATIONS / "0009_streamed.sql").read_text())
         rows = await db.fetch("SELECT id, published_seconds FROM generations")
@@ -100,12 +100,12 @@ async def test_an_update_takes_back_streams_that_were_never_kept(
 
 
 async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).publish(made(tmp_path, 0))
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await shown(client, account, claimed.id))["assets"]["stream"]
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await maintenance.purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "cancelled" in answer.json()["detail"]) == (410, True)

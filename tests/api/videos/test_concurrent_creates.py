@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from api.app import assemble
 from api.billing.tariff import tariff
 from api.errors import InsufficientCredits
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import connection as db
@@ -29,17 +29,17 @@ CREDITS = 10
 
 
 @pytest.fixture
-async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) -> AsyncIterator[Parts]:
+async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) -> AsyncIterator[AppState]:
     """A backend of real connections whose free plan gives ten credits a month."""
     own = tmp_path / "tariff.toml"
     own.write_text(tariff.DEFAULT.read_text().replace("monthly_credits = 300\n", f"monthly_credits = {CREDITS}\n"))
     pool = await db.connect(database, connections=10)
-    async with assemble(msgspec.structs.replace(settings, database_url=database, tariff=own), pool) as parts:
-        yield parts
+    async with assemble(msgspec.structs.replace(settings, database_url=database, tariff=own), pool) as app_state:
+        yield app_state
     await pool.close()
 
 
-async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: Parts) -> None:
+async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: AppState) -> None:
     async with transaction(shop.pool) as connection:
         account = await add_account(connection)
     asked = VideoCreate(prompt="a red ball", size="320x192", quality="turbo", seconds=1)

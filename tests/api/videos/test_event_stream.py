@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
 from api.videos import event_stream
 from api.videos.event_stream import Feeds
@@ -37,7 +37,7 @@ def state(event: dict[str, str]) -> str:
     return str(msgspec.json.decode(event["data"])["status"])
 
 
-async def test_a_video_is_watched_from_its_present_state_to_its_end(real: Parts) -> None:
+async def test_a_video_is_watched_from_its_present_state_to_its_end(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
     async with aclosing(real.feeds.one(video_id, account.id)) as stream:
@@ -58,7 +58,7 @@ async def test_a_video_is_watched_from_its_present_state_to_its_end(real: Parts)
     assert real.hub.watching == 0
 
 
-async def test_a_terminal_video_is_one_event(real: Parts) -> None:
+async def test_a_terminal_video_is_one_event(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
     await real.lifecycle.cancel(video_id, account.id)
@@ -66,7 +66,7 @@ async def test_a_terminal_video_is_one_event(real: Parts) -> None:
     assert [state(event) for event in parsed(b"".join(frames))] == ["cancelled"]
 
 
-async def test_all_videos_continue_after_the_last_event_seen(real: Parts) -> None:
+async def test_all_videos_continue_after_the_last_event_seen(real: AppState) -> None:
     account, stranger = await person(real, "pro"), await person(real)
     old, young = await create(real, account), await create(real, account)
     async with aclosing(real.feeds.all(account.id, None)) as stream:
@@ -83,7 +83,7 @@ async def test_all_videos_continue_after_the_last_event_seen(real: Parts) -> Non
         assert state(missed) == "cancelled"
 
 
-async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
+async def test_a_feed_ends_when_its_video_is_deleted(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
     async with aclosing(real.feeds.one(video_id, account.id)) as stream:
@@ -94,7 +94,7 @@ async def test_a_feed_ends_when_its_video_is_deleted(real: Parts) -> None:
     assert len(rest) <= 1, "at most what it was just before"
 
 
-async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
+async def test_a_slow_reader_gets_the_newest_state_only(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
     async with aclosing(real.feeds.one(video_id, account.id)) as stream:
@@ -109,7 +109,7 @@ async def test_a_slow_reader_gets_the_newest_state_only(real: Parts) -> None:
         assert seen == sorted(seen)
 
 
-async def test_waiting_holds_until_the_end(real: Parts) -> None:
+async def test_waiting_holds_until_the_end(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
     assert (await real.feeds.terminal(video_id, account.id, 0.05)).state == "queued"
@@ -118,7 +118,7 @@ async def test_waiting_holds_until_the_end(real: Parts) -> None:
     assert (await waiting).state == "completed"
 
 
-async def test_without_redis_watchers_look_for_themselves(real: Parts, tmp_path: object) -> None:
+async def test_without_redis_watchers_look_for_themselves(real: AppState, tmp_path: object) -> None:
     account = await person(real)
     video_id = await create(real, account)
     nowhere = f"unix://{tmp_path}/nowhere"
@@ -139,7 +139,7 @@ async def test_without_redis_watchers_look_for_themselves(real: Parts, tmp_path:
             assert state((await following(everything))[0]) == "cancelled"
 
 
-async def test_watchers_come_back_when_redis_does(real: Parts, redis: Redis) -> None:
+async def test_watchers_come_back_when_redis_does(real: AppState, redis: Redis) -> None:
     account = await person(real)
     video_id = await create(real, account)
     async with aclosing(real.feeds.one(video_id, account.id)) as stream:
@@ -150,7 +150,7 @@ async def test_watchers_come_back_when_redis_does(real: Parts, redis: Redis) -> 
         assert state((await following(stream))[0]) == "cancelled"
 
 
-async def test_a_message_about_somebody_elses_video_tells_nothing(real: Parts, redis: Redis) -> None:
+async def test_a_message_about_somebody_elses_video_tells_nothing(real: AppState, redis: Redis) -> None:
     account, stranger = await person(real), await person(real)
     video_id = await create(real, account)
     async with real.hub.watch(stranger.id) as watcher:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.sql.segments import Segment, Stream
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
@@ -59,25 +59,27 @@ def test_another_head_is_announced() -> None:
     assert "#EXT-X-DISCONTINUITY" not in hls.playlist(stream(), [first, second], QUERY)
 
 
-async def interrupted(client: httpx.AsyncClient, parts: Parts, account: Person, first: Publisher, folder: Path) -> str:
+async def interrupted(
+    client: httpx.AsyncClient, app_state: AppState, account: Person, first: Publisher, folder: Path
+) -> str:
     """Two pieces are published when their attempt is given back; the playlist then."""
     for index in range(2):
         assert await first.publish(made(folder, index, "of the first"))
     claimed = first._claimed
     text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
-    assert await parts.lifecycle.return_to_queue(claimed)
+    assert await app_state.lifecycle.return_to_queue(claimed)
     return text
 
 
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     assert await first.resume() is None
-    before = await interrupted(client, parts, account, first, tmp_path)
-    again = await parts.lifecycle.claim("worker_b")
+    before = await interrupted(client, app_state, account, first, tmp_path)
+    again = await app_state.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, parts.lifecycle, parts.storage)
+    second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     resume = await second.resume()
     assert resume
     assert [piece.file.read_bytes() for piece in resume.pieces] == [b"piece 0 of the first", b"piece 1 of the first"]
@@ -100,13 +102,13 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
 
 
 async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
-    before = await interrupted(client, parts, account, first, tmp_path)
-    again = await parts.lifecycle.claim("worker_b")
+    first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    before = await interrupted(client, app_state, account, first, tmp_path)
+    again = await app_state.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, parts.lifecycle, parts.storage)
+    second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     for index in range(4):
         assert await second.publish(made(tmp_path, index, "of the second"))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
@@ -118,13 +120,13 @@ async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
 
 
 async def test_pieces_cut_otherwise_leave_no_hole(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
-    before = await interrupted(client, parts, account, first, tmp_path)
-    again = await parts.lifecycle.claim("worker_b")
+    first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    before = await interrupted(client, app_state, account, first, tmp_path)
+    again = await app_state.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, parts.lifecycle, parts.storage)
+    second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     for index, ends in enumerate((1.5, 3.0, 4.0)):
         assert await second.publish(replace(made(tmp_path, index), seconds_done=ends))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
@@ -136,19 +138,19 @@ async def test_pieces_cut_otherwise_leave_no_hole(
 
 async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     client: httpx.AsyncClient,
-    parts: Parts,
+    app_state: AppState,
     account: Person,
     claimed: Claimed,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
 
     async def away(*_: object) -> bool:
         raise ConnectionError
 
     with monkeypatch.context() as cut_off:
-        cut_off.setattr(parts.lifecycle, "publish_segment", away)
+        cut_off.setattr(app_state.lifecycle, "publish_segment", away)
         with pytest.raises(ConnectionError):
             await publisher.publish(made(tmp_path, 0))
     assert await publisher.publish(made(tmp_path, 1))
@@ -160,13 +162,13 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
 
 async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
     client: httpx.AsyncClient,
-    parts: Parts,
+    app_state: AppState,
     account: Person,
     claimed: Claimed,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     segment = made(tmp_path, 0)
 
     def lose(_: Storage, source: Path, key: str) -> None:

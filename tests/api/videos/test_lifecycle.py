@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
@@ -26,15 +26,15 @@ REQUEST = b"the same request"
 MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
 
 
-async def person(parts: Parts, plan: str = "free") -> LedgerUser:
-    async with transaction(parts.pool) as db:
+async def person(app_state: AppState, plan: str = "free") -> LedgerUser:
+    async with transaction(app_state.pool) as db:
         account = await add_account(db, plan=plan)
-        await parts.credits.lock_spendable(db, account.id)
+        await app_state.credits.lock_spendable(db, account.id)
     return account
 
 
 def submission(
-    parts: Parts,
+    app_state: AppState,
     account: LedgerUser,
     *,
     key: str | None = None,
@@ -45,92 +45,92 @@ def submission(
     form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
     if picture is not None:
         form = msgspec.structs.replace(form, first_frame=ImageReference(file=picture))
-    order = place(form, terms(account.plan), parts.settings)
+    order = place(form, terms(account.plan), app_state.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
     pictures = [] if picture is None else [picture]
     return Submission(account.id, order, fingerprint, key=key, retried=retried, pictures=pictures)
 
 
-async def create(parts: Parts, account: LedgerUser, **asked: object) -> str:
+async def create(app_state: AppState, account: LedgerUser, **asked: object) -> str:
     """A queued video; its id."""
-    answer = await parts.submissions.submit(submission(parts, account, **asked), drawn(parts))  # type: ignore[arg-type]
+    answer = await app_state.submissions.submit(submission(app_state, account, **asked), drawn(app_state))  # type: ignore[arg-type]
     return str(msgspec.json.decode(answer.body)["id"])
 
 
-def drawn(parts: Parts):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a closure)
+def drawn(app_state: AppState):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a closure)
     def answer(row: Generation) -> Answer:
-        body = msgspec.json.encode(parts.views.video(row))
+        body = msgspec.json.encode(app_state.views.video(row))
         return Answer(fingerprint=REQUEST, status=200, headers={}, body=body)
 
     return answer
 
 
-async def claim(parts: Parts, worker: str = "worker_a") -> Claimed:
-    claimed = await parts.lifecycle.claim(worker)
+async def claim(app_state: AppState, worker: str = "worker_a") -> Claimed:
+    claimed = await app_state.lifecycle.claim(worker)
     assert claimed
     return claimed
 
 
-async def balance(parts: Parts, account: LedgerUser) -> tuple[int, int]:
-    async with transaction(parts.pool) as db:
-        now = await parts.credits.balance(db, account.id)
+async def balance(app_state: AppState, account: LedgerUser) -> tuple[int, int]:
+    async with transaction(app_state.pool) as db:
+        now = await app_state.credits.balance(db, account.id)
     return now.available, now.held
 
 
-async def test_a_clip_that_is_made_is_charged(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account, seconds=5)
-    assert await balance(parts, account) == (290, 10)
-    claimed = await claim(parts)
-    assert await parts.lifecycle.report_progress(claimed, 40, 3.0)
-    assert (await parts.library.get(video_id, account.id)).progress == 40
-    assert await parts.lifecycle.complete(claimed, MEDIA)
-    row = await parts.library.get(video_id, account.id)
+async def test_a_clip_that_is_made_is_charged(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account, seconds=5)
+    assert await balance(app_state, account) == (290, 10)
+    claimed = await claim(app_state)
+    assert await app_state.lifecycle.report_progress(claimed, 40, 3.0)
+    assert (await app_state.library.get(video_id, account.id)).progress == 40
+    assert await app_state.lifecycle.complete(claimed, MEDIA)
+    row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.progress, row.cost_state, row.variants) == ("completed", 100, "settled", ["video"])
     assert row.expires_at
-    assert await balance(parts, account) == (290, 0)
-    await books(parts.pool, account.id)
+    assert await balance(app_state, account) == (290, 0)
+    await books(app_state.pool, account.id)
 
 
-async def test_an_attempt_that_lost_its_lease_writes_nothing(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account)
-    stalled = await claim(parts)
-    assert await parts.lifecycle.return_to_queue(stalled)
-    present = await claim(parts, "worker_b")
+async def test_an_attempt_that_lost_its_lease_writes_nothing(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account)
+    stalled = await claim(app_state)
+    assert await app_state.lifecycle.return_to_queue(stalled)
+    present = await claim(app_state, "worker_b")
     assert present.attempt == stalled.attempt + 1
-    assert not await parts.lifecycle.renew(stalled)
-    assert not await parts.lifecycle.report_progress(stalled, 99, None)
-    assert not await parts.lifecycle.complete(stalled, MEDIA)
-    assert not await parts.lifecycle.fail(stalled, "internal")
-    assert not await parts.lifecycle.return_to_queue(stalled)
-    row = await parts.library.get(video_id, account.id)
+    assert not await app_state.lifecycle.renew(stalled)
+    assert not await app_state.lifecycle.report_progress(stalled, 99, None)
+    assert not await app_state.lifecycle.complete(stalled, MEDIA)
+    assert not await app_state.lifecycle.fail(stalled, "internal")
+    assert not await app_state.lifecycle.return_to_queue(stalled)
+    row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.progress, row.variants) == ("in_progress", 0, [])
-    assert await parts.lifecycle.complete(present, MEDIA)
-    await books(parts.pool, account.id)
+    assert await app_state.lifecycle.complete(present, MEDIA)
+    await books(app_state.pool, account.id)
 
 
-async def test_cancelling_takes_the_lease_and_gives_everything_back(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account)
-    claimed = await claim(parts)
-    assert (await parts.lifecycle.cancel(video_id, account.id)).state == "cancelled"
-    assert (await parts.lifecycle.cancel(video_id, account.id)).state == "cancelled"
-    assert not await parts.lifecycle.complete(claimed, MEDIA)
-    assert await balance(parts, account) == (300, 0)
-    await books(parts.pool, account.id)
+async def test_cancelling_takes_the_lease_and_gives_everything_back(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account)
+    claimed = await claim(app_state)
+    assert (await app_state.lifecycle.cancel(video_id, account.id)).state == "cancelled"
+    assert (await app_state.lifecycle.cancel(video_id, account.id)).state == "cancelled"
+    assert not await app_state.lifecycle.complete(claimed, MEDIA)
+    assert await balance(app_state, account) == (300, 0)
+    await books(app_state.pool, account.id)
 
 
-async def test_what_was_published_before_a_cancel_is_charged(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account, seconds=4)
-    await claim(parts)
-    async with transaction(parts.pool) as db:
+async def test_what_was_published_before_a_cancel_is_charged(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account, seconds=4)
+    await claim(app_state)
+    async with transaction(app_state.pool) as db:
         await db.execute("UPDATE generations SET published_generated = 1.2 WHERE id = $1", video_id)
-    row = await parts.lifecycle.cancel(video_id, account.id)
+    row = await app_state.lifecycle.cancel(video_id, account.id)
     assert (row.credits, row.settled, row.cost_state) == (8, 3, "settled")
-    assert await balance(parts, account) == (297, 0)
-    await books(parts.pool, account.id)
+    assert await balance(app_state, account) == (297, 0)
+    await books(app_state.pool, account.id)
 
 
 @pytest.mark.parametrize(
@@ -139,62 +139,62 @@ async def test_what_was_published_before_a_cancel_is_charged(parts: Parts) -> No
     ids=["anew", "halfway", "all but done"],
 )
 async def test_the_next_attempt_begins_with_what_is_published_and_the_time_for_the_rest(
-    parts: Parts, published: float, progress: int, left: float
+    app_state: AppState, published: float, progress: int, left: float
 ) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account, seconds=4)
-    first = await claim(parts)
-    assert await parts.lifecycle.report_progress(first, 60, 4.0)
-    async with transaction(parts.pool) as db:
+    account = await person(app_state)
+    video_id = await create(app_state, account, seconds=4)
+    first = await claim(app_state)
+    assert await app_state.lifecycle.report_progress(first, 60, 4.0)
+    async with transaction(app_state.pool) as db:
         await db.execute("UPDATE generations SET published_generated = $1", published)
-    assert await parts.lifecycle.return_to_queue(first)
-    queued = await parts.library.get(video_id, account.id)
-    second = await claim(parts, "worker_b")
-    assert await parts.lifecycle.report_progress(second, 10, None), "it loads a model, and has measured nothing"
-    loading = await parts.library.get(video_id, account.id)
+    assert await app_state.lifecycle.return_to_queue(first)
+    queued = await app_state.library.get(video_id, account.id)
+    second = await claim(app_state, "worker_b")
+    assert await app_state.lifecycle.report_progress(second, 10, None), "it loads a model, and has measured nothing"
+    loading = await app_state.library.get(video_id, account.id)
     for row in (queued, loading):
         assert round(row.progress) == max(progress, 10 if row is loading else 0)
         assert row.eta_seconds == pytest.approx(left)
-        assert parts.views.video(row).eta_seconds == ceil(left)
-    assert await parts.lifecycle.report_progress(second, 70, 3.0)
-    row = await parts.library.get(video_id, account.id)
+        assert app_state.views.video(row).eta_seconds == ceil(left)
+    assert await app_state.lifecycle.report_progress(second, 70, 3.0)
+    row = await app_state.library.get(video_id, account.id)
     assert (row.progress, row.eta_seconds) == (max(progress, 70), 3.0)
 
 
-async def test_who_waits_for_a_next_attempt_also_waits_for_those_before(parts: Parts) -> None:
-    account, other = await person(parts), await person(parts)
-    first = await create(parts, other, seconds=4)
-    video_id = await create(parts, account, seconds=4)
-    before = parts.views.video(await parts.library.get(video_id, account.id)).eta_seconds
-    async with transaction(parts.pool) as db:
+async def test_who_waits_for_a_next_attempt_also_waits_for_those_before(app_state: AppState) -> None:
+    account, other = await person(app_state), await person(app_state)
+    first = await create(app_state, other, seconds=4)
+    video_id = await create(app_state, account, seconds=4)
+    before = app_state.views.video(await app_state.library.get(video_id, account.id)).eta_seconds
+    async with transaction(app_state.pool) as db:
         await db.execute("UPDATE generations SET eta_seconds = 1 WHERE id = $1", video_id)
-    alone = parts.views.video(await parts.library.get(first, other.id)).eta_seconds
-    after = parts.views.video(await parts.library.get(video_id, account.id)).eta_seconds
+    alone = app_state.views.video(await app_state.library.get(first, other.id)).eta_seconds
+    after = app_state.views.video(await app_state.library.get(video_id, account.id)).eta_seconds
     assert before
     assert alone
     assert after == pytest.approx(before - alone + 1, abs=1)
 
 
-async def test_a_failure_that_may_pass_is_tried_again_and_then_released(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account)
-    for tries in range(parts.settings.max_tries):
-        async with transaction(parts.pool) as db:
+async def test_a_failure_that_may_pass_is_tried_again_and_then_released(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account)
+    for tries in range(app_state.settings.max_tries):
+        async with transaction(app_state.pool) as db:
             await db.execute("UPDATE generations SET not_before = now()")
-        claimed = await claim(parts)
+        claimed = await claim(app_state)
         assert claimed.tries == tries
-        assert await parts.lifecycle.fail(claimed, "engine_died")
-    row = await parts.library.get(video_id, account.id)
+        assert await app_state.lifecycle.fail(claimed, "engine_died")
+    row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.failure, row.cost_state) == ("failed", "engine_died", "released")
-    assert await balance(parts, account) == (300, 0)
-    await books(parts.pool, account.id)
+    assert await balance(app_state, account) == (300, 0)
+    await books(app_state.pool, account.id)
 
 
-async def test_a_failure_that_stays_is_not_tried_again(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account)
-    await parts.lifecycle.fail(await claim(parts), "bad_frames")
-    shown = parts.views.video(await parts.library.get(video_id, account.id))
+async def test_a_failure_that_stays_is_not_tried_again(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account)
+    await app_state.lifecycle.fail(await claim(app_state), "bad_frames")
+    shown = app_state.views.video(await app_state.library.get(video_id, account.id))
     assert shown.status == "failed"
     assert shown.failure
     assert (shown.failure.code, shown.failure.retryable, shown.failure.refunded) == ("bad_frames", False, True)
@@ -202,161 +202,161 @@ async def test_a_failure_that_stays_is_not_tried_again(parts: Parts) -> None:
     assert shown.error.code == "bad_frames"
 
 
-async def test_the_plan_says_how_many_run_at_once(parts: Parts) -> None:
-    account = await person(parts)
-    first = await create(parts, account)
-    await create(parts, account)
-    claimed = await claim(parts)
+async def test_the_plan_says_how_many_run_at_once(app_state: AppState) -> None:
+    account = await person(app_state)
+    first = await create(app_state, account)
+    await create(app_state, account)
+    claimed = await claim(app_state)
     assert claimed.id == first
-    assert await parts.lifecycle.claim("worker_b") is None
-    await parts.lifecycle.complete(claimed, MEDIA)
-    assert await parts.lifecycle.claim("worker_b")
+    assert await app_state.lifecycle.claim("worker_b") is None
+    await app_state.lifecycle.complete(claimed, MEDIA)
+    assert await app_state.lifecycle.claim("worker_b")
 
 
-async def test_priority_then_fairness_then_age(parts: Parts) -> None:
-    plus, other, pro = await person(parts, "plus"), await person(parts, "plus"), await person(parts, "pro")
-    first, second = await create(parts, plus), await create(parts, plus)
-    third, fourth = await create(parts, other), await create(parts, pro)
-    order = [(await claim(parts)).id for _ in range(4)]
+async def test_priority_then_fairness_then_age(app_state: AppState) -> None:
+    plus, other, pro = await person(app_state, "plus"), await person(app_state, "plus"), await person(app_state, "pro")
+    first, second = await create(app_state, plus), await create(app_state, plus)
+    third, fourth = await create(app_state, other), await create(app_state, pro)
+    order = [(await claim(app_state)).id for _ in range(4)]
     assert order == [fourth, first, third, second]
 
 
-async def spend(parts: Parts, account: LedgerUser, left: int = 0) -> None:
+async def spend(app_state: AppState, account: LedgerUser, left: int = 0) -> None:
     """Leave somebody so many credits."""
-    async with transaction(parts.pool) as db:
+    async with transaction(app_state.pool) as db:
         taken = await add_generation(db, account)
-        purse = await parts.credits.lock_spendable(db, account.id)
-        await parts.credits.hold(db, purse, {taken: purse.available - left})
+        purse = await app_state.credits.lock_spendable(db, account.id)
+        await app_state.credits.hold(db, purse, {taken: purse.available - left})
         await db.execute("UPDATE generations SET state = 'cancelled', completed_at = now() WHERE id = $1", taken)
-        await parts.credits.settle(db, taken)
+        await app_state.credits.settle(db, taken)
 
 
-async def test_a_spent_pro_plan_still_makes_clips_when_nobody_else_waits(parts: Parts) -> None:
-    pro, free = await person(parts, "pro"), await person(parts)
-    paid = await create(parts, pro)
-    await spend(parts, pro, left=7)
-    first, second = await create(parts, pro), await create(parts, pro)
-    other = await create(parts, free)
-    row = await parts.library.get(first, pro.id)
+async def test_a_spent_pro_plan_still_makes_clips_when_nobody_else_waits(app_state: AppState) -> None:
+    pro, free = await person(app_state, "pro"), await person(app_state)
+    paid = await create(app_state, pro)
+    await spend(app_state, pro, left=7)
+    first, second = await create(app_state, pro), await create(app_state, pro)
+    other = await create(app_state, free)
+    row = await app_state.library.get(first, pro.id)
     assert (row.credits, row.cost_state, row.relaxed) == (0, "held", True)
-    assert not (await parts.library.get(paid, pro.id)).relaxed
-    running = [await claim(parts), await claim(parts)]
+    assert not (await app_state.library.get(paid, pro.id)).relaxed
+    running = [await claim(app_state), await claim(app_state)]
     assert [each.id for each in running] == [paid, other]
-    assert await parts.lifecycle.claim("worker_c") is None  # one at a time, and one of theirs is being made
-    await parts.lifecycle.complete(running[0], MEDIA)
-    relaxed = await claim(parts)
+    assert await app_state.lifecycle.claim("worker_c") is None  # one at a time, and one of theirs is being made
+    await app_state.lifecycle.complete(running[0], MEDIA)
+    relaxed = await claim(app_state)
     assert relaxed.id == first
-    assert await parts.lifecycle.claim("worker_c") is None
-    await parts.lifecycle.complete(relaxed, MEDIA)
-    assert (await claim(parts)).id == second
-    row = await parts.library.get(first, pro.id)
+    assert await app_state.lifecycle.claim("worker_c") is None
+    await app_state.lifecycle.complete(relaxed, MEDIA)
+    assert (await claim(app_state)).id == second
+    row = await app_state.library.get(first, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("completed", 0, "settled")
-    assert await balance(parts, pro) == (7, 0)
-    await books(parts.pool, pro.id)
+    assert await balance(app_state, pro) == (7, 0)
+    await books(app_state.pool, pro.id)
 
 
-async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(parts: Parts) -> None:
-    pro = await person(parts, "pro")
-    await spend(parts, pro)
-    video_id = await create(parts, pro)
-    claimed = await claim(parts)
+async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: AppState) -> None:
+    pro = await person(app_state, "pro")
+    await spend(app_state, pro)
+    video_id = await create(app_state, pro)
+    claimed = await claim(app_state)
     piece = Segment(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
-    assert await parts.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
-    row = await parts.lifecycle.cancel(video_id, pro.id)
+    assert await app_state.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
+    row = await app_state.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
-    await books(parts.pool, pro.id)
+    await books(app_state.pool, pro.id)
 
 
 @pytest.mark.parametrize(("plan", "marked"), [("free", True), ("plus", False), ("pro", False)])
-async def test_a_clip_is_marked_if_its_plan_says_so(parts: Parts, plan: str, marked: bool) -> None:  # noqa: FBT001
-    account = await person(parts, plan)
-    await create(parts, account)
-    assert (await claim(parts)).marked is marked
+async def test_a_clip_is_marked_if_its_plan_says_so(app_state: AppState, plan: str, marked: bool) -> None:  # noqa: FBT001
+    account = await person(app_state, plan)
+    await create(app_state, account)
+    assert (await claim(app_state)).marked is marked
 
 
-async def test_queue_positions_count_who_is_served_before(parts: Parts) -> None:
-    account, pro = await person(parts), await person(parts, "pro")
-    first, second = await create(parts, account), await create(parts, account)
-    ahead = await create(parts, pro)
+async def test_queue_positions_count_who_is_served_before(app_state: AppState) -> None:
+    account, pro = await person(app_state), await person(app_state, "pro")
+    first, second = await create(app_state, account), await create(app_state, account)
+    ahead = await create(app_state, pro)
     rows = [
-        await parts.library.get(video_id, owner.id)
+        await app_state.library.get(video_id, owner.id)
         for video_id, owner in ((ahead, pro), (first, account), (second, account))
     ]
     assert [row.queue_position for row in rows] == [0, 1, 2]
 
 
-async def test_variations_name_each_other_and_differ_in_seed(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account, n=3, seed=7)
-    row = await parts.library.get(video_id, account.id)
+async def test_variations_name_each_other_and_differ_in_seed(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account, n=3, seed=7)
+    row = await app_state.library.get(video_id, account.id)
     assert row.variations[0] == video_id
-    assert [(await parts.library.get(one, account.id)).seed for one in row.variations] == [7, 8, 9]
-    assert await balance(parts, account) == (300 - 24, 24)
+    assert [(await app_state.library.get(one, account.id)).seed for one in row.variations] == [7, 8, 9]
+    assert await balance(app_state, account) == (300 - 24, 24)
 
 
-async def test_too_few_credits_leave_nothing_behind(parts: Parts) -> None:
-    account = await person(parts)
+async def test_too_few_credits_leave_nothing_behind(app_state: AppState) -> None:
+    account = await person(app_state)
     for _ in range(3):
-        await create(parts, account, seconds=10, n=4)
+        await create(app_state, account, seconds=10, n=4)
     with pytest.raises(InsufficientCredits):
-        await create(parts, account, seconds=10, n=4)
-    rows = await parts.library.list_page(account.id, None, 100, descending=True)
-    available, held = await balance(parts, account)
+        await create(app_state, account, seconds=10, n=4)
+    rows = await app_state.library.list_page(account.id, None, 100, descending=True)
+    available, held = await balance(app_state, account)
     assert held == 20 * len(rows)
     assert available == 300 - held
-    await books(parts.pool, account.id)
+    await books(app_state.pool, account.id)
 
 
-async def test_a_key_replays_the_first_answer(parts: Parts) -> None:
-    account = await person(parts)
-    first = await parts.submissions.submit(
-        submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts)
+async def test_a_key_replays_the_first_answer(app_state: AppState) -> None:
+    account = await person(app_state)
+    first = await app_state.submissions.submit(
+        submission(app_state, account, key="k")._replace(fingerprint=REQUEST), drawn(app_state)
     )
-    again = await parts.submissions.submit(
-        submission(parts, account, key="k")._replace(fingerprint=REQUEST), drawn(parts)
+    again = await app_state.submissions.submit(
+        submission(app_state, account, key="k")._replace(fingerprint=REQUEST), drawn(app_state)
     )
     assert first.body == again.body
-    assert await balance(parts, account) == (292, 8)
+    assert await balance(app_state, account) == (292, 8)
 
 
-async def test_a_key_with_another_request_is_refused(parts: Parts) -> None:
-    account = await person(parts)
+async def test_a_key_with_another_request_is_refused(app_state: AppState) -> None:
+    account = await person(app_state)
 
-    one = submission(parts, account, key="k")._replace(fingerprint=REQUEST)
-    await parts.submissions.submit(one, drawn(parts))
+    one = submission(app_state, account, key="k")._replace(fingerprint=REQUEST)
+    await app_state.submissions.submit(one, drawn(app_state))
     with pytest.raises(KeyReused):
-        await parts.submissions.submit(one._replace(fingerprint=b"another request"), drawn(parts))
+        await app_state.submissions.submit(one._replace(fingerprint=b"another request"), drawn(app_state))
 
 
-async def test_a_client_that_says_it_repeats_gets_the_same_video(parts: Parts) -> None:
-    account = await person(parts)
-    first = await create(parts, account, seconds=6)
-    again = await create(parts, account, seconds=6, retried=True)
-    fresh = await create(parts, account, seconds=6)
+async def test_a_client_that_says_it_repeats_gets_the_same_video(app_state: AppState) -> None:
+    account = await person(app_state)
+    first = await create(app_state, account, seconds=6)
+    again = await create(app_state, account, seconds=6, retried=True)
+    fresh = await create(app_state, account, seconds=6)
     assert first == again != fresh
 
 
-async def test_somebody_elses_video_is_not_there(parts: Parts) -> None:
-    account, stranger = await person(parts), await person(parts)
-    video_id = await create(parts, account)
-    for call in (parts.library.get, parts.lifecycle.cancel, parts.library.delete):
+async def test_somebody_elses_video_is_not_there(app_state: AppState) -> None:
+    account, stranger = await person(app_state), await person(app_state)
+    video_id = await create(app_state, account)
+    for call in (app_state.library.get, app_state.lifecycle.cancel, app_state.library.delete):
         with pytest.raises(NotFound):
             await call(video_id, stranger.id)
         with pytest.raises(NotFound):
             await call("video_nonsense'; --", account.id)
 
 
-async def test_deleting_cancels_first(parts: Parts) -> None:
-    account = await person(parts)
-    video_id = await create(parts, account)
-    await parts.library.delete(video_id, account.id)
+async def test_deleting_cancels_first(app_state: AppState) -> None:
+    account = await person(app_state)
+    video_id = await create(app_state, account)
+    await app_state.library.delete(video_id, account.id)
     with pytest.raises(NotFound):
-        await parts.library.get(video_id, account.id)
-    assert await balance(parts, account) == (300, 0)
-    assert await parts.lifecycle.claim("worker_a") is None
+        await app_state.library.get(video_id, account.id)
+    assert await balance(app_state, account) == (300, 0)
+    assert await app_state.lifecycle.claim("worker_a") is None
 
 
-async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: Parts) -> None:
+async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: AppState) -> None:
     account = await person(real)
     results = await asyncio.gather(
         *(create(real, account, seconds=10, size="720x1280") for _ in range(50)), return_exceptions=True
@@ -368,7 +368,7 @@ async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: Parts) -> Non
     await books(real.pool, account.id)
 
 
-async def test_a_crowd_with_one_key_makes_one_video(real: Parts) -> None:
+async def test_a_crowd_with_one_key_makes_one_video(real: AppState) -> None:
     account = await person(real)
     same = submission(real, account, key="k")._replace(fingerprint=REQUEST)
     results = await asyncio.gather(
@@ -381,7 +381,7 @@ async def test_a_crowd_with_one_key_makes_one_video(real: Parts) -> None:
     assert await balance(real, account) == (292, 8)
 
 
-async def test_workers_racing_for_one_user_take_one_at_a_time(real: Parts) -> None:
+async def test_workers_racing_for_one_user_take_one_at_a_time(real: AppState) -> None:
     account = await person(real)
     for _ in range(6):
         await create(real, account)
@@ -389,7 +389,7 @@ async def test_workers_racing_for_one_user_take_one_at_a_time(real: Parts) -> No
     assert len([claimed for claimed in claims if claimed]) == 1
 
 
-async def test_cancel_racing_completion_ends_once(real: Parts) -> None:
+async def test_cancel_racing_completion_ends_once(real: AppState) -> None:
     account = await person(real)
     for _ in range(10):
         video_id = await create(real, account)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.settings import Settings, SettingsError
 from tests.api.routes.test_videos import create
 from tests.support.users import Person
@@ -21,9 +21,9 @@ LORAS = {"ink": "/loras/ink@kinora-mini", "film": "someone/film-lora", "other": 
 
 @pytest.fixture
 def _served(app: Litestar, client: httpx.AsyncClient) -> None:
-    parts: Parts = app.state.parts
-    settings = msgspec.structs.replace(parts.settings, models=["kinora-mini", "ltx-video-2b"], loras=LORAS)
-    app.state.parts = parts._replace(settings=settings)
+    app_state: AppState = app.state.app_state
+    settings = msgspec.structs.replace(app_state.settings, models=["kinora-mini", "ltx-video-2b"], loras=LORAS)
+    app.state.app_state = app_state._replace(settings=settings)
 
 
 def test_a_lora_is_named_with_its_source_and_its_model() -> None:
@@ -76,14 +76,14 @@ async def test_models_say_which_they_have(client: httpx.AsyncClient, account: Pe
 
 @pytest.mark.usefixtures("_served")
 async def test_what_a_request_names_reaches_the_worker(
-    client: httpx.AsyncClient, account: Person, parts: Parts
+    client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
     asked = [{"name": "ink", "weight": 0.5}, {"name": "film"}]
     video = (await create(client, account, loras=asked)).json()
     named = [{"name": "ink", "weight": 0.5}, {"name": "film", "weight": 1.0}]
     assert video["loras"] == named
     assert (await client.get(f"/v1/videos/{video['id']}", headers=account.headers)).json()["loras"] == named
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     assert msgspec.to_builtins(claimed.loras) == named
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.schemas import operations
 from api.sql import presets
 from api.videos import quote
@@ -25,30 +25,32 @@ async def keep(client: httpx.AsyncClient, account: Person, **changes: Any) -> di
     return preset
 
 
-async def test_a_built_in_style_stands_in_the_prompt(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_built_in_style_stands_in_the_prompt(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     video = (await create(client, account, preset="film_noir", negative_prompt="text")).json()
     style = BUILT_IN["film_noir"]
     assert (video["prompt"], video["preset"]) == (PROMPT, "film_noir")
     assert video["revised_prompt"] == f"{PROMPT}. {style.prompt}"
     assert video["negative_prompt"] == f"text, {style.negative_prompt}"
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     assert claimed.prompt == video["revised_prompt"]
     plain = (await create(client, account, preset="none")).json()
     assert (plain["revised_prompt"], plain["preset"], plain["negative_prompt"]) == (None, "none", "")
 
 
-async def test_a_style_reaches_every_card(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_a_style_reaches_every_card(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     cards = [{"at": 0, "prompt": "a red ball."}, {"at": 2, "prompt": "a blue boat"}]
     await create(client, account, preset="archival", storyboard=cards)
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     assert isinstance(claimed.operation, operations.Storyboard)
     words = BUILT_IN["archival"].prompt
     assert [shot.prompt for shot in claimed.operation.shots] == [f"a red ball. {words}", f"a blue boat. {words}"]
 
 
-async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     answer = await client.post(
         "/v1/presets", data=BRAND, files={"image": ("a.png", png(), "image/png")}, headers=account.headers
     )
@@ -58,19 +60,19 @@ async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, parts: 
     shown = await client.get(preset["image"], headers=account.headers)
     assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
     await create(client, account, preset=preset["id"])
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
-    [picture] = (await parts.lifecycle.load_inputs(claimed))[0]
+    [picture] = (await app_state.lifecycle.load_inputs(claimed))[0]
     assert picture.frame == 0
     assert picture.strength == pytest.approx(quote.LOOK)
-    assert parts.storage.read(picture.key) == shown.content
-    assert await parts.lifecycle.complete(claimed, [])
+    assert app_state.storage.read(picture.key) == shown.content
+    assert await app_state.lifecycle.complete(claimed, [])
     files = {"first_frame": ("b.png", png(colour="red"), "image/png")}
     data = {"prompt": PROMPT, "preset": preset["id"]}
     await client.post("/v1/videos", data=data, files=files, headers=account.headers)
-    begun = await parts.lifecycle.claim("worker_a")
+    begun = await app_state.lifecycle.claim("worker_a")
     assert begun
-    assert [(each.frame, each.strength) for each in (await parts.lifecycle.load_inputs(begun))[0]] == [(0, 1.0)]
+    assert [(each.frame, each.strength) for each in (await app_state.lifecycle.load_inputs(begun))[0]] == [(0, 1.0)]
 
 
 async def test_the_list_begins_with_what_everybody_has(client: httpx.AsyncClient, account: Person) -> None:
@@ -101,17 +103,19 @@ async def test_a_preset_is_ones_own_until_it_is_shared(client: httpx.AsyncClient
     assert (await client.get(url, headers=account.headers)).status_code == 404
 
 
-async def test_asked_twice_under_one_key_one_is_kept(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_asked_twice_under_one_key_one_is_kept(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     headers = account.headers | {"Idempotency-Key": "k"}
     first, again = [await client.post("/v1/presets", json=BRAND, headers=headers) for _ in range(2)]
     assert first.json() == again.json()
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         assert await presets.count(db, account.id) == 1
 
 
-async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, parts: Parts, account: Person) -> None:
+async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     assert MOST >= 100
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await db.execute(
             "INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)"
             " SELECT 'preset_' || n, $1, '', 'x', '', false, false FROM generate_series(1, $2::int) AS n",
@@ -121,7 +125,7 @@ async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, parts: P
     files = {"image": ("a.png", png(), "image/png")}
     full = await client.post("/v1/presets", data=BRAND, files=files, headers=account.headers)
     assert (full.status_code, full.json()["limit"]) == (409, MOST)
-    assert not list((parts.storage.root / "presets").iterdir())
+    assert not list((app_state.storage.root / "presets").iterdir())
 
 
 @pytest.mark.parametrize("name", ["nope", "preset_00000000000000000000000000", "film noir"])

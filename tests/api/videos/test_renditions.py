@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from api.errors import RangeNotSatisfiable
 from api.http import file_response
 from api.http.file_response import Asked, File, Span
-from api.http.state import Parts
+from api.http.state import AppState
 from api.sql.media import Medium
 from tests.support.users import Person, sign_up
 
@@ -22,16 +22,16 @@ CLIP = bytes(range(256)) * 40
 
 
 @pytest.fixture
-async def video_id(client: httpx.AsyncClient, parts: Parts, account: Person, tmp_path: Path) -> str:
+async def video_id(client: httpx.AsyncClient, app_state: AppState, account: Person, tmp_path: Path) -> str:
     """A finished video whose clip is CLIP."""
     made = await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
-    claimed = await parts.lifecycle.claim("worker_a")
+    claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     (tmp_path / "clip").write_bytes(CLIP)
     key = f"videos/{claimed.id}/1/video.mp4"
-    stored = parts.storage.adopt(tmp_path / "clip", key)
+    stored = app_state.storage.adopt(tmp_path / "clip", key)
     medium = Medium(variant="video", key=key, content_type="video/mp4", bytes=stored.bytes, etag=stored.digest)
-    assert await parts.lifecycle.complete(claimed, [medium])
+    assert await app_state.lifecycle.complete(claimed, [medium])
     return str(made.json()["id"])
 
 
@@ -124,11 +124,11 @@ async def test_a_signed_url_opens_without_a_token_and_for_nothing_else(
     assert (await client.get(signed.partition("&signature")[0])).status_code == 401
 
 
-async def test_a_signature_ends(parts: Parts) -> None:
+async def test_a_signature_ends(app_state: AppState) -> None:
     ended = int(time.time()) - 1
-    assert not parts.keyring.check_media("v/video", ended, parts.keyring.sign_media("v/video", ended))
-    url = parts.views.asset_url("v", "video", ended)
-    assert url.startswith(f"{parts.settings.origin}/v1/videos/v/content?variant=video&expires={ended}&signature=")
+    assert not app_state.keyring.check_media("v/video", ended, app_state.keyring.sign_media("v/video", ended))
+    url = app_state.views.asset_url("v", "video", ended)
+    assert url.startswith(f"{app_state.settings.origin}/v1/videos/v/content?variant=video&expires={ended}&signature=")
 
 
 async def test_strangers_and_unfinished_videos(client: httpx.AsyncClient, account: Person, video_id: str) -> None:
@@ -147,16 +147,16 @@ async def test_strangers_and_unfinished_videos(client: httpx.AsyncClient, accoun
 
 
 async def test_a_file_that_went_missing_is_our_fault(
-    client: httpx.AsyncClient, account: Person, video_id: str, parts: Parts
+    client: httpx.AsyncClient, account: Person, video_id: str, app_state: AppState
 ) -> None:
-    parts.storage.remove(f"videos/{video_id}")
+    app_state.storage.remove(f"videos/{video_id}")
     assert (await fetch(client, account, video_id)).status_code == 500
 
 
 async def test_what_is_past_its_retention_is_gone(
-    client: httpx.AsyncClient, account: Person, video_id: str, parts: Parts
+    client: httpx.AsyncClient, account: Person, video_id: str, app_state: AppState
 ) -> None:
-    async with parts.pool.acquire() as db:
+    async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET expires_at = now() - interval '1 day' WHERE id = $1", video_id)
     assert (await fetch(client, account, video_id)).status_code == 410
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from PIL import Image, ImageChops
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.messaging.events import Outbox
 from api.messaging.wakeups import Bell, Listener
 from api.schemas.video_requests import VideoCreate
@@ -38,7 +38,7 @@ from tests.support.workers import (
 )
 
 
-async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Settings) -> None:
+async def test_a_sentence_becomes_four_files(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         video_id = await create(real, account, **SHORT)
@@ -53,7 +53,7 @@ async def test_a_sentence_becomes_four_files(real: Parts, worker_settings: Setti
     await books(real.pool, account.id)
 
 
-async def test_a_plan_that_marks_has_its_clips_marked(real: Parts, worker_settings: Settings) -> None:
+async def test_a_plan_that_marks_has_its_clips_marked(real: AppState, worker_settings: Settings) -> None:
     """The same clip twice: what differs is in the corner where the mark stands."""
     asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
     async with working(worker_settings):
@@ -74,7 +74,7 @@ async def test_a_plan_that_marks_has_its_clips_marked(real: Parts, worker_settin
     assert box[1] > marked.height / 2
 
 
-async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, worker_settings: Settings) -> None:
+async def test_cancelling_stops_the_child_and_the_next_job_runs(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         long = await create(real, account, **LONG)
@@ -88,7 +88,7 @@ async def test_cancelling_stops_the_child_and_the_next_job_runs(real: Parts, wor
 
 
 async def test_a_guess_reaches_who_watches_before_the_first_piece(
-    real: Parts, worker_settings: Settings, weights: Path
+    real: AppState, worker_settings: Settings, weights: Path
 ) -> None:
     slow = "ltx-video-2b-0.9.5"
     serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
@@ -115,7 +115,7 @@ def shown(events: list[dict[str, str]]) -> dict[str, Any]:
     return dict(msgspec.json.decode(events[-1]["data"])["assets"])
 
 
-async def test_stale_wake_ups_do_not_eat_fresh_ones(real: Parts) -> None:
+async def test_stale_wake_ups_do_not_eat_fresh_ones(real: AppState) -> None:
     outbox, idle, heard = Outbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
     bell = Bell(real.redis, outbox)
     idle.set()

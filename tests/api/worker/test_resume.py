@@ -10,7 +10,7 @@ from typing import get_args
 
 import av
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.settings import Settings
 from api.sql import media
 from api.videos import hls
@@ -30,7 +30,7 @@ from tests.support.workers import (
 )
 
 
-async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, worker_settings: Settings) -> None:
+async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         video_id = await create(real, account, **(LONG | {"seconds": 4}))
@@ -41,7 +41,7 @@ async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: Parts, work
     await books(real.pool, account.id)
 
 
-async def test_a_killed_child_goes_on_after_what_is_published(real: Parts, worker_settings: Settings) -> None:
+async def test_a_killed_child_goes_on_after_what_is_published(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         video_id = await create(real, account, **(LONG | {"seconds": 6}))
@@ -83,7 +83,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION re
 
 
 async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_playlist_ends(
-    real: Parts, worker_settings: Settings
+    real: AppState, worker_settings: Settings
 ) -> None:
     account = await person(real)
     async with real.pool.acquire() as db:
@@ -103,7 +103,7 @@ def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published
         assert time_left(event, None) == 4.0
 
 
-async def test_a_worker_that_stops_gives_its_job_back(real: Parts, worker_settings: Settings) -> None:
+async def test_a_worker_that_stops_gives_its_job_back(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         video_id = await create(real, account, **LONG)

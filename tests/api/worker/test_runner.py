@@ -15,7 +15,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from api.errors import HasFailed
-from api.http.state import Parts
+from api.http.state import AppState
 from api.settings import Settings
 from api.videos import hls
 from api.worker import main
@@ -41,7 +41,7 @@ from tests.support.workers import (
     ],
 )
 async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
-    real: Parts, worker_settings: Settings, wrong: dict[str, Any], named: str
+    real: AppState, worker_settings: Settings, wrong: dict[str, Any], named: str
 ) -> None:
     video_id = await create(real, await person(real), **SHORT)
     with pytest.raises(main.WrongSettingError, match=re.escape(named)):
@@ -56,7 +56,7 @@ async def test_an_engine_that_dies_while_it_starts_may_start_the_next_time(worke
         await main.work(stubborn, asyncio.Event())
 
 
-async def test_missing_weights_are_a_named_failure(real: Parts, worker_settings: Settings, tmp_path: Path) -> None:
+async def test_missing_weights_are_a_named_failure(real: AppState, worker_settings: Settings, tmp_path: Path) -> None:
     account = await person(real)
     folder = shutil.copytree(worker_settings.weights["kinora-mini"], tmp_path / "weights")
     shutil.rmtree(folder / "vae")
@@ -98,7 +98,7 @@ def cut_off(folder: Path) -> None:
     ],
 )
 async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
-    real: Parts,
+    real: AppState,
     worker_settings: Settings,
     weights: Path,
     tmp_path: Path,
@@ -129,7 +129,7 @@ async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
 
 
 async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_lives(
-    real: Parts, worker_settings: Settings
+    real: AppState, worker_settings: Settings
 ) -> None:
     account = await person(real)
     async with working(
@@ -150,7 +150,7 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
     await books(real.pool, account.id)
 
 
-async def test_a_job_that_takes_too_long_is_stopped_and_released(real: Parts, worker_settings: Settings) -> None:
+async def test_a_job_that_takes_too_long_is_stopped_and_released(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     impatient = msgspec.structs.replace(worker_settings, job_timeout=0.5, max_tries=1)
     async with working(impatient):
@@ -159,7 +159,7 @@ async def test_a_job_that_takes_too_long_is_stopped_and_released(real: Parts, wo
     assert await balance(real, account) == (300, 0)
 
 
-async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: Parts, worker_settings: Settings) -> None:
+async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     patient = msgspec.structs.replace(worker_settings, max_tries=1)
     asked = submission(real, account, picture=png(), **SHORT)

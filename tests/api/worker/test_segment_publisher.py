@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.sql.transitions import Claimed
 from api.worker.segment_publisher import Publisher
 from tests.api.videos.test_event_stream import following
@@ -22,12 +22,12 @@ from tests.support.users import Person, sign_up
 
 
 async def test_a_guess_is_seen_until_there_is_something_better(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
     async def assets() -> dict[str, Any]:
         return dict((await shown(client, account, claimed.id))["assets"])
 
-    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     assert (await assets())["preview"] is None
     assert await publisher.preview(guess(tmp_path, 0.0))
     first = (await assets())["preview"]
@@ -46,12 +46,12 @@ async def test_a_guess_is_seen_until_there_is_something_better(
     assert (await assets())["preview"] is None, "that second is published"
     assert await publisher.preview(guess(tmp_path, 2.5))
     assert (await assets())["preview"]
-    assert await parts.lifecycle.complete(claimed, [])
+    assert await app_state.lifecycle.complete(claimed, [])
     assert (await assets())["preview"] is None
 
 
 async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_watch(
-    real: Parts, tmp_path: Path
+    real: AppState, tmp_path: Path
 ) -> None:
     person = await rich(real)
     video_id = await create(real, person)
@@ -77,9 +77,9 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
 
 
 async def test_a_preview_opens_for_its_owner_alone(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, parts.lifecycle, parts.storage).preview(guess(tmp_path, 0.0))
+    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).preview(guess(tmp_path, 0.0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["preview"])
     signed = url.query.decode()
     stranger = await sign_up(client)
@@ -94,13 +94,19 @@ async def test_a_preview_opens_for_its_owner_alone(
 
 @pytest.mark.parametrize(("end", "code"), [("cancelled", "video_cancelled"), ("failed", "video_failed")])
 async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
-    client: httpx.AsyncClient, parts: Parts, account: Person, claimed: Claimed, tmp_path: Path, end: str, code: str
+    client: httpx.AsyncClient,
+    app_state: AppState,
+    account: Person,
+    claimed: Claimed,
+    tmp_path: Path,
+    end: str,
+    code: str,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, parts.lifecycle, parts.storage)
+    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     await publisher.preview(guess(tmp_path, 0.0))
     url = (await shown(client, account, claimed.id))["assets"]["preview"]
     if end == "failed":
-        assert await parts.lifecycle.fail(claimed, "bad_frames")
+        assert await app_state.lifecycle.fail(claimed, "bad_frames")
     else:
         await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     answer = await client.get(url)

@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from api.http.state import Parts
+from api.http.state import AppState
 from api.messaging.events import Announcer, Outbox
 from api.messaging.wakeups import Bell
 from api.schemas.presets import PresetCreate
@@ -23,7 +23,7 @@ from tests.support.workers import (
 )
 
 
-async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: Parts, worker_settings: Settings) -> None:
+async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         first = await create(real, account, **SHORT)
@@ -34,7 +34,7 @@ async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: Parts, wor
 
 
 async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
-    real: Parts, worker_settings: Settings
+    real: AppState, worker_settings: Settings
 ) -> None:
     account = await person(real)
     video_id = await create(real, account, **SHORT)
@@ -49,7 +49,7 @@ async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
     assert await balance(real, account) == (300, 0)
 
 
-async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) -> None:
+async def test_files_past_their_time_go(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with working(worker_settings):
         video_id = await create(real, account, **SHORT)
@@ -61,7 +61,7 @@ async def test_files_past_their_time_go(real: Parts, worker_settings: Settings) 
     assert (await real.library.get(video_id, account.id)).variants == []
 
 
-async def test_files_that_nothing_names_go(real: Parts, worker_settings: Settings) -> None:
+async def test_files_that_nothing_names_go(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     running = await create(real, account, **SHORT)
     assert (await claim(real)).attempt == 1
@@ -86,7 +86,7 @@ async def test_files_that_nothing_names_go(real: Parts, worker_settings: Setting
     assert all(folder.exists() for folder in (*staying, young))
 
 
-async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_settings: Settings) -> None:
+async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     queued = await create(real, account, **SHORT)
     media = real.settings.data / "media"
@@ -101,7 +101,7 @@ async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: Parts, worker_
     assert not [folder for folder in folders if folder.exists()]
 
 
-async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, worker_settings: Settings) -> None:
+async def test_variations_keep_their_picture_when_one_is_deleted(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     asked = submission(real, account, picture=png(), n=2, **SHORT)
     await real.submissions.submit(asked, drawn(real))
@@ -112,7 +112,7 @@ async def test_variations_keep_their_picture_when_one_is_deleted(real: Parts, wo
         assert await ended(real, second.id, account) == "completed"
 
 
-async def test_a_lot_may_expire_twice(real: Parts, worker_settings: Settings) -> None:
+async def test_a_lot_may_expire_twice(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with transaction(real.pool) as db:
         await db.execute("UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'")
@@ -124,9 +124,9 @@ async def test_a_lot_may_expire_twice(real: Parts, worker_settings: Settings) ->
     assert (await balance(real, account))[0] == 300
 
 
-def sweeper_of(parts: Parts, settings: Settings) -> Sweeper:
+def sweeper_of(app_state: AppState, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
-    outbox = Outbox(parts.redis)
-    bell = Bell(parts.redis, outbox)
-    lifecycle = VideoLifecycle(settings, parts.pool, parts.credits, bell, Announcer(outbox))
-    return Sweeper(settings=settings, pool=parts.pool, storage=parts.storage, lifecycle=lifecycle, bell=bell)
+    outbox = Outbox(app_state.redis)
+    bell = Bell(app_state.redis, outbox)
+    lifecycle = VideoLifecycle(settings, app_state.pool, app_state.credits, bell, Announcer(outbox))
+    return Sweeper(settings=settings, pool=app_state.pool, storage=app_state.storage, lifecycle=lifecycle, bell=bell)

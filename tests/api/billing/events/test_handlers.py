@@ -35,7 +35,7 @@ from api.billing.stripe.objects import Refund, StripeList, StripeSubscription
 from api.billing.subscriptions.sync import sync_subscription
 from api.billing.tariff.tariff import Tariff
 from api.http.metrics import REGISTRY, Observer
-from api.http.state import Parts
+from api.http.state import AppState
 from api.local import doctor
 from api.messaging.wakeups import Listener
 from api.settings import Settings
@@ -62,7 +62,7 @@ async def local(account: Local) -> Local:
     return account
 
 
-async def subscriber(real: Parts, local: Local, kind: str = "plus", *, number: int = 1) -> History:
+async def subscriber(real: AppState, local: Local, kind: str = "plus", *, number: int = 1) -> History:
     """Somebody who has just bought something, of whom we have heard nothing yet. The number chooses the card."""
     somebody = History(number, kind, [])
     await World(local, [real.pool]).begin(somebody)
@@ -82,7 +82,7 @@ async def lots(pool: Pool, user: History) -> dict[str, tuple[int, int]]:
     return {row["key"]: (row["granted"], row["remaining"]) for row in rows}
 
 
-async def apply(real: Parts, local: Local, kind: str, name: str) -> None:
+async def apply(real: AppState, local: Local, kind: str, name: str) -> None:
     await EventHandlers(real.pool, local.stripe, SOLD).apply_event(InboxEvent("evt", "x", kind, name, 1))
 
 
@@ -138,7 +138,7 @@ async def waits(pool: Pool) -> bool:
         return bool(await db.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
 
 
-async def test_what_was_read_first_is_never_written_last(real: Parts, local: Local) -> None:
+async def test_what_was_read_first_is_never_written_last(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     slow = Dawdling(local.settings, "subscription")
     await overtaken(
@@ -151,7 +151,7 @@ async def test_what_was_read_first_is_never_written_last(real: Parts, local: Loc
     assert await plan(real.pool, user) == ("free", None)
 
 
-async def test_claims_on_a_payment_take_turns(real: Parts, local: Local) -> None:
+async def test_claims_on_a_payment_take_turns(real: AppState, local: Local) -> None:
     """A refund that was seen on its way and has failed since must not be taken back after all."""
     user = await subscriber(real, local, "packs", number=8)
     (payment,) = (await local.call("GET", "/v1/payment_intents", customer=user.customer))["data"]
@@ -172,7 +172,7 @@ async def test_claims_on_a_payment_take_turns(real: Parts, local: Local) -> None
 # -- what follows ---------------------------------------------------------------------------------------------
 
 
-async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: Parts, local: Local) -> None:
+async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     assert await plan(real.pool, user) == ("plus", 1)
@@ -183,7 +183,7 @@ async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: P
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
 
 
-async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: Parts, local: Local) -> None:
+async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     seen = await local.stripe.subscription(user.subscription)
     payment = (await local.stripe.invoice(seen.latest_invoice or "")).payment_intent
@@ -194,7 +194,7 @@ async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: Par
     assert list((await lots(real.pool, user)).values()) == [(3000, 2000)]
 
 
-async def test_a_subscription_of_nobody_here_is_left_alone(real: Parts, local: Local) -> None:
+async def test_a_subscription_of_nobody_here_is_left_alone(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await run(real.pool, "UPDATE users SET stripe_customer = 'cus_another'")
     seen = await local.stripe.subscription(user.subscription)
@@ -204,7 +204,7 @@ async def test_a_subscription_of_nobody_here_is_left_alone(real: Parts, local: L
     assert await lots(real.pool, user) == {}
 
 
-async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(real: Parts, local: Local) -> None:
+async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(real: AppState, local: Local) -> None:
     """The customer was deleted at Stripe, which ends the subscription, and another was made before that was heard."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
@@ -217,7 +217,7 @@ async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(rea
     assert await plan(real.pool, user) == ("free", None)
 
 
-async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real: Parts, local: Local) -> None:
+async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real: AppState, local: Local) -> None:
     """Somebody has agreed another price with the customer, by hand at Stripe."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
@@ -242,7 +242,7 @@ class Agreeing(Stripe):
         return msgspec.structs.replace(found, items=StripeList(items))
 
 
-async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: Parts, local: Local) -> None:
+async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     await stripe_returns.end(local.stripe, user.subscription)
@@ -256,7 +256,7 @@ async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_ove
     assert await plan(real.pool, user) == ("plus", 1)
 
 
-async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: Parts, local: Local) -> None:
+async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await put(real.pool, "evt_1", "subscription", user.subscription)
     changed = [msgspec.structs.replace(one, version=2) if one.name == "plus" else one for one in SOLD.plans]
@@ -266,7 +266,7 @@ async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: 
         assert "put it back into the file" in ((await stripe_events.read_inbox_status(db)).error or "")
 
 
-async def test_a_second_subscription_is_ended_and_paid_back(real: Parts, local: Local) -> None:
+async def test_a_second_subscription_is_ended_and_paid_back(real: AppState, local: Local) -> None:
     """Two phones, two pages, two payments: whichever is heard of first."""
     for turned in (False, True):
         user = await subscriber(real, local)
@@ -287,7 +287,7 @@ async def test_a_second_subscription_is_ended_and_paid_back(real: Parts, local: 
         assert list((await lots(real.pool, user)).values()) == [(3000, 0)]
 
 
-async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real: Parts, local: Local) -> None:
+async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real: AppState, local: Local) -> None:
     """Our row of it is old: its own event is still on the way."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
@@ -298,7 +298,7 @@ async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real
     assert (await local.stripe.subscription(user.subscription)).status == "active"
 
 
-async def test_a_page_that_nobody_paid_at_is_closed(real: Parts, local: Local) -> None:
+async def test_a_page_that_nobody_paid_at_is_closed(real: AppState, local: Local) -> None:
     user = await subscriber(real, local, "packs")
     (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
     world = World(local, [real.pool])
@@ -323,7 +323,7 @@ async def put(pool: Pool, name: str, kind: str, about: str) -> None:
         )
 
 
-async def test_what_did_not_arrive_is_fetched_once_a_day(real: Parts, local: Local) -> None:
+async def test_what_did_not_arrive_is_fetched_once_a_day(real: AppState, local: Local) -> None:
     await local.listen("http://127.0.0.1:9/", list(EVENTS))
     user = await subscriber(real, local)
     await local.control("deliveries/flush")
@@ -338,7 +338,7 @@ async def test_what_did_not_arrive_is_fetched_once_a_day(real: Parts, local: Loc
     assert again.events == 0
 
 
-async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: Parts, local: Local) -> None:
+async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     await run(
@@ -355,7 +355,7 @@ async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: Parts, l
         assert await db.fetchval("SELECT period_end > now() FROM subscriptions")
 
 
-async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: Parts, local: Local) -> None:
+async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: AppState, local: Local) -> None:
     await local.control("faults", kind="500_before", route="GET /v1/events", count=None)
     assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await local.web.delete("/_local/faults")
@@ -364,7 +364,7 @@ async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: Parts, 
     assert await reconcile.reconcile_daily(real.pool, local.stripe)
 
 
-async def test_on_demand_everything_set_aside_is_tried_again(real: Parts, local: Local) -> None:
+async def test_on_demand_everything_set_aside_is_tried_again(real: AppState, local: Local) -> None:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
     async with real.pool.acquire() as db:
@@ -378,7 +378,7 @@ async def test_on_demand_everything_set_aside_is_tried_again(real: Parts, local:
         assert (await stripe_events.read_inbox_status(db)).parked == 0
 
 
-async def test_whoever_runs_the_server_sees_what_is_stuck(real: Parts, local: Local) -> None:
+async def test_whoever_runs_the_server_sees_what_is_stuck(real: AppState, local: Local) -> None:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await put(real.pool, "evt_2", "invoice", "in_2")
     await run(
@@ -397,7 +397,7 @@ async def test_whoever_runs_the_server_sees_what_is_stuck(real: Parts, local: Lo
     assert "PaymentsRefused: gone" in finding.sentence
 
 
-async def test_the_command_reconciles(real: Parts, local: Local) -> None:
+async def test_the_command_reconciles(real: AppState, local: Local) -> None:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity'")
     settings = msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
@@ -436,13 +436,13 @@ async def at_work(settings: Settings, till: BillingWorker, every: float) -> Asyn
 
 
 async def test_a_webhook_wakes_a_worker(
-    real: Parts, local: Local, app: Litestar, client: httpx.AsyncClient, redis: Redis
+    real: AppState, local: Local, app: Litestar, client: httpx.AsyncClient, redis: Redis
 ) -> None:
     """The worker looks by itself only after a minute. Without any worker the webhook answers all the same."""
     settings = msgspec.structs.replace(
         local.settings, database_url=real.settings.database_url, stripe_webhook_secrets=[SECRET]
     )
-    app.state.parts = real._replace(settings=settings, stripe=Stripe(settings))
+    app.state.app_state = real._replace(settings=settings, stripe=Stripe(settings))
     user = await subscriber(real, local)
     body = told("subscription", user.subscription)
     for _ in range(2):
@@ -466,7 +466,7 @@ async def until(pool: Pool, user: History, name: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_ring_that_nobody_heard_costs_seconds(real: Parts, local: Local) -> None:
+async def test_a_ring_that_nobody_heard_costs_seconds(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     till = BillingWorker(real.pool, local.stripe, SOLD)
     async with at_work(real.settings, till, 0.1):

@@ -13,7 +13,7 @@ from api.billing.events.backoff import LONGEST, retry_delay
 from api.billing.events.inbox import LEASE, Inbox
 from api.billing.stripe.locks import ObjectBusyError, lock_object
 from api.errors import PaymentsAway
-from api.http.state import Parts
+from api.http.state import AppState
 from api.sql import stripe_events
 from api.sql.connection import Pool, transaction
 from api.sql.stripe_events import InboxEvent
@@ -44,7 +44,7 @@ async def run(pool: Pool, query: str) -> None:
         await db.execute(query)
 
 
-async def test_events_are_applied_once_each(real: Parts) -> None:
+async def test_events_are_applied_once_each(real: AppState) -> None:
     seen: list[str] = []
 
     async def apply(event: InboxEvent) -> None:
@@ -58,7 +58,7 @@ async def test_events_are_applied_once_each(real: Parts) -> None:
     assert all([(await state(real.pool, f"evt_{number}"))["applied"] for number in range(20)])
 
 
-async def test_one_look_answers_for_every_event_that_came_before_it(real: Parts) -> None:
+async def test_one_look_answers_for_every_event_that_came_before_it(real: AppState) -> None:
     seen: list[str] = []
 
     async def apply(event: InboxEvent) -> None:
@@ -74,7 +74,7 @@ async def test_one_look_answers_for_every_event_that_came_before_it(real: Parts)
     assert (await state(real.pool, "evt_3"))["applied"]
 
 
-async def test_a_poisoned_event_stops_no_other(real: Parts) -> None:
+async def test_a_poisoned_event_stops_no_other(real: AppState) -> None:
     seen: list[str] = []
 
     async def apply(event: InboxEvent) -> None:
@@ -93,7 +93,7 @@ async def test_a_poisoned_event_stops_no_other(real: Parts) -> None:
     assert 0 < poisoned["due_in"] < 5
 
 
-async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(real: Parts) -> None:
+async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
         raise PaymentsAway
 
@@ -120,7 +120,7 @@ async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(re
     assert not (await state(real.pool, "evt_1"))["parked"]
 
 
-async def test_a_worker_that_was_away_a_day_parks_nothing(real: Parts) -> None:
+async def test_a_worker_that_was_away_a_day_parks_nothing(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
         raise PaymentsAway
 
@@ -130,7 +130,7 @@ async def test_a_worker_that_was_away_a_day_parks_nothing(real: Parts) -> None:
     assert not (await state(real.pool, "evt_1"))["parked"]
 
 
-async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over(real: Parts) -> None:
+async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None: ...
 
     await put(real.pool, "evt_1")
@@ -145,7 +145,7 @@ async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over
     }  # fmt: skip
 
 
-async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
+async def test_an_object_in_other_hands_costs_no_try(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
         raise ObjectBusyError
 
@@ -156,7 +156,7 @@ async def test_an_object_in_other_hands_costs_no_try(real: Parts) -> None:
     assert busy["due_in"] > 0
 
 
-async def test_an_object_is_in_one_pair_of_hands(real: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_object_is_in_one_pair_of_hands(real: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.billing.stripe.locks.PATIENCE", 0.05)
     async with lock_object(real.pool, "subscription", "sub_1"):
         async with lock_object(real.pool, "subscription", "sub_2"):
@@ -168,7 +168,7 @@ async def test_an_object_is_in_one_pair_of_hands(real: Parts, monkeypatch: pytes
         pass
 
 
-async def test_whoever_fails_with_an_object_lets_go_of_it(real: Parts) -> None:
+async def test_whoever_fails_with_an_object_lets_go_of_it(real: AppState) -> None:
     with pytest.raises(KeyError):
         async with lock_object(real.pool, "subscription", "sub_1"):
             raise KeyError
@@ -176,7 +176,7 @@ async def test_whoever_fails_with_an_object_lets_go_of_it(real: Parts) -> None:
         assert await db.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
-async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: Parts) -> None:
+async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: AppState) -> None:
     await put(real.pool, "evt_old")
     await put(real.pool, "evt_waits", about="in_2")
     await put(real.pool, "evt_new", about="in_3")
@@ -187,7 +187,7 @@ async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: Parts)
         assert await db.fetchval("SELECT array_agg(id ORDER BY id) FROM stripe_events") == ["evt_new", "evt_waits"]
 
 
-async def test_a_chore_is_done_by_one_and_once_a_day(real: Parts) -> None:
+async def test_a_chore_is_done_by_one_and_once_a_day(real: AppState) -> None:
     async def begin() -> bool:
         async with transaction(real.pool) as db:
             return await stripe_events.begin_chore(db, "sweep", 86_400, 3600)

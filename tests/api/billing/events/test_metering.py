@@ -18,7 +18,7 @@ from api.billing.stripe import checkout_sessions
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import EventDestinations
 from api.billing.stripe.event_types import REPORT
-from api.http.state import Parts
+from api.http.state import AppState
 from api.settings import Settings
 from api.sql import meter_events
 from api.sql.connection import Pool, transaction
@@ -51,7 +51,7 @@ async def local(account: Local) -> Local:
 
 
 @pytest.fixture
-async def user(real: Parts, local: Local) -> User:
+async def user(real: AppState, local: Local) -> User:
     """A subscriber with overage, at the end of the plan's credits."""
     async with transaction(real.pool) as db:
         account = await add_account(db, plan="plus")
@@ -93,7 +93,7 @@ async def total(stripe: Stripe, user: User) -> int:
     return await stripe.meter_total(user.customer, now - 48 * HOUR, now + 2 * HOUR)
 
 
-async def a_day_later(real: Parts, local: Local) -> None:
+async def a_day_later(real: AppState, local: Local) -> None:
     """Let a day pass since the first try, for us and for Stripe, which forgets the identifiers."""
     await local.control("clock", seconds=25 * 3600)
     await run(
@@ -103,7 +103,7 @@ async def a_day_later(real: Parts, local: Local) -> None:
     )
 
 
-async def test_each_entry_is_billed_once_whatever_goes_wrong(real: Parts, local: Local, user: User) -> None:
+async def test_each_entry_is_billed_once_whatever_goes_wrong(real: AppState, local: Local, user: User) -> None:
     amounts = range(1, 61)
     for amount in amounts:
         await use(real.pool, user, amount)
@@ -119,7 +119,7 @@ async def test_each_entry_is_billed_once_whatever_goes_wrong(real: Parts, local:
     assert len(struck) == 6, struck
 
 
-async def test_an_event_says_when_it_was_settled(real: Parts, local: Local, user: User) -> None:
+async def test_an_event_says_when_it_was_settled(real: AppState, local: Local, user: User) -> None:
     await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '5 hours'")
     await UsageReporter(real.pool, local.stripe).drain()
@@ -127,7 +127,9 @@ async def test_an_event_says_when_it_was_settled(real: Parts, local: Local, user
     assert await local.stripe.meter_total(user.customer, then, then + HOUR) == 8
 
 
-async def test_within_a_day_it_is_sent_again_under_the_same_identifier(real: Parts, local: Local, user: User) -> None:
+async def test_within_a_day_it_is_sent_again_under_the_same_identifier(
+    real: AppState, local: Local, user: User
+) -> None:
     entry = await use(real.pool, user, 8)
     for _ in range(3):
         await UsageReporter(real.pool, local.stripe).drain()
@@ -136,7 +138,7 @@ async def test_within_a_day_it_is_sent_again_under_the_same_identifier(real: Par
     assert await total(local.stripe, user) == 8
 
 
-async def lost(real: Parts, local: Local, entry: str, *, arrived: bool) -> None:
+async def lost(real: AppState, local: Local, entry: str, *, arrived: bool) -> None:
     """The entry reaches Stripe or does not, and the worker dies before it writes down which."""
     if not arrived:
         await local.control("faults", kind="reset_before", route="POST /v1/billing/meter_events", count=None)
@@ -149,7 +151,7 @@ async def lost(real: Parts, local: Local, entry: str, *, arrived: bool) -> None:
     )
 
 
-async def test_after_a_day_what_stripe_has_is_not_sent_again(real: Parts, local: Local, user: User) -> None:
+async def test_after_a_day_what_stripe_has_is_not_sent_again(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=True)
     await a_day_later(real, local)
@@ -158,7 +160,7 @@ async def test_after_a_day_what_stripe_has_is_not_sent_again(real: Parts, local:
     assert await total(local.stripe, user) == 8
 
 
-async def test_after_a_day_what_stripe_has_not_is_sent(real: Parts, local: Local, user: User) -> None:
+async def test_after_a_day_what_stripe_has_not_is_sent(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=False)
     assert await states(real.pool) == {entry: "waiting"}
@@ -168,7 +170,7 @@ async def test_after_a_day_what_stripe_has_not_is_sent(real: Parts, local: Local
     assert await total(local.stripe, user) == 8
 
 
-async def test_sums_tell_which_of_several_arrived(real: Parts, local: Local, user: User) -> None:
+async def test_sums_tell_which_of_several_arrived(real: AppState, local: Local, user: User) -> None:
     known = await use(real.pool, user, 4)
     await UsageReporter(real.pool, local.stripe).drain()
     arrived = await use(real.pool, user, 8)
@@ -181,7 +183,7 @@ async def test_sums_tell_which_of_several_arrived(real: Parts, local: Local, use
     assert await total(local.stripe, user) == 17
 
 
-async def test_what_sums_cannot_tell_is_left_to_a_person(real: Parts, local: Local, user: User) -> None:
+async def test_what_sums_cannot_tell_is_left_to_a_person(real: AppState, local: Local, user: User) -> None:
     first = await use(real.pool, user, 8)
     await lost(real, local, first, arrived=True)
     second = await use(real.pool, user, 8)
@@ -195,7 +197,7 @@ async def test_what_sums_cannot_tell_is_left_to_a_person(real: Parts, local: Loc
     assert "2 entries" in sentence
 
 
-async def test_nothing_is_decided_while_the_hour_still_moves(real: Parts, local: Local, user: User) -> None:
+async def test_nothing_is_decided_while_the_hour_still_moves(real: AppState, local: Local, user: User) -> None:
     """Stripe counts in its own time, so what it was told a moment ago may not be in the sum."""
     doubtful = await use(real.pool, user, 8)
     await lost(real, local, doubtful, arrived=True)
@@ -209,7 +211,7 @@ async def test_nothing_is_decided_while_the_hour_still_moves(real: Parts, local:
     assert await total(local.stripe, user) == 16
 
 
-async def test_stripe_being_away_costs_one_try_and_ends_the_round(real: Parts, local: Local, user: User) -> None:
+async def test_stripe_being_away_costs_one_try_and_ends_the_round(real: AppState, local: Local, user: User) -> None:
     for amount in (1, 2, 3):
         await use(real.pool, user, amount)
     await local.control("faults", kind="500_before", route="POST /v1/billing/meter_events", count=None)
@@ -218,7 +220,7 @@ async def test_stripe_being_away_costs_one_try_and_ends_the_round(real: Parts, l
         assert await db.fetchval("SELECT sum(tries) FROM meter_events") == 1
 
 
-async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: Parts, local: Local, user: User) -> None:
+async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '34 days 1 hour'")
     async with real.pool.acquire() as db:
@@ -229,7 +231,7 @@ async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: Parts, loca
     assert await states(real.pool) == {entry: "refused"}
 
 
-async def test_a_report_of_stripes_refuses_what_it_names(real: Parts, local: Local, user: User) -> None:
+async def test_a_report_of_stripes_refuses_what_it_names(real: AppState, local: Local, user: User) -> None:
     """A customer deleted at Stripe: the event is taken, and reported some time after."""
     good, bad = await use(real.pool, user, 8), await use(real.pool, user, 5)
     await run(real.pool, f"UPDATE meter_events SET not_before = now() + interval '1 hour' WHERE entry_id = '{bad}'")
@@ -251,7 +253,7 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: Parts, local: Loc
     await relinked(real, local, user, bad)
 
 
-async def relinked(real: Parts, local: Local, user: User, entry: str) -> None:
+async def relinked(real: AppState, local: Local, user: User, entry: str) -> None:
     """Whoever is linked anew is billed after all, once Stripe has forgotten the identifier."""
     made = await checkout_sessions.customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
     await run(real.pool, f"UPDATE users SET stripe_customer = '{made.id}' WHERE id = '{user.id}'")
@@ -263,7 +265,7 @@ async def relinked(real: Parts, local: Local, user: User, entry: str) -> None:
     assert await total(local.stripe, User(user.id, made.id)) == 5
 
 
-async def test_whoever_has_no_customer_waits(real: Parts, local: Local, user: User) -> None:
+async def test_whoever_has_no_customer_waits(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE users SET stripe_customer = NULL")
     await UsageReporter(real.pool, local.stripe).drain()

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from api.http.state import Parts
+from api.http.state import AppState
 from tests.api.routes.test_auth import limited as limited  # noqa: PLC0414 - a fixture
 
 SECRETS = ["whsec_now", "whsec_before"]
@@ -21,12 +21,14 @@ URL = "/v1/webhooks/stripe"
 
 
 @pytest.fixture
-async def open_client(client: httpx.AsyncClient, app: Litestar, parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+async def open_client(
+    client: httpx.AsyncClient, app: Litestar, app_state: AppState
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server that knows Stripe's secrets."""
-    settings = msgspec.structs.replace(parts.settings, stripe_key="sk_test_x", stripe_webhook_secrets=SECRETS)
-    app.state.parts = parts._replace(settings=settings, stripe=type(parts.stripe)(settings))
+    settings = msgspec.structs.replace(app_state.settings, stripe_key="sk_test_x", stripe_webhook_secrets=SECRETS)
+    app.state.app_state = app_state._replace(settings=settings, stripe=type(app_state.stripe)(settings))
     yield client
-    app.state.parts = parts
+    app.state.app_state = app_state
 
 
 def snapshot(**changes: Any) -> bytes:
@@ -62,29 +64,31 @@ async def post(client: httpx.AsyncClient, body: bytes, headers: dict[str, str]) 
     return await client.post(URL, content=body, headers={"Content-Type": "application/json", **headers})
 
 
-async def kept(parts: Parts) -> list[tuple[Any, ...]]:
-    async with parts.pool.acquire() as db:
+async def kept(app_state: AppState) -> list[tuple[Any, ...]]:
+    async with app_state.pool.acquire() as db:
         rows = await db.fetch(
             "SELECT id, type, object_type, object_id, applied_at IS NOT NULL FROM stripe_events ORDER BY id"
         )
     return [tuple(row) for row in rows]
 
 
-async def test_an_event_is_kept_and_kept_once(open_client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_an_event_is_kept_and_kept_once(open_client: httpx.AsyncClient, app_state: AppState) -> None:
     body = snapshot()
     for _ in range(3):
         answer = await post(open_client, body, signed(body))
         assert (answer.status_code, answer.content) == (204, b"")
-    assert await kept(parts) == [("evt_1", "invoice.paid", "invoice", "in_1", False)]
+    assert await kept(app_state) == [("evt_1", "invoice.paid", "invoice", "in_1", False)]
 
 
-async def test_thin_events_are_kept_under_the_names_of_the_others(open_client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_thin_events_are_kept_under_the_names_of_the_others(
+    open_client: httpx.AsyncClient, app_state: AppState
+) -> None:
     body = thin()
     assert (await post(open_client, body, signed(body))).status_code == 204
-    assert await kept(parts) == [("evt_test_1", "customer.subscription.updated", "subscription", "sub_1", False)]
+    assert await kept(app_state) == [("evt_test_1", "customer.subscription.updated", "subscription", "sub_1", False)]
 
 
-async def test_a_report_is_about_itself(open_client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_a_report_is_about_itself(open_client: httpx.AsyncClient, app_state: AppState) -> None:
     """Two reports on one meter say different things, so neither may stand for the other."""
     meter = {"id": "mtr_1", "type": "billing.meter", "url": "/v1/billing/meters/mtr_1"}
     for event in (
@@ -92,13 +96,15 @@ async def test_a_report_is_about_itself(open_client: httpx.AsyncClient, parts: P
         thin(id="evt_2", type="v1.billing.meter.no_meter_found", related_object=None),
     ):
         assert (await post(open_client, event, signed(event))).status_code == 204
-    assert [row[2:] for row in await kept(parts)] == [("report", "evt_1", False), ("report", "evt_2", False)]
+    assert [row[2:] for row in await kept(app_state)] == [("report", "evt_1", False), ("report", "evt_2", False)]
 
 
-async def test_a_type_that_asks_for_nothing_is_kept_as_done(open_client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_a_type_that_asks_for_nothing_is_kept_as_done(
+    open_client: httpx.AsyncClient, app_state: AppState
+) -> None:
     body = snapshot(type="balance.available", data={"object": {"object": "balance"}})
     assert (await post(open_client, body, signed(body))).status_code == 204
-    assert await kept(parts) == [("evt_1", "balance.available", "balance", "", True)]
+    assert await kept(app_state) == [("evt_1", "balance.available", "balance", "", True)]
 
 
 async def test_either_secret_is_good_while_one_replaces_the_other(open_client: httpx.AsyncClient) -> None:
@@ -113,7 +119,9 @@ async def test_either_secret_is_good_while_one_replaces_the_other(open_client: h
     assert (await post(open_client, body, {"Stripe-Signature": both})).status_code == 204
 
 
-async def test_five_minutes_are_forgiven_in_both_directions(open_client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_five_minutes_are_forgiven_in_both_directions(
+    open_client: httpx.AsyncClient, app_state: AppState
+) -> None:
     body, now = snapshot(), time.time()
     for shift in (-295, 295):
         assert (await post(open_client, body, signed(body, at=now + shift))).status_code == 204
@@ -122,7 +130,7 @@ async def test_five_minutes_are_forgiven_in_both_directions(open_client: httpx.A
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_signature")
 
 
-async def test_one_changed_bit_anywhere_is_refused(open_client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_one_changed_bit_anywhere_is_refused(open_client: httpx.AsyncClient, app_state: AppState) -> None:
     body = snapshot()
     headers = signed(body)
     for place in range(len(body) * 8):
@@ -130,7 +138,7 @@ async def test_one_changed_bit_anywhere_is_refused(open_client: httpx.AsyncClien
         bent[place // 8] ^= 1 << place % 8
         answer = await post(open_client, bytes(bent), headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_signature"), place
-    assert await kept(parts) == []
+    assert await kept(app_state) == []
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ async def test_one_changed_bit_anywhere_is_refused(open_client: httpx.AsyncClien
     ],
 )
 async def test_a_header_that_proves_nothing_is_refused(
-    open_client: httpx.AsyncClient, parts: Parts, header: str
+    open_client: httpx.AsyncClient, app_state: AppState, header: str
 ) -> None:
     body = snapshot()
     moment, _, mac = signed(body)["Stripe-Signature"].partition(",v1=")
@@ -157,7 +165,7 @@ async def test_a_header_that_proves_nothing_is_refused(
     answer = await open_client.post(URL, content=body, headers=[(b"Stripe-Signature", filled.encode())])
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_signature")
     assert (await post(open_client, body, {})).status_code == 400
-    assert await kept(parts) == []
+    assert await kept(app_state) == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"object": "event"}', b'{"object": "account"}', b"\xff"])
@@ -171,12 +179,12 @@ async def test_a_body_that_no_event_has_is_not_read(open_client: httpx.AsyncClie
     assert (await post(open_client, body, signed(body))).status_code == 413
 
 
-async def test_without_a_secret_it_is_closed(client: httpx.AsyncClient, parts: Parts) -> None:
+async def test_without_a_secret_it_is_closed(client: httpx.AsyncClient, app_state: AppState) -> None:
     body = snapshot()
     answer = await post(client, body, signed(body, secret=""))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "webhook_closed")
     assert answer.headers["retry-after"]
-    assert await kept(parts) == []
+    assert await kept(app_state) == []
 
 
 async def test_nobody_counts_how_often_stripe_comes(limited: httpx.AsyncClient) -> None:

@@ -23,7 +23,7 @@ from api.billing.stripe.objects import ReceivedEvent, SnapshotEvent
 from api.billing.subscriptions.checkout import is_return_url_allowed
 from api.billing.tariff import tariff
 from api.http.middleware import envelope
-from api.http.state import Parts
+from api.http.state import AppState
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql.stripe_events import InboxEvent
@@ -39,8 +39,8 @@ WEBHOOKS = "http://127.0.0.1:9"
 class Shop:
     """Our routes, the double behind them, and one person who buys."""
 
-    def __init__(self, parts: Parts, web: httpx.AsyncClient, local: Local, person: Person) -> None:
-        self.parts, self.web, self.local, self.person = parts, web, local, person
+    def __init__(self, app_state: AppState, web: httpx.AsyncClient, local: Local, person: Person) -> None:
+        self.app_state, self.web, self.local, self.person = app_state, web, local, person
         self.heard: set[str] = set()
 
     async def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
@@ -61,14 +61,14 @@ class Shop:
     async def subscribe(self, plan: str, *, trial: bool = False) -> dict[str, Any]:
         """Click through the page, and hear what Stripe tells; answers the subscription."""
         if not trial:
-            async with self.parts.pool.acquire() as connection:
+            async with self.app_state.pool.acquire() as connection:
                 await connection.execute("UPDATE users SET trialled_at = now() WHERE id = $1", self.person.id)
         await self.local.pay((await self.page(plan))["url"])
         return await self.hear()
 
     async def hear(self) -> dict[str, Any]:
         """Apply every event there is that has not been; answers the subscription."""
-        applying = EventHandlers(self.parts.pool, self.parts.stripe, self.parts.tariff)
+        applying = EventHandlers(self.app_state.pool, self.app_state.stripe, self.app_state.tariff)
         for event in await self.events():
             if event.id not in self.heard:
                 await applying.apply_event(InboxEvent(event.id, event.type, event.object_type, event.object_id, 1))
@@ -88,7 +88,7 @@ class Shop:
         return found
 
     async def customer(self) -> str:
-        async with self.parts.pool.acquire() as connection:
+        async with self.app_state.pool.acquire() as connection:
             found: str = await connection.fetchval("SELECT stripe_customer FROM users WHERE id = $1", self.person.id)
         return found
 
@@ -104,11 +104,11 @@ class Shop:
 async def opened(local: Local, settings: Settings, app: Litestar) -> AsyncIterator[Shop]:
     selling = msgspec.structs.replace(settings, stripe_key=local.settings.stripe_key, stripe_url=local.url)
     pool = await db.connect(settings.database_url, connections=10)
-    async with assemble(selling, pool) as parts:
-        app.state.parts = parts
+    async with assemble(selling, pool) as app_state:
+        app.state.app_state = app_state
         transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
-            shop = Shop(parts, web, local, await sign_up(web))
+            shop = Shop(app_state, web, local, await sign_up(web))
             shop.heard = {event.id for event in await shop.events()}
             yield shop
     await pool.close()
@@ -254,7 +254,7 @@ async def test_a_page_stripe_will_not_make_is_in_nobodys_way(lasting: Shop) -> N
 
 async def elsewhere(shop: Shop) -> None:
     """What was known of Stripe is of another account: the key has been changed, as after a time with the stand-in."""
-    async with shop.parts.pool.acquire() as connection:
+    async with shop.app_state.pool.acquire() as connection:
         await connection.execute("UPDATE users SET stripe_customer = 'cus_elsewhere'")
         await connection.execute("UPDATE checkouts SET session = 'cs_elsewhere'")
 
@@ -294,7 +294,7 @@ async def test_a_key_opens_another_portal_since_its_address_is_a_secret(shop: Sh
     again = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json()["url"] != again.json()["url"]
-    async with shop.parts.pool.acquire() as connection:
+    async with shop.app_state.pool.acquire() as connection:
         assert await connection.fetchval("SELECT body FROM idempotency WHERE user_id = $1", shop.person.id) == b""
     other = await shop.post("/portal", {"return_url": PAID}, **{"Idempotency-Key": "one"})
     assert code(other) == (422, "idempotency_key_reused")
@@ -528,10 +528,12 @@ async def test_a_trial_upgrades_without_a_bill(shop: Shop) -> None:
 
 
 async def test_a_stripe_that_is_away_is_503_with_when_to_come_back(shop: Shop, app: Litestar) -> None:
-    nowhere = msgspec.structs.replace(shop.parts.settings, stripe_url="http://127.0.0.1:9")
+    nowhere = msgspec.structs.replace(shop.app_state.settings, stripe_url="http://127.0.0.1:9")
     away = Stripe(nowhere, pause=0.001, timeout=0.2)
-    purchases = type(shop.parts.purchases)(nowhere, shop.parts.pool, away, shop.parts.tariff, _catalogue(away))
-    app.state.parts = shop.parts._replace(purchases=purchases)
+    purchases = type(shop.app_state.purchases)(
+        nowhere, shop.app_state.pool, away, shop.app_state.tariff, _catalogue(away)
+    )
+    app.state.app_state = shop.app_state._replace(purchases=purchases)
     answer = await shop.post("/portal", {})
     assert code(answer) == (503, "payments_away")
     assert int(answer.headers["retry-after"]) > 0
