@@ -126,15 +126,15 @@ class ControlRoutes(Controller):
     @post("/cards", status_code=HTTP_200_OK)
     async def force_declines(self, parts: InjectedServer, data: JSONBody[DeclineRequest]) -> Json:
         """Let a customer's next payments fail, whatever the card."""
-        if data.decline_code not in cards.WORDS:
-            raise HTTPException(f"One of {', '.join(cards.WORDS)}.", status_code=400)
+        if data.decline_code not in cards.DECLINE_MESSAGES:
+            raise HTTPException(f"One of {', '.join(cards.DECLINE_MESSAGES)}.", status_code=400)
         parts.account.forced_declines[data.customer] = ForcedDecline(data.count, data.decline_code)
         return {"customer": data.customer, "count": data.count, "decline_code": data.decline_code}
 
     @post("/retries", status_code=HTTP_200_OK)
     async def set_retry_outcome(self, parts: InjectedServer, data: JSONBody[RetrySettings]) -> Json:
         """Choose what follows the last failed retry."""
-        parts.account.store.set_setting(payment_outcomes.AFTER_RETRIES, data.after)
+        parts.account.store.set_setting(payment_outcomes.RETRY_OUTCOME_SETTING, data.after)
         return {"after": data.after}
 
     @post("/disputes", status_code=HTTP_200_OK)
@@ -144,7 +144,7 @@ class ControlRoutes(Controller):
         with world.store.transaction():
             world.request_context = RequestContext()
             charge = data.charge or world.require_object("payment_intent", data.payment_intent or "")["latest_charge"]
-            found = disputes.open_(world, world.require_object("charge", charge), data.reason)
+            found = disputes.open_dispute(world, world.require_object("charge", charge), data.reason)
         parts.scheduler.wake()
         return strip_private_members(found)
 
@@ -154,7 +154,7 @@ class ControlRoutes(Controller):
         world = parts.account
         with world.store.transaction():
             world.request_context = RequestContext()
-            found = disputes.close(world, world.require_object("dispute", ident), won=data.outcome == "won")
+            found = disputes.close_dispute(world, world.require_object("dispute", ident), won=data.outcome == "won")
         parts.scheduler.wake()
         return strip_private_members(found)
 

@@ -15,16 +15,16 @@ from api.fakes.stripe.simulation import (
 )
 
 ACTIONS: dict[str, Callable[[StripeAccount, str], None]] = {
-    "cycle": renewals.turn,
+    "cycle": renewals.renew_subscription,
     "expire_incomplete": payment_outcomes.expire_incomplete,
-    "expire_pending": payment_outcomes.expire_pending,
-    "expire_session": checkout_sessions.expire_unpaid,
-    "finalise": renewals.finalise,
-    "meter_errors": meter_errors.tell_errors,
-    "phase": schedules.turn,
-    "refund": refunds.settle,
-    "retry": renewals.retry,
-    "trial_ends": renewals.trial_ends,
+    "expire_pending": payment_outcomes.expire_pending_update,
+    "expire_session": checkout_sessions.expire_if_open,
+    "finalise": renewals.finalize_draft,
+    "meter_errors": meter_errors.report_meter_errors,
+    "phase": schedules.end_phase,
+    "refund": refunds.settle_refund,
+    "retry": renewals.retry_payment,
+    "trial_ends": renewals.announce_trial_end,
 }
 
 

@@ -45,9 +45,9 @@ async def read_form_fields(request: Request[Any, Any, State]) -> dict[str, str]:
 
 def payment_method_from_form(world: StripeAccount, filled: dict[str, str]) -> Json:
     """The card that was picked or typed, as a payment method. Raises StripeError."""
-    card = cards.by_number(filled.get("number") or filled.get("card") or "")
+    card = cards.find_card(filled.get("number") or filled.get("card") or "")
     if card is None:
         raise errors.card_declined(
             "incorrect_number", "incorrect_number", "Your card number is incorrect: pick a test card."
         )
-    return world.create_object(payment_methods.new(world, card))
+    return world.create_object(payment_methods.new_payment_method(world, card))

@@ -43,7 +43,7 @@ class CheckoutPage(Controller):
             done = _complete_session(parts, session, filled)
         except StripeError as error:
             return _checkout_page(actions.require_page_object(parts.account, KIND, ident), str(error))
-        return Redirect(checkout_sessions.receipt(done), status_code=303)
+        return Redirect(checkout_sessions.success_url(done), status_code=303)
 
 
 def _complete_session(parts: ServerState, session: Json, filled: dict[str, str]) -> Json:
@@ -51,7 +51,9 @@ def _complete_session(parts: ServerState, session: Json, filled: dict[str, str])
         method = (
             actions.payment_method_from_form(world, filled) if _requires_card(session) or filled.get("number") else None
         )
-        return checkout_sessions.complete(world, session, method, _find_or_create_customer(world, session, filled))
+        return checkout_sessions.complete_session(
+            world, session, method, _find_or_create_customer(world, session, filled)
+        )
 
 
 def _find_or_create_customer(world: StripeAccount, session: Json, filled: dict[str, str]) -> str | None:
@@ -92,7 +94,7 @@ def _order_rows(session: Json) -> list[tuple[str, str]]:
     for item in session[PRIVATE]["items"]:
         price = item["price"]
         if item["quantity"] is None:
-            amount = f"{float(amounts.unit(price)) / 100:g} {price['currency'].upper()} each, by use"
+            amount = f"{float(amounts.unit_amount(price)) / 100:g} {price['currency'].upper()} each, by use"
         else:
             amount = html.format_amount(item["amount_total"], item["currency"])
         every = price["recurring"]

@@ -92,7 +92,7 @@ def card_fieldset() -> str:
     """The test cards to pick from, and a field for another one's number."""
     rows = "".join(
         f'<label><input type="radio" name="card" value="{card.number}"{" checked" if place == 0 else ""}> '
-        f"<code>{group_digits(card.number)}</code> <span class='soft'>{escape(card.about)}</span></label>"
+        f"<code>{group_digits(card.number)}</code> <span class='soft'>{escape(card.description)}</span></label>"
         for place, card in enumerate(cards.CARDS)
     )
     other = '<label>Or type a test card’s number <input type="text" name="number" inputmode="numeric"></label>'
@@ -111,4 +111,4 @@ def format_amount(amount: int, currency: str) -> str:
 
 def format_date(moment: int) -> str:
     """A date."""
-    return periods.day(moment)
+    return periods.format_date(moment)

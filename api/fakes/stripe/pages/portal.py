@@ -96,10 +96,10 @@ class InvoicePages(Controller):
         invoice = actions.require_page_object(parts.account, "invoice", ident)
         try:
             with actions.page_transaction(parts) as world:
-                method = payment_methods.attach(
+                method = payment_methods.attach_to_customer(
                     world, actions.payment_method_from_form(world, filled), invoice["customer"]
                 )
-                fault = invoice_payment.collect(world, ident, method)
+                fault = invoice_payment.collect_invoice(world, ident, method)
         except StripeError as error:
             fault = error
         return _invoice_page(
@@ -147,8 +147,8 @@ def _run_portal_action(
 
 def _replace_card(world: StripeAccount, visit: Json, filled: dict[str, str]) -> None:
     customer = visit["customer"]
-    method = payment_methods.attach(world, actions.payment_method_from_form(world, filled), customer)
-    payment_methods.prefer(world, customer, method["id"])
+    method = payment_methods.attach_to_customer(world, actions.payment_method_from_form(world, filled), customer)
+    payment_methods.set_default_method(world, customer, method["id"])
     for subscription in _live_subscriptions(world, customer):
         if subscription["default_payment_method"] is not None:
             subscription["default_payment_method"] = method["id"]
@@ -158,13 +158,13 @@ def _replace_card(world: StripeAccount, visit: Json, filled: dict[str, str]) -> 
 def _cancel_subscription(world: StripeAccount, visit: Json, name: str) -> None:
     subscription = _require_owned(world, visit, "subscription", name)
     if subscription["schedule"] is not None:
-        schedules.release(world, world.require_object("subscription_schedule", subscription["schedule"]))
+        schedules.release_subscription(world, world.require_object("subscription_schedule", subscription["schedule"]))
         subscription = world.require_object("subscription", name)
     offered = world.require_object(CONFIGURATION, visit["configuration"])["features"]["subscription_cancel"]
     if offered["mode"] == "immediately":
-        cancellation.end(world, subscription, prorate=offered["proration_behavior"] != "none")
+        cancellation.end_subscription(world, subscription, prorate=offered["proration_behavior"] != "none")
         return
-    end = subscription_items.period(subscription)[1]
+    end = subscription_items.current_period(subscription)[1]
     subscriptions.set_cancellation(world, subscription, end, at_period_end=True)
     world.update_object(subscription, "customer.subscription.updated")
 
@@ -176,7 +176,7 @@ def _resume_subscription(world: StripeAccount, visit: Json, name: str) -> None:
 
 
 def _pay_invoice(world: StripeAccount, visit: Json, name: str) -> StripeError | None:
-    return invoice_payment.collect(world, _require_owned(world, visit, "invoice", name)["id"])
+    return invoice_payment.collect_invoice(world, _require_owned(world, visit, "invoice", name)["id"])
 
 
 def _require_owned(world: StripeAccount, visit: Json, kind: str, name: str) -> Json:
@@ -208,7 +208,7 @@ def _portal_page(world: StripeAccount, visit: Json, fault: str | None = None) ->
 
 def _subscription_section(world: StripeAccount, visit: Json, subscription: Json, offered: Json) -> str:
     names = ", ".join(invoice_lines.product_name(world, one["price"]) for one in subscription["items"]["data"])
-    end = subscription_items.period(subscription)[1]
+    end = subscription_items.current_period(subscription)[1]
     going = "Ends on" if subscription["cancel_at"] else "Renews on"
     rows = [("State", subscription["status"]), (going, html.format_date(subscription["cancel_at"] or end))]
     button = ""
@@ -220,7 +220,7 @@ def _subscription_section(world: StripeAccount, visit: Json, subscription: Json,
 
 def _card_section(world: StripeAccount, visit: Json) -> str:
     living = _live_subscriptions(world, visit["customer"])
-    method = payment_methods.paying(world, visit["customer"], living[0] if living else None)
+    method = payment_methods.default_payment_method(world, visit["customer"], living[0] if living else None)
     words = f"Paid with the card ending in {method['card']['last4']}." if method else "There is no card yet."
     choice = html.html_form(f"/p/session/{visit['id']}/card", "Use this card from now on", html.card_fieldset())
     return html.html_section("Card", html.paragraph(words), choice)

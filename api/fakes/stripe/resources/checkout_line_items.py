@@ -21,7 +21,7 @@ def read_line_item(world: StripeAccount, row: Params, mode: str) -> Json:
     if mode == "payment" and price["recurring"] is not None:
         words = "You specified `payment` mode but passed a recurring price."
         raise errors.invalid_request(words, param=row.full_name("price"))
-    metered = amounts.metered(price)
+    metered = amounts.is_metered(price)
     quantity = row.optional_int("quantity")
     if metered and quantity is not None:
         raise errors.invalid_request(
@@ -34,7 +34,7 @@ def read_line_item(world: StripeAccount, row: Params, mode: str) -> Json:
 
 
 def _new_line_item(world: StripeAccount, price: Json, quantity: int | None) -> Json:
-    amount = 0 if quantity is None else amounts.of(price, quantity)
+    amount = 0 if quantity is None else amounts.total_amount(price, quantity)
     return {
         "id": new_id("li_1"),
         "object": "item",

@@ -235,7 +235,7 @@ def expire_checkout_session(world: StripeAccount, params: Params, ident: str) ->
         raise errors.invalid_request(
             f"{words} This Checkout Session has a status of `{session['status']}`.", begun=True
         )
-    return checkout_sessions.expire(world, session)
+    return checkout_sessions.expire_session(world, session)
 
 
 ROUTES = (

@@ -83,7 +83,7 @@ def delete_customer(world: StripeAccount, params: Params, ident: str) -> Json:
     customer = _require_existing_customer(world, ident)
     for subscription in world.store.find_objects("subscription", {"customer": ident}):
         if subscription["ended_at"] is None:
-            cancellation.end(world, subscription, invoice_now=False)
+            cancellation.end_subscription(world, subscription, invoice_now=False)
     world.emit_event("customer.deleted", customer)
     return world.create_object({"id": ident, "object": KIND, "deleted": True})
 
@@ -112,12 +112,12 @@ def _apply_params(params: Params, customer: Json) -> Json:
 def _set_payment_methods(world: StripeAccount, params: Params, customer: Json) -> Json:
     method = params.optional_text("payment_method")
     if method is not None:
-        payment_methods.attach(world, payment_methods.named(world, method), customer["id"])
+        payment_methods.attach_to_customer(world, payment_methods.find_or_create(world, method), customer["id"])
     settings = params.nested_params("invoice_settings")
     if settings.has_value("default_payment_method"):
         preferred = settings.optional_text("default_payment_method")
-        payment_methods.prefer(
-            world, customer["id"], payment_methods.named(world, preferred)["id"] if preferred else None
+        payment_methods.set_default_method(
+            world, customer["id"], payment_methods.find_or_create(world, preferred)["id"] if preferred else None
         )
     return world.require_object(KIND, customer["id"])
 

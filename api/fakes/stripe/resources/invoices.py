@@ -20,8 +20,8 @@ from api.fakes.stripe.simulation import (
     renewals,
     subscription_items,
 )
-from api.fakes.stripe.simulation.changes import Change
-from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.changes import SubscriptionUpdate
+from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 KIND = "invoice"
 
@@ -54,14 +54,14 @@ def pay_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     if invoice["status"] == "paid":
         raise errors.invalid_request("Invoice is already paid", code="invoice_already_paid", begun=True)
     if invoice["status"] == "draft":
-        renewals.refill(world, invoice)
-        invoices.finalise(world, invoice)
+        renewals.refresh_draft(world, invoice)
+        invoices.finalize_invoice(world, invoice)
     elif invoice["status"] != "open":
         raise errors.invalid_request("This invoice can no longer be paid.", code="invoice_not_editable", begun=True)
     name = params.optional_text("payment_method")
-    method = payment_methods.named(world, name) if name else None
+    method = payment_methods.find_or_create(world, name) if name else None
     params.ignore_params("off_session")
-    fault = invoice_payment.collect(world, ident, method)
+    fault = invoice_payment.collect_invoice(world, ident, method)
     if fault is not None:
         fault.keeps_work = True
         raise fault
@@ -74,7 +74,7 @@ def finalize_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     if invoice["status"] != "draft":
         raise errors.invalid_request("This invoice is already finalized.", code="invoice_not_editable", begun=True)
     params.ignore_params("auto_advance")
-    renewals.finalise(world, ident)
+    renewals.finalize_draft(world, ident)
     return world.require_object(KIND, ident)
 
 
@@ -83,8 +83,8 @@ def void_invoice(world: StripeAccount, params: Params, ident: str) -> Json:
     invoice = world.require_object(KIND, ident)
     if invoice["status"] != "open":
         raise errors.invalid_request("You can only void open invoices.", code="invoice_not_editable", begun=True)
-    invoices.void(world, invoice)
-    payment_outcomes.voided(world, invoice)
+    invoices.void_invoice(world, invoice)
+    payment_outcomes.record_voided(world, invoice)
     return invoice
 
 
@@ -99,7 +99,7 @@ def create_invoice_preview(world: StripeAccount, params: Params) -> Json:
     _check_owner(subscription, params.optional_text("customer"))
     if subscription["ended_at"] is not None:
         raise errors.invalid_request("No upcoming invoices for customer", code="invoice_upcoming_none", begun=True)
-    return changes.preview(world, subscription, _read_subscription_update(world, asked, subscription))
+    return changes.preview_update(world, subscription, _read_subscription_update(world, asked, subscription))
 
 
 def _check_owner(subscription: Json, customer: str | None) -> None:
@@ -107,16 +107,16 @@ def _check_owner(subscription: Json, customer: str | None) -> None:
         raise errors.invalid_request("The subscription does not belong to the customer.", param="subscription")
 
 
-def _read_subscription_update(world: StripeAccount, asked: Params, subscription: Json) -> Change:
+def _read_subscription_update(world: StripeAccount, asked: Params, subscription: Json) -> SubscriptionUpdate:
     end = asked.optional_text("trial_end")
-    change = Change(
+    change = SubscriptionUpdate(
         subscriptions.read_requested_items(world, asked, subscription),
         asked.optional_int("proration_date") or world.now(),
         asked.one_of("proration_behavior", changes.PRORATION_BEHAVIORS, "create_prorations"),
-        trial_over=end == "now" and subscription["status"] == "trialing",
+        ends_trial=end == "now" and subscription["status"] == "trialing",
     )
     asked.ignore_params("cancel_at_period_end", "cancel_now")
-    return changes.checked(subscription, change)
+    return changes.check_update(subscription, change)
 
 
 def _preview_first_invoice(world: StripeAccount, params: Params, asked: Params) -> Json:
@@ -129,9 +129,9 @@ def _preview_first_invoice(world: StripeAccount, params: Params, asked: Params) 
     found = []
     for price in rows:
         period = (world.now(), periods.period_end(price, world.now()))
-        item = subscription_items.new(world, "sub_preview", Wanted(price, 1), period)
-        found.append(invoice_lines.whole(world, imagined, item, period))
-    return invoice_objects.new(world, customer, found, reason="upcoming", preview=True)
+        item = subscription_items.new_item(world, "sub_preview", RequestedItem(price, 1), period)
+        found.append(invoice_lines.full_period_line(world, imagined, item, period))
+    return invoice_objects.new_invoice(world, customer, found, reason="upcoming", preview=True)
 
 
 def list_invoice_payments(world: StripeAccount, params: Params) -> Json:

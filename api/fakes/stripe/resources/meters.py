@@ -87,7 +87,7 @@ def list_event_summaries(world: StripeAccount, params: Params, ident: str) -> Js
     summary = {
         "id": new_id("mtrusg_test_"),
         "object": "billing.meter_event_summary",
-        "aggregated_value": float(usage.total(world, ident, customer, start, end)),
+        "aggregated_value": float(usage.total_usage(world, ident, customer, start, end)),
         "end_time": end,
         "livemode": False,
         "meter": ident,

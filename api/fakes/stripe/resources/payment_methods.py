@@ -13,7 +13,7 @@ KIND = "payment_method"
 
 def retrieve_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
     """One of them; a test card's name makes one."""
-    return payment_methods.named(world, ident, param=None)
+    return payment_methods.find_or_create(world, ident, param=None)
 
 
 def list_payment_methods(world: StripeAccount, params: Params) -> Json:
@@ -32,7 +32,9 @@ def list_customer_payment_methods(world: StripeAccount, params: Params, customer
 def attach_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
     """Save it for a customer."""
     customer = world.require_object("customer", params.required_text("customer"), param="customer")
-    return payment_methods.attach(world, payment_methods.named(world, ident, param=None), customer["id"])
+    return payment_methods.attach_to_customer(
+        world, payment_methods.find_or_create(world, ident, param=None), customer["id"]
+    )
 
 
 def detach_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
@@ -42,7 +44,7 @@ def detach_payment_method(world: StripeAccount, params: Params, ident: str) -> J
     if owner is not None:
         customer = world.require_object("customer", owner)
         if customer["invoice_settings"]["default_payment_method"] == ident:
-            payment_methods.prefer(world, owner, None)
+            payment_methods.set_default_method(world, owner, None)
     return world.update_object(method, "payment_method.detached")
 
 

@@ -23,7 +23,7 @@ def create_refund(world: StripeAccount, params: Params) -> Json:
         raise errors.invalid_request(words, code="parameter_invalid_integer", param="amount")
     metadata = params.string_map("metadata") or {}
     params.ignore_params("instructions_email")
-    return refunds.give_back(world, source, amount, reason, metadata)
+    return refunds.refund_charge(world, source, amount, reason, metadata)
 
 
 def _refundable_charge(world: StripeAccount, params: Params) -> Json:

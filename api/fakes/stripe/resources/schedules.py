@@ -26,7 +26,7 @@ def create_schedule(world: StripeAccount, params: Params) -> Json:
         raise errors.invalid_request(f"{words}{subscription['schedule']}.", begun=True)
     if subscription["ended_at"] is not None:
         raise errors.invalid_request("You cannot migrate a canceled subscription.", begun=True)
-    return schedules.begin(world, subscription)
+    return schedules.create_from_subscription(world, subscription)
 
 
 def retrieve_schedule(world: StripeAccount, params: Params, ident: str) -> Json:
@@ -47,7 +47,7 @@ def update_schedule(world: StripeAccount, params: Params, ident: str) -> Json:
     schedule["metadata"] = params.merge_metadata(schedule["metadata"])
     params.ignore_params("proration_behavior")
     if params.has_value("phases"):
-        return schedules.plan(world, schedule, _read_phases(world, params, schedule))
+        return schedules.replace_phases(world, schedule, _read_phases(world, params, schedule))
     return world.update_object(schedule, "subscription_schedule.updated")
 
 
@@ -75,9 +75,9 @@ def _read_phase(world: StripeAccount, row: Params, start: int, schedule: Json) -
         raise errors.missing_parameter(row.full_name("items"))
     proration = row.one_of("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     row.ignore_params("collection_method", "default_payment_method", "description", "currency", "automatic_tax")
-    end = row.optional_int("end_date") or schedules.ending(world, rows[0]["price"], start, _read_duration(row))
+    end = row.optional_int("end_date") or schedules.phase_end(world, rows[0]["price"], start, _read_duration(row))
     currency = schedule["phases"][0]["currency"]
-    return schedules.phase(currency, rows, start, end, row.string_map("metadata") or {}, proration)
+    return schedules.new_phase(currency, rows, start, end, row.string_map("metadata") or {}, proration)
 
 
 def _read_duration(row: Params) -> tuple[str, int] | None:
@@ -91,13 +91,13 @@ def _read_phase_item(world: StripeAccount, row: Params) -> Json:
     price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
     quantity = row.optional_int("quantity")
     row.ignore_params("metadata")
-    return schedules.phase_item(price["id"], None if amounts.metered(price) else quantity or 1)
+    return schedules.new_phase_item(price["id"], None if amounts.is_metered(price) else quantity or 1)
 
 
 def release_schedule(world: StripeAccount, params: Params, ident: str) -> Json:
     """Let go of the subscription."""
     params.ignore_params("preserve_cancel_date")
-    return schedules.release(world, _require_active_schedule(world, ident))
+    return schedules.release_subscription(world, _require_active_schedule(world, ident))
 
 
 ROUTES = (

@@ -18,9 +18,9 @@ from api.fakes.stripe.simulation import (
     subscription_start,
 )
 from api.fakes.stripe.simulation.cancellation import ENDED_STATUSES
-from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS, Change
-from api.fakes.stripe.simulation.invoice_lines import Wanted
-from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHOD, Terms
+from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS, SubscriptionUpdate
+from api.fakes.stripe.simulation.invoice_lines import RequestedItem
+from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHOD, NewSubscription
 
 KIND = "subscription"
 PAYMENT_BEHAVIORS = ("allow_incomplete", "error_if_incomplete", "pending_if_incomplete")
@@ -39,21 +39,23 @@ PENDING_UPDATE_PARAMS = (
 def create_subscription(world: StripeAccount, params: Params) -> Json:
     """A new one, without a checkout page."""
     customer = world.require_object("customer", params.required_text("customer"), param="customer")
-    wanted = subscription_start.checked([_read_new_item(world, row) for row in params.nested_list("items")])
+    wanted = subscription_start.check_billable_together(
+        [_read_new_item(world, row) for row in params.nested_list("items")]
+    )
     behaviour = params.one_of("payment_behavior", PAYMENT_BEHAVIORS, "allow_incomplete")
     method = params.optional_text("default_payment_method")
     settings = params.nested_params("trial_settings").nested_params("end_behavior")
-    terms = Terms(
+    terms = NewSubscription(
         customer["id"],
         wanted,
-        method=_attach_default_method(world, method, customer["id"]),
+        payment_method=_attach_default_method(world, method, customer["id"]),
         trial_end=_read_trial_end(world, params),
-        without_method=settings.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
+        missing_payment_method=settings.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
         metadata=params.string_map("metadata") or {},
         description=params.optional_text("description"),
     )
     params.ignore_params("off_session", "payment_settings", "collection_method", "automatic_tax", "proration_behavior")
-    subscription, fault = subscription_start.start(world, terms)
+    subscription, fault = subscription_start.start_subscription(world, terms)
     if fault is not None and behaviour == "error_if_incomplete":
         raise fault
     return subscription
@@ -62,8 +64,8 @@ def create_subscription(world: StripeAccount, params: Params) -> Json:
 def _attach_default_method(world: StripeAccount, name: str | None, customer: str) -> str | None:
     if name is None:
         return None
-    found = payment_methods.named(world, name, param="default_payment_method")
-    return str(payment_methods.attach(world, found, customer)["id"])
+    found = payment_methods.find_or_create(world, name, param="default_payment_method")
+    return str(payment_methods.attach_to_customer(world, found, customer)["id"])
 
 
 def _read_trial_end(world: StripeAccount, params: Params) -> int | None:
@@ -71,14 +73,14 @@ def _read_trial_end(world: StripeAccount, params: Params) -> int | None:
     return params.optional_int("trial_end") or (world.now() + days * DAY if days else None)
 
 
-def _read_new_item(world: StripeAccount, row: Params) -> Wanted:
+def _read_new_item(world: StripeAccount, row: Params) -> RequestedItem:
     price = world.require_object("price", row.required_text("price"), param=row.full_name("price"))
     quantity = row.optional_int("quantity")
-    if amounts.metered(price) and quantity is not None:
+    if amounts.is_metered(price) and quantity is not None:
         raise errors.invalid_request(
             "Quantity should not be specified for metered prices.", param=row.full_name("quantity")
         )
-    return Wanted(price, quantity or 1, metadata=row.string_map("metadata"))
+    return RequestedItem(price, quantity or 1, metadata=row.string_map("metadata"))
 
 
 def retrieve_subscription(world: StripeAccount, params: Params, ident: str) -> Json:
@@ -119,7 +121,7 @@ def update_subscription(world: StripeAccount, params: Params, ident: str) -> Jso
     """Change items, or when it ends, or what pays for it."""
     subscription = _require_live_subscription(world, ident)
     change = _read_update(world, params, subscription)
-    if change is not None and change.payment == "pending_if_incomplete":
+    if change is not None and change.payment_behavior == "pending_if_incomplete":
         _check_pending_params(params)
     _apply_params(world, params, subscription)
     _apply_cancellation(world, params, subscription)
@@ -127,7 +129,7 @@ def update_subscription(world: StripeAccount, params: Params, ident: str) -> Jso
         "off_session", "payment_settings", "collection_method", "automatic_tax", "cancellation_details"
     )
     world.update_object(subscription, "customer.subscription.updated")
-    return subscription if change is None else changes.make(world, subscription, change)
+    return subscription if change is None else changes.apply_update(world, subscription, change)
 
 
 def _require_live_subscription(world: StripeAccount, ident: str) -> Json:
@@ -144,7 +146,7 @@ def _check_pending_params(params: Params) -> None:
         raise errors.invalid_request(words, param=others[0])
 
 
-def _read_update(world: StripeAccount, params: Params, subscription: Json) -> Change | None:
+def _read_update(world: StripeAccount, params: Params, subscription: Json) -> SubscriptionUpdate | None:
     """The change of items or trial that is asked for, checked."""
     proration = params.one_of("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     payment = params.one_of("payment_behavior", PAYMENT_BEHAVIORS, "allow_incomplete")
@@ -153,7 +155,7 @@ def _read_update(world: StripeAccount, params: Params, subscription: Json) -> Ch
     if not params.has_value("items") and not over:
         return None
     wanted = read_requested_items(world, params, subscription)
-    return changes.checked(subscription, Change(wanted, at, proration, payment, trial_over=over))
+    return changes.check_update(subscription, SubscriptionUpdate(wanted, at, proration, payment, ends_trial=over))
 
 
 def _should_end_trial(world: StripeAccount, params: Params, subscription: Json) -> bool:
@@ -165,10 +167,11 @@ def _should_end_trial(world: StripeAccount, params: Params, subscription: Json) 
     return bool(subscription["status"] == "trialing")
 
 
-def read_requested_items(world: StripeAccount, params: Params, subscription: Json) -> list[Wanted]:
+def read_requested_items(world: StripeAccount, params: Params, subscription: Json) -> list[RequestedItem]:
     """The items after a change: those that are not named stay, one without an id is added."""
     have = {
-        item["id"]: Wanted(item["price"], item.get("quantity") or 1, item) for item in _existing_items(subscription)
+        item["id"]: RequestedItem(item["price"], item.get("quantity") or 1, item)
+        for item in _existing_items(subscription)
     }
     new = []
     for row in params.nested_list("items"):
@@ -182,7 +185,7 @@ def read_requested_items(world: StripeAccount, params: Params, subscription: Jso
             del have[ident]
         else:
             have[ident] = _read_changed_item(world, row, have[ident])
-    return list(subscription_start.checked([*have.values(), *new]))
+    return list(subscription_start.check_billable_together([*have.values(), *new]))
 
 
 def _existing_items(subscription: Json) -> Sequence[Json]:
@@ -190,10 +193,12 @@ def _existing_items(subscription: Json) -> Sequence[Json]:
     return rows
 
 
-def _read_changed_item(world: StripeAccount, row: Params, old: Wanted) -> Wanted:
+def _read_changed_item(world: StripeAccount, row: Params, old: RequestedItem) -> RequestedItem:
     price = row.optional_text("price")
     found = world.require_object("price", price, param=row.full_name("price")) if price else old.price
-    return Wanted(found, row.optional_int("quantity") or old.quantity, old.item, row.string_map("metadata"))
+    return RequestedItem(
+        found, row.optional_int("quantity") or old.quantity, old.existing_item, row.string_map("metadata")
+    )
 
 
 def _apply_params(world: StripeAccount, params: Params, subscription: Json) -> None:
@@ -216,7 +221,7 @@ def _apply_cancellation(world: StripeAccount, params: Params, subscription: Json
             "cancelation behavior directly is not allowed. Please update the schedule instead."
         )
         raise errors.invalid_request(words, begun=True)
-    end = subscription_items.period(subscription)[1]
+    end = subscription_items.current_period(subscription)[1]
     moment = end if at_end or at in ("min_period_end", "max_period_end") else int(at) if at else None
     set_cancellation(world, subscription, moment, at_period_end=bool(at_end))
 
@@ -230,7 +235,7 @@ def set_cancellation(world: StripeAccount, subscription: Json, moment: int | Non
         "canceled_at": None if moment is None else world.now(),
         "cancellation_details": {**details, "reason": None if moment is None else "cancellation_requested"},
     }
-    end = subscription_items.period(subscription)[1]
+    end = subscription_items.current_period(subscription)[1]
     world.due_actions.schedule("cycle", subscription["id"], end if moment is None else min(end, moment))
 
 
@@ -240,7 +245,7 @@ def cancel_subscription(world: StripeAccount, params: Params, ident: str) -> Jso
     details = params.nested_params("cancellation_details")
     told = {name: details.optional_text(name) for name in ("comment", "feedback") if details.has_value(name)}
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **told}
-    return cancellation.end(
+    return cancellation.end_subscription(
         world,
         subscription,
         invoice_now=bool(params.optional_bool("invoice_now")),

@@ -7,27 +7,27 @@ from fractions import Fraction
 from api.fakes.stripe.errors import Json
 
 
-def rounded(amount: Fraction) -> int:
+def round_half_away(amount: Fraction) -> int:
     """To the nearest whole unit."""
     sign = -1 if amount < 0 else 1
     return sign * int(abs(amount) + Fraction(1, 2))
 
 
-def unit(price: Json) -> Fraction:
+def unit_amount(price: Json) -> Fraction:
     """The exact amount of one unit."""
     return Fraction(price["unit_amount_decimal"] or "0")
 
 
-def of(price: Json, quantity: Fraction | int) -> int:
+def total_amount(price: Json, quantity: Fraction | int) -> int:
     """The amount of so many units."""
-    return rounded(unit(price) * quantity)
+    return round_half_away(unit_amount(price) * quantity)
 
 
-def share(price: Json, quantity: int, part: int, whole: int) -> int:
+def prorated_amount(price: Json, quantity: int, part: int, whole: int) -> int:
     """The amount for a part of a period."""
-    return rounded(unit(price) * quantity * Fraction(part, whole))
+    return round_half_away(unit_amount(price) * quantity * Fraction(part, whole))
 
 
-def metered(price: Json) -> bool:
+def is_metered(price: Json) -> bool:
     """Whether the price is charged by what a meter counted."""
     return bool(price["recurring"] and price["recurring"]["usage_type"] == "metered")

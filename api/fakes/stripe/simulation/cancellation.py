@@ -7,10 +7,10 @@ from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import invoice_items, invoice_lines, invoices, payment_methods, subscription_items
 
 ENDED_STATUSES = ("canceled", "incomplete_expired")
-STEPS = ("cycle", "trial_ends", "expire_incomplete", "expire_pending", "phase")
+SUBSCRIPTION_ACTIONS = ("cycle", "trial_ends", "expire_incomplete", "expire_pending", "phase")
 
 
-def end(
+def end_subscription(
     world: StripeAccount,
     subscription: Json,
     *,
@@ -20,28 +20,28 @@ def end(
     prorate: bool = False,
 ) -> Json:
     """End it now. What was counted and not billed yet is billed if `invoice_now`; so is unused time if `prorate`."""
-    rows = invoice_lines.prorated(world, subscription, [], world.now()) if prorate else []
-    rows = _counted(world, subscription) if invoice_now and not prorate else rows
-    _over(world, subscription, status, reason)
-    invoice_items.put(world, subscription, rows)
+    rows = invoice_lines.proration_lines(world, subscription, [], world.now()) if prorate else []
+    rows = _unbilled_usage_lines(world, subscription) if invoice_now and not prorate else rows
+    _mark_ended(world, subscription, status, reason)
+    invoice_items.create_invoice_items(world, subscription, rows)
     if invoice_now:
-        _last_invoice(world, subscription)
+        _bill_final_invoice(world, subscription)
     event = "customer.subscription.deleted" if status == "canceled" else "customer.subscription.updated"
     world.store.put_object(subscription)
     world.emit_event(event, subscription, None if status == "canceled" else {"status": "incomplete"})
     return subscription
 
 
-def _counted(world: StripeAccount, subscription: Json) -> list[Json]:
+def _unbilled_usage_lines(world: StripeAccount, subscription: Json) -> list[Json]:
     rows = []
-    for item in subscription_items.metered(subscription["items"]["data"]):
+    for item in subscription_items.metered_items(subscription["items"]["data"]):
         until = min(world.now(), item["current_period_end"])
-        row = invoice_lines.counted(world, subscription, item, (item["current_period_start"], until))
+        row = invoice_lines.usage_line(world, subscription, item, (item["current_period_start"], until))
         rows += [row] if row["amount"] else []
     return rows
 
 
-def _over(world: StripeAccount, subscription: Json, status: str, reason: str | None) -> None:
+def _mark_ended(world: StripeAccount, subscription: Json, status: str, reason: str | None) -> None:
     now = world.now()
     subscription |= {
         "canceled_at": subscription["canceled_at"] or now,
@@ -51,17 +51,17 @@ def _over(world: StripeAccount, subscription: Json, status: str, reason: str | N
     }
     details = subscription["cancellation_details"]
     subscription["cancellation_details"] = {**details, "reason": details["reason"] or reason}
-    for step in STEPS:
+    for step in SUBSCRIPTION_ACTIONS:
         world.due_actions.cancel(step, subscription["id"])
     for invoice in world.store.find_objects(
         "invoice", {"customer": subscription["customer"], "status": ["draft", "open"]}
     ):
         if (invoice["parent"] or {}).get("subscription_details", {}).get("subscription") == subscription["id"]:
-            _let_go(world, invoice)
-    _end_schedule(world, subscription)
+            _stop_collection(world, invoice)
+    _cancel_schedule(world, subscription)
 
 
-def _let_go(world: StripeAccount, invoice: Json) -> None:
+def _stop_collection(world: StripeAccount, invoice: Json) -> None:
     """What is open stays open, but nobody collects it any more."""
     invoice |= {"auto_advance": False, "next_payment_attempt": None, "automatically_finalizes_at": None}
     for step in ("retry", "finalise"):
@@ -69,22 +69,24 @@ def _let_go(world: StripeAccount, invoice: Json) -> None:
     world.update_object(invoice, "invoice.updated")
 
 
-def _last_invoice(world: StripeAccount, subscription: Json) -> None:
-    rows = invoice_items.waiting(world, subscription)
+def _bill_final_invoice(world: StripeAccount, subscription: Json) -> None:
+    rows = invoice_items.pending_lines(world, subscription)
     if not rows:
         return
-    invoice = invoices.draft(
+    invoice = invoices.create_draft(
         world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription
     )
-    invoice_items.take(world, subscription, invoice)
-    invoices.finalise(world, invoice)
+    invoice_items.bill_pending_items(world, subscription, invoice)
+    invoices.finalize_invoice(world, invoice)
     if invoice["status"] == "open":
-        fault = invoices.attempt(world, invoice, payment_methods.paying(world, subscription["customer"], subscription))
+        fault = invoices.attempt_payment(
+            world, invoice, payment_methods.default_payment_method(world, subscription["customer"], subscription)
+        )
         if fault is not None:
-            invoices.failed(world, invoice, again=True)
+            invoices.record_failed_attempt(world, invoice, again=True)
 
 
-def _end_schedule(world: StripeAccount, subscription: Json) -> None:
+def _cancel_schedule(world: StripeAccount, subscription: Json) -> None:
     if subscription["schedule"] is None:
         return
     schedule = world.require_object("subscription_schedule", subscription["schedule"])

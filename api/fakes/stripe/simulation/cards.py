@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WORDS = {
+DECLINE_MESSAGES = {
     "generic_decline": "Your card was declined.",
     "insufficient_funds": "Your card has insufficient funds.",
     "lost_card": "Your card was declined.",
@@ -13,22 +13,22 @@ WORDS = {
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
 }
 """What is said of a decline, by its code."""
-OWN_CODES = ("expired_card", "incorrect_cvc", "processing_error")
+SELF_NAMED_DECLINES = ("expired_card", "incorrect_cvc", "processing_error")
 """Declines whose error code is not `card_declined` but their own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class TestCard:
     """A test card. `refused`: it cannot even be saved. `declines`: charges fail so. `refund`: how a refund ends."""
 
     number: str
     token: str
-    about: str
+    description: str
     brand: str = "visa"
-    declines: str | None = None
-    refused: bool = False
-    disputed: bool = False
-    refund: str = "succeeded"
+    decline_code: str | None = None
+    fails_attach: bool = False
+    opens_dispute: bool = False
+    refund_outcome: str = "succeeded"
 
     @property
     def last4(self) -> str:
@@ -37,48 +37,55 @@ class Card:
 
 
 CARDS = (
-    Card("4242424242424242", "pm_card_visa", "Works"),
-    Card("5555555555554444", "pm_card_mastercard", "Works", brand="mastercard"),
-    Card(
-        "4000000000000341", "pm_card_chargeCustomerFail", "Can be saved; every charge fails", declines="generic_decline"
+    TestCard("4242424242424242", "pm_card_visa", "Works"),
+    TestCard("5555555555554444", "pm_card_mastercard", "Works", brand="mastercard"),
+    TestCard(
+        "4000000000000341",
+        "pm_card_chargeCustomerFail",
+        "Can be saved; every charge fails",
+        decline_code="generic_decline",
     ),
-    Card("4000000000000002", "pm_card_chargeDeclined", "Declined", declines="generic_decline", refused=True),
-    Card(
+    TestCard(
+        "4000000000000002", "pm_card_chargeDeclined", "Declined", decline_code="generic_decline", fails_attach=True
+    ),
+    TestCard(
         "4000000000009995",
         "pm_card_chargeDeclinedInsufficientFunds",
         "Declined: insufficient funds",
-        declines="insufficient_funds",
-        refused=True,
+        decline_code="insufficient_funds",
+        fails_attach=True,
     ),
-    Card(
+    TestCard(
         "4000000000000069",
         "pm_card_chargeDeclinedExpiredCard",
         "Declined: expired",
-        declines="expired_card",
-        refused=True,
+        decline_code="expired_card",
+        fails_attach=True,
     ),
-    Card(
+    TestCard(
         "4000000000000127",
         "pm_card_chargeDeclinedIncorrectCvc",
         "Declined: wrong CVC",
-        declines="incorrect_cvc",
-        refused=True,
+        decline_code="incorrect_cvc",
+        fails_attach=True,
     ),
-    Card("4000000000000259", "pm_card_createDispute", "Works, then its owner disputes the charge", disputed=True),
-    Card("4000000000007726", "pm_card_pendingRefund", "Works; a refund takes a while", refund="pending"),
-    Card("4000000000005126", "pm_card_refundFail", "Works; a refund fails after a while", refund="failed"),
+    TestCard(
+        "4000000000000259", "pm_card_createDispute", "Works, then its owner disputes the charge", opens_dispute=True
+    ),
+    TestCard("4000000000007726", "pm_card_pendingRefund", "Works; a refund takes a while", refund_outcome="pending"),
+    TestCard("4000000000005126", "pm_card_refundFail", "Works; a refund fails after a while", refund_outcome="failed"),
 )
-BY_NUMBER = {card.number: card for card in CARDS}
-BY_TOKEN = {card.token: card for card in CARDS} | {
-    card.token.replace("pm_card_", "pm_card_visa_"): card for card in CARDS if card.declines
+CARDS_BY_NUMBER = {card.number: card for card in CARDS}
+CARDS_BY_TOKEN = {card.token: card for card in CARDS} | {
+    card.token.replace("pm_card_", "pm_card_visa_"): card for card in CARDS if card.decline_code
 }
 
 
-def by_number(text: str) -> Card | None:
+def find_card(text: str) -> TestCard | None:
     """The card with a number as somebody typed it."""
-    return BY_NUMBER.get("".join(letter for letter in text if letter.isdigit()))
+    return CARDS_BY_NUMBER.get("".join(letter for letter in text if letter.isdigit()))
 
 
-def code_of(decline: str) -> str:
+def error_code_for(decline: str) -> str:
     """The error code that goes with a decline code."""
-    return decline if decline in OWN_CODES else "card_declined"
+    return decline if decline in SELF_NAMED_DECLINES else "card_declined"

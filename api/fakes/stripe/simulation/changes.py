@@ -21,127 +21,146 @@ from api.fakes.stripe.simulation import (
     periods,
     subscription_items,
 )
-from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 PRORATION_BEHAVIORS = ("always_invoice", "create_prorations", "none")
-PENDING_FOR = 23 * HOUR
+PENDING_UPDATE_LIFETIME = 23 * HOUR
 """Seconds in which a change that waits for its payment may still be paid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SubscriptionUpdate:
     """What is to change. `at` is the moment that prorations count from; `trial_over` ends a trial now."""
 
-    wanted: list[Wanted]
-    at: int
-    proration: str = "create_prorations"
-    payment: str = "allow_incomplete"
-    trial_over: bool = False
+    items: list[RequestedItem]
+    proration_date: int
+    proration_behavior: str = "create_prorations"
+    payment_behavior: str = "allow_incomplete"
+    ends_trial: bool = False
 
 
-def checked(subscription: Json, change: Change) -> Change:
+def check_update(subscription: Json, change: SubscriptionUpdate) -> SubscriptionUpdate:
     """The change, if it can be made. Raises StripeError."""
-    start, end = subscription_items.period(subscription)
-    if not start <= change.at <= end:
+    start, end = subscription_items.current_period(subscription)
+    if not start <= change.proration_date <= end:
         words = "Cannot specify a proration_date outside of the subscription's current period."
         raise errors.invalid_request(words, param="proration_date")
     spans = {periods.billing_interval(one["price"]) for one in subscription["items"]["data"]}
-    if {periods.billing_interval(one.price) for one in change.wanted} != spans:
+    if {periods.billing_interval(one.price) for one in change.items} != spans:
         raise errors.invalid_request("This fake Stripe changes no billing interval.", param="items")
     return change
 
 
-def rows(world: StripeAccount, subscription: Json, change: Change) -> list[Json]:
+def update_lines(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> list[Json]:
     """The lines of the change itself."""
-    if change.trial_over:
-        return _first_period(world, subscription, change)
-    if change.proration == "none" or subscription["status"] in ("trialing", "incomplete"):
+    if change.ends_trial:
+        return _first_period_lines(world, subscription, change)
+    if change.proration_behavior == "none" or subscription["status"] in ("trialing", "incomplete"):
         return []
-    return invoice_lines.prorated(world, subscription, change.wanted, change.at)
+    return invoice_lines.proration_lines(world, subscription, change.items, change.proration_date)
 
 
-def _first_period(world: StripeAccount, subscription: Json, change: Change) -> list[Json]:
+def _first_period_lines(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> list[Json]:
     """A trial that ends now is followed by a whole period."""
-    found = subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted))
-    period = (change.at, periods.period_end(found[0]["price"], change.at)) if found else (change.at, change.at)
-    return [invoice_lines.whole(world, subscription, item, period) for item in found]
+    found = subscription_items.licensed_items(
+        subscription_items.apply_requested_items(world, subscription, change.items)
+    )
+    period = (
+        (change.proration_date, periods.period_end(found[0]["price"], change.proration_date))
+        if found
+        else (change.proration_date, change.proration_date)
+    )
+    return [invoice_lines.full_period_line(world, subscription, item, period) for item in found]
 
 
-def preview(world: StripeAccount, subscription: Json, change: Change) -> Json:
+def preview_update(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> Json:
     """The invoice that the change would make, or the next one with the change in it."""
-    found = rows(world, subscription, change)
+    found = update_lines(world, subscription, change)
     owner = world.require_object("customer", subscription["customer"])
-    start, end = subscription_items.period(subscription)
-    at_once = change.trial_over or (change.proration == "always_invoice" and found)
-    waiting = invoice_items.waiting(world, subscription)
+    start, end = subscription_items.current_period(subscription)
+    at_once = change.ends_trial or (change.proration_behavior == "always_invoice" and found)
+    waiting = invoice_items.pending_lines(world, subscription)
     if at_once:
-        found, reason, period = waiting + found, "subscription_update", (change.at, change.at)
+        found, reason, period = waiting + found, "subscription_update", (change.proration_date, change.proration_date)
     else:
-        found, reason, period = _next_bill(world, subscription, change, waiting + found), "upcoming", (start, end)
-    return invoice_objects.new(
+        found, reason, period = (
+            _next_invoice_lines(world, subscription, change, waiting + found),
+            "upcoming",
+            (start, end),
+        )
+    return invoice_objects.new_invoice(
         world,
         owner,
         found,
         reason=reason,
         subscription=subscription,
         period=period,
-        proration_date=change.at,
+        proration_date=change.proration_date,
         preview=True,
     )
 
 
-def _next_bill(world: StripeAccount, subscription: Json, change: Change, found: list[Json]) -> list[Json]:
-    end = subscription_items.period(subscription)[1]
-    for item in subscription_items.metered(subscription["items"]["data"]):
+def _next_invoice_lines(
+    world: StripeAccount, subscription: Json, change: SubscriptionUpdate, found: list[Json]
+) -> list[Json]:
+    end = subscription_items.current_period(subscription)[1]
+    for item in subscription_items.metered_items(subscription["items"]["data"]):
         period = (item["current_period_start"], end)
-        found = [*found, invoice_lines.counted(world, subscription, item, period)]
+        found = [*found, invoice_lines.usage_line(world, subscription, item, period)]
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= end:
         return found
-    for item in subscription_items.licensed(subscription_items.changed(world, subscription, change.wanted)):
-        found = [*found, invoice_lines.whole(world, subscription, item, (end, periods.period_end(item["price"], end)))]
+    for item in subscription_items.licensed_items(
+        subscription_items.apply_requested_items(world, subscription, change.items)
+    ):
+        found = [
+            *found,
+            invoice_lines.full_period_line(world, subscription, item, (end, periods.period_end(item["price"], end))),
+        ]
     return found
 
 
-def make(world: StripeAccount, subscription: Json, change: Change) -> Json:
+def apply_update(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> Json:
     """Make the change; gives the subscription as it is then. Raises StripeError for `error_if_incomplete`."""
-    payment_outcomes.drop_pending(world, subscription)
-    found = rows(world, subscription, change)
-    new = subscription_items.changed(world, subscription, change.wanted)
+    payment_outcomes.drop_pending_update(world, subscription)
+    found = update_lines(world, subscription, change)
+    new = subscription_items.apply_requested_items(world, subscription, change.items)
     before = list(subscription["items"]["data"])
-    if not change.trial_over and change.proration != "always_invoice":
-        invoice_items.put(world, subscription, found)
+    if not change.ends_trial and change.proration_behavior != "always_invoice":
+        invoice_items.create_invoice_items(world, subscription, found)
         found = []
     if not found:
-        subscription_items.put(subscription, new)
+        subscription_items.set_items(subscription, new)
         world.store.put_object(subscription)
-        _told(world, subscription, before)
+        _emit_if_items_changed(world, subscription, before)
         return subscription
-    return _billed(world, subscription, change, new, found)
+    return _invoice_update(world, subscription, change, new, found)
 
 
-def _billed(world: StripeAccount, subscription: Json, change: Change, new: list[Json], found: list[Json]) -> Json:
+def _invoice_update(
+    world: StripeAccount, subscription: Json, change: SubscriptionUpdate, new: list[Json], found: list[Json]
+) -> Json:
     """The change with its invoice, paid or not: how it goes on is in `payment`."""
-    waiting = invoice_items.waiting(world, subscription)
-    invoice = invoices.draft(
+    waiting = invoice_items.pending_lines(world, subscription)
+    invoice = invoices.create_draft(
         world,
         subscription["customer"],
         waiting + found,
         reason="subscription_update",
         subscription=subscription,
-        proration_date=change.at,
+        proration_date=change.proration_date,
     )
-    invoice_items.take(world, subscription, invoice)
+    invoice_items.bill_pending_items(world, subscription, invoice)
     # The change waits for its invoice in every case; if that is paid now, it is made now.
-    payment_outcomes.defer(world, subscription, invoice, new, world.now() + PENDING_FOR)
-    if change.trial_over:
-        subscription[PRIVATE]["trial_over"] = change.at
+    payment_outcomes.defer_update(world, subscription, invoice, new, world.now() + PENDING_UPDATE_LIFETIME)
+    if change.ends_trial:
+        subscription[PRIVATE]["trial_over"] = change.proration_date
     world.store.put_object(subscription)
-    fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
-    if fault is not None and change.payment == "error_if_incomplete":
+    fault = invoice_payment.collect_invoice(world, invoices.finalize_invoice(world, invoice)["id"])
+    if fault is not None and change.payment_behavior == "error_if_incomplete":
         raise fault
     subscription = world.require_object("subscription", subscription["id"])
-    if fault is not None and change.payment == "allow_incomplete":
-        return payment_outcomes.apply_unpaid(world, subscription)
+    if fault is not None and change.payment_behavior == "allow_incomplete":
+        return payment_outcomes.apply_unpaid_update(world, subscription)
     if fault is not None:
         subscription[PRIVATE]["waited"] = True
         world.store.put_object(subscription)
@@ -149,7 +168,7 @@ def _billed(world: StripeAccount, subscription: Json, change: Change, new: list[
     return subscription
 
 
-def _told(world: StripeAccount, subscription: Json, before: list[Json]) -> None:
+def _emit_if_items_changed(world: StripeAccount, subscription: Json, before: list[Json]) -> None:
     """Tell of other items, if they are others."""
     if before != subscription["items"]["data"]:
         was = {"items": {**subscription["items"], "data": before}}

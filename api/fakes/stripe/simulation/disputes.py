@@ -6,7 +6,7 @@ from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.clock import DAY
 from api.fakes.stripe.errors import Json
 
-EVIDENCE = (
+EVIDENCE_MEMBERS = (
     "access_activity_log",
     "billing_address",
     "cancellation_policy",
@@ -35,11 +35,13 @@ EVIDENCE = (
     "uncategorized_file",
     "uncategorized_text",
 )
-FEE = 1500
-ANSWER_WITHIN = 20 * DAY
+DISPUTE_FEE = 1500
+EVIDENCE_DUE_AFTER = 20 * DAY
 
 
-def entry(world: StripeAccount, amount: int, currency: str, source: str, kind: str, fee: int = 0) -> Json:
+def new_balance_transaction(
+    world: StripeAccount, amount: int, currency: str, source: str, kind: str, fee: int = 0
+) -> Json:
     """What a charge, a refund or a dispute does to the account's balance."""
     return {
         "id": new_id("txn_3"),
@@ -61,10 +63,12 @@ def entry(world: StripeAccount, amount: int, currency: str, source: str, kind: s
     }
 
 
-def open_(world: StripeAccount, charge: Json, reason: str) -> Json:
+def open_dispute(world: StripeAccount, charge: Json, reason: str) -> Json:
     """A dispute about all that was paid; the money goes at once."""
-    dispute = _new(world, charge, reason)
-    taken = entry(world, -charge["amount"], charge["currency"], dispute["id"], "adjustment", FEE)
+    dispute = _new_dispute(world, charge, reason)
+    taken = new_balance_transaction(
+        world, -charge["amount"], charge["currency"], dispute["id"], "adjustment", DISPUTE_FEE
+    )
     dispute["balance_transactions"] = [world.create_object(taken)]
     charge["disputed"] = True
     world.update_object(charge)
@@ -73,11 +77,11 @@ def open_(world: StripeAccount, charge: Json, reason: str) -> Json:
     return dispute
 
 
-def close(world: StripeAccount, dispute: Json, *, won: bool) -> Json:
+def close_dispute(world: StripeAccount, dispute: Json, *, won: bool) -> Json:
     """The bank's word. Won, the money comes back."""
     dispute["status"] = "won" if won else "lost"
     if won:
-        back = entry(world, dispute["amount"], dispute["currency"], dispute["id"], "adjustment")
+        back = new_balance_transaction(world, dispute["amount"], dispute["currency"], dispute["id"], "adjustment")
         dispute["balance_transactions"] = [*dispute["balance_transactions"], world.create_object(back)]
     world.update_object(dispute)
     world.emit_event("charge.dispute.closed", dispute)
@@ -86,7 +90,7 @@ def close(world: StripeAccount, dispute: Json, *, won: bool) -> Json:
     return dispute
 
 
-BLANK: Json = {
+DISPUTE_DEFAULTS: Json = {
     "balance_transactions": [],
     "enhanced_eligibility_types": [],
     "is_charge_refundable": False,
@@ -98,19 +102,19 @@ BLANK: Json = {
 """What every dispute begins with."""
 
 
-def _new(world: StripeAccount, charge: Json, reason: str) -> Json:
+def _new_dispute(world: StripeAccount, charge: Json, reason: str) -> Json:
     brand = charge["payment_method_details"]["card"]["brand"]
     return {
-        **BLANK,
+        **DISPUTE_DEFAULTS,
         "id": new_id("du_1"),
         "object": "dispute",
         "amount": charge["amount"],
         "charge": charge["id"],
         "created": world.now(),
         "currency": charge["currency"],
-        "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
+        "evidence": {**dict.fromkeys(EVIDENCE_MEMBERS), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": world.now() + ANSWER_WITHIN,
+            "due_by": world.now() + EVIDENCE_DUE_AFTER,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,

@@ -8,19 +8,19 @@ from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json
 
 
-def put(world: StripeAccount, subscription: Json, lines: Sequence[Json]) -> None:
+def create_invoice_items(world: StripeAccount, subscription: Json, lines: Sequence[Json]) -> None:
     """Keep lines for the subscription's next invoice."""
     for line in lines:
-        world.create_object(_item(world, subscription, line), "invoiceitem.created")
+        world.create_object(_new_invoice_item(world, subscription, line), "invoiceitem.created")
 
 
-def waiting(world: StripeAccount, subscription: Json) -> list[Json]:
+def pending_lines(world: StripeAccount, subscription: Json) -> list[Json]:
     """The lines that wait, oldest first."""
     found = world.store.find_objects("invoiceitem", {"_local.subscription": subscription["id"], "_local.waiting": 1})
     return [item[PRIVATE]["line"] for item in found[::-1]]
 
 
-def take(world: StripeAccount, subscription: Json, invoice: Json) -> None:
+def bill_pending_items(world: StripeAccount, subscription: Json, invoice: Json) -> None:
     """They are on this invoice now."""
     where = {"_local.subscription": subscription["id"], "_local.waiting": 1}
     for item in world.store.find_objects("invoiceitem", where):
@@ -29,7 +29,7 @@ def take(world: StripeAccount, subscription: Json, invoice: Json) -> None:
         world.update_object(item)
 
 
-BLANK: Json = {
+INVOICE_ITEM_DEFAULTS: Json = {
     "customer_account": None,
     "discounts": [],
     "invoice": None,
@@ -41,10 +41,10 @@ BLANK: Json = {
 """What all items have in common."""
 
 
-def _item(world: StripeAccount, subscription: Json, line: Json) -> Json:
+def _new_invoice_item(world: StripeAccount, subscription: Json, line: Json) -> Json:
     details = line["parent"]["subscription_item_details"]
     return {
-        **BLANK,
+        **INVOICE_ITEM_DEFAULTS,
         "id": details["invoice_item"] or f"ii_{line['id'][3:]}",
         "object": "invoiceitem",
         "amount": line["amount"],

@@ -11,24 +11,24 @@ from api.fakes.stripe.simulation import amounts, periods, usage
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedItem:
     """An item as a subscription is to have it; `item` is the one it has, if it has it already."""
 
     price: Json
     quantity: int
-    item: Json | None = None
+    existing_item: Json | None = None
     metadata: dict[str, str] | None = None
 
     @property
-    def same(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether nothing changes."""
-        old = self.item
+        old = self.existing_item
         return (
             old is not None and old["price"]["id"] == self.price["id"] and (old.get("quantity") or 1) == self.quantity
         )
 
 
-def line(
+def new_line(
     subscription: Json,
     item: str,
     price: Json,
@@ -79,88 +79,88 @@ def line(
     }
 
 
-def whole(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+def full_period_line(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
     """A whole period of a licensed item."""
     price, quantity = item["price"], item["quantity"]
     name = product_name(world, price)
-    words = f"{quantity} × {name} (at {money(price)} / {price['recurring']['interval']})"
-    amount = amounts.of(price, quantity)
-    return line(subscription, item["id"], price, amount=amount, quantity=quantity, period=period, description=words)
+    words = f"{quantity} × {name} (at {format_unit_price(price)} / {price['recurring']['interval']})"
+    amount = amounts.total_amount(price, quantity)
+    return new_line(subscription, item["id"], price, amount=amount, quantity=quantity, period=period, description=words)
 
 
-def trial(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+def trial_line(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
     """A trial, which costs nothing."""
     words = f"Trial period for {product_name(world, item['price'])}"
-    return line(
+    return new_line(
         subscription, item["id"], item["price"], amount=0, quantity=item["quantity"], period=period, description=words
     )
 
 
-def counted(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+def usage_line(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
     """What the item's meter counted in a period that is over."""
     price = item["price"]
-    total = usage.total(world, price["recurring"]["meter"], subscription["customer"], *period)
-    words = f"{total} × {product_name(world, price)} (at {money(price)} each)"
-    return line(
+    total = usage.total_usage(world, price["recurring"]["meter"], subscription["customer"], *period)
+    words = f"{total} × {product_name(world, price)} (at {format_unit_price(price)} each)"
+    return new_line(
         subscription,
         item["id"],
         price,
-        amount=amounts.of(price, Fraction(str(total))),
+        amount=amounts.total_amount(price, Fraction(str(total))),
         quantity=int(total),
         period=period,
         description=words,
     )
 
 
-def prorated(world: StripeAccount, subscription: Json, wanted: list[Wanted], at: int) -> list[Json]:
+def proration_lines(world: StripeAccount, subscription: Json, wanted: list[RequestedItem], at: int) -> list[Json]:
     """What a change at a moment within the period costs: unused time given back, remaining time charged."""
     found: list[Json] = []
-    kept = {one.item["id"]: one for one in wanted if one.item}
+    kept = {one.existing_item["id"]: one for one in wanted if one.existing_item}
     for item in subscription["items"]["data"]:
         change = kept.get(item["id"])
-        if change is None or not change.same:
-            found += _given_back(world, subscription, item, at)
-        if change is not None and not change.same:
-            found += _charged(world, subscription, item["id"], change, _period(item), at)
-    new = [one for one in wanted if one.item is None]
+        if change is None or not change.is_unchanged:
+            found += _unused_time_lines(world, subscription, item, at)
+        if change is not None and not change.is_unchanged:
+            found += _remaining_time_lines(world, subscription, item["id"], change, _item_period(item), at)
+    new = [one for one in wanted if one.existing_item is None]
     first = subscription["items"]["data"][0]
     for one in new:
-        found += _charged(world, subscription, new_id("si_"), one, _period(first), at)
+        found += _remaining_time_lines(world, subscription, new_id("si_"), one, _item_period(first), at)
     return found
 
 
-def _period(item: Json) -> tuple[int, int]:
+def _item_period(item: Json) -> tuple[int, int]:
     return item["current_period_start"], item["current_period_end"]
 
 
-def _given_back(world: StripeAccount, subscription: Json, item: Json, at: int) -> list[Json]:
-    start, end = _period(item)
+def _unused_time_lines(world: StripeAccount, subscription: Json, item: Json, at: int) -> list[Json]:
+    start, end = _item_period(item)
     price = item["price"]
-    if amounts.metered(price):
-        return [counted(world, subscription, item, (start, at))] if at > start else []
-    amount = -amounts.share(price, item["quantity"], end - at, end - start)
-    words = f"Unused time on {product_name(world, price)} after {periods.day(at)}"
-    return _part(subscription, item["id"], price, amount, item["quantity"], (at, end), words)
+    if amounts.is_metered(price):
+        return [usage_line(world, subscription, item, (start, at))] if at > start else []
+    amount = -amounts.prorated_amount(price, item["quantity"], end - at, end - start)
+    words = f"Unused time on {product_name(world, price)} after {periods.format_date(at)}"
+    return _proration_line(subscription, item["id"], price, amount, item["quantity"], (at, end), words)
 
 
-def _charged(
-    world: StripeAccount, subscription: Json, item: str, change: Wanted, period: tuple[int, int], at: int
+def _remaining_time_lines(
+    world: StripeAccount, subscription: Json, item: str, change: RequestedItem, period: tuple[int, int], at: int
 ) -> list[Json]:
-    if amounts.metered(change.price):
+    if amounts.is_metered(change.price):
         return []
     start, end = period
-    amount = amounts.share(change.price, change.quantity, end - at, end - start)
-    words = f"Remaining time on {product_name(world, change.price)} after {periods.day(at)}"
-    return _part(subscription, item, change.price, amount, change.quantity, (at, end), words)
+    amount = amounts.prorated_amount(change.price, change.quantity, end - at, end - start)
+    words = f"Remaining time on {product_name(world, change.price)} after {periods.format_date(at)}"
+    return _proration_line(subscription, item, change.price, amount, change.quantity, (at, end), words)
 
 
-def _part(
+def _proration_line(
     subscription: Json, item: str, price: Json, amount: int, quantity: int, period: tuple[int, int], words: str
 ) -> list[Json]:
     if period[0] == period[1]:
         return []
     return [
-        line(
+        new_line(
             subscription,
             item,
             price,
@@ -178,6 +178,6 @@ def product_name(world: StripeAccount, price: Json) -> str:
     return str((world.store.get_object("product", price["product"]) or {"name": price["product"]})["name"])
 
 
-def money(price: Json) -> str:
+def format_unit_price(price: Json) -> str:
     """A unit's price in words."""
-    return f"{float(amounts.unit(price)) / 100:.2f} {price['currency'].upper()}"
+    return f"{float(amounts.unit_amount(price)) / 100:.2f} {price['currency'].upper()}"

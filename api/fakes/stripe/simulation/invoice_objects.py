@@ -8,11 +8,11 @@ from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.lists import list_object
 
-LEAST = 50
+MINIMUM_CHARGE = 50
 """Minor units below which Stripe charges nothing and carries the amount over."""
 
 
-BLANK: Json = {
+INVOICE_DEFAULTS: Json = {
     "account_country": "US",
     "account_name": "Kinora, fake Stripe",
     "account_tax_ids": None,
@@ -89,7 +89,7 @@ BLANK: Json = {
 """What every draft begins with."""
 
 
-def new(
+def new_invoice(
     world: StripeAccount,
     customer: Json,
     lines: Sequence[Json],
@@ -105,7 +105,7 @@ def new(
     now = world.now()
     start, end = period or (now, now)
     invoice: Json = {
-        **BLANK,
+        **INVOICE_DEFAULTS,
         "id": ident,
         "object": "invoice",
         "billing_reason": reason,
@@ -119,36 +119,36 @@ def new(
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
         "lines": list_object([], f"/v1/invoices/{ident}/lines"),
-        "parent": None if subscription is None else _parent(subscription, proration_date),
+        "parent": None if subscription is None else _subscription_parent(subscription, proration_date),
         "period_end": end,
         "period_start": start,
         "starting_balance": customer["balance"],
     }
-    return fill(invoice, lines)
+    return set_lines(invoice, lines)
 
 
-def _parent(subscription: Json, proration_date: int | None) -> Json:
+def _subscription_parent(subscription: Json, proration_date: int | None) -> Json:
     details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
     if proration_date is not None:
         details["subscription_proration_date"] = proration_date
     return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
 
 
-def fill(invoice: Json, lines: Sequence[Json]) -> Json:
+def set_lines(invoice: Json, lines: Sequence[Json]) -> Json:
     """Put lines on a draft and add them up."""
     rows = [{**line, "invoice": invoice["id"]} for line in lines]
     invoice["lines"] = list_object(rows, invoice["lines"]["url"])
     total = sum(line["amount"] for line in rows)
     owed = total + invoice["starting_balance"]
     due, left = max(0, owed), min(0, owed)
-    if 0 < due < LEAST:
+    if 0 < due < MINIMUM_CHARGE:
         due, left = 0, due
     invoice |= {"subtotal": total, "subtotal_excluding_tax": total, "total": total, "total_excluding_tax": total}
     invoice |= {"amount_due": due, "amount_remaining": due, "ending_balance": left}
     return invoice
 
 
-def subscription_of(invoice: Json) -> str | None:
+def billed_subscription(invoice: Json) -> str | None:
     """The subscription it bills."""
     details = (invoice["parent"] or {}).get("subscription_details")
     return None if details is None else str(details["subscription"])

@@ -10,13 +10,13 @@ from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.simulation import invoice_objects, payments
 
-RETRIES = (3 * DAY, 5 * DAY, 7 * DAY)
+RETRY_DELAYS = (3 * DAY, 5 * DAY, 7 * DAY)
 """Seconds from one failed attempt to the next; after the last the subscription has failed."""
-DRAFT_FOR = HOUR
+DRAFT_LIFETIME = HOUR
 """Seconds for which the bill of a new period stays a draft, so that late usage still gets on it."""
 
 
-def draft(
+def create_draft(
     world: StripeAccount,
     customer: str,
     lines: Sequence[Json],
@@ -28,7 +28,7 @@ def draft(
 ) -> Json:
     """A new invoice of a subscription, which becomes its latest."""
     owner = world.require_object("customer", customer)
-    invoice = invoice_objects.new(
+    invoice = invoice_objects.new_invoice(
         world,
         owner,
         lines,
@@ -44,7 +44,7 @@ def draft(
     return world.create_object(invoice, "invoice.created")
 
 
-def finalise(world: StripeAccount, invoice: Json) -> Json:
+def finalize_invoice(world: StripeAccount, invoice: Json) -> Json:
     """Make it binding: a number, and a payment to come unless nothing is due."""
     owner = world.require_object("customer", invoice["customer"])
     number = owner["next_invoice_sequence"]
@@ -60,17 +60,17 @@ def finalise(world: StripeAccount, invoice: Json) -> Json:
         "number": f"{owner['invoice_prefix']}-{number:04}",
         "status": "open",
     }
-    _stamp(world, invoice, "finalized_at")
+    _set_transition_time(world, invoice, "finalized_at")
     world.update_object(invoice)
     if invoice["amount_due"] > 0:
-        _expect(world, invoice)
+        _create_invoice_payment(world, invoice)
     world.emit_event("invoice.finalized", invoice)
-    return settle(world, invoice) if invoice["amount_due"] == 0 else invoice
+    return mark_paid(world, invoice) if invoice["amount_due"] == 0 else invoice
 
 
-def _expect(world: StripeAccount, invoice: Json) -> None:
+def _create_invoice_payment(world: StripeAccount, invoice: Json) -> None:
     """The payment of an invoice, before anybody tries to make it."""
-    intent = payments.intend(
+    intent = payments.create_payment_intent(
         world,
         amount=invoice["amount_due"],
         currency=invoice["currency"],
@@ -96,14 +96,14 @@ def _expect(world: StripeAccount, invoice: Json) -> None:
     )
 
 
-def payment(world: StripeAccount, invoice: Json) -> Json | None:
+def find_invoice_payment(world: StripeAccount, invoice: Json) -> Json | None:
     """The payment that an invoice waits for or was paid with."""
     return world.store.find_first("invoice_payment", {"invoice": invoice["id"]})
 
 
-def attempt(world: StripeAccount, invoice: Json, method: Json | None) -> StripeError | None:
+def attempt_payment(world: StripeAccount, invoice: Json, method: Json | None) -> StripeError | None:
     """Try to get it paid; gives the reason why it was not. The invoice is changed in place."""
-    waiting = payment(world, invoice)
+    waiting = find_invoice_payment(world, invoice)
     if waiting is None:
         return None
     fault: StripeError | None
@@ -111,7 +111,7 @@ def attempt(world: StripeAccount, invoice: Json, method: Json | None) -> StripeE
         words = "There is no `default_payment_method` set on this Customer or Invoice. Please set one and try again."
         fault = errors.invalid_request(words, code="resource_missing", begun=True)
     else:
-        fault = payments.attempt(
+        fault = payments.attempt_charge(
             world, world.require_object("payment_intent", waiting["payment"]["payment_intent"]), method
         )
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1, "next_payment_attempt": None}
@@ -122,11 +122,11 @@ def attempt(world: StripeAccount, invoice: Json, method: Json | None) -> StripeE
     waiting["status_transitions"] = {**waiting["status_transitions"], "paid_at": world.now()}
     world.update_object(waiting)
     world.emit_event("invoice_payment.paid", waiting)
-    settle(world, invoice)
+    mark_paid(world, invoice)
     return None
 
 
-def settle(world: StripeAccount, invoice: Json) -> Json:
+def mark_paid(world: StripeAccount, invoice: Json) -> Json:
     """Nothing is owed any more."""
     invoice |= {
         "amount_paid": invoice["amount_due"],
@@ -136,7 +136,7 @@ def settle(world: StripeAccount, invoice: Json) -> Json:
         "next_payment_attempt": None,
         "status": "paid",
     }
-    _stamp(world, invoice, "paid_at")
+    _set_transition_time(world, invoice, "paid_at")
     world.due_actions.cancel("retry", invoice["id"])
     world.update_object(invoice)
     for event in ("invoice.updated", "invoice.paid", "invoice.payment_succeeded"):
@@ -144,7 +144,7 @@ def settle(world: StripeAccount, invoice: Json) -> Json:
     return invoice
 
 
-def failed(world: StripeAccount, invoice: Json, *, again: bool) -> bool:
+def record_failed_attempt(world: StripeAccount, invoice: Json, *, again: bool) -> bool:
     """Tell of an attempt that failed; gives whether there will be another."""
     will = again and schedule_retry(world, invoice)
     invoice["auto_advance"] = will
@@ -156,27 +156,27 @@ def failed(world: StripeAccount, invoice: Json, *, again: bool) -> bool:
 def schedule_retry(world: StripeAccount, invoice: Json) -> bool:
     """Try again later, if there is a try left."""
     tries = invoice["attempt_count"]
-    if tries > len(RETRIES):
+    if tries > len(RETRY_DELAYS):
         return False
-    invoice |= {"auto_advance": True, "next_payment_attempt": world.now() + RETRIES[tries - 1]}
+    invoice |= {"auto_advance": True, "next_payment_attempt": world.now() + RETRY_DELAYS[tries - 1]}
     world.due_actions.schedule("retry", invoice["id"], invoice["next_payment_attempt"])
     world.update_object(invoice)
     return True
 
 
-def void(world: StripeAccount, invoice: Json) -> None:
+def void_invoice(world: StripeAccount, invoice: Json) -> None:
     """Nobody will have to pay it."""
     invoice |= {"auto_advance": False, "next_payment_attempt": None, "status": "void"}
-    _stamp(world, invoice, "voided_at")
+    _set_transition_time(world, invoice, "voided_at")
     world.due_actions.cancel("retry", invoice["id"])
     world.update_object(invoice, "invoice.voided")
-    waiting = payment(world, invoice)
+    waiting = find_invoice_payment(world, invoice)
     if waiting is not None and waiting["status"] == "open":
         waiting["status"] = "canceled"
         waiting["status_transitions"] = {**waiting["status_transitions"], "canceled_at": world.now()}
         world.update_object(waiting)
-        payments.cancel(world, waiting["payment"]["payment_intent"], "void_invoice")
+        payments.cancel_payment_intent(world, waiting["payment"]["payment_intent"], "void_invoice")
 
 
-def _stamp(world: StripeAccount, invoice: Json, name: str) -> None:
+def _set_transition_time(world: StripeAccount, invoice: Json, name: str) -> None:
     invoice["status_transitions"] = {**invoice["status_transitions"], name: world.now()}

@@ -7,7 +7,7 @@ from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json
 
 METER, EVENT = "billing.meter", "billing.meter_event"
-WORDS = {
+ERROR_MESSAGES = {
     "meter_event_customer_not_found": "The customer for the meter event could not be found.",
     "meter_event_invalid_value": "The value of the meter event is not a number.",
     "meter_event_no_customer_defined": "The meter event names no customer.",
@@ -15,7 +15,7 @@ WORDS = {
 }
 
 
-def tell_errors(world: StripeAccount, meter: str) -> None:
+def report_meter_errors(world: StripeAccount, meter: str) -> None:
     """Report what could not be counted since the last report."""
     where: dict[str, object] = {"_local.state": "refused"}
     if meter:
@@ -27,10 +27,10 @@ def tell_errors(world: StripeAccount, meter: str) -> None:
     if found:
         about = world.require_object(METER, meter) if meter else None
         name = "error_report_triggered" if meter else "no_meter_found"
-        events.emit_thin_event(world, f"v1.billing.meter.{name}", about, data=_report(world, found))
+        events.emit_thin_event(world, f"v1.billing.meter.{name}", about, data=_error_report(world, found))
 
 
-def _report(world: StripeAccount, found: list[Json]) -> Json:
+def _error_report(world: StripeAccount, found: list[Json]) -> Json:
     kinds: dict[str, list[Json]] = {}
     for event in found:
         kinds.setdefault(event[PRIVATE]["fault"], []).append(event)
@@ -39,12 +39,12 @@ def _report(world: StripeAccount, found: list[Json]) -> Json:
         "developer_message_summary": f"There is {len(found)} invalid event"
         if len(found) == 1
         else f"There are {len(found)} invalid events",
-        "reason": {"error_count": len(found), "error_types": [_kind(code, some) for code, some in kinds.items()]},
+        "reason": {"error_count": len(found), "error_types": [_error_type(code, some) for code, some in kinds.items()]},
         "validation_end": events.format_timestamp(world.now()),
         "validation_start": events.format_timestamp(first),
     }
 
 
-def _kind(code: str, some: list[Json]) -> Json:
-    samples = [{"error_message": WORDS[code], "request": {"identifier": one["identifier"]}} for one in some]
+def _error_type(code: str, some: list[Json]) -> Json:
+    samples = [{"error_message": ERROR_MESSAGES[code], "request": {"identifier": one["identifier"]}} for one in some]
     return {"code": code, "error_count": len(some), "sample_errors": samples}

@@ -8,9 +8,9 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import StripeAccount, new_id, strip_private_members
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.simulation import cards, disputes, payment_methods
-from api.fakes.stripe.simulation.payment_methods import NOBODY
+from api.fakes.stripe.simulation.payment_methods import EMPTY_BILLING_DETAILS
 
-BLANK: Json = {
+PAYMENT_INTENT_DEFAULTS: Json = {
     "amount_capturable": 0,
     "amount_details": {"tip": {}},
     "amount_received": 0,
@@ -46,7 +46,7 @@ BLANK: Json = {
 """What every intent begins with."""
 
 
-def intend(
+def create_payment_intent(
     world: StripeAccount,
     *,
     amount: int,
@@ -60,7 +60,7 @@ def intend(
     ident = new_id("pi_3")
     return world.create_object(
         {
-            **BLANK,
+            **PAYMENT_INTENT_DEFAULTS,
             "id": ident,
             "object": "payment_intent",
             "amount": amount,
@@ -76,13 +76,13 @@ def intend(
     )
 
 
-def attempt(world: StripeAccount, intent: Json, method: Json) -> StripeError | None:
+def attempt_charge(world: StripeAccount, intent: Json, method: Json) -> StripeError | None:
     """Charge the card; gives the decline, if it was one."""
-    decline = _asked_to_fail(world, intent["customer"]) or payment_methods.card_of(method).declines
-    charge = _charge(world, intent, method, decline)
+    decline = _take_forced_decline(world, intent["customer"]) or payment_methods.test_card_of(method).decline_code
+    charge = _new_charge(world, intent, method, decline)
     intent["latest_charge"] = charge["id"]
     if decline is not None:
-        return _failed(world, intent, charge, method, decline)
+        return _record_decline(world, intent, charge, method, decline)
     world.create_object(charge, "charge.succeeded")
     intent |= {
         "amount_received": intent["amount"],
@@ -91,12 +91,12 @@ def attempt(world: StripeAccount, intent: Json, method: Json) -> StripeError | N
         "status": "succeeded",
     }
     world.update_object(intent, "payment_intent.succeeded")
-    if payment_methods.card_of(method).disputed:
-        disputes.open_(world, charge, "fraudulent")
+    if payment_methods.test_card_of(method).opens_dispute:
+        disputes.open_dispute(world, charge, "fraudulent")
     return None
 
 
-def cancel(world: StripeAccount, ident: str, reason: str) -> None:
+def cancel_payment_intent(world: StripeAccount, ident: str, reason: str) -> None:
     """A payment that will not be made."""
     intent = world.require_object("payment_intent", ident)
     if intent["status"] in ("succeeded", "canceled"):
@@ -105,9 +105,9 @@ def cancel(world: StripeAccount, ident: str, reason: str) -> None:
     world.update_object(intent, "payment_intent.canceled")
 
 
-def _failed(world: StripeAccount, intent: Json, charge: Json, method: Json, decline: str) -> StripeError:
+def _record_decline(world: StripeAccount, intent: Json, charge: Json, method: Json, decline: str) -> StripeError:
     world.create_object(charge, "charge.failed")
-    code, words = cards.code_of(decline), cards.WORDS[decline]
+    code, words = cards.error_code_for(decline), cards.DECLINE_MESSAGES[decline]
     intent |= {
         "payment_method": None,
         "status": "requires_payment_method",
@@ -130,7 +130,7 @@ def _failed(world: StripeAccount, intent: Json, charge: Json, method: Json, decl
     return errors.card_declined(code, decline, words, extra=extra)
 
 
-PLAIN: Json = {
+CHARGE_DEFAULTS: Json = {
     "amount_refunded": 0,
     "application": None,
     "application_fee": None,
@@ -157,36 +157,38 @@ PLAIN: Json = {
 """What all charges have in common."""
 
 
-def _charge(world: StripeAccount, intent: Json, method: Json, decline: str | None) -> Json:
+def _new_charge(world: StripeAccount, intent: Json, method: Json, decline: str | None) -> Json:
     paid = decline is None
     ident = new_id("ch_3")
     return {
-        **PLAIN,
+        **CHARGE_DEFAULTS,
         "id": ident,
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if paid else 0,
-        "balance_transaction": _entry(world, intent["amount"], intent["currency"], ident, "charge") if paid else None,
-        "billing_details": NOBODY,
+        "balance_transaction": _create_balance_transaction(world, intent["amount"], intent["currency"], ident, "charge")
+        if paid
+        else None,
+        "billing_details": EMPTY_BILLING_DETAILS,
         "captured": paid,
         "created": world.now(),
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
-        "failure_code": None if decline is None else cards.code_of(decline),
-        "failure_message": None if decline is None else cards.WORDS[decline],
+        "failure_code": None if decline is None else cards.error_code_for(decline),
+        "failure_message": None if decline is None else cards.DECLINE_MESSAGES[decline],
         "metadata": dict(intent["metadata"]),
-        "outcome": _outcome(decline),
+        "outcome": _charge_outcome(decline),
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"card": _paid_with(method, intent["amount"], decline), "type": "card"},
+        "payment_method_details": {"card": _card_details(method, intent["amount"], decline), "type": "card"},
         "receipt_url": f"{world.base_url}/receipts/{ident}" if paid else None,
         "status": "succeeded" if paid else "failed",
     }
 
 
-def _paid_with(method: Json, amount: int, decline: str | None) -> Json:
+def _card_details(method: Json, amount: int, decline: str | None) -> Json:
     card = method["card"]
     shown = {name: card[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")}
     return {
@@ -202,7 +204,7 @@ def _paid_with(method: Json, amount: int, decline: str | None) -> Json:
     }
 
 
-def _outcome(decline: str | None) -> Json:
+def _charge_outcome(decline: str | None) -> Json:
     return {
         "advice_code": None if decline is None else "try_again_later",
         "network_advice_code": None,
@@ -216,11 +218,11 @@ def _outcome(decline: str | None) -> Json:
     }
 
 
-def _entry(world: StripeAccount, amount: int, currency: str, source: str, kind: str) -> str:
-    return str(world.create_object(disputes.entry(world, amount, currency, source, kind))["id"])
+def _create_balance_transaction(world: StripeAccount, amount: int, currency: str, source: str, kind: str) -> str:
+    return str(world.create_object(disputes.new_balance_transaction(world, amount, currency, source, kind))["id"])
 
 
-def _asked_to_fail(world: StripeAccount, customer: str | None) -> str | None:
+def _take_forced_decline(world: StripeAccount, customer: str | None) -> str | None:
     """The decline that `/_local/cards` asks for, counted down; a rollback does not bring it back."""
     failing = world.forced_declines.get(customer or "")
     if failing is None or failing.remaining == 0:

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 from api.fakes.stripe.errors import Json
 
-SECONDS = {"day": 86400, "week": 7 * 86400}
-MONTHS = {"month": 1, "year": 12}
+UNIT_SECONDS = {"day": 86400, "week": 7 * 86400}
+UNIT_MONTHS = {"month": 1, "year": 12}
 
 
-def boundary(anchor: int, interval: str, count: int, number: int) -> int:
+def period_boundary(anchor: int, interval: str, count: int, number: int) -> int:
     """The time `number` intervals of `count` units after the anchor."""
-    if interval in SECONDS:
-        return anchor + SECONDS[interval] * count * number
+    if interval in UNIT_SECONDS:
+        return anchor + UNIT_SECONDS[interval] * count * number
     begin = datetime.fromtimestamp(anchor, UTC)
-    month = begin.month - 1 + MONTHS[interval] * count * number
+    month = begin.month - 1 + UNIT_MONTHS[interval] * count * number
     year, month = begin.year + month // 12, month % 12 + 1
     day = min(begin.day, calendar.monthrange(year, month)[1])
     return int(begin.replace(year=year, month=month, day=day).timestamp())
@@ -29,18 +29,18 @@ def billing_interval(price: Json) -> tuple[str, int]:
 
 def period_end(price: Json, start: int) -> int:
     """The end of the price's period that begins at `start`."""
-    return boundary(start, *billing_interval(price), 1)
+    return period_boundary(start, *billing_interval(price), 1)
 
 
-def after(anchor: int, interval: str, count: int, moment: int) -> int:
+def next_boundary(anchor: int, interval: str, count: int, moment: int) -> int:
     """The first boundary later than `moment`."""
-    longest = SECONDS.get(interval, 31 * 86400 * MONTHS.get(interval, 0)) * count
+    longest = UNIT_SECONDS.get(interval, 31 * 86400 * UNIT_MONTHS.get(interval, 0)) * count
     number = max(0, (moment - anchor) // longest)
-    while boundary(anchor, interval, count, number) <= moment:
+    while period_boundary(anchor, interval, count, number) <= moment:
         number += 1
-    return boundary(anchor, interval, count, number)
+    return period_boundary(anchor, interval, count, number)
 
 
-def day(moment: int) -> str:
+def format_date(moment: int) -> str:
     """A date as Stripe writes it on an invoice."""
     return f"{datetime.fromtimestamp(moment, UTC):%d %b %Y}"

@@ -8,10 +8,10 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import changes, periods, subscription_items
-from api.fakes.stripe.simulation.changes import Change
-from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.changes import SubscriptionUpdate
+from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
-DEFAULTS: Json = {
+DEFAULT_SETTINGS: Json = {
     "application_fee_percent": None,
     "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
     "billing_cycle_anchor": "automatic",
@@ -25,7 +25,7 @@ DEFAULTS: Json = {
 }
 
 
-BLANK: Json = {
+SCHEDULE_DEFAULTS: Json = {
     "application": None,
     "canceled_at": None,
     "completed_at": None,
@@ -42,20 +42,20 @@ BLANK: Json = {
 """What every schedule begins with."""
 
 
-def begin(world: StripeAccount, subscription: Json) -> Json:
+def create_from_subscription(world: StripeAccount, subscription: Json) -> Json:
     """A schedule around a subscription: its present period is the first phase."""
-    start, end = subscription_items.period(subscription)
-    rows = [phase_item(one["price"]["id"], one.get("quantity")) for one in subscription["items"]["data"]]
+    start, end = subscription_items.current_period(subscription)
+    rows = [new_phase_item(one["price"]["id"], one.get("quantity")) for one in subscription["items"]["data"]]
     schedule: Json = {
-        **BLANK,
+        **SCHEDULE_DEFAULTS,
         "id": new_id("sub_sched_1"),
         "object": "subscription_schedule",
         "billing_mode": subscription["billing_mode"],
         "created": world.now(),
         "current_phase": {"end_date": end, "start_date": start},
         "customer": subscription["customer"],
-        "default_settings": DEFAULTS,
-        "phases": [phase(subscription["currency"], rows, start, end, subscription["metadata"])],
+        "default_settings": DEFAULT_SETTINGS,
+        "phases": [new_phase(subscription["currency"], rows, start, end, subscription["metadata"])],
         "subscription": subscription["id"],
     }
     subscription["schedule"] = schedule["id"]
@@ -65,7 +65,7 @@ def begin(world: StripeAccount, subscription: Json) -> Json:
     return schedule
 
 
-def phase_item(price: str, quantity: int | None) -> Json:
+def new_phase_item(price: str, quantity: int | None) -> Json:
     """What a phase says of an item."""
     item: Json = {
         "billing_thresholds": None,
@@ -79,7 +79,7 @@ def phase_item(price: str, quantity: int | None) -> Json:
     return item if quantity is not None else {name: value for name, value in item.items() if name != "quantity"}
 
 
-PLAIN: Json = {
+PHASE_DEFAULTS: Json = {
     "add_invoice_items": [],
     "application_fee_percent": None,
     "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
@@ -98,7 +98,7 @@ PLAIN: Json = {
 """What all phases have in common."""
 
 
-def phase(
+def new_phase(
     currency: str,
     rows: Sequence[Json],
     start: int,
@@ -108,7 +108,7 @@ def phase(
 ) -> Json:
     """A stretch of time with its items."""
     return {
-        **PLAIN,
+        **PHASE_DEFAULTS,
         "currency": currency,
         "end_date": end,
         "items": list(rows),
@@ -118,7 +118,7 @@ def phase(
     }
 
 
-def plan(world: StripeAccount, schedule: Json, phases: list[Json]) -> Json:
+def replace_phases(world: StripeAccount, schedule: Json, phases: list[Json]) -> Json:
     """Put other phases in place of the ones it has. The first must be the one that runs."""
     current = schedule["current_phase"]
     if not phases or phases[0]["start_date"] != current["start_date"]:
@@ -132,14 +132,14 @@ def plan(world: StripeAccount, schedule: Json, phases: list[Json]) -> Json:
     return world.update_object(schedule, "subscription_schedule.updated")
 
 
-def ending(world: StripeAccount, price: str, start: int, duration: tuple[str, int] | None) -> int:
+def phase_end(world: StripeAccount, price: str, start: int, duration: tuple[str, int] | None) -> int:
     """When a phase ends whose end is not given: after a while, or after one period of its price."""
     recurring = world.require_object("price", price, param="phases")["recurring"]
     interval, count = duration or (recurring["interval"], recurring["interval_count"])
-    return periods.boundary(start, interval, count, 1)
+    return periods.period_boundary(start, interval, count, 1)
 
 
-def turn(world: StripeAccount, ident: str) -> None:
+def end_phase(world: StripeAccount, ident: str) -> None:
     """A phase is over: the next begins, or the schedule has nothing more to say."""
     schedule = world.require_object("subscription_schedule", ident)
     if schedule["status"] != "active":
@@ -147,25 +147,25 @@ def turn(world: StripeAccount, ident: str) -> None:
     over = schedule["current_phase"]["end_date"]
     following = [one for one in schedule["phases"] if one["start_date"] >= over]
     if following:
-        _enter(world, schedule, following[0])
+        _start_phase(world, schedule, following[0])
     elif schedule["end_behavior"] == "cancel":
-        _let_end(world, schedule)
+        _end_with_subscription(world, schedule)
     else:
-        release(world, schedule)
+        release_subscription(world, schedule)
 
 
-def _enter(world: StripeAccount, schedule: Json, following: Json) -> None:
+def _start_phase(world: StripeAccount, schedule: Json, following: Json) -> None:
     schedule["current_phase"] = {"end_date": following["end_date"], "start_date": following["start_date"]}
     world.due_actions.schedule("phase", schedule["id"], following["end_date"])
     world.update_object(schedule, "subscription_schedule.updated")
     subscription = world.require_object("subscription", schedule["subscription"])
     if following["metadata"]:
         subscription["metadata"] = {**subscription["metadata"], **following["metadata"]}
-    wanted = matched(world, subscription, following["items"])
-    changes.make(world, subscription, Change(wanted, world.now(), following["proration_behavior"]))
+    wanted = match_phase_items(world, subscription, following["items"])
+    changes.apply_update(world, subscription, SubscriptionUpdate(wanted, world.now(), following["proration_behavior"]))
 
 
-def matched(world: StripeAccount, subscription: Json, rows: Sequence[Json]) -> list[Wanted]:
+def match_phase_items(world: StripeAccount, subscription: Json, rows: Sequence[Json]) -> list[RequestedItem]:
     """The items of a phase, each in the place of one that the subscription has."""
     have = list(subscription["items"]["data"])
     found = []
@@ -176,11 +176,11 @@ def matched(world: StripeAccount, subscription: Json, rows: Sequence[Json]) -> l
         ]
         item = alike[0] if alike else None
         have = [one for one in have if one is not item]
-        found.append(Wanted(price, row.get("quantity") or 1, item))
+        found.append(RequestedItem(price, row.get("quantity") or 1, item))
     return found
 
 
-def _let_end(world: StripeAccount, schedule: Json) -> None:
+def _end_with_subscription(world: StripeAccount, schedule: Json) -> None:
     """The subscription ends with its last phase; the turn of its period, due in the same second, sees to it."""
     subscription = world.require_object("subscription", schedule["subscription"])
     subscription["cancel_at"] = world.now()
@@ -191,7 +191,7 @@ def _let_end(world: StripeAccount, schedule: Json) -> None:
     world.update_object(schedule, "subscription_schedule.completed")
 
 
-def release(world: StripeAccount, schedule: Json) -> Json:
+def release_subscription(world: StripeAccount, schedule: Json) -> Json:
     """Let go of the subscription, which goes on as it is."""
     subscription = world.require_object("subscription", schedule["subscription"])
     subscription["schedule"] = None

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import amounts
-from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 
-def new(world: StripeAccount, subscription: str, wanted: Wanted, period: tuple[int, int]) -> Json:
+def new_item(world: StripeAccount, subscription: str, wanted: RequestedItem, period: tuple[int, int]) -> Json:
     """An item for a price."""
     item: Json = {
         "id": new_id("si_"),
@@ -21,59 +21,59 @@ def new(world: StripeAccount, subscription: str, wanted: Wanted, period: tuple[i
         "current_period_start": period[0],
         "discounts": [],
         "metadata": wanted.metadata or {},
-        "plan": plan(wanted.price),
+        "plan": legacy_plan(wanted.price),
         "price": wanted.price,
         "quantity": wanted.quantity,
         "subscription": subscription,
         "tax_rates": [],
     }
-    if amounts.metered(wanted.price):
+    if amounts.is_metered(wanted.price):
         del item["quantity"]
     return item
 
 
-def changed(world: StripeAccount, subscription: Json, wanted: Iterable[Wanted]) -> list[Json]:
+def apply_requested_items(world: StripeAccount, subscription: Json, wanted: Iterable[RequestedItem]) -> list[Json]:
     """The items as wanted: those that stay keep id and period, new ones begin now and end with the rest."""
-    end = period(subscription)[1]
+    end = current_period(subscription)[1]
     found = []
     for one in wanted:
-        item = new(world, subscription["id"], one, (world.now(), end))
-        if one.item is not None:
+        item = new_item(world, subscription["id"], one, (world.now(), end))
+        if one.existing_item is not None:
             kept = ("id", "created", "current_period_start", "current_period_end")
-            item |= {name: one.item[name] for name in kept}
-            item["metadata"] = one.metadata if one.metadata is not None else one.item["metadata"]
+            item |= {name: one.existing_item[name] for name in kept}
+            item["metadata"] = one.metadata if one.metadata is not None else one.existing_item["metadata"]
         found.append(item)
     return found
 
 
-def put(subscription: Json, items: Sequence[Json]) -> None:
+def set_items(subscription: Json, items: Sequence[Json]) -> None:
     """Give the subscription these items."""
     subscription["items"] = {**subscription["items"], "data": list(items)}
 
 
-def period(subscription: Json) -> tuple[int, int]:
+def current_period(subscription: Json) -> tuple[int, int]:
     """The period the subscription is in."""
     items = subscription["items"]["data"]
     return min(one["current_period_start"] for one in items), items[0]["current_period_end"]
 
 
-def turned(subscription: Json, start: int, end: int) -> None:
+def start_period(subscription: Json, start: int, end: int) -> None:
     """Begin a new period for all of them."""
     items = subscription["items"]["data"]
-    put(subscription, [{**one, "current_period_start": start, "current_period_end": end} for one in items])
+    set_items(subscription, [{**one, "current_period_start": start, "current_period_end": end} for one in items])
 
 
-def licensed(items: Iterable[Json]) -> list[Json]:
+def licensed_items(items: Iterable[Json]) -> list[Json]:
     """Those paid in advance."""
-    return [one for one in items if not amounts.metered(one["price"])]
+    return [one for one in items if not amounts.is_metered(one["price"])]
 
 
-def metered(items: Iterable[Json]) -> list[Json]:
+def metered_items(items: Iterable[Json]) -> list[Json]:
     """Those paid afterwards, by what was counted."""
-    return [one for one in items if amounts.metered(one["price"])]
+    return [one for one in items if amounts.is_metered(one["price"])]
 
 
-def plan(price: Json) -> Json:
+def legacy_plan(price: Json) -> Json:
     """A price in the shape that Stripe used before there were prices."""
     recurring = price["recurring"]
     return {

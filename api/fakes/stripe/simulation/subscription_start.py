@@ -11,56 +11,59 @@ from api.fakes.stripe.clock import DAY, HOUR
 from api.fakes.stripe.errors import Json, StripeError
 from api.fakes.stripe.lists import list_object
 from api.fakes.stripe.simulation import invoice_lines, invoice_payment, invoices, periods, subscription_items
-from api.fakes.stripe.simulation.invoice_lines import Wanted
+from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 MISSING_PAYMENT_METHOD = ("cancel", "create_invoice", "pause")
 """What may follow a trial that ends without a payment method."""
-INCOMPLETE_FOR = 23 * HOUR
+INCOMPLETE_LIFETIME = 23 * HOUR
 """Seconds in which a first invoice may still be paid."""
-NOTICE = 3 * DAY
+TRIAL_END_NOTICE = 3 * DAY
 """Seconds before its end at which a trial is told to end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class NewSubscription:
     """What is agreed at the beginning. `without_method` is what happens if there is no card when a trial ends."""
 
     customer: str
-    wanted: Sequence[Wanted]
-    method: str | None = None
+    items: Sequence[RequestedItem]
+    payment_method: str | None = None
     trial_end: int | None = None
-    without_method: str = "create_invoice"
+    missing_payment_method: str = "create_invoice"
     metadata: dict[str, str] = field(default_factory=dict)
     description: str | None = None
 
 
-def start(world: StripeAccount, terms: Terms) -> tuple[Json, StripeError | None]:
+def start_subscription(world: StripeAccount, terms: NewSubscription) -> tuple[Json, StripeError | None]:
     """The subscription, and why its first invoice was not paid, if it was not."""
-    subscription = _new(world, terms)
+    subscription = _new_subscription(world, terms)
     world.store.put_object(subscription)
     trial = terms.trial_end is not None
-    period = subscription_items.period(subscription)
-    draw = invoice_lines.trial if trial else invoice_lines.whole
+    period = subscription_items.current_period(subscription)
+    draw = invoice_lines.trial_line if trial else invoice_lines.full_period_line
     rows = [
-        draw(world, subscription, item, period) for item in subscription_items.licensed(subscription["items"]["data"])
+        draw(world, subscription, item, period)
+        for item in subscription_items.licensed_items(subscription["items"]["data"])
     ]
-    invoice = invoices.draft(world, terms.customer, rows, reason="subscription_create", subscription=subscription)
+    invoice = invoices.create_draft(
+        world, terms.customer, rows, reason="subscription_create", subscription=subscription
+    )
     world.create_object(subscription, "customer.subscription.created")
-    _plan_ahead(world, subscription)
-    fault = invoice_payment.collect(world, invoices.finalise(world, invoice)["id"])
+    _schedule_actions(world, subscription)
+    fault = invoice_payment.collect_invoice(world, invoices.finalize_invoice(world, invoice)["id"])
     return world.require_object("subscription", subscription["id"]), fault
 
 
-def _plan_ahead(world: StripeAccount, subscription: Json) -> None:
-    end = subscription_items.period(subscription)[1]
+def _schedule_actions(world: StripeAccount, subscription: Json) -> None:
+    end = subscription_items.current_period(subscription)[1]
     world.due_actions.schedule("cycle", subscription["id"], end)
     if subscription["status"] == "trialing":
-        world.due_actions.schedule("trial_ends", subscription["id"], max(world.now(), end - NOTICE))
+        world.due_actions.schedule("trial_ends", subscription["id"], max(world.now(), end - TRIAL_END_NOTICE))
     else:
-        world.due_actions.schedule("expire_incomplete", subscription["id"], world.now() + INCOMPLETE_FOR)
+        world.due_actions.schedule("expire_incomplete", subscription["id"], world.now() + INCOMPLETE_LIFETIME)
 
 
-BLANK: Json = {
+SUBSCRIPTION_DEFAULTS: Json = {
     "application": None,
     "application_fee_percent": None,
     "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
@@ -100,33 +103,33 @@ BLANK: Json = {
 """What every subscription begins with."""
 
 
-def _new(world: StripeAccount, terms: Terms) -> Json:
+def _new_subscription(world: StripeAccount, terms: NewSubscription) -> Json:
     now, ident = world.now(), new_id("sub_1")
-    price = terms.wanted[0].price
+    price = terms.items[0].price
     anchor = terms.trial_end or now
     end = terms.trial_end or periods.period_end(price, anchor)
-    rows = [subscription_items.new(world, ident, one, (now, end)) for one in terms.wanted]
+    rows = [subscription_items.new_item(world, ident, one, (now, end)) for one in terms.items]
     return {
-        **BLANK,
+        **SUBSCRIPTION_DEFAULTS,
         "id": ident,
         "object": "subscription",
         "billing_cycle_anchor": anchor,
         "created": now,
         "currency": price["currency"],
         "customer": terms.customer,
-        "default_payment_method": terms.method,
+        "default_payment_method": terms.payment_method,
         "description": terms.description,
         "items": list_object(rows, f"/v1/subscription_items?subscription={ident}"),
         "metadata": terms.metadata,
         "start_date": now,
         "status": "trialing" if terms.trial_end else "incomplete",
         "trial_end": terms.trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": terms.without_method}},
+        "trial_settings": {"end_behavior": {"missing_payment_method": terms.missing_payment_method}},
         "trial_start": now if terms.trial_end else None,
     }
 
 
-def checked(wanted: Sequence[Wanted]) -> Sequence[Wanted]:
+def check_billable_together(wanted: Sequence[RequestedItem]) -> Sequence[RequestedItem]:
     """The items, if they can be billed together. Raises StripeError."""
     if not wanted:
         raise errors.missing_parameter("items")

@@ -8,10 +8,10 @@ from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 
 
-def total(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> int | float:
+def total_usage(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> int | float:
     """The customer's usage from `start` to before `end`, by the meter's formula."""
     formula = world.require_object("billing.meter", meter)["default_aggregation"]["formula"]
-    values = [Fraction(event["_local"]["value"]) for event in _valid(world, meter, customer, start, end)]
+    values = [Fraction(event["_local"]["value"]) for event in _counted_events(world, meter, customer, start, end)]
     if formula == "count":
         return len(values)
     found = values[-1:] if formula == "last" else values
@@ -19,7 +19,7 @@ def total(world: StripeAccount, meter: str, customer: str, start: int, end: int)
     return int(whole) if whole.denominator == 1 else float(whole)
 
 
-def _valid(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> list[Json]:
+def _counted_events(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> list[Json]:
     where = {
         "_local.meter": meter,
         "_local.customer": customer,
