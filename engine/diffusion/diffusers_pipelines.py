@@ -19,6 +19,7 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from PIL import Image
 
 from engine.catalog.model import Sampling
+from engine.diffusion.latents import per_channel
 from engine.diffusion.schedule import noise_levels
 from engine.loading.loader import Parts
 from engine.media.resize import picture
@@ -256,11 +257,8 @@ def _decoded(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bo
 def _plain(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     """Normalised latents as Wan's decoder takes them, by its pipeline's own arithmetic."""
     latents = latents.to(vae.dtype)
-
-    def broad(values: Any) -> torch.Tensor:
-        return torch.tensor(values).view(1, -1, 1, 1, 1).to(latents.device, latents.dtype)
-
-    return latents / (1.0 / broad(vae.config.latents_std)) + broad(vae.config.latents_mean)
+    deviation, mean = per_channel(vae.config.latents_std, latents), per_channel(vae.config.latents_mean, latents)
+    return latents / (1.0 / deviation) + mean
 
 
 def _frames(video: torch.Tensor) -> torch.Tensor:

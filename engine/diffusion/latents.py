@@ -96,11 +96,8 @@ def still(parts: Parts, cut: Cut, shown: Condition | Frame) -> torch.Tensor:
 
 def _statistics(parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation of each latent channel."""
-
-    def broad(values: Any) -> torch.Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=parts.device).view(1, -1, 1, 1, 1)
-
-    return broad(parts.vae.latents_mean), broad(parts.vae.latents_std)
+    like = torch.empty(0, device=parts.device, dtype=torch.float32)
+    return per_channel(parts.vae.latents_mean, like), per_channel(parts.vae.latents_std, like)
 
 
 def _renoised(
@@ -124,6 +121,11 @@ def _renoised(
     ]
     level = torch.tensor([plan.model.decode_timestep], device=parts.device, dtype=latents.dtype)
     return torch.lerp(latents, torch.cat(noise, dim=2), plan.model.decode_noise), level
+
+
+def per_channel(values: Any, like: torch.Tensor) -> torch.Tensor:
+    """One number per latent channel as [1, C, 1, 1, 1], on the device and in the dtype of `like`."""
+    return torch.as_tensor(values, dtype=torch.float32).view(1, -1, 1, 1, 1).to(like.device, like.dtype)
 
 
 def settle(parts: Parts) -> None:

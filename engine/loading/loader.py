@@ -1,8 +1,8 @@
-"""Reads a model's weights from a folder or the hub into torch modules on the right device, and names what
-failed.
+"""Reads a model's weights from a folder or the hub into torch modules on the right device, and names what failed.
 
-It knows where folders come from and where their parts go, and nothing of how a model is used; what lies in a folder
-is in engine/loading/layouts.py. The same code reads a project's own weights, the bundled model and tiny random ones.
+It knows where folders come from and where their modules go, and nothing of how a model is used; the contents of a
+folder are described in engine/loading/layouts.py. The same code reads a project's own weights, the bundled model and
+tiny random ones.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from engine.catalog.model import Model
 from engine.loading import layouts
 from engine.loading.layouts import INDEX, LAYOUTS, Index
 from engine.parallel.host import HERE, Host
-from engine.placement import lora as loras
-from engine.placement import vae_tiling
+from engine.placement import lora, vae_tiling
 from engine.placement.hardware import full
 from engine.placement.policy import Offload, Placement, choose
 from engine.types import EngineConfig, EngineError, Lora, Worn
@@ -38,23 +37,27 @@ _PLAIN: Final = Placement(device="cpu", dtype="float32")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model's weights on this disk: a diffusers folder, which of its entry's adapters lie in it, and what it says
-    of itself.
+    """A model's weights on this disk: a diffusers folder, its index, and the names of the catalogue's adapters that lie
+    in it.
     """
 
     folder: Path
     adapters: frozenset[str]
     index: Index
 
+    def module_names(self, model: Model) -> list[str]:
+        """The modules that the folder holds, in the order in which they are read."""
+        return [name for name in LAYOUTS[model.family].parts if name in self.index.classes]
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The modules of one model, in evaluation mode on `device`.
 
-    `spatial` and `temporal` are how many pixels and frames one latent stands for, read from the VAE itself.
-    `adapters` are the LoRAs that each transformer carries, all off until a job wears them, each with a digest; `lost`
-    says of others that were to hang there why they do not. `weights` is a digest of all the rest. `others` are the
-    parts that not every family has, by their names, and `settings` what the folder says of its pipeline.
+    `spatial` and `temporal` are pixels and frames per latent, read from the VAE itself. `adapters` are the LoRAs that
+    are attached to each transformer, all inactive until a job activates them, each with a digest of its weights; `lost`
+    says of the others why they could not be attached. `weights` is a digest of all other weights. `others` are the
+    modules that not every family has, by name, and `settings` those of the folder's pipeline.
     """
 
     tokenizer: Any
@@ -72,12 +75,12 @@ class Parts:
     lost: Mapping[str, str] = field(default_factory=dict)
 
     def identity(self, worn: Iterable[Worn]) -> tuple[str, ...]:
-        """What decides a clip's pixels beside its plan: the weights, the numbers in which they are kept and computed
-        with, and what the LoRAs that it wears hold. Where the modules lie, and which kernels run, decides no more than
-        the last bits.
+        """Everything besides its plan that decides a clip's pixels: the weights, the number formats in which they are
+        stored and computed with, and the contents of the active LoRAs. Where the modules lie and which kernels run
+        changes no more than the last bits.
         """
-        kept = self.placement.dtype, self.placement.quantisation
-        return self.weights, *kept, *(self.adapters[each.name] for each in worn)
+        formats = self.placement.dtype, self.placement.quantisation
+        return self.weights, *formats, *(self.adapters[weight.name] for weight in worn)
 
     @property
     def spatial(self) -> int:
@@ -90,8 +93,17 @@ class Parts:
         return layouts.compression(self.vae)[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _AttachedLoras:
+    """LoRAs after loading: digests of those that are attached, their sources, and why the others are not."""
+
+    digests: Mapping[str, str]
+    sources: Mapping[str, str]
+    errors: Mapping[str, str]
+
+
 def use_threads(config: EngineConfig) -> int:
-    """Bound torch's CPU threads to what this process may run on, and say how many.
+    """Bound torch's CPU threads to the cores this process may run on, and return their number.
 
     More threads than cores spin against each other: on a busy machine a forward pass takes twenty times as
     long.
@@ -106,68 +118,80 @@ def locate(model: Model, config: EngineConfig) -> Source:
 
     Raises EngineError `model_missing`, or `model_broken` for a folder of another family.
     """
-    folder = _folder(model, config)
-    adapters = frozenset(name for name in _adapters(model) if (folder / name / loras.FILE).is_file())
+    folder = _weights_folder(model, config)
+    adapters = frozenset(name for name in _catalogued_adapters(model) if (folder / name / lora.FILE).is_file())
     return Source(folder, adapters, layouts.index(folder, model))
 
 
 def load(
     model: Model, source: Source, config: EngineConfig, least: Offload = "none", host: Host = HERE
 ) -> Generator[float, None, Parts]:
-    """Load what `locate` found and put it on the machine, yielding the fraction done after each part so that the
-    caller may stop in between. `least` is how much must be offloaded where that is left to us, `host` the machine.
+    """Load the located weights and put them on the machine, yielding the fraction done before each module, so that the
+    caller may stop in between. `least` is the least offload where the setting is "auto", `host` the machine.
 
     Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
     placement = choose(host.look(), model, config, least)
-    named = [lora for lora in config.loras if lora.model == model.name]
-    device, home = host.device(placement.device), host.device(placement.home)
-    dtype = getattr(torch, placement.dtype)
-    folder, names = source.folder, [name for name in LAYOUTS[model.family].parts if name in source.index.classes]
-    sizes = [_bytes(folder / name) for name in names]
-    read: dict[str, Any] = {}
-    for done, name in enumerate(names):
-        yield sum(sizes[:done]) / max(1, sum(sizes))
-        with _named(folder / name):
-            read[name] = part = layouts.read(model, name, source.index.classes[name], folder / name, dtype)
-            if isinstance(part, torch.nn.Module):
-                host.put(part, home)
-    transformers = {name: part for name, part in read.items() if name.startswith("transformer")}
-    places = {name: str(folder / name) for name in sorted(source.adapters)}
-    adapters = {}
-    for name, place in places.items():
-        with _named(Path(place)):
-            adapters[name] = loras.hang(transformers.values(), name, place)
-    hanging, lost = _hang(transformers.values(), named)
-    vae_tiling.check_tiling(read["vae"], placement.tiling)
-    with _named(folder):
-        host.arrange(read, placement)
-        weights = layouts.digest(folder, names)
+    device = host.device(placement.device)
+    modules = yield from _read_modules(model, source, placement, host)
+    transformers = {name: module for name, module in modules.items() if name.startswith("transformer")}
+    loras = _attach_loras(transformers.values(), source, [each for each in config.loras if each.model == model.name])
+    vae_tiling.check_tiling(modules["vae"], placement.tiling)
+    with _named_errors(source.folder):
+        host.arrange(modules, placement)
+        weights = layouts.digest(source.folder, source.module_names(model))
     if placement.parallel > 1:
-        places |= {key: lora.source for lora in named if (key := loras.key(lora.name)) in hanging}
-        host.share(transformers, placement, folder, list(places.items()))
+        host.share(transformers, placement, source.folder, list(loras.sources.items()))
     yield 1.0
-    rest = {"device": device, "dtype": dtype, "placement": placement, "weights": weights, "lost": lost}
-    common = {name: read.pop(name) for name in _COMMON} | {"adapters": adapters | hanging}
-    return _agreeing(model, Parts(**common, others=read, settings=source.index.settings, **rest))
+    parts = Parts(
+        **{name: modules.pop(name) for name in _COMMON},
+        device=device,
+        dtype=getattr(torch, placement.dtype),
+        adapters=loras.digests,
+        weights=weights,
+        others=modules,
+        settings=source.index.settings,
+        placement=placement,
+        lost=loras.errors,
+    )
+    _check_against_catalogue(model, parts)
+    return parts
 
 
-def _folder(model: Model, config: EngineConfig) -> Path:
-    """Where the weights lie on disk, fetched from the hub if need be."""
+def _read_modules(
+    model: Model, source: Source, placement: Placement, host: Host
+) -> Generator[float, None, dict[str, Any]]:
+    """Read each module and put it where its weights rest, yielding the fraction of bytes read before it."""
+    home, dtype = host.device(placement.home), getattr(torch, placement.dtype)
+    names = source.module_names(model)
+    sizes = [_folder_bytes(source.folder / name) for name in names]
+    modules: dict[str, Any] = {}
+    for number, name in enumerate(names):
+        yield sum(sizes[:number]) / max(1, sum(sizes))
+        folder = source.folder / name
+        with _named_errors(folder):
+            modules[name] = module = layouts.read(model, name, source.index.classes[name], folder, dtype)
+            if isinstance(module, torch.nn.Module):
+                host.put(module, home)
+    return modules
+
+
+def _weights_folder(model: Model, config: EngineConfig) -> Path:
+    """The folder of the weights on disk, fetched from the hub if need be."""
     source = config.weights.get(model.name) or (str(_PACKAGE / model.repo) if model.bundled else model.repo)
     if not source:
         message = f"The weights of {model.name} are in no hub in diffusers' layout. {model.about}"
         raise EngineError("model_missing", message)
     if (path := Path(source)).is_dir() or path.is_absolute() or source.startswith("."):
         return path
-    return _fetched(source, model)
+    return _fetch_from_hub(source, model)
 
 
-def _fetched(repo: str, model: Model) -> Path:
-    """Only the parts: some repositories also hold a hundred gigabytes of other checkpoints."""
+def _fetch_from_hub(repo: str, model: Model) -> Path:
+    """Fetch the modules only: some repositories also hold a hundred gigabytes of other checkpoints."""
     try:
-        wanted = (*LAYOUTS[model.family].parts, *_adapters(model))
-        return Path(snapshot_download(repo, allow_patterns=[INDEX, *(f"{part}/*" for part in wanted)]))
+        folders = (*LAYOUTS[model.family].parts, *_catalogued_adapters(model))
+        return Path(snapshot_download(repo, allow_patterns=[INDEX, *(f"{name}/*" for name in folders)]))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         message = (
             f"The weights of {model.name} could not be fetched as {repo!r}: {error} "
@@ -176,35 +200,40 @@ def _fetched(repo: str, model: Model) -> Path:
         raise EngineError("model_missing", message) from error
 
 
-def _adapters(model: Model) -> set[str]:
-    return {how.adapter for how in model.sampling.values() if how.adapter}
+def _catalogued_adapters(model: Model) -> set[str]:
+    return {sampling.adapter for sampling in model.sampling.values() if sampling.adapter}
 
 
-def _hang(transformers: Collection[Any], named: Sequence[Lora]) -> tuple[dict[str, str], dict[str, str]]:
-    """Hang the named LoRAs on each: digests of those that hang there, and why the others cannot be read. They fail the
-    jobs that ask for them alone.
+def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence[Lora]) -> _AttachedLoras:
+    """Attach the adapters that came with the weights, and the operator's LoRAs. One of the latter that cannot be read
+    fails only the jobs that ask for it.
     """
-    hanging, lost = {}, {}
-    for lora in named:
-        key = loras.key(lora.name)
+    sources = {name: str(source.folder / name) for name in sorted(source.adapters)}
+    digests, errors = {}, {}
+    for name, place in sources.items():
+        with _named_errors(Path(place)):
+            digests[name] = lora.hang(transformers, name, place)
+    for each in named:
+        key = lora.key(each.name)
         try:
-            with _named(Path(lora.source)):
-                hanging[key] = loras.hang(transformers, key, lora.source)
+            with _named_errors(Path(each.source)):
+                digests[key] = lora.hang(transformers, key, each.source)
+                sources[key] = each.source
         except EngineError as error:
             if error.code != "model_broken":
                 raise
-            lost[key] = str(error)
-    return hanging, lost
+            errors[key] = str(error)
+    return _AttachedLoras(digests, sources, errors)
 
 
-def _agreeing(model: Model, parts: Parts) -> Parts:
+def _check_against_catalogue(model: Model, parts: Parts) -> None:
     if reason := layouts.unlike(model, parts.vae, parts.transformer, parts.settings):
         raise EngineError("model_broken", f"The weights given for {model.name} {reason}.")
-    return parts
 
 
 @contextmanager
-def _named(folder: Path) -> Iterator[None]:
+def _named_errors(folder: Path) -> Iterator[None]:
+    """Raise whatever fails while `folder` is read as EngineError `out_of_memory` or `model_broken`."""
     try:
         yield
     except (MemoryError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -213,7 +242,7 @@ def _named(folder: Path) -> Iterator[None]:
         raise EngineError("model_broken", f"The weights in {folder} cannot be read: {error}") from error
 
 
-def _bytes(folder: Path) -> int:
+def _folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
 
 

@@ -104,55 +104,17 @@ def wan_ends() -> DiffusionPipeline:
 
 def ltx2() -> DiffusionPipeline:
     """LTX-2, with everything that makes its sound."""
-    text_encoder = _gemma()
+    text_encoder, audio_vae = _gemma(), _ltx2_audio_vae()
     text = text_encoder.config.text_config
-    audio_vae = _audio_vae()
     return LTX2Pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(),
         vae=_ltx2_vae(),
         audio_vae=audio_vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer(padding_side="left"),
-        connectors=LTX2TextConnectors(
-            caption_channels=text.hidden_size,
-            text_proj_in_factor=text.num_hidden_layers + 1,
-            video_connector_num_attention_heads=4,
-            video_connector_attention_head_dim=8,
-            video_connector_num_layers=1,
-            video_connector_num_learnable_registers=None,
-            audio_connector_num_attention_heads=4,
-            audio_connector_attention_head_dim=8,
-            audio_connector_num_layers=1,
-            audio_connector_num_learnable_registers=None,
-            connector_rope_base_seq_len=32,
-            rope_double_precision=False,
-            rope_type="split",
-        ).eval(),
-        transformer=LTX2VideoTransformer3DModel(
-            in_channels=8,
-            out_channels=8,
-            num_attention_heads=2,
-            attention_head_dim=8,
-            cross_attention_dim=16,
-            audio_in_channels=4,
-            audio_out_channels=4,
-            audio_num_attention_heads=2,
-            audio_attention_head_dim=4,
-            audio_cross_attention_dim=8,
-            num_layers=2,
-            caption_channels=text.hidden_size,
-            rope_double_precision=False,
-            rope_type="split",
-        ).eval(),
-        vocoder=LTX2Vocoder(
-            in_channels=audio_vae.config.output_channels * audio_vae.config.mel_bins,
-            hidden_channels=32,
-            upsample_kernel_sizes=[4, 4],
-            upsample_factors=[2, 2],
-            resnet_kernel_sizes=[3],
-            resnet_dilations=[[1, 3, 5]],
-            output_sampling_rate=16000,
-        ).eval(),
+        connectors=_ltx2_connectors(text.hidden_size, text.num_hidden_layers),
+        transformer=_ltx2_transformer(text.hidden_size),
+        vocoder=_ltx2_vocoder(audio_vae.config.output_channels * audio_vae.config.mel_bins),
     )
 
 
@@ -286,7 +248,7 @@ def _ltx2_vae() -> AutoencoderKLLTX2Video:
     ).eval()
 
 
-def _audio_vae() -> AutoencoderKLLTX2Audio:
+def _ltx2_audio_vae() -> AutoencoderKLLTX2Audio:
     return AutoencoderKLLTX2Audio(
         base_channels=4,
         ch_mult=(1,),
@@ -294,4 +256,53 @@ def _audio_vae() -> AutoencoderKLLTX2Audio:
         resolution=32,
         latent_channels=2,
         mel_bins=8,
+    ).eval()
+
+
+def _ltx2_connectors(text_width: int, text_layers: int) -> LTX2TextConnectors:
+    return LTX2TextConnectors(
+        caption_channels=text_width,
+        text_proj_in_factor=text_layers + 1,
+        video_connector_num_attention_heads=4,
+        video_connector_attention_head_dim=8,
+        video_connector_num_layers=1,
+        video_connector_num_learnable_registers=None,
+        audio_connector_num_attention_heads=4,
+        audio_connector_attention_head_dim=8,
+        audio_connector_num_layers=1,
+        audio_connector_num_learnable_registers=None,
+        connector_rope_base_seq_len=32,
+        rope_double_precision=False,
+        rope_type="split",
+    ).eval()
+
+
+def _ltx2_transformer(text_width: int) -> LTX2VideoTransformer3DModel:
+    return LTX2VideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        cross_attention_dim=16,
+        audio_in_channels=4,
+        audio_out_channels=4,
+        audio_num_attention_heads=2,
+        audio_attention_head_dim=4,
+        audio_cross_attention_dim=8,
+        num_layers=2,
+        caption_channels=text_width,
+        rope_double_precision=False,
+        rope_type="split",
+    ).eval()
+
+
+def _ltx2_vocoder(mel_channels: int) -> LTX2Vocoder:
+    return LTX2Vocoder(
+        in_channels=mel_channels,
+        hidden_channels=32,
+        upsample_kernel_sizes=[4, 4],
+        upsample_factors=[2, 2],
+        resnet_kernel_sizes=[3],
+        resnet_dilations=[[1, 3, 5]],
+        output_sampling_rate=16000,
     ).eval()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from engine.catalog.registry import find
-from engine.loading.loader import Parts, load, locate, use_threads
+from engine.loading.loader import Parts, use_threads
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, Request
+from tests.support.engine_modules import read_modules
 from tests.support.model_families import KINDS
 
 
@@ -20,21 +20,10 @@ def config(weights: Path) -> EngineConfig:
     return EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", threads=1)
 
 
-def loaded(loading: Generator[float, None, Parts]) -> tuple[list[float], Parts]:
-    """The fractions a load reports, and what it loads."""
-    fractions = []
-    while True:
-        try:
-            fractions.append(next(loading))
-        except StopIteration as end:
-            return fractions, end.value
-
-
 @pytest.fixture(scope="session")
 def parts(config: EngineConfig) -> Parts:
     use_threads(config)
-    mini = find("kinora-mini")
-    return loaded(load(mini, locate(mini, config), config))[1]
+    return read_modules("kinora-mini", config)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +41,7 @@ def parts_of(families: EngineConfig) -> Callable[[str], Parts]:
 
     def read(name: str) -> Parts:
         if name not in kept:
-            kept[name] = loaded(load(find(name), locate(find(name), families), families))[1]
+            kept[name] = read_modules(name, families)
         return kept[name]
 
     return read

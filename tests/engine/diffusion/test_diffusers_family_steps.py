@@ -14,11 +14,11 @@ import torch
 from diffusers import FirstBlockCacheConfig
 
 from engine.catalog.registry import find
-from engine.loading.loader import Parts, load, locate
+from engine.loading.loader import Parts
 from engine.runtime.engine import Engine
 from engine.types import Cancelled, Done, EngineConfig, Progress
-from tests.engine.conftest import loaded
-from tests.engine.runtime.test_engine import after
+from tests.support.cancels import cancel_after
+from tests.support.engine_modules import read_modules
 from tests.support.model_families import KINDS, STEPS, asked, film, never, recipe
 
 
@@ -32,7 +32,7 @@ def test_a_cancel_stops_at_the_step_and_spoils_nothing(parts_of: Callable[[str],
     made, cut = recipe(parts, request)
     seen: list[int] = []
     with pytest.raises(Cancelled):
-        seen.extend(made.denoise(cut.plan.windows[0], after(step)))
+        seen.extend(made.denoise(cut.plan.windows[0], cancel_after(step)))
     hook.remove()
     assert len(passes) <= 2 * step, "nothing is computed after the step at which the cancel is seen"
     assert cut.strips == ({},)
@@ -42,12 +42,12 @@ def test_a_cancel_stops_at_the_step_and_spoils_nothing(parts_of: Callable[[str],
 def test_a_cancel_leaves_no_step_cache_behind(families: EngineConfig) -> None:
     """A cache that speeds steps up keeps what it saw until the pipeline is told that the clip is over."""
     model = find("wan2.1-t2v-1.3b")
-    parts, request = loaded(load(model, locate(model, families), families))[1], asked(model.name)
+    parts, request = read_modules(model.name, families), asked(model.name)
     parts.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.9))
     before = film(parts, request)
     made, cut = recipe(parts, replace(request, prompt="a blue star", seed=8))
     with pytest.raises(Cancelled):
-        list(made.denoise(cut.plan.windows[0], after(2)))
+        list(made.denoise(cut.plan.windows[0], cancel_after(2)))
     assert torch.equal(film(parts, request), before)
 
 
@@ -63,7 +63,7 @@ def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Call
         for transformer in transformers
         for number, block in enumerate(transformer.blocks)
     ]
-    for cancelled in (never, after(3)):
+    for cancelled in (never, cancel_after(3)):
         computed.clear()
         made, cut = recipe(parts, turbo)
         with nullcontext() if cancelled is never else pytest.raises(Cancelled):

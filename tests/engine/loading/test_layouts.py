@@ -15,13 +15,13 @@ from engine.catalog.registry import find
 from engine.loading.loader import Parts, load, locate
 from engine.placement.offload import _attentions
 from engine.types import EngineConfig, EngineError
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import read_modules, run_to_end
 from tests.support.model_families import KINDS, asked, film
 
 
 def refusal(families: EngineConfig, name: str, folder: str) -> EngineError:
     with pytest.raises(EngineError) as caught:
-        loaded(load(find(name), locate(find(name), replace(families, weights={name: folder})), families))
+        run_to_end(load(find(name), locate(find(name), replace(families, weights={name: folder})), families))
     return caught.value
 
 
@@ -60,7 +60,7 @@ def test_a_model_that_no_hub_has_says_what_to_do() -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConfig, name: str) -> None:
     halved = replace(families, dtype="bfloat16")
-    parts = loaded(load(find(name), locate(find(name), halved), halved))[1]
+    parts = read_modules(name, halved)
     assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
     assert parts.vae.dtype == (torch.float32 if find(name).family == "wan" else torch.bfloat16)
     assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
@@ -74,7 +74,7 @@ def test_attention_by_another_kernel_shows_the_same(
     parts_of: Callable[[str], Parts], families: EngineConfig, name: str, backend: str
 ) -> None:
     chosen = replace(families, attention=backend)
-    parts = loaded(load(find(name), locate(find(name), chosen), chosen))[1]
+    parts = read_modules(name, chosen)
     used = {getattr(layer.processor, "_attention_backend", None) for _, layer in _attentions(parts.transformer)}
     assert backend in used
     request = asked(name, guidance_scale=3.0)

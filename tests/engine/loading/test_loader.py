@@ -11,13 +11,13 @@ from engine.catalog.model import Model
 from engine.catalog.registry import find
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.types import EngineConfig, EngineError
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import run_to_end
 
 mini = find("kinora-mini")
 
 
 def reading(model: Model, config: EngineConfig) -> tuple[list[float], Parts]:
-    return loaded(load(model, locate(model, config), config))
+    return run_to_end(load(model, locate(model, config), config))
 
 
 def failure(config: EngineConfig, name: str = "kinora-mini") -> EngineError:

@@ -9,45 +9,29 @@ from typing import Any
 import pytest
 import torch
 from diffusers import WanPipeline
-from diffusers.loaders import LTXVideoLoraLoaderMixin, WanLoraLoaderMixin
+from diffusers.loaders import WanLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
 from engine.catalog.model import Sampling
 from engine.catalog.registry import find
 from engine.diffusion.hooks import sampled
-from engine.loading.loader import load, locate
 from engine.placement.lora import hang, wear
 from engine.runtime.engine import Engine
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, EngineError, Lora, Request, Worn
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import read_modules, read_transformer, write_lora
 
 MINI = find("kinora-mini")
 
 
-def transformer(config: EngineConfig) -> Any:
-    return loaded(load(MINI, locate(MINI, config), config))[1].transformer
-
-
-def write(config: EngineConfig, folder: Path, seed: int) -> Path:
-    """A LoRA that changes something, as diffusers writes one."""
-    made = transformer(config)
-    torch.manual_seed(seed)
-    drawn = LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_k", "to_v"])
-    made.add_adapter(drawn, "made")
-    weights = get_peft_model_state_dict(made, adapter_name="made")
-    LTXVideoLoraLoaderMixin.save_lora_weights(folder, weights)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def film(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(config, tmp_path_factory.mktemp("film"), 1)
+    return write_lora(config, tmp_path_factory.mktemp("film"), 1)
 
 
 @pytest.fixture(scope="module")
 def ink(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(config, tmp_path_factory.mktemp("ink"), 2)
+    return write_lora(config, tmp_path_factory.mktemp("ink"), 2)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +67,7 @@ def test_a_lora_counts_as_much_as_its_weight(
 
 
 def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Path, ink: Path) -> None:
-    made = transformer(config)
+    made = read_transformer(config)
     hang([made], "turbo", str(ink))
     hang([made], "lora_film", str(film))
     seen = []
@@ -143,7 +127,7 @@ def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Pat
 
     save_file({"text_encoder.x.lora_A.weight": torch.ones(1)}, tmp_path / "pytorch_lora_weights.safetensors")
     with pytest.raises(ValueError, match="holds nothing"):
-        hang([transformer(config)], "film", str(tmp_path))
+        hang([read_transformer(config)], "film", str(tmp_path))
 
 
 # --- two transformers ----------------------------------------------------------------------------------
@@ -174,7 +158,7 @@ def moved(made: Any) -> torch.Tensor:
 
 
 def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: EngineConfig) -> None:
-    parts = loaded(load(TWO, locate(TWO, both), both))[1]
+    parts = read_modules(TWO.name, both)
     mine = {"transformer": parts.transformer, "transformer_2": parts.others["transformer_2"]}
     pipe = WanPipeline.from_pretrained(both.weights[TWO.name])
     before = {name: moved(each) for name, each in mine.items()}

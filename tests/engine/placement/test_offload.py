@@ -20,13 +20,13 @@ from engine.catalog.registry import find
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import keep, prepare
 from engine.diffusion.latents import Cut, decode
-from engine.loading.loader import Parts, load, locate
+from engine.loading.loader import Parts
 from engine.placement.offload import _Turns, arrange, attend, take_turns
 from engine.placement.policy import Placement
 from engine.planning.plan import Shown, Window
 from engine.planning.timeline import plan
 from engine.types import EngineConfig, EngineError, Request
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import read_modules
 
 MINI = find("kinora-mini")
 PLAIN: Final = Placement(device="cpu", dtype="float32")
@@ -35,7 +35,7 @@ HOW: Final = Sampling(steps=2, guidance_scale=3.0)
 
 @pytest.fixture
 def fresh(config: EngineConfig) -> Callable[[], Parts]:
-    return lambda: loaded(load(MINI, locate(MINI, config), config))[1]
+    return lambda: read_modules(MINI.name, config)
 
 
 @pytest.fixture(scope="module")

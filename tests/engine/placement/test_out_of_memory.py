@@ -20,7 +20,7 @@ from engine.placement.policy import Machine, Offload, Placement
 from engine.runtime.engine import Engine
 from engine.testing import tiny_diffusers
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import run_to_end
 
 GPU = Machine(kind="cuda", gpus=1, memory=80.0, capability=(9, 0), host_memory=256.0)
 
@@ -159,7 +159,7 @@ def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
     two = EngineConfig(
         weights={model.name: str(tiny_diffusers.write("wan_two", tmp_path))}, dtype="float32", parallel=2
     )
-    loaded(load(model, locate(model, two), two, host=host))
+    run_to_end(load(model, locate(model, two), two, host=host))
     assert host.placed == ["none"]
     assert host.shared[0][0] == ["transformer", "transformer_2"]
 

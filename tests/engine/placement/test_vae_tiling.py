@@ -20,14 +20,14 @@ from engine.catalog.registry import find
 from engine.diffusion.diffusers_family import Stock
 from engine.diffusion.latents import Cut
 from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts, load, locate
+from engine.loading.loader import Parts
 from engine.placement import vae_tiling
 from engine.placement.policy import Tiling
 from engine.planning.plan import Shown
 from engine.planning.timeline import plan
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, EngineError, Request
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import read_modules
 
 KINDS = {"wan2.1-t2v-1.3b": "wan_text", "wan2.2-ti2v-5b": "wan_small", "ltx-2": "ltx2", "z-image-turbo": "z_image"}
 """A model with each class of autoencoder, and of Wan with each of its two kinds."""
@@ -51,7 +51,7 @@ def read(name: str, folder: Path, tiling: str = "auto") -> Parts:
     if not (at := folder / KINDS[name]).is_dir():
         tiny_diffusers.write(KINDS[name], at)
     config = EngineConfig(weights={name: str(at)}, device="cpu", tiling=tiling)
-    parts = loaded(load(find(name), locate(find(name), config), config))[1]
+    parts = read_modules(name, config)
     small(parts.vae, *SIZES.get(name, OTHERS)[1:])
     return parts
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -31,6 +31,7 @@ from engine.types import (
     Strength,
     Take,
 )
+from tests.support.cancels import cancel_after
 from tests.support.videos import read_frames
 
 MINI = find("kinora-mini")
@@ -45,12 +46,6 @@ def engine(config: EngineConfig) -> Engine:
 
 def never() -> bool:
     return False
-
-
-def after(events: int) -> Callable[[], bool]:
-    """A cancel that is asked for after so many questions."""
-    asked = iter([False] * events)
-    return lambda: next(asked, True)
 
 
 def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_path: Path) -> None:
@@ -140,7 +135,7 @@ def test_a_cancel_at_any_point_leaves_nothing(
 ) -> None:
     request = replace(request_, seconds=LONG, steps=4, width=64, height=64)
     with pytest.raises(Cancelled):
-        list(Engine(config).run(request, tmp_path, after(questions)))
+        list(Engine(config).run(request, tmp_path, cancel_after(questions)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -159,7 +154,7 @@ def step_of(event: Event) -> int:
 def test_a_cancelled_job_spoils_nothing_for_the_next(engine: Engine, request_: Request, tmp_path: Path) -> None:
     list(engine.run(request_, tmp_path / "before", never))
     with pytest.raises(Cancelled):
-        list(engine.run(replace(request_, seed=9), tmp_path / "cancelled", after(3)))
+        list(engine.run(replace(request_, seed=9), tmp_path / "cancelled", cancel_after(3)))
     list(engine.run(request_, tmp_path / "after", never))
     before, later = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
     assert before == later

@@ -20,7 +20,7 @@ from engine.runtime.engine import Engine
 from engine.runtime.resume import needed, stamp
 from engine.testing import tiny_ltx
 from engine.types import Cancelled, Done, EngineConfig, Lora, Piece, Progress, Request, Resume, Segment, Worn
-from tests.engine.placement import test_lora
+from tests.support.engine_modules import write_lora
 from tests.support.videos import read_frames
 
 MINI = find("kinora-mini")
@@ -222,10 +222,10 @@ def test_the_state_of_another_clip_is_not_taken(
 @pytest.fixture(scope="module")
 def inked(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineConfig]:
     """Two engines with a LoRA of the same name, and a third with a copy of the first's at another place."""
-    lora = test_lora.write(config, tmp_path_factory.mktemp("one"), 1)
+    lora = write_lora(config, tmp_path_factory.mktemp("one"), 1)
     folders = {
         "one": lora,
-        "another": test_lora.write(config, tmp_path_factory.mktemp("another"), 2),
+        "another": write_lora(config, tmp_path_factory.mktemp("another"), 2),
         "a copy": Path(shutil.copytree(lora, tmp_path_factory.mktemp("copy") / "ink")),
     }
     return {name: replace(config, loras=(Lora("ink", MINI.name, str(at)),)) for name, at in folders.items()}

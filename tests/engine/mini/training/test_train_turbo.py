@@ -19,7 +19,7 @@ from engine.diffusion import ltx
 from engine.diffusion.conditioning import prepare
 from engine.diffusion.latents import Cut
 from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts, load, locate
+from engine.loading.loader import Parts
 from engine.mini.training import train_turbo
 from engine.mini.training.components import new_transformer
 from engine.mini.training.config import SMALL
@@ -28,7 +28,7 @@ from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane
 from engine.planning.timeline import plan
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, Progress, Request
-from tests.engine.conftest import loaded
+from tests.support.engine_modules import read_modules
 
 MINI = find("kinora-mini")
 TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
@@ -81,7 +81,7 @@ def quick_config(quick_weights: Path) -> EngineConfig:
 
 @pytest.fixture(scope="module")
 def quick(quick_config: EngineConfig) -> Parts:
-    return loaded(load(MINI, locate(MINI, quick_config), quick_config))[1]
+    return read_modules(MINI.name, quick_config)
 
 
 # What is learnt
@@ -299,7 +299,7 @@ def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, requ
 
 def test_numbers_may_be_halved_with_an_adapter_too(quick_config: EngineConfig) -> None:
     half = replace(quick_config, dtype="bfloat16")
-    _, parts = loaded(load(MINI, locate(MINI, half), half))
+    parts = read_modules(MINI.name, half)
     assert {weight.dtype for weight in parts.transformer.parameters()} == {torch.bfloat16}
 
 
@@ -315,6 +315,6 @@ def test_an_adapter_that_cannot_be_used_is_named(quick_weights: Path, tmp_path: 
         save_file({f"unet.{name}": weight for name, weight in load_file(file).items()}, file)
     config = EngineConfig(weights={"kinora-mini": str(copy)}, device="cpu", threads=1)
     with pytest.raises(EngineError) as caught:
-        loaded(load(MINI, locate(MINI, config), config))
+        read_modules(MINI.name, config)
     assert caught.value.code == "model_broken"
     assert str(copy / ADAPTER) in str(caught.value)
