@@ -1,4 +1,4 @@
-"""`python -m api.fakes.stripe --data FOLDER`: serve until SIGTERM; says `ready URL` when it answers."""
+"""`python -m api.fakes.stripe --data FOLDER`: serve until SIGTERM; prints `ready URL` once it listens."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from api.fakes.stripe.app import assemble_server, create_app
 from api.fakes.stripe.protocol import AbortableProtocol
 
 KEY = "sk_test_local"
-"""The key of an account that was given none: it opens nothing but this double."""
+"""The default secret key. It is accepted by this fake only."""
 LAST_ANSWERS = 1
-"""Seconds that answers under way may take at the end; a request that hangs on demand would take longer."""
+"""Seconds that open requests may take during shutdown; one that hangs because of a fault would take longer."""
 IDLE = 600
-"""Seconds for which an idle connection is kept: cutting one looks like a fault that nobody asked for."""
+"""Keep-alive timeout in seconds: long, because a closed idle connection looks like an injected fault."""
 
 
 class ReadyServer(uvicorn.Server):
-    """uvicorn, saying in one line that it answers, unless whoever opened its socket knows where that is."""
+    """uvicorn server that prints its URL when it is ready, unless `url` is None."""
 
     def __init__(self, config: uvicorn.Config, url: str | None) -> None:
         super().__init__(config)
         self._url = url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
         await super().startup(sockets)
         if self.started and self._url:
             sys.stdout.write(f"ready {self._url}\n")
@@ -37,11 +36,16 @@ class ReadyServer(uvicorn.Server):
 
 
 def main() -> int:
-    """Serve."""
-    asked = _parse_arguments()
-    listener = socket.socket(fileno=asked.fd) if asked.fd is not None else _open_listener(asked.host, asked.port)
-    url = asked.url or _listener_url(listener)
-    app = create_app(assemble_server(None if asked.data == ":memory:" else Path(asked.data), url), asked.key)
+    arguments = _parse_arguments()
+    listener = (
+        socket.socket(fileno=arguments.fd)
+        if arguments.fd is not None
+        else _open_listener(arguments.host, arguments.port)
+    )
+    url = arguments.url or _listener_url(listener)
+    app = create_app(
+        assemble_server(None if arguments.data == ":memory:" else Path(arguments.data), url), arguments.key
+    )
     config = uvicorn.Config(
         app,
         http=AbortableProtocol,
@@ -55,7 +59,7 @@ def main() -> int:
     )
     # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = ReadyServer(config, url if asked.fd is None else None)
+    server = ReadyServer(config, url if arguments.fd is None else None)
     server.run(sockets=[listener])
     return 0 if server.started else 3
 

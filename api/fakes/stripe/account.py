@@ -1,4 +1,4 @@
-"""What every route and every step works with: the objects, the clock, and the telling of events."""
+"""The Stripe account that routes and simulation work on: stored objects, clock, due actions and events."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from api.fakes.stripe.store import Store
 
 LETTERS = string.ascii_letters + string.digits
 VERSION = "2026-10-28.endive"
-"""The version of Stripe's API whose shapes these are."""
+"""The version of Stripe's API that is implemented."""
 PRIVATE = "_local"
-"""A member of objects that nobody outside sees."""
+"""Member of stored objects that holds internal state and is never sent."""
 
 
 def new_id(prefix: str, length: int = 24) -> str:
-    """A fresh id, as Stripe's look."""
+    """A random id in Stripe's format."""
     return prefix + "".join(secrets.choice(LETTERS) for _ in range(length))
 
 
-def strip_private_members(thing: Json) -> Json:
-    """The object as it is shown."""
-    return {name: value for name, value in thing.items() if name != PRIVATE}
+def strip_private_members(obj: Json) -> Json:
+    """The object without its internal state."""
+    return {name: value for name, value in obj.items() if name != PRIVATE}
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """The request on whose behalf something happens; both None when it happens by itself."""
+    """The API request that causes events; both None for what happens by itself."""
 
     request_id: str | None = None
     idempotency_key: str | None = None
@@ -39,7 +39,7 @@ class RequestContext:
 
 @dataclass(slots=True)
 class ForcedDecline:
-    """Payments of a customer that are to fail: how many yet (None: all), and with which decline."""
+    """A customer's payments that fail on demand: how many are left (None: all), and the decline code."""
 
     remaining: int | None
     decline_code: str
@@ -50,7 +50,7 @@ EventEmitter = Callable[["StripeAccount", str, Json, Json | None], None]
 
 @dataclass(slots=True)
 class StripeAccount:
-    """The account. `url` is where its pages are reached."""
+    """The account. `base_url` is where its pages are served."""
 
     store: Store
     clock: Clock
@@ -61,32 +61,32 @@ class StripeAccount:
     forced_declines: dict[str, ForcedDecline] = field(default_factory=dict)
 
     def now(self) -> int:
-        """Seconds since 1970 on the double's clock."""
+        """Unix time in seconds on the account's clock."""
         return self.clock.now()
 
-    def require_object(self, kind: str, ident: str, *, param: str | None = None) -> Json:
-        """The object, or Stripe's refusal; `param` is the parameter that names it, if the path does not."""
-        found = self.store.get_object(kind, ident)
-        if found is None:
-            raise errors.not_found(kind, ident, param=param)
-        return found
+    def require_object(self, kind: str, object_id: str, *, param: str | None = None) -> Json:
+        """The stored object. Raises StripeError; `param` names the parameter it came from, None means the path."""
+        obj = self.store.get_object(kind, object_id)
+        if obj is None:
+            raise errors.not_found(kind, object_id, param=param)
+        return obj
 
-    def emit_event(self, kind: str, thing: Json, before: Json | None = None) -> None:
-        """Make an event of what happened; `before` holds the members that changed, as they were."""
-        self.event_emitter(self, kind, thing, before)
+    def emit_event(self, event_type: str, obj: Json, previous: Json | None = None) -> None:
+        """Emit an event about an object; `before` holds the previous values of changed members."""
+        self.event_emitter(self, event_type, obj, previous)
 
-    def create_object(self, thing: Json, event: str | None = None) -> Json:
-        """Keep a new object and tell of it."""
-        self.store.put_object(thing)
-        if event is not None:
-            self.emit_event(event, thing)
-        return thing
+    def create_object(self, obj: Json, event_type: str | None = None) -> Json:
+        """Store a new object and emit `event` for it."""
+        self.store.put_object(obj)
+        if event_type is not None:
+            self.emit_event(event_type, obj)
+        return obj
 
-    def update_object(self, thing: Json, event: str | None = None) -> Json:
-        """Keep a changed object; tell what it was before, if anything that shows did change."""
-        old = self.store.get_object(thing["object"], thing["id"]) or {}
-        before = {name: value for name, value in strip_private_members(old).items() if thing.get(name) != value}
-        self.store.put_object(thing)
-        if event is not None and before:
-            self.emit_event(event, thing, before)
-        return thing
+    def update_object(self, obj: Json, event_type: str | None = None) -> Json:
+        """Store a changed object; emit `event` with the previous values if any public member changed."""
+        old = self.store.get_object(obj["object"], obj["id"]) or {}
+        previous = {name: value for name, value in strip_private_members(old).items() if obj.get(name) != value}
+        self.store.put_object(obj)
+        if event_type is not None and previous:
+            self.emit_event(event_type, obj, previous)
+        return obj

@@ -1,4 +1,4 @@
-"""The application: the API, the control routes and the pages, over one account."""
+"""The Litestar application: Stripe's API, the control routes and the pages of one account."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ from api.fakes.stripe.store import Store
 
 
 def assemble_server(folder: Path | None, url: str) -> ServerState:
-    """An account that keeps its state in `folder`, or nowhere. `url` is where its pages are reached."""
+    """The state of a server whose account is stored in `folder`, or in memory if it is None."""
     store = Store(folder)
-    world = StripeAccount(store, Clock(store), DueActions(store), url, events.emit_event)
+    account = StripeAccount(store, Clock(store), DueActions(store), url, events.emit_event)
     deliveries = FaultRules(DELIVERY_KINDS)
-    courier = WebhookSender(world, deliveries)
-    return ServerState(world, FaultRules(REQUEST_KINDS), deliveries, courier, Scheduler(world, courier))
+    courier = WebhookSender(account, deliveries)
+    return ServerState(account, FaultRules(REQUEST_KINDS), deliveries, courier, Scheduler(account, courier))
 
 
-def create_app(parts: ServerState, key: str) -> Litestar:
-    """The application around an account whose secret key this is."""
-    gate = StripeApi(parts.account, key, parts.request_faults, parts.scheduler.wake)
+def create_app(server: ServerState, key: str) -> Litestar:
+    """The application; `key` is the account's secret key."""
+    stripe_api = StripeApi(server.account, key, server.request_faults, server.scheduler.wake)
 
     @asgi(["/v1", "/v2"], is_mount=True, copy_scope=False)
     async def serve_api(scope: Scope, receive: Receive, send: Send) -> None:
-        await gate(scope, receive, send)
+        await stripe_api(scope, receive, send)
 
     @contextlib.asynccontextmanager
     async def run_background_tasks(_: Litestar) -> AsyncIterator[None]:
-        beating = asyncio.create_task(parts.scheduler.run_forever())
-        beating.add_done_callback(_stop_after_crash)
+        scheduler_task = asyncio.create_task(server.scheduler.run_forever())
+        scheduler_task.add_done_callback(_stop_after_crash)
         yield
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
-        await parts.webhook_sender.close()
-        parts.account.store.close()
+        scheduler_task.cancel()
+        await asyncio.gather(scheduler_task, return_exceptions=True)
+        await server.webhook_sender.close()
+        server.account.store.close()
 
     return Litestar(
         [serve_api, ControlRoutes, CheckoutPage, PortalPages, InvoicePages],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False)},
+        dependencies={"server": Provide(lambda: server, sync_to_thread=False)},
         exception_handlers={StripeError: render_stripe_error},
         lifespan=[run_background_tasks],
         openapi_config=None,
@@ -68,12 +68,12 @@ def create_app(parts: ServerState, key: str) -> Litestar:
 
 
 def render_stripe_error(_: object, error: StripeError) -> Response[bytes]:
-    """A refusal of the API where a control route meets one."""
+    """A Stripe error raised by a control route."""
     return Response(msgspec.json.encode(error.body), status_code=error.status, media_type="application/json")
 
 
 def _stop_after_crash(task: asyncio.Task[object]) -> None:
-    """Time that stands still because of a fault in here must not look like time in which nothing happens."""
+    """Stop the process when the scheduler has crashed, so that a stopped clock is not mistaken for an idle one."""
     if not task.cancelled() and (error := task.exception()) is not None:
         traceback.print_exception(error)
         os.kill(os.getpid(), signal.SIGTERM)

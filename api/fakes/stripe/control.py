@@ -1,4 +1,4 @@
-"""`/_local/…`: what Stripe does not have, for whoever tests against it. The package's docstring lists the routes."""
+"""The control routes under `/_local`, which Stripe does not have. The package's docstring lists them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Asking = msgspec.Struct
 
 
 class ClockAdvance(Asking, frozen=True, forbid_unknown_fields=True):
-    """How far to go ahead, or until when."""
+    """How far to advance the clock, or until when."""
 
     seconds: int = 0
     days: int = 0
@@ -30,7 +30,7 @@ class ClockAdvance(Asking, frozen=True, forbid_unknown_fields=True):
 
 
 class FaultRequest(Asking, frozen=True, forbid_unknown_fields=True):
-    """A rule, as `faults.Rule` explains it."""
+    """A fault rule; `faults.FaultRule` explains the fields."""
 
     kind: str
     route: str = "*"
@@ -44,7 +44,7 @@ class FaultRequest(Asking, frozen=True, forbid_unknown_fields=True):
 
 
 class DeclineRequest(Asking, frozen=True, forbid_unknown_fields=True):
-    """Payments of a customer that are to fail; `count` 0 lets them succeed again, None lets all fail."""
+    """Make a customer's payments fail; `count` 0 ends it, None means all of them."""
 
     customer: str
     count: int | None = 1
@@ -52,7 +52,7 @@ class DeclineRequest(Asking, frozen=True, forbid_unknown_fields=True):
 
 
 class DisputeRequest(Asking, frozen=True, forbid_unknown_fields=True):
-    """What is disputed: a payment intent or a charge."""
+    """The payment intent or the charge to dispute."""
 
     payment_intent: str | None = None
     charge: str | None = None
@@ -60,127 +60,124 @@ class DisputeRequest(Asking, frozen=True, forbid_unknown_fields=True):
 
 
 class DisputeClosure(Asking, frozen=True, forbid_unknown_fields=True):
-    """How a dispute ends."""
+    """The outcome of a dispute."""
 
     outcome: Literal["won", "lost"]
 
 
 class FlushRequest(Asking, frozen=True, forbid_unknown_fields=True):
-    """`all`: also what waits for a later time, such as a retry."""
+    """`all` includes deliveries that are due later, such as retries."""
 
     all: bool = False
 
 
 class RetrySettings(Asking, frozen=True, forbid_unknown_fields=True):
-    """What becomes of a subscription that nobody pays for."""
+    """The status of a subscription after its last failed retry."""
 
     after: Literal["canceled", "unpaid", "past_due"]
 
 
 class ControlRoutes(Controller):
-    """Clock, faults, cards, disputes, deliveries, and starting anew."""
+    """Clock, faults, forced declines, disputes, deliveries and reset."""
 
     path = "/_local"
     include_in_schema = False
 
     @get("/clock")
-    async def read_clock(self, parts: InjectedServer) -> Json:
-        """What time it is here."""
-        return {"now": parts.account.now()}
+    async def read_clock(self, server: InjectedServer) -> Json:
+        return {"now": server.account.now()}
 
     @post("/clock", status_code=HTTP_200_OK)
-    async def advance_clock(self, parts: InjectedServer, data: JSONBody[ClockAdvance]) -> Json:
-        """Go ahead, living through everything on the way. Events are delivered from then on."""
-        seconds = data.seconds + 86400 * data.days + (0 if data.to is None else data.to - parts.account.now())
+    async def advance_clock(self, server: InjectedServer, data: JSONBody[ClockAdvance]) -> Json:
+        """Advance the clock and run everything due on the way. Its events are delivered afterwards."""
+        seconds = data.seconds + 86400 * data.days + (0 if data.to is None else data.to - server.account.now())
         if seconds < 0:
             raise HTTPException("Time goes ahead only.", status_code=400)
-        count = due_actions.advance_clock(parts.account, seconds)
-        parts.scheduler.wake()
-        return {"now": parts.account.now(), "steps": count}
+        count = due_actions.advance_clock(server.account, seconds)
+        server.scheduler.wake()
+        return {"now": server.account.now(), "steps": count}
 
     @get("/faults")
-    async def list_faults(self, parts: InjectedServer) -> Json:
-        """The rules in force, and what has struck."""
+    async def list_faults(self, server: InjectedServer) -> Json:
         return {
-            "requests": _fault_rules_response(parts.request_faults),
-            "deliveries": _fault_rules_response(parts.delivery_faults),
+            "requests": _fault_rules_response(server.request_faults),
+            "deliveries": _fault_rules_response(server.delivery_faults),
         }
 
     @post("/faults", status_code=HTTP_200_OK)
-    async def add_request_fault(self, parts: InjectedServer, data: JSONBody[FaultRequest]) -> Json:
-        """Let requests go wrong."""
-        return _add_fault_rule(parts.request_faults, data, REQUEST_KINDS)
+    async def add_request_fault(self, server: InjectedServer, data: JSONBody[FaultRequest]) -> Json:
+        return _add_fault_rule(server.request_faults, data, REQUEST_KINDS)
 
     @post("/faults/deliveries", status_code=HTTP_200_OK)
-    async def add_delivery_fault(self, parts: InjectedServer, data: JSONBody[FaultRequest]) -> Json:
-        """Let deliveries go wrong; `route` is a pattern of event types."""
-        return _add_fault_rule(parts.delivery_faults, data, DELIVERY_KINDS)
+    async def add_delivery_fault(self, server: InjectedServer, data: JSONBody[FaultRequest]) -> Json:
+        """`route` is a pattern of event types."""
+        return _add_fault_rule(server.delivery_faults, data, DELIVERY_KINDS)
 
     @delete("/faults", status_code=HTTP_200_OK)
-    async def clear_faults(self, parts: InjectedServer) -> Json:
-        """Let everything go well again."""
-        parts.request_faults.clear_rules()
-        parts.delivery_faults.clear_rules()
+    async def clear_faults(self, server: InjectedServer) -> Json:
+        server.request_faults.clear_rules()
+        server.delivery_faults.clear_rules()
         return {}
 
     @post("/cards", status_code=HTTP_200_OK)
-    async def force_declines(self, parts: InjectedServer, data: JSONBody[DeclineRequest]) -> Json:
-        """Let a customer's next payments fail, whatever the card."""
+    async def force_declines(self, server: InjectedServer, data: JSONBody[DeclineRequest]) -> Json:
+        """Make a customer's next payments fail, whatever the card."""
         if data.decline_code not in cards.DECLINE_MESSAGES:
             raise HTTPException(f"One of {', '.join(cards.DECLINE_MESSAGES)}.", status_code=400)
-        parts.account.forced_declines[data.customer] = ForcedDecline(data.count, data.decline_code)
+        server.account.forced_declines[data.customer] = ForcedDecline(data.count, data.decline_code)
         return {"customer": data.customer, "count": data.count, "decline_code": data.decline_code}
 
     @post("/retries", status_code=HTTP_200_OK)
-    async def set_retry_outcome(self, parts: InjectedServer, data: JSONBody[RetrySettings]) -> Json:
-        """Choose what follows the last failed retry."""
-        parts.account.store.set_setting(payment_outcomes.RETRY_OUTCOME_SETTING, data.after)
+    async def set_retry_outcome(self, server: InjectedServer, data: JSONBody[RetrySettings]) -> Json:
+        server.account.store.set_setting(payment_outcomes.RETRY_OUTCOME_SETTING, data.after)
         return {"after": data.after}
 
     @post("/disputes", status_code=HTTP_200_OK)
-    async def open_dispute(self, parts: InjectedServer, data: JSONBody[DisputeRequest]) -> Json:
-        """Let the owner of a card take a payment back."""
-        world = parts.account
-        with world.store.transaction():
-            world.request_context = RequestContext()
-            charge = data.charge or world.require_object("payment_intent", data.payment_intent or "")["latest_charge"]
-            found = disputes.open_dispute(world, world.require_object("charge", charge), data.reason)
-        parts.scheduler.wake()
-        return strip_private_members(found)
+    async def open_dispute(self, server: InjectedServer, data: JSONBody[DisputeRequest]) -> Json:
+        account = server.account
+        with account.store.transaction():
+            account.request_context = RequestContext()
+            charge = data.charge or account.require_object("payment_intent", data.payment_intent or "")["latest_charge"]
+            dispute = disputes.open_dispute(account, account.require_object("charge", charge), data.reason)
+        server.scheduler.wake()
+        return strip_private_members(dispute)
 
-    @post("/disputes/{ident:str}/close", status_code=HTTP_200_OK)
-    async def close_dispute(self, parts: InjectedServer, ident: FromPath[str], data: JSONBody[DisputeClosure]) -> Json:
-        """Let the bank decide."""
-        world = parts.account
-        with world.store.transaction():
-            world.request_context = RequestContext()
-            found = disputes.close_dispute(world, world.require_object("dispute", ident), won=data.outcome == "won")
-        parts.scheduler.wake()
-        return strip_private_members(found)
+    @post("/disputes/{dispute_id:str}/close", status_code=HTTP_200_OK)
+    async def close_dispute(
+        self, server: InjectedServer, dispute_id: FromPath[str], data: JSONBody[DisputeClosure]
+    ) -> Json:
+        account = server.account
+        with account.store.transaction():
+            account.request_context = RequestContext()
+            dispute = disputes.close_dispute(
+                account, account.require_object("dispute", dispute_id), won=data.outcome == "won"
+            )
+        server.scheduler.wake()
+        return strip_private_members(dispute)
 
     @get("/deliveries")
     async def list_deliveries(
-        self, parts: InjectedServer, limit: Annotated[int, QueryParameter(ge=1, le=10000)] = 100
+        self, server: InjectedServer, limit: Annotated[int, QueryParameter(ge=1, le=10000)] = 100
     ) -> Json:
-        """The newest deliveries, whatever became of them."""
-        return {"data": parts.webhook_sender.list_deliveries(limit)}
+        """The newest deliveries in any state."""
+        return {"data": server.webhook_sender.list_deliveries(limit)}
 
     @post("/deliveries/flush", status_code=HTTP_200_OK)
-    async def flush_deliveries(self, parts: InjectedServer, data: JSONBody[FlushRequest]) -> Json:
-        """Return when everything that is due has been tried."""
-        due_actions.run_due_actions(parts.account)
-        count = await (parts.webhook_sender.deliver_all() if data.all else parts.webhook_sender.deliver_due())
-        waiting = sum(row["state"] == "waiting" for row in parts.webhook_sender.list_deliveries(-1))
+    async def flush_deliveries(self, server: InjectedServer, data: JSONBody[FlushRequest]) -> Json:
+        """Return once every due delivery has been attempted."""
+        due_actions.run_due_actions(server.account)
+        count = await (server.webhook_sender.deliver_all() if data.all else server.webhook_sender.deliver_due())
+        waiting = sum(row["state"] == "waiting" for row in server.webhook_sender.list_deliveries(-1))
         return {"tried": count, "waiting": waiting}
 
     @post("/reset", status_code=HTTP_200_OK)
-    async def reset_account(self, parts: InjectedServer) -> Json:
-        """Forget everything, as if it had just been started for the first time."""
-        parts.account.store.delete_everything()
-        parts.account.clock.reset_offset()
-        parts.account.forced_declines.clear()
-        parts.request_faults.clear_rules()
-        parts.delivery_faults.clear_rules()
+    async def reset_account(self, server: InjectedServer) -> Json:
+        """Delete everything, as after the first start."""
+        server.account.store.delete_everything()
+        server.account.clock.reset_offset()
+        server.account.forced_declines.clear()
+        server.request_faults.clear_rules()
+        server.delivery_faults.clear_rules()
         return {}
 
 
@@ -192,8 +189,8 @@ def _fault_rules_response(faults: FaultRules) -> Json:
     return {"rules": rules, "struck": faults.occurrences}
 
 
-def _add_fault_rule(faults: FaultRules, asked: FaultRequest, kinds: Sequence[str]) -> Json:
-    if asked.kind not in kinds:
+def _add_fault_rule(faults: FaultRules, request: FaultRequest, kinds: Sequence[str]) -> Json:
+    if request.kind not in kinds:
         raise HTTPException(f"`kind` is one of {', '.join(kinds)}.", status_code=400)
-    faults.rules.append(FaultRule(**msgspec.structs.asdict(asked)))
+    faults.rules.append(FaultRule(**msgspec.structs.asdict(request)))
     return {"rules": len(faults.rules)}

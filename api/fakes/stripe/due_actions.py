@@ -1,4 +1,4 @@
-"""What happens by itself when its time comes, in order: each step is one transaction, at the moment it was due."""
+"""Runs due actions in order: each in one transaction, with the clock at the moment it was due."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ ACTIONS: dict[str, Callable[[StripeAccount, str], None]] = {
 }
 
 
-def run_due_actions(world: StripeAccount, until: int | None = None) -> int:
-    """Let everything happen that is due by now, or by `until`; gives how many steps that were."""
-    limit, count = world.now() if until is None else until, 0
-    while (step := world.due_actions.next_action()) is not None and step.due_at <= limit:
-        with world.clock.standing_at(step.due_at), world.store.transaction():
-            world.request_context = RequestContext()
-            world.due_actions.cancel(step.kind, step.subject)
-            ACTIONS[step.kind](world, step.subject)
+def run_due_actions(account: StripeAccount, until: int | None = None) -> int:
+    """Run everything due by now, or by `until`; returns the number of actions."""
+    limit, count = account.now() if until is None else until, 0
+    while (action := account.due_actions.next_action()) is not None and action.due_at <= limit:
+        with account.clock.standing_at(action.due_at), account.store.transaction():
+            account.request_context = RequestContext()
+            account.due_actions.cancel(action.kind, action.subject)
+            ACTIONS[action.kind](account, action.subject)
         count += 1
     return count
 
 
-def advance_clock(world: StripeAccount, seconds: int) -> int:
-    """Go ahead in time, with everything that happens on the way; gives how many steps that were."""
-    until = world.now() + seconds
-    count = run_due_actions(world, until)
-    world.clock.move_forward(max(0, until - world.now()))
+def advance_clock(account: StripeAccount, seconds: int) -> int:
+    """Advance the clock and run everything due on the way; returns the number of actions."""
+    until = account.now() + seconds
+    count = run_due_actions(account, until)
+    account.clock.move_forward(max(0, until - account.now()))
     return count

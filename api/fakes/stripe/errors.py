@@ -1,6 +1,6 @@
-"""What Stripe answers when it refuses, as exceptions: `{error: {type, code, message, param, decline_code}}`.
+"""Stripe's error responses as exceptions: `{error: {type, code, message, param, decline_code}}`.
 
-`begun` says whether work had begun: only then does Stripe keep the answer for the request's idempotency key.
+`begun` says whether processing had begun: only then does Stripe store the response for the idempotency key.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
-"""An object as Stripe writes it, or a part of one."""
+"""A Stripe object or a part of one."""
 
 
 class StripeError(Exception):
-    """An answer that is an error. `extra` are members of the error object beside type, code, message and param.
+    """An error response. `extra` holds members of the error object besides type, code, message and param.
 
-    `kept`: what was done until then stays done, such as an attempt to pay.
+    `keeps_work`: changes made before the error are committed, such as a payment attempt.
     """
 
     keeps_work = False
@@ -42,37 +42,37 @@ class StripeError(Exception):
 def invalid_request(
     message: str, *, code: str | None = None, param: str | None = None, begun: bool = False
 ) -> StripeError:
-    """400: the request cannot be met as it is."""
+    """400"""
     return StripeError(400, "invalid_request_error", message, code=code, param=param, begun=begun)
 
 
 def missing_parameter(param: str) -> StripeError:
-    """400: a parameter must be given."""
+    """400"""
     return invalid_request(f"Missing required param: {param}.", code="parameter_missing", param=param)
 
 
 def unknown_parameters(names: list[str]) -> StripeError:
-    """400: parameters that this route does not take; Stripe refuses them too."""
+    """400: parameters that the route does not take, which Stripe rejects too."""
     s = "s" if len(names) > 1 else ""
     listed = ", ".join(names)
     return invalid_request(f"Received unknown parameter{s}: {listed}", code="parameter_unknown", param=names[0])
 
 
-def not_found(kind: str, ident: str, *, param: str | None = None) -> StripeError:
+def not_found(kind: str, object_id: str, *, param: str | None = None) -> StripeError:
     """No such object: 404 where the path names it, 400 where a parameter does."""
     noun = kind.rpartition(".")[2].replace("_", " ")
-    message = f"No such {noun}: '{ident}'"
+    message = f"No such {noun}: '{object_id}'"
     status = 404 if param is None else 400
     return StripeError(status, "invalid_request_error", message, code="resource_missing", param=param or "id")
 
 
 def unrecognized_url(method: str, path: str) -> StripeError:
-    """404: there is no such URL, or it is one of Stripe's that this double does not have."""
+    """404: no such URL, or one of Stripe's that this fake does not implement."""
     return StripeError(404, "invalid_request_error", f"Unrecognized request URL ({method}: {path}).")
 
 
 def invalid_api_key(key: str | None) -> StripeError:
-    """401: no key, or not the one of this account."""
+    """401: no key, or not the account's."""
     if key is None:
         message = "You did not provide an API key. Provide it in the Authorization header, using Bearer auth."
     else:
@@ -81,19 +81,19 @@ def invalid_api_key(key: str | None) -> StripeError:
 
 
 def card_declined(code: str, decline_code: str, message: str, *, extra: Json | None = None) -> StripeError:
-    """402: the bank said no."""
+    """402"""
     details = {"decline_code": decline_code, **(extra or {})}
     return StripeError(402, "card_error", message, code=code, begun=True, extra=details)
 
 
 def internal_error() -> StripeError:
-    """500: something went wrong on Stripe's side."""
+    """500"""
     message = "An unknown error occurred"
     return StripeError(500, "api_error", message, begun=True)
 
 
 def idempotency_key_reused(key: str) -> StripeError:
-    """400: an idempotency key came with other parameters than the first time."""
+    """400: the key was first used with other parameters."""
     message = (
         "Keys for idempotent requests can only be used with the same parameters they were first used with. "
         f"Try using a key other than '{key}' if you meant to execute a different request."
@@ -102,17 +102,17 @@ def idempotency_key_reused(key: str) -> StripeError:
 
 
 def idempotency_key_in_use(key: str) -> StripeError:
-    """409: another request with this idempotency key is being executed."""
+    """409: another request with this key is in progress."""
     message = f"There is currently another in-progress request using this Idempotent Key ({key})."
     return StripeError(409, "idempotency_error", message, code="idempotency_key_in_use")
 
 
 def lock_timeout() -> StripeError:
-    """409: the object is being changed by another request."""
+    """409: another request is changing the object."""
     message = "This object cannot be accessed right now because another API request is currently accessing it."
     return StripeError(409, "invalid_request_error", message, code="lock_timeout")
 
 
 def rate_limited() -> StripeError:
-    """429: asked too often."""
+    """429"""
     return StripeError(429, "invalid_request_error", "Request rate limit exceeded.", code="rate_limit")

@@ -1,4 +1,4 @@
-"""`expand[]`: ids replaced by the objects they name, and parts that are shown on request only."""
+"""`expand[]`: replaces ids by the objects they name and adds members that are only sent on request."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ REFERENCED_KINDS = {
     "schedule": "subscription_schedule",
     "subscription": "subscription",
 }
-"""What kind of object a member names."""
+"""Kinds of the objects that members refer to by id."""
 MAX_DEPTH = 4
 
 MemberExpander = Callable[[StripeAccount, Json], Json]
 EXPANDABLE_MEMBERS: dict[tuple[str, str], MemberExpander] = {}
-"""Members that an object has only when they are asked for, by kind and name; resources add theirs."""
+"""Members that are only sent when expanded, by kind and name; resources register theirs."""
 
 
-def expand_paths(world: StripeAccount, thing: Json, paths: list[str]) -> Json:
-    """The object as it is answered. Raises StripeError for a path that leads nowhere."""
-    shown = strip_private_members(thing)
+def expand_paths(account: StripeAccount, obj: Json, paths: list[str]) -> Json:
+    """The object with these paths expanded. Raises StripeError for a path that cannot be expanded."""
+    expanded = strip_private_members(obj)
     for path in paths:
-        parts = path.split(".")
-        if len(parts) > MAX_DEPTH:
+        members = path.split(".")
+        if len(members) > MAX_DEPTH:
             raise errors.invalid_request(
                 f"You cannot expand more than {MAX_DEPTH} levels of a property", param="expand"
             )
-        shown = _expand_path(world, shown, parts, path)
-    return shown
+        expanded = _expand_path(account, expanded, members, path)
+    return expanded
 
 
-def _expand_path(world: StripeAccount, thing: Json, parts: list[str], path: str) -> Json:
-    name, rest = parts[0], parts[1:]
-    shown = dict(thing)
-    if thing.get("object") == "list" and name == "data":
-        shown["data"] = [
-            _expand_path(world, strip_private_members(row), rest, path) if rest else row for row in thing["data"]
+def _expand_path(account: StripeAccount, obj: Json, members: list[str], path: str) -> Json:
+    name, rest = members[0], members[1:]
+    expanded = dict(obj)
+    if obj.get("object") == "list" and name == "data":
+        expanded["data"] = [
+            _expand_path(account, strip_private_members(row), rest, path) if rest else row for row in obj["data"]
         ]
-        return shown
-    value = _expand_member(world, thing, name, path)
+        return expanded
+    value = _expand_member(account, obj, name, path)
     if isinstance(value, dict) and rest:
-        value = _expand_path(world, value, rest, path)
+        value = _expand_path(account, value, rest, path)
     elif isinstance(value, list) and rest:
-        value = [_expand_path(world, row, rest, path) for row in value]
-    shown[name] = value
-    return shown
+        value = [_expand_path(account, row, rest, path) for row in value]
+    expanded[name] = value
+    return expanded
 
 
-def _expand_member(world: StripeAccount, thing: Json, name: str, path: str) -> object:
-    part = EXPANDABLE_MEMBERS.get((str(thing.get("object")), name))
-    if part is not None and name not in thing:
-        return part(world, thing)
-    value = thing.get(name)
+def _expand_member(account: StripeAccount, obj: Json, name: str, path: str) -> object:
+    expander = EXPANDABLE_MEMBERS.get((str(obj.get("object")), name))
+    if expander is not None and name not in obj:
+        return expander(account, obj)
+    value = obj.get(name)
     if isinstance(value, str) and name in REFERENCED_KINDS:
-        return strip_private_members(world.require_object(REFERENCED_KINDS[name], value, param="expand"))
-    if name not in thing or isinstance(value, (str, int)):
+        return strip_private_members(account.require_object(REFERENCED_KINDS[name], value, param="expand"))
+    if name not in obj or isinstance(value, (str, int)):
         raise errors.invalid_request(f"This property cannot be expanded ({path}).", param="expand")
     return value

@@ -1,4 +1,4 @@
-"""What goes wrong on demand: rules that pick requests or deliveries, by pattern, count or chance."""
+"""Fault injection: rules that make requests or deliveries fail, by pattern, count or probability."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ DELIVERY_KINDS = ("delay", "drop", "duplicate", "reorder")
 
 @dataclass(slots=True)
 class FaultRule:
-    """One thing that goes wrong.
+    """One injected fault.
 
-    `count` is how often yet (None: always), `probability` how likely each time, drawn from `seed`. `route` is a
-    pattern such as `POST /v1/checkout/*`, or of event types for a delivery. `seconds` is how long it hangs, is slow, is
-    late; `times` how often a duplicate is sent besides. The last three go into the headers of a 429 or 500.
+    `count` is how often it is left to occur (None: always), `probability` how likely each time, drawn from `seed`.
+    `route` is a pattern such as `POST /v1/checkout/*`, or of event types for a delivery. `seconds` is how long it
+    hangs, is slow or late; `times` how many duplicates are sent. `retry_after` and `should_retry` become headers of a
+    429 or 500.
     """
 
     kind: str
@@ -41,11 +42,10 @@ class FaultRule:
     chance: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
-        """Draw from one's own seed."""
         self.chance = random.Random(self.seed)  # noqa: S311 - the same faults again for the same seed
 
     def should_fail(self, name: str) -> bool:
-        """Whether it goes wrong this time; counts."""
+        """Whether the fault occurs this time; counts it."""
         if self.count == 0 or not fnmatchcase(name, self.route) or self.chance.random() >= self.probability:
             return False
         if self.count is not None:
@@ -53,17 +53,17 @@ class FaultRule:
         return True
 
     def response_headers(self) -> dict[str, str]:
-        """What a refusal says about trying again."""
-        found: dict[str, str] = {}
+        """Retry headers of an error response."""
+        headers: dict[str, str] = {}
         if self.retry_after is not None:
-            found["Retry-After"] = str(self.retry_after)
+            headers["Retry-After"] = str(self.retry_after)
         if self.should_retry is not None:
-            found["Stripe-Should-Retry"] = "true" if self.should_retry else "false"
-        return found
+            headers["Stripe-Should-Retry"] = "true" if self.should_retry else "false"
+        return headers
 
 
 class FaultRules:
-    """The rules in force, in the order in which they came; the first that strikes counts."""
+    """The active rules in order of creation; the first that matches applies."""
 
     def __init__(self, kinds: tuple[str, ...]) -> None:
         self.kinds = kinds
@@ -71,7 +71,7 @@ class FaultRules:
         self.occurrences: dict[str, int] = {}
 
     def pick_fault(self, name: str) -> FaultRule | None:
-        """What goes wrong with this one, if anything."""
+        """The fault that applies to a route or event type."""
         for rule in self.rules:
             if rule.should_fail(name):
                 self.occurrences[rule.kind] = self.occurrences.get(rule.kind, 0) + 1
@@ -79,6 +79,5 @@ class FaultRules:
         return None
 
     def clear_rules(self) -> None:
-        """Everything goes well again."""
         self.rules.clear()
         self.occurrences.clear()

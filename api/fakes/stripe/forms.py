@@ -1,7 +1,7 @@
-"""Stripe's form encoding: names with brackets become nested values.
+"""Stripe's form encoding: bracketed names become nested values.
 
-Lists and maps look alike there (`items[0][price]`, `metadata[0]`), so everything stays a map of text here and whoever
-reads a parameter says which of the two it is.
+Lists and maps look alike in it (`items[0][price]`, `metadata[0]`), so everything stays a map of strings here; the
+reader of a parameter decides which of the two it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parameters of one request, read by name and type. What was never read is refused, as Stripe refuses it."""
+"""The parameters of a request, read by name and type. Parameters that were never read are rejected, as at Stripe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.fakes.stripe.errors import Json
 
 
 class Params:
-    """Nested parameters. Every reader raises StripeError 400 for a value of the wrong kind."""
+    """Nested parameters. Every reader raises StripeError 400 for a value of the wrong type."""
 
     def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
         self.values = dict(values)
@@ -19,15 +19,15 @@ class Params:
         self._nested: dict[str, list[Params]] = {}
 
     def full_name(self, key: str) -> str:
-        """The parameter's whole name, with brackets."""
+        """The parameter's full name with brackets."""
         return f"{self._path}[{key}]" if self._path else key
 
     def has_value(self, key: str) -> bool:
-        """Whether it came at all, even empty."""
+        """Whether the parameter was sent, even empty."""
         return key in self.values
 
     def optional_text(self, key: str) -> str | None:
-        """A text; None when absent or empty, which is how one unsets."""
+        """A string; None when absent or empty, which is how a value is unset."""
         value = self._read_value(key)
         if value is None or value == "":
             return None
@@ -36,14 +36,12 @@ class Params:
         return value
 
     def required_text(self, key: str) -> str:
-        """A text that must be there."""
         value = self.optional_text(key)
         if value is None:
             raise errors.missing_parameter(self.full_name(key))
         return value
 
     def optional_int(self, key: str) -> int | None:
-        """A whole number."""
         value = self._read_value(key)
         if value is None or value == "":
             return None
@@ -56,14 +54,12 @@ class Params:
             raise fault from None
 
     def required_int(self, key: str) -> int:
-        """A whole number that must be there."""
         value = self.optional_int(key)
         if value is None:
             raise errors.missing_parameter(self.full_name(key))
         return value
 
     def optional_bool(self, key: str) -> bool | None:
-        """True or false."""
         value = self._read_value(key)
         if value is None or isinstance(value, bool):
             return value
@@ -72,7 +68,7 @@ class Params:
         return bool(value == "true")
 
     def one_of(self, key: str, options: Sequence[str], default: str) -> str:
-        """One of a few words."""
+        """One of `options`, or the default when absent."""
         value = self.optional_text(key)
         if value is not None and value not in options:
             raise errors.invalid_request(
@@ -81,13 +77,13 @@ class Params:
         return value or default
 
     def string_map(self, key: str) -> dict[str, str] | None:
-        """Names and texts, such as metadata; empty text where the whole map is unset; None when absent."""
+        """A map of strings such as metadata; `{}` where an empty string unsets the whole map, None when absent."""
         value = self._read_value(key)
         if value is None:
             return None
         if value == "":
             return {}
-        if not isinstance(value, dict) or any(isinstance(inner, dict) for inner in value.values()):
+        if not isinstance(value, dict) or any(isinstance(nested, dict) for nested in value.values()):
             raise errors.invalid_request("Invalid hash", param=self.full_name(key))
         return {name: str(text) for name, text in value.items()}
 
@@ -99,11 +95,10 @@ class Params:
         return {key: text for key, text in {**(current or {}), **changes}.items() if text != ""} if changes else {}
 
     def string_list(self, key: str) -> list[str] | None:
-        """A list of texts; None when absent."""
         value = self._read_value(key)
         if value is None:
             return None
-        return [str(one) for one in self._list_items(key, value)]
+        return [str(item) for item in self._list_items(key, value)]
 
     def nested_params(self, key: str) -> Params:
         """A nested group of parameters; empty when absent."""
@@ -119,18 +114,18 @@ class Params:
         value = self._read_value(key)
         if key not in self._nested:
             self._nested[key] = [
-                Params(row, f"{self.full_name(key)}[{place}]")
-                for place, row in enumerate(self._list_items(key, value or {}))
+                Params(row, f"{self.full_name(key)}[{index}]")
+                for index, row in enumerate(self._list_items(key, value or {}))
                 if isinstance(row, dict)
             ]
         return self._nested[key]
 
     def ignore_params(self, *keys: str) -> None:
-        """Parameters that Stripe takes and that make no difference here."""
+        """Accept parameters that Stripe takes and that make no difference here."""
         self._read |= {key for key in keys if key in self.values}
 
     def unread_names(self) -> list[str]:
-        """The names of what nobody asked for."""
+        """Full names of the parameters that were never read."""
         return list(self._iterate_unread())
 
     def _iterate_unread(self) -> Iterator[str]:
@@ -150,6 +145,6 @@ class Params:
             return value
         if value == "":
             return []
-        if not isinstance(value, dict) or not all(place.isdigit() for place in value):
+        if not isinstance(value, dict) or not all(index.isdigit() for index in value):
             raise errors.invalid_request("Invalid array", param=self.full_name(key))
-        return [value[place] for place in sorted(value, key=int)]
+        return [value[index] for index in sorted(value, key=int)]

@@ -1,4 +1,4 @@
-"""uvicorn's protocol, with a way for an application to cut its connection: what a network does, at will."""
+"""uvicorn's HTTP protocol with a way for the application to reset its connection."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 ABORT_SCOPE_KEY = "fake_stripe.abort"
-"""Where the way is found in the ASGI scope."""
+"""Key of the abort function in the ASGI scope."""
 NO_LINGER = struct.pack("ii", 1, 0)
-"""For SO_LINGER: close by a reset, sending nothing more."""
+"""SO_LINGER value that closes with a reset and sends nothing more."""
 
 
 class AbortableProtocol(HttpToolsProtocol):
-    """Puts ABORT into every scope."""
+    """Puts an abort function into every ASGI scope."""
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
         super().on_message_begin()
         self.scope[ABORT_SCOPE_KEY] = self._abort_connection  # type: ignore[literal-required]
 

@@ -1,6 +1,6 @@
-"""What every request of the API passes: the key, the faults asked for, idempotency, and one transaction.
+"""The pipeline of every API request: credentials, injected faults, idempotency and one transaction.
 
-An ASGI application. Time that has passed is lived through first, so that no answer shows a state that is over.
+An ASGI application. Due actions run first, so that no response shows an outdated state.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from api.fakes.stripe.protocol import ABORT_SCOPE_KEY
 
 
 class ConnectionCutError(Exception):
-    """The connection is to be cut without an answer."""
+    """The connection is to be reset without a response."""
 
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One request, read."""
+    """A parsed request."""
 
     method: str
     path: str
@@ -42,142 +42,147 @@ class ApiRequest:
 
     @property
     def idempotency_key(self) -> str | None:
-        """Its idempotency key, where that means something."""
+        """The idempotency key; only POST requests have one."""
         return self.headers.get("idempotency-key") if self.method == "POST" else None
 
     @property
     def is_v2(self) -> bool:
-        """Whether it is for the second version of the API, which keeps no failures."""
+        """Whether the request is for version 2 of the API, which does not store failures for a key."""
         return self.path.startswith("/v2/")
 
 
 @dataclass(slots=True)
 class ApiResponse:
-    """What is sent back."""
-
     status: int
     body: bytes
     headers: dict[str, str]
 
 
 class StripeApi:
-    """The API as one ASGI application."""
+    """The API as an ASGI application."""
 
-    def __init__(self, world: StripeAccount, key: str, faults: FaultRules, woken: Callable[[], None]) -> None:
-        """`key` is the account's secret key; `woken` is called when something may have happened."""
-        self._world, self._key, self._faults, self._on_activity = world, key, faults, woken
+    def __init__(self, account: StripeAccount, key: str, faults: FaultRules, woken: Callable[[], None]) -> None:
+        """`key` is the account's secret key; `on_activity` is called when something may have become due."""
+        self._account, self._key, self._faults, self._on_activity = account, key, faults, woken
         self._keys = IdempotencyKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or cut the connection."""
-        asked = _read_request(scope, await _read_body(receive))
+        """Respond to one request, or reset its connection."""
+        request = _read_request(scope, await _read_body(receive))
         try:
-            answer = await self.respond(asked)
+            response = await self.respond(request)
         except ConnectionCutError:
             scope[ABORT_SCOPE_KEY]()  # type: ignore[literal-required]
             return
         finally:
             self._on_activity()
-        headers = [(b"content-type", b"application/json"), (b"request-id", asked.request_id.encode())]
-        headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        headers = [(b"content-type", b"application/json"), (b"request-id", request.request_id.encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body, "more_body": False})
 
-    async def respond(self, asked: ApiRequest) -> ApiResponse:
-        """The answer to a request. Raises HungUpError."""
+    async def respond(self, request: ApiRequest) -> ApiResponse:
+        """Raises ConnectionCutError."""
         try:
-            self._check_credentials(asked)
-            if asked.idempotency_key is None:
-                return await self._execute_with_faults(asked)
-            kept = self._keys.begin_request(self._world, asked.idempotency_key, asked.method, asked.path, asked.params)
+            self._check_credentials(request)
+            if request.idempotency_key is None:
+                return await self._execute_with_faults(request)
+            stored = self._keys.begin_request(
+                self._account, request.idempotency_key, request.method, request.path, request.params
+            )
         except StripeError as error:
-            return _error_response(error, asked)
-        if kept is not None:
-            again = {"Idempotent-Replayed": "true", "Original-Request": kept.request_id}
-            return ApiResponse(kept.status, kept.body, {**again, "Idempotency-Key": asked.idempotency_key})
+            return _error_response(error, request)
+        if stored is not None:
+            replay_headers = {"Idempotent-Replayed": "true", "Original-Request": stored.request_id}
+            return ApiResponse(
+                stored.status, stored.body, {**replay_headers, "Idempotency-Key": request.idempotency_key}
+            )
         try:
-            return await self._execute_with_faults(asked)
+            return await self._execute_with_faults(request)
         finally:
-            self._keys.end_request(asked.idempotency_key)
+            self._keys.end_request(request.idempotency_key)
 
-    def _check_credentials(self, asked: ApiRequest) -> None:
-        presented = _read_api_key(asked.headers.get("authorization", ""))
-        if presented != self._key:
-            raise errors.invalid_api_key(presented)
-        version = asked.headers.get("stripe-version", VERSION)
+    def _check_credentials(self, request: ApiRequest) -> None:
+        api_key = _read_api_key(request.headers.get("authorization", ""))
+        if api_key != self._key:
+            raise errors.invalid_api_key(api_key)
+        version = request.headers.get("stripe-version", VERSION)
         if version != VERSION:
             raise errors.invalid_request(f"This fake Stripe speaks version {VERSION} only, not {version}.")
 
-    async def _execute_with_faults(self, asked: ApiRequest) -> ApiResponse:
-        """Do it, with what goes wrong before and after."""
-        rule = self._faults.pick_fault(f"{asked.method} {asked.path}")
+    async def _execute_with_faults(self, request: ApiRequest) -> ApiResponse:
+        """Execute the request, with injected faults before and after the commit."""
+        rule = self._faults.pick_fault(f"{request.method} {request.path}")
         kind = "" if rule is None else rule.kind
         if rule is not None and kind in ("409", "429"):
             error = errors.lock_timeout() if kind == "409" else errors.rate_limited()
             error.headers = rule.response_headers()
-            return _error_response(error, asked)
+            return _error_response(error, request)
         if rule is not None:
             await _inject_fault_before(rule)
         if kind == "500_before":
-            answer = self._store_for_replay(asked, _error_response(errors.internal_error(), asked))
+            response = self._store_for_replay(request, _error_response(errors.internal_error(), request))
         else:
-            answer = self._run_transaction(asked, fails=kind == "500_after")
+            response = self._run_transaction(request, fails=kind == "500_after")
         if rule is not None:
             await _inject_fault_after(rule)
-            answer.headers |= rule.response_headers()
-        return answer
+            response.headers |= rule.response_headers()
+        return response
 
-    def _run_transaction(self, asked: ApiRequest, *, fails: bool = False) -> ApiResponse:
-        """One transaction; `fails`: everything is done, and the answer is a 500 all the same."""
-        due_actions.run_due_actions(self._world)
-        self._world.request_context = RequestContext(asked.request_id, asked.idempotency_key)
+    def _run_transaction(self, request: ApiRequest, *, fails: bool = False) -> ApiResponse:
+        """Execute in one transaction; `fails` commits all work and responds with a 500 all the same."""
+        due_actions.run_due_actions(self._account)
+        self._account.request_context = RequestContext(request.request_id, request.idempotency_key)
         try:
-            with self._world.store.transaction():
-                status, body, headers = self._call_route(asked)
+            with self._account.store.transaction():
+                status, body, headers = self._call_route(request)
                 if fails:
-                    failure = _error_response(errors.internal_error(), asked)
+                    failure = _error_response(errors.internal_error(), request)
                     status, body, headers = failure.status, failure.body, failure.headers
-                return self._store_for_replay(asked, ApiResponse(status, body, headers))
+                return self._store_for_replay(request, ApiResponse(status, body, headers))
         except StripeError as error:
-            answer = _error_response(error, asked)
-            return self._store_for_replay(asked, answer) if error.begun else answer
-        except Exception:  # noqa: BLE001 - whatever goes wrong here is this double's fault, and Stripe would answer 500
+            response = _error_response(error, request)
+            return self._store_for_replay(request, response) if error.begun else response
+        except Exception:  # noqa: BLE001 - whatever goes wrong here is this fake's fault, and Stripe would answer 500
             traceback.print_exc()
-            return self._store_for_replay(asked, _error_response(errors.internal_error(), asked))
+            return self._store_for_replay(request, _error_response(errors.internal_error(), request))
 
-    def _call_route(self, asked: ApiRequest) -> tuple[int, bytes, dict[str, str]]:
+    def _call_route(self, request: ApiRequest) -> tuple[int, bytes, dict[str, str]]:
         try:
-            found = self._run_handler(asked)
+            result = self._run_handler(request)
         except StripeError as error:
             if not error.keeps_work:
                 raise
-            refusal = _error_response(error, asked)
+            refusal = _error_response(error, request)
             return refusal.status, refusal.body, refusal.headers
-        return HTTPStatus.OK, msgspec.json.encode(found), {"Stripe-Version": VERSION}
+        return HTTPStatus.OK, msgspec.json.encode(result), {"Stripe-Version": VERSION}
 
-    def _run_handler(self, asked: ApiRequest) -> Json:
-        handler, idents = routes.match_route(asked.method, asked.path)
-        params = Params(asked.params)
+    def _run_handler(self, request: ApiRequest) -> Json:
+        handler, ids = routes.match_route(request.method, request.path)
+        params = Params(request.params)
         paths = params.string_list("expand") or []
         # Stripe's library counts with it how it is used, and sends it along when it follows a thin event.
         params.ignore_params("usage")
-        found = handler(self._world, params, *idents)
-        if left := params.unread_names():
-            raise errors.unknown_parameters(left)
-        found = strip_private_members(found)
-        if found.get("object") == "list":
-            found["data"] = [strip_private_members(row) for row in found["data"]]
-        return expand.expand_paths(self._world, found, paths)
+        result = handler(self._account, params, *ids)
+        if unread := params.unread_names():
+            raise errors.unknown_parameters(unread)
+        result = strip_private_members(result)
+        if result.get("object") == "list":
+            result["data"] = [strip_private_members(row) for row in result["data"]]
+        return expand.expand_paths(self._account, result, paths)
 
-    def _store_for_replay(self, asked: ApiRequest, answer: ApiResponse) -> ApiResponse:
-        if asked.idempotency_key is None or (asked.is_v2 and answer.status >= HTTPStatus.BAD_REQUEST):
-            return answer
-        request = idempotency.request_fingerprint(asked.method, asked.path, asked.params)
+    def _store_for_replay(self, request: ApiRequest, response: ApiResponse) -> ApiResponse:
+        if request.idempotency_key is None or (request.is_v2 and response.status >= HTTPStatus.BAD_REQUEST):
+            return response
+        fingerprint = idempotency.request_fingerprint(request.method, request.path, request.params)
         idempotency.store_response(
-            self._world, asked.idempotency_key, request, StoredResponse(answer.status, answer.body, asked.request_id)
+            self._account,
+            request.idempotency_key,
+            fingerprint,
+            StoredResponse(response.status, response.body, request.request_id),
         )
-        answer.headers["Idempotency-Key"] = asked.idempotency_key
-        return answer
+        response.headers["Idempotency-Key"] = request.idempotency_key
+        return response
 
 
 async def _inject_fault_before(rule: FaultRule) -> None:
@@ -194,14 +199,14 @@ async def _inject_fault_after(rule: FaultRule) -> None:
         raise ConnectionCutError
 
 
-def _error_response(error: StripeError, asked: ApiRequest) -> ApiResponse:
-    url = f"https://dashboard.stripe.com/test/logs/{asked.request_id}"
+def _error_response(error: StripeError, request: ApiRequest) -> ApiResponse:
+    url = f"https://dashboard.stripe.com/test/logs/{request.request_id}"
     body = {"error": {**error.body["error"], "request_log_url": url}}
     return ApiResponse(error.status, msgspec.json.encode(body), {**error.headers, "Stripe-Version": VERSION})
 
 
 def _read_api_key(header: str) -> str | None:
-    """The key that a request brings, by bearer or as the user of basic authentication."""
+    """The key of a request, from bearer or as the user of basic authentication."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip() or None
@@ -224,9 +229,9 @@ async def _read_body(receive: Receive) -> bytes:
 
 def _read_request(scope: Scope, body: bytes) -> ApiRequest:
     headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-    values = forms.decode_form(scope["query_string"].decode())
+    params = forms.decode_form(scope["query_string"].decode())
     if headers.get("content-type", "").startswith("application/json"):
-        values |= msgspec.json.decode(body, type=Json) if body else {}
+        params |= msgspec.json.decode(body, type=Json) if body else {}
     else:
-        values |= forms.decode_form(body.decode())
-    return ApiRequest(str(scope["method"]), scope["raw_path"].decode().partition("?")[0], headers, values)  # type: ignore[typeddict-item]
+        params |= forms.decode_form(body.decode())
+    return ApiRequest(str(scope["method"]), scope["raw_path"].decode().partition("?")[0], headers, params)  # type: ignore[typeddict-item]

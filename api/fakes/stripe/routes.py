@@ -1,4 +1,4 @@
-"""Every route there is, and the one that fits a request."""
+"""All API routes, and the one that matches a request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from api.fakes.stripe.resources import (
 )
 
 Handler = Callable[..., Json]
-"""Takes the world, the parameters, and the ids in the path."""
+"""Takes the account, the parameters, and the ids in the path."""
 
 ROUTES = (
     *customers.ROUTES,
@@ -51,7 +51,7 @@ ROUTE_PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
 
 
 def match_route(method: str, path: str) -> tuple[Handler, tuple[str, ...]]:
-    """What to do, and the ids to do it with. Raises StripeError 404."""
+    """The handler and the ids in the path. Raises StripeError 404."""
     for verb, pattern, handler in ROUTE_PATTERNS:
         match = pattern.fullmatch(path)
         if match is not None and verb == method:

@@ -1,4 +1,4 @@
-"""What the process holds: handed to every handler as `parts`."""
+"""The state of the server process, injected into handlers as `server`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.fakes.stripe.scheduler import Scheduler
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """The account, what goes wrong with requests and with deliveries, and what goes on by itself."""
+    """The account, injected faults, the webhook sender and the scheduler."""
 
     account: StripeAccount
     request_faults: FaultRules
@@ -25,4 +25,4 @@ class ServerState:
 
 
 InjectedServer = NamedDependency[SkipValidation[ServerState]]
-"""How a handler asks for them."""
+"""Type of a handler's `server` parameter."""

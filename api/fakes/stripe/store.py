@@ -1,6 +1,6 @@
-"""Everything the double knows, in one SQLite file or in memory: objects as JSON, and small tables beside them.
+"""Storage in one SQLite file or in memory: objects as JSON, and small tables besides.
 
-Knows nothing of what an object means. One connection on one thread; a transaction holds whatever one request does.
+Knows nothing of what an object means. One connection on one thread; one transaction for each request.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ CREATE TABLE IF NOT EXISTS notes (name text PRIMARY KEY, value text NOT NULL);
 
 
 class Store:
-    """Objects by kind and id, in the order in which they were made."""
+    """Objects by kind and id, in order of creation."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Open the file in `folder`, or keep everything in memory."""
+        """Open the file in `folder`, or keep everything in memory if it is None."""
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = ":memory:" if folder is None else str(folder / "stripe.sqlite")
@@ -53,12 +53,11 @@ class Store:
         self.connection.executescript(TABLES)
 
     def close(self) -> None:
-        """Let go of the file."""
         self.connection.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or none of it; inside another one, a part of that."""
+        """All or nothing; inside another transaction, a part of it."""
         if self.connection.in_transaction:
             yield
             return
@@ -70,23 +69,22 @@ class Store:
             raise
         self.connection.execute("COMMIT")
 
-    def get_object(self, kind: str, ident: str) -> Json | None:
-        """An object, as a copy of one's own."""
+    def get_object(self, kind: str, object_id: str) -> Json | None:
+        """A copy of the stored object."""
         query = "SELECT body FROM objects WHERE kind = ? AND id = ?"
-        row = self.connection.execute(query, (kind, ident)).fetchone()
+        row = self.connection.execute(query, (kind, object_id)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Json)
 
-    def put_object(self, thing: Json) -> None:
-        """Keep an object under its kind (`object`) and `id`, in place of what was there."""
+    def put_object(self, obj: Json) -> None:
+        """Store an object under its kind (`object`) and `id`, replacing an earlier version."""
         self.connection.execute(
             "INSERT INTO objects (kind, id, body) VALUES (?, ?, ?) "
             "ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-            (thing["object"], thing["id"], msgspec.json.encode(thing).decode()),
+            (obj["object"], obj["id"], msgspec.json.encode(obj).decode()),
         )
 
-    def delete_object(self, kind: str, ident: str) -> None:
-        """Forget an object."""
-        self.connection.execute("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, ident))
+    def delete_object(self, kind: str, object_id: str) -> None:
+        self.connection.execute("DELETE FROM objects WHERE kind = ? AND id = ?", (kind, object_id))
 
     def find_objects(
         self,
@@ -99,41 +97,39 @@ class Store:
     ) -> list[Json]:
         """Objects of a kind, newest first, whose members have these values; `after` and `before` are ids.
 
-        A name in `where` may end in ` >=`, ` <` and the like; a list stands for any of its values, and
-        after ` NOT IN` for none of them.
+        A name in `where` may end in an operator such as ` >=` or ` <`; a list matches any of its values, and after
+        ` NOT IN` none of them.
         """
         clauses, values = ["kind = ?"], [kind]
         for name, value in (where or {}).items():
             clauses.append(_where_clause(name, value))
             values.extend(value if isinstance(value, list) else [value])  # type: ignore[list-item]
-        for ident, sign in ((after, "<"), (before, ">")):
-            if ident is not None:
+        for object_id, sign in ((after, "<"), (before, ">")):
+            if object_id is not None:
                 clauses.append(f"seq {sign} (SELECT seq FROM objects WHERE kind = ? AND id = ?)")
-                values += [kind, ident]
+                values += [kind, object_id]
         order = "ASC" if before is not None else "DESC"
         query = f"SELECT body FROM objects WHERE {' AND '.join(clauses)} ORDER BY seq {order} LIMIT ?"
         rows = self.connection.execute(query, [*values, limit]).fetchall()
-        found = [msgspec.json.decode(row[0], type=Json) for row in rows]
-        return found[::-1] if before is not None else found
+        objects = [msgspec.json.decode(row[0], type=Json) for row in rows]
+        return objects[::-1] if before is not None else objects
 
     def find_first(self, kind: str, where: Mapping[str, object]) -> Json | None:
-        """The newest that fits."""
-        found = self.find_objects(kind, where, limit=1)
-        return found[0] if found else None
+        """The newest object that matches."""
+        objects = self.find_objects(kind, where, limit=1)
+        return objects[0] if objects else None
 
     def get_setting(self, name: str) -> str | None:
-        """A small thing kept by name."""
         row = self.connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_setting(self, name: str, value: str | None) -> None:
-        """Keep a small thing by name, or forget it."""
+        """Store a setting; None deletes it."""
         self.connection.execute("DELETE FROM notes WHERE name = ?", (name,))
         if value is not None:
             self.connection.execute("INSERT INTO notes (name, value) VALUES (?, ?)", (name, value))
 
     def delete_everything(self) -> None:
-        """Forget everything."""
         for table in ("objects", "timetable", "deliveries", "keys", "notes"):
             self.connection.execute(f"DELETE FROM {table}")
 

@@ -1,1 +1,1 @@
-"""The pages one clicks through in a browser: plain HTML, labelled as a fake."""
+"""The pages that customers use in a browser: plain HTML, labelled as a fake."""

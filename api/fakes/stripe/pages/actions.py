@@ -1,4 +1,4 @@
-"""What the pages have in common: one transaction for a click, and the card that somebody chose."""
+"""Shared by the pages: one transaction for a submitted form, and the card chosen in it."""
 
 from __future__ import annotations
 
@@ -17,37 +17,36 @@ from api.fakes.stripe.simulation import cards, payment_methods
 from api.fakes.stripe.state import ServerState
 
 
-def require_page_object(world: StripeAccount, kind: str, ident: str) -> Json:
-    """The object a page is about. Raises NotFoundException."""
-    due_actions.run_due_actions(world)
-    found = world.store.get_object(kind, ident)
-    if found is None:
+def require_page_object(account: StripeAccount, kind: str, object_id: str) -> Json:
+    """The object of a page. Raises NotFoundException."""
+    due_actions.run_due_actions(account)
+    obj = account.store.get_object(kind, object_id)
+    if obj is None:
         raise NotFoundException("There is no such page.")
-    return found
+    return obj
 
 
 @contextlib.contextmanager
-def page_transaction(parts: ServerState) -> Iterator[StripeAccount]:
-    """All that one click does, or nothing of it."""
-    world = parts.account
-    world.request_context = RequestContext()
+def page_transaction(server: ServerState) -> Iterator[StripeAccount]:
+    """The transaction of one submitted form."""
+    account = server.account
+    account.request_context = RequestContext()
     try:
-        with world.store.transaction():
-            yield world
+        with account.store.transaction():
+            yield account
     finally:
-        parts.scheduler.wake()
+        server.scheduler.wake()
 
 
 async def read_form_fields(request: Request[Any, Any, State]) -> dict[str, str]:
-    """What somebody filled in."""
     return {str(name): str(value).strip() for name, value in (await request.form()).items()}
 
 
-def payment_method_from_form(world: StripeAccount, filled: dict[str, str]) -> Json:
-    """The card that was picked or typed, as a payment method. Raises StripeError."""
-    card = cards.find_card(filled.get("number") or filled.get("card") or "")
+def payment_method_from_form(account: StripeAccount, fields: dict[str, str]) -> Json:
+    """A new payment method for the selected or typed test card. Raises StripeError."""
+    card = cards.find_card(fields.get("number") or fields.get("card") or "")
     if card is None:
         raise errors.card_declined(
             "incorrect_number", "incorrect_number", "Your card number is incorrect: pick a test card."
         )
-    return world.create_object(payment_methods.new_payment_method(world, card))
+    return account.create_object(payment_methods.new_payment_method(account, card))

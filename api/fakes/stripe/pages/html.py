@@ -1,4 +1,4 @@
-"""HTML for the pages: one frame, and the few things in it. Whatever comes from outside is escaped here."""
+"""HTML of the pages: the frame and its elements. Everything from outside is escaped here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ NOTICE = "Fake Stripe: nothing here is real, and no money moves. Never type a re
 
 
 def html_page(title: str, *sections: str, status: int = 200) -> Response[str]:
-    """A whole page."""
     body = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLESHEET}</style></head>'
@@ -50,22 +49,20 @@ def html_page(title: str, *sections: str, status: int = 200) -> Response[str]:
 
 
 def html_section(heading: str, *parts: str) -> str:
-    """A part of a page."""
     return f"<section><h2>{escape(heading)}</h2>{''.join(parts)}</section>"
 
 
-def paragraph(words: str, *, kind: str = "") -> str:
-    """A paragraph."""
-    return f'<p class="{kind}">{escape(words)}</p>'
+def paragraph(text: str, *, kind: str = "") -> str:
+    return f'<p class="{kind}">{escape(text)}</p>'
 
 
-def error_alert(words: str | None) -> str:
-    """What went wrong, if anything did."""
-    return "" if words is None else f'<p class="error" role="alert">{escape(words)}</p>'
+def error_alert(message: str | None) -> str:
+    """An alert with the message; empty for None."""
+    return "" if message is None else f'<p class="error" role="alert">{escape(message)}</p>'
 
 
 def html_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Names and values; the values are HTML."""
+    """Rows of name and value; the values are HTML."""
     return "<table>" + "".join(f"<tr><th>{escape(name)}</th><td>{value}</td></tr>" for name, value in rows) + "</table>"
 
 
@@ -78,37 +75,34 @@ def html_form(action: str, button: str, *fields: str, quiet: bool = False) -> st
     )
 
 
-def html_link(address: str, words: str) -> str:
-    """A link."""
-    return f'<a href="{escape(address)}">{escape(words)}</a>'
+def html_link(url: str, text: str) -> str:
+    return f'<a href="{escape(url)}">{escape(text)}</a>'
 
 
 def email_field(value: str | None) -> str:
-    """A field for an address."""
     return f'<label>E-mail <input type="email" name="email" required value="{escape(value or "")}"></label>'
 
 
 def card_fieldset() -> str:
-    """The test cards to pick from, and a field for another one's number."""
+    """The test cards as radio buttons, and a field for the number of another one."""
     rows = "".join(
-        f'<label><input type="radio" name="card" value="{card.number}"{" checked" if place == 0 else ""}> '
+        f'<label><input type="radio" name="card" value="{card.number}"{" checked" if position == 0 else ""}> '
         f"<code>{group_digits(card.number)}</code> <span class='soft'>{escape(card.description)}</span></label>"
-        for place, card in enumerate(cards.CARDS)
+        for position, card in enumerate(cards.CARDS)
     )
     other = '<label>Or type a test card’s number <input type="text" name="number" inputmode="numeric"></label>'
     return f"<fieldset><legend>Test card</legend>{rows}{other}</fieldset>"
 
 
 def group_digits(number: str) -> str:
-    """A card's number as it is printed."""
-    return " ".join(number[place : place + 4] for place in range(0, len(number), 4))
+    """A card number in groups of four digits."""
+    return " ".join(number[position : position + 4] for position in range(0, len(number), 4))
 
 
 def format_amount(amount: int, currency: str) -> str:
-    """An amount in minor units, for a person."""
+    """An amount in minor units as decimal text with its currency."""
     return f"{amount / 100:,.2f} {escape(currency.upper())}"
 
 
 def format_date(moment: int) -> str:
-    """A date."""
     return periods.format_date(moment)

@@ -1,1 +1,1 @@
-"""One module per resource: its shape, and what its routes do."""
+"""One module for each API resource: the shape of its objects and its routes."""

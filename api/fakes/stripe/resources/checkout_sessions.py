@@ -1,4 +1,4 @@
-"""Checkout sessions: a page at which somebody pays for something or subscribes to it. The page is in `pages/`."""
+"""Checkout sessions: pages at which a customer pays or subscribes. The page itself is in `pages/`."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ IGNORED_PARAMS = (
     "saved_payment_method_options",
     "tax_id_collection",
 )
-"""Parameters that are taken and change nothing in a double."""
+"""Parameters that are accepted and change nothing here."""
 
 
-def create_checkout_session(world: StripeAccount, params: Params) -> Json:
-    """A page for these items."""
+def create_checkout_session(account: StripeAccount, params: Params) -> Json:
     mode = params.one_of("mode", MODES, "") or _raise_missing_mode()
-    rows = [checkout_line_items.read_line_item(world, row, mode) for row in params.nested_list("line_items")]
-    if not rows:
+    line_items = [
+        checkout_line_items.read_line_item(account, item_params, mode)
+        for item_params in params.nested_list("line_items")
+    ]
+    if not line_items:
         raise errors.missing_parameter("line_items")
-    session = _new_session(world, params, mode, rows)
-    session[PRIVATE] |= _completion_settings(world, params, mode)
+    session = _new_session(account, params, mode, line_items)
+    session[PRIVATE] |= _completion_settings(account, params, mode)
     params.ignore_params(*IGNORED_PARAMS)
-    world.due_actions.schedule("expire_session", session["id"], session["expires_at"])
-    return world.create_object(session)
+    account.due_actions.schedule("expire_session", session["id"], session["expires_at"])
+    return account.create_object(session)
 
 
 def _raise_missing_mode() -> str:
@@ -84,19 +86,19 @@ SESSION_DEFAULTS: Json = {
     "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
     "wallet_options": None,
 }
-"""What every page begins with."""
+"""Members of a new session."""
 
 
-def _new_session(world: StripeAccount, params: Params, mode: str, rows: list[Json]) -> Json:
-    ident = new_id("cs_test_", 58)
-    total = sum(row["amount_total"] for row in rows)
+def _new_session(account: StripeAccount, params: Params, mode: str, line_items: list[Json]) -> Json:
+    session_id = new_id("cs_test_", 58)
+    total = sum(row["amount_total"] for row in line_items)
     trial = mode == "subscription" and any(
         params.values.get("subscription_data", {}).get(name) for name in ("trial_period_days", "trial_end")
     )
     due = 0 if trial else total
     session: Json = {
         **SESSION_DEFAULTS,
-        "id": ident,
+        "id": session_id,
         "object": KIND,
         "allow_promotion_codes": params.optional_bool("allow_promotion_codes"),
         "amount_subtotal": due,
@@ -104,9 +106,9 @@ def _new_session(world: StripeAccount, params: Params, mode: str, rows: list[Jso
         "billing_address_collection": params.optional_text("billing_address_collection"),
         "cancel_url": params.optional_text("cancel_url"),
         "client_reference_id": params.optional_text("client_reference_id"),
-        "created": world.now(),
-        "currency": rows[0]["currency"],
-        "expires_at": _read_expires_at(world, params),
+        "created": account.now(),
+        "currency": line_items[0]["currency"],
+        "expires_at": _read_expires_at(account, params),
         "invoice_creation": _invoice_creation(params) if mode == "payment" else None,
         "locale": params.optional_text("locale"),
         "metadata": params.string_map("metadata") or {},
@@ -121,24 +123,24 @@ def _new_session(world: StripeAccount, params: Params, mode: str, rows: list[Jso
         "submit_type": params.optional_text("submit_type"),
         "success_url": params.required_text("success_url"),
         "ui_mode": params.one_of("ui_mode", ("hosted_page",), "hosted_page"),
-        "url": f"{world.base_url}/c/pay/{ident}",
-        PRIVATE: {"items": rows},
+        "url": f"{account.base_url}/c/pay/{session_id}",
+        PRIVATE: {"items": line_items},
     }
-    return {**session, **_customer_members(world, params, mode)}
+    return {**session, **_customer_members(account, params, mode)}
 
 
-def _customer_members(world: StripeAccount, params: Params, mode: str) -> Json:
+def _customer_members(account: StripeAccount, params: Params, mode: str) -> Json:
     customer, email = params.optional_text("customer"), params.optional_text("customer_email")
     creation = params.optional_text("customer_creation")
     if customer is not None:
         if email is not None:
-            words = "You may only specify one of these parameters: customer, customer_email."
-            raise errors.invalid_request(words, param="customer")
-        known = world.require_object("customer", customer, param="customer")
-        if "deleted" in known:
+            message = "You may only specify one of these parameters: customer, customer_email."
+            raise errors.invalid_request(message, param="customer")
+        existing = account.require_object("customer", customer, param="customer")
+        if "deleted" in existing:
             raise errors.not_found("customer", customer, param="customer")
-        shown = {name: known[name] for name in ("email", "name", "phone", "tax_exempt")}
-        details: Json | None = {**shown, "address": known["address"], "tax_ids": None}
+        members = {name: existing[name] for name in ("email", "name", "phone", "tax_exempt")}
+        details: Json | None = {**members, "address": existing["address"], "tax_ids": None}
     else:
         details = {"email": email, "name": None, "phone": None, "tax_exempt": "none", "address": None, "tax_ids": None}
         creation = creation or ("always" if mode == "subscription" else "if_required")
@@ -151,12 +153,12 @@ def _customer_members(world: StripeAccount, params: Params, mode: str) -> Json:
     }
 
 
-def _read_expires_at(world: StripeAccount, params: Params) -> int:
-    asked, now = params.optional_int("expires_at"), world.now()
-    if asked is not None and not now + HOUR // 2 <= asked <= now + DAY:
-        words = "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from now."
-        raise errors.invalid_request(words, param="expires_at")
-    return asked or now + DAY
+def _read_expires_at(account: StripeAccount, params: Params) -> int:
+    expires_at, now = params.optional_int("expires_at"), account.now()
+    if expires_at is not None and not now + HOUR // 2 <= expires_at <= now + DAY:
+        message = "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from now."
+        raise errors.invalid_request(message, param="expires_at")
+    return expires_at or now + DAY
 
 
 def _invoice_creation(params: Params) -> Json:
@@ -178,48 +180,47 @@ def _invoice_creation(params: Params) -> Json:
     }
 
 
-def _completion_settings(world: StripeAccount, params: Params, mode: str) -> Json:
-    """What is agreed for after the payment."""
+def _completion_settings(account: StripeAccount, params: Params, mode: str) -> Json:
+    """Private settings for the payment or the subscription that completion creates."""
     if mode == "payment":
-        asked = params.nested_params("payment_intent_data")
-        found: dict[str, Any] = {name: asked.optional_text(name) for name in ("description", "setup_future_usage")}
-        asked.ignore_params("receipt_email", "statement_descriptor_suffix")
-        return {"intent": {**found, "metadata": asked.string_map("metadata") or {}}}
-    asked = params.nested_params("subscription_data")
-    days, end = asked.optional_int("trial_period_days"), asked.optional_int("trial_end")
-    behaviour = asked.nested_params("trial_settings").nested_params("end_behavior")
+        data = params.nested_params("payment_intent_data")
+        settings: dict[str, Any] = {name: data.optional_text(name) for name in ("description", "setup_future_usage")}
+        data.ignore_params("receipt_email", "statement_descriptor_suffix")
+        return {"intent": {**settings, "metadata": data.string_map("metadata") or {}}}
+    data = params.nested_params("subscription_data")
+    days, end = data.optional_int("trial_period_days"), data.optional_int("trial_end")
+    end_behavior = data.nested_params("trial_settings").nested_params("end_behavior")
     return {
         "subscription": {
             "days": days,
-            "description": asked.optional_text("description"),
-            "metadata": asked.string_map("metadata") or {},
+            "description": data.optional_text("description"),
+            "metadata": data.string_map("metadata") or {},
             "trial_end": end,
-            "without_method": behaviour.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
+            "without_method": end_behavior.one_of("missing_payment_method", MISSING_PAYMENT_METHOD, "create_invoice"),
         }
     }
 
 
-def retrieve_checkout_session(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One of them."""
-    return world.require_object(KIND, ident)
+def retrieve_checkout_session(account: StripeAccount, params: Params, session_id: str) -> Json:
+    return account.require_object(KIND, session_id)
 
 
-def update_checkout_session(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Change its metadata."""
-    session = world.require_object(KIND, ident)
+def update_checkout_session(account: StripeAccount, params: Params, session_id: str) -> Json:
+    """Only the metadata can be updated."""
+    session = account.require_object(KIND, session_id)
     session["metadata"] = params.string_map("metadata") or {}
-    return world.update_object(session)
+    return account.update_object(session)
 
 
-def list_checkout_sessions(world: StripeAccount, params: Params) -> Json:
-    """Those of a customer, a payment, a subscription, in a state."""
+def list_checkout_sessions(account: StripeAccount, params: Params) -> Json:
+    """Filter by customer, payment intent, subscription or status."""
     details = params.nested_params("customer_details")
     where = {
         name: params.optional_text(name)
         for name in ("customer", "payment_intent", "subscription", "status", "payment_link")
     }
     return lists.list_page(
-        world,
+        account,
         params,
         KIND,
         "/v1/checkout/sessions",
@@ -227,15 +228,14 @@ def list_checkout_sessions(world: StripeAccount, params: Params) -> Json:
     )
 
 
-def expire_checkout_session(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Close the page."""
-    session = world.require_object(KIND, ident)
+def expire_checkout_session(account: StripeAccount, params: Params, session_id: str) -> Json:
+    session = account.require_object(KIND, session_id)
     if session["status"] != "open":
-        words = "Only Checkout Sessions with a status in [`open`] can be expired."
+        message = "Only Checkout Sessions with a status in [`open`] can be expired."
         raise errors.invalid_request(
-            f"{words} This Checkout Session has a status of `{session['status']}`.", begun=True
+            f"{message} This Checkout Session has a status of `{session['status']}`.", begun=True
         )
-    return checkout_sessions.expire_session(world, session)
+    return checkout_sessions.expire_session(account, session)
 
 
 ROUTES = (

@@ -39,59 +39,58 @@ CUSTOMER_DEFAULTS: Json = {
     "tax_exempt": "none",
     "test_clock": None,
 }
-"""What every customer begins with."""
+"""Members of a new customer."""
 
 
-def new_customer(world: StripeAccount) -> Json:
-    """A customer of whom nothing is known."""
+def new_customer(account: StripeAccount) -> Json:
+    """A customer without personal details, not yet stored."""
     return {
         **CUSTOMER_DEFAULTS,
         "id": new_id("cus_", 14),
         "object": KIND,
-        "created": world.now(),
+        "created": account.now(),
         "invoice_prefix": new_id("", 8).upper(),
     }
 
 
-def create_customer(world: StripeAccount, params: Params) -> Json:
-    """A new one, perhaps with a card."""
-    customer = _apply_params(params, new_customer(world))
-    world.create_object(customer, "customer.created")
-    return _set_payment_methods(world, params, customer)
+def create_customer(account: StripeAccount, params: Params) -> Json:
+    """Create a customer, with a payment method if one is given."""
+    customer = _apply_params(params, new_customer(account))
+    account.create_object(customer, "customer.created")
+    return _set_payment_methods(account, params, customer)
 
 
-def retrieve_customer(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One of them; of a deleted one, that it is deleted."""
-    return world.require_object(KIND, ident)
+def retrieve_customer(account: StripeAccount, params: Params, customer_id: str) -> Json:
+    """A deleted customer is returned as `{id, object, deleted}`."""
+    return account.require_object(KIND, customer_id)
 
 
-def update_customer(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Change what is given."""
-    customer = _apply_params(params, _require_existing_customer(world, ident))
-    world.update_object(customer, "customer.updated")
-    return _set_payment_methods(world, params, customer)
+def update_customer(account: StripeAccount, params: Params, customer_id: str) -> Json:
+    customer = _apply_params(params, _require_existing_customer(account, customer_id))
+    account.update_object(customer, "customer.updated")
+    return _set_payment_methods(account, params, customer)
 
 
-def list_customers(world: StripeAccount, params: Params) -> Json:
-    """Those that are not deleted."""
+def list_customers(account: StripeAccount, params: Params) -> Json:
+    """Customers that are not deleted."""
     where = {"email": params.optional_text("email"), "created >": 0}
-    return lists.list_page(world, params, KIND, "/v1/customers", where)
+    return lists.list_page(account, params, KIND, "/v1/customers", where)
 
 
-def delete_customer(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Forget it, and end what it subscribed to."""
-    customer = _require_existing_customer(world, ident)
-    for subscription in world.store.find_objects("subscription", {"customer": ident}):
+def delete_customer(account: StripeAccount, params: Params, customer_id: str) -> Json:
+    """Delete a customer and end its subscriptions."""
+    customer = _require_existing_customer(account, customer_id)
+    for subscription in account.store.find_objects("subscription", {"customer": customer_id}):
         if subscription["ended_at"] is None:
-            cancellation.end_subscription(world, subscription, invoice_now=False)
-    world.emit_event("customer.deleted", customer)
-    return world.create_object({"id": ident, "object": KIND, "deleted": True})
+            cancellation.end_subscription(account, subscription, invoice_now=False)
+    account.emit_event("customer.deleted", customer)
+    return account.create_object({"id": customer_id, "object": KIND, "deleted": True})
 
 
-def _require_existing_customer(world: StripeAccount, ident: str) -> Json:
-    customer = world.require_object(KIND, ident)
+def _require_existing_customer(account: StripeAccount, customer_id: str) -> Json:
+    customer = account.require_object(KIND, customer_id)
     if "deleted" in customer:
-        raise errors.not_found(KIND, ident)
+        raise errors.not_found(KIND, customer_id)
     return customer
 
 
@@ -109,17 +108,19 @@ def _apply_params(params: Params, customer: Json) -> Json:
     return customer
 
 
-def _set_payment_methods(world: StripeAccount, params: Params, customer: Json) -> Json:
-    method = params.optional_text("payment_method")
-    if method is not None:
-        payment_methods.attach_to_customer(world, payment_methods.find_or_create(world, method), customer["id"])
+def _set_payment_methods(account: StripeAccount, params: Params, customer: Json) -> Json:
+    payment_method = params.optional_text("payment_method")
+    if payment_method is not None:
+        payment_methods.attach_to_customer(
+            account, payment_methods.find_or_create(account, payment_method), customer["id"]
+        )
     settings = params.nested_params("invoice_settings")
     if settings.has_value("default_payment_method"):
         preferred = settings.optional_text("default_payment_method")
         payment_methods.set_default_method(
-            world, customer["id"], payment_methods.find_or_create(world, preferred)["id"] if preferred else None
+            account, customer["id"], payment_methods.find_or_create(account, preferred)["id"] if preferred else None
         )
-    return world.require_object(KIND, customer["id"])
+    return account.require_object(KIND, customer["id"])
 
 
 ROUTES = (

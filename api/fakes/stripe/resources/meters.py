@@ -1,4 +1,4 @@
-"""Billing meters and the usage they have summed up."""
+"""Billing meters and summaries of their usage."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ FORMULAS = ("count", "last", "sum")
 MINUTE = 60
 
 
-def create_meter(world: StripeAccount, params: Params) -> Json:
-    """A new meter. Two active ones cannot count events of one name."""
+def create_meter(account: StripeAccount, params: Params) -> Json:
+    """Create a meter. Two active meters cannot have the same event name."""
     name = params.required_text("event_name")
-    if world.store.find_first(KIND, {"event_name": name, "status": "active"}):
-        words = f"An active meter for event name '{name}' already exists."
-        raise errors.invalid_request(words, code="resource_already_exists", param="event_name", begun=True)
+    if account.store.find_first(KIND, {"event_name": name, "status": "active"}):
+        message = f"An active meter for event name '{name}' already exists."
+        raise errors.invalid_request(message, code="resource_already_exists", param="event_name", begun=True)
     mapping, value = params.nested_params("customer_mapping"), params.nested_params("value_settings")
     mapping.ignore_params("type")
     formula = params.nested_params("default_aggregation").one_of("formula", FORMULAS, "")
@@ -27,7 +27,7 @@ def create_meter(world: StripeAccount, params: Params) -> Json:
     meter: Json = {
         "id": new_id("mtr_test_"),
         "object": KIND,
-        "created": world.now(),
+        "created": account.now(),
         "customer_mapping": {
             "event_payload_key": mapping.optional_text("event_payload_key") or "stripe_customer_id",
             "type": "by_id",
@@ -39,61 +39,57 @@ def create_meter(world: StripeAccount, params: Params) -> Json:
         "livemode": False,
         "status": "active",
         "status_transitions": {"deactivated_at": None},
-        "updated": world.now(),
+        "updated": account.now(),
         "value_settings": {"event_payload_key": value.optional_text("event_payload_key") or "value"},
     }
-    return world.create_object(meter, "billing.meter.created")
+    return account.create_object(meter, "billing.meter.created")
 
 
-def retrieve_meter(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One of them."""
-    return world.require_object(KIND, ident)
+def retrieve_meter(account: StripeAccount, params: Params, meter_id: str) -> Json:
+    return account.require_object(KIND, meter_id)
 
 
-def update_meter(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Change what it is called."""
-    meter = world.require_object(KIND, ident)
-    meter |= {"display_name": params.optional_text("display_name") or meter["display_name"], "updated": world.now()}
-    return world.update_object(meter, "billing.meter.updated")
+def update_meter(account: StripeAccount, params: Params, meter_id: str) -> Json:
+    """Only the display name can be updated."""
+    meter = account.require_object(KIND, meter_id)
+    meter |= {"display_name": params.optional_text("display_name") or meter["display_name"], "updated": account.now()}
+    return account.update_object(meter, "billing.meter.updated")
 
 
-def list_meters(world: StripeAccount, params: Params) -> Json:
-    """All, or those in a state."""
-    return lists.list_page(world, params, KIND, "/v1/billing/meters", {"status": params.optional_text("status")})
+def list_meters(account: StripeAccount, params: Params) -> Json:
+    return lists.list_page(account, params, KIND, "/v1/billing/meters", {"status": params.optional_text("status")})
 
 
-def deactivate_meter(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Count no more."""
-    meter = world.require_object(KIND, ident)
-    meter |= {"status": "inactive", "status_transitions": {"deactivated_at": world.now()}, "updated": world.now()}
-    return world.update_object(meter, "billing.meter.deactivated")
+def deactivate_meter(account: StripeAccount, params: Params, meter_id: str) -> Json:
+    meter = account.require_object(KIND, meter_id)
+    meter |= {"status": "inactive", "status_transitions": {"deactivated_at": account.now()}, "updated": account.now()}
+    return account.update_object(meter, "billing.meter.deactivated")
 
 
-def reactivate_meter(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Count again."""
-    meter = world.require_object(KIND, ident)
-    meter |= {"status": "active", "status_transitions": {"deactivated_at": None}, "updated": world.now()}
-    return world.update_object(meter, "billing.meter.reactivated")
+def reactivate_meter(account: StripeAccount, params: Params, meter_id: str) -> Json:
+    meter = account.require_object(KIND, meter_id)
+    meter |= {"status": "active", "status_transitions": {"deactivated_at": None}, "updated": account.now()}
+    return account.update_object(meter, "billing.meter.reactivated")
 
 
-def list_event_summaries(world: StripeAccount, params: Params, ident: str) -> Json:
-    """What was counted of a customer from one whole minute to another."""
+def list_event_summaries(account: StripeAccount, params: Params, meter_id: str) -> Json:
+    """A customer's usage between two times, which must be whole minutes."""
     customer = params.required_text("customer")
     start, end = params.required_int("start_time"), params.required_int("end_time")
     for param, moment in (("start_time", start), ("end_time", end)):
         if moment % MINUTE:
             raise errors.invalid_request(f"{param} must be aligned with minute boundaries.", param=param)
-    world.require_object(KIND, ident)
+    account.require_object(KIND, meter_id)
     summary = {
         "id": new_id("mtrusg_test_"),
         "object": "billing.meter_event_summary",
-        "aggregated_value": float(usage.total_usage(world, ident, customer, start, end)),
+        "aggregated_value": float(usage.total_usage(account, meter_id, customer, start, end)),
         "end_time": end,
         "livemode": False,
-        "meter": ident,
+        "meter": meter_id,
         "start_time": start,
     }
-    return lists.paginate_rows(params, [summary], f"/v1/billing/meters/{ident}/event_summaries")
+    return lists.paginate_rows(params, [summary], f"/v1/billing/meters/{meter_id}/event_summaries")
 
 
 ROUTES = (

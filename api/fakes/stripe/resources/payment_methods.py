@@ -1,4 +1,4 @@
-"""Payment methods: the cards that customers have saved."""
+"""Payment methods: the saved cards of customers."""
 
 from __future__ import annotations
 
@@ -11,41 +11,38 @@ from api.fakes.stripe.simulation import payment_methods
 KIND = "payment_method"
 
 
-def retrieve_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One of them; a test card's name makes one."""
-    return payment_methods.find_or_create(world, ident, param=None)
+def retrieve_payment_method(account: StripeAccount, params: Params, payment_method_id: str) -> Json:
+    """The token of a test card creates a payment method."""
+    return payment_methods.find_or_create(account, payment_method_id, param=None)
 
 
-def list_payment_methods(world: StripeAccount, params: Params) -> Json:
-    """Those of a customer."""
+def list_payment_methods(account: StripeAccount, params: Params) -> Json:
     where = {"customer": params.optional_text("customer"), "type": params.optional_text("type")}
-    return lists.list_page(world, params, KIND, "/v1/payment_methods", where)
+    return lists.list_page(account, params, KIND, "/v1/payment_methods", where)
 
 
-def list_customer_payment_methods(world: StripeAccount, params: Params, customer: str) -> Json:
-    """The same, asked for at the customer."""
-    world.require_object("customer", customer)
-    where = {"customer": customer, "type": params.optional_text("type")}
-    return lists.list_page(world, params, KIND, f"/v1/customers/{customer}/payment_methods", where)
+def list_customer_payment_methods(account: StripeAccount, params: Params, customer_id: str) -> Json:
+    account.require_object("customer", customer_id)
+    where = {"customer": customer_id, "type": params.optional_text("type")}
+    return lists.list_page(account, params, KIND, f"/v1/customers/{customer_id}/payment_methods", where)
 
 
-def attach_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Save it for a customer."""
-    customer = world.require_object("customer", params.required_text("customer"), param="customer")
+def attach_payment_method(account: StripeAccount, params: Params, payment_method_id: str) -> Json:
+    customer = account.require_object("customer", params.required_text("customer"), param="customer")
     return payment_methods.attach_to_customer(
-        world, payment_methods.find_or_create(world, ident, param=None), customer["id"]
+        account, payment_methods.find_or_create(account, payment_method_id, param=None), customer["id"]
     )
 
 
-def detach_payment_method(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Let it go: nobody can pay with it any more."""
-    method = world.require_object(KIND, ident)
-    owner, method["customer"] = method["customer"], None
-    if owner is not None:
-        customer = world.require_object("customer", owner)
-        if customer["invoice_settings"]["default_payment_method"] == ident:
-            payment_methods.set_default_method(world, owner, None)
-    return world.update_object(method, "payment_method.detached")
+def detach_payment_method(account: StripeAccount, params: Params, payment_method_id: str) -> Json:
+    """Detach a payment method, which can then no longer be used for payments."""
+    payment_method = account.require_object(KIND, payment_method_id)
+    customer_id, payment_method["customer"] = payment_method["customer"], None
+    if customer_id is not None:
+        customer = account.require_object("customer", customer_id)
+        if customer["invoice_settings"]["default_payment_method"] == payment_method_id:
+            payment_methods.set_default_method(account, customer_id, None)
+    return account.update_object(payment_method, "payment_method.detached")
 
 
 ROUTES = (

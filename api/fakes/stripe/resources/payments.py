@@ -8,43 +8,36 @@ from api.fakes.stripe.errors import Json
 from api.fakes.stripe.params import Params
 
 
-def retrieve_payment_intent(world: StripeAccount, params: Params, ident: str) -> Json:
-    """A payment."""
+def retrieve_payment_intent(account: StripeAccount, params: Params, payment_intent_id: str) -> Json:
     params.ignore_params("client_secret")
-    return world.require_object("payment_intent", ident)
+    return account.require_object("payment_intent", payment_intent_id)
 
 
-def list_payment_intents(world: StripeAccount, params: Params) -> Json:
-    """The payments of a customer."""
+def list_payment_intents(account: StripeAccount, params: Params) -> Json:
     where = {"customer": params.optional_text("customer")}
-    return lists.list_page(world, params, "payment_intent", "/v1/payment_intents", where)
+    return lists.list_page(account, params, "payment_intent", "/v1/payment_intents", where)
 
 
-def retrieve_charge(world: StripeAccount, params: Params, ident: str) -> Json:
-    """A charge."""
-    return world.require_object("charge", ident)
+def retrieve_charge(account: StripeAccount, params: Params, charge_id: str) -> Json:
+    return account.require_object("charge", charge_id)
 
 
-def list_charges(world: StripeAccount, params: Params) -> Json:
-    """The charges of a payment or a customer."""
+def list_charges(account: StripeAccount, params: Params) -> Json:
     where = {"customer": params.optional_text("customer"), "payment_intent": params.optional_text("payment_intent")}
-    return lists.list_page(world, params, "charge", "/v1/charges", where)
+    return lists.list_page(account, params, "charge", "/v1/charges", where)
 
 
-def retrieve_dispute(world: StripeAccount, params: Params, ident: str) -> Json:
-    """A dispute."""
-    return world.require_object("dispute", ident)
+def retrieve_dispute(account: StripeAccount, params: Params, dispute_id: str) -> Json:
+    return account.require_object("dispute", dispute_id)
 
 
-def list_disputes(world: StripeAccount, params: Params) -> Json:
-    """The disputes about a payment or a charge."""
+def list_disputes(account: StripeAccount, params: Params) -> Json:
     where = {"charge": params.optional_text("charge"), "payment_intent": params.optional_text("payment_intent")}
-    return lists.list_page(world, params, "dispute", "/v1/disputes", where)
+    return lists.list_page(account, params, "dispute", "/v1/disputes", where)
 
 
-def retrieve_balance_transaction(world: StripeAccount, params: Params, ident: str) -> Json:
-    """What something did to the account's balance."""
-    return world.require_object("balance_transaction", ident)
+def retrieve_balance_transaction(account: StripeAccount, params: Params, transaction_id: str) -> Json:
+    return account.require_object("balance_transaction", transaction_id)
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""The customer portal: what it offers, and a visit to it. The page is in `pages/`."""
+"""The customer portal: its configurations and sessions. The pages are in `pages/`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ CUSTOMER_UPDATES = ("address", "email", "name", "phone", "shipping", "tax_id")
 FLOW_TYPES = ("payment_method_update", "subscription_cancel")
 
 
-def create_configuration(world: StripeAccount, params: Params) -> Json:
-    """What a portal offers, new."""
-    now = world.now()
-    found: Json = {
+def create_configuration(account: StripeAccount, params: Params) -> Json:
+    now = account.now()
+    configuration: Json = {
         "id": new_id("bpc_1"),
         "object": CONFIGURATION,
         "active": True,
@@ -25,14 +24,14 @@ def create_configuration(world: StripeAccount, params: Params) -> Json:
         "created": now,
         "default_return_url": None,
         "features": _default_features(),
-        "is_default": world.store.find_first(CONFIGURATION, {"active": True}) is None,
+        "is_default": account.store.find_first(CONFIGURATION, {"active": True}) is None,
         "livemode": False,
         "login_page": {"enabled": False, "url": None},
         "metadata": {},
         "name": None,
         "updated": now,
     }
-    return world.create_object(_apply_params(params, found), "billing_portal.configuration.created")
+    return account.create_object(_apply_params(params, configuration), "billing_portal.configuration.created")
 
 
 def _default_features() -> Json:
@@ -58,112 +57,112 @@ def _default_features() -> Json:
     }
 
 
-def _apply_params(params: Params, found: Json) -> Json:
+def _apply_params(params: Params, configuration: Json) -> Json:
     if params.has_value("active"):
-        found["active"] = params.optional_bool("active")
+        configuration["active"] = params.optional_bool("active")
     for name in ("default_return_url", "name"):
         if params.has_value(name):
-            found[name] = params.optional_text(name)
+            configuration[name] = params.optional_text(name)
     if params.has_value("business_profile"):
         profile = params.nested_params("business_profile")
-        given = {name: profile.optional_text(name) for name in found["business_profile"] if profile.has_value(name)}
-        found["business_profile"] = {**found["business_profile"], **given}
-    found["metadata"] = params.merge_metadata(found["metadata"])
-    found["features"] = _apply_features(params.nested_params("features"), found["features"])
+        changes = {
+            name: profile.optional_text(name) for name in configuration["business_profile"] if profile.has_value(name)
+        }
+        configuration["business_profile"] = {**configuration["business_profile"], **changes}
+    configuration["metadata"] = params.merge_metadata(configuration["metadata"])
+    configuration["features"] = _apply_features(params.nested_params("features"), configuration["features"])
     params.ignore_params("login_page")
-    return found
+    return configuration
 
 
-def _apply_features(asked: Params, have: Json) -> Json:
-    features = {name: dict(feature) for name, feature in have.items()}
+def _apply_features(params: Params, current: Json) -> Json:
+    features = {name: dict(feature) for name, feature in current.items()}
     for name, feature in features.items():
-        if asked.has_value(name):
-            flag = asked.nested_params(name).optional_bool("enabled")
+        if params.has_value(name):
+            flag = params.nested_params(name).optional_bool("enabled")
             feature["enabled"] = feature["enabled"] if flag is None else flag
-    update, cancel = asked.nested_params("customer_update"), asked.nested_params("subscription_cancel")
+    update, cancel = params.nested_params("customer_update"), params.nested_params("subscription_cancel")
     if update.has_value("allowed_updates"):
         features["customer_update"]["allowed_updates"] = update.string_list("allowed_updates") or []
-    stop = features["subscription_cancel"]
-    stop["mode"] = cancel.one_of("mode", ("at_period_end", "immediately"), stop["mode"])
-    stop["proration_behavior"] = cancel.one_of("proration_behavior", PRORATION_BEHAVIORS, stop["proration_behavior"])
+    cancellation = features["subscription_cancel"]
+    cancellation["mode"] = cancel.one_of("mode", ("at_period_end", "immediately"), cancellation["mode"])
+    cancellation["proration_behavior"] = cancel.one_of(
+        "proration_behavior", PRORATION_BEHAVIORS, cancellation["proration_behavior"]
+    )
     if cancel.has_value("cancellation_reason"):
         reason = cancel.nested_params("cancellation_reason")
-        asked_for = {"enabled": bool(reason.optional_bool("enabled")), "options": reason.string_list("options") or []}
-        stop["cancellation_reason"] = asked_for
-    return _refuse_plan_changes(asked, features)
+        reasons = {"enabled": bool(reason.optional_bool("enabled")), "options": reason.string_list("options") or []}
+        cancellation["cancellation_reason"] = reasons
+    return _refuse_plan_changes(params, features)
 
 
-def _refuse_plan_changes(asked: Params, features: Json) -> Json:
-    """The page here changes no plans, so a portal that is to offer that is refused rather than half made."""
+def _refuse_plan_changes(params: Params, features: Json) -> Json:
+    """Reject features that the portal page does not implement."""
     if features["subscription_update"]["enabled"] or features["subscription_pause"]["enabled"]:
-        words = "The portal of this fake Stripe changes and pauses no plans."
-        raise errors.invalid_request(words, param="features[subscription_update][enabled]")
-    asked.nested_params("subscription_update").ignore_params(
+        message = "The portal of this fake Stripe changes and pauses no plans."
+        raise errors.invalid_request(message, param="features[subscription_update][enabled]")
+    params.nested_params("subscription_update").ignore_params(
         "default_allowed_updates", "products", "proration_behavior"
     )
     return features
 
 
-def retrieve_configuration(world: StripeAccount, params: Params, ident: str) -> Json:
-    """What one offers."""
-    return world.require_object(CONFIGURATION, ident)
+def retrieve_configuration(account: StripeAccount, params: Params, configuration_id: str) -> Json:
+    return account.require_object(CONFIGURATION, configuration_id)
 
 
-def list_configurations(world: StripeAccount, params: Params) -> Json:
-    """All of them."""
+def list_configurations(account: StripeAccount, params: Params) -> Json:
     where = {"active": params.optional_bool("active"), "is_default": params.optional_bool("is_default")}
-    return lists.list_page(world, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
+    return lists.list_page(account, params, CONFIGURATION, "/v1/billing_portal/configurations", where)
 
 
-def update_configuration(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Offer something else."""
-    found = _apply_params(params, world.require_object(CONFIGURATION, ident))
-    found["updated"] = world.now()
-    return world.update_object(found, "billing_portal.configuration.updated")
+def update_configuration(account: StripeAccount, params: Params, configuration_id: str) -> Json:
+    configuration = _apply_params(params, account.require_object(CONFIGURATION, configuration_id))
+    configuration["updated"] = account.now()
+    return account.update_object(configuration, "billing_portal.configuration.updated")
 
 
-def create_portal_session(world: StripeAccount, params: Params) -> Json:
-    """A page for a customer."""
-    customer = world.require_object("customer", params.required_text("customer"), param="customer")
-    offered = _choose_configuration(world, params)
-    ident = new_id("bps_1")
+def create_portal_session(account: StripeAccount, params: Params) -> Json:
+    customer = account.require_object("customer", params.required_text("customer"), param="customer")
+    configuration = _choose_configuration(account, params)
+    session_id = new_id("bps_1")
     session: Json = {
-        "id": ident,
+        "id": session_id,
         "object": SESSION,
-        "configuration": offered["id"],
-        "created": world.now(),
+        "configuration": configuration["id"],
+        "created": account.now(),
         "customer": customer["id"],
         "customer_account": None,
-        "flow": _read_flow(world, params),
+        "flow": _read_flow(account, params),
         "livemode": False,
         "locale": params.optional_text("locale"),
         "on_behalf_of": None,
-        "return_url": params.optional_text("return_url") or offered["default_return_url"],
-        "url": f"{world.base_url}/p/session/{ident}",
+        "return_url": params.optional_text("return_url") or configuration["default_return_url"],
+        "url": f"{account.base_url}/p/session/{session_id}",
         PRIVATE: {},
     }
-    return world.create_object(session, "billing_portal.session.created")
+    return account.create_object(session, "billing_portal.session.created")
 
 
-def _choose_configuration(world: StripeAccount, params: Params) -> Json:
-    name = params.optional_text("configuration")
-    if name is not None:
-        return world.require_object(CONFIGURATION, name, param="configuration")
-    found = world.store.find_first(CONFIGURATION, {"is_default": True, "active": True})
-    if found is None:
-        words = (
+def _choose_configuration(account: StripeAccount, params: Params) -> Json:
+    configuration_id = params.optional_text("configuration")
+    if configuration_id is not None:
+        return account.require_object(CONFIGURATION, configuration_id, param="configuration")
+    configuration = account.store.find_first(CONFIGURATION, {"is_default": True, "active": True})
+    if configuration is None:
+        message = (
             "You can't create a portal session in test mode until you save your customer portal settings in test mode, "
             "or create a configuration."
         )
-        raise errors.invalid_request(words)
-    return found
+        raise errors.invalid_request(message)
+    return configuration
 
 
-def _read_flow(world: StripeAccount, params: Params) -> Json | None:
+def _read_flow(account: StripeAccount, params: Params) -> Json | None:
     if not params.has_value("flow_data"):
         return None
-    asked = params.nested_params("flow_data")
-    kind = asked.one_of("type", FLOW_TYPES, "")
+    flow_params = params.nested_params("flow_data")
+    kind = flow_params.one_of("type", FLOW_TYPES, "")
     if not kind:
         raise errors.missing_parameter("flow_data[type]")
     flow: Json = {
@@ -173,13 +172,15 @@ def _read_flow(world: StripeAccount, params: Params) -> Json | None:
         "subscription_update_confirm": None,
         "type": kind,
     }
-    after = asked.nested_params("after_completion")
+    after = flow_params.nested_params("after_completion")
     if after.optional_text("type") == "redirect":
-        address = after.nested_params("redirect").required_text("return_url")
-        flow["after_completion"] |= {"redirect": {"return_url": address}, "type": "redirect"}
+        return_url = after.nested_params("redirect").required_text("return_url")
+        flow["after_completion"] |= {"redirect": {"return_url": return_url}, "type": "redirect"}
     if kind == "subscription_cancel":
-        name = asked.nested_params("subscription_cancel").required_text("subscription")
-        subscription = world.require_object("subscription", name, param="flow_data[subscription_cancel][subscription]")
+        subscription_id = flow_params.nested_params("subscription_cancel").required_text("subscription")
+        subscription = account.require_object(
+            "subscription", subscription_id, param="flow_data[subscription_cancel][subscription]"
+        )
         flow["subscription_cancel"] = {"retention": None, "subscription": subscription["id"]}
     return flow
 

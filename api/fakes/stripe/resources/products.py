@@ -1,4 +1,4 @@
-"""Products: what is sold, without its price."""
+"""Products: goods without their prices."""
 
 from __future__ import annotations
 
@@ -28,59 +28,56 @@ PRODUCT_DEFAULTS: Json = {
     "unit_label": None,
     "url": None,
 }
-"""What every product begins with."""
+"""Members of a new product."""
 
 
-def create_product(world: StripeAccount, params: Params) -> Json:
-    """A new one, with an id of one's own if wanted."""
+def create_product(account: StripeAccount, params: Params) -> Json:
+    """The id may be chosen."""
     params.required_text("name")
-    ident = params.optional_text("id") or new_id("prod_", 14)
-    if world.store.get_object(KIND, ident) is not None:
+    product_id = params.optional_text("id") or new_id("prod_", 14)
+    if account.store.get_object(KIND, product_id) is not None:
         raise errors.invalid_request(
-            f"Product already exists: {ident}", code="resource_already_exists", param="id", begun=True
+            f"Product already exists: {product_id}", code="resource_already_exists", param="id", begun=True
         )
-    now = world.now()
+    now = account.now()
     product: Json = {
         **PRODUCT_DEFAULTS,
-        "id": ident,
+        "id": product_id,
         "object": KIND,
         "created": now,
         "updated": now,
     }
     params.ignore_params("type", "shippable")
-    return world.create_object(_apply_params(params, product), "product.created")
+    return account.create_object(_apply_params(params, product), "product.created")
 
 
-def retrieve_product(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One of them."""
-    return world.require_object(KIND, ident)
+def retrieve_product(account: StripeAccount, params: Params, product_id: str) -> Json:
+    return account.require_object(KIND, product_id)
 
 
-def update_product(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Change what is given."""
-    product = _apply_params(params, world.require_object(KIND, ident))
-    product["updated"] = world.now()
-    return world.update_object(product, "product.updated")
+def update_product(account: StripeAccount, params: Params, product_id: str) -> Json:
+    product = _apply_params(params, account.require_object(KIND, product_id))
+    product["updated"] = account.now()
+    return account.update_object(product, "product.updated")
 
 
-def list_products(world: StripeAccount, params: Params) -> Json:
-    """All, or those with these ids, or only active ones."""
+def list_products(account: StripeAccount, params: Params) -> Json:
     where: dict[str, object | None] = {"active": params.optional_bool("active")}
     if params.has_value("ids"):
         where["id"] = params.string_list("ids") or [""]
     params.ignore_params("type", "shippable")
-    return lists.list_page(world, params, KIND, "/v1/products", where)
+    return lists.list_page(account, params, KIND, "/v1/products", where)
 
 
-def delete_product(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Forget it, unless it has prices."""
-    product = world.require_object(KIND, ident)
-    if world.store.find_first("price", {"product": ident}):
-        words = "This product cannot be deleted because it has one or more user-created prices."
-        raise errors.invalid_request(words, begun=True)
-    world.store.delete_object(KIND, ident)
-    world.emit_event("product.deleted", product)
-    return {"id": ident, "object": KIND, "deleted": True}
+def delete_product(account: StripeAccount, params: Params, product_id: str) -> Json:
+    """A product with prices cannot be deleted."""
+    product = account.require_object(KIND, product_id)
+    if account.store.find_first("price", {"product": product_id}):
+        message = "This product cannot be deleted because it has one or more user-created prices."
+        raise errors.invalid_request(message, begun=True)
+    account.store.delete_object(KIND, product_id)
+    account.emit_event("product.deleted", product)
+    return {"id": product_id, "object": KIND, "deleted": True}
 
 
 def _apply_params(params: Params, product: Json) -> Json:

@@ -12,56 +12,54 @@ from api.fakes.stripe.simulation import refunds
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
-def create_refund(world: StripeAccount, params: Params) -> Json:
-    """Give back a part of a charge, or all that is left of it."""
-    source = _refundable_charge(world, params)
+def create_refund(account: StripeAccount, params: Params) -> Json:
+    """Refund part of a charge or all that is left of it."""
+    charge = _refundable_charge(account, params)
     amount, reason = params.optional_int("amount"), params.optional_text("reason")
     if reason is not None:
         params.one_of("reason", REASONS, "")
     if amount is not None and amount <= 0:
-        words = "This value must be greater than or equal to 1."
-        raise errors.invalid_request(words, code="parameter_invalid_integer", param="amount")
+        message = "This value must be greater than or equal to 1."
+        raise errors.invalid_request(message, code="parameter_invalid_integer", param="amount")
     metadata = params.string_map("metadata") or {}
     params.ignore_params("instructions_email")
-    return refunds.refund_charge(world, source, amount, reason, metadata)
+    return refunds.refund_charge(account, charge, amount, reason, metadata)
 
 
-def _refundable_charge(world: StripeAccount, params: Params) -> Json:
-    name, ident = params.optional_text("payment_intent"), params.optional_text("charge")
-    if ident is not None:
-        return world.require_object("charge", ident, param="charge")
-    if name is None:
+def _refundable_charge(account: StripeAccount, params: Params) -> Json:
+    payment_intent_id, charge_id = params.optional_text("payment_intent"), params.optional_text("charge")
+    if charge_id is not None:
+        return account.require_object("charge", charge_id, param="charge")
+    if payment_intent_id is None:
         raise errors.invalid_request(
             "One of the following params should be provided for this request: payment_intent or charge."
         )
-    payment = world.require_object("payment_intent", name, param="payment_intent")
-    if payment["status"] != "succeeded":
-        words = f"This PaymentIntent ({name}) does not have a successful charge to refund."
-        raise errors.invalid_request(words, param="payment_intent", begun=True)
-    return world.require_object("charge", payment["latest_charge"])
+    payment_intent = account.require_object("payment_intent", payment_intent_id, param="payment_intent")
+    if payment_intent["status"] != "succeeded":
+        message = f"This PaymentIntent ({payment_intent_id}) does not have a successful charge to refund."
+        raise errors.invalid_request(message, param="payment_intent", begun=True)
+    return account.require_object("charge", payment_intent["latest_charge"])
 
 
-def retrieve_refund(world: StripeAccount, params: Params, ident: str) -> Json:
-    """A refund."""
-    return world.require_object("refund", ident)
+def retrieve_refund(account: StripeAccount, params: Params, refund_id: str) -> Json:
+    return account.require_object("refund", refund_id)
 
 
-def update_refund(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Change its metadata."""
-    found = world.require_object("refund", ident)
-    found["metadata"] = params.merge_metadata(found["metadata"])
-    return world.update_object(found, "refund.updated")
+def update_refund(account: StripeAccount, params: Params, refund_id: str) -> Json:
+    """Only the metadata can be updated."""
+    refund = account.require_object("refund", refund_id)
+    refund["metadata"] = params.merge_metadata(refund["metadata"])
+    return account.update_object(refund, "refund.updated")
 
 
-def list_refunds(world: StripeAccount, params: Params) -> Json:
-    """The refunds of a payment or a charge."""
+def list_refunds(account: StripeAccount, params: Params) -> Json:
     where = {"charge": params.optional_text("charge"), "payment_intent": params.optional_text("payment_intent")}
-    return lists.list_page(world, params, "refund", "/v1/refunds", where)
+    return lists.list_page(account, params, "refund", "/v1/refunds", where)
 
 
-def _expand_refunds(world: StripeAccount, found: Json) -> Json:
-    rows = world.store.find_objects("refund", {"charge": found["id"]})
-    return lists.list_object(rows, f"/v1/charges/{found['id']}/refunds")
+def _expand_refunds(account: StripeAccount, charge: Json) -> Json:
+    rows = account.store.find_objects("refund", {"charge": charge["id"]})
+    return lists.list_object(rows, f"/v1/charges/{charge['id']}/refunds")
 
 
 EXPANDABLE_MEMBERS["charge", "refunds"] = _expand_refunds

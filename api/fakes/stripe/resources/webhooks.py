@@ -1,4 +1,4 @@
-"""Events as one reads them, and who is told of them: webhook endpoints (snapshots) and event destinations (thin)."""
+"""Events, webhook endpoints (snapshot events) and event destinations (thin events)."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ ENDPOINT, DESTINATION = "webhook_endpoint", "v2.core.event_destination"
 UNDELIVERED = "SELECT DISTINCT event FROM deliveries WHERE state != 'delivered'"
 
 
-def retrieve_event(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One event of the last 30 days."""
-    return events.retrieve_event(world, ident)
+def retrieve_event(account: StripeAccount, params: Params, event_id: str) -> Json:
+    return events.retrieve_event(account, event_id)
 
 
-def list_events(world: StripeAccount, params: Params) -> Json:
-    """The events of the last 30 days, of some types, from some time, delivered to everybody or not."""
-    kind, kinds = params.optional_text("type"), params.string_list("types")
-    where: dict[str, object] = {"created >=": world.now() - events.RETENTION}
-    if kind is not None and kinds is not None:
+def list_events(account: StripeAccount, params: Params) -> Json:
+    """Events of the last 30 days by type, time or delivery success."""
+    event_type, event_types = params.optional_text("type"), params.string_list("types")
+    where: dict[str, object] = {"created >=": account.now() - events.RETENTION}
+    if event_type is not None and event_types is not None:
         raise errors.invalid_request("You may only specify one of these parameters: type, types.", param="type")
-    if kind is not None and "*" in kind:
-        where["type GLOB"] = kind
-    elif kind is not None or kinds:
-        where["type"] = kinds or [str(kind)]
+    if event_type is not None and "*" in event_type:
+        where["type GLOB"] = event_type
+    elif event_type is not None or event_types:
+        where["type"] = event_types or [str(event_type)]
     delivered = params.optional_bool("delivery_success")
     if delivered is not None:
-        late = [row[0] for row in world.store.connection.execute(UNDELIVERED)]
+        late = [row[0] for row in account.store.connection.execute(UNDELIVERED)]
         where["id NOT IN" if delivered else "id IN"] = late
-    page = lists.list_page(world, params, "event", "/v1/events", where)
-    page["data"] = [{**one, "pending_webhooks": events.count_undelivered(world, one["id"])} for one in page["data"]]
+    page = lists.list_page(account, params, "event", "/v1/events", where)
+    page["data"] = [
+        {**event, "pending_webhooks": events.count_undelivered(account, event["id"])} for event in page["data"]
+    ]
     return page
 
 
-def retrieve_thin_event(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One thin event, with what only reading it tells."""
-    return world.require_object("v2.core.event", ident)
+def retrieve_thin_event(account: StripeAccount, params: Params, event_id: str) -> Json:
+    """A thin event with the `data` and `changes` that are not delivered."""
+    return account.require_object("v2.core.event", event_id)
 
 
-def create_webhook_endpoint(world: StripeAccount, params: Params) -> Json:
-    """An endpoint; only this answer shows its secret."""
-    address = _check_url(params.required_text("url"), "url")
+def create_webhook_endpoint(account: StripeAccount, params: Params) -> Json:
+    """Only this response contains the endpoint's secret."""
+    url = _check_url(params.required_text("url"), "url")
     enabled = params.string_list("enabled_events")
     if not enabled:
         raise errors.missing_parameter("enabled_events")
@@ -53,17 +54,17 @@ def create_webhook_endpoint(world: StripeAccount, params: Params) -> Json:
         "object": ENDPOINT,
         "api_version": params.optional_text("api_version"),
         "application": None,
-        "created": world.now(),
+        "created": account.now(),
         "description": params.optional_text("description"),
         "enabled_events": enabled,
         "livemode": False,
         "metadata": params.string_map("metadata") or {},
         "status": "enabled",
-        "url": address,
+        "url": url,
         PRIVATE: {"secret": new_id("whsec_", 32)},
     }
     params.ignore_params("connect")
-    world.create_object(endpoint)
+    account.create_object(endpoint)
     return {**endpoint, "secret": endpoint[PRIVATE]["secret"]}
 
 
@@ -73,19 +74,16 @@ def _check_url(url: str, param: str) -> str:
     return url
 
 
-def retrieve_webhook_endpoint(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One endpoint."""
-    return world.require_object(ENDPOINT, ident)
+def retrieve_webhook_endpoint(account: StripeAccount, params: Params, endpoint_id: str) -> Json:
+    return account.require_object(ENDPOINT, endpoint_id)
 
 
-def list_webhook_endpoints(world: StripeAccount, params: Params) -> Json:
-    """All endpoints."""
-    return lists.list_page(world, params, ENDPOINT, "/v1/webhook_endpoints")
+def list_webhook_endpoints(account: StripeAccount, params: Params) -> Json:
+    return lists.list_page(account, params, ENDPOINT, "/v1/webhook_endpoints")
 
 
-def update_webhook_endpoint(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Another address, other events, or none for a while."""
-    endpoint = world.require_object(ENDPOINT, ident)
+def update_webhook_endpoint(account: StripeAccount, params: Params, endpoint_id: str) -> Json:
+    endpoint = account.require_object(ENDPOINT, endpoint_id)
     if params.has_value("url"):
         endpoint["url"] = _check_url(params.required_text("url"), "url")
     if params.has_value("enabled_events"):
@@ -96,29 +94,28 @@ def update_webhook_endpoint(world: StripeAccount, params: Params, ident: str) ->
     if disabled is not None:
         endpoint["status"] = "disabled" if disabled else "enabled"
     endpoint["metadata"] = params.merge_metadata(endpoint["metadata"])
-    return world.update_object(endpoint)
+    return account.update_object(endpoint)
 
 
-def delete_webhook_endpoint(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Tell it no more."""
-    world.require_object(ENDPOINT, ident)
-    world.store.delete_object(ENDPOINT, ident)
-    return {"id": ident, "object": ENDPOINT, "deleted": True}
+def delete_webhook_endpoint(account: StripeAccount, params: Params, endpoint_id: str) -> Json:
+    account.require_object(ENDPOINT, endpoint_id)
+    account.store.delete_object(ENDPOINT, endpoint_id)
+    return {"id": endpoint_id, "object": ENDPOINT, "deleted": True}
 
 
-def create_event_destination(world: StripeAccount, params: Params) -> Json:
-    """A destination for thin events. Its address and secret are shown only where `include` asks for them."""
+def create_event_destination(account: StripeAccount, params: Params) -> Json:
+    """URL and signing secret are only returned where `include` names them."""
     if params.required_text("type") != "webhook_endpoint":
         raise errors.invalid_request("This fake Stripe delivers to webhook endpoints only.", param="type")
     if params.required_text("event_payload") != "thin":
         raise errors.invalid_request(
             "This fake Stripe's destinations are thin; snapshots go to v1 endpoints.", param="event_payload"
         )
-    address = _check_url(params.nested_params("webhook_endpoint").required_text("url"), "webhook_endpoint.url")
+    url = _check_url(params.nested_params("webhook_endpoint").required_text("url"), "webhook_endpoint.url")
     enabled = params.string_list("enabled_events")
     if not enabled:
         raise errors.missing_parameter("enabled_events")
-    now = events.format_timestamp(world.now())
+    now = events.format_timestamp(account.now())
     destination: Json = {
         "id": new_id("ed_test_", 28),
         "object": DESTINATION,
@@ -136,9 +133,9 @@ def create_event_destination(world: StripeAccount, params: Params) -> Json:
         "type": "webhook_endpoint",
         "updated": now,
         "webhook_endpoint": {"signing_secret": None, "url": None},
-        PRIVATE: {"secret": new_id("whsec_", 32), "url": address},
+        PRIVATE: {"secret": new_id("whsec_", 32), "url": url},
     }
-    return _destination_response(world.create_object(destination), params)
+    return _destination_response(account.create_object(destination), params)
 
 
 def _destination_response(destination: Json, params: Params) -> Json:
@@ -149,24 +146,22 @@ def _destination_response(destination: Json, params: Params) -> Json:
     return {**destination, "webhook_endpoint": chosen}
 
 
-def retrieve_event_destination(world: StripeAccount, params: Params, ident: str) -> Json:
-    """One destination."""
-    return _destination_response(world.require_object(DESTINATION, ident), params)
+def retrieve_event_destination(account: StripeAccount, params: Params, destination_id: str) -> Json:
+    return _destination_response(account.require_object(DESTINATION, destination_id), params)
 
 
-def list_event_destinations(world: StripeAccount, params: Params) -> Json:
-    """All destinations, as lists are in the second version of the API."""
+def list_event_destinations(account: StripeAccount, params: Params) -> Json:
+    """All destinations, as a list of version 2 of the API."""
     params.ignore_params("limit")
-    rows = [_destination_response(one, params) for one in world.store.find_objects(DESTINATION)]
+    rows = [_destination_response(destination, params) for destination in account.store.find_objects(DESTINATION)]
     shown = [{name: value for name, value in row.items() if name != PRIVATE} for row in rows]
     return {"data": shown, "next_page_url": None, "previous_page_url": None}
 
 
-def delete_event_destination(world: StripeAccount, params: Params, ident: str) -> Json:
-    """Tell it no more."""
-    world.require_object(DESTINATION, ident)
-    world.store.delete_object(DESTINATION, ident)
-    return {"id": ident, "object": DESTINATION}
+def delete_event_destination(account: StripeAccount, params: Params, destination_id: str) -> Json:
+    account.require_object(DESTINATION, destination_id)
+    account.store.delete_object(DESTINATION, destination_id)
+    return {"id": destination_id, "object": DESTINATION}
 
 
 ROUTES = (

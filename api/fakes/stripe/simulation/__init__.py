@@ -1,1 +1,1 @@
-"""How money moves: cards, payments, invoices, and the life of a subscription."""
+"""What the account does on its own: payments, invoices and the life of a subscription."""

@@ -1,4 +1,4 @@
-"""What a price comes to: whole minor units, halves rounded away from zero."""
+"""Amounts of prices in whole minor units; halves are rounded away from zero."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from api.fakes.stripe.errors import Json
 
 
 def round_half_away(amount: Fraction) -> int:
-    """To the nearest whole unit."""
     sign = -1 if amount < 0 else 1
     return sign * int(abs(amount) + Fraction(1, 2))
 
@@ -19,15 +18,13 @@ def unit_amount(price: Json) -> Fraction:
 
 
 def total_amount(price: Json, quantity: Fraction | int) -> int:
-    """The amount of so many units."""
     return round_half_away(unit_amount(price) * quantity)
 
 
 def prorated_amount(price: Json, quantity: int, part: int, whole: int) -> int:
-    """The amount for a part of a period."""
+    """The amount for the fraction `part / whole` of a period."""
     return round_half_away(unit_amount(price) * quantity * Fraction(part, whole))
 
 
 def is_metered(price: Json) -> bool:
-    """Whether the price is charged by what a meter counted."""
     return bool(price["recurring"] and price["recurring"]["usage_type"] == "metered")

@@ -1,4 +1,4 @@
-"""How a subscription ends: at once, at the end of its period, or because nobody paid."""
+"""Ending a subscription: at once, at the end of its period, or because it was not paid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SUBSCRIPTION_ACTIONS = ("cycle", "trial_ends", "expire_incomplete", "expire_pend
 
 
 def end_subscription(
-    world: StripeAccount,
+    account: StripeAccount,
     subscription: Json,
     *,
     status: str = "canceled",
@@ -19,30 +19,30 @@ def end_subscription(
     invoice_now: bool = True,
     prorate: bool = False,
 ) -> Json:
-    """End it now. What was counted and not billed yet is billed if `invoice_now`; so is unused time if `prorate`."""
-    rows = invoice_lines.proration_lines(world, subscription, [], world.now()) if prorate else []
-    rows = _unbilled_usage_lines(world, subscription) if invoice_now and not prorate else rows
-    _mark_ended(world, subscription, status, reason)
-    invoice_items.create_invoice_items(world, subscription, rows)
+    """End it now. `invoice_now` bills usage that is not billed yet, `prorate` credits unused time."""
+    lines = invoice_lines.proration_lines(account, subscription, [], account.now()) if prorate else []
+    lines = _unbilled_usage_lines(account, subscription) if invoice_now and not prorate else lines
+    _mark_ended(account, subscription, status, reason)
+    invoice_items.create_invoice_items(account, subscription, lines)
     if invoice_now:
-        _bill_final_invoice(world, subscription)
+        _bill_final_invoice(account, subscription)
     event = "customer.subscription.deleted" if status == "canceled" else "customer.subscription.updated"
-    world.store.put_object(subscription)
-    world.emit_event(event, subscription, None if status == "canceled" else {"status": "incomplete"})
+    account.store.put_object(subscription)
+    account.emit_event(event, subscription, None if status == "canceled" else {"status": "incomplete"})
     return subscription
 
 
-def _unbilled_usage_lines(world: StripeAccount, subscription: Json) -> list[Json]:
-    rows = []
+def _unbilled_usage_lines(account: StripeAccount, subscription: Json) -> list[Json]:
+    lines = []
     for item in subscription_items.metered_items(subscription["items"]["data"]):
-        until = min(world.now(), item["current_period_end"])
-        row = invoice_lines.usage_line(world, subscription, item, (item["current_period_start"], until))
-        rows += [row] if row["amount"] else []
-    return rows
+        until = min(account.now(), item["current_period_end"])
+        line = invoice_lines.usage_line(account, subscription, item, (item["current_period_start"], until))
+        lines += [line] if line["amount"] else []
+    return lines
 
 
-def _mark_ended(world: StripeAccount, subscription: Json, status: str, reason: str | None) -> None:
-    now = world.now()
+def _mark_ended(account: StripeAccount, subscription: Json, status: str, reason: str | None) -> None:
+    now = account.now()
     subscription |= {
         "canceled_at": subscription["canceled_at"] or now,
         "ended_at": now,
@@ -51,45 +51,45 @@ def _mark_ended(world: StripeAccount, subscription: Json, status: str, reason: s
     }
     details = subscription["cancellation_details"]
     subscription["cancellation_details"] = {**details, "reason": details["reason"] or reason}
-    for step in SUBSCRIPTION_ACTIONS:
-        world.due_actions.cancel(step, subscription["id"])
-    for invoice in world.store.find_objects(
+    for action in SUBSCRIPTION_ACTIONS:
+        account.due_actions.cancel(action, subscription["id"])
+    for invoice in account.store.find_objects(
         "invoice", {"customer": subscription["customer"], "status": ["draft", "open"]}
     ):
         if (invoice["parent"] or {}).get("subscription_details", {}).get("subscription") == subscription["id"]:
-            _stop_collection(world, invoice)
-    _cancel_schedule(world, subscription)
+            _stop_collection(account, invoice)
+    _cancel_schedule(account, subscription)
 
 
-def _stop_collection(world: StripeAccount, invoice: Json) -> None:
-    """What is open stays open, but nobody collects it any more."""
+def _stop_collection(account: StripeAccount, invoice: Json) -> None:
+    """Leave an open invoice open, but stop collecting it."""
     invoice |= {"auto_advance": False, "next_payment_attempt": None, "automatically_finalizes_at": None}
-    for step in ("retry", "finalise"):
-        world.due_actions.cancel(step, invoice["id"])
-    world.update_object(invoice, "invoice.updated")
+    for action in ("retry", "finalise"):
+        account.due_actions.cancel(action, invoice["id"])
+    account.update_object(invoice, "invoice.updated")
 
 
-def _bill_final_invoice(world: StripeAccount, subscription: Json) -> None:
-    rows = invoice_items.pending_lines(world, subscription)
-    if not rows:
+def _bill_final_invoice(account: StripeAccount, subscription: Json) -> None:
+    lines = invoice_items.pending_lines(account, subscription)
+    if not lines:
         return
     invoice = invoices.create_draft(
-        world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription
+        account, subscription["customer"], lines, reason="subscription_cycle", subscription=subscription
     )
-    invoice_items.bill_pending_items(world, subscription, invoice)
-    invoices.finalize_invoice(world, invoice)
+    invoice_items.bill_pending_items(account, subscription, invoice)
+    invoices.finalize_invoice(account, invoice)
     if invoice["status"] == "open":
-        fault = invoices.attempt_payment(
-            world, invoice, payment_methods.default_payment_method(world, subscription["customer"], subscription)
+        error = invoices.attempt_payment(
+            account, invoice, payment_methods.default_payment_method(account, subscription["customer"], subscription)
         )
-        if fault is not None:
-            invoices.record_failed_attempt(world, invoice, again=True)
+        if error is not None:
+            invoices.record_failed_attempt(account, invoice, may_retry=True)
 
 
-def _cancel_schedule(world: StripeAccount, subscription: Json) -> None:
+def _cancel_schedule(account: StripeAccount, subscription: Json) -> None:
     if subscription["schedule"] is None:
         return
-    schedule = world.require_object("subscription_schedule", subscription["schedule"])
-    schedule |= {"canceled_at": world.now(), "current_phase": None, "status": "canceled"}
-    world.due_actions.cancel("phase", schedule["id"])
-    world.update_object(schedule, "subscription_schedule.canceled")
+    schedule = account.require_object("subscription_schedule", subscription["schedule"])
+    schedule |= {"canceled_at": account.now(), "current_phase": None, "status": "canceled"}
+    account.due_actions.cancel("phase", schedule["id"])
+    account.update_object(schedule, "subscription_schedule.canceled")

@@ -1,4 +1,4 @@
-"""Stripe's test cards, as data: what becomes of a charge, and of a refund, is in the number."""
+"""Stripe's test cards as data: the number decides about charges and refunds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DECLINE_MESSAGES = {
     "incorrect_cvc": "Your card's security code is incorrect.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
 }
-"""What is said of a decline, by its code."""
+"""Messages by decline code."""
 SELF_NAMED_DECLINES = ("expired_card", "incorrect_cvc", "processing_error")
-"""Declines whose error code is not `card_declined` but their own."""
+"""Decline codes that are also the error code, which is `card_declined` for all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """A test card. `refused`: it cannot even be saved. `declines`: charges fail so. `refund`: how a refund ends."""
+    """A test card. `fails_attach`: saving it fails. `decline_code`: of its charges. `refund_outcome`: of refunds."""
 
     number: str
     token: str
@@ -32,7 +32,6 @@ class TestCard:
 
     @property
     def last4(self) -> str:
-        """What one sees of it."""
         return self.number[-4:]
 
 
@@ -82,7 +81,7 @@ CARDS_BY_TOKEN = {card.token: card for card in CARDS} | {
 
 
 def find_card(text: str) -> TestCard | None:
-    """The card with a number as somebody typed it."""
+    """The card with this number, however it is typed."""
     return CARDS_BY_NUMBER.get("".join(letter for letter in text if letter.isdigit()))
 
 

@@ -1,6 +1,6 @@
-"""Changing a subscription: other items, billed at once, later or not at all; and what that would cost, beforehand.
+"""Updates of a subscription: other items, billed at once, later or not at all; and previews of their cost.
 
-A preview and a change take their lines from the same functions, so with the same moment the numbers are the same.
+A preview and an update take their lines from the same functions, so with the same `proration_date` they agree.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 PRORATION_BEHAVIORS = ("always_invoice", "create_prorations", "none")
 PENDING_UPDATE_LIFETIME = 23 * HOUR
-"""Seconds in which a change that waits for its payment may still be paid."""
+"""Seconds in which a pending update can still be paid."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionUpdate:
-    """What is to change. `at` is the moment that prorations count from; `trial_over` ends a trial now."""
+    """An update. Prorations count from `proration_date`; `ends_trial` ends a trial now."""
 
     items: list[RequestedItem]
     proration_date: int
@@ -39,137 +39,136 @@ class SubscriptionUpdate:
     ends_trial: bool = False
 
 
-def check_update(subscription: Json, change: SubscriptionUpdate) -> SubscriptionUpdate:
-    """The change, if it can be made. Raises StripeError."""
+def check_update(subscription: Json, update: SubscriptionUpdate) -> SubscriptionUpdate:
+    """Raises StripeError if the update cannot be made."""
     start, end = subscription_items.current_period(subscription)
-    if not start <= change.proration_date <= end:
-        words = "Cannot specify a proration_date outside of the subscription's current period."
-        raise errors.invalid_request(words, param="proration_date")
-    spans = {periods.billing_interval(one["price"]) for one in subscription["items"]["data"]}
-    if {periods.billing_interval(one.price) for one in change.items} != spans:
+    if not start <= update.proration_date <= end:
+        message = "Cannot specify a proration_date outside of the subscription's current period."
+        raise errors.invalid_request(message, param="proration_date")
+    intervals = {periods.billing_interval(item["price"]) for item in subscription["items"]["data"]}
+    if {periods.billing_interval(item.price) for item in update.items} != intervals:
         raise errors.invalid_request("This fake Stripe changes no billing interval.", param="items")
-    return change
+    return update
 
 
-def update_lines(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> list[Json]:
-    """The lines of the change itself."""
-    if change.ends_trial:
-        return _first_period_lines(world, subscription, change)
-    if change.proration_behavior == "none" or subscription["status"] in ("trialing", "incomplete"):
+def update_lines(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> list[Json]:
+    """The invoice lines of the update itself."""
+    if update.ends_trial:
+        return _first_period_lines(account, subscription, update)
+    if update.proration_behavior == "none" or subscription["status"] in ("trialing", "incomplete"):
         return []
-    return invoice_lines.proration_lines(world, subscription, change.items, change.proration_date)
+    return invoice_lines.proration_lines(account, subscription, update.items, update.proration_date)
 
 
-def _first_period_lines(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> list[Json]:
-    """A trial that ends now is followed by a whole period."""
-    found = subscription_items.licensed_items(
-        subscription_items.apply_requested_items(world, subscription, change.items)
+def _first_period_lines(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> list[Json]:
+    """A trial that ends now is followed by a full period."""
+    lines = subscription_items.licensed_items(
+        subscription_items.apply_requested_items(account, subscription, update.items)
     )
     period = (
-        (change.proration_date, periods.period_end(found[0]["price"], change.proration_date))
-        if found
-        else (change.proration_date, change.proration_date)
+        (update.proration_date, periods.period_end(lines[0]["price"], update.proration_date))
+        if lines
+        else (update.proration_date, update.proration_date)
     )
-    return [invoice_lines.full_period_line(world, subscription, item, period) for item in found]
+    return [invoice_lines.full_period_line(account, subscription, item, period) for item in lines]
 
 
-def preview_update(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> Json:
-    """The invoice that the change would make, or the next one with the change in it."""
-    found = update_lines(world, subscription, change)
-    owner = world.require_object("customer", subscription["customer"])
+def preview_update(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> Json:
+    """The invoice that the update would create, or the next invoice with the update in it."""
+    lines = update_lines(account, subscription, update)
+    customer = account.require_object("customer", subscription["customer"])
     start, end = subscription_items.current_period(subscription)
-    at_once = change.ends_trial or (change.proration_behavior == "always_invoice" and found)
-    waiting = invoice_items.pending_lines(world, subscription)
-    if at_once:
-        found, reason, period = waiting + found, "subscription_update", (change.proration_date, change.proration_date)
+    invoice_now = update.ends_trial or (update.proration_behavior == "always_invoice" and lines)
+    pending = invoice_items.pending_lines(account, subscription)
+    if invoice_now:
+        lines, reason, period = pending + lines, "subscription_update", (update.proration_date, update.proration_date)
     else:
-        found, reason, period = (
-            _next_invoice_lines(world, subscription, change, waiting + found),
+        lines, reason, period = (
+            _next_invoice_lines(account, subscription, update, pending + lines),
             "upcoming",
             (start, end),
         )
     return invoice_objects.new_invoice(
-        world,
-        owner,
-        found,
+        account,
+        customer,
+        lines,
         reason=reason,
         subscription=subscription,
         period=period,
-        proration_date=change.proration_date,
+        proration_date=update.proration_date,
         preview=True,
     )
 
 
 def _next_invoice_lines(
-    world: StripeAccount, subscription: Json, change: SubscriptionUpdate, found: list[Json]
+    account: StripeAccount, subscription: Json, update: SubscriptionUpdate, lines: list[Json]
 ) -> list[Json]:
     end = subscription_items.current_period(subscription)[1]
     for item in subscription_items.metered_items(subscription["items"]["data"]):
         period = (item["current_period_start"], end)
-        found = [*found, invoice_lines.usage_line(world, subscription, item, period)]
+        lines = [*lines, invoice_lines.usage_line(account, subscription, item, period)]
     if subscription["cancel_at"] is not None and subscription["cancel_at"] <= end:
-        return found
+        return lines
     for item in subscription_items.licensed_items(
-        subscription_items.apply_requested_items(world, subscription, change.items)
+        subscription_items.apply_requested_items(account, subscription, update.items)
     ):
-        found = [
-            *found,
-            invoice_lines.full_period_line(world, subscription, item, (end, periods.period_end(item["price"], end))),
+        lines = [
+            *lines,
+            invoice_lines.full_period_line(account, subscription, item, (end, periods.period_end(item["price"], end))),
         ]
-    return found
+    return lines
 
 
-def apply_update(world: StripeAccount, subscription: Json, change: SubscriptionUpdate) -> Json:
-    """Make the change; gives the subscription as it is then. Raises StripeError for `error_if_incomplete`."""
-    payment_outcomes.drop_pending_update(world, subscription)
-    found = update_lines(world, subscription, change)
-    new = subscription_items.apply_requested_items(world, subscription, change.items)
-    before = list(subscription["items"]["data"])
-    if not change.ends_trial and change.proration_behavior != "always_invoice":
-        invoice_items.create_invoice_items(world, subscription, found)
-        found = []
-    if not found:
-        subscription_items.set_items(subscription, new)
-        world.store.put_object(subscription)
-        _emit_if_items_changed(world, subscription, before)
+def apply_update(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> Json:
+    """Apply the update; returns the new subscription. Raises StripeError for `error_if_incomplete`."""
+    payment_outcomes.drop_pending_update(account, subscription)
+    lines = update_lines(account, subscription, update)
+    new_items = subscription_items.apply_requested_items(account, subscription, update.items)
+    previous_items = list(subscription["items"]["data"])
+    if not update.ends_trial and update.proration_behavior != "always_invoice":
+        invoice_items.create_invoice_items(account, subscription, lines)
+        lines = []
+    if not lines:
+        subscription_items.set_items(subscription, new_items)
+        account.store.put_object(subscription)
+        _emit_if_items_changed(account, subscription, previous_items)
         return subscription
-    return _invoice_update(world, subscription, change, new, found)
+    return _invoice_update(account, subscription, update, new_items, lines)
 
 
 def _invoice_update(
-    world: StripeAccount, subscription: Json, change: SubscriptionUpdate, new: list[Json], found: list[Json]
+    account: StripeAccount, subscription: Json, update: SubscriptionUpdate, new_items: list[Json], lines: list[Json]
 ) -> Json:
-    """The change with its invoice, paid or not: how it goes on is in `payment`."""
-    waiting = invoice_items.pending_lines(world, subscription)
+    """Invoice the update and collect; `payment_behavior` decides what follows a failed payment."""
+    pending = invoice_items.pending_lines(account, subscription)
     invoice = invoices.create_draft(
-        world,
+        account,
         subscription["customer"],
-        waiting + found,
+        pending + lines,
         reason="subscription_update",
         subscription=subscription,
-        proration_date=change.proration_date,
+        proration_date=update.proration_date,
     )
-    invoice_items.bill_pending_items(world, subscription, invoice)
+    invoice_items.bill_pending_items(account, subscription, invoice)
     # The change waits for its invoice in every case; if that is paid now, it is made now.
-    payment_outcomes.defer_update(world, subscription, invoice, new, world.now() + PENDING_UPDATE_LIFETIME)
-    if change.ends_trial:
-        subscription[PRIVATE]["trial_over"] = change.proration_date
-    world.store.put_object(subscription)
-    fault = invoice_payment.collect_invoice(world, invoices.finalize_invoice(world, invoice)["id"])
-    if fault is not None and change.payment_behavior == "error_if_incomplete":
-        raise fault
-    subscription = world.require_object("subscription", subscription["id"])
-    if fault is not None and change.payment_behavior == "allow_incomplete":
-        return payment_outcomes.apply_unpaid_update(world, subscription)
-    if fault is not None:
+    payment_outcomes.defer_update(account, subscription, invoice, new_items, account.now() + PENDING_UPDATE_LIFETIME)
+    if update.ends_trial:
+        subscription[PRIVATE]["trial_over"] = update.proration_date
+    account.store.put_object(subscription)
+    error = invoice_payment.collect_invoice(account, invoices.finalize_invoice(account, invoice)["id"])
+    if error is not None and update.payment_behavior == "error_if_incomplete":
+        raise error
+    subscription = account.require_object("subscription", subscription["id"])
+    if error is not None and update.payment_behavior == "allow_incomplete":
+        return payment_outcomes.apply_unpaid_update(account, subscription)
+    if error is not None:
         subscription[PRIVATE]["waited"] = True
-        world.store.put_object(subscription)
-        world.emit_event("customer.subscription.updated", subscription, {"pending_update": None})
+        account.store.put_object(subscription)
+        account.emit_event("customer.subscription.updated", subscription, {"pending_update": None})
     return subscription
 
 
-def _emit_if_items_changed(world: StripeAccount, subscription: Json, before: list[Json]) -> None:
-    """Tell of other items, if they are others."""
-    if before != subscription["items"]["data"]:
-        was = {"items": {**subscription["items"], "data": before}}
-        world.emit_event("customer.subscription.updated", subscription, was)
+def _emit_if_items_changed(account: StripeAccount, subscription: Json, previous_items: list[Json]) -> None:
+    if previous_items != subscription["items"]["data"]:
+        previous = {"items": {**subscription["items"], "data": previous_items}}
+        account.emit_event("customer.subscription.updated", subscription, previous)

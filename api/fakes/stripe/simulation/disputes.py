@@ -1,4 +1,4 @@
-"""Disputes: the owner of a card takes a payment back, and the bank decides. Also the account's own entries."""
+"""Disputes: a cardholder reclaims a payment and the bank decides. Also balance transactions."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ EVIDENCE_DUE_AFTER = 20 * DAY
 
 
 def new_balance_transaction(
-    world: StripeAccount, amount: int, currency: str, source: str, kind: str, fee: int = 0
+    account: StripeAccount, amount: int, currency: str, source: str, kind: str, fee: int = 0
 ) -> Json:
-    """What a charge, a refund or a dispute does to the account's balance."""
+    """The effect of a charge, a refund or a dispute on the account's balance."""
     return {
         "id": new_id("txn_3"),
         "object": "balance_transaction",
         "amount": amount,
-        "available_on": world.now() + 2 * DAY,
+        "available_on": account.now() + 2 * DAY,
         "balance_type": "payments",
-        "created": world.now(),
+        "created": account.now(),
         "currency": currency,
         "description": None,
         "exchange_rate": None,
@@ -63,30 +63,32 @@ def new_balance_transaction(
     }
 
 
-def open_dispute(world: StripeAccount, charge: Json, reason: str) -> Json:
-    """A dispute about all that was paid; the money goes at once."""
-    dispute = _new_dispute(world, charge, reason)
-    taken = new_balance_transaction(
-        world, -charge["amount"], charge["currency"], dispute["id"], "adjustment", DISPUTE_FEE
+def open_dispute(account: StripeAccount, charge: Json, reason: str) -> Json:
+    """Dispute the whole charge; its amount is withdrawn at once."""
+    dispute = _new_dispute(account, charge, reason)
+    withdrawal = new_balance_transaction(
+        account, -charge["amount"], charge["currency"], dispute["id"], "adjustment", DISPUTE_FEE
     )
-    dispute["balance_transactions"] = [world.create_object(taken)]
+    dispute["balance_transactions"] = [account.create_object(withdrawal)]
     charge["disputed"] = True
-    world.update_object(charge)
-    world.create_object(dispute, "charge.dispute.created")
-    world.emit_event("charge.dispute.funds_withdrawn", dispute)
+    account.update_object(charge)
+    account.create_object(dispute, "charge.dispute.created")
+    account.emit_event("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
-def close_dispute(world: StripeAccount, dispute: Json, *, won: bool) -> Json:
-    """The bank's word. Won, the money comes back."""
+def close_dispute(account: StripeAccount, dispute: Json, *, won: bool) -> Json:
+    """Close with the bank's decision; if the dispute is won, the amount is reinstated."""
     dispute["status"] = "won" if won else "lost"
     if won:
-        back = new_balance_transaction(world, dispute["amount"], dispute["currency"], dispute["id"], "adjustment")
-        dispute["balance_transactions"] = [*dispute["balance_transactions"], world.create_object(back)]
-    world.update_object(dispute)
-    world.emit_event("charge.dispute.closed", dispute)
+        reinstatement = new_balance_transaction(
+            account, dispute["amount"], dispute["currency"], dispute["id"], "adjustment"
+        )
+        dispute["balance_transactions"] = [*dispute["balance_transactions"], account.create_object(reinstatement)]
+    account.update_object(dispute)
+    account.emit_event("charge.dispute.closed", dispute)
     if won:
-        world.emit_event("charge.dispute.funds_reinstated", dispute)
+        account.emit_event("charge.dispute.funds_reinstated", dispute)
     return dispute
 
 
@@ -99,10 +101,10 @@ DISPUTE_DEFAULTS: Json = {
     "network_reason_code": "10.4",
     "status": "needs_response",
 }
-"""What every dispute begins with."""
+"""Members of a new dispute."""
 
 
-def _new_dispute(world: StripeAccount, charge: Json, reason: str) -> Json:
+def _new_dispute(account: StripeAccount, charge: Json, reason: str) -> Json:
     brand = charge["payment_method_details"]["card"]["brand"]
     return {
         **DISPUTE_DEFAULTS,
@@ -110,11 +112,11 @@ def _new_dispute(world: StripeAccount, charge: Json, reason: str) -> Json:
         "object": "dispute",
         "amount": charge["amount"],
         "charge": charge["id"],
-        "created": world.now(),
+        "created": account.now(),
         "currency": charge["currency"],
         "evidence": {**dict.fromkeys(EVIDENCE_MEMBERS), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": world.now() + EVIDENCE_DUE_AFTER,
+            "due_by": account.now() + EVIDENCE_DUE_AFTER,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,

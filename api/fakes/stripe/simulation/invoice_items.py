@@ -1,4 +1,4 @@
-"""Invoice items: what a change has cost that is not on an invoice yet."""
+"""Invoice items: prorations that are not on an invoice yet."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from api.fakes.stripe.account import PRIVATE, StripeAccount
 from api.fakes.stripe.errors import Json
 
 
-def create_invoice_items(world: StripeAccount, subscription: Json, lines: Sequence[Json]) -> None:
+def create_invoice_items(account: StripeAccount, subscription: Json, lines: Sequence[Json]) -> None:
     """Keep lines for the subscription's next invoice."""
     for line in lines:
-        world.create_object(_new_invoice_item(world, subscription, line), "invoiceitem.created")
+        account.create_object(_new_invoice_item(account, subscription, line), "invoiceitem.created")
 
 
-def pending_lines(world: StripeAccount, subscription: Json) -> list[Json]:
-    """The lines that wait, oldest first."""
-    found = world.store.find_objects("invoiceitem", {"_local.subscription": subscription["id"], "_local.waiting": 1})
-    return [item[PRIVATE]["line"] for item in found[::-1]]
+def pending_lines(account: StripeAccount, subscription: Json) -> list[Json]:
+    """Lines that are not on an invoice yet, oldest first."""
+    items = account.store.find_objects("invoiceitem", {"_local.subscription": subscription["id"], "_local.waiting": 1})
+    return [item[PRIVATE]["line"] for item in items[::-1]]
 
 
-def bill_pending_items(world: StripeAccount, subscription: Json, invoice: Json) -> None:
-    """They are on this invoice now."""
+def bill_pending_items(account: StripeAccount, subscription: Json, invoice: Json) -> None:
+    """Mark the pending items as billed by the invoice."""
     where = {"_local.subscription": subscription["id"], "_local.waiting": 1}
-    for item in world.store.find_objects("invoiceitem", where):
+    for item in account.store.find_objects("invoiceitem", where):
         item["invoice"] = invoice["id"]
         item[PRIVATE]["waiting"] = 0
-        world.update_object(item)
+        account.update_object(item)
 
 
 INVOICE_ITEM_DEFAULTS: Json = {
@@ -38,10 +38,10 @@ INVOICE_ITEM_DEFAULTS: Json = {
     "tax_rates": [],
     "test_clock": None,
 }
-"""What all items have in common."""
+"""Members of a new invoice item."""
 
 
-def _new_invoice_item(world: StripeAccount, subscription: Json, line: Json) -> Json:
+def _new_invoice_item(account: StripeAccount, subscription: Json, line: Json) -> Json:
     details = line["parent"]["subscription_item_details"]
     return {
         **INVOICE_ITEM_DEFAULTS,
@@ -50,7 +50,7 @@ def _new_invoice_item(world: StripeAccount, subscription: Json, line: Json) -> J
         "amount": line["amount"],
         "currency": line["currency"],
         "customer": subscription["customer"],
-        "date": world.now(),
+        "date": account.now(),
         "description": line["description"],
         "discountable": line["discountable"],
         "net_amount": line["amount"],

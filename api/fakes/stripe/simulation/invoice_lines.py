@@ -1,4 +1,4 @@
-"""The lines of an invoice: a period of a price, a part of one, and what a meter counted. Pure but for the meter."""
+"""Lines of an invoice: full periods, prorations and metered usage. Pure but for reading usage and product names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.fakes.stripe.simulation import amounts, periods, usage
 
 @dataclass(frozen=True, slots=True)
 class RequestedItem:
-    """An item as a subscription is to have it; `item` is the one it has, if it has it already."""
+    """An item that a subscription is to have; `existing_item` is the one it replaces."""
 
     price: Json
     quantity: int
@@ -21,7 +21,6 @@ class RequestedItem:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether nothing changes."""
         old = self.existing_item
         return (
             old is not None and old["price"]["id"] == self.price["id"] and (old.get("quantity") or 1) == self.quantity
@@ -39,7 +38,7 @@ def new_line(
     description: str,
     proration: bool = False,
 ) -> Json:
-    """One line, not yet on an invoice."""
+    """A line that is not on an invoice yet."""
     details = {
         "invoice_item": new_id("ii_1") if proration else None,
         "proration": proration,
@@ -79,28 +78,36 @@ def new_line(
     }
 
 
-def full_period_line(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
-    """A whole period of a licensed item."""
+def full_period_line(account: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+    """A full period of a licensed item."""
     price, quantity = item["price"], item["quantity"]
-    name = product_name(world, price)
-    words = f"{quantity} × {name} (at {format_unit_price(price)} / {price['recurring']['interval']})"
+    name = product_name(account, price)
+    description = f"{quantity} × {name} (at {format_unit_price(price)} / {price['recurring']['interval']})"
     amount = amounts.total_amount(price, quantity)
-    return new_line(subscription, item["id"], price, amount=amount, quantity=quantity, period=period, description=words)
-
-
-def trial_line(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
-    """A trial, which costs nothing."""
-    words = f"Trial period for {product_name(world, item['price'])}"
     return new_line(
-        subscription, item["id"], item["price"], amount=0, quantity=item["quantity"], period=period, description=words
+        subscription, item["id"], price, amount=amount, quantity=quantity, period=period, description=description
     )
 
 
-def usage_line(world: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
-    """What the item's meter counted in a period that is over."""
+def trial_line(account: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+    """A trial period, which is free."""
+    description = f"Trial period for {product_name(account, item['price'])}"
+    return new_line(
+        subscription,
+        item["id"],
+        item["price"],
+        amount=0,
+        quantity=item["quantity"],
+        period=period,
+        description=description,
+    )
+
+
+def usage_line(account: StripeAccount, subscription: Json, item: Json, period: tuple[int, int]) -> Json:
+    """Metered usage of a period that is over."""
     price = item["price"]
-    total = usage.total_usage(world, price["recurring"]["meter"], subscription["customer"], *period)
-    words = f"{total} × {product_name(world, price)} (at {format_unit_price(price)} each)"
+    total = usage.total_usage(account, price["recurring"]["meter"], subscription["customer"], *period)
+    description = f"{total} × {product_name(account, price)} (at {format_unit_price(price)} each)"
     return new_line(
         subscription,
         item["id"],
@@ -108,54 +115,71 @@ def usage_line(world: StripeAccount, subscription: Json, item: Json, period: tup
         amount=amounts.total_amount(price, Fraction(str(total))),
         quantity=int(total),
         period=period,
-        description=words,
+        description=description,
     )
 
 
-def proration_lines(world: StripeAccount, subscription: Json, wanted: list[RequestedItem], at: int) -> list[Json]:
-    """What a change at a moment within the period costs: unused time given back, remaining time charged."""
-    found: list[Json] = []
-    kept = {one.existing_item["id"]: one for one in wanted if one.existing_item}
+def proration_lines(
+    account: StripeAccount, subscription: Json, requested_items: list[RequestedItem], proration_date: int
+) -> list[Json]:
+    """The lines of an update within the period: credit for unused time, charge for remaining time."""
+    lines: list[Json] = []
+    by_item_id = {requested.existing_item["id"]: requested for requested in requested_items if requested.existing_item}
     for item in subscription["items"]["data"]:
-        change = kept.get(item["id"])
-        if change is None or not change.is_unchanged:
-            found += _unused_time_lines(world, subscription, item, at)
-        if change is not None and not change.is_unchanged:
-            found += _remaining_time_lines(world, subscription, item["id"], change, _item_period(item), at)
-    new = [one for one in wanted if one.existing_item is None]
+        requested = by_item_id.get(item["id"])
+        if requested is None or not requested.is_unchanged:
+            lines += _unused_time_lines(account, subscription, item, proration_date)
+        if requested is not None and not requested.is_unchanged:
+            lines += _remaining_time_lines(
+                account, subscription, item["id"], requested, _item_period(item), proration_date
+            )
+    added = [requested for requested in requested_items if requested.existing_item is None]
     first = subscription["items"]["data"][0]
-    for one in new:
-        found += _remaining_time_lines(world, subscription, new_id("si_"), one, _item_period(first), at)
-    return found
+    for requested in added:
+        lines += _remaining_time_lines(
+            account, subscription, new_id("si_"), requested, _item_period(first), proration_date
+        )
+    return lines
 
 
 def _item_period(item: Json) -> tuple[int, int]:
     return item["current_period_start"], item["current_period_end"]
 
 
-def _unused_time_lines(world: StripeAccount, subscription: Json, item: Json, at: int) -> list[Json]:
+def _unused_time_lines(account: StripeAccount, subscription: Json, item: Json, proration_date: int) -> list[Json]:
     start, end = _item_period(item)
     price = item["price"]
     if amounts.is_metered(price):
-        return [usage_line(world, subscription, item, (start, at))] if at > start else []
-    amount = -amounts.prorated_amount(price, item["quantity"], end - at, end - start)
-    words = f"Unused time on {product_name(world, price)} after {periods.format_date(at)}"
-    return _proration_line(subscription, item["id"], price, amount, item["quantity"], (at, end), words)
+        return [usage_line(account, subscription, item, (start, proration_date))] if proration_date > start else []
+    amount = -amounts.prorated_amount(price, item["quantity"], end - proration_date, end - start)
+    description = f"Unused time on {product_name(account, price)} after {periods.format_date(proration_date)}"
+    return _proration_line(
+        subscription, item["id"], price, amount, item["quantity"], (proration_date, end), description
+    )
 
 
 def _remaining_time_lines(
-    world: StripeAccount, subscription: Json, item: str, change: RequestedItem, period: tuple[int, int], at: int
+    account: StripeAccount,
+    subscription: Json,
+    item: str,
+    requested: RequestedItem,
+    period: tuple[int, int],
+    proration_date: int,
 ) -> list[Json]:
-    if amounts.is_metered(change.price):
+    if amounts.is_metered(requested.price):
         return []
     start, end = period
-    amount = amounts.prorated_amount(change.price, change.quantity, end - at, end - start)
-    words = f"Remaining time on {product_name(world, change.price)} after {periods.format_date(at)}"
-    return _proration_line(subscription, item, change.price, amount, change.quantity, (at, end), words)
+    amount = amounts.prorated_amount(requested.price, requested.quantity, end - proration_date, end - start)
+    description = (
+        f"Remaining time on {product_name(account, requested.price)} after {periods.format_date(proration_date)}"
+    )
+    return _proration_line(
+        subscription, item, requested.price, amount, requested.quantity, (proration_date, end), description
+    )
 
 
 def _proration_line(
-    subscription: Json, item: str, price: Json, amount: int, quantity: int, period: tuple[int, int], words: str
+    subscription: Json, item: str, price: Json, amount: int, quantity: int, period: tuple[int, int], description: str
 ) -> list[Json]:
     if period[0] == period[1]:
         return []
@@ -167,17 +191,15 @@ def _proration_line(
             amount=amount,
             quantity=quantity,
             period=period,
-            description=words,
+            description=description,
             proration=True,
         )
     ]
 
 
-def product_name(world: StripeAccount, price: Json) -> str:
-    """The name of what is sold."""
-    return str((world.store.get_object("product", price["product"]) or {"name": price["product"]})["name"])
+def product_name(account: StripeAccount, price: Json) -> str:
+    return str((account.store.get_object("product", price["product"]) or {"name": price["product"]})["name"])
 
 
 def format_unit_price(price: Json) -> str:
-    """A unit's price in words."""
     return f"{float(amounts.unit_amount(price)) / 100:.2f} {price['currency'].upper()}"

@@ -1,4 +1,4 @@
-"""An invoice as an object: its lines, what they come to, and what it says of the customer."""
+"""Invoice objects: lines, totals and customer details."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ INVOICE_DEFAULTS: Json = {
     "total_taxes": [],
     "webhooks_delivered_at": None,
 }
-"""What every draft begins with."""
+"""Members of a new draft."""
 
 
 def new_invoice(
-    world: StripeAccount,
+    account: StripeAccount,
     customer: Json,
     lines: Sequence[Json],
     *,
@@ -100,13 +100,13 @@ def new_invoice(
     proration_date: int | None = None,
     preview: bool = False,
 ) -> Json:
-    """A draft; a preview is one that is never kept."""
-    ident = new_id("upcoming_in_") if preview else new_id("in_1")
-    now = world.now()
+    """A draft that is not stored; a preview never is."""
+    invoice_id = new_id("upcoming_in_") if preview else new_id("in_1")
+    now = account.now()
     start, end = period or (now, now)
     invoice: Json = {
         **INVOICE_DEFAULTS,
-        "id": ident,
+        "id": invoice_id,
         "object": "invoice",
         "billing_reason": reason,
         "created": now,
@@ -118,7 +118,7 @@ def new_invoice(
         "customer_phone": customer["phone"],
         "customer_shipping": customer["shipping"],
         "customer_tax_exempt": customer["tax_exempt"],
-        "lines": list_object([], f"/v1/invoices/{ident}/lines"),
+        "lines": list_object([], f"/v1/invoices/{invoice_id}/lines"),
         "parent": None if subscription is None else _subscription_parent(subscription, proration_date),
         "period_end": end,
         "period_start": start,
@@ -135,20 +135,20 @@ def _subscription_parent(subscription: Json, proration_date: int | None) -> Json
 
 
 def set_lines(invoice: Json, lines: Sequence[Json]) -> Json:
-    """Put lines on a draft and add them up."""
-    rows = [{**line, "invoice": invoice["id"]} for line in lines]
-    invoice["lines"] = list_object(rows, invoice["lines"]["url"])
-    total = sum(line["amount"] for line in rows)
-    owed = total + invoice["starting_balance"]
-    due, left = max(0, owed), min(0, owed)
+    """Set the lines of a draft and compute its totals."""
+    invoice_lines = [{**line, "invoice": invoice["id"]} for line in lines]
+    invoice["lines"] = list_object(invoice_lines, invoice["lines"]["url"])
+    total = sum(line["amount"] for line in invoice_lines)
+    balance_due = total + invoice["starting_balance"]
+    due, ending_balance = max(0, balance_due), min(0, balance_due)
     if 0 < due < MINIMUM_CHARGE:
-        due, left = 0, due
+        due, ending_balance = 0, due
     invoice |= {"subtotal": total, "subtotal_excluding_tax": total, "total": total, "total_excluding_tax": total}
-    invoice |= {"amount_due": due, "amount_remaining": due, "ending_balance": left}
+    invoice |= {"amount_due": due, "amount_remaining": due, "ending_balance": ending_balance}
     return invoice
 
 
 def billed_subscription(invoice: Json) -> str | None:
-    """The subscription it bills."""
+    """The id of the subscription that the invoice bills."""
     details = (invoice["parent"] or {}).get("subscription_details")
     return None if details is None else str(details["subscription"])

@@ -15,36 +15,41 @@ ERROR_MESSAGES = {
 }
 
 
-def report_meter_errors(world: StripeAccount, meter: str) -> None:
-    """Report what could not be counted since the last report."""
+def report_meter_errors(account: StripeAccount, meter_id: str) -> None:
+    """Emit a report on events that could not be counted since the last report; `meter` is empty for unknown names."""
     where: dict[str, object] = {"_local.state": "refused"}
-    if meter:
-        where["_local.meter"] = meter
-    found = [event for event in world.store.find_objects(EVENT, where) if (event[PRIVATE]["meter"] or "") == meter]
-    for event in found:
+    if meter_id:
+        where["_local.meter"] = meter_id
+    refused = [
+        event for event in account.store.find_objects(EVENT, where) if (event[PRIVATE]["meter"] or "") == meter_id
+    ]
+    for event in refused:
         event[PRIVATE]["state"] = "reported"
-        world.store.put_object(event)
-    if found:
-        about = world.require_object(METER, meter) if meter else None
-        name = "error_report_triggered" if meter else "no_meter_found"
-        events.emit_thin_event(world, f"v1.billing.meter.{name}", about, data=_error_report(world, found))
+        account.store.put_object(event)
+    if refused:
+        about = account.require_object(METER, meter_id) if meter_id else None
+        name = "error_report_triggered" if meter_id else "no_meter_found"
+        events.emit_thin_event(account, f"v1.billing.meter.{name}", about, data=_error_report(account, refused))
 
 
-def _error_report(world: StripeAccount, found: list[Json]) -> Json:
-    kinds: dict[str, list[Json]] = {}
-    for event in found:
-        kinds.setdefault(event[PRIVATE]["fault"], []).append(event)
-    first = min(event["created"] for event in found)
+def _error_report(account: StripeAccount, refused: list[Json]) -> Json:
+    events_by_code: dict[str, list[Json]] = {}
+    for event in refused:
+        events_by_code.setdefault(event[PRIVATE]["fault"], []).append(event)
+    first_created = min(event["created"] for event in refused)
     return {
-        "developer_message_summary": f"There is {len(found)} invalid event"
-        if len(found) == 1
-        else f"There are {len(found)} invalid events",
-        "reason": {"error_count": len(found), "error_types": [_error_type(code, some) for code, some in kinds.items()]},
-        "validation_end": events.format_timestamp(world.now()),
-        "validation_start": events.format_timestamp(first),
+        "developer_message_summary": f"There is {len(refused)} invalid event"
+        if len(refused) == 1
+        else f"There are {len(refused)} invalid events",
+        "reason": {
+            "error_count": len(refused),
+            "error_types": [_error_type(code, code_events) for code, code_events in events_by_code.items()],
+        },
+        "validation_end": events.format_timestamp(account.now()),
+        "validation_start": events.format_timestamp(first_created),
     }
 
 
-def _error_type(code: str, some: list[Json]) -> Json:
-    samples = [{"error_message": ERROR_MESSAGES[code], "request": {"identifier": one["identifier"]}} for one in some]
-    return {"code": code, "error_count": len(some), "sample_errors": samples}
+def _error_type(code: str, events: list[Json]) -> Json:
+    samples = [{"error_message": ERROR_MESSAGES[code], "request": {"identifier": one["identifier"]}} for one in events]
+    return {"code": code, "error_count": len(events), "sample_errors": samples}

@@ -1,4 +1,4 @@
-"""Payment methods: a test card as a customer's own, and which one pays."""
+"""Payment methods: test cards as payment methods of customers, and the default one."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ EMPTY_BILLING_DETAILS: Json = {
 }
 
 
-def new_payment_method(world: StripeAccount, card: TestCard) -> Json:
-    """A card that nobody has saved yet."""
+def new_payment_method(account: StripeAccount, card: TestCard) -> Json:
+    """A payment method that is not attached yet."""
     return {
         "id": new_id("pm_1"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": EMPTY_BILLING_DETAILS,
         "card": _card_members(card),
-        "created": world.now(),
+        "created": account.now(),
         "customer": None,
         "customer_account": None,
         "livemode": False,
@@ -56,47 +56,46 @@ def _card_members(card: TestCard) -> Json:
     }
 
 
-def test_card_of(method: Json) -> TestCard:
-    """The test card behind it."""
-    return cards.CARDS_BY_NUMBER[method["_local"]["number"]]
+def test_card_of(payment_method: Json) -> TestCard:
+    return cards.CARDS_BY_NUMBER[payment_method["_local"]["number"]]
 
 
-def find_or_create(world: StripeAccount, name: str, *, param: str | None = "payment_method") -> Json:
-    """A payment method by its id, or a new one by a test card's name such as `pm_card_visa`."""
+def find_or_create(account: StripeAccount, name: str, *, param: str | None = "payment_method") -> Json:
+    """The payment method with this id, or a new one for a test card's token such as `pm_card_visa`."""
     card = cards.CARDS_BY_TOKEN.get(name)
     return (
-        world.create_object(new_payment_method(world, card))
+        account.create_object(new_payment_method(account, card))
         if card
-        else world.require_object("payment_method", name, param=param)
+        else account.require_object("payment_method", name, param=param)
     )
 
 
-def attach_to_customer(world: StripeAccount, method: Json, customer: str) -> Json:
-    """Save it for a customer. Raises StripeError for a card whose bank refuses even that."""
-    card = test_card_of(method)
+def attach_to_customer(account: StripeAccount, payment_method: Json, customer_id: str) -> Json:
+    """Raises StripeError for a card that cannot be saved."""
+    card = test_card_of(payment_method)
     if card.fails_attach and card.decline_code:
         raise errors.card_declined(
             cards.error_code_for(card.decline_code), card.decline_code, cards.DECLINE_MESSAGES[card.decline_code]
         )
-    if method["customer"] == customer:
-        return method
-    if method["customer"] is not None:
+    if payment_method["customer"] == customer_id:
+        return payment_method
+    if payment_method["customer"] is not None:
         raise errors.invalid_request(
             "The payment method you provided has already been attached to a customer.", begun=True
         )
-    method["customer"] = customer
-    return world.update_object(method, "payment_method.attached")
+    payment_method["customer"] = customer_id
+    return account.update_object(payment_method, "payment_method.attached")
 
 
-def set_default_method(world: StripeAccount, customer: str, method: str | None) -> None:
-    """Let the customer's invoices be paid with it from now on."""
-    thing = world.require_object("customer", customer)
-    thing["invoice_settings"] = {**thing["invoice_settings"], "default_payment_method": method}
-    world.update_object(thing, "customer.updated")
+def set_default_method(account: StripeAccount, customer_id: str, payment_method: str | None) -> None:
+    """Set the customer's default payment method for invoices."""
+    customer = account.require_object("customer", customer_id)
+    customer["invoice_settings"] = {**customer["invoice_settings"], "default_payment_method": payment_method}
+    account.update_object(customer, "customer.updated")
 
 
-def default_payment_method(world: StripeAccount, customer: str, subscription: Json | None) -> Json | None:
-    """What pays the invoices of a subscription: its own method, else the customer's."""
+def default_payment_method(account: StripeAccount, customer_id: str, subscription: Json | None) -> Json | None:
+    """The payment method for a subscription's invoices: its own, or else the customer's."""
     name = (subscription or {}).get("default_payment_method")
-    name = name or world.require_object("customer", customer)["invoice_settings"]["default_payment_method"]
-    return world.store.get_object("payment_method", name) if name else None
+    name = name or account.require_object("customer", customer_id)["invoice_settings"]["default_payment_method"]
+    return account.store.get_object("payment_method", name) if name else None

@@ -1,6 +1,4 @@
-"""Payments: an intent, and the charges that try to carry it out. What becomes of one is in the card's number, or was
-asked for by `/_local/cards`.
-"""
+"""Payment intents and their charges. The card number decides the outcome, or a decline forced by `/_local/cards`."""
 
 from __future__ import annotations
 
@@ -43,91 +41,94 @@ PAYMENT_INTENT_DEFAULTS: Json = {
     "transfer_data": None,
     "transfer_group": None,
 }
-"""What every intent begins with."""
+"""Members of a new payment intent."""
 
 
 def create_payment_intent(
-    world: StripeAccount,
+    account: StripeAccount,
     *,
     amount: int,
     currency: str,
     customer: str | None,
     description: str | None = None,
     metadata: dict[str, str] | None = None,
-    setup: str | None = None,
+    setup_future_usage: str | None = None,
 ) -> Json:
-    """A payment to be made."""
-    ident = new_id("pi_3")
-    return world.create_object(
+    payment_intent_id = new_id("pi_3")
+    return account.create_object(
         {
             **PAYMENT_INTENT_DEFAULTS,
-            "id": ident,
+            "id": payment_intent_id,
             "object": "payment_intent",
             "amount": amount,
-            "client_secret": f"{ident}_secret_{new_id('', 25)}",
-            "created": world.now(),
+            "client_secret": f"{payment_intent_id}_secret_{new_id('', 25)}",
+            "created": account.now(),
             "currency": currency,
             "customer": customer,
             "description": description,
             "metadata": metadata or {},
-            "setup_future_usage": setup,
+            "setup_future_usage": setup_future_usage,
         },
         "payment_intent.created",
     )
 
 
-def attempt_charge(world: StripeAccount, intent: Json, method: Json) -> StripeError | None:
-    """Charge the card; gives the decline, if it was one."""
-    decline = _take_forced_decline(world, intent["customer"]) or payment_methods.test_card_of(method).decline_code
-    charge = _new_charge(world, intent, method, decline)
-    intent["latest_charge"] = charge["id"]
-    if decline is not None:
-        return _record_decline(world, intent, charge, method, decline)
-    world.create_object(charge, "charge.succeeded")
-    intent |= {
-        "amount_received": intent["amount"],
+def attempt_charge(account: StripeAccount, payment_intent: Json, payment_method: Json) -> StripeError | None:
+    """Charge the card; returns the decline if there was one."""
+    decline_code = (
+        _take_forced_decline(account, payment_intent["customer"])
+        or payment_methods.test_card_of(payment_method).decline_code
+    )
+    charge = _new_charge(account, payment_intent, payment_method, decline_code)
+    payment_intent["latest_charge"] = charge["id"]
+    if decline_code is not None:
+        return _record_decline(account, payment_intent, charge, payment_method, decline_code)
+    account.create_object(charge, "charge.succeeded")
+    payment_intent |= {
+        "amount_received": payment_intent["amount"],
         "last_payment_error": None,
-        "payment_method": method["id"],
+        "payment_method": payment_method["id"],
         "status": "succeeded",
     }
-    world.update_object(intent, "payment_intent.succeeded")
-    if payment_methods.test_card_of(method).opens_dispute:
-        disputes.open_dispute(world, charge, "fraudulent")
+    account.update_object(payment_intent, "payment_intent.succeeded")
+    if payment_methods.test_card_of(payment_method).opens_dispute:
+        disputes.open_dispute(account, charge, "fraudulent")
     return None
 
 
-def cancel_payment_intent(world: StripeAccount, ident: str, reason: str) -> None:
-    """A payment that will not be made."""
-    intent = world.require_object("payment_intent", ident)
-    if intent["status"] in ("succeeded", "canceled"):
+def cancel_payment_intent(account: StripeAccount, payment_intent_id: str, reason: str) -> None:
+    payment_intent = account.require_object("payment_intent", payment_intent_id)
+    if payment_intent["status"] in ("succeeded", "canceled"):
         return
-    intent |= {"status": "canceled", "canceled_at": world.now(), "cancellation_reason": reason}
-    world.update_object(intent, "payment_intent.canceled")
+    payment_intent |= {"status": "canceled", "canceled_at": account.now(), "cancellation_reason": reason}
+    account.update_object(payment_intent, "payment_intent.canceled")
 
 
-def _record_decline(world: StripeAccount, intent: Json, charge: Json, method: Json, decline: str) -> StripeError:
-    world.create_object(charge, "charge.failed")
-    code, words = cards.error_code_for(decline), cards.DECLINE_MESSAGES[decline]
-    intent |= {
+def _record_decline(
+    account: StripeAccount, payment_intent: Json, charge: Json, payment_method: Json, decline_code: str
+) -> StripeError:
+    account.create_object(charge, "charge.failed")
+    code, message = cards.error_code_for(decline_code), cards.DECLINE_MESSAGES[decline_code]
+    payment_intent |= {
         "payment_method": None,
         "status": "requires_payment_method",
         "last_payment_error": {
             "charge": charge["id"],
             "code": code,
-            "decline_code": decline,
+            "decline_code": decline_code,
             "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
-            "message": words,
-            "payment_method": strip_private_members(method),
+            "message": message,
+            "payment_method": strip_private_members(payment_method),
             "type": "card_error",
         },
     }
-    world.update_object(intent, "payment_intent.payment_failed")
+    account.update_object(payment_intent, "payment_intent.payment_failed")
     extra = {
         "charge": charge["id"],
-        "payment_intent": strip_private_members(intent),
-        "payment_method": strip_private_members(method),
+        "payment_intent": strip_private_members(payment_intent),
+        "payment_method": strip_private_members(payment_method),
     }
-    return errors.card_declined(code, decline, words, extra=extra)
+    return errors.card_declined(code, decline_code, message, extra=extra)
 
 
 CHARGE_DEFAULTS: Json = {
@@ -154,46 +155,51 @@ CHARGE_DEFAULTS: Json = {
     "transfer_data": None,
     "transfer_group": None,
 }
-"""What all charges have in common."""
+"""Members of a new charge."""
 
 
-def _new_charge(world: StripeAccount, intent: Json, method: Json, decline: str | None) -> Json:
-    paid = decline is None
-    ident = new_id("ch_3")
+def _new_charge(account: StripeAccount, payment_intent: Json, payment_method: Json, decline_code: str | None) -> Json:
+    paid = decline_code is None
+    charge_id = new_id("ch_3")
     return {
         **CHARGE_DEFAULTS,
-        "id": ident,
+        "id": charge_id,
         "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
-        "balance_transaction": _create_balance_transaction(world, intent["amount"], intent["currency"], ident, "charge")
+        "amount": payment_intent["amount"],
+        "amount_captured": payment_intent["amount"] if paid else 0,
+        "balance_transaction": _create_balance_transaction(
+            account, payment_intent["amount"], payment_intent["currency"], charge_id, "charge"
+        )
         if paid
         else None,
         "billing_details": EMPTY_BILLING_DETAILS,
         "captured": paid,
-        "created": world.now(),
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "failure_code": None if decline is None else cards.error_code_for(decline),
-        "failure_message": None if decline is None else cards.DECLINE_MESSAGES[decline],
-        "metadata": dict(intent["metadata"]),
-        "outcome": _charge_outcome(decline),
+        "created": account.now(),
+        "currency": payment_intent["currency"],
+        "customer": payment_intent["customer"],
+        "description": payment_intent["description"],
+        "failure_code": None if decline_code is None else cards.error_code_for(decline_code),
+        "failure_message": None if decline_code is None else cards.DECLINE_MESSAGES[decline_code],
+        "metadata": dict(payment_intent["metadata"]),
+        "outcome": _charge_outcome(decline_code),
         "paid": paid,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": {"card": _card_details(method, intent["amount"], decline), "type": "card"},
-        "receipt_url": f"{world.base_url}/receipts/{ident}" if paid else None,
+        "payment_intent": payment_intent["id"],
+        "payment_method": payment_method["id"],
+        "payment_method_details": {
+            "card": _card_details(payment_method, payment_intent["amount"], decline_code),
+            "type": "card",
+        },
+        "receipt_url": f"{account.base_url}/receipts/{charge_id}" if paid else None,
         "status": "succeeded" if paid else "failed",
     }
 
 
-def _card_details(method: Json, amount: int, decline: str | None) -> Json:
-    card = method["card"]
-    shown = {name: card[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")}
+def _card_details(payment_method: Json, amount: int, decline_code: str | None) -> Json:
+    card = payment_method["card"]
+    members = {name: card[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")}
     return {
-        **shown,
-        "amount_authorized": amount if decline is None else None,
+        **members,
+        "amount_authorized": amount if decline_code is None else None,
         "funding": card["funding"],
         "installments": None,
         "last4": card["last4"],
@@ -204,29 +210,29 @@ def _card_details(method: Json, amount: int, decline: str | None) -> Json:
     }
 
 
-def _charge_outcome(decline: str | None) -> Json:
+def _charge_outcome(decline_code: str | None) -> Json:
     return {
-        "advice_code": None if decline is None else "try_again_later",
+        "advice_code": None if decline_code is None else "try_again_later",
         "network_advice_code": None,
-        "network_decline_code": None if decline is None else "05",
-        "network_status": "approved_by_network" if decline is None else "declined_by_network",
-        "reason": decline,
+        "network_decline_code": None if decline_code is None else "05",
+        "network_status": "approved_by_network" if decline_code is None else "declined_by_network",
+        "reason": decline_code,
         "risk_level": "normal",
         "risk_score": 7,
-        "seller_message": "Payment complete." if decline is None else "The bank declined the payment.",
-        "type": "authorized" if decline is None else "issuer_declined",
+        "seller_message": "Payment complete." if decline_code is None else "The bank declined the payment.",
+        "type": "authorized" if decline_code is None else "issuer_declined",
     }
 
 
-def _create_balance_transaction(world: StripeAccount, amount: int, currency: str, source: str, kind: str) -> str:
-    return str(world.create_object(disputes.new_balance_transaction(world, amount, currency, source, kind))["id"])
+def _create_balance_transaction(account: StripeAccount, amount: int, currency: str, source: str, kind: str) -> str:
+    return str(account.create_object(disputes.new_balance_transaction(account, amount, currency, source, kind))["id"])
 
 
-def _take_forced_decline(world: StripeAccount, customer: str | None) -> str | None:
-    """The decline that `/_local/cards` asks for, counted down; a rollback does not bring it back."""
-    failing = world.forced_declines.get(customer or "")
-    if failing is None or failing.remaining == 0:
+def _take_forced_decline(account: StripeAccount, customer: str | None) -> str | None:
+    """The decline code forced by `/_local/cards`, counted down; a rollback does not restore the count."""
+    forced = account.forced_declines.get(customer or "")
+    if forced is None or forced.remaining == 0:
         return None
-    if failing.remaining is not None:
-        failing.remaining -= 1
-    return failing.decline_code
+    if forced.remaining is not None:
+        forced.remaining -= 1
+    return forced.decline_code

@@ -1,4 +1,4 @@
-"""Billing periods: whole intervals counted from an anchor, in UTC; a month keeps the anchor's day where it has it."""
+"""Billing periods: whole intervals from an anchor, in UTC; a month keeps the anchor's day where it has that day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def period_boundary(anchor: int, interval: str, count: int, number: int) -> int:
 
 
 def billing_interval(price: Json) -> tuple[str, int]:
-    """The unit and the count of a recurring price."""
+    """Unit and count of a recurring price."""
     return price["recurring"]["interval"], price["recurring"]["interval_count"]
 
 
@@ -42,5 +42,5 @@ def next_boundary(anchor: int, interval: str, count: int, moment: int) -> int:
 
 
 def format_date(moment: int) -> str:
-    """A date as Stripe writes it on an invoice."""
+    """A date in the format of Stripe's invoices."""
     return f"{datetime.fromtimestamp(moment, UTC):%d %b %Y}"

@@ -1,6 +1,4 @@
-"""What happens to a subscription by itself: its trial ends, its period turns, its bill becomes due, a payment is tried
-again.
-"""
+"""Due actions of subscriptions: trial end, renewal, finalization of drafts, payment retries."""
 
 from __future__ import annotations
 
@@ -19,114 +17,122 @@ from api.fakes.stripe.simulation import (
 )
 
 
-def renew_subscription(world: StripeAccount, ident: str) -> None:
-    """The period is over: the next one begins, unless the subscription ends here."""
-    subscription = world.require_object("subscription", ident)
-    if subscription["cancel_at"] is not None and subscription["cancel_at"] <= world.now():
-        cancellation.end_subscription(world, subscription)
+def renew_subscription(account: StripeAccount, subscription_id: str) -> None:
+    """Start and bill the next period, unless the subscription ends here."""
+    subscription = account.require_object("subscription", subscription_id)
+    if subscription["cancel_at"] is not None and subscription["cancel_at"] <= account.now():
+        cancellation.end_subscription(account, subscription)
         return
-    if subscription["status"] == "trialing" and not _continues_after_trial(world, subscription):
+    if subscription["status"] == "trialing" and not _continues_after_trial(account, subscription):
         return
     start, end = subscription_items.current_period(subscription)
-    used = [
+    metered_periods = [
         (item, (item["current_period_start"], end))
         for item in subscription_items.metered_items(subscription["items"]["data"])
     ]
-    _start_next_period(world, subscription, end)
-    _draft_renewal_invoice(world, subscription, used, (start, end))
+    _start_next_period(account, subscription, end)
+    _draft_renewal_invoice(account, subscription, metered_periods, (start, end))
 
 
-def _continues_after_trial(world: StripeAccount, subscription: Json) -> bool:
-    """Whether a trial becomes a subscription; without a card that depends on what was agreed."""
-    behaviour = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
-    if behaviour == "create_invoice" or payment_methods.default_payment_method(
-        world, subscription["customer"], subscription
+def _continues_after_trial(account: StripeAccount, subscription: Json) -> bool:
+    """Whether the subscription continues; without a payment method the trial's settings decide."""
+    behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if behavior == "create_invoice" or payment_methods.default_payment_method(
+        account, subscription["customer"], subscription
     ):
         return True
-    if behaviour == "cancel":
-        cancellation.end_subscription(world, subscription, reason="payment_failed", invoice_now=False)
+    if behavior == "cancel":
+        cancellation.end_subscription(account, subscription, reason="payment_failed", invoice_now=False)
     else:
         subscription["status"] = "paused"
-        world.update_object(subscription, "customer.subscription.updated")
-        world.emit_event("customer.subscription.paused", subscription)
+        account.update_object(subscription, "customer.subscription.updated")
+        account.emit_event("customer.subscription.paused", subscription)
     return False
 
 
-def _start_next_period(world: StripeAccount, subscription: Json, start: int) -> None:
+def _start_next_period(account: StripeAccount, subscription: Json, start: int) -> None:
     price = subscription["items"]["data"][0]["price"]
     end = periods.next_boundary(subscription["billing_cycle_anchor"], *periods.billing_interval(price), start)
     subscription_items.start_period(subscription, start, end)
     if subscription["status"] == "trialing":
         subscription["status"] = "active"
     until = subscription["cancel_at"]
-    world.due_actions.schedule("cycle", subscription["id"], min(end, until) if until is not None else end)
+    account.due_actions.schedule("cycle", subscription["id"], min(end, until) if until is not None else end)
 
 
 def _draft_renewal_invoice(
-    world: StripeAccount, subscription: Json, used: list[tuple[Json, tuple[int, int]]], past: tuple[int, int]
+    account: StripeAccount,
+    subscription: Json,
+    metered_periods: list[tuple[Json, tuple[int, int]]],
+    last_period: tuple[int, int],
 ) -> None:
-    """The bill for the period that begins and for what was counted in the one that ended. It stays a draft a while."""
-    rows = renewal_lines(world, subscription, used)
+    """Draft the invoice for the new period and the usage of the last one."""
+    lines = renewal_lines(account, subscription, metered_periods)
     invoice = invoices.create_draft(
-        world, subscription["customer"], rows, reason="subscription_cycle", subscription=subscription, period=past
+        account,
+        subscription["customer"],
+        lines,
+        reason="subscription_cycle",
+        subscription=subscription,
+        period=last_period,
     )
-    invoice_items.bill_pending_items(world, subscription, invoice)
+    invoice_items.bill_pending_items(account, subscription, invoice)
     if subscription["status"] == "unpaid":
         invoice["auto_advance"] = False
     else:
-        invoice["automatically_finalizes_at"] = world.now() + invoices.DRAFT_LIFETIME
-        world.due_actions.schedule("finalise", invoice["id"], invoice["automatically_finalizes_at"])
-    world.update_object(invoice)
-    world.update_object(subscription, "customer.subscription.updated")
+        invoice["automatically_finalizes_at"] = account.now() + invoices.DRAFT_LIFETIME
+        account.due_actions.schedule("finalise", invoice["id"], invoice["automatically_finalizes_at"])
+    account.update_object(invoice)
+    account.update_object(subscription, "customer.subscription.updated")
 
 
-def renewal_lines(world: StripeAccount, subscription: Json, used: list[tuple[Json, tuple[int, int]]]) -> list[Json]:
-    """The lines of the bill at the turn of a period that has begun."""
-    rows = invoice_items.pending_lines(world, subscription)
-    rows += [invoice_lines.usage_line(world, subscription, item, period) for item, period in used]
+def renewal_lines(
+    account: StripeAccount, subscription: Json, metered_periods: list[tuple[Json, tuple[int, int]]]
+) -> list[Json]:
+    """Lines of the invoice for a period that has begun."""
+    lines = invoice_items.pending_lines(account, subscription)
+    lines += [invoice_lines.usage_line(account, subscription, item, period) for item, period in metered_periods]
     for item in subscription_items.licensed_items(subscription["items"]["data"]):
         period = (item["current_period_start"], item["current_period_end"])
-        rows.append(invoice_lines.full_period_line(world, subscription, item, period))
-    return rows
+        lines.append(invoice_lines.full_period_line(account, subscription, item, period))
+    return lines
 
 
-def finalize_draft(world: StripeAccount, ident: str) -> None:
-    """The draft becomes a bill: usage that came late is on it, and it is to be paid."""
-    invoice = world.require_object("invoice", ident)
+def finalize_draft(account: StripeAccount, invoice_id: str) -> None:
+    """Finalize a draft with late usage included, and collect it."""
+    invoice = account.require_object("invoice", invoice_id)
     if invoice["status"] == "draft":
-        refresh_draft(world, invoice)
-        invoices.finalize_invoice(world, invoice)
-        invoice_payment.collect_invoice(world, ident)
+        refresh_draft(account, invoice)
+        invoices.finalize_invoice(account, invoice)
+        invoice_payment.collect_invoice(account, invoice_id)
 
 
-def refresh_draft(world: StripeAccount, invoice: Json) -> None:
-    """Count again what is on a draft, and take the customer's balance as it is now."""
-    world.due_actions.cancel("finalise", invoice["id"])
-    name = invoice_objects.billed_subscription(invoice)
-    subscription = world.store.get_object("subscription", name) if name else None
+def refresh_draft(account: StripeAccount, invoice: Json) -> None:
+    """Read usage and the customer's balance again."""
+    account.due_actions.cancel("finalise", invoice["id"])
+    subscription_id = invoice_objects.billed_subscription(invoice)
+    subscription = account.store.get_object("subscription", subscription_id) if subscription_id else None
     if subscription is not None:
-        rows = [_refresh_usage_line(world, subscription, row) for row in invoice["lines"]["data"]]
-        invoice["starting_balance"] = world.require_object("customer", invoice["customer"])["balance"]
-        invoice_objects.set_lines(invoice, rows)
+        lines = [_refresh_usage_line(account, subscription, line) for line in invoice["lines"]["data"]]
+        invoice["starting_balance"] = account.require_object("customer", invoice["customer"])["balance"]
+        invoice_objects.set_lines(invoice, lines)
 
 
-def _refresh_usage_line(world: StripeAccount, subscription: Json, row: Json) -> Json:
-    details = row["parent"]["subscription_item_details"]
-    found = [one for one in subscription["items"]["data"] if one["id"] == details["subscription_item"]]
-    if not found or not subscription_items.metered_items(found) or details["proration"]:
-        return row
-    period = (row["period"]["start"], row["period"]["end"])
-    return {**invoice_lines.usage_line(world, subscription, found[0], period), "id": row["id"]}
+def _refresh_usage_line(account: StripeAccount, subscription: Json, line: Json) -> Json:
+    details = line["parent"]["subscription_item_details"]
+    items = [item for item in subscription["items"]["data"] if item["id"] == details["subscription_item"]]
+    if not items or not subscription_items.metered_items(items) or details["proration"]:
+        return line
+    period = (line["period"]["start"], line["period"]["end"])
+    return {**invoice_lines.usage_line(account, subscription, items[0], period), "id": line["id"]}
 
 
-def retry_payment(world: StripeAccount, ident: str) -> None:
-    """Try again to get an invoice paid."""
-    if world.require_object("invoice", ident)["status"] == "open":
-        invoice_payment.collect_invoice(world, ident)
+def retry_payment(account: StripeAccount, invoice_id: str) -> None:
+    if account.require_object("invoice", invoice_id)["status"] == "open":
+        invoice_payment.collect_invoice(account, invoice_id)
 
 
-def announce_trial_end(world: StripeAccount, ident: str) -> None:
-    """Tell that a trial ends soon."""
-    subscription = world.require_object("subscription", ident)
+def announce_trial_end(account: StripeAccount, subscription_id: str) -> None:
+    subscription = account.require_object("subscription", subscription_id)
     if subscription["status"] == "trialing":
-        world.emit_event("customer.subscription.trial_will_end", subscription)
+        account.emit_event("customer.subscription.trial_will_end", subscription)

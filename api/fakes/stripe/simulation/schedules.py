@@ -1,4 +1,4 @@
-"""Schedules: what a subscription will consist of later, phase by phase."""
+"""Subscription schedules: future items of a subscription, phase by phase."""
 
 from __future__ import annotations
 
@@ -39,34 +39,33 @@ SCHEDULE_DEFAULTS: Json = {
     "status": "active",
     "test_clock": None,
 }
-"""What every schedule begins with."""
+"""Members of a new schedule."""
 
 
-def create_from_subscription(world: StripeAccount, subscription: Json) -> Json:
-    """A schedule around a subscription: its present period is the first phase."""
+def create_from_subscription(account: StripeAccount, subscription: Json) -> Json:
+    """A schedule whose first phase is the subscription's current period."""
     start, end = subscription_items.current_period(subscription)
-    rows = [new_phase_item(one["price"]["id"], one.get("quantity")) for one in subscription["items"]["data"]]
+    items = [new_phase_item(item["price"]["id"], item.get("quantity")) for item in subscription["items"]["data"]]
     schedule: Json = {
         **SCHEDULE_DEFAULTS,
         "id": new_id("sub_sched_1"),
         "object": "subscription_schedule",
         "billing_mode": subscription["billing_mode"],
-        "created": world.now(),
+        "created": account.now(),
         "current_phase": {"end_date": end, "start_date": start},
         "customer": subscription["customer"],
         "default_settings": DEFAULT_SETTINGS,
-        "phases": [new_phase(subscription["currency"], rows, start, end, subscription["metadata"])],
+        "phases": [new_phase(subscription["currency"], items, start, end, subscription["metadata"])],
         "subscription": subscription["id"],
     }
     subscription["schedule"] = schedule["id"]
-    world.due_actions.schedule("phase", schedule["id"], end)
-    world.create_object(schedule, "subscription_schedule.created")
-    world.update_object(subscription, "customer.subscription.updated")
+    account.due_actions.schedule("phase", schedule["id"], end)
+    account.create_object(schedule, "subscription_schedule.created")
+    account.update_object(subscription, "customer.subscription.updated")
     return schedule
 
 
 def new_phase_item(price: str, quantity: int | None) -> Json:
-    """What a phase says of an item."""
     item: Json = {
         "billing_thresholds": None,
         "discounts": [],
@@ -95,114 +94,115 @@ PHASE_DEFAULTS: Json = {
     "transfer_data": None,
     "trial_end": None,
 }
-"""What all phases have in common."""
+"""Members of a new phase."""
 
 
 def new_phase(
     currency: str,
-    rows: Sequence[Json],
+    items: Sequence[Json],
     start: int,
     end: int,
     metadata: dict[str, str],
     proration: str = "create_prorations",
 ) -> Json:
-    """A stretch of time with its items."""
     return {
         **PHASE_DEFAULTS,
         "currency": currency,
         "end_date": end,
-        "items": list(rows),
+        "items": list(items),
         "metadata": metadata,
         "proration_behavior": proration,
         "start_date": start,
     }
 
 
-def replace_phases(world: StripeAccount, schedule: Json, phases: list[Json]) -> Json:
-    """Put other phases in place of the ones it has. The first must be the one that runs."""
+def replace_phases(account: StripeAccount, schedule: Json, phases: list[Json]) -> Json:
+    """Replace the phases. The first one must be the current phase."""
     current = schedule["current_phase"]
     if not phases or phases[0]["start_date"] != current["start_date"]:
-        words = "You can not modify the start date of the current phase."
-        raise errors.invalid_request(words, param="phases[0][start_date]")
-    if phases[0]["end_date"] <= world.now():
+        message = "You can not modify the start date of the current phase."
+        raise errors.invalid_request(message, param="phases[0][start_date]")
+    if phases[0]["end_date"] <= account.now():
         raise errors.invalid_request("The current phase cannot end in the past.", param="phases[0][end_date]")
     schedule["phases"] = phases
     schedule["current_phase"] = {"end_date": phases[0]["end_date"], "start_date": phases[0]["start_date"]}
-    world.due_actions.schedule("phase", schedule["id"], phases[0]["end_date"])
-    return world.update_object(schedule, "subscription_schedule.updated")
+    account.due_actions.schedule("phase", schedule["id"], phases[0]["end_date"])
+    return account.update_object(schedule, "subscription_schedule.updated")
 
 
-def phase_end(world: StripeAccount, price: str, start: int, duration: tuple[str, int] | None) -> int:
-    """When a phase ends whose end is not given: after a while, or after one period of its price."""
-    recurring = world.require_object("price", price, param="phases")["recurring"]
+def phase_end(account: StripeAccount, price: str, start: int, duration: tuple[str, int] | None) -> int:
+    """The end of a phase without `end_date`: after `duration`, or after one period of its price."""
+    recurring = account.require_object("price", price, param="phases")["recurring"]
     interval, count = duration or (recurring["interval"], recurring["interval_count"])
     return periods.period_boundary(start, interval, count, 1)
 
 
-def end_phase(world: StripeAccount, ident: str) -> None:
-    """A phase is over: the next begins, or the schedule has nothing more to say."""
-    schedule = world.require_object("subscription_schedule", ident)
+def end_phase(account: StripeAccount, schedule_id: str) -> None:
+    """Start the next phase, or complete or release the schedule after the last one."""
+    schedule = account.require_object("subscription_schedule", schedule_id)
     if schedule["status"] != "active":
         return
-    over = schedule["current_phase"]["end_date"]
-    following = [one for one in schedule["phases"] if one["start_date"] >= over]
-    if following:
-        _start_phase(world, schedule, following[0])
+    phase_end_date = schedule["current_phase"]["end_date"]
+    later_phases = [phase for phase in schedule["phases"] if phase["start_date"] >= phase_end_date]
+    if later_phases:
+        _start_phase(account, schedule, later_phases[0])
     elif schedule["end_behavior"] == "cancel":
-        _end_with_subscription(world, schedule)
+        _end_with_subscription(account, schedule)
     else:
-        release_subscription(world, schedule)
+        release_subscription(account, schedule)
 
 
-def _start_phase(world: StripeAccount, schedule: Json, following: Json) -> None:
-    schedule["current_phase"] = {"end_date": following["end_date"], "start_date": following["start_date"]}
-    world.due_actions.schedule("phase", schedule["id"], following["end_date"])
-    world.update_object(schedule, "subscription_schedule.updated")
-    subscription = world.require_object("subscription", schedule["subscription"])
-    if following["metadata"]:
-        subscription["metadata"] = {**subscription["metadata"], **following["metadata"]}
-    wanted = match_phase_items(world, subscription, following["items"])
-    changes.apply_update(world, subscription, SubscriptionUpdate(wanted, world.now(), following["proration_behavior"]))
+def _start_phase(account: StripeAccount, schedule: Json, phase: Json) -> None:
+    schedule["current_phase"] = {"end_date": phase["end_date"], "start_date": phase["start_date"]}
+    account.due_actions.schedule("phase", schedule["id"], phase["end_date"])
+    account.update_object(schedule, "subscription_schedule.updated")
+    subscription = account.require_object("subscription", schedule["subscription"])
+    if phase["metadata"]:
+        subscription["metadata"] = {**subscription["metadata"], **phase["metadata"]}
+    items = match_phase_items(account, subscription, phase["items"])
+    changes.apply_update(account, subscription, SubscriptionUpdate(items, account.now(), phase["proration_behavior"]))
 
 
-def match_phase_items(world: StripeAccount, subscription: Json, rows: Sequence[Json]) -> list[RequestedItem]:
-    """The items of a phase, each in the place of one that the subscription has."""
-    have = list(subscription["items"]["data"])
-    found = []
-    for row in rows:
-        price = world.require_object("price", row["price"], param="phases")
-        alike = [one for one in have if one["price"]["id"] == price["id"]] or [
-            one for one in have if one["price"]["recurring"]["usage_type"] == price["recurring"]["usage_type"]
+def match_phase_items(account: StripeAccount, subscription: Json, phase_items: Sequence[Json]) -> list[RequestedItem]:
+    """The items of a phase, each matched with an existing item of the subscription."""
+    unmatched = list(subscription["items"]["data"])
+    requested_items = []
+    for phase_item in phase_items:
+        price = account.require_object("price", phase_item["price"], param="phases")
+        candidates = [candidate for candidate in unmatched if candidate["price"]["id"] == price["id"]] or [
+            candidate
+            for candidate in unmatched
+            if candidate["price"]["recurring"]["usage_type"] == price["recurring"]["usage_type"]
         ]
-        item = alike[0] if alike else None
-        have = [one for one in have if one is not item]
-        found.append(RequestedItem(price, row.get("quantity") or 1, item))
-    return found
+        item = candidates[0] if candidates else None
+        unmatched = [candidate for candidate in unmatched if candidate is not item]
+        requested_items.append(RequestedItem(price, phase_item.get("quantity") or 1, item))
+    return requested_items
 
 
-def _end_with_subscription(world: StripeAccount, schedule: Json) -> None:
-    """The subscription ends with its last phase; the turn of its period, due in the same second, sees to it."""
-    subscription = world.require_object("subscription", schedule["subscription"])
-    subscription["cancel_at"] = world.now()
+def _end_with_subscription(account: StripeAccount, schedule: Json) -> None:
+    """The subscription ends with its last phase: its renewal, due in the same second, ends it."""
+    subscription = account.require_object("subscription", schedule["subscription"])
+    subscription["cancel_at"] = account.now()
     subscription["schedule"] = None
-    world.update_object(subscription)
-    world.due_actions.schedule("cycle", subscription["id"], world.now())
-    schedule |= {"completed_at": world.now(), "current_phase": None, "status": "completed"}
-    world.update_object(schedule, "subscription_schedule.completed")
+    account.update_object(subscription)
+    account.due_actions.schedule("cycle", subscription["id"], account.now())
+    schedule |= {"completed_at": account.now(), "current_phase": None, "status": "completed"}
+    account.update_object(schedule, "subscription_schedule.completed")
 
 
-def release_subscription(world: StripeAccount, schedule: Json) -> Json:
-    """Let go of the subscription, which goes on as it is."""
-    subscription = world.require_object("subscription", schedule["subscription"])
+def release_subscription(account: StripeAccount, schedule: Json) -> Json:
+    """Release the subscription, which continues unchanged."""
+    subscription = account.require_object("subscription", schedule["subscription"])
     subscription["schedule"] = None
     schedule |= {
         "current_phase": None,
-        "released_at": world.now(),
+        "released_at": account.now(),
         "released_subscription": subscription["id"],
         "status": "released",
         "subscription": None,
     }
-    world.due_actions.cancel("phase", schedule["id"])
-    world.update_object(schedule, "subscription_schedule.released")
-    world.update_object(subscription, "customer.subscription.updated")
+    account.due_actions.cancel("phase", schedule["id"])
+    account.update_object(schedule, "subscription_schedule.released")
+    account.update_object(subscription, "customer.subscription.updated")
     return schedule

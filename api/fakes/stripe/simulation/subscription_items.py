@@ -1,4 +1,4 @@
-"""What a subscription consists of: its items with their periods, and a new set of them."""
+"""Items of a subscription and their periods."""
 
 from __future__ import annotations
 
@@ -10,71 +10,72 @@ from api.fakes.stripe.simulation import amounts
 from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 
-def new_item(world: StripeAccount, subscription: str, wanted: RequestedItem, period: tuple[int, int]) -> Json:
-    """An item for a price."""
+def new_item(account: StripeAccount, subscription_id: str, requested: RequestedItem, period: tuple[int, int]) -> Json:
     item: Json = {
         "id": new_id("si_"),
         "object": "subscription_item",
         "billing_thresholds": None,
-        "created": world.now(),
+        "created": account.now(),
         "current_period_end": period[1],
         "current_period_start": period[0],
         "discounts": [],
-        "metadata": wanted.metadata or {},
-        "plan": legacy_plan(wanted.price),
-        "price": wanted.price,
-        "quantity": wanted.quantity,
-        "subscription": subscription,
+        "metadata": requested.metadata or {},
+        "plan": legacy_plan(requested.price),
+        "price": requested.price,
+        "quantity": requested.quantity,
+        "subscription": subscription_id,
         "tax_rates": [],
     }
-    if amounts.is_metered(wanted.price):
+    if amounts.is_metered(requested.price):
         del item["quantity"]
     return item
 
 
-def apply_requested_items(world: StripeAccount, subscription: Json, wanted: Iterable[RequestedItem]) -> list[Json]:
-    """The items as wanted: those that stay keep id and period, new ones begin now and end with the rest."""
+def apply_requested_items(
+    account: StripeAccount, subscription: Json, requested_items: Iterable[RequestedItem]
+) -> list[Json]:
+    """The requested items: existing ones keep id and period, new ones begin now and end with the others."""
     end = current_period(subscription)[1]
-    found = []
-    for one in wanted:
-        item = new_item(world, subscription["id"], one, (world.now(), end))
-        if one.existing_item is not None:
-            kept = ("id", "created", "current_period_start", "current_period_end")
-            item |= {name: one.existing_item[name] for name in kept}
-            item["metadata"] = one.metadata if one.metadata is not None else one.existing_item["metadata"]
-        found.append(item)
-    return found
+    items = []
+    for requested in requested_items:
+        item = new_item(account, subscription["id"], requested, (account.now(), end))
+        if requested.existing_item is not None:
+            kept_members = ("id", "created", "current_period_start", "current_period_end")
+            item |= {name: requested.existing_item[name] for name in kept_members}
+            item["metadata"] = (
+                requested.metadata if requested.metadata is not None else requested.existing_item["metadata"]
+            )
+        items.append(item)
+    return items
 
 
 def set_items(subscription: Json, items: Sequence[Json]) -> None:
-    """Give the subscription these items."""
     subscription["items"] = {**subscription["items"], "data": list(items)}
 
 
 def current_period(subscription: Json) -> tuple[int, int]:
-    """The period the subscription is in."""
     items = subscription["items"]["data"]
-    return min(one["current_period_start"] for one in items), items[0]["current_period_end"]
+    return min(item["current_period_start"] for item in items), items[0]["current_period_end"]
 
 
 def start_period(subscription: Json, start: int, end: int) -> None:
-    """Begin a new period for all of them."""
+    """Start a new period for all items."""
     items = subscription["items"]["data"]
-    set_items(subscription, [{**one, "current_period_start": start, "current_period_end": end} for one in items])
+    set_items(subscription, [{**item, "current_period_start": start, "current_period_end": end} for item in items])
 
 
 def licensed_items(items: Iterable[Json]) -> list[Json]:
-    """Those paid in advance."""
-    return [one for one in items if not amounts.is_metered(one["price"])]
+    """Items that are paid in advance."""
+    return [item for item in items if not amounts.is_metered(item["price"])]
 
 
 def metered_items(items: Iterable[Json]) -> list[Json]:
-    """Those paid afterwards, by what was counted."""
-    return [one for one in items if amounts.is_metered(one["price"])]
+    """Items that are paid afterwards, by usage."""
+    return [item for item in items if amounts.is_metered(item["price"])]
 
 
 def legacy_plan(price: Json) -> Json:
-    """A price in the shape that Stripe used before there were prices."""
+    """A price as a `plan` object, the shape that came before prices."""
     recurring = price["recurring"]
     return {
         "id": price["id"],

@@ -1,4 +1,4 @@
-"""How a subscription begins: with a trial, or with a first invoice that is paid at once."""
+"""Starting a subscription: with a trial, or with a first invoice that is collected at once."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 MISSING_PAYMENT_METHOD = ("cancel", "create_invoice", "pause")
 """What may follow a trial that ends without a payment method."""
 INCOMPLETE_LIFETIME = 23 * HOUR
-"""Seconds in which a first invoice may still be paid."""
+"""Seconds in which the first invoice can still be paid."""
 TRIAL_END_NOTICE = 3 * DAY
-"""Seconds before its end at which a trial is told to end."""
+"""Seconds before the end of a trial at which it is announced."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewSubscription:
-    """What is agreed at the beginning. `without_method` is what happens if there is no card when a trial ends."""
+    """Parameters of a subscription. `missing_payment_method` is what follows a trial without a payment method."""
 
     customer: str
     items: Sequence[RequestedItem]
@@ -34,33 +34,33 @@ class NewSubscription:
     description: str | None = None
 
 
-def start_subscription(world: StripeAccount, terms: NewSubscription) -> tuple[Json, StripeError | None]:
-    """The subscription, and why its first invoice was not paid, if it was not."""
-    subscription = _new_subscription(world, terms)
-    world.store.put_object(subscription)
-    trial = terms.trial_end is not None
+def start_subscription(account: StripeAccount, request: NewSubscription) -> tuple[Json, StripeError | None]:
+    """The subscription, and the error if its first invoice was not paid."""
+    subscription = _new_subscription(account, request)
+    account.store.put_object(subscription)
+    has_trial = request.trial_end is not None
     period = subscription_items.current_period(subscription)
-    draw = invoice_lines.trial_line if trial else invoice_lines.full_period_line
-    rows = [
-        draw(world, subscription, item, period)
+    new_line = invoice_lines.trial_line if has_trial else invoice_lines.full_period_line
+    lines = [
+        new_line(account, subscription, item, period)
         for item in subscription_items.licensed_items(subscription["items"]["data"])
     ]
     invoice = invoices.create_draft(
-        world, terms.customer, rows, reason="subscription_create", subscription=subscription
+        account, request.customer, lines, reason="subscription_create", subscription=subscription
     )
-    world.create_object(subscription, "customer.subscription.created")
-    _schedule_actions(world, subscription)
-    fault = invoice_payment.collect_invoice(world, invoices.finalize_invoice(world, invoice)["id"])
-    return world.require_object("subscription", subscription["id"]), fault
+    account.create_object(subscription, "customer.subscription.created")
+    _schedule_actions(account, subscription)
+    error = invoice_payment.collect_invoice(account, invoices.finalize_invoice(account, invoice)["id"])
+    return account.require_object("subscription", subscription["id"]), error
 
 
-def _schedule_actions(world: StripeAccount, subscription: Json) -> None:
+def _schedule_actions(account: StripeAccount, subscription: Json) -> None:
     end = subscription_items.current_period(subscription)[1]
-    world.due_actions.schedule("cycle", subscription["id"], end)
+    account.due_actions.schedule("cycle", subscription["id"], end)
     if subscription["status"] == "trialing":
-        world.due_actions.schedule("trial_ends", subscription["id"], max(world.now(), end - TRIAL_END_NOTICE))
+        account.due_actions.schedule("trial_ends", subscription["id"], max(account.now(), end - TRIAL_END_NOTICE))
     else:
-        world.due_actions.schedule("expire_incomplete", subscription["id"], world.now() + INCOMPLETE_LIFETIME)
+        account.due_actions.schedule("expire_incomplete", subscription["id"], account.now() + INCOMPLETE_LIFETIME)
 
 
 SUBSCRIPTION_DEFAULTS: Json = {
@@ -100,47 +100,49 @@ SUBSCRIPTION_DEFAULTS: Json = {
     "test_clock": None,
     "transfer_data": None,
 }
-"""What every subscription begins with."""
+"""Members of a new subscription."""
 
 
-def _new_subscription(world: StripeAccount, terms: NewSubscription) -> Json:
-    now, ident = world.now(), new_id("sub_1")
-    price = terms.items[0].price
-    anchor = terms.trial_end or now
-    end = terms.trial_end or periods.period_end(price, anchor)
-    rows = [subscription_items.new_item(world, ident, one, (now, end)) for one in terms.items]
+def _new_subscription(account: StripeAccount, request: NewSubscription) -> Json:
+    now, subscription_id = account.now(), new_id("sub_1")
+    price = request.items[0].price
+    anchor = request.trial_end or now
+    end = request.trial_end or periods.period_end(price, anchor)
+    items = [
+        subscription_items.new_item(account, subscription_id, requested, (now, end)) for requested in request.items
+    ]
     return {
         **SUBSCRIPTION_DEFAULTS,
-        "id": ident,
+        "id": subscription_id,
         "object": "subscription",
         "billing_cycle_anchor": anchor,
         "created": now,
         "currency": price["currency"],
-        "customer": terms.customer,
-        "default_payment_method": terms.payment_method,
-        "description": terms.description,
-        "items": list_object(rows, f"/v1/subscription_items?subscription={ident}"),
-        "metadata": terms.metadata,
+        "customer": request.customer,
+        "default_payment_method": request.payment_method,
+        "description": request.description,
+        "items": list_object(items, f"/v1/subscription_items?subscription={subscription_id}"),
+        "metadata": request.metadata,
         "start_date": now,
-        "status": "trialing" if terms.trial_end else "incomplete",
-        "trial_end": terms.trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": terms.missing_payment_method}},
-        "trial_start": now if terms.trial_end else None,
+        "status": "trialing" if request.trial_end else "incomplete",
+        "trial_end": request.trial_end,
+        "trial_settings": {"end_behavior": {"missing_payment_method": request.missing_payment_method}},
+        "trial_start": now if request.trial_end else None,
     }
 
 
-def check_billable_together(wanted: Sequence[RequestedItem]) -> Sequence[RequestedItem]:
-    """The items, if they can be billed together. Raises StripeError."""
-    if not wanted:
+def check_billable_together(items: Sequence[RequestedItem]) -> Sequence[RequestedItem]:
+    """Raises StripeError if the items cannot be billed together."""
+    if not items:
         raise errors.missing_parameter("items")
-    if any(one.price["recurring"] is None for one in wanted):
+    if any(item.price["recurring"] is None for item in items):
         raise errors.invalid_request(
             "The price specified is of type `one_time` but must be of type `recurring`.", param="items"
         )
-    spans = {periods.billing_interval(one.price) for one in wanted}
-    if len(spans) > 1:
+    intervals = {periods.billing_interval(item.price) for item in items}
+    if len(intervals) > 1:
         raise errors.invalid_request("This fake Stripe bills items of one interval only.", param="items")
-    if len({one.price["id"] for one in wanted}) < len(wanted):
-        words = "Cannot add multiple subscription items with the same plan."
-        raise errors.invalid_request(words, param="items")
-    return wanted
+    if len({item.price["id"] for item in items}) < len(items):
+        message = "Cannot add multiple subscription items with the same plan."
+        raise errors.invalid_request(message, param="items")
+    return items

@@ -1,4 +1,4 @@
-"""What meters have counted."""
+"""Usage recorded by meters."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from api.fakes.stripe.account import StripeAccount
 from api.fakes.stripe.errors import Json
 
 
-def total_usage(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> int | float:
+def total_usage(account: StripeAccount, meter_id: str, customer: str, start: int, end: int) -> int | float:
     """The customer's usage from `start` to before `end`, by the meter's formula."""
-    formula = world.require_object("billing.meter", meter)["default_aggregation"]["formula"]
-    values = [Fraction(event["_local"]["value"]) for event in _counted_events(world, meter, customer, start, end)]
+    formula = account.require_object("billing.meter", meter_id)["default_aggregation"]["formula"]
+    values = [Fraction(event["_local"]["value"]) for event in _counted_events(account, meter_id, customer, start, end)]
     if formula == "count":
         return len(values)
-    found = values[-1:] if formula == "last" else values
-    whole = sum(found, Fraction(0))
-    return int(whole) if whole.denominator == 1 else float(whole)
+    counted = values[-1:] if formula == "last" else values
+    total = sum(counted, Fraction(0))
+    return int(total) if total.denominator == 1 else float(total)
 
 
-def _counted_events(world: StripeAccount, meter: str, customer: str, start: int, end: int) -> list[Json]:
+def _counted_events(account: StripeAccount, meter_id: str, customer: str, start: int, end: int) -> list[Json]:
     where = {
-        "_local.meter": meter,
+        "_local.meter": meter_id,
         "_local.customer": customer,
         "_local.state": "counted",
         "timestamp >=": start,
         "timestamp <": end,
     }
-    found = world.store.find_objects("billing.meter_event", where)
-    found.reverse()
-    return sorted(found, key=lambda event: int(event["timestamp"]))
+    events = account.store.find_objects("billing.meter_event", where)
+    events.reverse()
+    return sorted(events, key=lambda event: int(event["timestamp"]))
