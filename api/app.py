@@ -48,13 +48,15 @@ from api.storage.local import Storage
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
 from api.videos import event_stream
+from api.videos.create import VideoCreator
+from api.videos.estimate import VideoEstimator
 from api.videos.eta import Pace
 from api.videos.event_stream import Feeds
 from api.videos.library import VideoLibrary
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import Presets
-from api.videos.references import Sources
-from api.videos.serializers import Views
+from api.videos.references import ReferenceResolver
+from api.videos.serializers import VideoSerializer
 from api.videos.submission import VideoSubmissions
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[AppState]]
@@ -90,9 +92,13 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     announcer = Announcer(outbox)
     lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
     library = VideoLibrary(pool, lifecycle)
-    views, uploads = Views(settings, keyring, Pace(pool)), Uploads(settings)
+    pace = Pace(pool)
+    serializer, uploads = VideoSerializer(settings, keyring, pace), Uploads(settings)
     arrivals = Arrivals(settings, pool, storage, uploads)
-    async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, views)) as hub:
+    references, presets = ReferenceResolver(pool, storage, library, uploads, arrivals), Presets(pool, storage)
+    submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
+    creator = VideoCreator(settings, sold, references, presets, submissions, serializer)
+    async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
         app_state = AppState(
             settings=settings,
             tariff=sold,
@@ -108,15 +114,17 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
             limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
             hub=hub,
             accounts=Accounts(pool, keyring, credits, settings),
-            submissions=VideoSubmissions(settings, pool, storage, credits, bell, announcer),
+            submissions=submissions,
             lifecycle=lifecycle,
             library=library,
-            sources=Sources(pool, storage, library, uploads, arrivals),
+            references=references,
+            creator=creator,
+            estimator=VideoEstimator(pool, creator, credits, pace),
             uploads=uploads,
             arrivals=arrivals,
-            presets=Presets(pool, storage),
-            feeds=Feeds(hub, library, views),
-            views=views,
+            presets=presets,
+            feeds=Feeds(hub, library, serializer),
+            serializer=serializer,
         )
         try:
             yield app_state

@@ -13,6 +13,18 @@ from api.sql.idempotency import Answer
 KEY_LENGTH = 255
 
 
+class RequestIdentity(NamedTuple):
+    """By what a repeated request is recognised: its user, its Idempotency-Key if it has one, a hash of its content.
+
+    `retried` is set when the client says that this is not its first try.
+    """
+
+    user_id: str
+    key: str | None
+    fingerprint: bytes
+    retried: bool = False
+
+
 class Outcome(NamedTuple):
     """The answer to a request, and whether it is that of an earlier request with the same key."""
 
@@ -30,19 +42,17 @@ def key_of(header: str | None) -> str | None:
     return header
 
 
-async def answer_once(
-    db: Database, user_id: str, key: str | None, fingerprint: bytes, work: Callable[[], Awaitable[Answer]]
-) -> Outcome:
+async def answer_once(db: Database, identity: RequestIdentity, work: Callable[[], Awaitable[Answer]]) -> Outcome:
     """The kept answer to this key, or that of `work`, kept in the same transaction. Without a key nothing is kept.
 
     Raises StillRunning, KeyReused, and whatever `work` raises.
     """
-    if key is None:
+    if identity.key is None:
         return Outcome(await work(), replayed=False)
-    if earlier := await replay(db, user_id, key, fingerprint):
+    if earlier := await replay(db, identity.user_id, identity.key, identity.fingerprint):
         return Outcome(earlier, replayed=True)
     answer = await work()
-    await idempotency.keep(db, user_id, key, answer)
+    await idempotency.keep(db, identity.user_id, identity.key, answer)
     return Outcome(answer, replayed=False)
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from api import idempotency, ids, keyring
 from api.errors import NotFound
+from api.idempotency import RequestIdentity
 from api.schemas.accounts import ApiKeyCreate, NewApiKey
 from api.sql import api_keys
 from api.sql.connection import Database, Pool, transaction
@@ -15,9 +16,7 @@ HINT_LENGTH = 4
 DEFAULT_SCOPES = ["videos:read", "videos:write", "account:read"]
 
 
-async def create_api_key(
-    pool: Pool, user_id: str, request: ApiKeyCreate, idempotency_key: str | None, fingerprint: bytes
-) -> NewApiKey:
+async def create_api_key(pool: Pool, request: ApiKeyCreate, identity: RequestIdentity) -> NewApiKey:
     """Create an API key. Repeated under one Idempotency-Key, it returns the first one without its secret.
 
     Raises StillRunning and KeyReused.
@@ -26,10 +25,10 @@ async def create_api_key(
     async with transaction(pool) as db:
 
         async def create() -> Answer:
-            body = msgspec.json.encode(await _insert_api_key(db, user_id, request, secret))
-            return Answer(fingerprint=fingerprint, status=201, headers={}, body=body)
+            body = msgspec.json.encode(await _insert_api_key(db, identity.user_id, request, secret))
+            return Answer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
 
-        outcome = await idempotency.answer_once(db, user_id, idempotency_key, fingerprint, create)
+        outcome = await idempotency.answer_once(db, identity, create)
     created = msgspec.json.decode(outcome.answer.body, type=NewApiKey)
     return created if outcome.replayed else msgspec.structs.replace(created, key=secret)
 

@@ -19,12 +19,14 @@ from api.sql.connection import Pool
 from api.storage.local import Storage
 from api.uploads.ingest import Uploads
 from api.uploads.store import Arrivals
+from api.videos.create import VideoCreator
+from api.videos.estimate import VideoEstimator
 from api.videos.event_stream import Feeds
 from api.videos.library import VideoLibrary
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import Presets
-from api.videos.references import Sources
-from api.videos.serializers import Views
+from api.videos.references import ReferenceResolver
+from api.videos.serializers import VideoSerializer
 from api.videos.submission import VideoSubmissions
 
 
@@ -48,9 +50,11 @@ class AppState(NamedTuple):
     submissions: VideoSubmissions
     lifecycle: VideoLifecycle
     library: VideoLibrary
-    sources: Sources
+    references: ReferenceResolver
+    creator: VideoCreator
+    estimator: VideoEstimator
     uploads: Uploads
     arrivals: Arrivals
     presets: Presets
     feeds: Feeds
-    views: Views
+    serializer: VideoSerializer

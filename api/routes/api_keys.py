@@ -6,14 +6,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
-from api import idempotency
 from api.accounts.api_keys import create_api_key as add_api_key
 from api.accounts.api_keys import revoke_api_key
 from api.http import body
 from api.http.authentication import session_only
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
-from api.http.requests import UserRequest
+from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.schemas.accounts import ApiKey, ApiKeyCreate, NewApiKey
 from api.schemas.common import Deleted, Page
@@ -29,10 +28,8 @@ from api.sql import api_keys
 )
 async def create_api_key(request: UserRequest, app_state: NamedDependency[AppState]) -> NewApiKey:
     """Create an API key. Only its hash is stored, so `key` is returned this once and is null in a replay."""
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
     form = await body.read(request, ApiKeyCreate)
-    fingerprint = body.fingerprint("POST", request.url.path, form)
-    return await add_api_key(app_state.pool, request.user.user_id, form, key, fingerprint)
+    return await add_api_key(app_state.pool, form, identify_request(request, form))
 
 
 @get("/", operation_id="list_api_keys", summary="List API keys", responses=problems(401, 403, 422, 429))

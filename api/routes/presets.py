@@ -4,12 +4,11 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from api import idempotency
 from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import PngFile, bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
-from api.http.requests import UserRequest
+from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.presets import Preset, PresetChange, PresetCreate
@@ -82,12 +81,10 @@ async def get_preset_image(
 )
 async def create_preset(request: UserRequest, app_state: NamedDependency[AppState]) -> Preset:
     """Create a style preset from text and, optionally, a reference image."""
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked = await body.read(request, PresetCreate)
     user_id = request.user.user_id
-    image = None if asked.image is None else await app_state.sources.picture(asked.image, user_id, "image")
-    fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    return await app_state.presets.create(user_id, asked, image, key, fingerprint)
+    image = None if asked.image is None else await app_state.references.read_image(asked.image, user_id, "image")
+    return await app_state.presets.create(asked, image, identify_request(request, asked))
 
 
 @patch(

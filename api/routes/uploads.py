@@ -9,20 +9,19 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import idempotency
 from api.errors import MethodNotAllowed
 from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
 from api.http.pagination import After, Limit, Order, cursor, page
-from api.http.requests import UserRequest
+from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.uploads import Upload
 from api.sql.uploads import Arrival
 from api.uploads import tus
+from api.uploads.serializers import to_upload
 from api.uploads.store import KIND
-from api.videos.serializers import upload
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 
@@ -59,25 +58,21 @@ async def create_upload(request: UserRequest, app_state: NamedDependency[AppStat
     """
     row = await (_begun if tus.spoken(request.headers) else _whole)(request, app_state)
     headers = {"Location": f"/v1/uploads/{row.id}", **tus.state(row.received, row.expires_at)}
-    return Response(upload(row), status_code=201, headers=headers)
+    return Response(to_upload(row), status_code=201, headers=headers)
 
 
 async def _begun(request: UserRequest, app_state: AppState) -> Arrival:
     tus.check_version(request.headers)
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
     asked, user_id = tus.creation(request.headers), request.user.user_id
-    fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    row = await app_state.arrivals.create(user_id, asked, key, fingerprint)
+    row = await app_state.arrivals.create(asked, identify_request(request, asked))
     if row.received or not tus.carries(request.headers):
         return row  # a repetition finds what came the first time, and goes on there
     return await app_state.arrivals.append(row.id, user_id, 0, tus.length(request.headers), body.chunks(request))
 
 
 async def _whole(request: UserRequest, app_state: AppState) -> Arrival:
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
     sent = await body.file(request)
-    fingerprint = body.fingerprint(request.method, request.url.path, body.Whole(sent.name, sent.content))
-    return await app_state.arrivals.keep(request.user.user_id, sent, key, fingerprint)
+    return await app_state.arrivals.keep(sent, identify_request(request, body.Whole(sent.name, sent.content)))
 
 
 @get(
@@ -97,7 +92,7 @@ async def list_uploads(
     """List the uploads that have not expired, by default newest first."""
     begin, descending = cursor(after, KIND), order == "desc"
     rows = await app_state.arrivals.page(request.user.user_id, begin, limit + 1, descending=descending)
-    return page([upload(row) for row in rows], limit)
+    return page([to_upload(row) for row in rows], limit)
 
 
 @get(
@@ -109,7 +104,7 @@ async def list_uploads(
 )
 async def get_upload(request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]) -> Upload:
     """Return an upload: how much of it has arrived and, once complete, its media type or why it was refused."""
-    return upload(await app_state.arrivals.get(upload_id, request.user.user_id))
+    return to_upload(await app_state.arrivals.get(upload_id, request.user.user_id))
 
 
 @head(

@@ -9,21 +9,19 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from api import idempotency
 from api.errors import NotYet
-from api.http import body
 from api.http.authentication import Caller, requires
 from api.http.file_response import Asked
 from api.http.openapi.operations import EventStream, Feed, Files, per_method, problems, takes
 from api.http.pagination import After, Limit, Order, cursor, page
-from api.http.requests import UserRequest, parse_prefer_wait
+from api.http.requests import UserRequest, identify_request, parse_prefer_wait
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.videos import Variant, Video
+from api.sql.generations import Generation
 from api.videos import renditions
 from api.videos.availability import ID_KIND
-from api.videos.create import shown
-from api.videos.lifecycle import Repeat
+from api.videos.serializers import poll_headers
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 
@@ -43,10 +41,10 @@ async def list_videos(
     order: Order = "desc",
 ) -> Page[Video]:
     """List the user's videos and images, by default newest first."""
-    await app_state.views.pace.refresh()
+    await app_state.serializer.pace.refresh()
     begin = cursor(after, ID_KIND)
     rows = await app_state.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
-    return page([app_state.views.video(row) for row in rows], limit)
+    return page([app_state.serializer.to_video(row) for row in rows], limit)
 
 
 @get(
@@ -63,8 +61,8 @@ async def get_video(
     """Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds."""
     user_id = request.user.user_id
     if wait := parse_prefer_wait(request):
-        return await shown(await app_state.feeds.terminal(video_id, user_id, wait), app_state)
-    return await shown(await app_state.library.get(video_id, user_id), app_state)
+        return await _video_response(await app_state.feeds.terminal(video_id, user_id, wait), app_state)
+    return await _video_response(await app_state.library.get(video_id, user_id), app_state)
 
 
 @delete(
@@ -94,9 +92,15 @@ async def cancel_video(
     request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[Video]:
     """Cancel a video and release its unused credits. A finished video stays as it is."""
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
-    repeat = Repeat(key, body.fingerprint(request.method, request.url.path)) if key else None
-    return await shown(await app_state.lifecycle.cancel(video_id, request.user.user_id, repeat), app_state)
+    row = await app_state.lifecycle.cancel(video_id, request.user.user_id, identify_request(request))
+    return await _video_response(row, app_state)
+
+
+async def _video_response(row: Generation, app_state: AppState) -> Response[Video]:
+    """The video as it is now, with how soon to ask again."""
+    await app_state.serializer.pace.refresh()
+    video = app_state.serializer.to_video(row)
+    return Response(video, headers=poll_headers(video), status_code=200)
 
 
 @route(
@@ -125,7 +129,7 @@ async def get_video_content(
     user_id = renditions.reader(
         caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, app_state.keyring
     )
-    rendition = await renditions.find(app_state.pool, video_id, variant, user_id)
+    rendition = await renditions.find_rendition(app_state.pool, video_id, variant, user_id)
     return renditions.respond(rendition, app_state.storage.path(rendition.key), Asked.of(request.headers))
 
 

@@ -53,13 +53,14 @@ ModelName = Annotated[
 Moment = Annotated[float, Meta(ge=0, le=3600, description="Time in seconds from the start.")]
 
 
-class Making(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class CreateRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Fields of every request that creates a video or an image.
 
     Fields left out are not part of the fingerprint, so that a request repeated across an update that adds fields still
     has the same one.
     """
 
+    prompt: Prompt | None = None
     negative_prompt: Annotated[str, Meta(max_length=8_000, description="Text description of what to avoid.")] = ""
     seed: (
         Annotated[
@@ -96,7 +97,7 @@ class StoryboardCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     video: Annotated[VideoSource | None, Meta(description="Video kept unchanged from that time on.")] = None
 
 
-class VideoCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoCreate(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Video to generate from a text prompt and, optionally, images or a storyboard."""
 
     prompt: Prompt
@@ -115,7 +116,7 @@ class VideoCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True)
     )
 
 
-class ImageCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ImageCreate(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Image to generate from a text prompt. Without `size` it has the model's default size."""
 
     prompt: Prompt
@@ -126,7 +127,7 @@ class ImageCreate(Making, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "url"
 
 
-class VideoRemix(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoRemix(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Remix of a video. `video` is needed only in estimates, where the path does not name it."""
 
     prompt: Prompt
@@ -134,7 +135,7 @@ class VideoRemix(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
     video: Source | None = None
 
 
-class VideoEdit(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoEdit(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Edit of a video. What the prompt does not mention is kept."""
 
     video: Source
@@ -142,7 +143,7 @@ class VideoEdit(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
     strength: Annotated[Strength, Meta(description="How much of the source may change.")] = "mild"
 
 
-class VideoExtension(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoExtension(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Extension of a video. Without `prompt`, the prompt of the source is used."""
 
     video: Source
@@ -151,7 +152,6 @@ class VideoExtension(Making, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Direction,
         Meta(description="Whether to add them after the end (`forward`) or before the beginning (`backward`)."),
     ] = "forward"
-    prompt: Prompt | None = None
 
 
 class TimeRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,7 +161,7 @@ class TimeRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stop: Moment = field(name="to")
 
 
-class VideoRecut(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoRecut(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Re-cut of a video: some parts are kept, the rest is generated anew."""
 
     video: Source
@@ -172,24 +172,21 @@ class VideoRecut(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=1, description="Duration of the new video, in seconds; that of the source if left out.")]
         | None
     ) = None
-    prompt: Prompt | None = None
 
 
-class VideoBlend(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoBlend(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Blend of two videos. Without `prompt`, the prompts of both are used, one after the other."""
 
     first: Annotated[VideoSource, Meta(description="Video to begin with.")] = field(name="from")
     second: Annotated[VideoSource, Meta(description="Video to end with.")] = field(name="to")
     curve: Annotated[Curve, Meta(description="When the first video gives way to the second.")] = "even"
     seconds: Annotated[int, Meta(ge=1, description="Duration of the new video, in seconds.")] = 4
-    prompt: Prompt | None = None
 
 
-class VideoLoop(Making, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VideoLoop(CreateRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seamless loop of a video."""
 
     video: Source
     length: Annotated[Length, Meta(description="How much of the source is generated anew to close the loop.")] = (
         "normal"
     )
-    prompt: Prompt | None = None

@@ -1,10 +1,11 @@
 """Response bodies of videos, images and estimates."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
 Status = Literal["queued", "in_progress", "completed", "failed", "cancelled"]
+TERMINAL_STATUSES: Final[frozenset[Status]] = frozenset({"completed", "failed", "cancelled"})
 Variant = Literal["video", "thumbnail", "spritesheet", "poster"]
 Quality = Literal["turbo", "full"]
 Resize = Literal["crop", "pad"]

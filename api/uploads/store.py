@@ -29,6 +29,7 @@ from api.errors import (
     WrongOffset,
 )
 from api.http.forms import Sent
+from api.idempotency import RequestIdentity
 from api.settings import Settings
 from api.sql import uploads as sql
 from api.sql.connection import Database, Pool, transaction
@@ -60,7 +61,7 @@ class Arrivals:
 
     # -- beginning ------------------------------------------------------------------------------------------
 
-    async def create(self, user_id: str, asked: Creation, key: str | None, fingerprint: bytes) -> Arrival:
+    async def create(self, asked: Creation, identity: RequestIdentity) -> Arrival:
         """A place for a file that will come in parts; asked again under one Idempotency-Key, the first.
 
         Raises PayloadTooLarge, UploadLimit, Unavailable, StillRunning, KeyReused.
@@ -70,12 +71,13 @@ class Arrivals:
         async with transaction(self._pool) as db:
 
             async def create() -> Answer:
-                return _created(await self._add(db, ids.new(KIND), user_id, asked), fingerprint)
+                row = await self._add(db, ids.new(KIND), identity.user_id, asked)
+                return _created(row, identity.fingerprint)
 
-            outcome = await idempotency.answer_once(db, user_id, key, fingerprint, create)
-            return await _own(db, outcome.answer.body.decode(), user_id)
+            outcome = await idempotency.answer_once(db, identity, create)
+            return await _own(db, outcome.answer.body.decode(), identity.user_id)
 
-    async def keep(self, user_id: str, sent: Sent, key: str | None, fingerprint: bytes) -> Arrival:
+    async def keep(self, sent: Sent, identity: RequestIdentity) -> Arrival:
         """A file that came whole, once it has been looked at; nothing is kept of one that cannot be used.
 
         Raises Invalid, PayloadTooLarge, UnsupportedMediaType and what `create` does.
@@ -92,11 +94,11 @@ class Arrivals:
             async with transaction(self._pool) as db:
 
                 async def create() -> Answer:
-                    row = await self._add(db, upload_id, user_id, asked)
-                    return _created(_still(await _ready(db, row.id, found), row.id), fingerprint)
+                    row = await self._add(db, upload_id, identity.user_id, asked)
+                    return _created(_still(await _ready(db, row.id, found), row.id), identity.fingerprint)
 
-                outcome = await idempotency.answer_once(db, user_id, key, fingerprint, create)
-                return await _own(db, outcome.answer.body.decode(), user_id)
+                outcome = await idempotency.answer_once(db, identity, create)
+                return await _own(db, outcome.answer.body.decode(), identity.user_id)
 
     async def _find_named(self, upload_ids: list[str]) -> set[str]:
         async with self._pool.acquire() as db:

@@ -15,7 +15,7 @@ ID_KIND: Final = "video"
 
 async def require_video(db: Database, video_id: str, user_id: str | None = None) -> Generation:
     """The video if it is not deleted and, with `user_id`, theirs. Raises NotFound."""
-    row = await generations.get(db, video_id, user_id) if ids.valid(video_id, ID_KIND) else None
+    row = await generations.find_generation(db, video_id, user_id) if ids.valid(video_id, ID_KIND) else None
     if row is None:
         raise video_not_found(video_id)
     return row

@@ -1,84 +1,82 @@
-"""What routes about videos share: placing an order for what a body asks, and answering with the video."""
+"""The steps of a create: replay, resolve references, quote, submit. Each stands in the module of its name."""
 
-from typing import cast
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import msgspec
-from litestar import Response
 
-from api import idempotency
-from api.errors import NotFound
-from api.http import body
-from api.http.requests import UserRequest, parse_prefer_wait
-from api.http.state import AppState
-from api.schemas.video_requests import Making
-from api.schemas.videos import Video
+from api.billing.tariff.tariff import Tariff
+from api.idempotency import RequestIdentity
+from api.schemas.video_requests import CreateRequest
+from api.settings import Settings
+from api.sql.callers import Caller
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.videos import quote, spec
-from api.videos.quote import Terms
-from api.videos.serializers import poll_headers
-from api.videos.submission import Submission
+from api.videos.presets import Presets
+from api.videos.quote import PricingTerms, Quote, build_quote
+from api.videos.references import ReferenceResolver
+from api.videos.serializers import VideoSerializer, poll_headers
+from api.videos.spec import SourceVideo, list_source_references
+from api.videos.styles import Style
+from api.videos.submission import Submission, VideoSubmissions
 
 
-def terms(request: UserRequest, app_state: AppState) -> Terms:
-    """What whoever asks is limited and charged by."""
-    return Terms(app_state.tariff.find_plan(request.user.plan, request.user.plan_version), app_state.tariff.prices)
+class ResolvedReferences(NamedTuple):
+    """What a body names by id."""
+
+    sources: list[SourceVideo]
+    style: Style
 
 
-async def shown(row: Generation, app_state: AppState) -> Response[Video]:
-    """The video as it is now, with how soon to ask again."""
-    await app_state.views.pace.refresh()
-    video = app_state.views.video(row)
-    return Response(video, headers=poll_headers(video), status_code=200)
+class VideoCreator:
+    """Takes a parsed request body through the steps."""
 
+    def __init__(
+        self,
+        settings: Settings,
+        tariff: Tariff,
+        references: ReferenceResolver,
+        presets: Presets,
+        submissions: VideoSubmissions,
+        serializer: VideoSerializer,
+    ) -> None:
+        self._settings = settings
+        self._tariff = tariff
+        self._references = references
+        self._presets = presets
+        self._submissions = submissions
+        self._serializer = serializer
 
-async def make(request: UserRequest, app_state: AppState, asked: Making) -> Answer:
-    """Place an order for what was asked, or answer a repetition as the first time. Raises every kind of problem."""
-    user_id = request.user.user_id
-    key = idempotency.key_of(request.headers.get("idempotency-key"))
-    fingerprint = body.fingerprint(request.method, request.url.path, asked)
-    if key and (kept := await app_state.submissions.find_answer(user_id, key, fingerprint)):
-        return kept  # first of all: what it was made from may be gone by now
-    await app_state.views.pace.refresh()
-    async with app_state.sources.found(spec.references(asked), user_id) as footage:
-        style = await app_state.presets.style(asked.preset, user_id)
-        order = quote.place(asked, terms(request, app_state), app_state.settings, footage, style)
-        submission = Submission(
-            user_id=user_id,
-            order=order,
-            fingerprint=fingerprint,
-            key=key,
-            retried=request.headers.get("x-stainless-retry-count", "0") not in ("", "0"),
-            pictures=[
-                await app_state.sources.picture(one.reference, user_id, one.field) for one in order.draft.pictures
-            ],
-        )
-        return await app_state.submissions.submit(submission, lambda row: _answer(row, fingerprint, app_state))
+    async def create(self, caller: Caller, request: CreateRequest, identity: RequestIdentity) -> Answer:
+        """Queue the videos, or repeat the answer that the request had the first time. Raises every kind of problem."""
+        if earlier := await self._submissions.find_answer(identity):
+            return earlier  # before anything else: what the video was made from may be gone by now
+        await self._serializer.pace.refresh()
+        async with self.resolve_references(request, caller.user_id) as references:
+            quote = self.quote(caller, request, references)
+            submission = Submission(identity, quote, await self._read_images(quote, caller.user_id))
+            return await self._submissions.submit(submission, lambda row: self._to_answer(row, identity.fingerprint))
 
+    @asynccontextmanager
+    async def resolve_references(self, request: CreateRequest, user_id: str) -> AsyncIterator[ResolvedReferences]:
+        """The source videos and the style that a body names. The videos can be read inside the block."""
+        async with self._references.open_sources(list_source_references(request), user_id) as sources:
+            yield ResolvedReferences(sources, await self._presets.resolve_style(request.preset, user_id))
 
-async def made(request: UserRequest, app_state: AppState, asked: Making) -> Response[Video]:
-    """The new video, at once or, if the client waits, once it is done."""
-    answer = await make(request, app_state, asked)
-    if (wait := parse_prefer_wait(request)) and (done := await _done(answer, request.user.user_id, wait, app_state)):
-        return done
-    kept = Response(answer.body, status_code=answer.status, headers=answer.headers, media_type="application/json")
-    return cast("Response[Video]", kept)
+    def quote(self, caller: Caller, request: CreateRequest, references: ResolvedReferences) -> Quote:
+        """The quote for a body on the caller's plan. Raises Invalid and PlanLimit."""
+        terms = PricingTerms(self._tariff.find_plan(caller.plan, caller.plan_version), self._tariff.prices)
+        return build_quote(request, terms, self._settings, references.sources, references.style)
 
+    async def _read_images(self, quote: Quote, user_id: str) -> list[bytes]:
+        images = quote.spec.images
+        return [await self._references.read_image(image.reference, user_id, image.field) for image in images]
 
-async def _done(answer: Answer, user_id: str, wait: int, app_state: AppState) -> Response[Video] | None:
-    """The created video once it is done; None if it has been deleted since, when the first answer must do."""
-    location = answer.headers["Location"]
-    try:
-        row = await app_state.feeds.terminal(location.rpartition("/")[2], user_id, wait)
-    except NotFound:
-        return None
-    done = await shown(row, app_state)
-    done.headers["Location"] = location
-    return done
-
-
-def _answer(row: Generation, fingerprint: bytes, app_state: AppState) -> Answer:
-    """The reply to a create, ready to be sent and to be kept."""
-    video = app_state.views.video(row)
-    headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
-    return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))
+    def _to_answer(self, row: Generation, fingerprint: bytes) -> Answer:
+        """The reply to a create, as it is sent and as it is kept for replay."""
+        video = self._serializer.to_video(row)
+        headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
+        return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))

@@ -14,12 +14,13 @@ from time import monotonic
 from api import ids
 from api.errors import NotFound
 from api.messaging.events import Hub, Load, Snapshot
+from api.schemas.videos import TERMINAL_STATUSES
 from api.sql import generations
 from api.sql.connection import AWAY, Pool
 from api.sql.generations import Generation
 from api.videos.availability import ID_KIND
 from api.videos.library import VideoLibrary
-from api.videos.serializers import TERMINAL, Views
+from api.videos.serializers import VideoSerializer
 
 PING = 15.0  # seconds of silence after which a feed looks for itself, and sends at least a comment
 LASTS = 600.0  # seconds after which a feed ends and asks its reader to come back
@@ -38,10 +39,10 @@ def frame(shot: Snapshot) -> bytes:
 class Feeds:
     """Where feeds come from: the hub for news, the videos for the state."""
 
-    def __init__(self, hub: Hub, library: VideoLibrary, views: Views) -> None:
+    def __init__(self, hub: Hub, library: VideoLibrary, serializer: VideoSerializer) -> None:
         self._hub = hub
         self._library = library
-        self._views = views
+        self._serializer = serializer
 
     async def one(self, video_id: str, user_id: str) -> AsyncGenerator[bytes, None]:
         """A video from now until it is terminal or deleted."""
@@ -79,7 +80,7 @@ class Feeds:
         ends = monotonic() + seconds
         async with self._hub.watch(user_id, video_id) as watcher:
             row = await self._library.get(video_id, user_id)
-            while row.state not in TERMINAL and monotonic() < ends:
+            while row.state not in TERMINAL_STATUSES and monotonic() < ends:
                 await watcher.take(self._patience(ends))
                 row = await self._library.get(video_id, user_id)
         return row
@@ -90,12 +91,12 @@ class Feeds:
     async def _present(self, video_id: str, user_id: str) -> list[Snapshot]:
         """The video as it is now; nothing once it is deleted."""
         try:
-            return [self._views.snapshot(await self._library.get(video_id, user_id))]
+            return [self._serializer.to_snapshot(await self._library.get(video_id, user_id))]
         except NotFound:
             return []
 
     async def _changed(self, user_id: str, since: datetime | None) -> list[Snapshot]:
-        return [self._views.snapshot(row) for row in await self._library.list_changed(user_id, since)]
+        return [self._serializer.to_snapshot(row) for row in await self._library.list_changed(user_id, since)]
 
 
 def _at(shot: Snapshot) -> datetime:
@@ -110,15 +111,15 @@ def moment(last_event_id: str | None) -> datetime | None:
     return datetime.fromtimestamp(int(match[1]) / 1_000_000, UTC)
 
 
-def snapshot_loader(pool: Pool, views: Views) -> Load:
+def snapshot_loader(pool: Pool, serializer: VideoSerializer) -> Load:
     """The function by which the hub reads videos that have changed."""
 
     async def load(video_ids: list[str]) -> list[Snapshot]:
         """An empty list while PostgreSQL is away: a watcher that hears nothing reads the database itself."""
-        await views.pace.refresh()
+        await serializer.pace.refresh()
         try:
             async with pool.acquire() as db:
-                return [views.snapshot(row) for row in await generations.some(db, video_ids)]
+                return [serializer.to_snapshot(row) for row in await generations.list_by_ids(db, video_ids)]
         except AWAY:
             return []
 

@@ -27,12 +27,14 @@ class VideoLibrary:
     async def list_page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Generation]:
         """A page of the user's videos, by age."""
         async with self._pool.acquire() as db:
-            return await generations.page(db, user_id, after, limit, descending=descending)
+            return await generations.list_page(db, user_id, after, limit, descending=descending)
 
     async def list_changed(self, user_id: str, since: datetime | None) -> list[Generation]:
         """The videos that changed after `since`; without it, those that are not terminal."""
         async with self._pool.acquire() as db:
-            return await (generations.changed(db, user_id, since) if since else generations.active(db, user_id))
+            return await (
+                generations.list_changed(db, user_id, since) if since else generations.list_active(db, user_id)
+            )
 
     async def delete(self, video_id: str, user_id: str) -> None:
         """Cancel the video if it still runs, and hide it; the sweeper removes its files. Raises NotFound."""

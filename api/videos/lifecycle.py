@@ -7,43 +7,29 @@ the watchers' own reads make up for it. A worker's moves carry its attempt and d
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import structlog
 
 from api import idempotency, ids
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import pricing
+from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
 from api.messaging.wakeups import Bell
 from api.settings import Settings
 from api.sql import generations, segments, transitions
 from api.sql import media as renditions
 from api.sql.connection import Database, Pool, transaction
-from api.sql.generations import Condition, Film, Generation
+from api.sql.generations import Generation
 from api.sql.media import Medium
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed, Lost
 from api.videos.availability import ID_KIND, require_video
 from api.videos.failures import REASONS
+from api.videos.inputs import ClipInputs
 
 log = structlog.get_logger()
 
 RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before a failed try is repeated
-
-
-class Inputs(NamedTuple):
-    """What a clip is made from, as it lies in storage."""
-
-    pictures: list[Condition]
-    films: list[Film]
-
-
-class Repeat(NamedTuple):
-    """How a repetition of a request is recognised."""
-
-    key: str
-    fingerprint: bytes
 
 
 class VideoLifecycle:
@@ -56,15 +42,15 @@ class VideoLifecycle:
         self._bell = bell
         self._announcer = announcer
 
-    async def cancel(self, video_id: str, user_id: str, repeat: Repeat | None = None) -> Generation:
+    async def cancel(self, video_id: str, user_id: str, identity: RequestIdentity | None = None) -> Generation:
         """Stop a video that is not terminal; a terminal one stays as it is. Raises NotFound, StillRunning, KeyReused.
 
         The row moves at once and takes the worker's lease away, so nothing the worker still does can count;
         the worker is then told to stop its GPU.
         """
         async with transaction(self._pool) as db:
-            if repeat:
-                await idempotency.recognise(db, user_id, *repeat)
+            if identity and identity.key:
+                await idempotency.recognise(db, user_id, identity.key, identity.fingerprint)
             moved = await self.cancel_within(db, video_id, user_id)
             row = await require_video(db, video_id, user_id)
         if moved:
@@ -94,10 +80,11 @@ class VideoLifecycle:
             self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
 
-    async def load_inputs(self, claimed: Claimed) -> Inputs:
-        """The pictures the clip must pass through, and the films it is made from."""
+    async def load_inputs(self, claimed: Claimed) -> ClipInputs:
+        """The images and source videos of the clip."""
         async with self._pool.acquire() as db:
-            return Inputs(await generations.conditions(db, claimed.id), await generations.films(db, claimed.id))
+            images = await generations.list_image_inputs(db, claimed.id)
+            return ClipInputs(images, await generations.list_video_inputs(db, claimed.id))
 
     async def renew(self, claimed: Claimed) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""

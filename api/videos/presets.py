@@ -8,6 +8,7 @@ import msgspec
 
 from api import idempotency, ids
 from api.errors import Conflict, NotFound
+from api.idempotency import RequestIdentity
 from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.sql import presets
 from api.sql.connection import Database, Pool, transaction
@@ -15,7 +16,7 @@ from api.sql.idempotency import Answer
 from api.sql.presets import Kept
 from api.storage.cleanup import remove_unnamed_files
 from api.storage.local import Storage
-from api.videos.styles import BUILT_IN, NOTHING, Style
+from api.videos.styles import BUILT_IN, NO_STYLE, Style
 
 KIND = ids.PRESET
 MOST = 200  # presets one person may keep
@@ -29,10 +30,10 @@ class Presets:
         self._pool = pool
         self._storage = storage
 
-    async def style(self, name: str | None, user_id: str) -> Style:
+    async def resolve_style(self, name: str | None, user_id: str) -> Style:
         """What a request means by its `preset`. Raises NotFound."""
         if name is None or name in BUILT_IN:
-            return NOTHING if name is None else BUILT_IN[name]
+            return NO_STYLE if name is None else BUILT_IN[name]
         kept = await self._find(name, user_id)
         picture = await asyncio.to_thread(self._storage.read, picture_key(kept.id)) if kept.pictured else None
         return Style(kept.name, kept.prompt, kept.negative_prompt, picture)
@@ -54,9 +55,7 @@ class Presets:
             found = await presets.page(db, user_id, after, limit, descending=descending)
         return [view(kept, user_id) for kept in found]
 
-    async def create(
-        self, user_id: str, asked: PresetCreate, picture: bytes | None, key: str | None, fingerprint: bytes
-    ) -> Preset:
+    async def create(self, asked: PresetCreate, picture: bytes | None, identity: RequestIdentity) -> Preset:
         """Keep a new one; asked again under one Idempotency-Key, the first. Raises Conflict, StillRunning, KeyReused.
 
         The picture is stored before the row that says so, and goes at once if that row does not come.
@@ -68,11 +67,11 @@ class Presets:
             async with transaction(self._pool) as db:
 
                 async def create() -> Answer:
-                    row = await _add(db, preset_id, user_id, asked, pictured=picture is not None)
-                    body = msgspec.json.encode(view(row, user_id))
-                    return Answer(fingerprint=fingerprint, status=201, headers={}, body=body)
+                    row = await _add(db, preset_id, identity.user_id, asked, pictured=picture is not None)
+                    body = msgspec.json.encode(view(row, identity.user_id))
+                    return Answer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
 
-                outcome = await idempotency.answer_once(db, user_id, key, fingerprint, create)
+                outcome = await idempotency.answer_once(db, identity, create)
         return msgspec.json.decode(outcome.answer.body, type=Preset)
 
     async def _find_named(self, preset_ids: list[str]) -> set[str]:

@@ -37,7 +37,7 @@ class Rendition(NamedTuple):
     modified: datetime
 
 
-async def find(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
+async def find_rendition(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
     """The rendition, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
         served = await media.find(db, video_id, variant) if ids.valid(video_id, ids.VIDEO) else None

@@ -10,20 +10,17 @@ import msgspec
 from api.keyring import Keyring
 from api.messaging.events import Snapshot
 from api.schemas.operations import Remix
-from api.schemas.uploads import Upload, UploadError
-from api.schemas.videos import Assets, Cost, Failure, Provenance, Variant, Video, VideoError
+from api.schemas.videos import TERMINAL_STATUSES, Assets, Cost, Failure, Provenance, Variant, Video, VideoError
 from api.settings import Settings
 from api.sql.generations import Generation
-from api.sql.uploads import Arrival
 from api.videos import hls
 from api.videos.eta import Pace
 from api.videos.failures import REASONS
 
 SIGNED_FOR = 900  # seconds; signed URLs change at whole multiples, so that caches can keep what they fetched
-TERMINAL = frozenset({"completed", "failed", "cancelled"})
 
 
-class Views:
+class VideoSerializer:
     """How this server draws: with which keys it signs URLs, and what it knows of the pace of work."""
 
     def __init__(self, settings: Settings, keyring: Keyring, pace: Pace) -> None:
@@ -31,7 +28,7 @@ class Views:
         self._origin = settings.origin
         self._keyring = keyring
 
-    def video(self, row: Generation) -> Video:
+    def to_video(self, row: Generation) -> Video:
         """The wire object of a generation."""
         failure = _failure(row)
         return Video(
@@ -61,18 +58,18 @@ class Views:
             eta_seconds=self._eta(row),
             cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state, row.relaxed),
             assets=self._assets(row),
-            provenance=Provenance("unsigned" if row.state in TERMINAL else "pending"),
+            provenance=Provenance("unsigned" if row.state in TERMINAL_STATUSES else "pending"),
             visibility=row.visibility,
             metadata=row.metadata,
             error=VideoError(failure.code, failure.user_message) if failure else None,
             failure=failure,
         )
 
-    def snapshot(self, row: Generation) -> Snapshot:
+    def to_snapshot(self, row: Generation) -> Snapshot:
         """The row as watchers get it."""
         version = int(row.updated_at.timestamp() * 1_000_000)
-        data = msgspec.json.encode(self.video(row))
-        return Snapshot(row.id, row.user_id, version, row.state in TERMINAL, data)
+        data = msgspec.json.encode(self.to_video(row))
+        return Snapshot(row.id, row.user_id, version, row.state in TERMINAL_STATUSES, data)
 
     def asset_url(self, video_id: str, variant: Variant, expires: int) -> str:
         """A URL that opens one rendition without a token until `expires` (Unix seconds)."""
@@ -91,7 +88,7 @@ class Views:
     def preview_url(self, row: Generation) -> str | None:
         """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
         ends = hls.expires(row.created_at)
-        if row.preview is None or row.state in TERMINAL or time() > ends:
+        if row.preview is None or row.state in TERMINAL_STATUSES or time() > ends:
             return None
         signature = self._keyring.sign_media(hls.preview_path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
@@ -103,7 +100,7 @@ class Views:
 
     def _eta(self, row: Generation) -> int | None:
         """What a worker has measured once one has, before that what such clips took lately; and those before it."""
-        if row.state in TERMINAL:
+        if row.state in TERMINAL_STATUSES:
             return None
         ahead = row.queue_position or 0
         if row.eta_seconds is not None and not ahead:
@@ -118,24 +115,6 @@ def _failure(row: Generation) -> Failure | None:
         return None
     reason = REASONS[row.failure]
     return Failure(row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.message(row.locale))
-
-
-def upload(row: Arrival) -> Upload:
-    """The wire object of an upload."""
-    return Upload(
-        id=row.id,
-        kind=row.kind or "unknown",
-        status=row.status,
-        filename=row.filename,
-        bytes=row.bytes,
-        offset=row.received,
-        width=row.width,
-        height=row.height,
-        seconds=row.seconds,
-        created_at=int(row.created_at.timestamp()),
-        expires_at=int(row.expires_at.timestamp()),
-        error=UploadError(row.code or "", row.reason) if row.reason is not None else None,
-    )
 
 
 def poll_headers(shown: Video) -> dict[str, str]:

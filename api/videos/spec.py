@@ -1,6 +1,6 @@
-"""Each body that asks for a clip, as one shape: what it shows, how long it is, and what it is made from.
+"""Each body that asks for a clip in one shape: what it shows, how long it is, and what it is made from.
 
-Pure: films are already found, and what a model or a plan allows is asked elsewhere.
+Pure: the source videos are already resolved, and what a model or a plan allows is checked in `quote`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import NamedTuple
 from api.errors import Invalid
 from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recut, Remix, Shot, Storyboard
 from api.schemas.video_requests import (
+    CreateRequest,
     ImageCreate,
     ImageSource,
-    Making,
     Source,
     StoryboardCard,
     TimeRange,
@@ -26,57 +26,60 @@ from api.schemas.video_requests import (
     VideoRemix,
 )
 from api.schemas.videos import Resize
-from api.videos.operations import Film
+from api.videos.operations import VideoFile
 
-STILL = 0.0  # seconds of a picture
+STILL = 0.0  # seconds of an image
 
 
-class Reference(NamedTuple):
-    """A film a body names, and in which field."""
+class SourceReference(NamedTuple):
+    """A video that a body names, and in which field."""
 
     field: str
     source: Source
 
 
-class Footage(NamedTuple):
-    """A film that was found and its pixels: one of the user's videos, with its model and prompt, or an upload.
+class SourceVideo(NamedTuple):
+    """A video that a clip is made from: one of the user's own, with its model and prompt, or an upload.
 
-    `said` is the prompt in the words of the style it was made in.
+    `width` and `height` are in pixels. `styled_prompt` is the prompt with the words of the style it was made in.
     """
 
-    film: Film
+    file: VideoFile
     width: int
     height: int
     id: str | None = None
     model: str | None = None
     prompt: str | None = None
-    said: str | None = None
+    styled_prompt: str | None = None
 
 
-class Picture(NamedTuple):
-    """A picture the clip passes through at second `at`, or at its very end; `field` is where the body has it."""
+class ImageInput(NamedTuple):
+    """An image that the clip shows at second `at`, or at its very end (None); `field` is where the body has it."""
 
     field: str
     reference: ImageSource
     at: float | None
 
 
-class Draft(NamedTuple):
-    """A clip as it was asked for. What the body leaves open is None; `like` is a film whose shape it then has."""
+class ClipSpec(NamedTuple):
+    """The clip that a body asks for. What the body leaves open is None.
+
+    `model` is the body's, else that of a source video. Without a `size` the clip has the shape of `shape_source`.
+    """
 
     prompt: str
     seconds: float
     operation: Operation | None
     model: str | None = None
     size: str | None = None
-    like: Footage | None = None
-    pictures: tuple[Picture, ...] = ()
+    shape_source: SourceVideo | None = None
+    images: tuple[ImageInput, ...] = ()
     resize: Resize = "crop"
 
 
-def references(asked: Making) -> list[Reference]:
-    """The films the body names, in the order in which a draft wants them."""
-    match asked:
+def list_source_references(request: CreateRequest) -> list[SourceReference]:
+    """The videos that the body names, in the order in which `build_clip_spec` takes them."""
+    match request:
         case VideoCreate(storyboard=cards):
             named = [(f"storyboard.{number}.video", card.video) for number, card in enumerate(cards)]
         case ImageCreate():
@@ -88,115 +91,133 @@ def references(asked: Making) -> list[Reference]:
         case VideoRecut(video=video) | VideoLoop(video=video):
             named = [("video", video)]
         case _:
-            raise TypeError(asked)
-    return [Reference(field, source) for field, source in named if source is not None]
+            raise TypeError(request)
+    return [SourceReference(field, source) for field, source in named if source is not None]
 
 
-def draft(asked: Making, footage: Sequence[Footage]) -> Draft:
-    """What the body asks for, given the films it names. Raises Invalid."""
-    match asked:
+def build_clip_spec(request: CreateRequest, sources: Sequence[SourceVideo]) -> ClipSpec:
+    """The clip that the body asks for. Raises Invalid."""
+    match request:
         case VideoCreate():
-            found = _create(asked, footage)
+            spec = _new_clip(request, sources)
         case ImageCreate(prompt=prompt, model=model, size=size):
-            found = Draft(prompt, STILL, None, model, size)
+            spec = ClipSpec(prompt, STILL, None, model, size)
         case VideoRemix(strength=strength):
-            found = _upon(asked, footage[0], Remix(strength))
+            spec = _derived_clip(request, sources[0], Remix(strength))
         case VideoEdit(strength=strength):
-            found = _upon(asked, footage[0], Edit(strength, footage[0].said or ""))
+            spec = _derived_clip(request, sources[0], Edit(strength, sources[0].styled_prompt or ""))
         case VideoExtension(seconds=seconds, direction=direction):
-            longer = footage[0].film.seconds + seconds
-            found = _upon(asked, footage[0], Extension(seconds, direction), longer)
+            total = sources[0].file.seconds + seconds
+            spec = _derived_clip(request, sources[0], Extension(seconds, direction), total)
         case VideoRecut(seconds=new_length, keep=keep):
-            kept = _kept(keep, footage[0].film.seconds, new_length)
-            found = _upon(asked, footage[0], Recut(kept), new_length)
+            ranges = _check_kept_ranges(keep, sources[0].file.seconds, new_length)
+            spec = _derived_clip(request, sources[0], Recut(ranges), new_length)
         case VideoBlend():
-            found = _blend(asked, footage)
+            spec = _blended_clip(request, sources)
         case VideoLoop(length=length):
-            found = _upon(asked, footage[0], Loop(length))
+            spec = _derived_clip(request, sources[0], Loop(length))
         case _:
-            raise TypeError(asked)
-    return found
+            raise TypeError(request)
+    return spec
 
 
-def _create(asked: VideoCreate, footage: Sequence[Footage]) -> Draft:
-    if asked.input_reference is not None and asked.first_frame is not None:
-        raise Invalid("`input_reference` and `first_frame` mean the same image; send one.", param="first_frame")
-    beginning = (("input_reference", asked.input_reference, 0.0), ("first_frame", asked.first_frame, 0.0))
-    framing = (*beginning, ("last_frame", asked.last_frame, None))
-    shots, laid, films = [], [], 0
-    for number, card in enumerate(asked.storyboard):
-        field = f"storyboard.{number}"
-        _check_card(card, field, asked.seconds)
-        if card.upload is not None:
-            laid.append(Picture(f"{field}.upload", card.upload, card.at))
-        else:
-            shots.append(Shot(card.at, card.until, card.prompt or "", films if card.video is not None else None))
-            films += card.video is not None
-    return Draft(
-        prompt=asked.prompt,
-        seconds=asked.seconds,
-        operation=_timeline(asked, shots),
-        model=asked.model or next((found.model for found in footage if found.model), None),
-        size=asked.size,
-        like=next(iter(footage), None),
-        pictures=(*(Picture(f, given, at) for f, given, at in framing if given is not None), *laid),
-        resize=asked.resize,
+def _new_clip(request: VideoCreate, sources: Sequence[SourceVideo]) -> ClipSpec:
+    shots, card_images = _split_cards(request)
+    return ClipSpec(
+        prompt=request.prompt,
+        seconds=request.seconds,
+        operation=_storyboard_operation(request, shots),
+        model=request.model or next((source.model for source in sources if source.model), None),
+        size=request.size,
+        shape_source=next(iter(sources), None),
+        images=(*_frame_images(request), *card_images),
+        resize=request.resize,
     )
 
 
-def _timeline(asked: VideoCreate, shots: list[Shot]) -> Operation | None:
+def _frame_images(request: VideoCreate) -> list[ImageInput]:
+    """The images at the beginning and at the end of the clip."""
+    if request.input_reference is not None and request.first_frame is not None:
+        raise Invalid("`input_reference` and `first_frame` mean the same image; send one.", param="first_frame")
+    frames = (
+        ("input_reference", request.input_reference, 0.0),
+        ("first_frame", request.first_frame, 0.0),
+        ("last_frame", request.last_frame, None),
+    )
+    return [ImageInput(field, reference, at) for field, reference, at in frames if reference is not None]
+
+
+def _split_cards(request: VideoCreate) -> tuple[list[Shot], list[ImageInput]]:
+    """The cards with a prompt or a video as shots, those with an image as images."""
+    shots, images, videos = [], [], 0
+    for number, card in enumerate(request.storyboard):
+        field = f"storyboard.{number}"
+        _check_card(card, field, request.seconds)
+        if card.upload is not None:
+            images.append(ImageInput(f"{field}.upload", card.upload, card.at))
+        else:
+            shots.append(Shot(card.at, card.until, card.prompt or "", videos if card.video is not None else None))
+            videos += card.video is not None
+    return shots, images
+
+
+def _storyboard_operation(request: VideoCreate, shots: list[Shot]) -> Operation | None:
     """The storyboard, which begins with the clip's own prompt until a card has another."""
     if not shots:
-        return Loop("normal") if asked.loop else None
-    spoken = [shot.at for shot in shots if shot.prompt]
-    if not spoken or min(spoken) > 0:
-        shots = [Shot(0.0, prompt=asked.prompt), *shots]
-    return Storyboard(tuple(shots), asked.loop)
+        return Loop("normal") if request.loop else None
+    prompt_starts = [shot.at for shot in shots if shot.prompt]
+    if not prompt_starts or min(prompt_starts) > 0:
+        shots = [Shot(0.0, prompt=request.prompt), *shots]
+    return Storyboard(tuple(shots), request.loop)
 
 
 def _check_card(card: StoryboardCard, field: str, seconds: float) -> None:
-    if sum(each is not None for each in (card.prompt, card.upload, card.video)) != 1:
+    if sum(content is not None for content in (card.prompt, card.upload, card.video)) != 1:
         raise Invalid(f"`{field}` takes one of `prompt`, `upload` and `video`.", param=field)
     if card.at >= seconds:
         detail = f"`{field}.at` is {card.at:g}, and the clip ends at {seconds:g} seconds."
         raise Invalid(detail, param=f"{field}.at", limit=seconds)
     if card.until is not None and (card.prompt is None or card.until <= card.at):
-        detail = f"`{field}.until` says when a prompt ends, and comes behind `at`."
+        detail = f"`{field}.until` is the end of a prompt and must be after `at`."
         raise Invalid(detail, param=f"{field}.until")
 
 
-def _blend(asked: VideoBlend, footage: Sequence[Footage]) -> Draft:
-    first, second = footage
-    prompts = None if asked.prompt else (_prompt(asked, first), _prompt(asked, second))
-    about = asked.prompt or " → ".join(prompts or ())
+def _blended_clip(request: VideoBlend, sources: Sequence[SourceVideo]) -> ClipSpec:
+    first, second = sources
+    prompts = None if request.prompt else (_resolve_prompt(request, first), _resolve_prompt(request, second))
+    prompt = request.prompt or " → ".join(prompts or ())
     model = first.model or second.model
-    return Draft(about, asked.seconds, Blend(asked.curve, prompts), model, like=first)
+    return ClipSpec(prompt, request.seconds, Blend(request.curve, prompts), model, shape_source=first)
 
 
-def _upon(asked: Making, footage: Footage, operation: Operation, seconds: float | None = None) -> Draft:
-    """A clip made from one other: of its model and shape, and as long unless it says otherwise."""
-    length = footage.film.seconds if seconds is None else seconds
-    return Draft(_prompt(asked, footage), length, operation, footage.model, like=footage)
+def _derived_clip(
+    request: CreateRequest, source: SourceVideo, operation: Operation, seconds: float | None = None
+) -> ClipSpec:
+    """A clip made from one other: of its model and shape, and of its length unless `seconds` is another."""
+    length = source.file.seconds if seconds is None else seconds
+    return ClipSpec(_resolve_prompt(request, source), length, operation, source.model, shape_source=source)
 
 
-def _prompt(asked: Making, footage: Footage) -> str:
-    """The request's own prompt, else the film's: in the words of its style, unless the request brings another."""
-    own: str | None = getattr(asked, "prompt", None)
-    if not (found := own or (footage.prompt if asked.preset else footage.said)):
+def _resolve_prompt(request: CreateRequest, source: SourceVideo) -> str:
+    """The request's own prompt, else the source's: with the words of its style, unless the request brings another."""
+    prompt = request.prompt or (source.prompt if request.preset else source.styled_prompt)
+    if not prompt:
         raise Invalid("An uploaded video has no prompt; describe the result in `prompt`.", param="prompt")
-    return found
+    return prompt
 
 
-def _kept(keep: Sequence[TimeRange], length: float, seconds: float | None) -> tuple[tuple[float, float], ...]:
-    """The stretches in their order. Raises Invalid where they overlap or leave nothing to be made."""
-    ordered, end = sorted((stretch.start, stretch.stop) for stretch in keep), 0.0
+def _check_kept_ranges(
+    keep: Sequence[TimeRange], length: float, seconds: float | None
+) -> tuple[tuple[float, float], ...]:
+    """The kept ranges in their order. Raises Invalid where they overlap or leave nothing to be made."""
+    ordered, end = sorted((part.start, part.stop) for part in keep), 0.0
     for start, stop in ordered:
         if not end <= start < stop <= length:
             detail = f"`keep` takes ranges in order, without overlap, within the video's {length:g} seconds."
             raise Invalid(detail, param="keep", limit=length)
         end = stop
-    stays, total = sum(stop - start for start, stop in ordered), length if seconds is None else seconds
-    if stays >= total:
-        detail = f"`keep` holds {stays:g} seconds of {total:g}; leave something to be made, or make the clip longer."
+    kept, total = sum(stop - start for start, stop in ordered), length if seconds is None else seconds
+    if kept >= total:
+        detail = f"`keep` holds {kept:g} seconds of {total:g}; leave something to be made, or make the clip longer."
         raise Invalid(detail, param="keep", limit=total)
     return tuple(ordered)

@@ -1,4 +1,4 @@
-"""The styles everybody has, as data: words that are added to a prompt, and words for what should not be seen."""
+"""The built-in styles, as data: words added to a prompt and to a negative prompt."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """What a style adds to a prompt. `picture` is a PNG whose look a clip starts from, where it has one."""
+    """What a style adds to a prompt. `image` is a PNG whose look a clip starts from, where it has one."""
 
     name: str
     prompt: str
     negative_prompt: str = ""
-    picture: bytes | None = None
+    image: bytes | None = None
 
-    def said(self, prompt: str) -> str:
-        """A prompt with the style's words behind it."""
+    def extend_prompt(self, prompt: str) -> str:
+        """The prompt followed by the style's words."""
         return f"{prompt.rstrip().rstrip('.')}. {self.prompt}" if self.prompt else prompt
 
-    def avoided(self, negative_prompt: str) -> str:
-        """What should not be seen, the request's words first."""
+    def extend_negative_prompt(self, negative_prompt: str) -> str:
+        """The negative prompt followed by the style's."""
         return ", ".join(filter(None, (negative_prompt, self.negative_prompt)))
 
 
@@ -55,5 +55,5 @@ BUILT_IN = {
         "hard digital edges, daylight",
     ),
 }
-"""By the id a request names them with."""
-NOTHING = BUILT_IN["none"]
+"""By the id that a request gives as `preset`."""
+NO_STYLE = BUILT_IN["none"]

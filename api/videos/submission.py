@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -13,34 +12,29 @@ from api import idempotency, ids
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff.plans import RELAXED_PRIORITY
 from api.errors import Unavailable
+from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
 from api.messaging.wakeups import Bell
 from api.settings import Settings
-from api.sql import generations, maintenance
-from api.sql import idempotency as names
+from api.sql import generations
+from api.sql import idempotency as sql_idempotency
 from api.sql.connection import Database, Pool, transaction
-from api.sql.generations import IMAGE_KIND, VIDEO_KIND, Condition, Film, Generation, New
+from api.sql.generations import IMAGE_KIND, VIDEO_KIND, Generation, NewGeneration
 from api.sql.idempotency import Answer
-from api.storage.cleanup import remove_unnamed_files
 from api.storage.local import Storage
-from api.videos.availability import ID_KIND, require_video, video_not_found
-from api.videos.lifecycle import Inputs
-from api.videos.quote import Order
-from api.videos.spec import Footage
+from api.videos.availability import ID_KIND, require_video
+from api.videos.inputs import ClipInputs, InputStore
+from api.videos.quote import Quote
 
-INPUTS = "inputs"
 RETRY_WINDOW = 120.0  # seconds in which a client's own retry without a key finds the video it made before
 
 
 class Submission(NamedTuple):
-    """A create as it came: who, what, and how a repetition of it is recognised."""
+    """A quoted create, with the bytes of the images that its body names."""
 
-    user_id: str
-    order: Order
-    fingerprint: bytes
-    key: str | None
-    retried: bool
-    pictures: list[bytes]
+    identity: RequestIdentity
+    quote: Quote
+    images: list[bytes]
 
 
 class VideoSubmissions:
@@ -52,124 +46,101 @@ class VideoSubmissions:
         self._settings = settings
         self._pool = pool
         self._storage = storage
+        self._inputs = InputStore(pool, storage)
         self._credits = credits
         self._bell = bell
         self._announcer = announcer
 
-    async def submit(self, submission: Submission, answer: Callable[[Generation], Answer]) -> Answer:
-        """Queue the clips and set their credits aside, or give the first answer again.
+    async def submit(self, submission: Submission, to_answer: Callable[[Generation], Answer]) -> Answer:
+        """Queue the clips and hold their credits, or repeat the first answer.
 
-        `answer` draws the reply inside the transaction, so that what is kept for replay is what was said.
+        `to_answer` is called inside the transaction, so that what is kept for replay is what was answered.
         Raises InsufficientCredits, Unavailable, StillRunning, KeyReused.
         """
-        rows, user_id = build_rows(submission, self._settings), submission.user_id
-        async with self._inputs(rows, submission) as kept, transaction(self._pool) as db:
+        rows = build_rows(submission, self._settings)
+        async with self._store_inputs(rows, submission) as inputs, transaction(self._pool) as db:
 
             async def create() -> Answer:
                 self._refuse_on_full_disk()
-                await self._queue(db, rows, submission, kept)
-                return answer(await require_video(db, rows[0].id))
+                await self._queue_rows(db, rows, submission, inputs)
+                return to_answer(await require_video(db, rows[0].id))
 
-            if submission.key is None and (repeated := await _repeated(db, submission)):
-                return answer(repeated)
-            outcome = await idempotency.answer_once(db, user_id, submission.key, submission.fingerprint, create)
+            if repeated := await _find_repeated(db, submission.identity):
+                return to_answer(repeated)
+            outcome = await idempotency.answer_once(db, submission.identity, create)
         if not outcome.replayed:
-            self._bell.ring(self._settings.pool, len(rows))
-            for row in rows:
-                self._announcer.changed(row.user_id, row.id)
+            self._announce_queued(rows)
         return outcome.answer
 
-    async def _queue(self, db: Database, rows: list[New], submission: Submission, kept: list[Inputs]) -> None:
-        """Add the rows with their inputs and set their credits aside; or none, and then they wait for everybody."""
-        spendable = await self._credits.lock_spendable(db, submission.user_id)
-        relaxed, price = spendable.needs_relaxed_queue(submission.order.total), submission.order.credits
+    async def find_answer(self, identity: RequestIdentity) -> Answer | None:
+        """The first answer to a request with a key, if it has had one. Raises StillRunning, KeyReused."""
+        if identity.key is None:
+            return None
+        async with transaction(self._pool) as db:
+            return await idempotency.replay(db, identity.user_id, identity.key, identity.fingerprint)
+
+    @asynccontextmanager
+    async def _store_inputs(self, rows: list[NewGeneration], submission: Submission) -> AsyncIterator[list[ClipInputs]]:
+        images = [*submission.images, *filter(None, [submission.quote.style.image])]
+        if not images and not submission.quote.sources:
+            yield [ClipInputs([], []) for _ in rows]
+            return
+        self._refuse_on_full_disk()
+        async with self._inputs.store_inputs([row.id for row in rows], submission.quote, images) as inputs:
+            yield inputs
+
+    async def _queue_rows(
+        self, db: Database, rows: list[NewGeneration], submission: Submission, inputs: list[ClipInputs]
+    ) -> None:
+        """Add the rows with their inputs and hold their credits; relaxed rows cost none and wait for all others."""
+        spendable = await self._credits.lock_spendable(db, submission.identity.user_id)
+        relaxed, price = spendable.needs_relaxed_queue(submission.quote.price.total), submission.quote.price.each
         if relaxed:
-            rows, price = [_relaxed(row) for row in rows], 0
-        await generations.insert(db, rows)
-        for row, inputs in zip(rows, kept, strict=True):
-            await generations.add_inputs(db, row.id, inputs.pictures, inputs.films)
+            rows, price = [_relax_row(row) for row in rows], 0
+        await generations.insert_rows(db, rows)
+        for row, stored in zip(rows, inputs, strict=True):
+            await generations.add_inputs(db, row.id, stored.images, stored.videos)
         await self._credits.hold(db, spendable, {row.id: price for row in rows})
 
-    async def find_answer(self, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
-        """The first answer to a request, if it has had one. Raises StillRunning, KeyReused."""
-        async with transaction(self._pool) as db:
-            return await idempotency.replay(db, user_id, key, fingerprint)
+    def _announce_queued(self, rows: list[NewGeneration]) -> None:
+        self._bell.ring(self._settings.pool, len(rows))
+        for row in rows:
+            self._announcer.changed(row.user_id, row.id)
 
     def _refuse_on_full_disk(self) -> None:
         if self._storage.fullness() >= self._settings.full_disk:
             raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
 
-    @asynccontextmanager
-    async def _inputs(self, rows: list[New], submission: Submission) -> AsyncIterator[list[Inputs]]:
-        """Pictures and films, stored before the rows that name them, each once and then linked.
 
-        What no row came to name goes when the block is left; what a crash leaves behind is the sweeper's.
-        """
-        given = [*submission.pictures, *filter(None, [submission.order.style.picture])]
-        if not given and not submission.order.footage:
-            yield [Inputs([], []) for _ in rows]
-            return
-        self._refuse_on_full_disk()
-        async with remove_unnamed_files(self._storage, INPUTS, [row.id for row in rows], self._find_named):
-            named: list[Inputs] = []
-            for row in rows:
-                named.append(await self._keep(row.id, submission.order, given, named[0] if named else None))
-            yield named
-
-    async def _find_named(self, video_ids: list[str]) -> set[str]:
-        async with self._pool.acquire() as db:
-            return await maintenance.unpurged(db, video_ids)
-
-    async def _keep(self, video_id: str, order: Order, given: list[bytes], first: Inputs | None) -> Inputs:
-        pictures, films = [], []
-        for number, (picture, (frame, strength)) in enumerate(zip(given, order.places, strict=False)):
-            key = f"{INPUTS}/{video_id}/{number}.png"
-            if first is None:
-                await asyncio.to_thread(self._storage.write, key, picture)
-            else:
-                await asyncio.to_thread(self._storage.link, self._storage.path(first.pictures[number].key), key)
-            pictures.append(Condition(key=key, frame=frame, strength=strength, resize=order.draft.resize))
-        for number, found in enumerate(order.footage):
-            key = f"{INPUTS}/{video_id}/{number}.mp4"
-            await self._link(found, key)
-            films.append(Film(key=key, seconds=found.film.seconds))
-        return Inputs(pictures, films)
-
-    async def _link(self, found: Footage, key: str) -> None:
-        try:
-            await asyncio.to_thread(self._storage.link, found.film.path, key)
-        except FileNotFoundError as error:  # it was deleted since it was found
-            raise video_not_found(found.id or "") from error
-
-
-def build_rows(submission: Submission, settings: Settings) -> list[New]:
+def build_rows(submission: Submission, settings: Settings) -> list[NewGeneration]:
     """A row for each variation, in the order of their seeds; the first names the group."""
-    order, plan = submission.order, submission.order.plan
-    video_ids = sorted(ids.new(ID_KIND) for _ in order.seeds)
+    quote, plan = submission.quote, submission.quote.plan
+    request, style, engine_request = quote.request, quote.style, quote.engine_request
+    video_ids = sorted(ids.new(ID_KIND) for _ in quote.seeds)
     return [
-        New(
+        NewGeneration(
             id=video_id,
-            user_id=submission.user_id,
+            user_id=submission.identity.user_id,
             variation_of=video_ids[0],
-            fingerprint=submission.fingerprint,
-            kind=VIDEO_KIND if order.seconds else IMAGE_KIND,
-            model=order.model,
-            served_by=order.served_by,
-            prompt=order.draft.prompt,
-            revised_prompt=order.revised,
-            preset=order.asked.preset,
-            negative_prompt=order.style.avoided(order.asked.negative_prompt),
-            loras=order.asked.loras,
-            seconds=order.seconds,
-            generated_seconds=order.generated,
-            operation=order.operation,
-            parents=list(dict.fromkeys(found.id for found in order.footage if found.id)),
-            width=order.width,
-            height=order.height,
+            fingerprint=submission.identity.fingerprint,
+            kind=VIDEO_KIND if engine_request.seconds else IMAGE_KIND,
+            model=quote.model.name,
+            served_by=quote.model.entry.name,
+            prompt=quote.spec.prompt,
+            revised_prompt=style.extend_prompt(quote.spec.prompt) if style.prompt else None,
+            preset=request.preset,
+            negative_prompt=style.extend_negative_prompt(request.negative_prompt),
+            loras=request.loras,
+            seconds=engine_request.seconds,
+            generated_seconds=quote.generated_seconds,
+            operation=quote.spec.operation,
+            parents=list(dict.fromkeys(source.id for source in quote.sources if source.id)),
+            width=engine_request.width,
+            height=engine_request.height,
             seed=seed,
-            quality=order.asked.quality,
-            visibility=order.asked.visibility,
-            metadata=order.asked.metadata,
+            quality=request.quality,
+            visibility=request.visibility,
+            metadata=request.metadata,
             pool=settings.pool,
             priority=plan.priority,
             concurrency=plan.concurrency,
@@ -177,20 +148,22 @@ def build_rows(submission: Submission, settings: Settings) -> list[New]:
             marked=plan.marked,
             relaxed=False,
         )
-        for video_id, seed in zip(video_ids, order.seeds, strict=True)
+        for video_id, seed in zip(video_ids, quote.seeds, strict=True)
     ]
 
 
-def _relaxed(row: New) -> New:
-    """The row in the queue of what is made for nothing: behind everybody, and one at a time of each user."""
+def _relax_row(row: NewGeneration) -> NewGeneration:
+    """The row in the queue of relaxed work: behind all others, and one at a time of each user."""
     return msgspec.structs.replace(row, relaxed=True, priority=RELAXED_PRIORITY, concurrency=1)
 
 
-async def _repeated(db: Database, submission: Submission) -> Generation | None:
-    """The video that a request without a key made before, when a client says that it repeats."""
-    user_id, fingerprint = submission.user_id, submission.fingerprint
-    await names.wait_for(db, user_id, fingerprint.hex())
-    if not submission.retried:
+async def _find_repeated(db: Database, identity: RequestIdentity) -> Generation | None:
+    """The video that the same request without a key made before, when the client says that it retries."""
+    if identity.key is not None:
         return None
-    made = await generations.same_request(db, user_id, fingerprint, RETRY_WINDOW)
-    return await generations.get(db, made, user_id) if made else None
+    user_id, fingerprint = identity.user_id, identity.fingerprint
+    await sql_idempotency.wait_for(db, user_id, fingerprint.hex())
+    if not identity.retried:
+        return None
+    video_id = await generations.find_same_request(db, user_id, fingerprint, RETRY_WINDOW)
+    return await generations.find_generation(db, video_id, user_id) if video_id else None

@@ -20,9 +20,8 @@ from api.sql.connection import AWAY
 from api.sql.media import Medium
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
-from api.videos import operations
 from api.videos.lifecycle import VideoLifecycle
-from api.videos.operations import Film
+from api.videos.operations import VideoFile, to_engine_request
 from api.videos.renditions import SUFFIXES, TYPES
 from api.worker.segment_publisher import Publisher
 from engine.process.client import EngineDied, EngineProcess
@@ -229,15 +228,15 @@ class Runner:
         await self._engine.kill()
 
     async def _request(self, claimed: Claimed) -> Request:
-        conditions, films = await self._lifecycle.load_inputs(claimed)
-        pictures = [
+        inputs = await self._lifecycle.load_inputs(claimed)
+        conditions = [
             Condition(
-                image=await asyncio.to_thread(self._storage.read, one.key),
-                frame=one.frame,
-                strength=one.strength,
-                resize="pad" if one.resize == "pad" else "crop",
+                image=await asyncio.to_thread(self._storage.read, image.key),
+                frame=image.frame,
+                strength=image.strength,
+                resize="pad" if image.resize == "pad" else "crop",
             )
-            for one in conditions
+            for image in inputs.images
         ]
         plain = Request(
             model=claimed.served_by,
@@ -248,13 +247,12 @@ class Runner:
             seed=claimed.seed,
             negative_prompt=claimed.negative_prompt,
             quality=claimed.quality,
-            conditions=tuple(pictures),
+            conditions=tuple(conditions),
             marked=claimed.marked,
             loras=tuple(Worn(lora.name, lora.weight) for lora in claimed.loras),
         )
-        return operations.laid(
-            claimed.operation, plain, [Film(self._storage.path(one.key), one.seconds) for one in films]
-        )
+        files = [VideoFile(self._storage.path(video.key), video.seconds) for video in inputs.videos]
+        return to_engine_request(claimed.operation, plain, files)
 
     async def _keep(self, claimed: Claimed, result: Result) -> str:
         """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""

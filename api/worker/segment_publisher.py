@@ -10,8 +10,9 @@ from typing import Final
 from api.sql import segments
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
-from api.videos import hls, operations
+from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle
+from api.videos.operations import generated_seconds
 from engine.types import Piece, Preview, Request, Resume, Segment
 
 ROUNDED: Final = 0.01  # seconds by which a sum of lengths may be off
@@ -69,7 +70,7 @@ class Publisher:
             self._ends = 0.0 if self._anew else published
         if segment.seconds_done > published + ROUNDED:
             row = await asyncio.to_thread(self._store, segment, segment.seconds_done - self._ends, listed)
-            generated = operations.generated(self._request, segment.frames)
+            generated = generated_seconds(self._request, segment.frames)
             if not await self._lifecycle.publish_segment(self._claimed, row, segment.seconds_done, generated):
                 return False
             await asyncio.to_thread(self._forget, listed)

@@ -17,9 +17,9 @@ from api.sql.connection import Pool, transaction
 from api.storage.local import Storage
 from api.uploads.store import FOLDER as UPLOADS
 from api.videos import hls
+from api.videos.inputs import FOLDER as INPUTS
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import FOLDER as PRESETS
-from api.videos.submission import INPUTS
 
 UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
 ORPHAN_AGE = 3600.0  # seconds after which files go that nothing names

@@ -9,17 +9,17 @@ from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import tariff
 from api.sql import generations, ledger_entries
 from api.sql.connection import Database, Pool
-from api.sql.generations import New
+from api.sql.generations import NewGeneration
 from api.sql.ledger_entries import LedgerUser
-from api.videos.quote import Terms
+from api.videos.quote import PricingTerms
 
 TARIFF = tariff.load_tariff()
 CREDITS = CreditLedger(TARIFF)
 
 
-def terms(plan: str = "free") -> Terms:
+def terms(plan: str = "free") -> PricingTerms:
     """What somebody on this plan is limited and charged by."""
-    return Terms(TARIFF.find_plan(plan), TARIFF.prices)
+    return PricingTerms(TARIFF.find_plan(plan), TARIFF.prices)
 
 
 async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> LedgerUser:
@@ -68,7 +68,7 @@ async def add_generation(db: Database, account: LedgerUser, **changes: Any) -> s
         "marked": False,
         "relaxed": False,
     }
-    await generations.insert(db, [New(**(new | changes))])
+    await generations.insert_rows(db, [NewGeneration(**(new | changes))])
     return video_id
 
 

@@ -19,6 +19,7 @@ from api.billing.tariff.pricing import PricedWork
 from api.http.state import AppState
 from api.sql import ledger_entries
 from tests.support.factories import TARIFF
+from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
 
 PROMPT = "a red ball bounces over green hills at sunset"
@@ -99,7 +100,7 @@ async def test_another_tariff_prices_models_and_operations(
 ) -> None:
     app_state: AppState = app.state.app_state
     dear = msgspec.structs.replace(TARIFF.prices, models={"kinora-mini": 3}, operations={"text_to_video": 2})
-    app.state.app_state = app_state._replace(tariff=msgspec.structs.replace(TARIFF, prices=dear))
+    app.state.app_state = rebuild_creates(app_state._replace(tariff=msgspec.structs.replace(TARIFF, prices=dear)))
     ask = {"prompt": PROMPT, "seconds": 1, "size": "320x192"}
     estimate = (await client.post("/v1/videos/estimate", json=ask, headers=account.headers)).json()
     assert estimate["credits"] == 12
@@ -113,7 +114,7 @@ async def test_limits_are_those_of_the_version_that_was_bought(
     plus = TARIFF.find_plan("plus")
     newer = msgspec.structs.replace(plus, version=2, max_seconds=3, marked=True)
     sold = msgspec.structs.replace(TARIFF, plans=[*TARIFF.plans, newer])
-    app.state.app_state = app.state.app_state._replace(tariff=sold, credits=CreditLedger(sold))
+    app.state.app_state = rebuild_creates(app.state.app_state._replace(tariff=sold, credits=CreditLedger(sold)))
     await connection.execute("UPDATE users SET plan = 'plus', plan_version = 1 WHERE id = $1", account.id)
     ask = {"prompt": PROMPT, "seconds": 5, "size": "320x192"}
     assert (await client.post("/v1/videos", json=ask, headers=account.headers)).status_code == 200

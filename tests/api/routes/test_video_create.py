@@ -13,13 +13,13 @@ import msgspec
 import pytest
 
 from api.http.state import AppState
-from api.routes.video_create import BODIES, _kind
+from api.routes.video_create import BODIES, _choose_request_type
 from api.schemas import operations
 from api.schemas.operations import Operation
-from api.schemas.video_requests import Making
+from api.schemas.video_requests import CreateRequest
 from api.sql.media import Medium
 from api.sql.transitions import Claimed
-from api.videos.operations import Film, generated, laid
+from api.videos.operations import VideoFile, generated_seconds, to_engine_request
 from api.videos.styles import BUILT_IN
 from api.worker.segment_publisher import Publisher
 from engine.catalog import validation
@@ -27,8 +27,8 @@ from engine.types import Request, Segment
 from tests.api.routes.test_videos import available, create, png
 from tests.support.users import Person, sign_up
 
-FILM = Film(Path("film.mp4"), 5.0)
-OTHER = Film(Path("other.mp4"), 3.0)
+FILM = VideoFile(Path("film.mp4"), 5.0)
+OTHER = VideoFile(Path("other.mp4"), 3.0)
 ASKED = Request("kinora-mini", "a red ball", 320, 192, 5.0, 1)
 
 
@@ -201,7 +201,7 @@ async def test_what_does_not_fit_is_named(
         ([{"at": 1}], "storyboard.0", "one of"),
         ([{"at": 1, "prompt": "a", "upload": {"file_id": "x"}}], "storyboard.0", "one of"),
         ([{"at": 4, "prompt": "a"}], "storyboard.0.at", "ends at 4"),
-        ([{"at": 2, "until": 1, "prompt": "a"}], "storyboard.0.until", "behind"),
+        ([{"at": 2, "until": 1, "prompt": "a"}], "storyboard.0.until", "after"),
         ([{"at": 1, "upload": {"image_url": "https://example.org"}}], "storyboard.0.upload.image_url", "data:"),
         ([{"at": 1, "video": "video_nope"}], "storyboard.0.video", "no video"),
     ],
@@ -264,7 +264,7 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     await post(client, account, "extensions", {"video": source, "seconds": 2, "direction": direction})
     claimed = await claim(app_state)
     plain = Request(claimed.served_by, claimed.prompt, claimed.width, claimed.height, claimed.seconds, claimed.seed)
-    request = laid(claimed.operation, plain, [Film(Path("film.mp4"), 8.0)])
+    request = to_engine_request(claimed.operation, plain, [VideoFile(Path("film.mp4"), 8.0)])
     files = [app_state.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
@@ -325,7 +325,7 @@ async def test_a_repetition_is_answered_when_its_preset_is_gone(client: httpx.As
     assert (await create(client, account, key, preset=url.rpartition("/")[2])).content == first.content
 
 
-def bodies() -> Iterator[tuple[type[Making], set[str]]]:
+def bodies() -> Iterator[tuple[type[CreateRequest], set[str]]]:
     yield BODIES[0], {"prompt"}
     yield BODIES[1], {"video", "prompt", "strength"}
     yield BODIES[2], {"video", "prompt"}
@@ -336,8 +336,8 @@ def bodies() -> Iterator[tuple[type[Making], set[str]]]:
 
 
 @pytest.mark.parametrize(("kind", "names"), list(bodies()))
-def test_an_estimate_knows_a_body_by_its_fields(kind: type[Making], names: set[str]) -> None:
-    assert _kind(names) is kind
+def test_an_estimate_knows_a_body_by_its_fields(kind: type[CreateRequest], names: set[str]) -> None:
+    assert _choose_request_type(names) is kind
 
 
 OPERATIONS: list[Operation] = [
@@ -354,9 +354,9 @@ OPERATIONS: list[Operation] = [
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: type(operation).__name__)
 def test_an_operation_is_kept_whole_and_lays_a_request_the_engine_takes(operation: Operation) -> None:
     assert msgspec.json.decode(msgspec.json.encode(operation), type=Operation) == operation
-    request = laid(operation, ASKED, [FILM, OTHER])
+    request = to_engine_request(operation, ASKED, [FILM, OTHER])
     assert not validation.check_request(request)
-    assert 0 < generated(request) <= request.seconds
+    assert 0 < generated_seconds(request) <= request.seconds
     assert {take.film for take in request.takes} <= {FILM.path, OTHER.path}
 
 

@@ -15,9 +15,7 @@ from redis.asyncio import Redis
 
 from api.http.rate_limit import Limiter
 from api.http.state import AppState
-from api.messaging.events import Announcer, Outbox
-from api.messaging.wakeups import Bell
-from api.videos.submission import VideoSubmissions
+from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person, sign_up
 
 PROMPT = "a red ball bounces over green hills at sunset"
@@ -43,10 +41,7 @@ def fill_disk(app: Litestar) -> None:
     """Let any disk count as full."""
     app_state: AppState = app.state.app_state
     full = msgspec.structs.replace(app_state.settings, full_disk=0.0)
-    outbox = Outbox(app_state.redis)
-    bell, announcer = Bell(app_state.redis, outbox), Announcer(outbox)
-    submissions = VideoSubmissions(full, app_state.pool, app_state.storage, app_state.credits, bell, announcer)
-    app.state.app_state = app_state._replace(submissions=submissions)
+    app.state.app_state = rebuild_creates(app_state._replace(settings=full))
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:
@@ -390,9 +385,8 @@ async def test_an_alias_of_what_is_not_served_is_not_offered(
     app: Litestar, client: httpx.AsyncClient, account: Person
 ) -> None:
     app_state: AppState = app.state.app_state
-    app.state.app_state = app_state._replace(
-        settings=msgspec.structs.replace(app_state.settings, models=["ltx-video-2b"])
-    )
+    settings = msgspec.structs.replace(app_state.settings, models=["ltx-video-2b"])
+    app.state.app_state = rebuild_creates(app_state._replace(settings=settings))
     answer = await create(client, account, model="sora-2")
     assert (answer.status_code, answer.json()["param"]) == (422, "model")
     assert answer.json()["detail"] == "There is no model 'sora-2' here; there are ltx-video-2b."

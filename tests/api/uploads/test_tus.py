@@ -24,6 +24,7 @@ from api.app import create_app
 from api.errors import Expired, Locked, Malformed, NotFound, UploadLimit
 from api.http import body
 from api.http.state import AppState
+from api.idempotency import RequestIdentity
 from api.local import supervisor
 from api.settings import Settings
 from api.sql.connection import transaction
@@ -378,7 +379,7 @@ async def test_what_is_whole_and_was_not_looked_at_is_looked_at_by_who_asks(
 async def test_one_that_is_being_looked_at_is_not_ready(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    row = await app_state.arrivals.create(account.id, Creation(0, "", ""), None, b"")
+    row = await app_state.arrivals.create(Creation(0, "", ""), RequestIdentity(account.id, None, b""))
     held = app_state.storage.hold(sent_key(row.id))
     try:
         assert (await app_state.arrivals.get(row.id, account.id)).status == "receiving"
@@ -486,7 +487,7 @@ async def test_two_at_once_do_not_pass_the_limit_together(real: AppState, monkey
     monkeypatch.setattr(store, "MOST", 3)
     account = await person(real)
     asked = Creation(10, "", "")
-    made = [real.arrivals.create(account.id, asked, None, b"") for _ in range(8)]
+    made = [real.arrivals.create(asked, RequestIdentity(account.id, None, b"")) for _ in range(8)]
     ends = await asyncio.gather(*made, return_exceptions=True)
     assert sum(isinstance(end, UploadLimit) for end in ends) == 5
 
@@ -501,7 +502,9 @@ async def test_a_full_disk_takes_nothing(
 
 async def test_a_day_later_it_is_gone(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    old, young = [await real.arrivals.create(account.id, Creation(10, "", ""), None, b"") for _ in range(2)]
+    old, young = [
+        await real.arrivals.create(Creation(10, "", ""), RequestIdentity(account.id, None, b"")) for _ in range(2)
+    ]
     for row in (old, young):
         with pytest.raises(Malformed):
             await real.arrivals.append(row.id, account.id, 0, None, _breaking(b"abc"))

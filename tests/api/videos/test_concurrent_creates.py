@@ -14,13 +14,14 @@ from api.app import assemble
 from api.billing.tariff import tariff
 from api.errors import InsufficientCredits
 from api.http.state import AppState
+from api.idempotency import RequestIdentity
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.videos.quote import Terms, place
+from api.videos.quote import PricingTerms, build_quote
 from api.videos.submission import Submission
 from tests.support.factories import add_account, books
 
@@ -43,16 +44,16 @@ async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: AppState) -> N
     async with transaction(shop.pool) as connection:
         account = await add_account(connection)
     asked = VideoCreate(prompt="a red ball", size="320x192", quality="turbo", seconds=1)
-    terms = Terms(shop.tariff.find_plan("free"), shop.tariff.prices)
-    order = place(asked, terms, shop.settings)
-    assert order.total == 1
+    terms = PricingTerms(shop.tariff.find_plan("free"), shop.tariff.prices)
+    quote = build_quote(asked, terms, shop.settings)
+    assert quote.price.total == 1
 
     def answer(row: Generation) -> Answer:
-        return Answer(fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(shop.views.video(row)))
+        return Answer(fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(shop.serializer.to_video(row)))
 
     def create(number: int) -> asyncio.Task[Answer]:
-        fingerprint = number.to_bytes(4)
-        submission = Submission(account.id, order, fingerprint, key=f"k{number}", retried=False, pictures=[])
+        identity = RequestIdentity(account.id, f"k{number}", number.to_bytes(4))
+        submission = Submission(identity, quote, [])
         return asyncio.create_task(shop.submissions.submit(submission, answer))
 
     answers = await asyncio.gather(*map(create, range(CREATES)), return_exceptions=True)

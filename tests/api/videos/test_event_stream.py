@@ -127,7 +127,7 @@ async def test_without_redis_watchers_look_for_themselves(real: AppState, tmp_pa
         return []
 
     async with Hub(nowhere, load) as hub:
-        blind = Feeds(hub, real.library, real.views)
+        blind = Feeds(hub, real.library, real.serializer)
         async with aclosing(blind.one(video_id, account.id)) as stream:
             assert state((await following(stream))[0]) == "queued"
             await real.lifecycle.cancel(video_id, account.id)

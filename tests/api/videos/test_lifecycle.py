@@ -10,6 +10,7 @@ import pytest
 
 from api.errors import InsufficientCredits, KeyReused, NotFound, StillRunning
 from api.http.state import AppState
+from api.idempotency import RequestIdentity
 from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
@@ -18,7 +19,7 @@ from api.sql.ledger_entries import LedgerUser
 from api.sql.media import Medium
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed
-from api.videos.quote import place
+from api.videos.quote import build_quote
 from api.videos.submission import Submission
 from tests.support.factories import add_account, add_generation, books, terms
 
@@ -45,10 +46,10 @@ def submission(
     form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
     if picture is not None:
         form = msgspec.structs.replace(form, first_frame=ImageReference(file=picture))
-    order = place(form, terms(account.plan), app_state.settings)
+    quote = build_quote(form, terms(account.plan), app_state.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
-    pictures = [] if picture is None else [picture]
-    return Submission(account.id, order, fingerprint, key=key, retried=retried, pictures=pictures)
+    identity = RequestIdentity(account.id, key, fingerprint, retried)
+    return Submission(identity, quote, [] if picture is None else [picture])
 
 
 async def create(app_state: AppState, account: LedgerUser, **asked: object) -> str:
@@ -57,9 +58,13 @@ async def create(app_state: AppState, account: LedgerUser, **asked: object) -> s
     return str(msgspec.json.decode(answer.body)["id"])
 
 
+def with_fingerprint(submission: Submission, fingerprint: bytes = REQUEST) -> Submission:
+    return submission._replace(identity=submission.identity._replace(fingerprint=fingerprint))
+
+
 def drawn(app_state: AppState):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a closure)
     def answer(row: Generation) -> Answer:
-        body = msgspec.json.encode(app_state.views.video(row))
+        body = msgspec.json.encode(app_state.serializer.to_video(row))
         return Answer(fingerprint=REQUEST, status=200, headers={}, body=body)
 
     return answer
@@ -155,7 +160,7 @@ async def test_the_next_attempt_begins_with_what_is_published_and_the_time_for_t
     for row in (queued, loading):
         assert round(row.progress) == max(progress, 10 if row is loading else 0)
         assert row.eta_seconds == pytest.approx(left)
-        assert app_state.views.video(row).eta_seconds == ceil(left)
+        assert app_state.serializer.to_video(row).eta_seconds == ceil(left)
     assert await app_state.lifecycle.report_progress(second, 70, 3.0)
     row = await app_state.library.get(video_id, account.id)
     assert (row.progress, row.eta_seconds) == (max(progress, 70), 3.0)
@@ -165,11 +170,11 @@ async def test_who_waits_for_a_next_attempt_also_waits_for_those_before(app_stat
     account, other = await person(app_state), await person(app_state)
     first = await create(app_state, other, seconds=4)
     video_id = await create(app_state, account, seconds=4)
-    before = app_state.views.video(await app_state.library.get(video_id, account.id)).eta_seconds
+    before = app_state.serializer.to_video(await app_state.library.get(video_id, account.id)).eta_seconds
     async with transaction(app_state.pool) as db:
         await db.execute("UPDATE generations SET eta_seconds = 1 WHERE id = $1", video_id)
-    alone = app_state.views.video(await app_state.library.get(first, other.id)).eta_seconds
-    after = app_state.views.video(await app_state.library.get(video_id, account.id)).eta_seconds
+    alone = app_state.serializer.to_video(await app_state.library.get(first, other.id)).eta_seconds
+    after = app_state.serializer.to_video(await app_state.library.get(video_id, account.id)).eta_seconds
     assert before
     assert alone
     assert after == pytest.approx(before - alone + 1, abs=1)
@@ -194,7 +199,7 @@ async def test_a_failure_that_stays_is_not_tried_again(app_state: AppState) -> N
     account = await person(app_state)
     video_id = await create(app_state, account)
     await app_state.lifecycle.fail(await claim(app_state), "bad_frames")
-    shown = app_state.views.video(await app_state.library.get(video_id, account.id))
+    shown = app_state.serializer.to_video(await app_state.library.get(video_id, account.id))
     assert shown.status == "failed"
     assert shown.failure
     assert (shown.failure.code, shown.failure.retryable, shown.failure.refunded) == ("bad_frames", False, True)
@@ -310,10 +315,10 @@ async def test_too_few_credits_leave_nothing_behind(app_state: AppState) -> None
 async def test_a_key_replays_the_first_answer(app_state: AppState) -> None:
     account = await person(app_state)
     first = await app_state.submissions.submit(
-        submission(app_state, account, key="k")._replace(fingerprint=REQUEST), drawn(app_state)
+        with_fingerprint(submission(app_state, account, key="k")), drawn(app_state)
     )
     again = await app_state.submissions.submit(
-        submission(app_state, account, key="k")._replace(fingerprint=REQUEST), drawn(app_state)
+        with_fingerprint(submission(app_state, account, key="k")), drawn(app_state)
     )
     assert first.body == again.body
     assert await balance(app_state, account) == (292, 8)
@@ -322,10 +327,10 @@ async def test_a_key_replays_the_first_answer(app_state: AppState) -> None:
 async def test_a_key_with_another_request_is_refused(app_state: AppState) -> None:
     account = await person(app_state)
 
-    one = submission(app_state, account, key="k")._replace(fingerprint=REQUEST)
+    one = with_fingerprint(submission(app_state, account, key="k"))
     await app_state.submissions.submit(one, drawn(app_state))
     with pytest.raises(KeyReused):
-        await app_state.submissions.submit(one._replace(fingerprint=b"another request"), drawn(app_state))
+        await app_state.submissions.submit(with_fingerprint(one, b"another request"), drawn(app_state))
 
 
 async def test_a_client_that_says_it_repeats_gets_the_same_video(app_state: AppState) -> None:
@@ -370,7 +375,7 @@ async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: AppState) -> 
 
 async def test_a_crowd_with_one_key_makes_one_video(real: AppState) -> None:
     account = await person(real)
-    same = submission(real, account, key="k")._replace(fingerprint=REQUEST)
+    same = with_fingerprint(submission(real, account, key="k"))
     results = await asyncio.gather(
         *(real.submissions.submit(same, drawn(real)) for _ in range(50)), return_exceptions=True
     )

@@ -13,6 +13,7 @@ from litestar import Litestar
 from api.http.state import AppState
 from api.settings import Settings, SettingsError
 from tests.api.routes.test_videos import create
+from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
 
 OURS = {"KINORA_SECRET": "0123456789abcdef", "KINORA_MODELS": "kinora-mini,ltx-video-2b"}
@@ -23,7 +24,7 @@ LORAS = {"ink": "/loras/ink@kinora-mini", "film": "someone/film-lora", "other": 
 def _served(app: Litestar, client: httpx.AsyncClient) -> None:
     app_state: AppState = app.state.app_state
     settings = msgspec.structs.replace(app_state.settings, models=["kinora-mini", "ltx-video-2b"], loras=LORAS)
-    app.state.app_state = app_state._replace(settings=settings)
+    app.state.app_state = rebuild_creates(app_state._replace(settings=settings))
 
 
 def test_a_lora_is_named_with_its_source_and_its_model() -> None:

@@ -64,7 +64,7 @@ async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_sta
     assert claimed
     [picture] = (await app_state.lifecycle.load_inputs(claimed))[0]
     assert picture.frame == 0
-    assert picture.strength == pytest.approx(quote.LOOK)
+    assert picture.strength == pytest.approx(quote.STYLE_STRENGTH)
     assert app_state.storage.read(picture.key) == shown.content
     assert await app_state.lifecycle.complete(claimed, [])
     files = {"first_frame": ("b.png", png(colour="red"), "image/png")}

@@ -127,7 +127,7 @@ async def test_a_signed_url_opens_without_a_token_and_for_nothing_else(
 async def test_a_signature_ends(app_state: AppState) -> None:
     ended = int(time.time()) - 1
     assert not app_state.keyring.check_media("v/video", ended, app_state.keyring.sign_media("v/video", ended))
-    url = app_state.views.asset_url("v", "video", ended)
+    url = app_state.serializer.asset_url("v", "video", ended)
     assert url.startswith(f"{app_state.settings.origin}/v1/videos/v/content?variant=video&expires={ended}&signature=")
 
 

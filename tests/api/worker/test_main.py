@@ -15,13 +15,14 @@ import pytest
 from PIL import Image, ImageChops
 
 from api.http.state import AppState
+from api.idempotency import RequestIdentity
 from api.messaging.events import Outbox
 from api.messaging.wakeups import Bell, Listener
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import media
 from api.videos import hls
-from api.videos.quote import place
+from api.videos.quote import build_quote
 from api.videos.renditions import SUFFIXES
 from api.videos.submission import Submission
 from tests.api.videos.test_event_stream import following
@@ -94,8 +95,8 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
     account = await person(real)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
-    order = place(asked, terms(account.plan), serving)
-    await real.submissions.submit(Submission(account.id, order, b"", key=None, retried=False, pictures=[]), drawn(real))
+    quote = build_quote(asked, terms(account.plan), serving)
+    await real.submissions.submit(Submission(RequestIdentity(account.id, None, b""), quote, []), drawn(real))
     [row] = await real.library.list_page(account.id, None, 1, descending=True)
     async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
         async with asyncio.timeout(PATIENCE):
@@ -106,7 +107,7 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
             assert (image.format, image.size) == ("JPEG", (320, 213))
         await real.lifecycle.cancel(row.id, account.id)
         assert await ended(real, row.id, account) == "cancelled"
-    assert real.views.video(await real.library.get(row.id, account.id)).assets.preview is None
+    assert real.serializer.to_video(await real.library.get(row.id, account.id)).assets.preview is None
     assert await balance(real, account) == (300, 0), "a guess is not charged for"
 
 

@@ -64,7 +64,7 @@ async def test_missing_weights_are_a_named_failure(real: AppState, worker_settin
         video_id = await create(real, account, **SHORT)
         assert await ended(real, video_id, account) == "failed:model_missing"
         row = await real.library.get(video_id, account.id)
-    shown = real.views.video(row)
+    shown = real.serializer.to_video(row)
     assert shown.failure
     assert shown.failure.refunded
     assert await balance(real, account) == (300, 0)
@@ -140,7 +140,7 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
         assert await ended(real, video_id, account) == "failed:refused_frames"
         assert await ended(real, await create(real, account, **SHORT), account) == "completed"
     row = await real.library.get(video_id, account.id)
-    video = real.views.video(row)
+    video = real.serializer.to_video(row)
     assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
     assert video.failure
     assert (video.failure.retryable, video.failure.refunded) == (False, True)

@@ -69,6 +69,7 @@ class ImagesAPI:
                 "/v1/images/generations",
                 json_decoder(types.ImagesResponse),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -77,7 +78,6 @@ class ImagesAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "model": model,
                     "size": size,
                     "response_format": response_format,
@@ -143,6 +143,7 @@ class AsyncImagesAPI:
                 "/v1/images/generations",
                 json_decoder(types.ImagesResponse),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -151,7 +152,6 @@ class AsyncImagesAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "model": model,
                     "size": size,
                     "response_format": response_format,

@@ -155,6 +155,7 @@ class VideosAPI:
                 "/v1/videos",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -163,7 +164,6 @@ class VideosAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "model": model,
                     "seconds": seconds,
                     "size": size,
@@ -186,6 +186,7 @@ class VideosAPI:
         *,
         from_: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         to: str | Video | Upload | File | VideoReference | Mapping[str, Any],
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -196,7 +197,6 @@ class VideosAPI:
         metadata: Mapping[str, Any] | None = None,
         curve: Literal["even", "early", "late", "sudden"] | None = None,
         seconds: int | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -208,6 +208,7 @@ class VideosAPI:
         Arguments:
             from_: Video to begin with.
             to: Video to end with.
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -219,7 +220,6 @@ class VideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             curve: When the first video gives way to the second. Default: `even`.
             seconds: Duration of the new video, in seconds. Default: `4`. (at least 1)
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -239,6 +239,7 @@ class VideosAPI:
                 "/v1/videos/blends",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -251,7 +252,6 @@ class VideosAPI:
                     "to": to,
                     "curve": curve,
                     "seconds": seconds,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -263,8 +263,8 @@ class VideosAPI:
     def edit(
         self,
         *,
-        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         prompt: str,
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -283,8 +283,8 @@ class VideosAPI:
         Change what the prompt describes differently from the source's own prompt, and keep the rest.
 
         Arguments:
-            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             prompt: Text description of the result. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -312,6 +312,7 @@ class VideosAPI:
                 "/v1/videos/edits",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -321,7 +322,6 @@ class VideosAPI:
                     "visibility": visibility,
                     "metadata": metadata,
                     "video": video,
-                    "prompt": prompt,
                     "strength": strength,
                 },
                 idempotent=True,
@@ -334,6 +334,7 @@ class VideosAPI:
     def estimate(
         self,
         *,
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -342,7 +343,6 @@ class VideosAPI:
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        prompt: str | None = None,
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
@@ -371,6 +371,7 @@ class VideosAPI:
         `length` a loop.
 
         Arguments:
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -380,7 +381,6 @@ class VideosAPI:
             loras: LoRAs to apply. (up to 4)
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
-            prompt: Text description of the result. (up to 32,000 characters)
             model: Model to use. Default: the first that supports the operation. (up to 200 characters)
             seconds: Duration in seconds, as a number or a string. Default: `4`. Seconds to add, as a number or a
                 string. Duration of the new video, in seconds; that of the source if left out. Duration of the new
@@ -420,6 +420,7 @@ class VideosAPI:
                 "/v1/videos/estimate",
                 json_decoder(types.Estimate),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -428,7 +429,6 @@ class VideosAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "model": model,
                     "seconds": seconds,
                     "size": size,
@@ -457,6 +457,7 @@ class VideosAPI:
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         seconds: int,
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -466,7 +467,6 @@ class VideosAPI:
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -478,6 +478,7 @@ class VideosAPI:
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             seconds: Seconds to add, as a number or a string. (at least 1)
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -489,7 +490,6 @@ class VideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
                 `forward`.
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -509,6 +509,7 @@ class VideosAPI:
                 "/v1/videos/extensions",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -520,7 +521,6 @@ class VideosAPI:
                     "video": video,
                     "seconds": seconds,
                     "direction": direction,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -533,6 +533,7 @@ class VideosAPI:
         self,
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -542,7 +543,6 @@ class VideosAPI:
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         length: Literal["short", "normal", "long"] | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -553,6 +553,7 @@ class VideosAPI:
 
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -563,7 +564,6 @@ class VideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             length: How much of the source is generated anew to close the loop. Default: `normal`.
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -578,6 +578,7 @@ class VideosAPI:
                 "/v1/videos/loops",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -588,7 +589,6 @@ class VideosAPI:
                     "metadata": metadata,
                     "video": video,
                     "length": length,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -602,6 +602,7 @@ class VideosAPI:
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         keep: Sequence[TimeRange | Mapping[str, Any]],
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -611,7 +612,6 @@ class VideosAPI:
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         seconds: int | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -623,6 +623,7 @@ class VideosAPI:
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             keep: Parts to keep, in order and without overlap. (up to 20)
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -633,7 +634,6 @@ class VideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             seconds: Duration of the new video, in seconds; that of the source if left out. (at least 1)
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -652,6 +652,7 @@ class VideosAPI:
                 "/v1/videos/recuts",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -663,7 +664,6 @@ class VideosAPI:
                     "video": video,
                     "keep": keep,
                     "seconds": seconds,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -830,6 +830,7 @@ class VideosAPI:
                 build_path("/v1/videos/{}/remix", resource_id(video)),
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -838,7 +839,6 @@ class VideosAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "strength": strength,
                 },
                 idempotent=True,
@@ -1181,6 +1181,7 @@ class AsyncVideosAPI:
                 "/v1/videos",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1189,7 +1190,6 @@ class AsyncVideosAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "model": model,
                     "seconds": seconds,
                     "size": size,
@@ -1212,6 +1212,7 @@ class AsyncVideosAPI:
         *,
         from_: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         to: str | Video | Upload | File | VideoReference | Mapping[str, Any],
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1222,7 +1223,6 @@ class AsyncVideosAPI:
         metadata: Mapping[str, Any] | None = None,
         curve: Literal["even", "early", "late", "sudden"] | None = None,
         seconds: int | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -1234,6 +1234,7 @@ class AsyncVideosAPI:
         Arguments:
             from_: Video to begin with.
             to: Video to end with.
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -1245,7 +1246,6 @@ class AsyncVideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             curve: When the first video gives way to the second. Default: `even`.
             seconds: Duration of the new video, in seconds. Default: `4`. (at least 1)
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1265,6 +1265,7 @@ class AsyncVideosAPI:
                 "/v1/videos/blends",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1277,7 +1278,6 @@ class AsyncVideosAPI:
                     "to": to,
                     "curve": curve,
                     "seconds": seconds,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -1289,8 +1289,8 @@ class AsyncVideosAPI:
     async def edit(
         self,
         *,
-        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         prompt: str,
+        video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1309,8 +1309,8 @@ class AsyncVideosAPI:
         Change what the prompt describes differently from the source's own prompt, and keep the rest.
 
         Arguments:
-            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             prompt: Text description of the result. (up to 32,000 characters)
+            video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -1338,6 +1338,7 @@ class AsyncVideosAPI:
                 "/v1/videos/edits",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1347,7 +1348,6 @@ class AsyncVideosAPI:
                     "visibility": visibility,
                     "metadata": metadata,
                     "video": video,
-                    "prompt": prompt,
                     "strength": strength,
                 },
                 idempotent=True,
@@ -1360,6 +1360,7 @@ class AsyncVideosAPI:
     async def estimate(
         self,
         *,
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1368,7 +1369,6 @@ class AsyncVideosAPI:
         loras: Sequence[Lora | Mapping[str, Any]] | None = None,
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
-        prompt: str | None = None,
         model: str | None = None,
         seconds: int | None = None,
         size: str | None = None,
@@ -1397,6 +1397,7 @@ class AsyncVideosAPI:
         `length` a loop.
 
         Arguments:
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -1406,7 +1407,6 @@ class AsyncVideosAPI:
             loras: LoRAs to apply. (up to 4)
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
-            prompt: Text description of the result. (up to 32,000 characters)
             model: Model to use. Default: the first that supports the operation. (up to 200 characters)
             seconds: Duration in seconds, as a number or a string. Default: `4`. Seconds to add, as a number or a
                 string. Duration of the new video, in seconds; that of the source if left out. Duration of the new
@@ -1446,6 +1446,7 @@ class AsyncVideosAPI:
                 "/v1/videos/estimate",
                 json_decoder(types.Estimate),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1454,7 +1455,6 @@ class AsyncVideosAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "model": model,
                     "seconds": seconds,
                     "size": size,
@@ -1483,6 +1483,7 @@ class AsyncVideosAPI:
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         seconds: int,
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1492,7 +1493,6 @@ class AsyncVideosAPI:
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -1504,6 +1504,7 @@ class AsyncVideosAPI:
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             seconds: Seconds to add, as a number or a string. (at least 1)
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -1515,7 +1516,6 @@ class AsyncVideosAPI:
             metadata: Data of the caller's own, returned unchanged with the video.
             direction: Whether to add them after the end (`forward`) or before the beginning (`backward`). Default:
                 `forward`.
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1535,6 +1535,7 @@ class AsyncVideosAPI:
                 "/v1/videos/extensions",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1546,7 +1547,6 @@ class AsyncVideosAPI:
                     "video": video,
                     "seconds": seconds,
                     "direction": direction,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -1559,6 +1559,7 @@ class AsyncVideosAPI:
         self,
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1568,7 +1569,6 @@ class AsyncVideosAPI:
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         length: Literal["short", "normal", "long"] | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -1579,6 +1579,7 @@ class AsyncVideosAPI:
 
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -1589,7 +1590,6 @@ class AsyncVideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             length: How much of the source is generated anew to close the loop. Default: `normal`.
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1604,6 +1604,7 @@ class AsyncVideosAPI:
                 "/v1/videos/loops",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1614,7 +1615,6 @@ class AsyncVideosAPI:
                     "metadata": metadata,
                     "video": video,
                     "length": length,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -1628,6 +1628,7 @@ class AsyncVideosAPI:
         *,
         video: str | Video | Upload | File | VideoReference | Mapping[str, Any],
         keep: Sequence[TimeRange | Mapping[str, Any]],
+        prompt: str | None = None,
         negative_prompt: str | None = None,
         seed: int | None = None,
         n: int | None = None,
@@ -1637,7 +1638,6 @@ class AsyncVideosAPI:
         visibility: Literal["private", "unlisted", "public"] | None = None,
         metadata: Mapping[str, Any] | None = None,
         seconds: int | None = None,
-        prompt: str | None = None,
         hold: int | None = None,
         idempotency_key: str | None = None,
         timeout: float | None = None,
@@ -1649,6 +1649,7 @@ class AsyncVideosAPI:
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             keep: Parts to keep, in order and without overlap. (up to 20)
+            prompt: Text description of the result. (up to 32,000 characters)
             negative_prompt: Text description of what to avoid. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
@@ -1659,7 +1660,6 @@ class AsyncVideosAPI:
             visibility: Who may see the result. Default: `private`.
             metadata: Data of the caller's own, returned unchanged with the video.
             seconds: Duration of the new video, in seconds; that of the source if left out. (at least 1)
-            prompt: Text description of the result. (up to 32,000 characters)
             hold: Seconds for which the server may hold its response until the video is done.
 
         Raises: BadRequest, Unauthorized, InsufficientCredits, Forbidden, NotFound, Conflict, Expired, TooLarge,
@@ -1678,6 +1678,7 @@ class AsyncVideosAPI:
                 "/v1/videos/recuts",
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1689,7 +1690,6 @@ class AsyncVideosAPI:
                     "video": video,
                     "keep": keep,
                     "seconds": seconds,
-                    "prompt": prompt,
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -1858,6 +1858,7 @@ class AsyncVideosAPI:
                 build_path("/v1/videos/{}/remix", resource_id(video)),
                 json_decoder(types.Video),
                 body={
+                    "prompt": prompt,
                     "negative_prompt": negative_prompt,
                     "seed": seed,
                     "n": n,
@@ -1866,7 +1867,6 @@ class AsyncVideosAPI:
                     "loras": loras,
                     "visibility": visibility,
                     "metadata": metadata,
-                    "prompt": prompt,
                     "strength": strength,
                 },
                 idempotent=True,

@@ -1,0 +1,24 @@
+"""Upload rows as the objects their owner reads."""
+
+from __future__ import annotations
+
+from api.schemas.uploads import Upload, UploadError
+from api.sql.uploads import Arrival
+
+
+def to_upload(row: Arrival) -> Upload:
+    """The wire object of an upload."""
+    return Upload(
+        id=row.id,
+        kind=row.kind or "unknown",
+        status=row.status,
+        filename=row.filename,
+        bytes=row.bytes,
+        offset=row.received,
+        width=row.width,
+        height=row.height,
+        seconds=row.seconds,
+        created_at=int(row.created_at.timestamp()),
+        expires_at=int(row.expires_at.timestamp()),
+        error=UploadError(row.code or "", row.reason) if row.reason is not None else None,
+    )

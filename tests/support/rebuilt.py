@@ -1,0 +1,22 @@
+"""A web process's state with other settings or another tariff."""
+
+from __future__ import annotations
+
+from api.http.state import AppState
+from api.messaging.events import Announcer, Outbox
+from api.videos.create import VideoCreator
+from api.videos.estimate import VideoEstimator
+from api.videos.submission import VideoSubmissions
+
+
+def rebuild_creates(app_state: AppState) -> AppState:
+    """The state with what creates videos built anew from its settings, tariff and credits."""
+    announcer = Announcer(Outbox(app_state.redis))
+    submissions = VideoSubmissions(
+        app_state.settings, app_state.pool, app_state.storage, app_state.credits, app_state.bell, announcer
+    )
+    creator = VideoCreator(
+        app_state.settings, app_state.tariff, app_state.references, app_state.presets, submissions, app_state.serializer
+    )
+    estimator = VideoEstimator(app_state.pool, creator, app_state.credits, app_state.serializer.pace)
+    return app_state._replace(submissions=submissions, creator=creator, estimator=estimator)
