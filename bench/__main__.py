@@ -22,24 +22,24 @@ from bench import (
     streams,
     turbo,
 )
-from bench.report import Row, table
+from bench.report import Row, format_table
 
 MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
-    "creates": creates.measure,
-    "claim_latency": claim_latency.measure,
-    "reads": reads.measure,
-    "content": content.measure,
-    "streams": streams.measure,
-    "sdk": sdk.measure,
-    "pipelines": pipelines.measure,
-    "long_videos": long_videos.measure,
-    "turbo": turbo.measure,
-    "eta": eta.measure,
-    "gpu_transformer": gpu_transformer.measure,
+    "creates": creates.measure_creates,
+    "claim_latency": claim_latency.measure_claim_latency,
+    "reads": reads.measure_reads,
+    "content": content.measure_content,
+    "streams": streams.measure_event_streams,
+    "sdk": sdk.measure_sdk,
+    "pipelines": pipelines.measure_pipelines,
+    "long_videos": long_videos.measure_long_videos,
+    "turbo": turbo.measure_turbo,
+    "eta": eta.measure_eta,
+    "gpu_transformer": gpu_transformer.measure_gpu_transformer,
 }
 
 
-async def run(names: Iterable[str]) -> list[Row]:
+async def run_measurements(names: Iterable[str]) -> list[Row]:
     """One after another: two at once would measure each other."""
     rows: list[Row] = []
     for name in names:
@@ -58,7 +58,7 @@ def main() -> None:
         parser.error(f"there is no {', '.join(unknown)}; there are {known}")
     # The loop of the web process, so that a peer written in Python runs on the same one.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(table(runner.run(run(names))))
+        print(format_table(runner.run(run_measurements(names))))
 
 
 if __name__ == "__main__":

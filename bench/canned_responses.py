@@ -15,7 +15,7 @@ from typing import cast
 import uvloop
 
 
-class Prepared(asyncio.Protocol):
+class CannedResponseProtocol(asyncio.Protocol):
     """One connection. A request has no body here, so it ends with its head."""
 
     def __init__(self, answers: list[bytes]) -> None:
@@ -35,18 +35,18 @@ class Prepared(asyncio.Protocol):
         while b"\r\n\r\n" in self._head:
             head, _, self._head = self._head.partition(b"\r\n\r\n")
             path = head.split(b" ", 2)[1]
-            self._transport.write(self._answer(path))
+            self._transport.write(self._select_response(path))
 
-    def _answer(self, path: bytes) -> bytes:
+    def _select_response(self, path: bytes) -> bytes:
         if path.startswith(b"/v1/videos/"):
             return self._video
         return self._list if path.startswith(b"/v1/videos") else self._task
 
 
-async def serve(descriptor: int, answers: list[bytes]) -> None:
+async def serve_responses(descriptor: int, answers: list[bytes]) -> None:
     """Serve on a listening socket until the process is told to stop."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Prepared(answers), sock=socket.socket(fileno=descriptor))
+    server = await loop.create_server(lambda: CannedResponseProtocol(answers), sock=socket.socket(fileno=descriptor))
     await server.serve_forever()
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("answers", type=Path, nargs=3)
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(options.fd, [path.read_bytes() for path in options.answers]))
+        runner.run(serve_responses(options.fd, [path.read_bytes() for path in options.answers]))
 
 
 if __name__ == "__main__":

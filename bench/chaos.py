@@ -29,10 +29,10 @@ from api.local.child_process import ChildEndedError
 from api.settings import Settings
 from api.sql import connection as db
 from api.storage.local import Storage
-from bench.chaos_books import Books, audit
+from bench.chaos_books import AuditResult, audit_books
 from bench.chaos_nemesis import TARGETS, Kill, Nemesis, Target, Tell
-from bench.chaos_people import Broken, Crowd
-from bench.chaos_processes import Process, Worker
+from bench.chaos_people import BrokenPromiseError, SimulatedUsers
+from bench.chaos_processes import ChaosProcess, WorkerProcess
 
 KILLS, SHORT = 100, 30
 WORKERS = 2
@@ -41,7 +41,7 @@ SECONDS_A_KILL, SECONDS_AROUND = 15.0, 120.0
 """Limits, several times what it takes on a busy machine: whoever reaches them hangs."""
 
 
-class Report(NamedTuple):
+class ChaosReport(NamedTuple):
     """What was done and what came of it. `broken` has a sentence for each promise that was not kept.
 
     `recoveries` are seconds from a kill to the claim of the next attempt, `starts` those of a worker until it is
@@ -49,71 +49,71 @@ class Report(NamedTuple):
     """
 
     nemesis: Nemesis
-    books: Books
+    books: AuditResult
     recoveries: dict[Target, list[float]]
     starts: list[float]
     seconds: float
     broken: list[str]
 
 
-async def rampage(settings: Settings, *, kills: int, seed: int, tell: Tell) -> Report:
+async def run_chaos(settings: Settings, *, kills: int, seed: int, tell: Tell) -> ChaosReport:
     """Do it all on an empty, migrated database, with the weights that the settings name."""
     # A short lease; and no job is given up because its engine was hit again and again.
     quick = msgspec.structs.replace(settings, device="cpu", threads=1, lease=2.0, sweep_every=0.5, max_tries=1000)
     began, random = time.monotonic(), Random(seed)
     broken: list[str] = []
-    async with await db.connect(settings.database_url) as pool, _processes(quick) as (url, web, workers):
-        crowd = Crowd(url, random)
+    async with await db.connect(settings.database_url) as pool, _start_processes(quick) as (url, web, workers):
+        crowd = SimulatedUsers(url, random)
         nemesis = Nemesis(pool, web, workers, crowd, random, tell)
         try:
             async with asyncio.timeout(SECONDS_AROUND + SECONDS_A_KILL * kills), asyncio.TaskGroup() as people:
                 for _ in range(PEOPLE):
-                    people.create_task(crowd.person())
-                await nemesis.rage(kills)
+                    people.create_task(crowd.simulate_user())
+                await nemesis.kill_processes(kills)
                 crowd.leaving = True
-        except* (Broken, ChildEndedError) as failures:
+        except* (BrokenPromiseError, ChildEndedError) as failures:
             broken += map(str, failures.exceptions)
         except* TimeoutError:
             broken.append(f"It hangs after {len(nemesis.kills)} of {kills} kills and {len(crowd.clips)} jobs.")
         async with pool.acquire() as connection:
-            books = await audit(connection, Storage(settings.data / "media"), crowd)
-        starts = [seconds for worker in workers for seconds in worker.starts()]
-        recoveries = {target: _recoveries(target, nemesis.kills, workers) for target in TARGETS}
+            books = await audit_books(connection, Storage(settings.data / "media"), crowd)
+        starts = [seconds for worker in workers for seconds in worker.startup_seconds()]
+        recoveries = {target: _recovery_times(target, nemesis.kills, workers) for target in TARGETS}
     broken += [*nemesis.broken, *books.broken]
-    return Report(nemesis, books, recoveries, starts, time.monotonic() - began, broken)
+    return ChaosReport(nemesis, books, recoveries, starts, time.monotonic() - began, broken)
 
 
 @asynccontextmanager
-async def _processes(settings: Settings) -> AsyncIterator[tuple[str, Process, list[Worker]]]:
+async def _start_processes(settings: Settings) -> AsyncIterator[tuple[str, ChaosProcess, list[WorkerProcess]]]:
     """A web process behind a socket that outlives it, and workers."""
     logs = settings.data / "logs"
     logs.mkdir(parents=True)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(supervisor.listen("127.0.0.1", 0))
         descriptor = listener.fileno()
-        web = Process("web", settings, logs, "serve", "--fd", str(descriptor), shared=(descriptor,))
-        workers = [Worker(number, settings, logs) for number in range(WORKERS)]
+        web = ChaosProcess("web", settings, logs, "serve", "--fd", str(descriptor), shared=(descriptor,))
+        workers = [WorkerProcess(number, settings, logs) for number in range(WORKERS)]
         for process in (web, *workers):
             await process.start()
             stack.push_async_callback(process.stop)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", web, workers
 
 
-def _recoveries(target: Target, kills: Sequence[Kill], workers: Sequence[Worker]) -> list[float]:
+def _recovery_times(target: Target, kills: Sequence[Kill], workers: Sequence[WorkerProcess]) -> list[float]:
     """Of each kill that had a next attempt: a clip that is cancelled, or was done but for its files, has none."""
-    began = {(one.video_id, one.number): one.began for worker in workers for one in worker.attempts()}
+    began = {(one.video_id, one.number): one.began for worker in workers for one in worker.logged_attempts()}
     nexts = [(kill.at, began.get((kill.video_id, kill.attempt + 1))) for kill in kills if kill.target == target]
     return [claimed - killed for killed, claimed in nexts if claimed is not None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it on servers of its own in a folder of its own, which stays if something was broken."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     kills = options.kills or (SHORT if options.short else KILLS)
     folder = Path(tempfile.mkdtemp(prefix="kinora-"))
     print(f"seed {options.seed}: {kills} kills of {WORKERS} workers and their engines, in turn, each under a lease")
-    report = asyncio.run(_alone(folder, kills, options.seed))
-    print(_summary(report))
+    report = asyncio.run(_run_on_own_servers(folder, kills, options.seed))
+    print(_summarize(report))
     if report.broken:
         print(*report.broken, f"What each process said is in {folder}/data/logs.", sep="\n", file=sys.stderr)
         return 1
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--short", action="store_true", help=f"{SHORT} kills instead of {KILLS}")
     parser.add_argument("--kills", type=int, help="so many kills")
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _alone(folder: Path, kills: int, seed: int) -> Report:
+async def _run_on_own_servers(folder: Path, kills: int, seed: int) -> ChaosReport:
     from transformers.utils import logging
 
     from engine.testing import tiny_ltx
@@ -145,10 +145,10 @@ async def _alone(folder: Path, kills: int, seed: int) -> Report:
             secret="of no value, for this run only",  # noqa: S106 - it opens nothing
             weights={"kinora-mini": str(weights)},
         )
-        return await rampage(settings, kills=kills, seed=seed, tell=lambda line: print(line, flush=True))
+        return await run_chaos(settings, kills=kills, seed=seed, tell=lambda line: print(line, flush=True))
 
 
-def _summary(report: Report) -> str:
+def _summarize(report: ChaosReport) -> str:
     """What was done, in the words of somebody who was there."""
     nemesis, books, recoveries = report.nemesis, report.books, report.recoveries
     hit = " and ".join(f"{sum(kill.target == target for kill in nemesis.kills)} {target}s" for target in TARGETS)
@@ -157,13 +157,13 @@ def _summary(report: Report) -> str:
 {hit} killed under a lease ({nemesis.too_late} kills came too late to count), {nemesis.stalls} workers frozen beyond it
 {nemesis.web_kills} web processes killed; {books.cut_off} creates lost their answer, {books.committed} of them committed
 {sum(books.jobs.values())} jobs accepted: {jobs}, in {books.attempts} attempts
-from the kill of its engine to a job's next claim: {_spread(recoveries["engine"])}
-from the kill of its worker to a job's next claim: {_spread(recoveries["worker"])}
-from the start of a worker until it is ready: {_spread(report.starts)}
+from the kill of its engine to a job's next claim: {_format_spread(recoveries["engine"])}
+from the kill of its worker to a job's next claim: {_format_spread(recoveries["worker"])}
+from the start of a worker until it is ready: {_format_spread(report.starts)}
 {"BROKEN" if report.broken else "no job lost, no credit lost, nobody outlived"}, in {report.seconds:.0f} s"""
 
 
-def _spread(seconds: Sequence[float]) -> str:
+def _format_spread(seconds: Sequence[float]) -> str:
     if not seconds:
         return "never"
     return f"median {median(seconds):.1f} s, at most {max(seconds):.1f} s ({len(seconds)} times)"

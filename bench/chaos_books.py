@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from api.sql.connection import Database
 from api.storage.local import Storage
-from bench.chaos_people import Crowd
+from bench.chaos_people import SimulatedUsers
 
 EXACT = {
     "a job has not ended": "SELECT id FROM generations WHERE state IN ('queued', 'in_progress')",
@@ -71,7 +71,7 @@ EXACT = {
 """Each sentence with a query for the rows that it is true of. There must be none."""
 
 
-class Books(NamedTuple):
+class AuditResult(NamedTuple):
     """What was found: jobs by state, attempts, creates whose answer was lost and how many of those were committed."""
 
     jobs: dict[str, int]
@@ -81,44 +81,46 @@ class Books(NamedTuple):
     broken: list[str]
 
 
-async def audit(db: Database, storage: Storage, crowd: Crowd) -> Books:
+async def audit_books(db: Database, storage: Storage, crowd: SimulatedUsers) -> AuditResult:
     """Hold the tables and the files against what the crowd was told; `broken` has a sentence for each difference."""
     states = dict(await db.fetch("SELECT id, state FROM generations ORDER BY state, id"))
     broken = [
-        *[_sentence(promise, [row[0] for row in await db.fetch(query)]) for promise, query in EXACT.items()],
-        _sentence("an accepted job is gone", crowd.clips - states.keys()),
-        _sentence("there is a job that nobody was told of", states.keys() - crowd.clips),
-        _sentence(
+        *[_describe_violation(promise, [row[0] for row in await db.fetch(query)]) for promise, query in EXACT.items()],
+        _describe_violation("an accepted job is gone", crowd.clips - states.keys()),
+        _describe_violation("there is a job that nobody was told of", states.keys() - crowd.clips),
+        _describe_violation(
             "a job was cancelled that nobody cancelled, or the reverse",
             crowd.cancelled ^ {video_id for video_id, state in states.items() if state == "cancelled"},
         ),
-        _sentence("a file is not what the database says it is", await _spoiled(db, storage)),
+        _describe_violation("a file is not what the database says it is", await _find_damaged_files(db, storage)),
     ]
-    return Books(
+    return AuditResult(
         jobs=Counter(states.values()),
         attempts=await db.fetchval("SELECT coalesce(sum(attempt), 0)::bigint FROM generations"),
         cut_off=len(crowd.cut_off),
-        committed=await _committed(db, crowd.cut_off),
+        committed=await _count_committed(db, crowd.cut_off),
         broken=[sentence for sentence in broken if sentence],
     )
 
 
-def _sentence(broken: str, of: Collection[str]) -> str:
+def _describe_violation(broken: str, of: Collection[str]) -> str:
     return f"{broken.capitalize()}: {', '.join(sorted(of)[:3])} ({len(of)} in all)." if of else ""
 
 
-async def _spoiled(db: Database, storage: Storage) -> list[str]:
+async def _find_damaged_files(db: Database, storage: Storage) -> list[str]:
     """Keys of files that are missing, or not of the size and content that were recorded."""
     files = await db.fetch("SELECT key, bytes, etag FROM media")
-    return [file["key"] for file in files if _found(storage.path(file["key"])) != (file["bytes"], file["etag"])]
+    return [
+        file["key"] for file in files if _read_fingerprint(storage.path(file["key"])) != (file["bytes"], file["etag"])
+    ]
 
 
-def _found(path: Path) -> tuple[int, str] | None:
+def _read_fingerprint(path: Path) -> tuple[int, str] | None:
     content = path.read_bytes() if path.is_file() else None
     return None if content is None else (len(content), hashlib.sha256(content).hexdigest())
 
 
-async def _committed(db: Database, cut_off: dict[str, float]) -> int:
+async def _count_committed(db: Database, cut_off: dict[str, float]) -> int:
     """How many of the creates whose answer was lost had been committed by then."""
     count: int = await db.fetchval(
         "SELECT count(*) FROM idempotency JOIN unnest($1::text[], $2::float8[]) AS lost(key, at) USING (key)"

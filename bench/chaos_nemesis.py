@@ -10,8 +10,8 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from api.sql.connection import Pool
-from bench.chaos_people import Crowd
-from bench.chaos_processes import Process, Worker
+from bench.chaos_people import SimulatedUsers
+from bench.chaos_processes import ChaosProcess, WorkerProcess
 
 LONGEST = 1.5
 """Seconds between the sight of a lease and the kill at most: about an attempt. They are drawn, so that kills fall
@@ -32,10 +32,10 @@ TARGETS: tuple[Target, ...] = ("engine", "worker")
 Tell = Callable[[str], None]
 
 
-class Lease(NamedTuple):
+class HeldLease(NamedTuple):
     """A worker's hold on a job; `progress` is in percent."""
 
-    worker: Worker
+    worker: WorkerProcess
     video_id: str
     attempt: int
     progress: float
@@ -54,7 +54,13 @@ class Nemesis:
     """Kills in turn an engine and a worker, and starts again what fell."""
 
     def __init__(
-        self, pool: Pool, web: Process, workers: Sequence[Worker], crowd: Crowd, random: Random, tell: Tell
+        self,
+        pool: Pool,
+        web: ChaosProcess,
+        workers: Sequence[WorkerProcess],
+        crowd: SimulatedUsers,
+        random: Random,
+        tell: Tell,
     ) -> None:
         self.kills: list[Kill] = []
         self.too_late = 0
@@ -68,31 +74,31 @@ class Nemesis:
         self._random = random
         self._tell = tell
 
-    async def rage(self, kills: int) -> None:
+    async def kill_processes(self, kills: int) -> None:
         """Go on until so many kills have hit. Raises ChildEndedError if a process falls by itself."""
         while len(self.kills) < kills:
             target = TARGETS[len(self.kills) % 2]
-            if not await self._strike(target):
+            if not await self._kill_lease_holder(target):
                 self.too_late += 1
                 continue
             if len(self.kills) % WEB_EVERY == 0:
-                await self._strike_web()
+                await self._kill_web_process()
             if len(self.kills) % STALL_EVERY == 1:
-                await self._stall()
+                await self._freeze_worker()
 
-    async def _strike(self, target: Target) -> bool:
+    async def _kill_lease_holder(self, target: Target) -> bool:
         """Kill one that holds a lease; whether the lease still held then."""
-        lease = await self._held(target)
+        lease = await self._wait_for_lease(target)
         kill = Kill(target, lease.video_id, lease.attempt, time.time())
-        manner = await self._kill(lease.worker, target)
-        if manner is None or not await self._hit(kill):
+        manner = await self._kill_target(lease.worker, target)
+        if manner is None or not await self._hit_running_attempt(kill):
             return False
         self.kills.append(kill)
         where = f"{lease.progress:2.0f} % of attempt {lease.attempt} of {lease.video_id}"
         self._tell(f"kill {len(self.kills):3}  {target} at {where}{manner}")
         return True
 
-    async def _kill(self, worker: Worker, target: Target) -> str | None:
+    async def _kill_target(self, worker: WorkerProcess, target: Target) -> str | None:
         """Do it, start a worker again, and say how its children took it; None if there was nobody to kill."""
         if target == "engine":
             return "" if worker.kill_engine() else None
@@ -101,31 +107,31 @@ class Nemesis:
         self.broken += [f"{name} outlived its killed worker by a second." for name in fall.survivors]
         return f"; its children were gone in {fall.seconds * 1000:.0f} ms"
 
-    async def _held(self, target: Target) -> Lease:
+    async def _wait_for_lease(self, target: Target) -> HeldLease:
         """A lease at a random moment of it, whose worker lives and, if that is the target, has an engine."""
         while True:
-            while not await self._within_reach(target):  # noqa: ASYNC110 - nobody tells us of a lease
+            while not await self._killable_leases(target):  # noqa: ASYNC110 - nobody tells us of a lease
                 await asyncio.sleep(LOOK)
             await asyncio.sleep(self._random.uniform(0, LONGEST))
-            if leases := await self._within_reach(target):
+            if leases := await self._killable_leases(target):
                 return self._random.choice(leases)
 
-    async def _within_reach(self, target: Target) -> list[Lease]:
-        return [lease for lease in await self._leases() if target == "worker" or lease.worker.engine]
+    async def _killable_leases(self, target: Target) -> list[HeldLease]:
+        return [lease for lease in await self._fetch_leases() if target == "worker" or lease.worker.find_engine]
 
-    async def _leases(self) -> list[Lease]:
+    async def _fetch_leases(self) -> list[HeldLease]:
         for process in (self._web, *self._workers):
-            process.check()
-        workers = {worker.alias: worker for worker in self._workers}
+            process.raise_if_ended()
+        workers = {worker.database_name: worker for worker in self._workers}
         async with self._pool.acquire() as db:
             rows = await db.fetch(
                 "SELECT worker, id, attempt, progress FROM generations"
                 " WHERE state = 'in_progress' AND lease_until > now() AND worker = ANY($1) ORDER BY id",
                 [alias for alias in workers if alias],
             )
-        return [Lease(workers[row["worker"]], row["id"], row["attempt"], row["progress"]) for row in rows]
+        return [HeldLease(workers[row["worker"]], row["id"], row["attempt"], row["progress"]) for row in rows]
 
-    async def _hit(self, kill: Kill) -> bool:
+    async def _hit_running_attempt(self, kill: Kill) -> bool:
         """Whether the attempt had not ended when it was hit. That it has gone back to the queue since is its effect."""
         async with self._pool.acquire() as db:
             hit: bool = await db.fetchval(
@@ -135,7 +141,7 @@ class Nemesis:
             )
         return hit
 
-    async def _strike_web(self) -> None:
+    async def _kill_web_process(self) -> None:
         """Kill the web process while it has a create to answer; callers wait at its socket, which is ours."""
         while not self._crowd.waiting:
             await self._crowd.asking.wait()
@@ -145,17 +151,17 @@ class Nemesis:
         await self._web.start()
         self.web_kills += 1
 
-    async def _stall(self) -> None:
+    async def _freeze_worker(self) -> None:
         """Freeze a worker beyond its lease. What it does after that must count for nothing."""
-        lease = await self._held("worker")
-        with suppress(TimeoutError), lease.worker.frozen():
+        lease = await self._wait_for_lease("worker")
+        with suppress(TimeoutError), lease.worker.suspended():
             async with asyncio.timeout(LONGEST_STALL):
-                while not await self._taken(lease):  # noqa: ASYNC110 - nobody tells us of a claim
+                while not await self._was_reclaimed(lease):  # noqa: ASYNC110 - nobody tells us of a claim
                     await asyncio.sleep(LOOK)
             self.stalls += 1
             self._tell(f"  and a frozen worker, while another took {lease.video_id} from it")
 
-    async def _taken(self, lease: Lease) -> bool:
+    async def _was_reclaimed(self, lease: HeldLease) -> bool:
         async with self._pool.acquire() as db:
             attempt: int = await db.fetchval("SELECT attempt FROM generations WHERE id = $1", lease.video_id)
         return attempt > lease.attempt

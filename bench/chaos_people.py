@@ -28,11 +28,11 @@ LATER = frozenset({409, 429, 503})
 """Statuses that say: ask again in a moment."""
 
 
-class Broken(Exception):
+class BrokenPromiseError(Exception):
     """A promise was not kept; the message is a sentence that says which."""
 
 
-class Crowd:
+class SimulatedUsers:
     """What all persons together know and have met with."""
 
     def __init__(self, url: str, random: Random) -> None:
@@ -48,21 +48,21 @@ class Crowd:
         """Once true, everybody sees the present clip to its end and goes."""
         self.waiting = 0
 
-    async def person(self) -> None:
+    async def simulate_user(self) -> None:
         """One person, under one account after another, until it is time to leave."""
         while not self.leaving:
             async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, trust_env=False) as client:
-                person = Person(self, client)
+                person = SimulatedUser(self, client)
                 await person.sign_up()
                 for _ in range(CLIPS):
                     if not self.leaving:
-                        await person.clip()
+                        await person.create_and_follow()
 
 
-class Person:
+class SimulatedUser:
     """One account, and whoever acts through it."""
 
-    def __init__(self, crowd: Crowd, client: httpx.AsyncClient) -> None:
+    def __init__(self, crowd: SimulatedUsers, client: httpx.AsyncClient) -> None:
         self._crowd = crowd
         self._client = client
 
@@ -71,51 +71,51 @@ class Person:
         answer = None
         while answer is None:
             form = {"email": f"{secrets.token_hex(8)}@example.org", "password": "correct horse battery"}
-            answer = await self._send("POST", "/v1/auth/signup", json=form)
-        self._client.headers["Authorization"] = f"Bearer {_body(answer)['access_token']}"
+            answer = await self._try_request("POST", "/v1/auth/signup", json=form)
+        self._client.headers["Authorization"] = f"Bearer {_json_body(answer)['access_token']}"
 
-    async def clip(self) -> None:
+    async def create_and_follow(self) -> None:
         """Have one made, or change one's mind, and see it end."""
-        key, asked, dice = secrets.token_hex(8), self._anything(), self._crowd.random
-        video_id = await self._create(key, asked)
+        key, asked, dice = secrets.token_hex(8), self._random_request(), self._crowd.random
+        video_id = await self._create_until_answered(key, asked)
         self._crowd.clips.add(video_id)
         if dice.random() < CANCELLED:
             await asyncio.sleep(dice.uniform(0, WAVERING))
-            if (await self._insist("POST", f"/v1/videos/{video_id}/cancel"))["status"] == "cancelled":
+            if (await self._send_until_answered("POST", f"/v1/videos/{video_id}/cancel"))["status"] == "cancelled":
                 self._crowd.cancelled.add(video_id)
-        await self._ended(video_id)
-        if (again := await self._create(key, asked)) != video_id:
-            raise Broken(f"One key made two videos, {video_id} and {again}.")
+        await self._wait_until_done(video_id)
+        if (again := await self._create_until_answered(key, asked)) != video_id:
+            raise BrokenPromiseError(f"One key made two videos, {video_id} and {again}.")
 
-    def _anything(self) -> dict[str, Any]:
+    def _random_request(self) -> dict[str, Any]:
         dice = self._crowd.random
         return {"prompt": "a red ball bounces", "size": dice.choice(SIZES), "seconds": dice.choice(SECONDS)}
 
-    async def _create(self, key: str, asked: dict[str, Any]) -> str:
+    async def _create_until_answered(self, key: str, asked: dict[str, Any]) -> str:
         crowd = self._crowd
         while True:
             crowd.waiting += 1
             crowd.asking.set()
-            answer = await self._send("POST", "/v1/videos", json=asked, headers={"Idempotency-Key": key})
+            answer = await self._try_request("POST", "/v1/videos", json=asked, headers={"Idempotency-Key": key})
             crowd.waiting -= 1
             if not crowd.waiting:
                 crowd.asking.clear()
             if answer is not None:
-                return str(_body(answer)["id"])
+                return str(_json_body(answer)["id"])
             crowd.cut_off[key] = time.time()
 
-    async def _ended(self, video_id: str) -> None:
+    async def _wait_until_done(self, video_id: str) -> None:
         status = "queued"
         while status in ("queued", "in_progress"):
-            answer = await self._insist("GET", f"/v1/videos/{video_id}", headers={"Prefer": "wait=60"})
+            answer = await self._send_until_answered("GET", f"/v1/videos/{video_id}", headers={"Prefer": "wait=60"})
             status = answer["status"]
 
-    async def _insist(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
-        while (answer := await self._send(method, path, **sent)) is None:
+    async def _send_until_answered(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        while (answer := await self._try_request(method, path, **sent)) is None:
             pass
-        return _body(answer)
+        return _json_body(answer)
 
-    async def _send(self, method: str, path: str, **sent: Any) -> httpx.Response | None:
+    async def _try_request(self, method: str, path: str, **sent: Any) -> httpx.Response | None:
         """The answer, or None if it is to be asked for again."""
         try:
             answer = await self._client.request(method, path, **sent)
@@ -127,9 +127,9 @@ class Person:
         return None
 
 
-def _body(answer: httpx.Response) -> dict[str, Any]:
+def _json_body(answer: httpx.Response) -> dict[str, Any]:
     if not answer.is_success:
         asked = f"{answer.request.method} {answer.request.url.path}"
-        raise Broken(f"{asked} was answered {answer.status_code}: {answer.text[:200]}")
+        raise BrokenPromiseError(f"{asked} was answered {answer.status_code}: {answer.text[:200]}")
     body: dict[str, Any] = answer.json()
     return body

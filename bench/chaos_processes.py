@@ -28,14 +28,14 @@ FOLLOWS_WITHIN = 1.0
 """Seconds within which the children of a killed process must be gone."""
 
 
-class Fall(NamedTuple):
+class KillOutcome(NamedTuple):
     """How the children of a killed process followed it: the seconds they took, and those that did not."""
 
     seconds: float
     survivors: list[str]
 
 
-class Attempt(NamedTuple):
+class LoggedAttempt(NamedTuple):
     """A worker's claim of a video, at a Unix time."""
 
     video_id: str
@@ -43,7 +43,7 @@ class Attempt(NamedTuple):
     began: float
 
 
-class Process:
+class ChaosProcess:
     """One `kinora` command. Each of its lives is a process, and a log, of its own."""
 
     def __init__(
@@ -65,18 +65,18 @@ class Process:
         await self._child.start()
         self._end = asyncio.create_task(self._child.ended())
 
-    def check(self) -> None:
+    def raise_if_ended(self) -> None:
         """Raise ChildEndedError if it has ended though nobody killed it."""
         if self._end.done():
             raise self._end.result()
 
-    async def kill(self) -> Fall:
+    async def kill(self) -> KillOutcome:
         """SIGKILL, and a look at who outlives it."""
-        self.check()
-        held = list(_hold(psutil.Process(self._child.pid).children(recursive=True)))
+        self.raise_if_ended()
+        held = list(_open_descriptors(psutil.Process(self._child.pid).children(recursive=True)))
         killed = time.monotonic()
         await self.stop()
-        return await asyncio.to_thread(_fall, held, killed)
+        return await asyncio.to_thread(_wait_for_children, held, killed)
 
     async def stop(self) -> None:
         """SIGKILL, for good; one that has ended is no error."""
@@ -84,19 +84,21 @@ class Process:
         await self._end
 
 
-class Worker(Process):
+class WorkerProcess(ChaosProcess):
     """A `kinora worker`."""
 
     def __init__(self, number: int, settings: Settings, logs: Path) -> None:
         super().__init__(f"worker-{number}", settings, logs, "worker")
 
     @property
-    def alias(self) -> str | None:
+    def database_name(self) -> str | None:
         """What it calls itself in the database; None until it is ready."""
-        return next((line["worker"] for line in _lines(self._lives[-1][0]) if line["event"] == "worker_ready"), None)
+        return next(
+            (line["worker"] for line in _read_log_lines(self._lives[-1][0]) if line["event"] == "worker_ready"), None
+        )
 
     @property
-    def engine(self) -> int | None:
+    def find_engine(self) -> int | None:
         """Its engine's process: the forkserver is its child, and the engine is the forkserver's."""
         children = psutil.Process(self._child.pid).children()
         return next((grandchild.pid for child in children for grandchild in child.children()), None)
@@ -104,13 +106,13 @@ class Worker(Process):
     def kill_engine(self) -> bool:
         """SIGKILL to the engine alone; False if there is none at this moment."""
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if engine := self.engine:
+            if engine := self.find_engine:
                 os.kill(engine, signal.SIGKILL)
                 return True
         return False
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def suspended(self) -> Iterator[None]:
         """SIGSTOP while the block runs. Its engine goes on."""
         os.kill(self._child.pid, signal.SIGSTOP)
         try:
@@ -118,30 +120,33 @@ class Worker(Process):
         finally:
             os.kill(self._child.pid, signal.SIGCONT)
 
-    def starts(self) -> list[float]:
+    def startup_seconds(self) -> list[float]:
         """Seconds that each of its lives took to be ready, where it got so far."""
         return [
-            _time(line) - began for log, began in self._lives for line in _lines(log) if line["event"] == "worker_ready"
+            _parse_timestamp(line) - began
+            for log, began in self._lives
+            for line in _read_log_lines(log)
+            if line["event"] == "worker_ready"
         ]
 
-    def attempts(self) -> list[Attempt]:
+    def logged_attempts(self) -> list[LoggedAttempt]:
         """Every attempt it began, in all its lives."""
         return [
-            Attempt(line["video_id"], line["attempt"], _time(line))
+            LoggedAttempt(line["video_id"], line["attempt"], _parse_timestamp(line))
             for log, _ in self._lives
-            for line in _lines(log)
+            for line in _read_log_lines(log)
             if line["event"] == "attempt_started"
         ]
 
 
-def _hold(processes: list[psutil.Process]) -> Iterator[tuple[int, str]]:
+def _open_descriptors(processes: list[psutil.Process]) -> Iterator[tuple[int, str]]:
     """A descriptor and a name for each that lives."""
     for process in processes:
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
             yield os.pidfd_open(process.pid), f"Process {process.pid} ({' '.join(process.cmdline())[:60]})"
 
 
-def _fall(held: list[tuple[int, str]], killed: float) -> Fall:
+def _wait_for_children(held: list[tuple[int, str]], killed: float) -> KillOutcome:
     """Wait for the processes behind these descriptors, no longer than they may take."""
     survivors = []
     for descriptor, name in held:
@@ -149,15 +154,15 @@ def _fall(held: list[tuple[int, str]], killed: float) -> Fall:
         if not select.select([descriptor], [], [], left)[0]:
             survivors.append(name)
         os.close(descriptor)
-    return Fall(time.monotonic() - killed, survivors)
+    return KillOutcome(time.monotonic() - killed, survivors)
 
 
-def _lines(log: Path) -> Iterator[dict[str, Any]]:
+def _read_log_lines(log: Path) -> Iterator[dict[str, Any]]:
     """The events of a log; what a kill cut short and what libraries print are none."""
     for line in log.read_bytes().splitlines():
         if line.startswith(b'{"') and line.endswith(b"}"):
             yield msgspec.json.decode(line)
 
 
-def _time(line: dict[str, Any]) -> float:
+def _parse_timestamp(line: dict[str, Any]) -> float:
     return datetime.fromisoformat(line["time"]).timestamp()

@@ -15,10 +15,10 @@ from redis.asyncio import Redis
 from api.http.state import AppState
 from bench import seeding
 from bench.creates import ASKED, PATH
-from bench.report import Row, figure, percent
-from bench.resource_usage import family, quantile, spending
-from bench.seeding import Person
-from bench.testbed import Site, changed, parts_of, stage, web, worker
+from bench.report import Row, format_figure, format_percent
+from bench.resource_usage import measure_usage, process_tree, quantile
+from bench.seeding import SignedInUser
+from bench.testbed import HttpProcess, open_state, run_servers, run_web, run_worker, with_settings
 from engine.testing import tiny_ltx
 
 PEOPLE = 10
@@ -44,33 +44,33 @@ WHERE made.state = 'queued' AND claim.state = 'in_progress' AND generation_id = 
 """
 
 
-async def measure() -> list[Row]:
+async def measure_claim_latency() -> list[Row]:
     """One create at a time, each to a worker that waits for it; then nothing for a while."""
-    async with stage(system=TIMES) as (settings, _), web(settings) as site:
+    async with run_servers(system=TIMES) as (settings, _), run_web(settings) as site:
         weights = await asyncio.to_thread(tiny_ltx.write, settings.data / "weights")
-        crowd = await seeding.crowd(settings, PEOPLE)
-        at_work = changed(settings, weights={"kinora-mini": str(weights)}, threads=1)
-        async with worker(at_work) as running, parts_of(settings) as app_state:
-            await notice_moves(app_state)
-            made = [await one(app_state, site, person) for person in islice(cycle(crowd), WARM + CREATES)]
-            waits = await commit_to_commit(app_state, made[WARM:])
-            await idle(app_state.redis)
-            assert len(family(running.pid)) >= 3  # the worker, the server it forks from, the engine
-            with spending(running.pid) as spent:
+        crowd = await seeding.seed_users(settings, PEOPLE)
+        at_work = with_settings(settings, weights={"kinora-mini": str(weights)}, threads=1)
+        async with run_worker(at_work) as running, open_state(settings) as app_state:
+            await install_transition_log(app_state)
+            made = [await time_one_claim(app_state, site, person) for person in islice(cycle(crowd), WARM + CREATES)]
+            waits = await fetch_claim_delays(app_state, made[WARM:])
+            await wait_until_idle(app_state.redis)
+            assert len(process_tree(running.pid)) >= 3  # the worker, the server it forks from, the engine
+            with measure_usage(running.pid) as spent:
                 await asyncio.sleep(IDLE)
-    return rows(waits, spent.cpu[0] / spent.wall)
+    return build_rows(waits, spent.cpu[0] / spent.wall)
 
 
-async def notice_moves(app_state: AppState) -> None:
+async def install_transition_log(app_state: AppState) -> None:
     async with app_state.pool.acquire() as connection:
         await connection.execute(MOVES)
 
 
-async def one(app_state: AppState, site: Site, person: Person) -> str:
+async def time_one_claim(app_state: AppState, site: HttpProcess, person: SignedInUser) -> str:
     """Create, see it claimed, cancel it; the worker is then on its way back to waiting. Gives the video's id."""
     async with asyncio.timeout(PATIENCE):
-        await idle(app_state.redis)
-        async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+        await wait_until_idle(app_state.redis)
+        async with httpx.AsyncClient(base_url=site.base_url, trust_env=False) as client:
             answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
         assert answer.status_code == 200, answer.text
         video_id: str = answer.json()["id"]
@@ -81,13 +81,13 @@ async def one(app_state: AppState, site: Site, person: Person) -> str:
         return video_id
 
 
-async def idle(redis: Redis) -> None:
+async def wait_until_idle(redis: Redis) -> None:
     """Wait until the worker waits: in Redis, for its bell."""
     while not (await redis.info("clients"))["blocked_clients"]:  # noqa: ASYNC110 (Redis tells nobody who blocks)
         await asyncio.sleep(LOOK)
 
 
-async def commit_to_commit(app_state: AppState, made: list[str]) -> list[float]:
+async def fetch_claim_delays(app_state: AppState, made: list[str]) -> list[float]:
     """Seconds from each create's commit to its claim's."""
     async with app_state.pool.acquire() as connection:
         waits = [record[0] for record in await connection.fetch(WAITS, made)]
@@ -96,12 +96,12 @@ async def commit_to_commit(app_state: AppState, made: list[str]) -> list[float]:
     return waits
 
 
-def rows(waits: list[float], share: float) -> list[Row]:
+def build_rows(waits: list[float], share: float) -> list[Row]:
     """The table's part."""
-    median, late, last = (f"{figure(quantile(waits, part) * 1000)} ms" for part in (0.5, 0.95, 1.0))
+    median, late, last = (f"{format_figure(quantile(waits, part) * 1000)} ms" for part in (0.5, 0.95, 1.0))
     return [
         Row("create → claim, idle worker: median", median, goal="≤ 10 ms"),
         Row("… 95 % within", late),
         Row("… all within", last),
-        Row("share of a core: idle worker and engine", percent(share) if share else "< 0.1 %", goal="≤ 1 %"),
+        Row("share of a core: idle worker and engine", format_percent(share) if share else "< 0.1 %", goal="≤ 1 %"),
     ]

@@ -17,9 +17,9 @@ from pathlib import Path
 from api.local.child_process import Child, Program, eventually
 from api.local.supervisor import listen
 from bench import load, seeding
-from bench.report import Row, figure, of
-from bench.resource_usage import Spent, spending
-from bench.testbed import HOST, READY_WITHIN, Site, site, stage, web
+from bench.report import Row, format_figure, format_ratio
+from bench.resource_usage import ResourceUsage, measure_usage
+from bench.testbed import HOST, READY_WITHIN, HttpProcess, run_http_process, run_servers, run_web
 
 SIZE = 64 * 1024 * 1024
 MEGA = 1e6
@@ -40,51 +40,51 @@ http {{
 """
 
 
-async def measure() -> list[Row]:
+async def measure_content() -> list[Row]:
     """The same file from both in turns."""
-    async with stage() as (settings, _), web(settings) as kinora:
-        person, *_ = await seeding.crowd(settings, 1)
-        await seeding.clips(settings, 1, SIZE)
+    async with run_servers() as (settings, _), run_web(settings) as kinora:
+        person, *_ = await seeding.seed_users(settings, 1)
+        await seeding.seed_completed_clips(settings, 1, SIZE)
         video_id = f"video_{1:026}"
         file = settings.data / "media" / "videos" / video_id / "1" / "video"
         file.parent.mkdir(parents=True)
         file.write_bytes(os.urandom(SIZE))
-        name, peer = other(file, settings.data)
+        name, peer = select_peer(file, settings.data)
         async with peer as beside:
-            ours = Source(kinora, load.request("GET", f"/v1/videos/{video_id}/content", person.token))
-            theirs = Source(beside, load.request("GET", "/video"))
+            ours = DownloadContender(kinora, load.build_request("GET", f"/v1/videos/{video_id}/content", person.token))
+            theirs = DownloadContender(beside, load.build_request("GET", "/video"))
             for _ in range(ROUNDS):
-                await ours.turn()
-                await theirs.turn()
-    return rows(ours, theirs, name)
+                await ours.run_turn()
+                await theirs.run_turn()
+    return build_rows(ours, theirs, name)
 
 
-class Source:
+class DownloadContender:
     """Who sends the file, and what that took."""
 
-    def __init__(self, place: Site, request: bytes) -> None:
-        self.spent = Spent()
+    def __init__(self, place: HttpProcess, request: bytes) -> None:
+        self.spent = ResourceUsage()
         self._site = place
         self._request = request
 
-    async def turn(self) -> None:
+    async def run_turn(self) -> None:
         """Download it EACH times."""
-        with spending(self._site.pid) as spent:
-            await asyncio.to_thread(download, self._site.port, self._request, EACH)
+        with measure_usage(self._site.pid) as spent:
+            await asyncio.to_thread(download_repeatedly, self._site.port, self._request, EACH)
         self.spent.add(spent)
 
     @property
-    def pace(self) -> float:
+    def megabytes_per_second(self) -> float:
         """Megabytes each second."""
         return ROUNDS * EACH * SIZE / MEGA / self.spent.wall
 
     @property
-    def cost(self) -> float:
+    def cpu_milliseconds(self) -> float:
         """Milliseconds of the server's processor time for each file."""
         return self.spent.cpu[0] / (ROUNDS * EACH) * 1000
 
 
-def download(port: int, request: bytes, times: int) -> None:
+def download_repeatedly(port: int, request: bytes, times: int) -> None:
     """Fetch and forget, over one connection."""
     buffer = bytearray(BUFFER)
     with socket.create_connection((HOST, port), timeout=PATIENCE) as connection:
@@ -101,15 +101,15 @@ def download(port: int, request: bytes, times: int) -> None:
             assert left == 0
 
 
-def other(file: Path, folder: Path) -> tuple[str, AbstractAsyncContextManager[Site]]:
+def select_peer(file: Path, folder: Path) -> tuple[str, AbstractAsyncContextManager[HttpProcess]]:
     """The best there is on this machine to compare with, by name."""
     if nginx := shutil.which("nginx"):
-        return "nginx", _nginx(nginx, file.parent, folder)
-    return "sendfile", site(("bench.sendfile",), [str(file)], folder / "sendfile.log")
+        return "nginx", _run_nginx(nginx, file.parent, folder)
+    return "sendfile", run_http_process(("bench.sendfile",), [str(file)], folder / "sendfile.log")
 
 
 @asynccontextmanager
-async def _nginx(binary: str, root: Path, folder: Path) -> AsyncIterator[Site]:
+async def _run_nginx(binary: str, root: Path, folder: Path) -> AsyncIterator[HttpProcess]:
     with listen(HOST, 0) as free:  # nginx opens its own socket, so this one only finds a port
         port = free.getsockname()[1]
     user = "user root root;" if os.geteuid() == 0 else ""  # the folder is private to whoever runs this
@@ -120,25 +120,30 @@ async def _nginx(binary: str, root: Path, folder: Path) -> AsyncIterator[Site]:
     child = Child(Program(name="nginx", argv=argv, env=os.environ, log=log, stops=((signal.SIGTERM, 5.0),)))
     await child.start()
     try:
-        await eventually(lambda: _listens(port), (OSError,), child, READY_WITHIN)
-        yield Site(child.pid, port)
+        await eventually(lambda: _check_listening(port), (OSError,), child, READY_WITHIN)
+        yield HttpProcess(child.pid, port)
     finally:
         await child.stop()
 
 
-async def _listens(port: int) -> None:
+async def _check_listening(port: int) -> None:
     _, writer = await asyncio.open_connection(HOST, port)
     writer.close()
 
 
-def rows(ours: Source, theirs: Source, name: str) -> list[Row]:
+def build_rows(ours: DownloadContender, theirs: DownloadContender, name: str) -> list[Row]:
     """The table's part."""
     return [
         Row(
             "content of 64 MiB, MB each second",
-            figure(ours.pace),
-            f"{figure(theirs.pace)} {name}",
-            of(ours.pace, theirs.pace),
+            format_figure(ours.megabytes_per_second),
+            f"{format_figure(theirs.megabytes_per_second)} {name}",
+            format_ratio(ours.megabytes_per_second, theirs.megabytes_per_second),
         ),
-        Row("… CPU ms of the process for each", figure(ours.cost), figure(theirs.cost), of(ours.cost, theirs.cost)),
+        Row(
+            "… CPU ms of the process for each",
+            format_figure(ours.cpu_milliseconds),
+            format_figure(theirs.cpu_milliseconds),
+            format_ratio(ours.cpu_milliseconds, theirs.cpu_milliseconds),
+        ),
     ]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from diffusers.utils import logging as diffusers_logging
 
-from bench.resource_usage import Peak
+from bench.resource_usage import PeakMemory
 from engine.catalog.registry import DEFAULT, find
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.runtime.engine import Engine
@@ -26,37 +26,37 @@ MODEL = find(DEFAULT)
 NATIVE = MODEL.native_sizes[0]  # asked for at the size it is made at, so that nobody enlarges
 
 
-def asked(seconds: float, quality: Quality = "full", *given: Condition) -> Request:
+def clip_request(seconds: float, quality: Quality = "full", *given: Condition) -> Request:
     """The clip that all measurements ask for."""
     return Request(DEFAULT, PROMPT, *NATIVE, seconds, SEED, quality=quality, conditions=given)
 
 
-class Weights(NamedTuple):
+class BenchWeights(NamedTuple):
     """A folder that takes the place of the bundled weights, if it is not "", and torch's threads, 0 for all cores."""
 
     folder: str = ""
     threads: int = 0
 
     @property
-    def config(self) -> EngineConfig:
+    def engine_config(self) -> EngineConfig:
         """What an engine is told of it."""
         return EngineConfig(weights={DEFAULT: self.folder} if self.folder else {}, threads=self.threads)
 
 
-BUNDLED = Weights()
+BUNDLED = BenchWeights()
 
 
 @cache
-def engine(weights: Weights) -> Engine:
+def shared_engine(weights: BenchWeights) -> Engine:
     """The engine of this process, which loads its model with its first clip."""
-    return Engine(weights.config)
+    return Engine(weights.engine_config)
 
 
 @cache
-def loaded(weights: Weights) -> Parts:
+def load_modules(weights: BenchWeights) -> Parts:
     """The very modules that the engine would use, for whoever takes another loop to them."""
-    use_threads(weights.config)
-    loading = load(MODEL, locate(MODEL, weights.config), weights.config)
+    use_threads(weights.engine_config)
+    loading = load(MODEL, locate(MODEL, weights.engine_config), weights.engine_config)
     while True:
         try:
             next(loading)
@@ -66,12 +66,12 @@ def loaded(weights: Weights) -> Parts:
             return parts
 
 
-def never() -> bool:
+def never_cancelled() -> bool:
     """Nobody cancels."""
     return False
 
 
-class Made(NamedTuple):
+class ClipTiming(NamedTuple):
     """What one clip took, in seconds since the model was there: until the first segment was `out`, until a `second`
     could be watched, until the `whole` was there. `peak` is the memory it needed at most beyond the model's, in bytes;
     `told` when which number of seconds was said to be left.
@@ -84,52 +84,52 @@ class Made(NamedTuple):
     told: tuple[tuple[float, float], ...] = ()
 
 
-class Watch:
+class ClipTimer:
     """Looks at the events of a clip in the making and at the clock."""
 
     def __init__(self) -> None:
-        self._begin()
+        self._restart_clock()
         self._segments: list[tuple[float, float]] = []
         self._told: list[tuple[float, float]] = []
 
-    def saw(self, event: Event) -> None:
+    def record_event(self, event: Event) -> None:
         """Note it. As long as the model is loading, the clip has not begun."""
         match event:
             case Loading() | Progress(stage="loading"):
-                self._begin()
+                self._restart_clock()
             case Segment():
-                self._segments.append((self._passed(), event.seconds_done))
+                self._segments.append((self._elapsed(), event.seconds_done))
             case Progress(eta_seconds=float(eta)):
-                self._told.append((self._passed(), eta))
+                self._told.append((self._elapsed(), eta))
             case _:
                 pass
 
-    def made(self) -> Made:
+    def timing(self) -> ClipTiming:
         """What it took, now that all is there."""
-        whole = self._passed()
+        whole = self._elapsed()
         second = next((when for when, done in self._segments if done >= 1), whole)
-        return Made(self._segments[0][0], second, whole, self._peak.grown(), tuple(self._told))
+        return ClipTiming(self._segments[0][0], second, whole, self._peak.growth(), tuple(self._told))
 
-    def _begin(self) -> None:
-        self._peak, self._began = Peak(), time.perf_counter()
+    def _restart_clock(self) -> None:
+        self._peak, self._began = PeakMemory(), time.perf_counter()
 
-    def _passed(self) -> float:
+    def _elapsed(self) -> float:
         return time.perf_counter() - self._began
 
 
-def made(weights: Weights, request: Request) -> Made:
+def time_clip(weights: BenchWeights, request: Request) -> ClipTiming:
     """Have the engine make a clip, and throw it away."""
-    watch = Watch()
+    watch = ClipTimer()
     with tempfile.TemporaryDirectory() as folder:
-        for event in engine(weights).run(request, Path(folder), never):
-            watch.saw(event)
-    return watch.made()
+        for event in shared_engine(weights).run(request, Path(folder), never_cancelled):
+            watch.record_event(event)
+    return watch.timing()
 
 
-def best(clips: Iterable[Made]) -> Made:
+def best_timing(clips: Iterable[ClipTiming]) -> ClipTiming:
     """The least of several turns: what other work takes from a machine only adds. The peak is the first turn's,
     before which the process had made nothing.
     """
     turns = list(clips)
     out, second, whole = (min(getattr(turn, name) for turn in turns) for name in ("out", "second", "whole"))
-    return Made(out, second, whole, turns[0].peak)
+    return ClipTiming(out, second, whole, turns[0].peak)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from bench.engine_clips import BUNDLED, Made, Weights, asked, made
-from bench.isolated_process import alone
-from bench.report import Row, percent
+from bench.engine_clips import BUNDLED, BenchWeights, ClipTiming, clip_request, time_clip
+from bench.isolated_process import run_isolated
+from bench.report import Row, format_percent
 from engine.types import Quality
 
 WARM: Final[tuple[tuple[float, Quality], ...]] = ((2, "full"), (2, "turbo"))  # made first, and not counted
@@ -23,19 +23,19 @@ CLIPS: Final[tuple[tuple[float, Quality], ...]] = (
 )
 
 
-async def measure() -> list[Row]:
+async def measure_eta() -> list[Row]:
     """In a process of its own, whose engine learns as it goes."""
-    return await alone(told, BUNDLED, CLIPS)
+    return await run_isolated(compare_estimates, BUNDLED, CLIPS)
 
 
-def told(weights: Weights, clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
+def compare_estimates(weights: BenchWeights, clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
     """Long and short, full and turbo, in an order in which none is like the one before."""
     for clip in WARM:
-        made(weights, asked(*clip))
-    return rows([wrong(made(weights, asked(*clip))) for clip in clips], clips)
+        time_clip(weights, clip_request(*clip))
+    return build_rows([estimate_error(time_clip(weights, clip_request(*clip))) for clip in clips], clips)
 
 
-def wrong(clip: Made) -> float:
+def estimate_error(clip: ClipTiming) -> float:
     """By which share of the truth the estimate was wrong that was the last to be told when half the time was over;
     above 0 where it promised too long a wait.
     """
@@ -46,12 +46,12 @@ def wrong(clip: Made) -> float:
     return (left - (half - when)) / truth - 1
 
 
-def rows(errors: list[float], clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
+def build_rows(errors: list[float], clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
     """The table's part."""
     worst, clip = max(zip(errors, clips, strict=True), key=lambda each: abs(each[0]))
     seconds, quality = clip
     return [
-        Row("estimate at half-way: wrong by, median", percent(median(map(abs, errors))), goal="≤ 30 %"),
+        Row("estimate at half-way: wrong by, median", format_percent(median(map(abs, errors))), goal="≤ 30 %"),
         Row("… at worst", f"{worst * 100:+.3g} %", f"{seconds:g} s, {quality}", goal="≤ 30 %"),
         Row("… clips", str(len(clips)), ", ".join(f"{error * 100:+.0f}" for error in errors) + " %"),
     ]

@@ -22,8 +22,8 @@ from typing import Any, Final
 import torch
 from diffusers import LTXVideoTransformer3DModel
 
-from bench.isolated_process import alone
-from bench.report import Row, figure, of, percent
+from bench.isolated_process import run_isolated
+from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.catalog.registry import find
 
 REAL: Final[Mapping[str, int]] = {
@@ -43,7 +43,7 @@ TERA: Final = 1e12
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TransformerInput:
     """What the transformer sees: latents in time, down and across, and words; `seconds` of video come of it."""
 
     latents: int
@@ -59,7 +59,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BenchDevice:
     """Where it runs. `side` is that of the square matrices whose product shows what the card can do at best."""
 
     device: torch.device
@@ -68,59 +68,70 @@ class Place:
     turns: int
 
 
-def as_it_is(model: Any) -> Any:
+def leave_uncompiled(model: Any) -> Any:
     return model
 
 
-def compiled(model: Any, **options: Any) -> Any:
+def compile_blocks(model: Any, **options: Any) -> Any:
     """The same model with its block compiled, once for all layers and for each shape."""
     model.compile_repeated_blocks(fullgraph=True, dynamic=False, **options)
     return model
 
 
-SPEEDS: Final[Mapping[str, Callable[[Any], Any]]] = {"as it is": as_it_is, "compiled": compiled}
-WINDOW: Final = Window(latents=16, height=512 // 32, width=768 // 32, words=MODEL.max_prompt_tokens, seconds=121 / 24)
+SPEEDS: Final[Mapping[str, Callable[[Any], Any]]] = {"as it is": leave_uncompiled, "compiled": compile_blocks}
+WINDOW: Final = TransformerInput(
+    latents=16, height=512 // 32, width=768 // 32, words=MODEL.max_prompt_tokens, seconds=121 / 24
+)
 
 
-async def measure() -> list[Row]:
+async def measure_gpu_transformer() -> list[Row]:
     """In a process of its own; without a card, a row that says so."""
     if not torch.cuda.is_available():
         return [Row("LTX-Video 2B's transformer on a card", "not measured", "torch finds no CUDA here")]
-    return await alone(card)
+    return await run_isolated(measure_first_gpu)
 
 
-def card() -> list[Row]:
+def measure_first_gpu() -> list[Row]:
     """All rows, on the first card."""
-    place = Place(torch.device("cuda"), torch.bfloat16, side=8192, turns=10)
+    place = BenchDevice(torch.device("cuda"), torch.bfloat16, side=8192, turns=10)
     named = torch.cuda.get_device_name()
     peak = next((tera for name, tera in PEAKS.items() if name in named), None)
-    return [Row("the card", named), *measured(REAL, WINDOW, place, SPEEDS, peak)]
+    return [Row("the card", named), *measure_transformer(REAL, WINDOW, place, SPEEDS, peak)]
 
 
-def measured(
+def measure_transformer(
     shape: Mapping[str, int],
-    window: Window,
-    place: Place,
+    window: TransformerInput,
+    place: BenchDevice,
     speeds: Mapping[str, Callable[[Any], Any]],
     peak: float | None,
 ) -> list[Row]:
     """The rows for a transformer of any shape. `peak` is the data sheet's, where there is one."""
-    product = 2 * place.side**3 / seconds(_product(place), place) / TERA
+    product = 2 * place.side**3 / average_seconds(_matrix_product(place), place) / TERA
     with place.device:
         model = LTXVideoTransformer3DModel(**shape).to(place.dtype).eval()
-    rows = [Row(f"a product of matrices of {place.side}, TFLOP/s", figure(product), **_of_peak(product, peak))]
+    rows = [
+        Row(f"a product of matrices of {place.side}, TFLOP/s", format_figure(product), **_peak_columns(product, peak))
+    ]
     for name, faster in speeds.items():
         made = faster(model)
         for prompts in (2, 1):
-            took = seconds(partial(step, made, given(shape, window, place, prompts)), place)
-            pace = prompts * operations(shape, window) / took / TERA
-            rows += _rows(f"{name}, {_guided(prompts)}", window, took, prompts)
-            rows.append(Row("… TFLOP/s", figure(pace), f"{figure(product)} of a product", of(pace, product)))
-            rows += [Row("… share of the data sheet's bf16 peak", percent(pace / peak))] if peak else []
+            took = average_seconds(partial(run_forward, made, random_inputs(shape, window, place, prompts)), place)
+            pace = prompts * count_operations(shape, window) / took / TERA
+            rows += _step_rows(f"{name}, {_guidance_label(prompts)}", window, took, prompts)
+            rows.append(
+                Row(
+                    "… TFLOP/s",
+                    format_figure(pace),
+                    f"{format_figure(product)} of a product",
+                    format_ratio(pace, product),
+                )
+            )
+            rows += [Row("… share of the data sheet's bf16 peak", format_percent(pace / peak))] if peak else []
     return rows
 
 
-def operations(shape: Mapping[str, int], window: Window) -> int:
+def count_operations(shape: Mapping[str, int], window: TransformerInput) -> int:
     """By the formula above, for one pass over one prompt."""
     s, t = window.tokens, window.words
     d = shape["num_attention_heads"] * shape["attention_head_dim"]
@@ -129,7 +140,9 @@ def operations(shape: Mapping[str, int], window: Window) -> int:
     return shape["num_layers"] * layer + ends + 2 * s * (256 * d + 7 * d * d)
 
 
-def given(shape: Mapping[str, int], window: Window, place: Place, prompts: int) -> dict[str, torch.Tensor]:
+def random_inputs(
+    shape: Mapping[str, int], window: TransformerInput, place: BenchDevice, prompts: int
+) -> dict[str, torch.Tensor]:
     """What the engine gives it in one step: with guidance there are two `prompts`."""
     with place.device:
         return {
@@ -142,53 +155,53 @@ def given(shape: Mapping[str, int], window: Window, place: Place, prompts: int) 
 
 
 @torch.inference_mode()
-def step(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def run_forward(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """One pass."""
     predicted: torch.Tensor = model(**inputs, return_dict=False)[0]
     return predicted
 
 
-def seconds(work: Callable[[], Any], place: Place) -> float:
+def average_seconds(work: Callable[[], Any], place: BenchDevice) -> float:
     """What once takes on average, after three times that do not count: they compile and warm up."""
     for _ in range(3):
         work()
-    _wait(place.device)
+    _synchronize(place.device)
     began = time.perf_counter()
     for _ in range(place.turns):
         work()
-    _wait(place.device)
+    _synchronize(place.device)
     return (time.perf_counter() - began) / place.turns
 
 
-def _product(place: Place) -> Callable[[], torch.Tensor]:
+def _matrix_product(place: BenchDevice) -> Callable[[], torch.Tensor]:
     one, other = (torch.randn(place.side, place.side, device=place.device, dtype=place.dtype) for _ in range(2))
     return lambda: one @ other
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def _guided(prompts: int) -> str:
+def _guidance_label(prompts: int) -> str:
     return "guided" if prompts > 1 else "unguided"
 
 
-def _of_peak(product: float, peak: float | None) -> dict[str, str]:
-    return {"peer": f"{figure(peak)} data sheet", "ratio": of(product, peak)} if peak else {}
+def _peak_columns(product: float, peak: float | None) -> dict[str, str]:
+    return {"peer": f"{format_figure(peak)} data sheet", "ratio": format_ratio(product, peak)} if peak else {}
 
 
-def _rows(name: str, window: Window, took: float, prompts: int) -> list[Row]:
+def _step_rows(name: str, window: TransformerInput, took: float, prompts: int) -> list[Row]:
     """A step, and what of video that is each second at the steps of the catalogue's qualities."""
-    rows = [Row(f"{name}: ms for a step of {window.seconds:.3g} s of video", figure(took * 1000))]
+    rows = [Row(f"{name}: ms for a step of {window.seconds:.3g} s of video", format_figure(took * 1000))]
     for quality, how in MODEL.sampling.items():
         if (how.guidance_scale > 1) == (prompts > 1):
             rows.append(
                 Row(
                     f"… s of video each second, {how.steps} steps ({quality})",
-                    figure(window.seconds / took / how.steps),
+                    format_figure(window.seconds / took / how.steps),
                 )
             )
     if prompts == 1:
-        rows.append(Row("… s of video each second, 8 steps (distilled)", figure(window.seconds / took / 8)))
+        rows.append(Row("… s of video each second, 8 steps (distilled)", format_figure(window.seconds / took / 8)))
     return rows

@@ -17,19 +17,19 @@ Answer = TypeVar("Answer")
 
 
 @contextmanager
-def apart() -> Iterator[Executor]:
+def isolated_process() -> Iterator[Executor]:
     """A process that starts with its first call. Not forked: torch's threads would not come along."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.process.forkserver
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         yield process
 
 
-async def call(where: Executor, function: Callable[..., Answer], *given: object) -> Answer:
+async def call_in_process(where: Executor, function: Callable[..., Answer], *given: object) -> Answer:
     """Run a module's function there; what it raises is raised here."""
     return await asyncio.get_running_loop().run_in_executor(where, function, *given)
 
 
-async def alone(function: Callable[..., Answer], *given: object) -> Answer:
+async def run_isolated(function: Callable[..., Answer], *given: object) -> Answer:
     """Run it in a process that ends with it."""
-    with apart() as process:
-        return await call(process, function, *given)
+    with isolated_process() as process:
+        return await call_in_process(process, function, *given)

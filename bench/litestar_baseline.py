@@ -14,14 +14,14 @@ from litestar import Litestar, MediaType, get
 from litestar.handlers import HTTPRouteHandler
 
 
-def route(number: int, answer: bytes) -> HTTPRouteHandler:
+def fixed_route(number: int, answer: bytes) -> HTTPRouteHandler:
     """A route that is one return."""
 
     @get(f"/{number}", media_type=MediaType.JSON)
-    async def same() -> bytes:
+    async def return_body() -> bytes:
         return answer
 
-    return same
+    return return_body
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("answers", type=Path, nargs="+")
     options = parser.parse_args()
-    routes = [route(number, path.read_bytes()) for number, path in enumerate(options.answers)]
+    routes = [fixed_route(number, path.read_bytes()) for number, path in enumerate(options.answers)]
     app = Litestar(routes, openapi_config=None, logging_config=None)
     config = uvicorn.Config(app, loop="uvloop", http="httptools", log_config=None, access_log=False)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])

@@ -22,7 +22,7 @@ Job = TypeVar("Job")
 
 
 @dataclass(slots=True)
-class Tally:
+class ResponseTally:
     """What came back: answers by status, in how many seconds."""
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -33,13 +33,13 @@ class Tally:
         """All answers."""
         return self.statuses.total()
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: ResponseTally) -> None:
         """Count another load too."""
         self.statuses += other.statuses
         self.seconds += other.seconds
 
 
-def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes:
+def build_request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes:
     """A whole request, ready to be sent again and again."""
     head = [f"{method} {path} HTTP/1.1", f"Host: {HOST}"]
     head += [f"Authorization: Bearer {token}"] if token else []
@@ -47,10 +47,10 @@ def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-class _Lane(asyncio.Protocol):
+class _LoadConnection(asyncio.Protocol):
     """One connection that asks again as soon as it has its answer."""
 
-    def __init__(self, requests: Iterator[bytes], deadline: float, tally: Tally) -> None:
+    def __init__(self, requests: Iterator[bytes], deadline: float, tally: ResponseTally) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._requests = requests
         self._deadline = deadline
@@ -59,9 +59,9 @@ class _Lane(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._ask()
+        self._send_next()
 
-    def _ask(self) -> None:
+    def _send_next(self) -> None:
         following = next(self._requests, None) if time.perf_counter() < self._deadline else None
         if following is None:
             self._transport.close()
@@ -71,12 +71,12 @@ class _Lane(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         held = self._held + data
         head = held.find(HEAD_END)
-        if head < 0 or len(held) < head + len(HEAD_END) + _length(held):
+        if head < 0 or len(held) < head + len(HEAD_END) + _content_length(held):
             self._held = held
             return
         self._held = b""
         self._tally.statuses[int(held[9:12])] += 1
-        self._ask()
+        self._send_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is None:
@@ -85,19 +85,19 @@ class _Lane(asyncio.Protocol):
             self.ended.set_exception(exc)
 
 
-def _length(answer: bytes) -> int:
+def _content_length(answer: bytes) -> int:
     """Every answer measured here says its length."""
     start = answer.index(LENGTH) + len(LENGTH)
     return int(answer[start : answer.index(b"\r", start)])
 
 
-async def drive(port: int, requests: Iterator[bytes], *, lanes: int, seconds: float) -> Tally:
+async def send_requests(port: int, requests: Iterator[bytes], *, lanes: int, seconds: float) -> ResponseTally:
     """Send the requests over so many connections at once, until they or the time run out."""
-    tally, began = Tally(), time.perf_counter()
+    tally, began = ResponseTally(), time.perf_counter()
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(seconds + PATIENCE):
         opened = [
-            await loop.create_connection(lambda: _Lane(requests, began + seconds, tally), HOST, port)
+            await loop.create_connection(lambda: _LoadConnection(requests, began + seconds, tally), HOST, port)
             for _ in range(lanes)
         ]
         await asyncio.gather(*(lane.ended for _, lane in opened))
@@ -105,11 +105,13 @@ async def drive(port: int, requests: Iterator[bytes], *, lanes: int, seconds: fl
     return tally
 
 
-async def repeat(work: Callable[[Job], Awaitable[None]], jobs: Iterator[Job], *, lanes: int, seconds: float) -> Tally:
+async def run_calls(
+    work: Callable[[Job], Awaitable[None]], jobs: Iterator[Job], *, lanes: int, seconds: float
+) -> ResponseTally:
     """The same with calls in place of requests; one that returns counts as 200."""
-    tally, began = Tally(), time.perf_counter()
+    tally, began = ResponseTally(), time.perf_counter()
 
-    async def lane() -> None:
+    async def run_lane() -> None:
         for job in jobs:
             await work(job)
             tally.statuses[200] += 1
@@ -117,6 +119,6 @@ async def repeat(work: Callable[[Job], Awaitable[None]], jobs: Iterator[Job], *,
                 return
 
     async with asyncio.timeout(seconds + PATIENCE):
-        await asyncio.gather(*(lane() for _ in range(lanes)))
+        await asyncio.gather(*(run_lane() for _ in range(lanes)))
     tally.seconds = time.perf_counter() - began
     return tally

@@ -21,9 +21,20 @@ from diffusers import LTXI2VLongMultiPromptPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_i2v_long_multi_prompt import split_into_temporal_windows
 from numpy.typing import NDArray
 
-from bench.engine_clips import BUNDLED, MODEL, NATIVE, Made, Watch, Weights, asked, best, loaded, made
-from bench.isolated_process import apart, call
-from bench.report import Row, figure, of, percent
+from bench.engine_clips import (
+    BUNDLED,
+    MODEL,
+    NATIVE,
+    BenchWeights,
+    ClipTimer,
+    ClipTiming,
+    best_timing,
+    clip_request,
+    load_modules,
+    time_clip,
+)
+from bench.isolated_process import call_in_process, isolated_process
+from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.diffusion.schedule import noise_levels, sampling
 from engine.loading.loader import Parts
 from engine.media.video_writer import Film
@@ -38,50 +49,52 @@ MEBI: Final = 1 << 20
 
 Maker: TypeAlias = int | str
 """The engine at one length, or THEIRS at the greatest."""
-Clips: TypeAlias = Mapping[tuple[Maker, Quality], Made]
+Clips: TypeAlias = Mapping[tuple[Maker, Quality], ClipTiming]
 
 
-async def measure() -> list[Row]:
+async def measure_long_videos() -> list[Row]:
     """Each maker in a process of its own, so that each peak of memory is its own."""
     with ExitStack() as stack:
         makers: tuple[Maker, ...] = (*LENGTHS, THEIRS)
-        places = {maker: stack.enter_context(apart()) for maker in makers}
-        return rows(await in_turns(places, LENGTHS), LENGTHS)
+        places = {maker: stack.enter_context(isolated_process()) for maker in makers}
+        return build_rows(await run_in_turns(places, LENGTHS), LENGTHS)
 
 
-async def in_turns(places: Mapping[Maker, Executor], lengths: Sequence[int], weights: Weights = BUNDLED) -> Clips:
+async def run_in_turns(
+    places: Mapping[Maker, Executor], lengths: Sequence[int], weights: BenchWeights = BUNDLED
+) -> Clips:
     """Everybody's best. Full quality comes first: a process is fresh once. The middle length comes once: it is there
     for its memory.
     """
     short, _, long = lengths
     turns: list[tuple[Quality, Sequence[int]]] = [("full", lengths), ("full", (short, long)), ("turbo", (short, long))]
-    clips: dict[tuple[Maker, Quality], list[Made]] = {}
+    clips: dict[tuple[Maker, Quality], list[ClipTiming]] = {}
     for quality, seconds in turns:
         makers: tuple[Maker, ...] = (*seconds, THEIRS)
         for maker in makers:
-            make, length = (made, maker) if isinstance(maker, int) else (theirs, long)
-            clip = await call(places[maker], make, weights, asked(length, quality))
+            make, length = (time_clip, maker) if isinstance(maker, int) else (time_diffusers_clip, long)
+            clip = await call_in_process(places[maker], make, weights, clip_request(length, quality))
             clips.setdefault((maker, quality), []).append(clip)
-    return {which: best(some) for which, some in clips.items()}
+    return {which: best_timing(some) for which, some in clips.items()}
 
 
 # --- diffusers ------------------------------------------------------------------------------------------
 
 
-def theirs(weights: Weights, request: Request) -> Made:
+def time_diffusers_clip(weights: BenchWeights, request: Request) -> ClipTiming:
     """Their pipeline makes the clip, and our encoder writes it: the first second first, then the rest."""
-    parts = loaded(weights)
-    watch = Watch()
-    frames = filmed(parts, request)
+    parts = load_modules(weights)
+    watch = ClipTimer()
+    frames = generate_with_diffusers(parts, request)
     with tempfile.TemporaryDirectory() as folder:
         with Film(Path(folder), *NATIVE, MODEL.fps, len(frames), torch.get_num_threads()) as film:
             for stretch in np.split(frames, [MODEL.fps]):
                 film.write(finish([stretch]))
-                watch.saw(film.cut())
-        return watch.made()
+                watch.record_event(film.cut())
+        return watch.timing()
 
 
-def filmed(parts: Parts, request: Request) -> NDArray[np.float32]:
+def generate_with_diffusers(parts: Parts, request: Request) -> NDArray[np.float32]:
     """The frames of the clip, [F, H, W, 3] in 0..1, after as many steps in each window as ours takes."""
     how, length = sampling(MODEL, request, parts.adapters), plan(request).frames
     wear(parts.transformer, how.worn)
@@ -90,12 +103,12 @@ def filmed(parts: Parts, request: Request) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         # Diffusers hands numpy a tensor in a way that numpy 2 warns of.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        frames: NDArray[np.float32] = _pipeline(parts)(
+        frames: NDArray[np.float32] = _build_pipeline(parts)(
             prompt=request.prompt,
             negative_prompt=request.negative_prompt,
             width=NATIVE.width,
             height=NATIVE.height,
-            num_frames=MODEL.frame_rule * (_latents(length) - 1) + 1,
+            num_frames=MODEL.frame_rule * (_latents_for_frames(length) - 1) + 1,
             frame_rate=MODEL.fps,
             sigmas=torch.tensor([*noise_levels(how), 0.0], dtype=torch.float32),  # it leaves out the last of them
             guidance_scale=how.guidance_scale,
@@ -108,11 +121,11 @@ def filmed(parts: Parts, request: Request) -> NDArray[np.float32]:
             max_sequence_length=min(MODEL.max_prompt_tokens, parts.tokenizer.model_max_length),
         ).frames[0]
     hook.remove()
-    assert len(passes) == how.steps * len(_windows(length)), "they took another number of steps"
+    assert len(passes) == how.steps * len(_diffusers_windows(length)), "they took another number of steps"
     return frames[:length]
 
 
-def _pipeline(parts: Parts) -> Any:
+def _build_pipeline(parts: Parts) -> Any:
     scheduler = type(parts.scheduler).from_config(parts.scheduler.config)
     pipeline = LTXI2VLongMultiPromptPipeline(
         scheduler, parts.vae, parts.text_encoder, parts.tokenizer, parts.transformer
@@ -121,18 +134,18 @@ def _pipeline(parts: Parts) -> Any:
     return pipeline
 
 
-def _latents(frames: int) -> int:
+def _latents_for_frames(frames: int) -> int:
     """Latents that hold at least so many frames."""
     return 1 + -(-(frames - 1) // MODEL.frame_rule)
 
 
-_LONGEST: Final = _latents(MODEL.window_frames)
+_LONGEST: Final = _latents_for_frames(MODEL.window_frames)
 
 
-def _windows(frames: int) -> list[tuple[int, int]]:
+def _diffusers_windows(frames: int) -> list[tuple[int, int]]:
     """The first latent of each of their windows, and the one behind its last."""
     windows: list[tuple[int, int]] = split_into_temporal_windows(
-        _latents(frames), _LONGEST, MODEL.context_latents, MODEL.frame_rule
+        _latents_for_frames(frames), _LONGEST, MODEL.context_latents, MODEL.frame_rule
     )
     return windows
 
@@ -140,61 +153,76 @@ def _windows(frames: int) -> list[tuple[int, int]]:
 # --- the table's part -----------------------------------------------------------------------------------
 
 
-def denoised(seconds: float) -> int:
+def count_denoised_latents(seconds: float) -> int:
     """Latent frames that our windows denoise, with what they are given as context."""
-    return sum(window.latents for window in plan(asked(seconds)).windows)
+    return sum(window.latents for window in plan(clip_request(seconds)).windows)
 
 
-def denoised_by_them(seconds: float) -> int:
+def count_diffusers_latents(seconds: float) -> int:
     """The same of theirs."""
-    return sum(behind - first for first, behind in _windows(plan(asked(seconds)).frames))
+    return sum(behind - first for first, behind in _diffusers_windows(plan(clip_request(seconds)).frames))
 
 
-def rows(clips: Clips, lengths: Sequence[int]) -> list[Row]:
+def build_rows(clips: Clips, lengths: Sequence[int]) -> list[Row]:
     """Beside theirs, then longer beside shorter."""
     short, _, long = lengths
     return [
-        *(row for quality in ("full", "turbo") for row in _beside(clips, long, quality)),
-        Row("… latent frames denoised, context included", str(denoised(long)), str(denoised_by_them(long))),
-        *(_cost(clips, short, long, quality) for quality in ("full", "turbo")),
-        *_memory(clips, lengths),
+        *(row for quality in ("full", "turbo") for row in _comparison_rows(clips, long, quality)),
+        Row(
+            "… latent frames denoised, context included",
+            str(count_denoised_latents(long)),
+            str(count_diffusers_latents(long)),
+        ),
+        *(_length_cost_row(clips, short, long, quality) for quality in ("full", "turbo")),
+        *_memory_rows(clips, lengths),
     ]
 
 
-def _beside(clips: Clips, long: int, quality: Quality) -> list[Row]:
+def _comparison_rows(clips: Clips, long: int, quality: Quality) -> list[Row]:
     ours, other = clips[long, quality], clips[THEIRS, quality]
     rows = [
         Row(
             f"{long} s, {quality}: seconds to the first that can be watched",
-            figure(ours.second),
-            f"{figure(other.second)} {THEIRS}",
-            of(ours.second, other.second),
+            format_figure(ours.second),
+            f"{format_figure(other.second)} {THEIRS}",
+            format_ratio(ours.second, other.second),
         ),
-        Row("… to the whole film", figure(ours.whole), figure(other.whole), of(ours.whole, other.whole)),
-        Row("… first segment, share of that time", percent(ours.out / ours.whole), goal="≤ 25 %"),
+        Row(
+            "… to the whole film",
+            format_figure(ours.whole),
+            format_figure(other.whole),
+            format_ratio(ours.whole, other.whole),
+        ),
+        Row("… first segment, share of that time", format_percent(ours.out / ours.whole), goal="≤ 25 %"),
     ]
     if quality == "full":
-        most = (figure(ours.peak / MEBI), figure(other.peak / MEBI))
-        rows.append(Row("… peak memory beyond the weights, MiB", most[0], most[1], of(ours.peak, other.peak)))
+        most = (format_figure(ours.peak / MEBI), format_figure(other.peak / MEBI))
+        rows.append(Row("… peak memory beyond the weights, MiB", most[0], most[1], format_ratio(ours.peak, other.peak)))
     return rows
 
 
-def _cost(clips: Clips, short: int, long: int, quality: Quality) -> Row:
+def _length_cost_row(clips: Clips, short: int, long: int, quality: Quality) -> Row:
     times = clips[long, quality].whole / clips[short, quality].whole
-    frames = denoised(long) / denoised(short)
+    frames = count_denoised_latents(long) / count_denoised_latents(short)
     name = f"{long} s cost how often {short} s, {quality}"
-    return Row(name, figure(times), f"{figure(frames)} latent frames", of(times, frames), "≤ 1.05 and ≤ 4.5 times")
+    return Row(
+        name,
+        format_figure(times),
+        f"{format_figure(frames)} latent frames",
+        format_ratio(times, frames),
+        "≤ 1.05 and ≤ 4.5 times",
+    )
 
 
-def _memory(clips: Clips, lengths: Sequence[int]) -> list[Row]:
+def _memory_rows(clips: Clips, lengths: Sequence[int]) -> list[Row]:
     peaks = {seconds: clips[seconds, "full"].peak for seconds in lengths}
     short, *longer = lengths
     return [
         Row(
             f"peak memory beyond the weights, MiB: {seconds} s",
-            figure(peaks[seconds] / MEBI),
-            f"{figure(peaks[short] / MEBI)} {short} s",
-            of(peaks[seconds], peaks[short]),
+            format_figure(peaks[seconds] / MEBI),
+            f"{format_figure(peaks[short] / MEBI)} {short} s",
+            format_ratio(peaks[seconds], peaks[short]),
             "flat",
         )
         for seconds in longer

@@ -21,8 +21,8 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from PIL import Image
 
 from bench import engine_clips
-from bench.isolated_process import alone
-from bench.report import Row, figure, of, percent
+from bench.isolated_process import run_isolated
+from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.catalog.model import Sampling
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import keep, prepare
@@ -41,14 +41,14 @@ LEVELS = 255
 ROUNDED = 1  # levels by which a rounded pixel may differ where the sums behind it were taken in another order
 
 
-class Took(NamedTuple):
+class Duration(NamedTuple):
     """Milliseconds that passed, and those of processor time that this process was given."""
 
     wall: float
     cpu: float
 
 
-class Case(NamedTuple):
+class PipelineCase(NamedTuple):
     """What is asked for: at which quality, and whether a picture is given that the clip begins with."""
 
     name: str
@@ -57,58 +57,60 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case("from words, full", "full", given=False),
-    Case("from words, turbo", "turbo", given=False),
-    Case("from a picture, full", "full", given=True),
+    PipelineCase("from words, full", "full", given=False),
+    PipelineCase("from words, turbo", "turbo", given=False),
+    PipelineCase("from a picture, full", "full", given=True),
 )
 
 
-async def measure() -> list[Row]:
+async def measure_pipelines() -> list[Row]:
     """Each case, in a process that does nothing else."""
-    return await alone(compared, engine_clips.BUNDLED, TURNS)
+    return await run_isolated(compare_cases, engine_clips.BUNDLED, TURNS)
 
 
-def compared(weights: engine_clips.Weights, turns: int) -> list[Row]:
+def compare_cases(weights: engine_clips.BenchWeights, turns: int) -> list[Row]:
     """All cases, with the modules of these weights."""
-    parts = engine_clips.loaded(weights)
-    return [row for case in CASES for row in one(Sides(parts, case), turns)]
+    parts = engine_clips.load_modules(weights)
+    return [row for case in CASES for row in compare_case(PipelineComparison(parts, case), turns)]
 
 
-def one(sides: Sides, turns: int) -> list[Row]:
+def compare_case(sides: PipelineComparison, turns: int) -> list[Row]:
     """The same window from both sides in turns, once it is clear that it is the same."""
-    apart = farthest(sides.ours(decoded=True), sides.theirs(decoded=True, encoded=False))
+    apart = largest_difference(sides.run_our_loop(decoded=True), sides.run_diffusers(decoded=True, encoded=False))
     assert apart <= ROUNDED, f"{sides.case.name}: the two differ by up to {apart} levels of {LEVELS}"
-    ways = (sides.ours, sides.theirs)
-    denoising, whole = (in_turns([partial(way, decoded=decoded) for way in ways], turns) for decoded in (False, True))
-    outside = [min(sides.outside(way) for _ in range(turns)) for way in ways]
-    return rows(sides, apart, denoising, whole, outside)
+    ways = (sides.run_our_loop, sides.run_diffusers)
+    denoising, whole = (
+        time_in_turns([partial(way, decoded=decoded) for way in ways], turns) for decoded in (False, True)
+    )
+    outside = [min(sides.share_outside_transformer(way) for _ in range(turns)) for way in ways]
+    return build_rows(sides, apart, denoising, whole, outside)
 
 
 @dataclass(frozen=True)
-class Sides:
+class PipelineComparison:
     """One case, to be made by either side."""
 
     parts: Parts
-    case: Case
+    case: PipelineCase
 
     @cached_property
-    def picture(self) -> Any:
+    def first_frame(self) -> Any:
         """A frame of a drawn clip, as a condition."""
         (question,) = studio.questions(1)
         return studio.picture(studio.truth(question, engine_clips.NATIVE), 0)
 
     @cached_property
     def request(self) -> Request:
-        given = (self.picture,) if self.case.given else ()
-        return engine_clips.asked(FRAMES / engine_clips.MODEL.fps, self.case.quality, *given)
+        given = (self.first_frame,) if self.case.given else ()
+        return engine_clips.clip_request(FRAMES / engine_clips.MODEL.fps, self.case.quality, *given)
 
     @cached_property
-    def how(self) -> Sampling:
+    def sampling(self) -> Sampling:
         return sampling(engine_clips.MODEL, self.request, self.parts.adapters)
 
     @cached_property
-    def text(self) -> ltx.Text:
-        return ltx.encode_text(self.parts, plan(self.request), self.request.negative_prompt, self.how)
+    def encoded_text(self) -> ltx.Text:
+        return ltx.encode_text(self.parts, plan(self.request), self.request.negative_prompt, self.sampling)
 
     @cached_property
     def pipeline(self) -> Any:
@@ -123,83 +125,85 @@ class Sides:
         made.set_progress_bar_config(disable=True)
         return made
 
-    def ours(self, *, decoded: bool) -> torch.Tensor:
+    def run_our_loop(self, *, decoded: bool) -> torch.Tensor:
         """Our loop: latents [1, C, F, h, w], or frames [F, 3, h, w]."""
         made = plan(self.request)
         cut, (window, shown) = Cut.of(made), made.steps
         assert isinstance(window, Window)
         assert isinstance(shown, Shown)
         tokens = prepare(self.parts, cut, window)
-        text = self.text.at(window.weights)
-        steps = list(ltx.denoise(self.parts, made, self.how, text, tokens, window.seed, engine_clips.never))
-        assert len(steps) == self.how.steps
+        text = self.encoded_text.at(window.weights)
+        steps = list(
+            ltx.denoise(self.parts, made, self.sampling, text, tokens, window.seed, engine_clips.never_cancelled)
+        )
+        assert len(steps) == self.sampling.steps
         keep(self.parts, cut, window, tokens)
         return decode(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.strips[0].values()], dim=2)
 
-    def theirs(self, *, decoded: bool, encoded: bool = True) -> torch.Tensor:
+    def run_diffusers(self, *, decoded: bool, encoded: bool = True) -> torch.Tensor:
         """Their pipeline: the same. `encoded` says that it is given our encoded words."""
-        wear(self.parts.transformer, self.how.worn)
-        with _unwarned():
+        wear(self.parts.transformer, self.sampling.worn)
+        with _ignore_numpy_warning():
             made: torch.Tensor = self.pipeline(
-                **(self._encoded() if encoded else self._words()),
-                **self._picture(),
+                **(self._embedding_arguments() if encoded else self._prompt_arguments()),
+                **self._image_arguments(),
                 width=engine_clips.NATIVE.width,
                 height=engine_clips.NATIVE.height,
                 num_frames=FRAMES,
                 frame_rate=engine_clips.MODEL.fps,
-                timesteps=(noise_levels(self.how) * 1000).tolist(),
-                guidance_scale=self.how.guidance_scale,
+                timesteps=(noise_levels(self.sampling) * 1000).tolist(),
+                guidance_scale=self.sampling.guidance_scale,
                 generator=torch.Generator("cpu").manual_seed(self.request.seed),
                 output_type="pt" if decoded else "latent",
             ).frames
         return made[0] if decoded else made
 
-    def outside(self, way: Callable[..., Any]) -> float:
+    def share_outside_transformer(self, way: Callable[..., Any]) -> float:
         """The share of denoising in which the transformer was not at work."""
-        with inside(self.parts.transformer) as seconds:
-            whole = timed(partial(way, decoded=False)).wall
-        assert len(seconds) == self.how.steps
+        with forward_durations(self.parts.transformer) as seconds:
+            whole = time_once(partial(way, decoded=False)).wall
+        assert len(seconds) == self.sampling.steps
         return 1 - sum(seconds) * 1000 / whole
 
-    def _words(self) -> dict[str, Any]:
+    def _prompt_arguments(self) -> dict[str, Any]:
         limit = min(engine_clips.MODEL.max_prompt_tokens, self.parts.tokenizer.model_max_length)
         return {"prompt": engine_clips.PROMPT, "negative_prompt": "", "max_sequence_length": limit}
 
-    def _encoded(self) -> dict[str, Any]:
-        embeds, mask, guided = self.text.embeds, self.text.mask, self.text.guided
+    def _embedding_arguments(self) -> dict[str, Any]:
+        embeds, mask, guided = self.encoded_text.embeds, self.encoded_text.mask, self.encoded_text.guided
         words = {"prompt_embeds": embeds[guided:], "prompt_attention_mask": mask[guided:]}
         avoided = {"negative_prompt_embeds": embeds[:1], "negative_prompt_attention_mask": mask[:1]}
         return words | (avoided if guided else {})
 
-    def _picture(self) -> dict[str, Any]:
+    def _image_arguments(self) -> dict[str, Any]:
         if not self.case.given:
             return {}
-        image = Image.open(io.BytesIO(self.picture.image))
+        image = Image.open(io.BytesIO(self.first_frame.image))
         return {"conditions": [LTXVideoCondition(image=image, frame_index=0)], "image_cond_noise_scale": 0.0}
 
 
-def farthest(ours: torch.Tensor, theirs: torch.Tensor) -> int:
+def largest_difference(ours: torch.Tensor, theirs: torch.Tensor) -> int:
     """By how many levels two films of the same shape, 0..1, differ where they differ most."""
     assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
     levels = [(frames * LEVELS).round() for frames in (ours, theirs)]
     return int((levels[0] - levels[1]).abs().max())
 
 
-def in_turns(ways: Sequence[Callable[[], Any]], turns: int) -> list[Took]:
+def time_in_turns(ways: Sequence[Callable[[], Any]], turns: int) -> list[Duration]:
     """What each way took, the least of all turns: what other work takes from a machine only adds."""
-    took = [[timed(way) for way in ways] for _ in range(turns)]
-    return [Took(*(min(column) for column in zip(*each, strict=True))) for each in zip(*took, strict=True)]
+    took = [[time_once(way) for way in ways] for _ in range(turns)]
+    return [Duration(*(min(column) for column in zip(*each, strict=True))) for each in zip(*took, strict=True)]
 
 
-def timed(way: Callable[[], Any]) -> Took:
+def time_once(way: Callable[[], Any]) -> Duration:
     """What it takes once."""
     wall, cpu = time.perf_counter(), time.process_time()
     way()
-    return Took((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000)
+    return Duration((time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000)
 
 
 @contextmanager
-def inside(module: torch.nn.Module) -> Iterator[list[float]]:
+def forward_durations(module: torch.nn.Module) -> Iterator[list[float]]:
     """The seconds of each pass through a module within the block."""
     began: list[float] = []
     seconds: list[float] = []
@@ -213,23 +217,38 @@ def inside(module: torch.nn.Module) -> Iterator[list[float]]:
 
 
 @contextmanager
-def _unwarned() -> Iterator[None]:
+def _ignore_numpy_warning() -> Iterator[None]:
     """Diffusers hands numpy a tensor in a way that numpy 2 warns of."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         yield
 
 
-def rows(
-    sides: Sides, apart: int, denoising: Sequence[Took], whole: Sequence[Took], outside: Sequence[float]
+def build_rows(
+    sides: PipelineComparison,
+    apart: int,
+    denoising: Sequence[Duration],
+    whole: Sequence[Duration],
+    outside: Sequence[float],
 ) -> list[Row]:
     """The table's part for one case."""
     (ours, theirs), (film, their_film) = denoising, whole
-    name = f"one window {sides.case.name}, {sides.how.steps} steps: ms to denoise"
+    name = f"one window {sides.case.name}, {sides.sampling.steps} steps: ms to denoise"
     return [
-        Row(name, figure(ours.wall), f"{figure(theirs.wall)} diffusers", of(ours.wall, theirs.wall), "≤ 1.02"),
-        Row("… CPU ms of it", figure(ours.cpu), figure(theirs.cpu), of(ours.cpu, theirs.cpu)),
-        Row("… ms with decoding", figure(film.wall), figure(their_film.wall), of(film.wall, their_film.wall)),
-        Row("… outside the transformer, of denoising", percent(outside[0]), percent(outside[1])),
+        Row(
+            name,
+            format_figure(ours.wall),
+            f"{format_figure(theirs.wall)} diffusers",
+            format_ratio(ours.wall, theirs.wall),
+            "≤ 1.02",
+        ),
+        Row("… CPU ms of it", format_figure(ours.cpu), format_figure(theirs.cpu), format_ratio(ours.cpu, theirs.cpu)),
+        Row(
+            "… ms with decoding",
+            format_figure(film.wall),
+            format_figure(their_film.wall),
+            format_ratio(film.wall, their_film.wall),
+        ),
+        Row("… outside the transformer, of denoising", format_percent(outside[0]), format_percent(outside[1])),
         Row(f"… most that a pixel differs, levels of {LEVELS}", str(apart), goal=f"≤ {ROUNDED}"),
     ]

@@ -18,30 +18,30 @@ class Row(NamedTuple):
     goal: str = ""
 
 
-def table(rows: Iterable[Row]) -> str:
+def format_table(rows: Iterable[Row]) -> str:
     """The rows as a Markdown table, its columns aligned."""
     lines = [HEADINGS, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    written = [_line(line, widths) for line in lines]
-    return "\n".join([written[0], _line(tuple("-" * width for width in widths), widths), *written[1:]])
+    written = [_format_line(line, widths) for line in lines]
+    return "\n".join([written[0], _format_line(tuple("-" * width for width in widths), widths), *written[1:]])
 
 
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+def _format_line(cells: tuple[str, ...], widths: list[int]) -> str:
     return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
 
 
-def figure(value: float) -> str:
+def format_figure(value: float) -> str:
     """A number to three digits or so: nobody's machine repeats the fourth."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def of(ours: float, peer: float) -> str:
+def format_ratio(ours: float, peer: float) -> str:
     """Our figure as a part of the peer's."""
     return f"{ours / peer:.2f}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share of one processor core, or of anything else."""
     return f"{share * 100:.3g} %"

@@ -19,53 +19,53 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 @dataclass(slots=True)
-class Spent:
+class ResourceUsage:
     """Seconds that passed in a block, and seconds of processor time that each named process took meanwhile."""
 
     wall: float = 0.0
     cpu: tuple[float, ...] = ()
 
-    def add(self, other: Spent) -> None:
+    def add(self, other: ResourceUsage) -> None:
         """Count another block of the same processes."""
         self.wall += other.wall
         self.cpu = tuple(a + b for a, b in zip(self.cpu or (0.0,) * len(other.cpu), other.cpu, strict=True))
 
 
 @contextmanager
-def spending(*pids: int) -> Iterator[Spent]:
+def measure_usage(*pids: int) -> Iterator[ResourceUsage]:
     """Measure a block; the figures are there at its end.
 
     A process counts with those it has started, as PostgreSQL's does with its backends; ourselves count alone. What
     ends within the block is not counted.
     """
-    spent = Spent()
-    began, before = time.perf_counter(), [_processor_times(pid) for pid in pids]
+    spent = ResourceUsage()
+    began, before = time.perf_counter(), [_cpu_seconds(pid) for pid in pids]
     yield spent
-    spent.cpu = tuple(_grown(then, _processor_times(pid)) for pid, then in zip(pids, before, strict=True))
+    spent.cpu = tuple(_cpu_growth(then, _cpu_seconds(pid)) for pid, then in zip(pids, before, strict=True))
     spent.wall = time.perf_counter() - began
 
 
-def _grown(before: dict[int, float], after: dict[int, float]) -> float:
+def _cpu_growth(before: dict[int, float], after: dict[int, float]) -> float:
     return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
-def _processor_times(pid: int) -> dict[int, float]:
+def _cpu_seconds(pid: int) -> dict[int, float]:
     """Seconds so far, of each process that counts, in steps of 10 ms."""
     times = {}
-    for each in [psutil.Process()] if pid == os.getpid() else family(pid):
+    for each in [psutil.Process()] if pid == os.getpid() else process_tree(pid):
         with suppress(psutil.NoSuchProcess):
             used = each.cpu_times()
             times[each.pid] = used.user + used.system
     return times
 
 
-def family(pid: int) -> list[psutil.Process]:
+def process_tree(pid: int) -> list[psutil.Process]:
     """The process and all that it has started."""
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Bytes of memory the process has in use, without those it has started."""
     return int(psutil.Process(pid).memory_info().rss)
 
@@ -75,7 +75,7 @@ def quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-class Peak:
+class PeakMemory:
     """Bytes of memory that this process needs from now on, at most, beyond what it has in use now.
 
     Linux says so itself and can be told to forget an earlier peak; elsewhere a peak before now hides a lower one. What
@@ -85,14 +85,14 @@ class Peak:
     def __init__(self) -> None:
         if _CLEAR.exists():
             _CLEAR.write_text("5")  # proc(5): 5 resets the peak
-        self._began = resident(os.getpid())
+        self._began = resident_bytes(os.getpid())
 
-    def grown(self) -> int:
+    def growth(self) -> int:
         """The peak so far, without what was in use before."""
-        return max(0, _most_resident() - self._began)
+        return max(0, _peak_resident_bytes() - self._began)
 
 
-def _most_resident() -> int:
+def _peak_resident_bytes() -> int:
     """Not `getrusage` on Linux: what it says of a fresh process includes the one that started it."""
     if _STATUS.exists():
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))

@@ -23,7 +23,7 @@ import msgspec
 from api.http.openapi import examples
 from api.schemas.common import Page
 from api.schemas.videos import Video
-from bench.report import Row, figure, of
+from bench.report import Row, format_figure, format_ratio
 
 ROUNDS = 7  # of everything; the least time of an import and the median of the calls count
 CALLS = 300  # in a round
@@ -45,30 +45,40 @@ print(time.perf_counter() - began, len(sys.modules))
 """
 
 
-async def measure() -> list[Row]:
+async def measure_sdk() -> list[Row]:
     """All three."""
-    return [*_imports(), *await _calls()]
+    return [*_import_rows(), *await _call_rows()]
 
 
-def _imports() -> list[Row]:
+def _import_rows() -> list[Row]:
     pair = {
         "kinora": ("import kinora", "; kinora.Kinora(api_key='x')"),
         "openai": ("import openai", "; openai.OpenAI(api_key='x')"),
         "runwayml": ("import runwayml", "; runwayml.RunwayML(api_key='x')"),
     }
-    alone = {name: _cost(first) for name, (first, _) in pair.items()}
-    both = {name: _cost(first + then) for name, (first, then) in pair.items()}
+    alone = {name: _import_cost(first) for name, (first, _) in pair.items()}
+    both = {name: _import_cost(first + then) for name, (first, then) in pair.items()}
     rows = []
     for what, found, goal in (("import the SDK", alone, "0.2"), ("import it and make a client", both, "0.35")):
         for peer in ("openai", "runwayml"):
             wanted = goal if peer == "openai" else ""
             (ours, modules), (theirs, others) = found["kinora"], found[peer]
-            rows.append(Row(f"{what}, ms ({peer})", figure(ours * 1e3), figure(theirs * 1e3), of(ours, theirs), wanted))
-            rows.append(Row(f"{what}, modules ({peer})", f"{modules}", f"{others}", of(modules, others), wanted))
+            rows.append(
+                Row(
+                    f"{what}, ms ({peer})",
+                    format_figure(ours * 1e3),
+                    format_figure(theirs * 1e3),
+                    format_ratio(ours, theirs),
+                    wanted,
+                )
+            )
+            rows.append(
+                Row(f"{what}, modules ({peer})", f"{modules}", f"{others}", format_ratio(modules, others), wanted)
+            )
     return rows
 
 
-def _cost(program: str) -> tuple[float, int]:
+def _import_cost(program: str) -> tuple[float, int]:
     """Seconds, the least of several fresh processes, and modules there are afterwards."""
     runs = []
     for _ in range(ROUNDS):
@@ -80,7 +90,7 @@ def _cost(program: str) -> tuple[float, int]:
 
 
 @asynccontextmanager
-async def _server() -> AsyncIterator[str]:
+async def _canned_server() -> AsyncIterator[str]:
     """A process that answers prepared bytes: a video, a list of them, a task of Runway's."""
     video = examples.of(Video)
     listed = {**examples.of(Page[Video]), "data": [{**video, "id": f"video_{at}"} for at in range(LISTED)]}
@@ -100,12 +110,12 @@ async def _server() -> AsyncIterator[str]:
             await process.wait()
 
 
-async def _calls() -> list[Row]:
-    async with _server() as url:
-        return await asyncio.to_thread(_compared, url)
+async def _call_rows() -> list[Row]:
+    async with _canned_server() as url:
+        return await asyncio.to_thread(_compare_clients, url)
 
 
-def _compared(url: str) -> list[Row]:
+def _compare_clients(url: str) -> list[Row]:
     """Each client in turn, round after round, so that a slow moment of the machine meets them all."""
     import openai
     from kinora import Kinora
@@ -117,31 +127,31 @@ def _compared(url: str) -> list[Row]:
     runway = RunwayML(api_key="x", base_url=url)
     bare = http.client.HTTPConnection(host)
 
-    def floor(path: str) -> Callable[[], object]:
-        def ask() -> object:
+    def raw_request(path: str) -> Callable[[], object]:
+        def send_request() -> object:
             bare.request("GET", path)
             return bare.getresponse().read()
 
-        return ask
+        return send_request
 
     programs: dict[str, Callable[[], object]] = {
-        "bare": floor("/v1/videos/video_1"),
+        "bare": raw_request("/v1/videos/video_1"),
         "kinora": lambda: ours.videos.get("video_1"),
         "openai": lambda: theirs.videos.retrieve("video_1"),
         "runwayml": lambda: runway.tasks.retrieve(TASK_ID),
-        "bare list": floor("/v1/videos"),
+        "bare list": raw_request("/v1/videos"),
         "kinora list": lambda: ours.videos.list(limit=LISTED).page(),
         "openai list": lambda: theirs.videos.list(limit=LISTED),
     }
     costs: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(ROUNDS):
         for name, program in programs.items():
-            costs[name].append(_each(program))
+            costs[name].append(_cpu_seconds_per_call(program))
     spent = {name: statistics.median(values) for name, values in costs.items()}
-    return _told(spent)
+    return _build_call_rows(spent)
 
 
-def _each(program: Callable[[], object]) -> float:
+def _cpu_seconds_per_call(program: Callable[[], object]) -> float:
     """Seconds of our processor time for one call."""
     program()
     began = time.process_time()
@@ -150,16 +160,22 @@ def _each(program: Callable[[], object]) -> float:
     return (time.process_time() - began) / CALLS
 
 
-def _told(spent: dict[str, float]) -> list[Row]:
+def _build_call_rows(spent: dict[str, float]) -> list[Row]:
     rows = []
     for peer in ("openai", "runwayml"):
         mine, other = spent["kinora"] - spent["bare"], spent[peer] - spent["bare"]
         rows.append(
-            Row(f"a call's own time, µs ({peer})", figure(mine * 1e6), figure(other * 1e6), of(mine, other), "0.5")
+            Row(
+                f"a call's own time, µs ({peer})",
+                format_figure(mine * 1e6),
+                format_figure(other * 1e6),
+                format_ratio(mine, other),
+                "0.5",
+            )
         )
     mine, other = (spent[f"{name} list"] - spent["bare list"] for name in ("kinora", "openai"))
-    return [*rows, _row(f"a list of {LISTED} videos, µs (openai)", mine, other)]
+    return [*rows, _cost_row(f"a list of {LISTED} videos, µs (openai)", mine, other)]
 
 
-def _row(what: str, mine: float, other: float) -> Row:
-    return Row(what, figure(mine * 1e6), figure(other * 1e6), of(mine, other), "0.5")
+def _cost_row(what: str, mine: float, other: float) -> Row:
+    return Row(what, format_figure(mine * 1e6), format_figure(other * 1e6), format_ratio(mine, other), "0.5")

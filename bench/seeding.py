@@ -53,7 +53,7 @@ FROM clips, unnest(ARRAY['video', 'thumbnail', 'spritesheet', 'poster']) AS vari
 """
 
 
-class Person(NamedTuple):
+class SignedInUser(NamedTuple):
     """Somebody signed in, by the ids in the database and the token that opens them."""
 
     user_id: str
@@ -62,7 +62,7 @@ class Person(NamedTuple):
     token: str
 
 
-async def crowd(settings: Settings, count: int) -> list[Person]:
+async def seed_users(settings: Settings, count: int) -> list[SignedInUser]:
     """So many people, each with a session and credits."""
     connection = await asyncpg.connect(settings.database_url)
     async with connection.transaction():
@@ -71,15 +71,15 @@ async def crowd(settings: Settings, count: int) -> list[Person]:
         await connection.execute(LOTS)
     await connection.close()
     keyring = Keyring(settings.secret)
-    return [_person(number, keyring) for number in range(1, count + 1)]
+    return [_build_user(number, keyring) for number in range(1, count + 1)]
 
 
-def _person(number: int, keyring: Keyring) -> Person:
+def _build_user(number: int, keyring: Keyring) -> SignedInUser:
     user_id, session_id, lot_id = (f"{kind}_{number:026}" for kind in ("user", "session", "lot"))
-    return Person(user_id, session_id, lot_id, keyring.access_token(user_id, session_id))
+    return SignedInUser(user_id, session_id, lot_id, keyring.access_token(user_id, session_id))
 
 
-async def clips(settings: Settings, each: int, size: int) -> None:
+async def seed_completed_clips(settings: Settings, each: int, size: int) -> None:
     """So many finished clips for each person, said to have `size` bytes; the files are whoever asks for them."""
     connection = await asyncpg.connect(settings.database_url)
     await connection.execute(CLIPS, each, size)

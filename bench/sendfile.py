@@ -13,7 +13,7 @@ from pathlib import Path
 BUFFER = 1 << 16
 
 
-def serve(connection: socket.socket, path: Path) -> None:
+def serve_connection(connection: socket.socket, path: Path) -> None:
     """Answer one connection's requests until it closes."""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {path.stat().st_size}\r\n\r\n".encode()
     with connection, path.open("rb") as file:
@@ -32,7 +32,7 @@ def main() -> None:
     with socket.socket(fileno=options.fd) as listener:
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=serve, args=(connection, options.file), daemon=True).start()
+            threading.Thread(target=serve_connection, args=(connection, options.file), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ ID = re.compile(r"([a-z]+)_[0-9A-HJKMNP-TV-Z]{26}")
 PARAMETER = re.compile(r"\$(\d+)")
 
 
-class Statement(NamedTuple):
+class RecordedStatement(NamedTuple):
     """A query with the arguments it was given and the PostgreSQL types of those."""
 
     query: str
@@ -29,7 +29,7 @@ class Statement(NamedTuple):
     types: tuple[str, ...]
 
 
-class Recorder:
+class StatementRecorder:
     """A pool of one connection that remembers what was asked of it."""
 
     def __init__(self, connection: asyncpg.Connection[Any]) -> None:
@@ -42,58 +42,60 @@ class Recorder:
         """Lend the connection. One borrower at a time: the request that is recorded is alone."""
         yield self._connection
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Begin anew."""
         self._asked.clear()
 
-    async def statements(self) -> list[Statement]:
+    async def recorded_statements(self) -> list[RecordedStatement]:
         """What was asked since, in order."""
-        return [await self._typed(query, given) for query, given in list(self._asked)]
+        return [await self._with_types(query, given) for query, given in list(self._asked)]
 
-    async def _typed(self, query: str, given: tuple[Any, ...]) -> Statement:
+    async def _with_types(self, query: str, given: tuple[Any, ...]) -> RecordedStatement:
         if not given:
-            return Statement(query, (), ())
+            return RecordedStatement(query, (), ())
         prepared = await self._connection.prepare(query)
         types = tuple(parameter.name for parameter in prepared.get_parameters())
         plain = (msgspec.to_builtins(v) if kind == "jsonb" else v for v, kind in zip(given, types, strict=True))
-        return Statement(query, tuple(plain), types)
+        return RecordedStatement(query, tuple(plain), types)
 
 
 @asynccontextmanager
-async def recording(url: str) -> AsyncIterator[Recorder]:
+async def record_statements(url: str) -> AsyncIterator[StatementRecorder]:
     """A recorder on a connection as the web process's pool opens them."""
     connection = await asyncpg.connect(url)
     await db.prepare(connection)
     try:
-        yield Recorder(connection)
+        yield StatementRecorder(connection)
     finally:
         await connection.close()
 
 
-def again(statements: list[Statement], whose: Mapping[str, str]) -> list[tuple[str, tuple[Any, ...]]]:
+def rebind_statements(
+    statements: list[RecordedStatement], whose: Mapping[str, str]
+) -> list[tuple[str, tuple[Any, ...]]]:
     """The statements for somebody else, with fresh ids. `whose` maps the recorded person's ids to theirs."""
     names = dict(whose)
 
-    def name(match: re.Match[str]) -> str:
+    def fresh_id(match: re.Match[str]) -> str:
         return names.setdefault(match[0], ids.new(match[1]))
 
     return [
-        (statement.query, tuple(_renamed(argument, name) for argument in statement.arguments))
+        (statement.query, tuple(_replace_ids(argument, fresh_id) for argument in statement.arguments))
         for statement in statements
     ]
 
 
-def _renamed(value: Any, name: Callable[[re.Match[str]], str]) -> Any:
+def _replace_ids(value: Any, name: Callable[[re.Match[str]], str]) -> Any:
     if isinstance(value, str):
         return ID.sub(name, value)
     if isinstance(value, list | tuple):
-        return [_renamed(item, name) for item in value]
+        return [_replace_ids(item, name) for item in value]
     if isinstance(value, dict):
-        return {key: _renamed(item, name) for key, item in value.items()}
+        return {key: _replace_ids(item, name) for key, item in value.items()}
     return value
 
 
-def script(statements: list[Statement], whose: Mapping[str, str]) -> str:
+def pgbench_script(statements: list[RecordedStatement], whose: Mapping[str, str]) -> str:
     """The statements for pgbench: ids become SQL expressions.
 
     `whose` maps the recorded person's ids to expressions. A fresh id is a number no other transaction has, made of
@@ -102,7 +104,7 @@ def script(statements: list[Statement], whose: Mapping[str, str]) -> str:
     expressions, lines = dict(whose), []
     for statement in statements:
         written = [
-            _expression(value, kind, expressions)
+            _sql_expression(value, kind, expressions)
             for value, kind in zip(statement.arguments, statement.types, strict=True)
         ]
         query = PARAMETER.sub(lambda match, written=written: written[int(match[1]) - 1], statement.query)  # type: ignore[misc]
@@ -110,30 +112,30 @@ def script(statements: list[Statement], whose: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _expression(value: Any, kind: str, expressions: dict[str, str]) -> str:
+def _sql_expression(value: Any, kind: str, expressions: dict[str, str]) -> str:
     """A Python value as SQL of this type."""
     if value is None:
         return f"NULL::{kind}"
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'::bytea"
     if kind.endswith("[]"):
-        return f"ARRAY[{', '.join(_expression(item, kind[:-2], expressions) for item in value)}]::{kind}"
+        return f"ARRAY[{', '.join(_sql_expression(item, kind[:-2], expressions) for item in value)}]::{kind}"
     text = msgspec.json.encode(value).decode() if kind == "jsonb" else str(value)
-    return f"({' || '.join(_pieces(text, expressions))})::{kind}"
+    return f"({' || '.join(_concatenated_parts(text, expressions))})::{kind}"
 
 
-def _pieces(text: str, expressions: dict[str, str]) -> Iterator[str]:
+def _concatenated_parts(text: str, expressions: dict[str, str]) -> Iterator[str]:
     """The text around its ids as literals, its ids as expressions."""
     end = 0
     for match in ID.finditer(text):
-        yield _literal(text[end : match.start()])
+        yield _escape_literal(text[end : match.start()])
         fresh = f"'{match[1]}_' || lpad((:n::bigint * 100 + {len(expressions)})::text, 26, '0')"
         yield expressions.setdefault(match[0], fresh)
         end = match.end()
-    yield _literal(text[end:])
+    yield _escape_literal(text[end:])
 
 
-def _literal(text: str) -> str:
+def _escape_literal(text: str) -> str:
     """An SQL string in which pgbench, which looks for `:name` everywhere, finds no variable."""
     escaped = text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a")
     return f"E'{escaped}'"

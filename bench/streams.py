@@ -15,10 +15,10 @@ from typing import NamedTuple, cast
 from api.http.state import AppState
 from api.messaging.events import Announcer, Outbox
 from bench import load, seeding
-from bench.report import Row, figure
-from bench.resource_usage import quantile, resident, spending
-from bench.seeding import Person
-from bench.testbed import HOST, Site, parts_of, stage, web
+from bench.report import Row, format_figure
+from bench.resource_usage import measure_usage, quantile, resident_bytes
+from bench.seeding import SignedInUser
+from bench.testbed import HOST, HttpProcess, open_state, run_servers, run_web
 
 CONNECTIONS = 1000
 SPARE = 200  # descriptors for everything else
@@ -37,14 +37,14 @@ DELETE FROM media;
 PROGRESS = "UPDATE generations SET progress = progress - 1, updated_at = clock_timestamp() WHERE id = ANY($1)"
 
 
-class Clip(NamedTuple):
+class RunningVideo(NamedTuple):
     """A video that is being made, and whose it is."""
 
     video_id: str
-    owner: Person
+    owner: SignedInUser
 
 
-class Figures(NamedTuple):
+class StreamFigures(NamedTuple):
     """What was measured: bytes, and seconds of each event's way."""
 
     connections: int
@@ -55,30 +55,36 @@ class Figures(NamedTuple):
     cost: float
 
 
-async def measure() -> list[Row]:
+async def measure_event_streams() -> list[Row]:
     """Many connections, each to a video of its own; then as many, all to one."""
-    count = affordable(CONNECTIONS)
-    async with stage(rate_limits=False) as (settings, _), web(settings) as site, parts_of(settings) as app_state:
-        crowd = await seeding.crowd(settings, count)
-        await seeding.clips(settings, 1, 1)
+    count = connection_limit(CONNECTIONS)
+    async with (
+        run_servers(rate_limits=False) as (settings, _),
+        run_web(settings) as site,
+        open_state(settings) as app_state,
+    ):
+        crowd = await seeding.seed_users(settings, count)
+        await seeding.seed_completed_clips(settings, 1, 1)
         async with app_state.pool.acquire() as connection:
             await connection.execute(RUNNING)
-        clips = [Clip(f"video_{number:026}", person) for number, person in enumerate(crowd, 1)]
-        (await Audience.gather(site, clips[:AT_ONCE])).leave()  # what the first connections load is not theirs
-        before = resident(site.pid)
-        audience = await Audience.gather(site, clips)
-        memory = (resident(site.pid) - before) / count
-        paced = await change(app_state, audience, clips, EVERY)
-        with spending(site.pid) as spent:
-            burst = await change(app_state, audience, clips, 0)
-        audience.leave()
-        audience = await Audience.gather(site, clips[:1] * count)
-        shared = [delay for _ in range(CHANGES) for delay in await change(app_state, audience, clips[:1], 0)]
-        audience.leave()
-    return rows(Figures(count, memory, paced, burst, shared, spent.cpu[0] / count))
+        clips = [RunningVideo(f"video_{number:026}", person) for number, person in enumerate(crowd, 1)]
+        (
+            await EventListeners.open_connections(site, clips[:AT_ONCE])
+        ).close_connections()  # what the first connections load is not theirs
+        before = resident_bytes(site.pid)
+        audience = await EventListeners.open_connections(site, clips)
+        memory = (resident_bytes(site.pid) - before) / count
+        paced = await publish_changes(app_state, audience, clips, EVERY)
+        with measure_usage(site.pid) as spent:
+            burst = await publish_changes(app_state, audience, clips, 0)
+        audience.close_connections()
+        audience = await EventListeners.open_connections(site, clips[:1] * count)
+        shared = [delay for _ in range(CHANGES) for delay in await publish_changes(app_state, audience, clips[:1], 0)]
+        audience.close_connections()
+    return build_rows(StreamFigures(count, memory, paced, burst, shared, spent.cpu[0] / count))
 
 
-def affordable(wanted: int) -> int:
+def connection_limit(wanted: int) -> int:
     """As many connections as this process and its children may have open, up to `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = hard if hard != resource.RLIM_INFINITY else wanted + SPARE
@@ -86,53 +92,53 @@ def affordable(wanted: int) -> int:
     return min(wanted, allowed - SPARE)
 
 
-class Audience:
+class EventListeners:
     """Connections that listen, each to one clip."""
 
     def __init__(self) -> None:
-        self.ears: list[Ear] = []
+        self.ears: list[EventListener] = []
         self._due = 0
         self._complete = asyncio.Event()
 
     @classmethod
-    async def gather(cls, site: Site, clips: Sequence[Clip]) -> Audience:
+    async def open_connections(cls, site: HttpProcess, clips: Sequence[RunningVideo]) -> EventListeners:
         """A connection for each of these, each with its first event."""
         audience = cls()
         for start in range(0, len(clips), AT_ONCE):
             batch = clips[start : start + AT_ONCE]
-            audience.expect(len(batch))
-            audience.ears += [await _listen(site, clip, audience) for clip in batch]
-            await audience.complete()
+            audience.expect_events(len(batch))
+            audience.ears += [await _open_listener(site, clip, audience) for clip in batch]
+            await audience.wait_until_received()
         return audience
 
-    def expect(self, events: int) -> None:
+    def expect_events(self, events: int) -> None:
         """So many events are on their way."""
         self._due = events
         self._complete.clear()
 
-    def hear(self) -> None:
+    def count_event(self) -> None:
         """One has come."""
         self._due -= 1
         if self._due == 0:
             self._complete.set()
 
-    async def complete(self) -> None:
+    async def wait_until_received(self) -> None:
         """Wait until all have."""
         async with asyncio.timeout(PATIENCE):
             await self._complete.wait()
 
-    def leave(self) -> None:
+    def close_connections(self) -> None:
         """Close every connection."""
         for ear in self.ears:
             ear.transport.abort()
 
 
-class Ear(asyncio.Protocol):
+class EventListener(asyncio.Protocol):
     """One connection; `at` is when its last event was whole."""
 
     transport: asyncio.Transport
 
-    def __init__(self, clip: Clip, audience: Audience) -> None:
+    def __init__(self, clip: RunningVideo, audience: EventListeners) -> None:
         self.clip = clip
         self.at = 0.0
         self._audience = audience
@@ -140,7 +146,9 @@ class Ear(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.write(load.request("GET", f"/v1/videos/{self.clip.video_id}/events", self.clip.owner.token))
+        self.transport.write(
+            load.build_request("GET", f"/v1/videos/{self.clip.video_id}/events", self.clip.owner.token)
+        )
 
     def data_received(self, data: bytes) -> None:
         self._held += data
@@ -148,26 +156,28 @@ class Ear(asyncio.Protocol):
             return
         if EVENT in self._held:
             self.at = time.perf_counter()
-            self._audience.hear()
+            self._audience.count_event()
         self._held = b""
 
 
-async def _listen(site: Site, clip: Clip, audience: Audience) -> Ear:
-    _, ear = await asyncio.get_running_loop().create_connection(lambda: Ear(clip, audience), HOST, site.port)
+async def _open_listener(site: HttpProcess, clip: RunningVideo, audience: EventListeners) -> EventListener:
+    _, ear = await asyncio.get_running_loop().create_connection(lambda: EventListener(clip, audience), HOST, site.port)
     return ear
 
 
-async def change(app_state: AppState, audience: Audience, clips: Sequence[Clip], every: float) -> list[float]:
+async def publish_changes(
+    app_state: AppState, audience: EventListeners, clips: Sequence[RunningVideo], every: float
+) -> list[float]:
     """Change each clip once and tell of it, one `every` so many seconds; seconds until each connection knew."""
     async with app_state.pool.acquire() as connection:
         await connection.execute(PROGRESS, [clip.video_id for clip in clips])
-    audience.expect(len(audience.ears))
-    told = await tell(Announcer(Outbox(app_state.redis)), clips, every)
-    await audience.complete()
+    audience.expect_events(len(audience.ears))
+    told = await announce_changes(Announcer(Outbox(app_state.redis)), clips, every)
+    await audience.wait_until_received()
     return [ear.at - told[ear.clip.video_id] for ear in audience.ears]
 
 
-async def tell(announcer: Announcer, clips: Iterable[Clip], every: float) -> dict[str, float]:
+async def announce_changes(announcer: Announcer, clips: Iterable[RunningVideo], every: float) -> dict[str, float]:
     """Announce the changes; when each was."""
     told, began = {}, time.perf_counter()
     for number, clip in enumerate(clips):
@@ -178,18 +188,18 @@ async def tell(announcer: Announcer, clips: Iterable[Clip], every: float) -> dic
     return told
 
 
-def rows(found: Figures) -> list[Row]:
+def build_rows(found: StreamFigures) -> list[Row]:
     """The table's part."""
     return [
         Row("event streams held", f"{found.connections:,}"),
         Row("… memory for each", f"{found.memory / 1024:.1f} KiB"),
-        Row("… CPU µs of the process for each event", figure(found.cost * 1e6)),
-        *_delays("change → event, one video watched by all", found.shared),
-        *_delays(f"change → event, many videos, {1 / EVERY:.0f} changes each second", found.paced),
-        *_delays("change → event, many videos, all at once", found.burst),
+        Row("… CPU µs of the process for each event", format_figure(found.cost * 1e6)),
+        *_delay_rows("change → event, one video watched by all", found.shared),
+        *_delay_rows(f"change → event, many videos, {1 / EVERY:.0f} changes each second", found.paced),
+        *_delay_rows("change → event, many videos, all at once", found.burst),
     ]
 
 
-def _delays(what: str, delays: list[float]) -> list[Row]:
-    median, late = (f"{figure(quantile(delays, share) * 1000)} ms" for share in (0.5, 0.99))
+def _delay_rows(what: str, delays: list[float]) -> list[Row]:
+    median, late = (f"{format_figure(quantile(delays, share) * 1000)} ms" for share in (0.5, 0.99))
     return [Row(f"{what}: median", median), Row("… 99 % within", late)]

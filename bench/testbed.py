@@ -28,27 +28,27 @@ READY_WITHIN = 60.0
 STOPS = ((signal.SIGTERM, 10.0),)
 
 
-class Stage(NamedTuple):
+class BenchServers(NamedTuple):
     """Servers that run and are migrated. `postgres` is the process all its backends are children of."""
 
     settings: Settings
     postgres: int
 
 
-class Site(NamedTuple):
+class HttpProcess(NamedTuple):
     """A process that answers HTTP."""
 
     pid: int
     port: int
 
     @property
-    def url(self) -> str:
+    def base_url(self) -> str:
         """Where it answers."""
         return f"http://{HOST}:{self.port}"
 
 
 @asynccontextmanager
-async def stage(*, system: str = "", **changes: Any) -> AsyncIterator[Stage]:
+async def run_servers(*, system: str = "", **changes: Any) -> AsyncIterator[BenchServers]:
     """Servers of our own, as `kinora up` runs them: every commit reaches the disk.
 
     `system` is a statement that changes PostgreSQL for its next start, and it is started again for it.
@@ -56,7 +56,7 @@ async def stage(*, system: str = "", **changes: Any) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="kinora-bench-") as folder:
         data = Path(folder)
         if system:
-            await _alter(data, system)
+            await _alter_system(data, system)
         async with embedded.servers(data, durable=True) as servers:
             await db.migrate(servers.database)
             settings = Settings(
@@ -66,10 +66,10 @@ async def stage(*, system: str = "", **changes: Any) -> AsyncIterator[Stage]:
                 secret="of no value beyond this run",  # noqa: S106 (servers on loopback, gone in a minute)
                 **changes,
             )
-            yield Stage(settings, servers.children[0].pid)
+            yield BenchServers(settings, servers.children[0].pid)
 
 
-async def _alter(data: Path, system: str) -> None:
+async def _alter_system(data: Path, system: str) -> None:
     async with embedded.servers(data) as servers:
         connection = await asyncpg.connect(servers.database)
         await connection.execute(system)
@@ -77,41 +77,41 @@ async def _alter(data: Path, system: str) -> None:
 
 
 @asynccontextmanager
-async def web(settings: Settings) -> AsyncIterator[Site]:
+async def run_web(settings: Settings) -> AsyncIterator[HttpProcess]:
     """One `kinora serve`."""
     module = ("api.cli", "serve")
-    async with site(module, (), settings.data / "web.log", environment=settings.environment()) as running:
+    async with run_http_process(module, (), settings.data / "web.log", environment=settings.environment()) as running:
         yield running
 
 
 @asynccontextmanager
-async def site(
+async def run_http_process(
     module: Sequence[str], arguments: Sequence[str], log: Path, *, environment: dict[str, str] | None = None
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[HttpProcess]:
     """A Python module that takes a listening socket as `--fd`, until the block ends."""
     with listen(HOST, 0) as listener:
         handed = ("--fd", str(listener.fileno()), *arguments)
-        running = Site(0, listener.getsockname()[1])
-        async with process((*module, *handed), log, environment, shared=(listener.fileno(),)) as child:
-            await eventually(lambda: _answers(running.url), (httpx.TransportError,), child, READY_WITHIN)
+        running = HttpProcess(0, listener.getsockname()[1])
+        async with run_process((*module, *handed), log, environment, shared=(listener.fileno(),)) as child:
+            await eventually(lambda: _check_ready(running.base_url), (httpx.TransportError,), child, READY_WITHIN)
             yield running._replace(pid=child.pid)
 
 
-async def _answers(url: str) -> None:
+async def _check_ready(url: str) -> None:
     """Any answer will do: whatever answers is ready."""
     async with httpx.AsyncClient(trust_env=False) as client:
         await client.get(f"{url}/health/ready", timeout=READY_WITHIN)
 
 
 @asynccontextmanager
-async def worker(settings: Settings) -> AsyncIterator[Child]:
+async def run_worker(settings: Settings) -> AsyncIterator[Child]:
     """One `kinora worker`; it may still be importing when the block begins."""
-    async with process(("api.cli", "worker"), settings.data / "worker.log", settings.environment()) as child:
+    async with run_process(("api.cli", "worker"), settings.data / "worker.log", settings.environment()) as child:
         yield child
 
 
 @asynccontextmanager
-async def process(
+async def run_process(
     module: Sequence[str], log: Path, environment: dict[str, str] | None = None, *, shared: Sequence[int] = ()
 ) -> AsyncIterator[Child]:
     """`python -m` with these words, stopped when the block ends."""
@@ -126,14 +126,14 @@ async def process(
 
 
 @asynccontextmanager
-async def parts_of(settings: Settings) -> AsyncIterator[AppState]:
-    """The state of a web process, opened in this one: to look at and to do the work of a worker."""
+async def open_state(settings: Settings) -> AsyncIterator[AppState]:
+    """The app_state a web process has, in this one: for looking, and for doing what a worker does."""
     pool = await db.connect(settings.database_url, connections=2)
     async with assemble(settings, pool) as app_state:
         yield app_state
     await pool.close()
 
 
-def changed(settings: Settings, **changes: Any) -> Settings:
+def with_settings(settings: Settings, **changes: Any) -> Settings:
     """The same settings but for these."""
     return msgspec.structs.replace(settings, **changes)

@@ -20,10 +20,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import engine_clips, eta, gpu_transformer, long_videos, pipelines, turbo
-from bench.engine_clips import Made, Weights
-from bench.isolated_process import alone
-from bench.report import Row, table
-from bench.resource_usage import Peak
+from bench.engine_clips import BenchWeights, ClipTiming
+from bench.isolated_process import run_isolated
+from bench.report import Row, format_table
+from bench.resource_usage import PeakMemory
 
 SHAPE = {
     "in_channels": 8,
@@ -34,13 +34,13 @@ SHAPE = {
     "num_layers": 2,
     "caption_channels": 24,
 }
-WINDOW = gpu_transformer.Window(latents=2, height=3, width=4, words=5, seconds=9 / 24)
-HERE = gpu_transformer.Place(torch.device("cpu"), torch.float32, side=16, turns=1)
+WINDOW = gpu_transformer.TransformerInput(latents=2, height=3, width=4, words=5, seconds=9 / 24)
+HERE = gpu_transformer.BenchDevice(torch.device("cpu"), torch.float32, side=16, turns=1)
 
 
 @pytest.fixture(scope="session")
-def tiny(weights: Path) -> Weights:
-    return Weights(str(weights), threads=1)
+def tiny(weights: Path) -> BenchWeights:
+    return BenchWeights(str(weights), threads=1)
 
 
 def named(rows: list[Row], part: str) -> list[Row]:
@@ -50,67 +50,73 @@ def named(rows: list[Row], part: str) -> list[Row]:
 # --- our loop and theirs --------------------------------------------------------------------------------
 
 
-def test_both_loops_make_the_same_and_are_timed(tiny: Weights) -> None:
-    rows = pipelines.compared(tiny, turns=1)
+def test_both_loops_make_the_same_and_are_timed(tiny: BenchWeights) -> None:
+    rows = pipelines.compare_cases(tiny, turns=1)
     assert len(named(rows, "ms to denoise")) == len(pipelines.CASES)
     assert {row.ours for row in named(rows, "pixel differs")} <= {"0", "1"}
     assert all("%" in row.ours and "%" in row.peer for row in named(rows, "outside the transformer"))
-    assert table(rows)
+    assert format_table(rows)
 
 
-class Elsewhere(pipelines.Sides):
-    """Whose own loop guides a little less than theirs."""
+class LessGuided(pipelines.PipelineComparison):
+    """A comparison whose own loop guides a little less than that of diffusers."""
 
     def ours(self, *, decoded: bool) -> torch.Tensor:
-        with_less = pipelines.Sides(self.parts, self.case)
-        with_less.__dict__["how"] = replace(self.how, guidance_scale=self.how.guidance_scale * 0.8)
-        return with_less.ours(decoded=decoded)
+        with_less = pipelines.PipelineComparison(self.parts, self.case)
+        with_less.__dict__["sampling"] = replace(self.sampling, guidance_scale=self.sampling.guidance_scale * 0.8)
+        return with_less.run_our_loop(decoded=decoded)
 
 
 @pytest.mark.parametrize("case", pipelines.CASES, ids=lambda case: case.name)
-def test_another_film_stops_the_measurement(tiny: Weights, case: pipelines.Case) -> None:
+def test_another_film_stops_the_measurement(tiny: BenchWeights, case: pipelines.PipelineCase) -> None:
     with pytest.raises(AssertionError, match="differ by up to"):
-        pipelines.one(Elsewhere(engine_clips.loaded(tiny), case), turns=1)
+        pipelines.compare_case(LessGuided(engine_clips.load_modules(tiny), case), turns=1)
 
 
 # --- length ---------------------------------------------------------------------------------------------
 
 
-async def test_length_is_measured_beside_theirs(tiny: Weights) -> None:
+async def test_length_is_measured_beside_theirs(tiny: BenchWeights) -> None:
     with ThreadPoolExecutor(1) as here:
         lengths = (1, 2, 3)
-        clips = await long_videos.in_turns(dict.fromkeys((*lengths, long_videos.THEIRS), here), lengths, tiny)
+        clips = await long_videos.run_in_turns(dict.fromkeys((*lengths, long_videos.THEIRS), here), lengths, tiny)
     ours, theirs = clips[3, "full"], clips[long_videos.THEIRS, "full"]
     assert 0 < ours.out <= ours.second < ours.whole
     assert 0 < theirs.second < theirs.whole
-    rows = long_videos.rows(clips, lengths)
+    rows = long_videos.build_rows(clips, lengths)
     assert len(named(rows, "first segment")) == 2
-    assert [row.ours for row in named(rows, "latent frames denoised")] == [str(long_videos.denoised(3))]
+    assert [row.ours for row in named(rows, "latent frames denoised")] == [str(long_videos.count_denoised_latents(3))]
     assert len(named(rows, "peak memory")) == 3
 
 
 def test_what_is_denoised_is_counted_with_its_context() -> None:
-    assert long_videos.denoised(1) == 2  # one window of 9 frames
-    assert long_videos.denoised(20) == 3 + 9 * 5  # each later one: an anchor, two that are carried, two new ones
-    assert long_videos.denoised_by_them(20) == 4 * 6 + 5  # 21 latents in windows of 6, each with 2 of the one before
+    assert long_videos.count_denoised_latents(1) == 2  # one window of 9 frames
+    assert (
+        long_videos.count_denoised_latents(20) == 3 + 9 * 5
+    )  # each later one: an anchor, two that are carried, two new ones
+    assert (
+        long_videos.count_diffusers_latents(20) == 4 * 6 + 5
+    )  # 21 latents in windows of 6, each with 2 of the one before
 
 
 def without_the_first(self: Any, sigmas: torch.Tensor, **more: Any) -> None:
     FlowMatchEulerDiscreteScheduler.set_timesteps(self, sigmas=sigmas[1:], **more)
 
 
-def test_a_peer_that_takes_fewer_steps_stops_the_measurement(tiny: Weights) -> None:
-    parts = engine_clips.loaded(tiny)
+def test_a_peer_that_takes_fewer_steps_stops_the_measurement(tiny: BenchWeights) -> None:
+    parts = engine_clips.load_modules(tiny)
     hasty: Any = type("Hasty", (FlowMatchEulerDiscreteScheduler,), {"set_timesteps": without_the_first})
     with pytest.raises(AssertionError, match="another number of steps"):
-        long_videos.filmed(replace(parts, scheduler=hasty.from_config(parts.scheduler.config)), engine_clips.asked(1))
+        long_videos.generate_with_diffusers(
+            replace(parts, scheduler=hasty.from_config(parts.scheduler.config)), engine_clips.clip_request(1)
+        )
 
 
 # --- turbo, the estimate --------------------------------------------------------------------------------
 
 
-def test_turbo_is_judged_beside_full(tiny: Weights) -> None:
-    rows = turbo.compared(tiny, prompts=2)
+def test_turbo_is_judged_beside_full(tiny: BenchWeights) -> None:
+    rows = turbo.compare_qualities(tiny, prompts=2)
     assert "full" in rows[0].peer
     assert len(named(rows, "right, of 2")) == 7
     assert named(rows, "dB of turbo")
@@ -119,11 +125,11 @@ def test_turbo_is_judged_beside_full(tiny: Weights) -> None:
 def test_a_twin_that_is_the_same_is_as_near_as_can_be() -> None:
     frames = np.zeros((2, 8, 8, 3), np.uint8)
     trial: Any = type("Trial", (), {"frames": frames})
-    assert turbo.alike([trial], [trial]) == [pytest.approx(78.1, abs=0.1)]
+    assert turbo.twin_psnr([trial], [trial]) == [pytest.approx(78.1, abs=0.1)]
 
 
-def test_the_estimate_is_held_against_what_came(tiny: Weights) -> None:
-    rows = eta.told(tiny, ((1, "full"), (2, "turbo")))
+def test_the_estimate_is_held_against_what_came(tiny: BenchWeights) -> None:
+    rows = eta.compare_estimates(tiny, ((1, "full"), (2, "turbo")))
     assert rows[-1].ours == "2"
     assert rows[0].goal == "≤ 30 %"
 
@@ -137,12 +143,12 @@ def test_the_estimate_is_held_against_what_came(tiny: Weights) -> None:
     ],
 )
 def test_what_counts_is_the_last_word_before_half_way(told: list[tuple[float, float]], wrong: float) -> None:
-    assert eta.wrong(Made(0, 0, 10, 0, tuple(told))) == pytest.approx(wrong)
+    assert eta.estimate_error(ClipTiming(0, 0, 10, 0, tuple(told))) == pytest.approx(wrong)
 
 
 def test_an_engine_that_says_nothing_stops_the_measurement() -> None:
     with pytest.raises(AssertionError, match="nothing was said"):
-        eta.wrong(Made(0, 0, 10, 0, ((9.0, 1.0),)))
+        eta.estimate_error(ClipTiming(0, 0, 10, 0, ((9.0, 1.0),)))
 
 
 # --- the card -------------------------------------------------------------------------------------------
@@ -152,25 +158,25 @@ def test_an_engine_that_says_nothing_stops_the_measurement() -> None:
 def test_operations_are_those_that_torch_counts(prompts: int) -> None:
     model = LTXVideoTransformer3DModel(**SHAPE).eval()
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:
-        gpu_transformer.step(model, gpu_transformer.given(SHAPE, WINDOW, HERE, prompts))
-    assert counted.get_total_flops() == prompts * gpu_transformer.operations(SHAPE, WINDOW)
+        gpu_transformer.run_forward(model, gpu_transformer.random_inputs(SHAPE, WINDOW, HERE, prompts))
+    assert counted.get_total_flops() == prompts * gpu_transformer.count_operations(SHAPE, WINDOW)
 
 
 def test_a_card_is_measured_with_each_option() -> None:
     speeds: dict[str, Callable[[Any], Any]] = {
-        "as it is": gpu_transformer.as_it_is,
-        "compiled": partial(gpu_transformer.compiled, backend="eager"),
+        "as it is": gpu_transformer.leave_uncompiled,
+        "compiled": partial(gpu_transformer.compile_blocks, backend="eager"),
     }
-    rows = gpu_transformer.measured(SHAPE, WINDOW, HERE, speeds, peak=1.0)
+    rows = gpu_transformer.measure_transformer(SHAPE, WINDOW, HERE, speeds, peak=1.0)
     assert len(named(rows, "ms for a step")) == 4
     assert len(named(rows, "s of video each second")) == 2 * (len(gpu_transformer.MODEL.sampling) + 1)
     assert len(named(rows, "data sheet")) == 4
-    assert not named(gpu_transformer.measured(SHAPE, WINDOW, HERE, speeds, peak=None), "data sheet")
+    assert not named(gpu_transformer.measure_transformer(SHAPE, WINDOW, HERE, speeds, peak=None), "data sheet")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
 async def test_without_a_card_a_row_says_so() -> None:
-    (row,) = await gpu_transformer.measure()
+    (row,) = await gpu_transformer.measure_gpu_transformer()
     assert row.ours == "not measured"
 
 
@@ -178,15 +184,15 @@ async def test_without_a_card_a_row_says_so() -> None:
 
 
 async def test_a_process_apart_is_another() -> None:
-    assert await alone(os.getpid) != os.getpid()
+    assert await run_isolated(os.getpid) != os.getpid()
     with pytest.raises(ValueError, match="invalid literal"):
-        await alone(int, "x")
+        await run_isolated(int, "x")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a peak cannot be forgotten")
 def test_a_peak_is_what_was_needed_and_given_back() -> None:
-    peak = Peak()
+    peak = PeakMemory()
     with mmap(-1, 64 << 20) as block:  # straight from the system: what was freed before does not serve
         block[:: 1 << 12] = b"x" * (len(block) >> 12)
-    assert peak.grown() >= 60 << 20
-    assert Peak().grown() < 30 << 20, "an earlier peak must be forgotten"
+    assert peak.growth() >= 60 << 20
+    assert PeakMemory().growth() < 30 << 20, "an earlier peak must be forgotten"

@@ -18,9 +18,9 @@ from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.media import Medium
 from api.videos.renditions import SUFFIXES, TYPES
-from bench.chaos import rampage
-from bench.chaos_books import audit
-from bench.chaos_people import Crowd
+from bench.chaos import run_chaos
+from bench.chaos_books import audit_books
+from bench.chaos_people import SimulatedUsers
 from tests.api.videos.test_lifecycle import claim, create, person
 
 KILLS = 5
@@ -32,7 +32,7 @@ async def test_kills_lose_no_job_and_no_credit(
     database: str, settings: Settings, redis: Redis, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     theirs = msgspec.structs.replace(settings, database_url=database, weights={"kinora-mini": str(weights)})
-    report = await rampage(theirs, kills=KILLS, seed=randbits(31), tell=print)
+    report = await run_chaos(theirs, kills=KILLS, seed=randbits(31), tell=print)
     assert not report.broken, capsys.readouterr().out
     assert Counter(kill.target for kill in report.nemesis.kills) == {"engine": 3, "worker": 2}
     assert report.nemesis.web_kills
@@ -42,14 +42,14 @@ async def test_kills_lose_no_job_and_no_credit(
 
 
 @pytest.fixture
-async def crowd(app_state: AppState) -> Crowd:
+async def crowd(app_state: AppState) -> SimulatedUsers:
     """Whose one clip has been made, with its files, and paid for."""
     video_id = await create(app_state, await person(app_state), seconds=5)
     claimed = await claim(app_state)
     assert await app_state.lifecycle.complete(
         claimed, [_rendition(app_state, claimed.id, variant) for variant in SUFFIXES]
     )
-    crowd = Crowd("http://nowhere", Random(0))
+    crowd = SimulatedUsers("http://nowhere", Random(0))
     crowd.clips.add(video_id)
     return crowd
 
@@ -61,9 +61,9 @@ def _rendition(app_state: AppState, video_id: str, variant: Variant) -> Medium:
     return Medium(variant=variant, key=key, content_type=TYPES[variant], bytes=len(content), etag=etag)
 
 
-async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: Crowd) -> None:
+async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: SimulatedUsers) -> None:
     async with app_state.pool.acquire() as db:
-        books = await audit(db, app_state.storage, crowd)
+        books = await audit_books(db, app_state.storage, crowd)
     assert books.broken == []
     assert books.jobs == {"completed": 1}
 
@@ -92,17 +92,17 @@ async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: C
         ("UPDATE media SET etag = '' WHERE variant = 'video'", "A file is not what the database says it is"),
     ],
 )
-async def test_the_auditor_sees_harm(app_state: AppState, crowd: Crowd, harm: str, sentence: str) -> None:
+async def test_the_auditor_sees_harm(app_state: AppState, crowd: SimulatedUsers, harm: str, sentence: str) -> None:
     async with app_state.pool.acquire() as db:
         await db.execute(harm)
-        books = await audit(db, app_state.storage, crowd)
+        books = await audit_books(db, app_state.storage, crowd)
     assert [broken for broken in books.broken if broken.startswith(sentence)]
 
 
-async def test_the_auditor_counts_jobs_both_ways(app_state: AppState, crowd: Crowd) -> None:
+async def test_the_auditor_counts_jobs_both_ways(app_state: AppState, crowd: SimulatedUsers) -> None:
     [made], crowd.clips = crowd.clips, {"video_lost"}
     async with app_state.pool.acquire() as db:
-        books = await audit(db, app_state.storage, crowd)
+        books = await audit_books(db, app_state.storage, crowd)
     assert books.broken == [
         "An accepted job is gone: video_lost (1 in all).",
         f"There is a job that nobody was told of: {made} (1 in all).",

@@ -31,7 +31,7 @@ from api.sql.connection import transaction
 from api.uploads import store
 from api.uploads.store import sent_key
 from api.uploads.tus import Creation
-from bench.chaos_processes import Process
+from bench.chaos_processes import ChaosProcess
 from engine.media.video_reader import Footage
 from tests.api.routes.test_video_create import claim, post
 from tests.api.routes.test_videos import png
@@ -404,12 +404,12 @@ def noise() -> bytes:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+async def serving(settings: Settings) -> AsyncIterator[tuple[ChaosProcess, httpx.AsyncClient]]:
     """A real web process behind a socket that outlives it, and a client."""
     settings.data.mkdir(parents=True, exist_ok=True)
     with supervisor.listen("127.0.0.1", 0) as listener:
         arguments, fd = ("serve", "--fd", str(listener.fileno())), listener.fileno()
-        web = Process("web", settings, settings.data, *arguments, shared=(fd,))
+        web = ChaosProcess("web", settings, settings.data, *arguments, shared=(fd,))
         await web.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
