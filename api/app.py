@@ -46,7 +46,7 @@ from api.sql import connection
 from api.sql.connection import Pool
 from api.storage.local import Storage
 from api.uploads.ingest import Uploads
-from api.uploads.store import Arrivals
+from api.uploads.store import UploadStore
 from api.videos import event_stream
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
@@ -94,8 +94,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     library = VideoLibrary(pool, lifecycle)
     pace = Pace(pool)
     serializer, uploads = VideoSerializer(settings, keyring, pace), Uploads(settings)
-    arrivals = Arrivals(settings, pool, storage, uploads)
-    references, presets = ReferenceResolver(pool, storage, library, uploads, arrivals), Presets(pool, storage)
+    upload_store = UploadStore(settings, pool, storage, uploads)
+    references, presets = ReferenceResolver(pool, storage, library, uploads, upload_store), Presets(pool, storage)
     submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
     creator = VideoCreator(settings, sold, references, presets, submissions, serializer)
     async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
@@ -121,7 +121,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
             creator=creator,
             estimator=VideoEstimator(pool, creator, credits, pace),
             uploads=uploads,
-            arrivals=arrivals,
+            upload_store=upload_store,
             presets=presets,
             feeds=Feeds(hub, library, serializer),
             serializer=serializer,

@@ -18,7 +18,7 @@ from api.settings import Settings
 from api.sql.connection import Pool
 from api.storage.local import Storage
 from api.uploads.ingest import Uploads
-from api.uploads.store import Arrivals
+from api.uploads.store import UploadStore
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
 from api.videos.event_stream import Feeds
@@ -54,7 +54,7 @@ class AppState(NamedTuple):
     creator: VideoCreator
     estimator: VideoEstimator
     uploads: Uploads
-    arrivals: Arrivals
+    upload_store: UploadStore
     presets: Presets
     feeds: Feeds
     serializer: VideoSerializer

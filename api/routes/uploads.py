@@ -9,6 +9,7 @@ from litestar.enums import HttpMethod
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import ids
 from api.errors import MethodNotAllowed
 from api.http import body
 from api.http.authentication import requires
@@ -18,27 +19,26 @@ from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.uploads import Upload
-from api.sql.uploads import Arrival
+from api.sql.uploads import UploadRow
 from api.uploads import tus
 from api.uploads.serializers import to_upload
-from api.uploads.store import KIND
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
 
 
-class Speaking:
+class TusVersionHeader:
     """Middleware: adds `Tus-Resumable` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def saying(message: Message) -> None:
+        async def send_with_version(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableScopeHeaders.from_message(message)["Tus-Resumable"] = tus.VERSION
             await send(message)
 
-        await self.app(scope, receive, saying)
+        await self.app(scope, receive, send_with_version)
 
 
 @post(
@@ -56,23 +56,28 @@ async def create_upload(request: UserRequest, app_state: NamedDependency[AppStat
     A multipart form carries the whole file in its field `file`. With tus 1.0 (`Tus-Resumable`, `Upload-Length`) the
     request creates a resumable upload, with the first bytes if there is a body; `PATCH` appends the rest.
     """
-    row = await (_begun if tus.spoken(request.headers) else _whole)(request, app_state)
-    headers = {"Location": f"/v1/uploads/{row.id}", **tus.state(row.received, row.expires_at)}
+    if tus.is_tus_request(request.headers):
+        row = await _create_resumable(request, app_state)
+    else:
+        row = await _store_form_file(request, app_state)
+    headers = {"Location": f"/v1/uploads/{row.id}", **tus.state_headers(row.received, row.expires_at)}
     return Response(to_upload(row), status_code=201, headers=headers)
 
 
-async def _begun(request: UserRequest, app_state: AppState) -> Arrival:
+async def _create_resumable(request: UserRequest, app_state: AppState) -> UploadRow:
     tus.check_version(request.headers)
-    asked, user_id = tus.creation(request.headers), request.user.user_id
-    row = await app_state.arrivals.create(asked, identify_request(request, asked))
-    if row.received or not tus.carries(request.headers):
-        return row  # a repetition finds what came the first time, and goes on there
-    return await app_state.arrivals.append(row.id, user_id, 0, tus.length(request.headers), body.chunks(request))
+    creation, user_id = tus.parse_creation(request.headers), request.user.user_id
+    row = await app_state.upload_store.create_upload(creation, identify_request(request, creation))
+    if row.received or not tus.has_upload_body(request.headers):
+        return row  # a repeated request continues from the bytes of the first
+    length = tus.parse_content_length(request.headers)
+    return await app_state.upload_store.append_bytes(row.id, user_id, 0, length, body.chunks(request))
 
 
-async def _whole(request: UserRequest, app_state: AppState) -> Arrival:
-    sent = await body.file(request)
-    return await app_state.arrivals.keep(sent, identify_request(request, body.Whole(sent.name, sent.content)))
+async def _store_form_file(request: UserRequest, app_state: AppState) -> UploadRow:
+    file = await body.file(request)
+    identity = identify_request(request, body.Whole(file.name, file.content))
+    return await app_state.upload_store.store_file(file.name, file.content, file.field, identity)
 
 
 @get(
@@ -90,8 +95,8 @@ async def list_uploads(
     order: Order = "desc",
 ) -> Page[Upload]:
     """List the uploads that have not expired, by default newest first."""
-    begin, descending = cursor(after, KIND), order == "desc"
-    rows = await app_state.arrivals.page(request.user.user_id, begin, limit + 1, descending=descending)
+    begin, descending = cursor(after, ids.UPLOAD), order == "desc"
+    rows = await app_state.upload_store.list_uploads(request.user.user_id, begin, limit + 1, descending=descending)
     return page([to_upload(row) for row in rows], limit)
 
 
@@ -104,7 +109,7 @@ async def list_uploads(
 )
 async def get_upload(request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]) -> Upload:
     """Return an upload: how much of it has arrived and, once complete, its media type or why it was refused."""
-    return to_upload(await app_state.arrivals.get(upload_id, request.user.user_id))
+    return to_upload(await app_state.upload_store.inspect_upload(upload_id, request.user.user_id))
 
 
 @head(
@@ -121,10 +126,10 @@ async def head_upload(
     """Return the number of bytes received in `Upload-Offset`, from which an interrupted upload resumes."""
     if "tus-resumable" in request.headers:
         tus.check_version(request.headers)
-    row = await app_state.arrivals.find(upload_id, request.user.user_id)
-    said = {"Upload-Metadata": row.metadata} if row.metadata else {}
-    headers = {"Upload-Length": str(row.bytes), "Cache-Control": "no-store", **said}
-    return Response(None, headers=headers | tus.state(row.received, row.expires_at), status_code=200)
+    row = await app_state.upload_store.find_upload(upload_id, request.user.user_id)
+    metadata = {"Upload-Metadata": row.metadata} if row.metadata else {}
+    headers = {"Upload-Length": str(row.bytes), "Cache-Control": "no-store", **metadata}
+    return Response(None, headers=headers | tus.state_headers(row.received, row.expires_at), status_code=200)
 
 
 @patch(
@@ -144,15 +149,17 @@ async def append_upload(
     Bytes that arrived before a connection broke are kept. The response to the last byte is sent once the file has been
     examined.
     """
-    return await _append(request, upload_id, app_state)
+    return await _append_body(request, upload_id, app_state)
 
 
-async def _append(request: UserRequest, upload_id: str, app_state: AppState) -> Response[None]:
+async def _append_body(request: UserRequest, upload_id: str, app_state: AppState) -> Response[None]:
     tus.check_version(request.headers)
-    tus.check_content(request.headers)
-    offset, length = tus.number(request.headers, "upload-offset"), tus.length(request.headers)
-    row = await app_state.arrivals.append(upload_id, request.user.user_id, offset, length, body.chunks(request))
-    return Response(None, status_code=204, headers=tus.state(row.received, row.expires_at))
+    tus.check_content_type(request.headers)
+    offset, length = tus.parse_byte_count(request.headers, "upload-offset"), tus.parse_content_length(request.headers)
+    row = await app_state.upload_store.append_bytes(
+        upload_id, request.user.user_id, offset, length, body.chunks(request)
+    )
+    return Response(None, status_code=204, headers=tus.state_headers(row.received, row.expires_at))
 
 
 @delete(
@@ -172,14 +179,14 @@ async def delete_upload(
     If `Tus-Resumable` is sent, the response is 204 without a body, as tus requires.
     """
     if "tus-resumable" in request.headers:
-        return cast("Response[Deleted]", await _end(request, upload_id, app_state))
-    await app_state.arrivals.delete(upload_id, request.user.user_id)
+        return cast("Response[Deleted]", await _delete_with_tus(request, upload_id, app_state))
+    await app_state.upload_store.delete_upload(upload_id, request.user.user_id)
     return Response(Deleted(id=upload_id, object="upload.deleted"), status_code=200)
 
 
-async def _end(request: UserRequest, upload_id: str, app_state: AppState) -> Response[None]:
+async def _delete_with_tus(request: UserRequest, upload_id: str, app_state: AppState) -> Response[None]:
     tus.check_version(request.headers)
-    await app_state.arrivals.delete(upload_id, request.user.user_id)
+    await app_state.upload_store.delete_upload(upload_id, request.user.user_id)
     return Response(None, status_code=204)
 
 
@@ -188,18 +195,18 @@ async def override_method(
     request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[None]:
     """PATCH or DELETE as `X-HTTP-Method-Override`, for clients limited to GET and POST."""
-    wanted = request.headers.get("x-http-method-override", "").upper()
-    if wanted == "PATCH":
-        return await _append(request, upload_id, app_state)
-    if wanted == "DELETE":
-        return await _end(request, upload_id, app_state)
+    method = request.headers.get("x-http-method-override", "").upper()
+    if method == "PATCH":
+        return await _append_body(request, upload_id, app_state)
+    if method == "DELETE":
+        return await _delete_with_tus(request, upload_id, app_state)
     raise MethodNotAllowed("A POST to an upload names PATCH or DELETE in `X-HTTP-Method-Override`.")
 
 
 @route(["/", "/{upload_id:str}"], http_method=[HttpMethod.OPTIONS], include_in_schema=False, status_code=204)
 async def discover(app_state: NamedDependency[AppState]) -> Response[None]:
     """Supported tus version, extensions and size limit."""
-    return Response(None, status_code=204, headers=tus.discovery(app_state.settings.max_upload))
+    return Response(None, status_code=204, headers=tus.discovery_headers(app_state.settings.max_upload))
 
 
 router = Router(
@@ -214,6 +221,6 @@ router = Router(
         delete_upload,
         override_method,
     ],
-    middleware=[Speaking],
+    middleware=[TusVersionHeader],
     tags=["Uploads"],
 )

@@ -67,13 +67,19 @@ async def unfinished(db: Database, ids: list[str]) -> set[str]:
     return {record["id"] for record in records}
 
 
-async def present_attempt(db: Database, generation_id: str) -> int | None:
-    """The attempt whose files count: the one that runs, or the one that was completed and is kept."""
-    value: int | None = await db.fetchval(
-        "SELECT attempt FROM generations WHERE id = $1 AND purged_at IS NULL AND state IN ('in_progress', 'completed')",
-        generation_id,
+async def counting_attempts(db: Database, generation_ids: list[str]) -> dict[str, int]:
+    """The attempt whose files count, by generation: the one that runs, or the one that was completed and is kept."""
+    records = await db.fetch(
+        """
+        SELECT id, attempt
+        FROM generations
+        WHERE id = ANY($1)
+          AND purged_at IS NULL
+          AND state IN ('in_progress', 'completed')
+        """,
+        generation_ids,
     )
-    return value
+    return {record["id"]: record["attempt"] for record in records}
 
 
 async def forget(db: Database) -> None:

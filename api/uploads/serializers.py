@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from api.schemas.uploads import Upload, UploadError
-from api.sql.uploads import Arrival
+from api.sql.uploads import UploadRow
 
 
-def to_upload(row: Arrival) -> Upload:
+def to_upload(row: UploadRow) -> Upload:
     """The wire object of an upload."""
     return Upload(
         id=row.id,

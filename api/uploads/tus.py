@@ -1,6 +1,6 @@
-"""The words of tus 1.0, the protocol for uploads that go on where they broke off. Headers in, headers out.
+"""The headers of tus 1.0, the protocol for resumable uploads: headers in, headers out. Knows no upload and no user.
 
-Knows no upload and no user. https://tus.io/protocols/resumable-upload
+https://tus.io/protocols/resumable-upload
 """
 
 from __future__ import annotations
@@ -17,105 +17,105 @@ from api.errors import Malformed, UnsupportedMediaType, UnsupportedVersion
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,termination"
-CONTENT = "application/offset+octet-stream"
-METADATA = 4096  # characters of Upload-Metadata; it comes back with every HEAD
-FILENAME = 255  # characters of a name that are kept
-DIGITS = 18  # of a number of bytes; more do not fit into 64 bits
+CONTENT_TYPE = "application/offset+octet-stream"
+METADATA_LENGTH = 4096  # characters of Upload-Metadata; it is returned by every HEAD
+FILENAME_LENGTH = 255
+SIZE_DIGITS = 18  # of a number of bytes; more do not fit into 64 bits
 
 
 class Creation(Struct, frozen=True):
-    """What a client says of a file before it sends any of it: `metadata` as it came, and the name found in it."""
+    """The file a client announces: its size, `metadata` as it was sent, and the file name in it."""
 
     bytes: int
     metadata: str
     filename: str
 
 
-def spoken(headers: Mapping[str, str]) -> bool:
-    """Whether a request to create is one of this protocol."""
+def is_tus_request(headers: Mapping[str, str]) -> bool:
+    """Whether a request to create an upload uses this protocol."""
     return "tus-resumable" in headers or "upload-length" in headers
 
 
 def check_version(headers: Mapping[str, str]) -> None:
-    """Raises UnsupportedVersion."""
+    """Raise UnsupportedVersion unless the client sends the version spoken here."""
     version = headers.get("tus-resumable", "")
     if version != VERSION:
         detail = f"Send `Tus-Resumable: {VERSION}`; it was {version[:20]!r}."
         raise UnsupportedVersion(detail, param="Tus-Resumable", headers={"Tus-Version": VERSION})
 
 
-def check_content(headers: Mapping[str, str]) -> None:
-    """Raises UnsupportedMediaType."""
-    if not carries(headers):
-        raise UnsupportedMediaType(f"The bytes of an upload come as {CONTENT}.", param="Content-Type")
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Raise UnsupportedMediaType unless the body is bytes of the file."""
+    if not has_upload_body(headers):
+        raise UnsupportedMediaType(f"The bytes of an upload must be sent as {CONTENT_TYPE}.", param="Content-Type")
 
 
-def carries(headers: Mapping[str, str]) -> bool:
+def has_upload_body(headers: Mapping[str, str]) -> bool:
     """Whether the body is bytes of the file."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower() == CONTENT
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == CONTENT_TYPE
 
 
-def creation(headers: Mapping[str, str]) -> Creation:
-    """What is to be created. Raises Malformed."""
+def parse_creation(headers: Mapping[str, str]) -> Creation:
+    """The file to create. Raises Malformed."""
     if "upload-defer-length" in headers:
-        raise Malformed("Say with Upload-Length how long the file is; it cannot be told later here.")
+        raise Malformed("Send the size of the file in Upload-Length; it cannot be deferred.")
     metadata = headers.get("upload-metadata", "")
-    said = _metadata(metadata)
-    name = said.get("filename") or said.get("name") or ""
-    return Creation(number(headers, "upload-length"), metadata, shown(name))
+    values = _parse_metadata(metadata)
+    name = values.get("filename") or values.get("name") or ""
+    return Creation(parse_byte_count(headers, "upload-length"), metadata, display_filename(name))
 
 
-def number(headers: Mapping[str, str], name: str) -> int:
-    """A header that is a number of bytes. Raises Malformed."""
+def parse_byte_count(headers: Mapping[str, str], name: str) -> int:
+    """A header that holds a number of bytes. Raises Malformed."""
     text = headers.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= SIZE_DIGITS):
         title = name.title()
         raise Malformed(f"`{title}` takes a number of bytes, such as {title}: 1048576.", param=title)
     return int(text)
 
 
-def length(headers: Mapping[str, str]) -> int | None:
-    """How many bytes the body has, if the client says so. Raises Malformed."""
-    return number(headers, "content-length") if "content-length" in headers else None
+def parse_content_length(headers: Mapping[str, str]) -> int | None:
+    """The size of the body in bytes, if the client sends it. Raises Malformed."""
+    return parse_byte_count(headers, "content-length") if "content-length" in headers else None
 
 
-def _metadata(text: str) -> dict[str, str]:
-    """Pairs of a key and a value in base 64, or of a key alone, with commas between them."""
-    if len(text) > METADATA:
-        raise Malformed(f"`Upload-Metadata` may have {METADATA} characters.", param="Upload-Metadata")
-    said: dict[str, str] = {}
+def _parse_metadata(text: str) -> dict[str, str]:
+    """Comma-separated pairs of a key and a base64 value, or keys alone."""
+    if len(text) > METADATA_LENGTH:
+        raise Malformed(f"`Upload-Metadata` may have {METADATA_LENGTH} characters.", param="Upload-Metadata")
+    values: dict[str, str] = {}
     for pair in text.split(",") if text.strip() else ():
         key, _, value = pair.strip().partition(" ")
-        if not key or key in said:
+        if not key or key in values:
             raise Malformed("`Upload-Metadata` has a key that is empty, or one twice.", param="Upload-Metadata")
-        said[key] = _decoded(value)
-    return said
+        values[key] = _decode_value(value)
+    return values
 
 
-def _decoded(value: str) -> str:
-    """A value as text; one that is bytes of another kind is nothing we read."""
+def _decode_value(value: str) -> str:
+    """A metadata value as text; bytes that are not UTF-8 are replaced, since only the file name is read."""
     try:
         return b64decode(value, validate=True).decode(errors="replace")
     except (Error, ValueError) as error:
-        raise Malformed("`Upload-Metadata` takes values in base 64.", param="Upload-Metadata") from error
+        raise Malformed("`Upload-Metadata` takes values in base64.", param="Upload-Metadata") from error
 
 
-def shown(name: str) -> str:
-    """A file's name as it can be kept and shown: without folders, and only what can be printed."""
+def display_filename(name: str) -> str:
+    """A file name fit to store and display: without folders and without characters that cannot be printed."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(character for character in last if character.isprintable())[:FILENAME]
+    return "".join(character for character in last if character.isprintable())[:FILENAME_LENGTH]
 
 
-def discovery(most: int) -> dict[str, str]:
-    """What an OPTIONS request is told."""
+def discovery_headers(max_size: int) -> dict[str, str]:
+    """The response headers of an OPTIONS request."""
     return {
         "Tus-Resumable": VERSION,
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
-        "Tus-Max-Size": str(most),
+        "Tus-Max-Size": str(max_size),
     }
 
 
-def state(offset: int, expires: datetime) -> dict[str, str]:
-    """What every answer about an upload says."""
-    return {"Upload-Offset": str(offset), "Upload-Expires": format_datetime(expires.astimezone(UTC), usegmt=True)}
+def state_headers(offset: int, expires_at: datetime) -> dict[str, str]:
+    """The headers of every response about an upload."""
+    return {"Upload-Offset": str(offset), "Upload-Expires": format_datetime(expires_at.astimezone(UTC), usegmt=True)}

@@ -16,10 +16,9 @@ from api.sql import segments
 from api.sql.connection import Database, Pool
 from api.sql.generations import IMAGE_KIND
 from api.sql.segments import Segment, Stream
+from api.storage.keys import RESUME_STATES, STREAMS
 from api.videos.failures import REASONS
 
-FOLDER: Final = "streams"
-STATES: Final = "latents"
 TYPE: Final = "application/vnd.apple.mpegurl"
 WATCHABLE: Final = timedelta(hours=24)  # after its creation; then there is the whole file
 PIECE: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
@@ -29,7 +28,7 @@ LONGEST: Final = 3  # seconds; no piece is longer, and a playlist must say so fr
 
 def key(video_id: str, name: str) -> str:
     """Where a piece or a head lies in storage."""
-    return f"{FOLDER}/{video_id}/{name}"
+    return f"{STREAMS}/{video_id}/{name}"
 
 
 def piece(segment: Segment) -> str:
@@ -39,7 +38,7 @@ def piece(segment: Segment) -> str:
 
 def state(video_id: str, segment: Segment) -> str:
     """Where it lies in storage what an attempt needs to go on after a piece. Nobody is ever given that."""
-    return f"{STATES}/{video_id}/{segment.attempt}-{segment.number}.safetensors"
+    return f"{RESUME_STATES}/{video_id}/{segment.attempt}-{segment.number}.safetensors"
 
 
 def preview(attempt: int, number: int) -> str:

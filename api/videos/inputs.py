@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from api.sql import maintenance
 from api.sql.connection import Pool
 from api.sql.generations import ImageInputRow, VideoInputRow
 from api.storage.cleanup import remove_unnamed_files
+from api.storage.keys import INPUTS
 from api.storage.local import Storage
 from api.videos.availability import video_not_found
 from api.videos.quote import Quote
 from api.videos.spec import SourceVideo
-
-FOLDER: Final = "inputs"
 
 
 class ClipInputs(NamedTuple):
@@ -38,7 +37,7 @@ class InputStore:
         self, video_ids: list[str], quote: Quote, images: list[bytes]
     ) -> AsyncIterator[list[ClipInputs]]:
         """The inputs of each video. Those of a video that has no row when the block is left are removed."""
-        async with remove_unnamed_files(self._storage, FOLDER, video_ids, self._find_named):
+        async with remove_unnamed_files(self._storage, INPUTS, video_ids, self._find_named):
             stored: list[ClipInputs] = []
             for video_id in video_ids:
                 image_rows = await self._store_images(video_id, quote, images, stored[0].images if stored else None)
@@ -54,7 +53,7 @@ class InputStore:
     ) -> list[ImageInputRow]:
         rows = []
         for number, (image, (frame, strength)) in enumerate(zip(images, quote.keyframes, strict=False)):
-            key = f"{FOLDER}/{video_id}/{number}.png"
+            key = f"{INPUTS}/{video_id}/{number}.png"
             if first is None:
                 await asyncio.to_thread(self._storage.write, key, image)
             else:
@@ -65,7 +64,7 @@ class InputStore:
     async def _link_videos(self, video_id: str, sources: tuple[SourceVideo, ...]) -> list[VideoInputRow]:
         rows = []
         for number, source in enumerate(sources):
-            key = f"{FOLDER}/{video_id}/{number}.mp4"
+            key = f"{INPUTS}/{video_id}/{number}.mp4"
             try:
                 await asyncio.to_thread(self._storage.link, source.file.path, key)
             except FileNotFoundError as error:  # deleted since it was resolved

@@ -15,12 +15,12 @@ from api.sql.connection import Database, Pool, transaction
 from api.sql.idempotency import Answer
 from api.sql.presets import Kept
 from api.storage.cleanup import remove_unnamed_files
+from api.storage.keys import PRESETS
 from api.storage.local import Storage
 from api.videos.styles import BUILT_IN, NO_STYLE, Style
 
 KIND = ids.PRESET
 MOST = 200  # presets one person may keep
-FOLDER = "presets"
 
 
 class Presets:
@@ -61,7 +61,7 @@ class Presets:
         The picture is stored before the row that says so, and goes at once if that row does not come.
         """
         preset_id = ids.new(KIND)
-        async with remove_unnamed_files(self._storage, FOLDER, [preset_id] if picture else [], self._find_named):
+        async with remove_unnamed_files(self._storage, PRESETS, [preset_id] if picture else [], self._find_named):
             if picture is not None:
                 await asyncio.to_thread(self._storage.write, picture_key(preset_id), picture)
             async with transaction(self._pool) as db:
@@ -99,7 +99,7 @@ class Presets:
         async with transaction(self._pool) as db:
             if not ids.valid(preset_id, KIND) or not await presets.remove(db, preset_id, user_id):
                 raise _not_found(preset_id)
-        await asyncio.to_thread(self._storage.remove, f"{FOLDER}/{preset_id}")
+        await asyncio.to_thread(self._storage.remove, f"{PRESETS}/{preset_id}")
 
     async def _find(self, preset_id: str, user_id: str) -> Kept:
         async with self._pool.acquire() as db:
@@ -126,7 +126,7 @@ async def _add(db: Database, preset_id: str, user_id: str, asked: PresetCreate, 
 
 def picture_key(preset_id: str) -> str:
     """Where a preset's picture lies in storage."""
-    return f"{FOLDER}/{preset_id}/picture.png"
+    return f"{PRESETS}/{preset_id}/picture.png"
 
 
 def shown(name: str) -> Preset:

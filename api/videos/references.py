@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from api.errors import Invalid, NotFound, Problem, UploadNotReady
+from api.ids import UPLOAD
 from api.schemas.video_requests import ImageReference, ImageSource, VideoReference
 from api.sql.connection import Pool
 from api.sql.generations import VIDEO_KIND
-from api.sql.uploads import Arrival
+from api.sql.uploads import UploadRow
+from api.storage.keys import ingested_key
 from api.storage.local import Storage
-from api.uploads import store as arrivals
 from api.uploads.ingest import Uploads
-from api.uploads.store import Arrivals
+from api.uploads.store import UploadStore
 from api.videos import renditions
 from api.videos.library import VideoLibrary
 from api.videos.operations import VideoFile
@@ -29,13 +30,13 @@ class ReferenceResolver:
     """Resolves references on behalf of a user."""
 
     def __init__(
-        self, pool: Pool, storage: Storage, library: VideoLibrary, uploads: Uploads, arrivals: Arrivals
+        self, pool: Pool, storage: Storage, library: VideoLibrary, uploads: Uploads, upload_store: UploadStore
     ) -> None:
         self._pool = pool
         self._storage = storage
         self._library = library
         self._uploads = uploads
-        self._arrivals = arrivals
+        self._upload_store = upload_store
 
     async def read_image(self, source: ImageSource, user_id: str, field: str) -> bytes:
         """The image as a PNG. Raises what `open_sources` does, each naming the field."""
@@ -52,7 +53,7 @@ class ReferenceResolver:
         if row.kind != "image":
             raise Invalid(f"{row.id} is a video, and `{field}` takes an image.", param=field)
         try:
-            return await asyncio.to_thread(self._storage.read, arrivals.read_key(row.id))
+            return await asyncio.to_thread(self._storage.read, ingested_key(row.id))
         except FileNotFoundError as error:  # deleted since its row was read
             raise NotFound(f"{row.id} was deleted.", param=field) from error
 
@@ -79,7 +80,7 @@ class ReferenceResolver:
         if named.id is None:
             upload = await self._uploads.film(named, folder, field)
             return SourceVideo(VideoFile(upload.file, upload.seconds), upload.width, upload.height)
-        if named.id.startswith(f"{arrivals.KIND}_"):
+        if named.id.startswith(f"{UPLOAD}_"):
             return await self._resolve_upload(named.id, user_id, field)
         try:
             return await self._resolve_video(named.id, user_id)
@@ -107,13 +108,13 @@ class ReferenceResolver:
         row = await self._require_upload(upload_id, user_id, field)
         if row.kind != "video":
             raise Invalid(f"{row.id} is an image, and `{field}` takes a video.", param=field)
-        file = VideoFile(self._storage.path(arrivals.read_key(row.id)), row.seconds or 0.0)
+        file = VideoFile(self._storage.path(ingested_key(row.id)), row.seconds or 0.0)
         return SourceVideo(file, row.width or 0, row.height or 0)
 
-    async def _require_upload(self, upload_id: str, user_id: str, field: str) -> Arrival:
+    async def _require_upload(self, upload_id: str, user_id: str, field: str) -> UploadRow:
         """An upload that can be used. Raises problems that name the field."""
         try:
-            row = await self._arrivals.get(upload_id, user_id)
+            row = await self._upload_store.inspect_upload(upload_id, user_id)
         except Problem as problem:
             problem.param = field
             raise

@@ -11,7 +11,6 @@ import msgspec
 from api import idempotency, ids
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff.plans import RELAXED_PRIORITY
-from api.errors import Unavailable
 from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
 from api.messaging.wakeups import Bell
@@ -21,6 +20,7 @@ from api.sql import idempotency as sql_idempotency
 from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import IMAGE_KIND, VIDEO_KIND, Generation, NewGeneration
 from api.sql.idempotency import Answer
+from api.storage.disk_space import refuse_full_disk
 from api.storage.local import Storage
 from api.videos.availability import ID_KIND, require_video
 from api.videos.inputs import ClipInputs, InputStore
@@ -108,8 +108,8 @@ class VideoSubmissions:
             self._announcer.changed(row.user_id, row.id)
 
     def _refuse_on_full_disk(self) -> None:
-        if self._storage.fullness() >= self._settings.full_disk:
-            raise Unavailable("The server's disk is nearly full, so no new video is accepted; nothing was charged.")
+        consequence = "no new video is accepted; nothing was charged"
+        refuse_full_disk(self._storage, self._settings.full_disk, consequence)
 
 
 def build_rows(submission: Submission, settings: Settings) -> list[NewGeneration]:

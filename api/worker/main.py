@@ -76,8 +76,8 @@ async def _work(settings: Settings) -> None:
             tasks.create_task(runner.run())
             tasks.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main())
             tasks.create_task(runner.obey_stops())
-            tasks.create_task(_every(settings.sweep_every, sweeper.sweep))
-            tasks.create_task(_every(CLEAN_EVERY, sweeper.clean))
+            tasks.create_task(_every(settings.sweep_every, sweeper.sweep_due))
+            tasks.create_task(_every(CLEAN_EVERY, sweeper.clean_storage))
             if till:
                 tasks.create_task(Listener(settings.redis_url, BELL, till.wake_up, till.idle).main())
                 tasks.create_task(till.run(settings.sweep_every))

@@ -1,34 +1,32 @@
-"""Mending what crashes leave behind. Every worker calls it; its parts may run side by side.
+"""Repair of what crashes leave behind. Every worker runs it; its steps may run side by side.
 
-Leases that ran out go back to the queue, work nobody was told of is rung for, credits expire, and files past
-their time go.
+Expired leases go back to the queue, wake-ups that were lost are sent again, credits expire, and files past their time
+or without a row are removed.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import time
 
 from api.billing.ledger import lots
 from api.messaging.wakeups import Bell
 from api.settings import Settings
 from api.sql import maintenance, presets, uploads
-from api.sql.connection import Pool, transaction
+from api.sql.connection import Database, Pool, transaction
+from api.storage import keys
 from api.storage.local import Storage
-from api.uploads.store import FOLDER as UPLOADS
-from api.videos import hls
-from api.videos.inputs import FOLDER as INPUTS
 from api.videos.lifecycle import VideoLifecycle
-from api.videos.presets import FOLDER as PRESETS
 
-UNHEARD_AFTER = 2.0  # seconds a row may wait before it is rung for again
-ORPHAN_AGE = 3600.0  # seconds after which files go that nothing names
-STREAM_AGE = 25 * 3600.0  # seconds after which nobody may watch a stream any more
-VIDEOS, WORK = "videos", "work"
+WAKEUP_AFTER = 2.0  # seconds a row may be claimable before another wake-up is sent for it
+ORPHAN_AGE = 3600.0  # seconds after which files that no row names are removed
+STREAM_AGE = 25 * 3600.0  # seconds after which a stream can no longer be opened
+WORK = "work"  # the folder, beside storage, of running attempts and of uploads being read
 
 
 class Sweeper:
-    """One worker's sweeping side."""
+    """The sweeps of one worker."""
 
     def __init__(
         self, *, settings: Settings, pool: Pool, storage: Storage, lifecycle: VideoLifecycle, bell: Bell
@@ -39,100 +37,91 @@ class Sweeper:
         self._lifecycle = lifecycle
         self._bell = bell
 
-    async def sweep(self) -> None:
-        """What people wait for, every few seconds. Each part is a transaction of its own."""
+    async def sweep_due(self) -> None:
+        """What users wait for, every few seconds. Each step is a transaction of its own."""
         await self._lifecycle.requeue_lost()
-        await self._ring()
-        await self._purge()
+        await self._resend_wakeups()
+        await self._purge_videos()
         async with transaction(self._pool) as db:
             await lots.expire_lots(db)
 
-    async def clean(self) -> None:
-        """What nobody waits for, every few minutes: rows that are forgotten, files that nothing names."""
+    async def clean_storage(self) -> None:
+        """What nobody waits for, every few minutes: old rows, and files that no row names."""
         async with transaction(self._pool) as db:
             await maintenance.forget(db)
-        await self._remove_inputs()
-        await self._remove_pictures()
-        await self._remove_uploads()
-        await self._remove_attempts()
-        await self._remove_streams()
-        await self._remove_unfinished()
+        await self._remove_unnamed(keys.INPUTS, maintenance.unpurged)
+        await self._remove_unnamed(keys.PRESETS, presets.present)
+        await self._remove_expired_uploads()
+        await self._remove_unnamed(keys.UPLOADS, uploads.filter_existing)
+        await self._remove_lost_attempts()
+        # A video still in the making needs both: the next attempt continues from its segments and its resume state.
+        await self._remove_unnamed(keys.STREAMS, maintenance.unfinished, age=STREAM_AGE)
+        await self._remove_unnamed(keys.RESUME_STATES, maintenance.unfinished)
+        await self._remove_work_folders()
 
-    async def _ring(self) -> None:
+    async def _resend_wakeups(self) -> None:
         pool = self._settings.pool
         async with self._pool.acquire() as db:
-            waiting = await maintenance.waiting(db, pool, UNHEARD_AFTER)
+            waiting = await maintenance.waiting(db, pool, WAKEUP_AFTER)
         if waiting and not await self._bell.unheard(pool):
             self._bell.ring(pool)
 
-    async def _purge(self) -> None:
+    async def _purge_videos(self) -> None:
         async with self._pool.acquire() as db:
             due = await maintenance.purgeable(db, ORPHAN_AGE)
         for video_id in due:
-            for folder in (VIDEOS, INPUTS, hls.FOLDER, hls.STATES):
+            for folder in (keys.VIDEOS, keys.INPUTS, keys.STREAMS, keys.RESUME_STATES):
                 await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
                 await maintenance.purged(db, video_id)
 
-    async def _remove_inputs(self) -> None:
-        """Pictures of a create that failed after they were stored, or of a video that is purged."""
-        old = await _old(self._storage, INPUTS, ORPHAN_AGE)
-        async with self._pool.acquire() as db:
-            kept = await maintenance.unpurged(db, old)
-        for video_id in set(old) - kept:
-            await asyncio.to_thread(self._storage.remove, f"{INPUTS}/{video_id}")
+    async def _remove_unnamed(
+        self,
+        folder: str,
+        find_needed: Callable[[Database, list[str]], Awaitable[set[str]]],
+        *,
+        age: float = ORPHAN_AGE,
+    ) -> None:
+        """Remove `folder/<id>` for each id that has not changed for `age` seconds and that no row needs.
 
-    async def _remove_pictures(self) -> None:
-        """Pictures of presets that were never kept, or whose owner is gone."""
-        old = await _old(self._storage, PRESETS, ORPHAN_AGE)
-        async with self._pool.acquire() as db:
-            kept = await presets.present(db, old)
-        for preset_id in set(old) - kept:
-            await asyncio.to_thread(self._storage.remove, f"{PRESETS}/{preset_id}")
-
-    async def _remove_uploads(self) -> None:
-        """Uploads whose day is over, each row behind its files; then files that no row names: their owner is gone."""
-        async with self._pool.acquire() as db:
-            expired = await uploads.expired(db)
-        for upload_id in expired:
-            await asyncio.to_thread(self._storage.remove, f"{UPLOADS}/{upload_id}")
-            async with transaction(self._pool) as db:
-                await uploads.forget(db, upload_id)
-        old = await _old(self._storage, UPLOADS, ORPHAN_AGE)
-        async with self._pool.acquire() as db:
-            kept = await uploads.present(db, old)
-        for upload_id in set(old) - kept:
-            await asyncio.to_thread(self._storage.remove, f"{UPLOADS}/{upload_id}")
-
-    async def _remove_attempts(self) -> None:
-        """Renditions of attempts that were lost on the way, by now of no use to anybody."""
-        for video_id in await _old(self._storage, VIDEOS, 0):
-            attempts = await _old(self._storage, f"{VIDEOS}/{video_id}", ORPHAN_AGE)
-            async with self._pool.acquire() as db:
-                present = await maintenance.present_attempt(db, video_id)
-            for attempt in attempts:
-                if attempt != str(present):
-                    await asyncio.to_thread(self._storage.remove, f"{VIDEOS}/{video_id}/{attempt}")
-
-    async def _remove_streams(self) -> None:
-        """What could be watched while a clip was made, once its signatures have ended; and what was kept to go on with
-        it. Both stay while the clip is still to be made: whoever goes on needs the pieces too.
+        Its row never came, or its owner is gone, or it has been purged.
         """
-        for folder, age in ((hls.FOLDER, STREAM_AGE), (hls.STATES, ORPHAN_AGE)):
-            old = await _old(self._storage, folder, age)
-            async with self._pool.acquire() as db:
-                kept = await maintenance.unfinished(db, old)
-            for video_id in set(old) - kept:
-                await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
+        old = await _list_unchanged(self._storage, folder, age)
+        async with self._pool.acquire() as db:
+            needed = await find_needed(db, old)
+        for unnamed in set(old) - needed:
+            await asyncio.to_thread(self._storage.remove, f"{folder}/{unnamed}")
 
-    async def _remove_unfinished(self) -> None:
-        """An attempt's working folder that is older than an attempt may become is a killed worker's."""
+    async def _remove_expired_uploads(self) -> None:
+        """Remove the files of expired uploads, then their rows, so that a crash in between is repaired next time."""
+        async with self._pool.acquire() as db:
+            expired = await uploads.list_expired(db)
+        for upload_id in expired:
+            await asyncio.to_thread(self._storage.remove, keys.upload_folder(upload_id))
+        async with transaction(self._pool) as db:
+            await uploads.delete_rows(db, expired)
+
+    async def _remove_lost_attempts(self) -> None:
+        """Remove renditions of attempts other than the one that counts, with one query for all videos."""
+        old = [
+            (video_id, attempt)
+            for video_id in await _list_unchanged(self._storage, keys.VIDEOS, 0)
+            for attempt in await _list_unchanged(self._storage, f"{keys.VIDEOS}/{video_id}", ORPHAN_AGE)
+        ]
+        async with self._pool.acquire() as db:
+            counting = await maintenance.counting_attempts(db, [video_id for video_id, _ in old])
+        for video_id, attempt in old:
+            if attempt != str(counting.get(video_id)):
+                await asyncio.to_thread(self._storage.remove, f"{keys.VIDEOS}/{video_id}/{attempt}")
+
+    async def _remove_work_folders(self) -> None:
+        """Remove working folders older than any attempt may become: those of killed processes."""
         data = Storage(self._settings.data)
-        for name in await _old(data, WORK, ORPHAN_AGE + self._settings.job_timeout):
+        for name in await _list_unchanged(data, WORK, ORPHAN_AGE + self._settings.job_timeout):
             await asyncio.to_thread(data.remove, f"{WORK}/{name}")
 
 
-async def _old(storage: Storage, folder: str, age: float) -> list[str]:
-    """Names in a folder that have not changed for so many seconds."""
+async def _list_unchanged(storage: Storage, folder: str, age: float) -> list[str]:
+    """Names in a folder that have not changed for `age` seconds."""
     entries = await asyncio.to_thread(storage.folders, folder)
     return [name for name, changed in entries if changed < time() - age]

@@ -104,7 +104,7 @@ class PngFile(Described):
     content: ClassVar[Document | None] = {"image/png": BYTES}
 
 
-CHUNK: Document = {tus.CONTENT: BYTES}
+CHUNK: Document = {tus.CONTENT_TYPE: BYTES}
 STATE = ("Tus-Resumable", "Upload-Expires", "Upload-Offset")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from litestar import Litestar
 from PIL import Image
 from redis.asyncio import Redis
 
@@ -28,8 +29,9 @@ from api.idempotency import RequestIdentity
 from api.local import supervisor
 from api.settings import Settings
 from api.sql.connection import transaction
-from api.uploads import store
-from api.uploads.store import sent_key
+from api.storage.keys import received_key
+from api.uploads.ingest import Upload, Uploads
+from api.uploads.store import UploadLimits, UploadStore
 from api.uploads.tus import Creation
 from bench.chaos_processes import ChaosProcess
 from engine.media.video_reader import Footage
@@ -121,7 +123,7 @@ async def test_a_picture_comes_in_parts(client: httpx.AsyncClient, app_state: Ap
     )
     assert (whole["bytes"], whole["width"], whole["height"], whole["seconds"]) == (len(PNG), 200, 120, None)
     assert whole["expires_at"] - whole["created_at"] == 24 * 3600
-    assert not (app_state.settings.data / "media" / sent_key(whole["id"])).exists()
+    assert not (app_state.settings.data / "media" / received_key(whole["id"])).exists()
     assert not list((app_state.settings.data / "work").iterdir())
 
 
@@ -164,7 +166,7 @@ async def test_a_creation_is_repeated_under_its_key(client: httpx.AsyncClient, a
         ({**TUS, "Upload-Length": "-5"}, 400, "number of bytes"),
         ({**TUS, "Upload-Length": "9" * 30}, 400, "number of bytes"),
         ({**TUS, "Upload-Defer-Length": "1"}, 400, "Upload-Length"),
-        ({**TUS, "Upload-Length": "5", "Upload-Metadata": "filename !!"}, 400, "base 64"),
+        ({**TUS, "Upload-Length": "5", "Upload-Metadata": "filename !!"}, 400, "base64"),
         ({**TUS, "Upload-Length": "5", "Upload-Metadata": "a YQ==,a YQ=="}, 400, "twice"),
         ({**TUS, "Upload-Length": "5", "Upload-Metadata": "a " + "YQ==" * 2000}, 400, "4096"),
         ({**TUS, "Upload-Length": str(50 * 1024 * 1024 + 1)}, 413, "52428800"),
@@ -259,31 +261,34 @@ async def test_somebody_elses_upload_is_not_there(client: httpx.AsyncClient, acc
     assert await offset(client, account, place) == 0
 
 
+def store_with(app_state: AppState, limits: UploadLimits) -> UploadStore:
+    """The store of uploads with other limits."""
+    return UploadStore(app_state.settings, app_state.pool, app_state.storage, app_state.uploads, limits)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, len(PNG)), max_size=6), chunk=st.integers(1, 400), step=st.integers(1, 400))
 async def test_however_it_is_cut_it_is_the_same_file(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, cuts: list[int], chunk: int, step: int
+    app: Litestar,
+    client: httpx.AsyncClient,
+    app_state: AppState,
+    account: Person,
+    cuts: list[int],
+    chunk: int,
+    step: int,
 ) -> None:
     """Bytes come in requests and in chunks of any length, and are made durable at any step: the end is the same."""
-    taken: list[bytes] = []
 
-    async def look(row: Any) -> Any:
-        if row.received == row.bytes:
-            taken.append((app_state.settings.data / "media" / sent_key(row.id)).read_bytes())
-        return row
-
-    async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    async def split_chunks(content: bytes) -> AsyncIterator[bytes]:
         for start in range(0, len(content), chunk):
             yield content[start : start + chunk]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "STEP", step)
-        patch.setattr(app_state.arrivals, "_look", look)
-        place = await begin(client, account, len(PNG))
-        for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(PNG)], strict=True):
-            answer = await append(client, account, place, start, pieces(PNG[start:end]))
-            assert answer.headers["upload-offset"] == str(end)
-        assert taken[-1] == PNG
+    app.state.app_state = app_state._replace(upload_store=store_with(app_state, UploadLimits(flush_bytes=step)))
+    place = await begin(client, account, len(PNG) + 1)  # one byte more, so that it is not inspected and removed
+    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(PNG)], strict=True):
+        answer = await append(client, account, place, start, split_chunks(PNG[start:end]))
+        assert answer.headers["upload-offset"] == str(end)
+    assert app_state.storage.read(received_key(place.rpartition("/")[2])) == PNG
     await client.delete(place, headers=account.headers | TUS)
 
 
@@ -312,8 +317,11 @@ async def test_two_at_once_do_not_mix(client: httpx.AsyncClient, account: Person
     assert (await seen(client, account, place))["status"] == "ready"
 
 
-class Gone(Exception):
-    """Who was sending is no more."""
+class DyingReader(Uploads):
+    """A reader whose process dies before it has read a file."""
+
+    async def read(self, *_: object) -> Upload:
+        raise SystemError
 
 
 async def test_what_came_before_the_connection_broke_is_kept(app_state: AppState, client: httpx.AsyncClient) -> None:
@@ -325,7 +333,7 @@ async def test_what_came_before_the_connection_broke_is_kept(app_state: AppState
         raise Malformed("The connection closed before the body had arrived.")
 
     with pytest.raises(Malformed):
-        await app_state.arrivals.append(place.rpartition("/")[2], account.id, 0, None, breaking())
+        await app_state.upload_store.append_bytes(place.rpartition("/")[2], account.id, 0, None, breaking())
     assert await offset(client, account, place) == 30
     assert (await append(client, account, place, 30, b"y" * 20)).headers["upload-offset"] == "50"
 
@@ -350,7 +358,7 @@ async def test_bytes_behind_the_row_are_written_over(
     """A process that died between the file and the row leaves bytes that count for nothing."""
     place = await begin(client, account, len(PNG))
     await append(client, account, place, 0, PNG[:100])
-    file = app_state.settings.data / "media" / sent_key(place.rpartition("/")[2])
+    file = app_state.settings.data / "media" / received_key(place.rpartition("/")[2])
     file.write_bytes(PNG[:100] + b"?" * 70)
     assert await offset(client, account, place) == 100
     await append(client, account, place, 100, PNG[100:])
@@ -358,17 +366,14 @@ async def test_bytes_behind_the_row_are_written_over(
 
 
 async def test_what_is_whole_and_was_not_looked_at_is_looked_at_by_who_asks(
-    client: httpx.AsyncClient, app_state: AppState, account: Person
+    app: Litestar, client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    """The process may die between the last byte and the look at the file."""
-
-    async def die(_: Any) -> Any:
-        raise Gone
-
+    """The process may die between the last byte and the inspection of the file."""
     place = await begin(client, account, len(PNG))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app_state.arrivals, "_look", die)
-        assert (await append(client, account, place, 0, PNG)).status_code == 500
+    dying = UploadStore(app_state.settings, app_state.pool, app_state.storage, DyingReader(app_state.settings))
+    app.state.app_state = app_state._replace(upload_store=dying)
+    assert (await append(client, account, place, 0, PNG)).status_code == 500
+    app.state.app_state = app_state
     assert await offset(client, account, place) == len(PNG)
     picture = {"file_id": place.rpartition("/")[2]}
     video = {"prompt": "a ball", "first_frame": picture}
@@ -379,12 +384,12 @@ async def test_what_is_whole_and_was_not_looked_at_is_looked_at_by_who_asks(
 async def test_one_that_is_being_looked_at_is_not_ready(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    row = await app_state.arrivals.create(Creation(0, "", ""), RequestIdentity(account.id, None, b""))
-    held = app_state.storage.hold(sent_key(row.id))
+    row = await app_state.upload_store.create_upload(Creation(0, "", ""), RequestIdentity(account.id, None, b""))
+    held = app_state.storage.hold(received_key(row.id))
     try:
-        assert (await app_state.arrivals.get(row.id, account.id)).status == "receiving"
+        assert (await app_state.upload_store.inspect_upload(row.id, account.id)).status == "receiving"
         with pytest.raises(Locked):
-            await app_state.arrivals.append(row.id, account.id, 0, 0, _nothing())
+            await app_state.upload_store.append_bytes(row.id, account.id, 0, 0, _nothing())
     finally:
         app_state.storage.release(held)
     refused = await seen(client, account, f"/v1/uploads/{row.id}")
@@ -439,7 +444,7 @@ async def test_a_web_process_killed_on_the_way_loses_only_what_was_not_durable(
         async with asyncio.timeout(30):
             while not (have := await offset(client, account, place)):  # noqa: ASYNC110 (nobody tells us)
                 await asyncio.sleep(0.01)
-        assert store.STEP <= have < 5_000_000
+        assert UploadLimits().flush_bytes <= have < 5_000_000
         assert (await append(client, account, place, have, b"x")).status_code == 423
         await web.kill()
         dead.set()
@@ -456,12 +461,12 @@ async def test_a_web_process_killed_on_the_way_loses_only_what_was_not_durable(
 
 
 async def test_one_person_may_have_so_many_at_once(
-    client: httpx.AsyncClient, account: Person, monkeypatch: pytest.MonkeyPatch
+    app: Litestar, client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     async def another(length: int = 10) -> httpx.Response:
         return await client.post("/v1/uploads", headers=account.headers | TUS | {"Upload-Length": str(length)})
 
-    monkeypatch.setattr(store, "MOST", 2)
+    app.state.app_state = app_state._replace(upload_store=store_with(app_state, UploadLimits(files=2)))
     first, _ = [await another() for _ in range(2)]
     refused = await another()
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "upload_limit")
@@ -474,28 +479,30 @@ async def test_one_person_may_have_so_many_at_once(
 
 
 async def test_their_bytes_count_from_the_beginning(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
+    app: Litestar, client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    monkeypatch.setattr(store, "ROOM", 1)
+    app.state.app_state = app_state._replace(upload_store=store_with(app_state, UploadLimits(files_of_largest_size=1)))
     await begin(client, account, app_state.settings.max_upload - 5)
     headers = account.headers | TUS | {"Upload-Length": "6"}
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 403
     assert await begin(client, account, 5)
 
 
-async def test_two_at_once_do_not_pass_the_limit_together(real: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MOST", 3)
+async def test_two_at_once_do_not_pass_the_limit_together(real: AppState) -> None:
+    store = store_with(real, UploadLimits(files=3))
     account = await person(real)
     asked = Creation(10, "", "")
-    made = [real.arrivals.create(asked, RequestIdentity(account.id, None, b"")) for _ in range(8)]
+    made = [store.create_upload(asked, RequestIdentity(account.id, None, b"")) for _ in range(8)]
     ends = await asyncio.gather(*made, return_exceptions=True)
     assert sum(isinstance(end, UploadLimit) for end in ends) == 5
 
 
 async def test_a_full_disk_takes_nothing(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
+    app: Litestar, client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
-    monkeypatch.setattr(app_state.storage, "fullness", lambda: 0.99)
+    full = msgspec.structs.replace(app_state.settings, full_disk=0.0)
+    store = UploadStore(full, app_state.pool, app_state.storage, app_state.uploads)
+    app.state.app_state = app_state._replace(upload_store=store)
     headers = account.headers | TUS | {"Upload-Length": "6"}
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 503
 
@@ -503,29 +510,30 @@ async def test_a_full_disk_takes_nothing(
 async def test_a_day_later_it_is_gone(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     old, young = [
-        await real.arrivals.create(Creation(10, "", ""), RequestIdentity(account.id, None, b"")) for _ in range(2)
+        await real.upload_store.create_upload(Creation(10, "", ""), RequestIdentity(account.id, None, b""))
+        for _ in range(2)
     ]
     for row in (old, young):
         with pytest.raises(Malformed):
-            await real.arrivals.append(row.id, account.id, 0, None, _breaking(b"abc"))
+            await real.upload_store.append_bytes(row.id, account.id, 0, None, _breaking(b"abc"))
     async with transaction(real.pool) as db:
         await db.execute("UPDATE uploads SET expires_at = now() - interval '1 second' WHERE id = $1", old.id)
     with pytest.raises(Expired):
-        await real.arrivals.get(old.id, account.id)
+        await real.upload_store.inspect_upload(old.id, account.id)
     with pytest.raises(Expired):
-        await real.arrivals.append(old.id, account.id, 3, None, _breaking(b"def"))
-    assert [row.id for row in await real.arrivals.page(account.id, None, 9, descending=True)] == [young.id]
-    await sweeper_of(real, worker_settings).clean()
+        await real.upload_store.append_bytes(old.id, account.id, 3, None, _breaking(b"def"))
+    assert [row.id for row in await real.upload_store.list_uploads(account.id, None, 9, descending=True)] == [young.id]
+    await sweeper_of(real, worker_settings).clean_storage()
     folder = real.settings.data / "media" / "uploads"
     assert [each.name for each in folder.iterdir()] == [young.id]
     with pytest.raises(NotFound):
-        await real.arrivals.get(old.id, account.id)
+        await real.upload_store.inspect_upload(old.id, account.id)
     async with transaction(real.pool) as db:  # the owner is gone, and with them the row
         await db.execute("DELETE FROM uploads WHERE id = $1", young.id)
-    await sweeper_of(real, worker_settings).clean()
+    await sweeper_of(real, worker_settings).clean_storage()
     assert (folder / young.id).exists(), "it is young: its row may be about to come"
     os.utime(folder / young.id, (0, 0))
-    await sweeper_of(real, worker_settings).clean()
+    await sweeper_of(real, worker_settings).clean_storage()
     assert not list(folder.iterdir())
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from typing import Any
 
+import asyncpg
 import msgspec
 
 from api.http.state import AppState
@@ -45,7 +48,7 @@ async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
         assert claimed.attempt == losses + 1
         async with transaction(real.pool) as db:
             await db.execute("UPDATE generations SET lease_until = now() - interval '1 second'")
-        await sweeper_of(real, msgspec.structs.replace(worker_settings, lease=0.0)).sweep()
+        await sweeper_of(real, msgspec.structs.replace(worker_settings, lease=0.0)).sweep_due()
     assert await ended(real, video_id, account) == "failed:worker_lost"
     assert await balance(real, account) == (300, 0)
 
@@ -57,7 +60,7 @@ async def test_files_past_their_time_go(real: AppState, worker_settings: Setting
         assert await ended(real, video_id, account) == "completed"
     async with transaction(real.pool) as db:
         await db.execute("UPDATE generations SET expires_at = now() - interval '1 second'")
-    await sweeper_of(real, worker_settings).sweep()
+    await sweeper_of(real, worker_settings).sweep_due()
     assert not list((real.settings.data / "media" / "videos").iterdir())
     assert (await real.library.get(video_id, account.id)).variants == []
 
@@ -82,7 +85,7 @@ async def test_files_that_nothing_names_go(real: AppState, worker_settings: Sett
         folder.mkdir(parents=True, exist_ok=True)
     for folder in (*going, *staying):
         os.utime(folder, (0, 0))
-    await sweeper_of(real, worker_settings).clean()
+    await sweeper_of(real, worker_settings).clean_storage()
     assert not [folder for folder in going if folder.exists()]
     assert all(folder.exists() for folder in (*staying, young))
 
@@ -95,11 +98,29 @@ async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: AppState, work
     for folder in folders:
         folder.mkdir(parents=True)
         os.utime(folder, (0, 0))
-    await sweeper_of(real, worker_settings).clean()
+    await sweeper_of(real, worker_settings).clean_storage()
     assert [folder.exists() for folder in folders] == [True, True, False, False]
     await real.library.delete(queued, account.id)
-    await sweeper_of(real, worker_settings).sweep()
+    await sweeper_of(real, worker_settings).sweep_due()
     assert not [folder for folder in folders if folder.exists()]
+
+
+async def test_stored_videos_cost_one_query_however_many_there_are(
+    app_state: AppState, connection: asyncpg.Connection[Any]
+) -> None:
+    counts = []
+    for videos in (1, 20):
+        for number in range(videos):
+            folder = app_state.settings.data / "media" / "videos" / f"video_{videos}_{number}" / "1"
+            folder.mkdir(parents=True)
+            os.utime(folder, (0, 0))
+        statements: list[Any] = []
+        with connection.query_logger(statements.append):
+            await sweeper_of(app_state, app_state.settings).clean_storage()
+            await asyncio.sleep(0)  # asyncpg calls its loggers in the loop's next turn
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert not list((app_state.settings.data / "media" / "videos").glob("*/*"))
 
 
 async def test_variations_keep_their_picture_when_one_is_deleted(real: AppState, worker_settings: Settings) -> None:
@@ -108,7 +129,7 @@ async def test_variations_keep_their_picture_when_one_is_deleted(real: AppState,
     await real.submissions.submit(asked, drawn(real))
     first, second = await real.library.list_page(account.id, None, 2, descending=False)
     await real.library.delete(first.id, account.id)
-    await sweeper_of(real, worker_settings).sweep()
+    await sweeper_of(real, worker_settings).sweep_due()
     async with working(worker_settings):
         assert await ended(real, second.id, account) == "completed"
 
@@ -117,11 +138,11 @@ async def test_a_lot_may_expire_twice(real: AppState, worker_settings: Settings)
     account = await person(real)
     async with transaction(real.pool) as db:
         await db.execute("UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'")
-    await sweeper_of(real, worker_settings).sweep()
+    await sweeper_of(real, worker_settings).sweep_due()
     async with transaction(real.pool) as db:
         lot = await db.fetchval("SELECT id FROM lots WHERE user_id = $1", account.id)
         await db.execute("UPDATE lots SET remaining = 5 WHERE id = $1", lot)
-    await sweeper_of(real, worker_settings).sweep()
+    await sweeper_of(real, worker_settings).sweep_due()
     assert (await balance(real, account))[0] == 300
 
 
