@@ -1,7 +1,7 @@
-"""What of the OpenAPI document would break a client made for the last release, and whether CHANGELOG.md says so.
+"""Finds changes of the OpenAPI document that break clients of the last release, and whether CHANGELOG.md names them.
 
-Compares `openapi/openapi.json` with `openapi/released.json` and knows nothing of Python, routes or Structs. A body may
-come to take more and an answer to give more; the reverse breaks a client, and so does another name for what it calls.
+Compares `openapi/openapi.json` with `openapi/released.json` and knows nothing of Python, routes or Structs. A request
+may accept more and a response may hold more; the reverse breaks clients, and so do renamed operations.
 """
 
 from __future__ import annotations
@@ -15,250 +15,190 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-Document = dict[str, Any]
-Schema = dict[str, Any]
+from sdk.schema_changes import SCHEMAS, Document, Schema, compare_values
 
 ROOT = Path(__file__).parent.parent
 RELEASED = ROOT / "openapi" / "released.json"
 PRESENT = ROOT / "openapi" / "openapi.json"
 CHANGELOG = ROOT / "CHANGELOG.md"
 
-SCHEMAS = "#/components/schemas/"
-PARTIAL = "206"  # comes only to those who ask for a part
-MOST = ("maximum", "maxLength", "maxItems", "maxProperties")
-LEAST = ("minimum", "minLength", "minItems", "minProperties")
+PARTIAL_CONTENT = "206"  # returned only to clients that request a range
 
 
-class Change(NamedTuple):
-    """Something that breaks a client: where, by an operation's id, a schema or a schema's field, and what."""
+class BreakingChange(NamedTuple):
+    """A change that breaks clients. `name` is an operation's id, a schema, or a schema's field."""
 
     name: str
-    what: str
+    description: str
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """List what breaks; fail if the changelog does not name all of it."""
+    """List the breaking changes; exit status 1 if the changelog does not name all of them."""
     parser = argparse.ArgumentParser(
-        prog="python -m sdk.breaking_changes", description="List what breaks released clients."
+        prog="python -m sdk.breaking_changes", description="List changes that break released clients."
     )
-    parser.add_argument("--released", type=Path, default=RELEASED, help="the document of the last release")
-    parser.add_argument("--changelog", type=Path, default=CHANGELOG, help="where what breaks has to be named")
+    parser.add_argument("--released", type=Path, default=RELEASED, help="OpenAPI document of the last release")
+    parser.add_argument("--changelog", type=Path, default=CHANGELOG, help="changelog that must name the changes")
     options = parser.parse_args(arguments)
-    changes = breaking(msgspec.json.decode(options.released.read_bytes()), msgspec.json.decode(PRESENT.read_bytes()))
-    named = admitted(options.changelog.read_text())
-    for name, what in changes:
-        sys.stderr.write(f"`{name}` {what}{' (CHANGELOG.md says so)' if name in named else ''}\n")
+    changes = find_breaking_changes(
+        msgspec.json.decode(options.released.read_bytes()), msgspec.json.decode(PRESENT.read_bytes())
+    )
+    named = named_in_changelog(options.changelog.read_text())
+    for name, description in changes:
+        sys.stderr.write(f"`{name}` {description}{' (named in CHANGELOG.md)' if name in named else ''}\n")
     if {change.name for change in changes} <= named:
         return 0
     sys.stderr.write(
-        "Clients of the last release would break. Change it so that they do not, or name what is in backticks above in"
-        " CHANGELOG.md, in its unreleased section under the heading `### Breaking`, and say there what to do.\n"
+        "These changes break clients of the last release. Undo them, or name each (in backticks, as above) in the"
+        " unreleased section of CHANGELOG.md under the heading `### Breaking`, and say there what clients have to do.\n"
     )
     return 1
 
 
-def admitted(changelog: str) -> set[str]:
-    """What the unreleased section names in backticks under its heading `Breaking`."""
+def named_in_changelog(changelog: str) -> set[str]:
+    """The names in backticks under the heading `Breaking` of the unreleased section."""
     sections = re.split(r"^## ", changelog, flags=re.MULTILINE)
     unreleased = "".join(text for text in sections[1:] if "unreleased" in text.partition("\n")[0].lower())
     parts = re.split(r"^### ", unreleased, flags=re.MULTILINE)
     return {name for part in parts[1:] if part.startswith("Breaking") for name in re.findall(r"`([^`]+)`", part)}
 
 
-def breaking(old: Document, new: Document) -> list[Change]:
-    """Everything that works with the old document and not with the new one, each once."""
-    return list(dict.fromkeys([*_operations(old, new), *_schemas(old, new)]))
+def find_breaking_changes(old: Document, new: Document) -> list[BreakingChange]:
+    """The changes that break clients of the old document, without duplicates."""
+    return list(dict.fromkeys([*_compare_operations(old, new), *_compare_schemas(old, new)]))
 
 
-def _operations(old: Document, new: Document) -> Iterator[Change]:
-    present = dict(_listed(new))
-    for place, was in _listed(old):
-        name = was["operationId"]
-        if place not in present:
-            yield Change(name, f"is gone: {place}")
+def _compare_operations(old: Document, new: Document) -> Iterator[BreakingChange]:
+    present = dict(_list_operations(new))
+    for endpoint, before in _list_operations(old):
+        name = before["operationId"]
+        if endpoint not in present:
+            yield BreakingChange(name, f"was removed: {endpoint}")
             continue
-        now = present[place]
-        if now["operationId"] != name:
-            yield Change(name, f"is called `{now['operationId']}` now")
-        for part in (_security, _parameters, _body, _answers):
-            yield from (Change(name, what) for what in part(was, now))
+        after = present[endpoint]
+        if after["operationId"] != name:
+            yield BreakingChange(name, f"was renamed to `{after['operationId']}`")
+        for compare in (_compare_security, _compare_parameters, _compare_request_body, _compare_responses):
+            yield from (BreakingChange(name, description) for description in compare(before, after))
 
 
-def _listed(document: Document) -> Iterator[tuple[str, Document]]:
-    """The operations by verb and path, with their parameters and answers written out."""
+def _list_operations(document: Document) -> Iterator[tuple[str, Document]]:
+    """The operations by verb and path, with the references of their parameters and responses resolved."""
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
-            parameters = [_resolved(document, one) for one in operation.get("parameters", ())]
-            responses = {status: _resolved(document, one) for status, one in operation["responses"].items()}
+            parameters = [_resolve_reference(document, parameter) for parameter in operation.get("parameters", ())]
+            responses = {
+                status: _resolve_reference(document, response) for status, response in operation["responses"].items()
+            }
             yield f"{verb.upper()} {path}", {**operation, "parameters": parameters, "responses": responses}
 
 
-def _resolved(document: Document, thing: Document) -> Document:
-    if "$ref" not in thing:
-        return thing
-    _, _, kind, name = thing["$ref"].split("/")
-    found: Document = document["components"][kind][name]
-    return found
+def _resolve_reference(document: Document, component: Document) -> Document:
+    if "$ref" not in component:
+        return component
+    _, _, kind, name = component["$ref"].split("/")
+    resolved: Document = document["components"][kind][name]
+    return resolved
 
 
-def _security(was: Document, now: Document) -> Iterator[str]:
-    if not was.get("security") and now.get("security"):
-        yield "needs credentials now"
-    for way in was.get("security", ()):
-        if now.get("security") and way not in now["security"]:
-            yield f"takes {' and '.join(way)} no longer"
+def _compare_security(old: Document, new: Document) -> Iterator[str]:
+    if not old.get("security") and new.get("security"):
+        yield "now requires credentials"
+    for scheme in old.get("security", ()):
+        if new.get("security") and scheme not in new["security"]:
+            yield f"no longer accepts {' and '.join(scheme)}"
 
 
-def _parameters(was: Document, now: Document) -> Iterator[str]:
-    before, after = ({(one["in"], one["name"]): one for one in side["parameters"]} for side in (was, now))
-    for (place, name), one in before.items():
-        if (place, name) not in after:
-            yield f"takes no parameter `{name}` any more"
+def _compare_parameters(old: Document, new: Document) -> Iterator[str]:
+    before, after = (
+        {(parameter["in"], parameter["name"]): parameter for parameter in side["parameters"]} for side in (old, new)
+    )
+    for (location, name), parameter in before.items():
+        if (location, name) not in after:
+            yield f"no longer accepts the parameter `{name}`"
         else:
-            changed = _shape(one["schema"], after[place, name]["schema"], asked=True)
-            yield from (f"has a parameter `{name}` that {what}" for what in changed)
-    for key, one in after.items():
-        if one.get("required") and not before.get(key, {}).get("required"):
-            yield f"needs the parameter `{key[1]}` now"
+            changes = compare_values(parameter["schema"], after[location, name]["schema"], is_input=True)
+            yield from (f"has a parameter `{name}` that {change}" for change in changes)
+    for key, parameter in after.items():
+        if parameter.get("required") and not before.get(key, {}).get("required"):
+            yield f"now requires the parameter `{key[1]}`"
 
 
-def _body(was: Document, now: Document) -> Iterator[str]:
-    before, after = was.get("requestBody", {}), now.get("requestBody", {})
+def _compare_request_body(old: Document, new: Document) -> Iterator[str]:
+    before, after = old.get("requestBody", {}), new.get("requestBody", {})
     if after.get("required") and not before.get("required"):
-        yield "needs a body now"
-    yield from _contents(before, after, asked=True)
+        yield "now requires a body"
+    yield from _compare_contents(before, after, is_input=True)
 
 
-def _answers(was: Document, now: Document) -> Iterator[str]:
-    before, after = was["responses"], now["responses"]
-    yield from (f"does not answer {status} any more" for status in before if status not in after)
-    come = [status for status in after if status not in before and status[0] == "2"]
-    yield from (f"may answer {status} now" for status in come if status != PARTIAL)
+def _compare_responses(old: Document, new: Document) -> Iterator[str]:
+    before, after = old["responses"], new["responses"]
+    yield from (f"no longer returns {status}" for status in before if status not in after)
+    added = [status for status in after if status not in before and status[0] == "2"]
+    yield from (f"may now return {status}" for status in added if status != PARTIAL_CONTENT)
     for status in before.keys() & after.keys():
-        yield from _contents(before[status], after[status], asked=False)
+        yield from _compare_contents(before[status], after[status], is_input=False)
 
 
-def _contents(was: Document, now: Document, *, asked: bool) -> Iterator[str]:
-    before, after = was.get("content", {}), now.get("content", {})
-    for kind, media in before.items():
-        if kind not in after:
-            yield f"{'takes' if asked else 'answers'} no {kind} any more"
+def _compare_contents(old: Document, new: Document, *, is_input: bool) -> Iterator[str]:
+    before, after = old.get("content", {}), new.get("content", {})
+    for media_type, media in before.items():
+        if media_type not in after:
+            yield f"no longer {'accepts' if is_input else 'returns'} {media_type}"
         else:
-            changed = _shape(media.get("schema", {}), after[kind].get("schema", {}), asked=asked)
-            yield from (f"has {'a body' if asked else 'an answer'} that {what}" for what in changed)
+            changes = compare_values(media.get("schema", {}), after[media_type].get("schema", {}), is_input=is_input)
+            yield from (f"has {'a body' if is_input else 'a response'} that {change}" for change in changes)
 
 
-def _schemas(old: Document, new: Document) -> Iterator[Change]:
-    bodies = [operation.get("requestBody", {}) for _, operation in _listed(old)]
-    parameters = [operation["parameters"] for _, operation in _listed(old)]
-    answers = [operation["responses"] for _, operation in _listed(old)]
+def _compare_schemas(old: Document, new: Document) -> Iterator[BreakingChange]:
+    bodies = [operation.get("requestBody", {}) for _, operation in _list_operations(old)]
+    parameters = [operation["parameters"] for _, operation in _list_operations(old)]
+    responses = [operation["responses"] for _, operation in _list_operations(old)]
     present = new["components"]["schemas"]
-    for asked, uses in ((True, [bodies, parameters]), (False, answers)):
-        for name in sorted(_reached(old, uses)):
+    for is_input, uses in ((True, [bodies, parameters]), (False, responses)):
+        for name in sorted(_reachable_schemas(old, uses)):
             if name not in present:
-                yield Change(name, "is gone, and with it the type that clients call so")
+                yield BreakingChange(name, "was removed, and with it the clients' type of that name")
             else:
-                yield from _schema(name, old["components"]["schemas"][name], present[name], asked=asked)
+                yield from _compare_schema(name, old["components"]["schemas"][name], present[name], is_input=is_input)
 
 
-def _reached(document: Document, uses: Any) -> set[str]:
-    """The names of the schemas that are referred to, and of those that these refer to."""
-    found: set[str] = set()
-    waiting = [uses]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting += one
-        elif isinstance(one, dict):
-            name = str(one.get("$ref", "")).removeprefix(SCHEMAS)
-            waiting += [value for key, value in one.items() if key not in {"example", "examples"}]
-            if name in document["components"]["schemas"] and name not in found:
-                found.add(name)
-                waiting.append(document["components"]["schemas"][name])
-    return found
+def _reachable_schemas(document: Document, uses: Any) -> set[str]:
+    """The names of the schemas that are referred to, directly or through others."""
+    reached: set[str] = set()
+    pending = [uses]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            name = str(node.get("$ref", "")).removeprefix(SCHEMAS)
+            pending += [value for key, value in node.items() if key not in {"example", "examples"}]
+            if name in document["components"]["schemas"] and name not in reached:
+                reached.add(name)
+                pending.append(document["components"]["schemas"][name])
+    return reached
 
 
-def _schema(name: str, was: Schema, now: Schema, *, asked: bool) -> Iterator[Change]:
-    yield from (Change(name, what) for what in _shape(was, now, asked=asked))
-    before, after = was.get("properties", {}), now.get("properties", {})
+def _compare_schema(name: str, old: Schema, new: Schema, *, is_input: bool) -> Iterator[BreakingChange]:
+    yield from (BreakingChange(name, change) for change in compare_values(old, new, is_input=is_input))
+    before, after = old.get("properties", {}), new.get("properties", {})
     for field, schema in before.items():
         if field not in after:
-            yield Change(f"{name}.{field}", "is gone")
+            yield BreakingChange(f"{name}.{field}", "was removed")
         else:
-            changed = _shape(schema, after[field], asked=asked)
-            yield from (Change(f"{name}.{field}", what) for what in changed)
-    needed, given = set(now.get("required", ())), set(was.get("required", ()))
-    if asked:
-        yield from (Change(f"{name}.{field}", "must be sent now") for field in sorted(needed - given))
+            changes = compare_values(schema, after[field], is_input=is_input)
+            yield from (BreakingChange(f"{name}.{field}", change) for change in changes)
+    required, required_before = set(new.get("required", ())), set(old.get("required", ()))
+    if is_input:
+        yield from (
+            BreakingChange(f"{name}.{field}", "is now required") for field in sorted(required - required_before)
+        )
     else:
         yield from (
-            Change(f"{name}.{field}", "may be missing now") for field in sorted((given & after.keys()) - needed)
+            BreakingChange(f"{name}.{field}", "may now be missing")
+            for field in sorted((required_before & after.keys()) - required)
         )
-
-
-def _shape(was: Schema, now: Schema, *, asked: bool) -> Iterator[str]:
-    """How one value is another now, as far as that breaks whoever sends it (`asked`) or reads it."""
-    before, after = _kind(was), _kind(now)
-    if before != after:
-        yield f"is {after} now and was {before}"
-        return
-    if asked and _null(was) and not _null(now):
-        yield "may not be null any more"
-    if not asked and _null(now) and not _null(was):
-        yield "may be null now"
-    yield from _choices(was, now, asked=asked)
-    yield from _inside(was, now, asked=asked)
-    if asked:
-        yield from _limits(was, now)
-
-
-def _kind(schema: Schema) -> str:
-    """What a generator would call its type."""
-    if "$ref" in schema:
-        return f"`{schema['$ref'].removeprefix(SCHEMAS)}`"
-    if "const" in schema:
-        return f"always `{schema['const']}`"
-    types = schema.get("type", "a union" if "oneOf" in schema or "anyOf" in schema else "anything")
-    plain = [one for one in (types if isinstance(types, list) else [types]) if one != "null"]
-    return " ".join(filter(None, [*plain, schema.get("format"), schema.get("contentEncoding")]))
-
-
-def _null(schema: Schema) -> bool:
-    types = schema.get("type", ())
-    return "null" in types if isinstance(types, list) else {"type": "null"} in schema.get("anyOf", ())
-
-
-def _choices(was: Schema, now: Schema, *, asked: bool) -> Iterator[str]:
-    """Values and members of a union. A body may come to take more; an answer too, but for the members of a union."""
-    if asked and "enum" in now:
-        gone = [one for one in was.get("enum", ()) if one not in now["enum"]]
-        yield from (f"does not take `{one}` any more" for one in gone)
-        if "enum" not in was:
-            yield "takes only some values now"
-    before, after = ([_kind(one) for one in side.get("oneOf") or side.get("anyOf") or ()] for side in (was, now))
-    gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
-    yield from (f"is never {one} any more" for one in (gone if asked else ()))
-    yield from (f"may be {one} now" for one in (() if asked else come))
-
-
-def _inside(was: Schema, now: Schema, *, asked: bool) -> Iterator[str]:
-    for key, each in (("items", "has items each of which"), ("additionalProperties", "has values each of which")):
-        before, after = was.get(key, True), now.get(key, True)
-        if isinstance(before, dict) and isinstance(after, dict):
-            yield from (f"{each} {what}" for what in _shape(before, after, asked=asked))
-        elif asked and before is not False and after is not True:
-            yield "takes less inside it"
-
-
-def _limits(was: Schema, now: Schema) -> Iterator[str]:
-    yield from (
-        f"has a {key} of {now[key]} now" for key in MOST if key in now and now[key] < was.get(key, float("inf"))
-    )
-    yield from (
-        f"has a {key} of {now[key]} now" for key in LEAST if key in now and now[key] > was.get(key, float("-inf"))
-    )
-    if now.get("pattern", was.get("pattern")) != was.get("pattern"):
-        yield "takes another pattern now"
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_both_loops_make_the_same_and_are_timed(tiny: BenchWeights) -> None:
 class LessGuided(pipelines.PipelineComparison):
     """A comparison whose own loop guides a little less than that of diffusers."""
 
-    def ours(self, *, decoded: bool) -> torch.Tensor:
+    def run_our_loop(self, *, decoded: bool) -> torch.Tensor:
         with_less = pipelines.PipelineComparison(self.parts, self.case)
         with_less.__dict__["sampling"] = replace(self.sampling, guidance_scale=self.sampling.guidance_scale * 0.8)
         return with_less.run_our_loop(decoded=decoded)
