@@ -1,4 +1,4 @@
-"""The checkouts table: pages at which somebody may pay. A user has one that is open for each kind of thing."""
+"""The checkouts table: pages on which users pay. A user has at most one open page of each kind."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import Literal
 
 from msgspec import Struct
 
+from api.schemas.billing import CheckoutKind
 from api.sql.connection import Database, row
 
-Kind = Literal["subscription", "pack"]
-State = Literal["open", "completed", "expired"]
+CheckoutState = Literal["open", "completed", "expired"]
+
+_COLUMNS = (
+    "id, user_id, kind, item, version, quantity, trial_days, locale, success_url, cancel_url, session, url, expires_at"
+)
 
 
 class CheckoutTerms(Struct, frozen=True, kw_only=True):
-    """What a page is to sell, and where it leads afterwards. Two that are equal are one page."""
+    """What a page sells, and where it leads afterwards. Requests with equal terms share a page."""
 
-    kind: Kind
+    kind: CheckoutKind
     item: str
     version: int
     quantity: int
@@ -27,7 +31,7 @@ class CheckoutTerms(Struct, frozen=True, kw_only=True):
 
 
 class CheckoutRow(CheckoutTerms, frozen=True, kw_only=True):
-    """A page, or one that is about to be: `session` is null until Stripe has made it."""
+    """A page, or one that is about to be: `session` is null until Stripe has created it."""
 
     id: str
     user_id: str
@@ -37,56 +41,85 @@ class CheckoutRow(CheckoutTerms, frozen=True, kw_only=True):
 
     @property
     def terms(self) -> CheckoutTerms:
-        """What it sells."""
+        """The terms alone, to compare with those of a request."""
         return CheckoutTerms(**{name: getattr(self, name) for name in CheckoutTerms.__struct_fields__})
 
 
-_COLUMNS = ", ".join(CheckoutRow.__struct_fields__)
+class CheckoutPurchase(Struct, frozen=True):
+    """What a checkout sells, and to whom."""
+
+    id: str
+    user_id: str
+    kind: CheckoutKind
+    item: str
+    version: int
+    quantity: int
 
 
-async def find_open_checkout(db: Database, user_id: str, kind: Kind) -> CheckoutRow | None:
+async def find_open_checkout(db: Database, user_id: str, kind: CheckoutKind) -> CheckoutRow | None:
     """The user's open page of this kind."""
-    return row(
-        await db.fetchrow(
-            f"SELECT {_COLUMNS} FROM checkouts WHERE user_id = $1 AND kind = $2 AND state = 'open'", user_id, kind
-        ),
-        CheckoutRow,
-    )
+    query = f"""
+        SELECT {_COLUMNS}
+        FROM checkouts
+        WHERE user_id = $1 AND kind = $2 AND state = 'open'
+    """
+    return row(await db.fetchrow(query, user_id, kind), CheckoutRow)
 
 
-async def insert_checkout(db: Database, id: str, user_id: str, wanted: CheckoutTerms) -> CheckoutRow | None:
-    """Begin a page; None if there is an open one of its kind."""
-    names = CheckoutTerms.__struct_fields__
-    places = ", ".join(f"${number}" for number in range(3, 3 + len(names)))
-    return row(
-        await db.fetchrow(
-            f"INSERT INTO checkouts (id, user_id, {', '.join(names)}) VALUES ($1, $2, {places})"
-            f" ON CONFLICT (user_id, kind) WHERE state = 'open' DO NOTHING RETURNING {_COLUMNS}",
-            id,
-            user_id,
-            *(getattr(wanted, name) for name in names),
-        ),
-        CheckoutRow,
+async def insert_checkout(db: Database, id: str, user_id: str, terms: CheckoutTerms) -> CheckoutRow | None:
+    """Insert a page; None if there is an open one of its kind."""
+    query = f"""
+        INSERT INTO checkouts (
+            id, user_id, kind, item, version, quantity, trial_days, locale, success_url, cancel_url
+        )
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (user_id, kind) WHERE state = 'open' DO NOTHING
+        RETURNING {_COLUMNS}
+    """
+    record = await db.fetchrow(
+        query,
+        id,
+        user_id,
+        terms.kind,
+        terms.item,
+        terms.version,
+        terms.quantity,
+        terms.trial_days,
+        terms.locale,
+        terms.success_url,
+        terms.cancel_url,
     )
+    return row(record, CheckoutRow)
 
 
 async def set_session(
     db: Database, id: str, *, session: str, url: str | None, expires_at: datetime
 ) -> CheckoutRow | None:
-    """Note the page that Stripe made; None if it has been closed here meanwhile."""
-    return row(
-        await db.fetchrow(
-            "UPDATE checkouts SET session = $2, url = $3, expires_at = $4 WHERE id = $1 AND state = 'open'"
-            f" RETURNING {_COLUMNS}",
-            id,
-            session,
-            url,
-            expires_at,
-        ),
-        CheckoutRow,
-    )
+    """Store the session that Stripe created; None if the page was closed here meanwhile."""
+    query = f"""
+        UPDATE checkouts
+        SET session = $2, url = $3, expires_at = $4
+        WHERE id = $1 AND state = 'open'
+        RETURNING {_COLUMNS}
+    """
+    return row(await db.fetchrow(query, id, session, url, expires_at), CheckoutRow)
 
 
-async def close_checkout(db: Database, id: str, state: State) -> None:
-    """Note how a page ended, once."""
-    await db.execute("UPDATE checkouts SET state = $2 WHERE id = $1 AND state = 'open'", id, state)
+async def close_checkout(db: Database, id: str, state: CheckoutState) -> None:
+    """Record how a page ended, once."""
+    query = """
+        UPDATE checkouts
+        SET state = $2
+        WHERE id = $1 AND state = 'open'
+    """
+    await db.execute(query, id, state)
+
+
+async def find_purchase(db: Database, session: str, checkout_id: str | None) -> CheckoutPurchase | None:
+    """What a session sells, by its id at Stripe or by the checkout it was created for; None if it is not ours."""
+    query = """
+        SELECT id, user_id, kind, item, version, quantity
+        FROM checkouts
+        WHERE session = $1 OR id = $2
+    """
+    return row(await db.fetchrow(query, session, checkout_id), CheckoutPurchase)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -94,6 +95,12 @@ def row(record: asyncpg.Record | None, kind: type[T]) -> T | None:
 def rows(records: Iterable[asyncpg.Record], kind: type[T]) -> list[T]:
     """The records as Structs, their columns checked."""
     return [msgspec.convert(record, kind) for record in records]
+
+
+async def database_time(db: Database) -> datetime:
+    """The database's clock, as of the transaction's start; the only one that expiry and leases are measured by."""
+    time: datetime = await db.fetchval("SELECT now()")
+    return time
 
 
 async def migrate(url: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Subscriptions and checkouts as Stripe last showed them, and the plan that follows for their owner."""
+"""The subscriptions table: subscriptions as Stripe last showed them, and the plan that follows for their owner."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from msgspec import Struct
 
 from api.sql.connection import Database, row
 
-KEEPS_PLAN = "('active', 'trialing', 'past_due')"
-LIVE = "('active', 'trialing', 'past_due', 'unpaid', 'paused', 'incomplete')"
+KEEPS_PLAN = ("active", "trialing", "past_due")
+"""Statuses in which a subscription gives its plan."""
+LIVE = (*KEEPS_PLAN, "unpaid", "paused", "incomplete")
+"""Statuses of a subscription that has not ended."""
+
+_COLUMNS = (
+    "id, user_id, plan, version, status, item, metered_item, period_start, period_end, trial_end, cancel_at, next_plan,"
+    " next_version, schedule, created_at"
+)
 
 
 class SubscriptionRow(Struct, frozen=True):
-    """A subscription as it is to be kept."""
+    """A subscription. Without a `metered_item` its invoices charge no overage."""
 
     id: str
     user_id: str
@@ -32,50 +39,8 @@ class SubscriptionRow(Struct, frozen=True):
     created_at: datetime
 
 
-class CheckoutPurchase(Struct, frozen=True):
-    """A checkout: what it sells, and to whom."""
-
-    id: str
-    user_id: str
-    kind: str
-    item: str
-    version: int
-    quantity: int
-
-
-async def lock_owner(db: Database, customer: str, subscription: str) -> str | None:
-    """The user who is this customer of Stripe's, locked until the transaction ends; None if it is nobody here.
-
-    A customer who was deleted at Stripe is another one by now, but what they had bought is known here, and ends here.
-    """
-    value: str | None = await db.fetchval(
-        "SELECT id FROM users WHERE id = coalesce((SELECT id FROM users WHERE stripe_customer = $1),"
-        " (SELECT user_id FROM subscriptions WHERE id = $2)) FOR NO KEY UPDATE",
-        customer,
-        subscription,
-    )
-    return value
-
-
-async def upsert_subscription(db: Database, seen: SubscriptionRow) -> None:
-    """Write a subscription down as it was just seen."""
-    columns = SubscriptionRow.__struct_fields__
-    names, values = ", ".join(columns), ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
-    await db.execute(
-        f"INSERT INTO subscriptions ({names}, synced_at) VALUES ({values}, now())"
-        f" ON CONFLICT (id) DO UPDATE SET {changes}, synced_at = now()",
-        *(getattr(seen, name) for name in columns),
-    )
-    await db.execute(
-        "UPDATE users SET trialled_at = coalesce(trialled_at, now()) WHERE id = $1 AND $2::timestamptz IS NOT NULL",
-        seen.user_id,
-        seen.trial_end,
-    )
-
-
 class SubscriptionUpdate(Struct, frozen=True):
-    """What is kept of a subscription whose price is none of ours; the plan stays."""
+    """What is updated of a subscription whose price is none of ours; the plan stays."""
 
     status: str
     metered_item: str | None
@@ -84,76 +49,136 @@ class SubscriptionUpdate(Struct, frozen=True):
     cancel_at: datetime | None
 
 
-async def update_subscription(db: Database, id: str, seen: SubscriptionUpdate) -> bool:
-    """Write down what has become of such a subscription; False if it is not known here."""
-    columns = SubscriptionUpdate.__struct_fields__
-    changes = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 2))
+# -- writing ------------------------------------------------------------------------------------------------
+
+
+async def lock_owner(db: Database, customer: str, subscription_id: str) -> str | None:
+    """Id of the user who is this customer at Stripe, locked until the transaction ends; None if there is none here.
+
+    A user whose customer was deleted at Stripe has another one by now, but a subscription of the old one is known here
+    and ends here.
+    """
+    query = """
+        SELECT id
+        FROM users
+        WHERE id = coalesce(
+            (SELECT id FROM users WHERE stripe_customer = $1),
+            (SELECT user_id FROM subscriptions WHERE id = $2)
+        )
+        FOR NO KEY UPDATE
+    """
+    user_id: str | None = await db.fetchval(query, customer, subscription_id)
+    return user_id
+
+
+async def upsert_subscription(db: Database, subscription: SubscriptionRow) -> None:
+    """Store a subscription as it was just read, and that its owner has had a trial if it has one."""
+    upsert = f"""
+        INSERT INTO subscriptions ({_COLUMNS}, synced_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())
+        ON CONFLICT (id) DO UPDATE
+        SET user_id = excluded.user_id,
+            plan = excluded.plan,
+            version = excluded.version,
+            status = excluded.status,
+            item = excluded.item,
+            metered_item = excluded.metered_item,
+            period_start = excluded.period_start,
+            period_end = excluded.period_end,
+            trial_end = excluded.trial_end,
+            cancel_at = excluded.cancel_at,
+            next_plan = excluded.next_plan,
+            next_version = excluded.next_version,
+            schedule = excluded.schedule,
+            created_at = excluded.created_at,
+            synced_at = now()
+    """
+    mark_trialled = """
+        UPDATE users
+        SET trialled_at = coalesce(trialled_at, now())
+        WHERE id = $1 AND $2::timestamptz IS NOT NULL
+    """
+    await db.execute(upsert, *(getattr(subscription, name) for name in SubscriptionRow.__struct_fields__))
+    await db.execute(mark_trialled, subscription.user_id, subscription.trial_end)
+
+
+async def update_subscription(db: Database, id: str, update: SubscriptionUpdate) -> bool:
+    """Update a subscription but for its plan; False if it is not known here."""
+    query = """
+        UPDATE subscriptions
+        SET status = $2,
+            metered_item = $3,
+            period_start = $4,
+            period_end = $5,
+            cancel_at = $6,
+            synced_at = now()
+        WHERE id = $1
+    """
     tag: str = await db.execute(
-        f"UPDATE subscriptions SET {changes}, synced_at = now() WHERE id = $1",
-        id,
-        *(getattr(seen, name) for name in columns),
+        query, id, update.status, update.metered_item, update.period_start, update.period_end, update.cancel_at
     )
     return tag.endswith(" 1")
 
 
 async def set_user_plan(db: Database, user_id: str, plan: str, version: int | None) -> None:
-    """Write down which plan a user has; None: in whatever version is the newest."""
-    await db.execute("UPDATE users SET plan = $2, plan_version = $3 WHERE id = $1", user_id, plan, version)
+    """Set the plan of a user; version None is whatever version is the newest."""
+    query = """
+        UPDATE users
+        SET plan = $2, plan_version = $3
+        WHERE id = $1
+    """
+    await db.execute(query, user_id, plan, version)
+
+
+# -- reading ------------------------------------------------------------------------------------------------
 
 
 async def find_current(db: Database, user_id: str) -> SubscriptionRow | None:
-    """The subscription that gives a user the plan: the one that began first."""
-    return row(
-        await db.fetchrow(
-            f"SELECT {', '.join(SubscriptionRow.__struct_fields__)} FROM subscriptions"
-            f" WHERE user_id = $1 AND status IN {KEEPS_PLAN} ORDER BY created_at, id LIMIT 1",
-            user_id,
-        ),
-        SubscriptionRow,
-    )
+    """The subscription that gives a user the plan: of two, which cannot last, the one that began first."""
+    query = f"""
+        SELECT {_COLUMNS}
+        FROM subscriptions
+        WHERE user_id = $1 AND status = ANY($2)
+        ORDER BY created_at, id
+        LIMIT 1
+    """
+    return row(await db.fetchrow(query, user_id, KEEPS_PLAN), SubscriptionRow)
 
 
 async def find_displayed(db: Database, user_id: str) -> SubscriptionRow | None:
-    """The subscription that a user is shown: the one that gives the plan, else one that waits for a payment."""
-    return row(
-        await db.fetchrow(
-            f"SELECT {', '.join(SubscriptionRow.__struct_fields__)} FROM subscriptions"
-            f" WHERE user_id = $1 AND status IN {LIVE} ORDER BY status IN {KEEPS_PLAN} DESC, created_at, id LIMIT 1",
-            user_id,
-        ),
-        SubscriptionRow,
-    )
+    """The subscription to show a user: the one that gives the plan, else one that waits for a payment."""
+    query = f"""
+        SELECT {_COLUMNS}
+        FROM subscriptions
+        WHERE user_id = $1 AND status = ANY($2)
+        ORDER BY status = ANY($3) DESC, created_at, id
+        LIMIT 1
+    """
+    return row(await db.fetchrow(query, user_id, LIVE, KEEPS_PLAN), SubscriptionRow)
 
 
 async def list_keeping_plan(db: Database, customer: str) -> list[str]:
-    """Every subscription that would give a customer of Stripe's a plan, the one that began first in front."""
-    records = await db.fetch(
-        "SELECT s.id FROM subscriptions s JOIN users u ON u.id = s.user_id"
-        f" WHERE u.stripe_customer = $1 AND s.status IN {KEEPS_PLAN} ORDER BY s.created_at, s.id",
-        customer,
-    )
-    return [record["id"] for record in records]
+    """Ids of a Stripe customer's subscriptions that would give a plan, the one that began first in front."""
+    query = """
+        SELECT subscriptions.id
+        FROM subscriptions
+        JOIN users ON users.id = subscriptions.user_id
+        WHERE users.stripe_customer = $1 AND subscriptions.status = ANY($2)
+        ORDER BY subscriptions.created_at, subscriptions.id
+    """
+    return [record["id"] for record in await db.fetch(query, customer, KEEPS_PLAN)]
 
 
-async def list_overdue(db: Database, patience: float, limit: int = 1000) -> list[str]:
-    """Live subscriptions whose period ended so many seconds ago, and of which nothing was heard since."""
-    records = await db.fetch(
-        f"SELECT id FROM subscriptions WHERE source = 'stripe' AND status IN {LIVE}"
-        " AND period_end < now() - make_interval(secs => $1) AND synced_at < now() - make_interval(secs => $1)"
-        " ORDER BY period_end LIMIT $2",
-        patience,
-        limit,
-    )
-    return [record["id"] for record in records]
-
-
-async def find_purchase(db: Database, session: str, checkout: str | None) -> CheckoutPurchase | None:
-    """What a page sells, by its name at Stripe or by the checkout it was made for; None if it is not ours."""
-    return row(
-        await db.fetchrow(
-            "SELECT id, user_id, kind, item, version, quantity FROM checkouts WHERE session = $1 OR id = $2",
-            session,
-            checkout,
-        ),
-        CheckoutPurchase,
-    )
+async def list_overdue(db: Database, grace: float, limit: int = 1000) -> list[str]:
+    """Ids of live subscriptions whose period ended `grace` seconds ago and that were not synced for as long."""
+    query = """
+        SELECT id
+        FROM subscriptions
+        WHERE source = 'stripe'
+            AND status = ANY($3)
+            AND period_end < now() - make_interval(secs => $1)
+            AND synced_at < now() - make_interval(secs => $1)
+        ORDER BY period_end
+        LIMIT $2
+    """
+    return [record["id"] for record in await db.fetch(query, grace, limit, LIVE)]

@@ -89,7 +89,7 @@ async def _work(settings: Settings) -> None:
 async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[BillingWorker | None]:
     """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
     stripe = Stripe(settings)
-    if not stripe.open:
+    if not stripe.has_key:
         yield None
         return
     pool = await connection.connect(settings.database_url, connections=CONNECTIONS, timeout=TIMEOUT)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api import ids
-from api.billing.stripe import checkout_sessions, lookup_keys
-from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe import checkout_sessions, customers, lookup_keys, reads
+from api.billing.stripe import subscriptions as stripe_subscriptions
+from api.billing.stripe.checkout_sessions import CheckoutSpec
 from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import StripeSubscription
 from api.billing.tariff import tariff
@@ -83,7 +84,7 @@ class World:
 
     async def begin(self, history: History) -> None:
         """Somebody comes, and buys something."""
-        made = await checkout_sessions.customer(self._stripe, history.user_id, f"{history.user_id}@example.org")
+        made = await customers.create_customer(self._stripe, history.user_id, f"{history.user_id}@example.org")
         history.customer = made.id
         for pool in self._pools:
             async with pool.acquire() as db:
@@ -106,27 +107,27 @@ class World:
         order = self._order(
             history, price=price, metered=metered, trial_days=plan.trial_days if history.kind == "trial" else 0
         )
-        session = await checkout_sessions.subscription_page(self._stripe, order)
+        session = await checkout_sessions.create_subscription_checkout(self._stripe, order)
         await self._bought(history, order, "subscription", plan.name, session.id)
         assert await self._local.pay(session.url or "", history.card)
-        history.subscription = (await self._stripe.session(session.id)).subscription or ""
+        history.subscription = (await reads.retrieve_checkout_session(self._stripe, session.id)).subscription or ""
 
     async def pack(self, history: History) -> None:
         """Somebody buys a pack."""
         pack = SOLD.find_pack(("small", "medium", "large")[history.number % 3])
         (price,) = await self._prices.find_prices(lookup_keys.pack_key(pack))
         order = self._order(history, price=price, quantity=1 + history.number % 2)
-        session = await checkout_sessions.pack_page(self._stripe, order)
+        session = await checkout_sessions.create_pack_checkout(self._stripe, order)
         await self._bought(history, order, "pack", pack.name, session.id)
         await self._local.pay(session.url or "", history.card)
 
-    def _order(self, history: History, **changes: Any) -> Order:
-        return Order(
+    def _order(self, history: History, **changes: Any) -> CheckoutSpec:
+        return CheckoutSpec(
             id=ids.new("checkout"), user_id=history.user_id, customer=history.customer, locale="en",
             success_url="https://example.org/", cancel_url=None, **changes,
         )  # fmt: skip
 
-    async def _bought(self, history: History, order: Order, kind: str, item: str, session: str) -> None:
+    async def _bought(self, history: History, order: CheckoutSpec, kind: str, item: str, session: str) -> None:
         for pool in self._pools:
             async with pool.acquire() as db:
                 # Whoever asks for a page looks at Stripe first what has become of the last one.
@@ -151,7 +152,7 @@ class World:
         elif act in ("fail", "recover"):
             await self._local.control("cards", customer=history.customer, count=None if act == "fail" else 0)
         elif history.subscription:
-            await self._change(act, await self._stripe.subscription(history.subscription))
+            await self._change(act, await reads.retrieve_subscription(self._stripe, history.subscription))
 
     async def _change(self, act: str, seen: StripeSubscription) -> None:
         item = seen.plan_item
@@ -159,18 +160,18 @@ class World:
             return
         pro = lookup_keys.plan_key(SOLD.find_plan("pro")) == item.price.lookup_key
         if act == "cancel":
-            await self._stripe.ask(lambda c: c.v1.subscriptions.cancel_async(seen.id), StripeSubscription)
+            await self._stripe.request(lambda c: c.v1.subscriptions.cancel_async(seen.id), StripeSubscription)
         elif act == "cancel_later" and not seen.schedule:
             change: Any = {"cancel_at_period_end": True}
-            await self._stripe.ask(lambda c: c.v1.subscriptions.update_async(seen.id, change), StripeSubscription)
+            await self._stripe.request(lambda c: c.v1.subscriptions.update_async(seen.id, change), StripeSubscription)
         elif act == "upgrade" and not pro and not seen.schedule:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("pro")))
             now = (await self._local.web.get("/_local/clock")).json()["now"]
             with suppress(CardDeclined):
-                await checkout_sessions.upgrade(self._stripe, seen, item, price, now, ids.new("x"))
+                await stripe_subscriptions.upgrade_now(self._stripe, seen, item, price, now, ids.new("x"))
         elif act == "downgrade" and pro and not seen.cancel_at:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("plus")))
-            await checkout_sessions.schedule(self._stripe, seen, item, price)
+            await stripe_subscriptions.schedule_change(self._stripe, seen, item, price)
 
     async def _claim(self, history: History, act: str) -> None:
         charges = (await self._local.call("GET", "/v1/payment_intents", customer=history.customer))["data"]

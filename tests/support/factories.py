@@ -7,10 +7,10 @@ from typing import Any
 from api import ids
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import tariff
-from api.sql import generations, ledger_entries
+from api.sql import generations, ledger_users
 from api.sql.connection import Database, Pool
 from api.sql.generations import NewGeneration
-from api.sql.ledger_entries import LedgerUser
+from api.sql.ledger_users import LedgerUser
 from api.videos.quote import PricingTerms
 
 TARIFF = tariff.load_tariff()
@@ -32,7 +32,7 @@ async def add_account(db: Database, *, plan: str = "free", full_allowance: bool 
         plan,
         full_allowance,
     )
-    return await ledger_entries.lock_user(db, user_id)
+    return await ledger_users.lock_user(db, user_id)
 
 
 async def add_generation(db: Database, account: LedgerUser, **changes: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a person should look at of the money: events and usage that Kinora cannot bring to their end alone."""
+"""Billing troubles that need a person: events and usage that cannot be finished automatically."""
 
 from __future__ import annotations
 
@@ -15,39 +15,38 @@ LATE = 3600.0  # seconds after which an event that waits is worth a look
 
 async def list_troubles(db: Database) -> list[str]:
     """A sentence for each trouble, with what to do about it."""
-    return [
-        *_inbox_troubles(await stripe_events.read_inbox_status(db)),
-        *_outbox_troubles(await meter_events.read_outbox_status(db)),
-    ]
+    inbox = await stripe_events.read_inbox_status(db)
+    outbox = await meter_events.read_outbox_status(db)
+    return [*_inbox_troubles(inbox), *_outbox_troubles(outbox)]
 
 
-def _inbox_troubles(stuck: InboxStatus) -> Iterator[str]:
-    why = f" The oldest says: {stuck.error}." if stuck.error else ""
-    if stuck.parked:
+def _inbox_troubles(inbox: InboxStatus) -> Iterator[str]:
+    why = f" The oldest says: {inbox.error}." if inbox.error else ""
+    if inbox.parked:
         yield (
-            f"{stuck.parked} events from Stripe could not be applied for a day and are set aside.{why} Mend the cause,"
+            f"{inbox.parked} events from Stripe could not be applied for a day and are set aside.{why} Mend the cause,"
             " then `kinora stripe reconcile` tries them again."
         )
-    elif stuck.oldest > LATE:
-        yield f"{stuck.waiting} events from Stripe wait, the oldest for {stuck.oldest / 3600:.0f} h.{why}"
+    elif inbox.oldest > LATE:
+        yield f"{inbox.waiting} events from Stripe wait, the oldest for {inbox.oldest / 3600:.0f} h.{why}"
 
 
-def _outbox_troubles(usage: OutboxStatus) -> Iterator[str]:
-    why = f" The oldest says: {usage.error}." if usage.error else ""
-    if usage.oldest > ALERT_AFTER:
+def _outbox_troubles(outbox: OutboxStatus) -> Iterator[str]:
+    why = f" The oldest says: {outbox.error}." if outbox.error else ""
+    if outbox.oldest > ALERT_AFTER:
         yield (
-            f"Overage has waited {usage.oldest / 86400:.0f} days to be told to Stripe, which takes none older than 35:"
+            f"Overage has waited {outbox.oldest / 86400:.0f} days to be told to Stripe, which takes none older than 35:"
             f" it will not be billed.{why}"
         )
-    if usage.refused:
+    if outbox.refused:
         cure = ""
-        if usage.error and usage.error.startswith(CUSTOMER_NOT_FOUND):
+        if outbox.error and outbox.error.startswith(CUSTOMER_NOT_FOUND):
             cure = (
                 " Put the customer's present id into users.stripe_customer; `kinora stripe reconcile` sends it again."
             )
-        yield f"Stripe has refused {usage.refused} entries of overage, which are not billed.{why}{cure}"
-    if usage.unclear:
+        yield f"Stripe has refused {outbox.refused} entries of overage, which are not billed.{why}{cure}"
+    if outbox.unclear:
         yield (
-            f"Whether Stripe has {usage.unclear} entries of overage cannot be told from its sums.{why} Compare the"
+            f"Whether Stripe has {outbox.unclear} entries of overage cannot be told from its sums.{why} Compare the"
             " customer's meter events there with the table meter_events, and set each row to `sent` or `waiting`."
         )

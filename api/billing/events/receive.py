@@ -1,27 +1,28 @@
-"""Taking in what Stripe tells: an event is kept once, under its id, and a worker is woken. Nothing else happens."""
+"""Receiving Stripe's events: an event is stored once, under its id, and a worker is woken."""
 
 from __future__ import annotations
 
+from api.billing.stripe.event_objects import ReceivedEvent
 from api.billing.stripe.event_types import EVENTS, REPORT, REPORTS
-from api.billing.stripe.objects import ReceivedEvent, from_unix_time
+from api.billing.stripe.objects import from_unix_time
 from api.messaging.wakeups import Bell
 from api.sql import stripe_events
 from api.sql.connection import Database, Pool, transaction
 
 BELL = "billing"
-"""The bell of those who apply events."""
+"""Name of the wake-ups that billing workers listen for."""
 
 
 async def receive_event(pool: Pool, bell: Bell, event: ReceivedEvent) -> None:
-    """Keep an event that Stripe has signed, and have it applied soon."""
+    """Store a verified event and wake a worker if it is new."""
     async with transaction(pool) as db:
-        fresh = await store_event(db, event)
-    if fresh:
+        is_new = await store_event(db, event)
+    if is_new:
         bell.ring(BELL)
 
 
 async def store_event(db: Database, event: ReceivedEvent) -> bool:
-    """Put an event into the inbox; False if it is there already. One of a type that asks for nothing is done with."""
+    """Add an event to the inbox; False if it is there already. One of a type that we ignore counts as applied."""
     report = event.type in REPORTS
     return await stripe_events.insert_event(
         db,

@@ -1,6 +1,6 @@
-"""Looking for what was not heard: events that never arrived, and subscriptions that have gone quiet.
+"""Reconciliation with Stripe: events that were never delivered, and subscriptions whose renewal was never heard of.
 
-It only ever fills the inbox, so what it finds is applied as everything else is.
+It only adds to the inbox, so whatever it finds is applied as any other event.
 """
 
 from __future__ import annotations
@@ -12,35 +12,42 @@ from msgspec import Struct
 
 from api.billing.events import metering
 from api.billing.events.receive import store_event
+from api.billing.stripe import reads
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS, RENEWAL
 from api.errors import Problem
 from api.settings import Settings
-from api.sql import stripe_events, subscriptions
+from api.sql import chores, stripe_events, subscriptions
 from api.sql.connection import Database, Pool, connect, transaction
 
 log = structlog.get_logger()
 
 CHORE = "stripe reconcile"
-DAY = 86400.0
-AGAIN = 3600.0  # seconds after which it is tried again, where Stripe did not answer
-KEPT = timedelta(days=29, hours=12)  # how far back Stripe can be asked; it keeps events for 30 days
-MOST = 10_000  # events of one round; what is left, the next round finds
-QUIET = 3600.0  # seconds after a period's end in which news of the next one should have come
-FORGET = 60  # days after which an applied event can no longer come back
+EVERY = 86400.0
+"""Seconds from one reconciliation to the next."""
+RETRY_AFTER = 3600.0
+"""Seconds after which a reconciliation that failed is tried again."""
+LOOK_BACK = timedelta(days=29, hours=12)
+"""How far back Stripe is asked for events; it keeps them for 30 days."""
+MOST_EVENTS = 10_000
+"""Events of one round; the next round finds the others."""
+RENEWAL_GRACE = 3600.0
+"""Seconds after a period's end in which the event of the next period should have come."""
+FORGET_AFTER_DAYS = 60
+"""Days after which an applied event can no longer be delivered again."""
 
 
 class Reconciled(Struct, frozen=True):
-    """What one round put into the inbox: events that had not arrived, and subscriptions gone quiet."""
+    """How many events one round added to the inbox: undelivered ones, and renewals of overdue subscriptions."""
 
-    events: int
-    quiet: int
+    undelivered: int
+    overdue: int
 
 
 async def reconcile_daily(pool: Pool, stripe: Stripe) -> Reconciled | None:
-    """Reconcile if nobody has for a day; None if somebody has, or Stripe is away, and then it is tried again soon."""
+    """Reconcile if no worker has for a day; None if one has, or if Stripe is away, which is tried again in an hour."""
     async with transaction(pool) as db:
-        if not await stripe_events.begin_chore(db, CHORE, DAY, AGAIN):
+        if not await chores.begin_chore(db, CHORE, EVERY, RETRY_AFTER):
             return None
     try:
         return await reconcile_account(pool, stripe)
@@ -50,57 +57,57 @@ async def reconcile_daily(pool: Pool, stripe: Stripe) -> Reconciled | None:
 
 
 async def reconcile_account(pool: Pool, stripe: Stripe) -> Reconciled:
-    """Put what was not heard of into the inbox. Raises what Stripe raises."""
-    found = Reconciled(await _store_undelivered(pool, stripe), await _queue_overdue(pool))
+    """Add to the inbox what was not heard of. Raises what Stripe raises."""
+    reconciled = Reconciled(await _store_undelivered(pool, stripe), await _queue_overdue(pool))
     async with transaction(pool) as db:
-        await stripe_events.delete_applied_events(db, FORGET)
-        await stripe_events.end_chore(db, CHORE)
-    log.info("reconciled", event_count=found.events, subscription_count=found.quiet)
-    return found
+        await stripe_events.delete_applied_events(db, FORGET_AFTER_DAYS)
+        await chores.end_chore(db, CHORE)
+    log.info("reconciled", event_count=reconciled.undelivered, subscription_count=reconciled.overdue)
+    return reconciled
 
 
 async def reconcile_now(settings: Settings) -> list[str]:
-    """Reconcile at once, and try again everything that was set aside; return what was done, a sentence each. Raises
+    """Reconcile at once and make everything parked or refused due again; return a sentence for each thing done. Raises
     what Stripe and the database raise.
     """
     stripe = Stripe(settings)
     pool = await connect(settings.database_url, connections=2)
     try:
-        found = await reconcile_account(pool, stripe)
-        revived = await metering.requeue_refused(pool)
+        reconciled = await reconcile_account(pool, stripe)
+        requeued = await metering.requeue_refused(pool)
         async with transaction(pool) as db:
             waiting = await stripe_events.make_all_due(db)
     finally:
         await stripe.close()
         await pool.close()
     return [
-        f"{found.events} events had not arrived, and {found.quiet} subscriptions were quiet.",
+        f"{reconciled.undelivered} events had not arrived, and {reconciled.overdue} subscriptions were quiet.",
         f"{waiting} events wait to be applied by a worker, as soon as one runs.",
-        f"{revived} refused entries of overage are sent again.",
+        f"{requeued} refused entries of overage are sent again.",
     ]
 
 
 async def _store_undelivered(pool: Pool, stripe: Stripe) -> int:
-    """Events that no endpoint has taken. One that is here already counts for nothing."""
-    fresh = 0
-    async for event in stripe.undelivered(datetime.now(UTC) - KEPT, EVENTS):
+    """Store events that no endpoint has taken; return how many were new."""
+    stored = 0
+    async for event in reads.list_undelivered_events(stripe, datetime.now(UTC) - LOOK_BACK, EVENTS):
         async with transaction(pool) as db:
-            fresh += await store_event(db, event)
-        if fresh >= MOST:
+            stored += await store_event(db, event)
+        if stored >= MOST_EVENTS:
             break
-    return fresh
+    return stored
 
 
 async def _queue_overdue(pool: Pool) -> int:
-    """Live subscriptions whose period is over, and nothing was heard of since. Each is looked at once an hour."""
+    """Queue live subscriptions whose period is over without news of the next, each at most once an hour."""
     now = datetime.now(UTC)
     async with transaction(pool) as db:
-        names = await subscriptions.list_overdue(db, QUIET)
-        return sum([await _queue_renewal(db, name, now) for name in names])
+        ids = await subscriptions.list_overdue(db, RENEWAL_GRACE)
+        return sum([await _queue_renewal(db, subscription_id, now) for subscription_id in ids])
 
 
-async def _queue_renewal(db: Database, subscription: str, now: datetime) -> bool:
-    name = f"{RENEWAL}:{subscription}:{now:%Y-%m-%dT%H}"
+async def _queue_renewal(db: Database, subscription_id: str, now: datetime) -> bool:
+    event_id = f"{RENEWAL}:{subscription_id}:{now:%Y-%m-%dT%H}"
     return await stripe_events.insert_event(
-        db, id=name, type=RENEWAL, object_type=RENEWAL, object_id=subscription, occurred_at=now
+        db, id=event_id, type=RENEWAL, object_type=RENEWAL, object_id=subscription_id, occurred_at=now
     )

@@ -1,4 +1,4 @@
-"""A worker's side of money: events are applied as they come, usage is told, and once a day it is all gone through."""
+"""The billing loop of a worker: applies Stripe's events, reports usage, and reconciles daily."""
 
 from __future__ import annotations
 
@@ -17,36 +17,39 @@ from api.sql.connection import AWAY, Pool
 
 log = structlog.get_logger()
 
-HANDS = 4  # events applied at once; each has a connection of its own
-CONNECTIONS = HANDS + 2
-TIMEOUT = 30.0  # seconds of one statement, longer than anybody waits for an object in other hands
-CHORES_EVERY = 600.0  # seconds between two looks whether the day's reconciling is due
+CONCURRENT_EVENTS = 4
+"""Events applied at once; each has a database connection of its own."""
+CONNECTIONS = CONCURRENT_EVENTS + 2
+TIMEOUT = 30.0
+"""Seconds for one statement, longer than any wait for a locked object."""
+CHORES_EVERY = 600.0
+"""Seconds between two checks whether the daily reconciliation is due."""
 
 
 class BillingWorker:
-    """Works off what Stripe has told and what it is to be told. Its parts may run in every worker at once."""
+    """Applies events and reports usage. Every worker process may run one at the same time."""
 
     def __init__(self, pool: Pool, stripe: Stripe, tariff: Tariff) -> None:
         self._pool = pool
         self._stripe = stripe
-        self._inbox = Inbox(pool, EventHandlers(pool, stripe, tariff).apply_event, hands=HANDS)
-        self._metering = UsageReporter(pool, stripe)
+        self._inbox = Inbox(pool, EventHandlers(pool, stripe, tariff).apply_event, concurrency=CONCURRENT_EVENTS)
+        self._reporter = UsageReporter(pool, stripe)
         self._woken = asyncio.Event()
         self.idle = asyncio.Event()
-        self.idle.set()  # hearing the bell is all that the listener has to wait for
+        self.idle.set()  # the listener never has to wait: events are applied by `run`
 
     async def wake_up(self) -> None:
-        """There may be an event to apply."""
+        """Look for events now."""
         self._woken.set()
 
     async def run(self, every: float) -> None:
-        """Apply events when the bell rings, and look every so many seconds all the same; until cancelled."""
+        """Apply events on each wake-up, and every so many seconds in any case; until cancelled."""
         while True:
             self._woken.clear()
             try:
                 await self._inbox.drain()
             except* (*AWAY, asyncpg.PostgresError) as errors:
-                log.warning("inbox_stopped", error_types=[type(one).__name__ for one in errors.exceptions])
+                log.warning("inbox_stopped", error_types=[type(error).__name__ for error in errors.exceptions])
             try:
                 async with asyncio.timeout(every):
                     await self._woken.wait()
@@ -54,10 +57,10 @@ class BillingWorker:
                 continue
 
     async def report_usage(self) -> None:
-        """Tell Stripe of usage."""
-        await self._metering.drain()
+        """Report overage to Stripe."""
+        await self._reporter.drain()
 
     async def reconcile_daily(self) -> None:
-        """Do the day's reconciling if nobody has."""
+        """Reconcile with Stripe if no worker has for a day."""
         if await reconcile.reconcile_daily(self._pool, self._stripe):
             self._woken.set()

@@ -1,7 +1,7 @@
-"""What a refund or a dispute takes back. Knows payments and claims by name alone.
+"""Clawbacks: the credits that a refund or a dispute takes back. Knows payments and claims by id alone.
 
-A lot's claims are due in full, whatever is left of it: what cannot be taken yet stands in `lots.owed`, and goes from
-what holds give back later. What was spent stays owed for good, and nobody is asked for it.
+A claim is due in full from each lot of its payment, whatever is left of the lot: what cannot be taken yet stands in
+`lots.owed`, and is taken from what holds release later. What was spent stays owed for good, and is never collected.
 """
 
 from __future__ import annotations
@@ -11,78 +11,84 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from api.billing.ledger import lots
-from api.sql import clawbacks, ledger_entries
-from api.sql.clawbacks import Clawback, ClawbackKind
+from api.billing.ledger.lots import add_successor_lot, expire_lots
+from api.billing.ledger.transfers import Posting, build_transfer, move_credits
+from api.sql import ledger_entries, ledger_users, lots
+from api.sql.clawbacks import Clawback, ClawbackKind, list_clawbacks, upsert_clawbacks
 from api.sql.connection import Database
-from api.sql.ledger_entries import HoldPart, LedgerUser, Leg, Lot, LotChange
+from api.sql.ledger_entries import Leg
+from api.sql.ledger_users import LedgerUser
+from api.sql.lots import Lot, LotAmount, LotChange
 
 __all__ = ["Clawback", "apply_claim", "collect_owed"]
 
 
 async def apply_claim(db: Database, *, claim: str, kind: ClawbackKind, payment: str, share: Fraction) -> list[Clawback]:
-    """Let a refund or a dispute take back this share (0 to 1) of each lot that the payment granted, rounded down.
+    """Let a refund or a dispute take back a share (0 to 1) of each lot that the payment granted, rounded down.
 
-    This is a state and not a step: the same share again changes nothing, a smaller one gives back, and 0 all. What
-    comes back to an allowance that has expired is granted again to the present period. Answers what is due of each
-    lot and what of it is taken.
+    The share is a state and not a step: the same again changes nothing, a smaller one gives back, and 0 gives back all.
+    Credits that come back to an expired allowance are granted again to the present period. Returns the clawback of each
+    lot.
     """
-    found: list[Clawback] = []
-    for user_id in await ledger_entries.list_payers(db, payment):
-        account = await ledger_entries.lock_user(db, user_id)
-        await lots.expire_lots(db, user_id)
-        for lot in await ledger_entries.list_paid_lots(db, payment):
-            found += await _claim_lot(db, account, lot, Clawback(claim, lot.id, kind, int(lot.granted * share), 0))
-    return found
+    applied: list[Clawback] = []
+    for user_id in await lots.list_payers(db, payment):
+        user = await ledger_users.lock_user(db, user_id)
+        await expire_lots(db, user_id)
+        for lot in await lots.list_paid_lots(db, payment):
+            clawback = Clawback(claim, lot.id, kind, due=int(lot.granted * share), taken=0)
+            applied += await _claim_lot(db, user, lot, clawback)
+    return applied
 
 
-async def _claim_lot(db: Database, account: LedgerUser, lot: Lot, wanted: Clawback) -> list[Clawback]:
-    claims = {each.claim: each for each in await clawbacks.list_clawbacks(db, [lot.id])}
-    known = claims.get(wanted.claim)
-    more = wanted.due - (known.due if known else 0)
-    if not more:
+async def _claim_lot(db: Database, user: LedgerUser, lot: Lot, new: Clawback) -> list[Clawback]:
+    by_claim = {clawback.claim: clawback for clawback in await list_clawbacks(db, [lot.id])}
+    known = by_claim.get(new.claim)
+    increase = new.due - (known.due if known else 0)
+    if not increase:
         return [known] if known else []
-    claims[wanted.claim] = wanted
-    net = lot.remaining - lot.owed - more
+    by_claim[new.claim] = new
+    net = lot.remaining - lot.owed - increase
     moved, owed = max(net, 0) - lot.remaining, max(-net, 0)
-    after = _allocate_taken(list(claims.values()), sum(each.due for each in claims.values()) - owed)
-    await clawbacks.upsert_clawbacks(db, after)
-    await _book_claim(db, account, lot, wanted, moved, owed)
-    return [each for each in after if each.claim == wanted.claim]
+    total_due = sum(clawback.due for clawback in by_claim.values())
+    after = _allocate_taken(list(by_claim.values()), total_due - owed)
+    await upsert_clawbacks(db, after)
+    await _book_claim(db, user, lot, new, moved, owed)
+    return [clawback for clawback in after if clawback.claim == new.claim]
 
 
-async def _book_claim(db: Database, account: LedgerUser, lot: Lot, wanted: Clawback, moved: int, owed: int) -> None:
-    """Take from the lot, or give back to it or to its successor; a claim that finds nothing shows itself by a zero."""
-    gone = moved > 0 and lot.expired
-    part = await lots.add_successor_lot(db, account, moved) if gone else HoldPart(lot.id, lot.bucket, moved)
-    await ledger_entries.change_lots(db, [LotChange(lot.id, 0 if gone else moved, owed - lot.owed)])
-    legs = lots.build_legs(
-        wanted.kind,
-        account.id,
-        ((HoldPart(lot.id, lot.bucket, moved), "returned", -moved), (part, "available", moved)),
-        claim=wanted.claim,
+async def _book_claim(db: Database, user: LedgerUser, lot: Lot, clawback: Clawback, moved: int, owed: int) -> None:
+    """Take `-moved` credits from the lot (`available` → `returned`), or give `moved` back to it or to its successor. A
+    claim that finds nothing to take is shown to the user by an entry of 0.
+    """
+    to_successor = moved > 0 and lot.expired
+    target_id = await add_successor_lot(db, user, moved) if to_successor else lot.id
+    await lots.change_lots(db, [LotChange(lot.id, remaining=0 if to_successor else moved, owed=owed - lot.owed)])
+    postings = (
+        Posting(lot.id, lot.bucket, "returned", -moved),
+        Posting(target_id, lot.bucket, "available", moved),
     )
-    await ledger_entries.add_legs(db, legs)
+    legs = build_transfer(clawback.kind, user.id, postings, claim=clawback.claim)
+    await ledger_entries.insert_legs(db, legs)
 
 
 async def collect_owed(db: Database, user_id: str, lot: Lot, amount: int) -> list[Leg]:
-    """The entries for taking so much of what a lot owes out of what a hold gave back, to the oldest claims first.
+    """The legs that take `amount` of what a lot owes out of released credits, for the oldest claims first.
 
-    A line of overage that was lowered owes to no claim.
+    An overage line whose cap was lowered owes to no claim: its credits expire.
     """
     if lot.bucket == "overage":
-        return lots.transfer_legs("expire", user_id, HoldPart(lot.id, lot.bucket, amount), "available", "expired")
-    before = await clawbacks.list_clawbacks(db, [lot.id])
-    after = _allocate_taken(before, sum(each.taken for each in before) + amount)
-    await clawbacks.upsert_clawbacks(db, after)
+        return move_credits("expire", user_id, LotAmount(lot.id, lot.bucket, amount), "available", "expired")
+    before = await list_clawbacks(db, [lot.id])
+    after = _allocate_taken(before, sum(clawback.taken for clawback in before) + amount)
+    await upsert_clawbacks(db, after)
     return [
         leg
         for old, new in zip(before, after, strict=True)
         if new.taken > old.taken
-        for leg in lots.transfer_legs(
+        for leg in move_credits(
             new.kind,
             user_id,
-            HoldPart(lot.id, lot.bucket, new.taken - old.taken),
+            LotAmount(lot.id, lot.bucket, new.taken - old.taken),
             "available",
             "returned",
             claim=new.claim,
@@ -90,11 +96,11 @@ async def collect_owed(db: Database, user_id: str, lot: Lot, amount: int) -> lis
     ]
 
 
-def _allocate_taken(claims: Sequence[Clawback], total: int) -> list[Clawback]:
-    """The claims with what was taken in all laid to the oldest first."""
-    shared = []
-    for each in claims:
-        taken = min(each.due, total)
+def _allocate_taken(clawbacks: Sequence[Clawback], total: int) -> list[Clawback]:
+    """The clawbacks, oldest first, with `taken` filled up to what is due until `total` is used up."""
+    allocated = []
+    for clawback in clawbacks:
+        taken = min(clawback.due, total)
         total -= taken
-        shared.append(replace(each, taken=taken))
-    return shared
+        allocated.append(replace(clawback, taken=taken))
+    return allocated

@@ -1,33 +1,38 @@
-"""The ledger: what somebody may spend, and what becomes of it. Knows users and generations by id alone.
+"""The ledger that videos are paid from: what a user may spend, and holding, charging and releasing it.
 
-Everything here runs in its caller's transaction, so money moves exactly when the job moves. A hold takes what expires
-first, then what was bought, then overage. It remembers the lots it took from, and a release goes back there; if that
-allowance has expired meanwhile, its credits are granted again to the present period.
+Knows users and generations by id alone. Everything here runs in its caller's transaction, so credits move exactly when
+the job's state does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from api.billing.ledger import clawbacks, lots
-from api.billing.ledger.lots import transfer_legs
+from api.billing.ledger import clawbacks
+from api.billing.ledger.lots import add_successor_lot, expire_lots, grant_lot
+from api.billing.ledger.transfers import Posting, build_transfer, move_credits
 from api.billing.tariff.plans import TariffPlan, allowance_month
 from api.billing.tariff.tariff import Tariff
 from api.errors import InsufficientCredits
 from api.schemas.billing import Amount, Balance, Bucket, Buckets, Overage
-from api.sql import ledger_entries
-from api.sql.connection import Database
-from api.sql.ledger_entries import Hold, HoldPart, LedgerUser, Leg, Lot, LotChange, NewLot
+from api.sql import holds, ledger_entries, ledger_users, lots, meter_events, subscriptions
+from api.sql.connection import Database, database_time
+from api.sql.holds import Hold, NewHold
+from api.sql.ledger_entries import Leg
+from api.sql.ledger_users import LedgerUser
+from api.sql.lots import Lot, LotAmount, LotChange, NewLot
 
-MONTHLY = "allowance"  # what the keys of lots begin with that are granted by the calendar and not by an invoice
+MONTHLY_KEY = "allowance"
+"""Prefix of the keys of lots that are granted by the calendar and not by an invoice."""
 
 
 class SpendableCredits(NamedTuple):
-    """What somebody may spend until the transaction ends, with nobody else spending it. `relaxed` is whether more is
-    made for nothing, when nobody else waits.
+    """What a user may spend until the transaction ends, locked. `lots` are in the order in which they are spent; with
+    `may_relax`, work beyond them is done for nothing when no paid work waits.
     """
 
-    account: LedgerUser
+    user: LedgerUser
     plan: TariffPlan
     lots: list[Lot]
     may_relax: bool
@@ -38,9 +43,9 @@ class SpendableCredits(NamedTuple):
         return sum(lot.remaining for lot in self.lots)
 
     def needs_relaxed_queue(self, total: int) -> bool:
-        """Whether work of this price is done for nothing when nobody else waits, because the credits are spent.
+        """True if work of this price goes to the relaxed queue, for nothing, because the credits are spent.
 
-        Raises InsufficientCredits where there is no such queue.
+        Raises InsufficientCredits where the plan has no such queue.
         """
         if total <= self.available:
             return False
@@ -50,175 +55,198 @@ class SpendableCredits(NamedTuple):
 
 
 class CreditLedger:
-    """The ledger under a tariff, which says how much a plan's month grants."""
+    """The ledger under a tariff, which says how much a plan grants each month."""
 
     def __init__(self, tariff: Tariff) -> None:
         self._tariff = tariff
 
     async def lock_spendable(self, db: Database, user_id: str) -> SpendableCredits:
-        """What the user may spend, locked, with the present month's allowance granted if it has not been."""
-        account = await ledger_entries.lock_user(db, user_id)
-        plan = self._tariff.find_plan(account.plan, account.plan_version)
-        found = await ledger_entries.list_spendable_lots(db, user_id)
-        if not any(lot.key.startswith(MONTHLY) for lot in found) and await _grant_month(db, account, plan):
-            found = await ledger_entries.list_spendable_lots(db, user_id)
-        return SpendableCredits(account, plan, found, plan.relaxed and await _is_paid_for(db, user_id))
+        """Lock the user, grant the present month's allowance if that was not done, and return what may be spent."""
+        user = await ledger_users.lock_user(db, user_id)
+        plan = self._tariff.find_plan(user.plan, user.plan_version)
+        spendable = await lots.list_spendable_lots(db, user_id)
+        has_month = any(lot.key.startswith(MONTHLY_KEY) for lot in spendable)
+        if not has_month and await _grant_month(db, user, plan):
+            spendable = await lots.list_spendable_lots(db, user_id)
+        return SpendableCredits(user, plan, spendable, plan.relaxed and await _is_paid_for(db, user_id))
 
-    async def hold(self, db: Database, purse: SpendableCredits, prices: dict[str, int]) -> None:
-        """Set aside each generation's price, in the order of the purse. Raises InsufficientCredits."""
-        if (total := sum(prices.values())) > purse.available:
-            raise InsufficientCredits(total, purse.available)
-        user_id, holds = purse.account.id, _allocate_lots(prices, purse.lots)
-        await ledger_entries.add_holds(db, user_id, holds)
-        taken = [(generation, part) for generation, _, parts in holds for part in parts]
-        if taken:
-            await ledger_entries.change_lots(db, _lot_changes([part for _, part in taken]))
-            await ledger_entries.add_legs(
-                db,
-                [
-                    leg
-                    for generation, part in taken
-                    for leg in transfer_legs("hold", user_id, part, "available", "held", generation_id=generation)
-                ],
-            )
+    async def hold(self, db: Database, spendable: SpendableCredits, prices: dict[str, int]) -> None:
+        """Set aside each generation's price (`available` → `held`), from the lots in their order.
+
+        `prices` is credits by generation id. Raises InsufficientCredits.
+        """
+        if (total := sum(prices.values())) > spendable.available:
+            raise InsufficientCredits(total, spendable.available)
+        user_id, new_holds = spendable.user.id, _allocate_lots(prices, spendable.lots)
+        await holds.insert_holds(db, user_id, new_holds)
+        legs = [
+            leg
+            for hold in new_holds
+            for part in hold.parts
+            for leg in move_credits("hold", user_id, part, "available", "held", generation_id=hold.generation_id)
+        ]
+        if legs:
+            await lots.change_lots(db, _lot_changes([part for hold in new_holds for part in hold.parts]))
+            await ledger_entries.insert_legs(db, legs)
 
     async def settle(self, db: Database, generation_id: str, charge: int | None = None) -> Hold | None:
-        """Charge a generation and release the rest of its hold; None if the hold was closed before.
+        """Charge a generation (`held` → `revenue`) and release the rest of its hold; None if it was closed before.
 
-        `charge` is in credits: None charges the whole hold, 0 releases it all. The lots first taken from are charged
-        first, so what would expire soonest is what is spent. Overage that is charged is owed word to the shop.
+        `charge` is in credits: None charges the whole hold, 0 releases it all. The lots that were taken from first are
+        charged first, so that what would expire soonest is spent. Charged overage is queued for Stripe.
         """
-        closed = await ledger_entries.close_hold(db, generation_id, charge)
-        if closed is None:
+        hold = await holds.close_hold(db, generation_id, charge)
+        if hold is None:
             return None
-        charged, rest = _split_parts(closed.parts, closed.settled)
+        charged, released = _split_parts(hold.parts, hold.settled)
         if charged:
-            await _charge_parts(db, closed.user_id, charged, generation_id)
-        if rest:
-            await _release_parts(db, closed.user_id, rest, generation_id)
-        return closed
+            await _charge_parts(db, hold.user_id, charged, generation_id)
+        if released:
+            await _release_parts(db, hold.user_id, released, generation_id)
+        return hold
 
     async def balance(self, db: Database, user_id: str) -> Balance:
-        """What may be spent now, what is set aside, and where it came from."""
-        await ledger_entries.lock_user(db, user_id)
-        await lots.expire_lots(db, user_id)
-        purse = await self.lock_spendable(db, user_id)
-        ends = [lot.expires_at for lot in purse.lots if lot.expires_at and lot.bucket == "allowance"]
+        """What may be spent now, what is held, and the buckets it lies in."""
+        await ledger_users.lock_user(db, user_id)
+        await expire_lots(db, user_id)
+        spendable = await self.lock_spendable(db, user_id)
+        expiries = [lot.expires_at for lot in spendable.lots if lot.expires_at and lot.bucket == "allowance"]
         return Balance(
-            available=purse.available,
-            held=await ledger_entries.sum_held_credits(db, user_id),
+            available=spendable.available,
+            held=await holds.sum_held_credits(db, user_id),
             buckets=Buckets(
                 allowance=Amount(
-                    amount=_sum_bucket(purse, "allowance"), expires_at=int(min(ends).timestamp()) if ends else None
+                    amount=_sum_bucket(spendable, "allowance"),
+                    expires_at=int(min(expiries).timestamp()) if expiries else None,
                 ),
-                purchased=Amount(amount=_sum_bucket(purse, "purchased")),
-                overage=await _overage_balance(db, purse),
+                purchased=Amount(amount=_sum_bucket(spendable, "purchased")),
+                overage=await _overage_balance(db, spendable),
             ),
         )
 
 
-async def _grant_month(db: Database, account: LedgerUser, plan: TariffPlan) -> bool:
+# -- spendable credits --------------------------------------------------------------------------------------
+
+
+async def _grant_month(db: Database, user: LedgerUser, plan: TariffPlan) -> bool:
     """Grant the present month's allowance, unless a subscription grants its own or it was granted before."""
-    if await ledger_entries.subscription(db, account.id):
+    if await subscriptions.find_current(db, user.id):
         return False
-    month = allowance_month(account.created_at, await ledger_entries.database_time(db))
+    month = allowance_month(user.created_at, await database_time(db))
     new = NewLot(
-        user_id=account.id,
+        user_id=user.id,
         bucket="allowance",
         source="kinora",
-        amount=plan.monthly_allowance(full=account.full_allowance),
-        key=f"{MONTHLY}:{account.id}:{month.start:%Y-%m-%d}",
+        amount=plan.monthly_allowance(full=user.full_allowance),
+        key=f"{MONTHLY_KEY}:{user.id}:{month.start:%Y-%m-%d}",
         expires_at=month.end,
     )
-    return await lots.grant_lot(db, new)
+    return await grant_lot(db, new)
 
 
 async def _is_paid_for(db: Database, user_id: str) -> bool:
-    """Whether a plan is paid for, or was given. A trial is not: it may be changed into the dearest plan without a bill,
-    and cancelled before there is one.
+    """True if the plan is paid for, or was given. A trial is not: it may be changed into the dearest plan without an
+    invoice, and cancelled before there is one.
     """
-    subscription = await ledger_entries.subscription(db, user_id)
+    subscription = await subscriptions.find_current(db, user_id)
     return subscription is None or subscription.status == "active"
 
 
-def _sum_bucket(purse: SpendableCredits, bucket: Bucket) -> int:
-    return sum(lot.remaining for lot in purse.lots if lot.bucket == bucket)
+def _sum_bucket(spendable: SpendableCredits, bucket: Bucket) -> int:
+    return sum(lot.remaining for lot in spendable.lots if lot.bucket == bucket)
 
 
-async def _overage_balance(db: Database, purse: SpendableCredits) -> Overage:
-    """What the person allows, and what was charged of it in this period."""
-    cap = purse.account.overage_cap
-    used = [await ledger_entries.sum_charged_to_lot(db, lot.id) for lot in purse.lots if lot.bucket == "overage"]
+async def _overage_balance(db: Database, spendable: SpendableCredits) -> Overage:
+    """The cap that the user allows, and what was charged of it in this period."""
+    cap = spendable.user.overage_cap
+    lines = [lot for lot in spendable.lots if lot.bucket == "overage"]
+    used = [await ledger_entries.sum_charged_to_lot(db, line.id) for line in lines]
     return Overage(enabled=cap is not None, cap=cap or 0, used=sum(used))
 
 
-def _allocate_lots(prices: dict[str, int], given: list[Lot]) -> list[tuple[str, int, list[HoldPart]]]:
-    """Which lots pay for which generation, in the order the lots are given."""
-    left = [(lot, lot.remaining) for lot in given if lot.remaining]
-    holds = []
-    for generation, price in prices.items():
+# -- hold ---------------------------------------------------------------------------------------------------
+
+
+def _allocate_lots(prices: dict[str, int], spendable: list[Lot]) -> list[NewHold]:
+    """One hold for each generation, with the lots that pay for it, used up in their order."""
+    left = [(lot, lot.remaining) for lot in spendable if lot.remaining]
+    new_holds = []
+    for generation_id, price in prices.items():
         parts, due = [], price
         while due:
-            lot, there = left.pop(0)
-            amount = min(due, there)
-            parts.append(HoldPart(lot.id, lot.bucket, amount))
+            lot, remaining = left.pop(0)
+            amount = min(due, remaining)
+            parts.append(LotAmount(lot.id, lot.bucket, amount))
             due -= amount
-            if there > amount:
-                left.insert(0, (lot, there - amount))
-        holds.append((generation, price, parts))
-    return holds
+            if remaining > amount:
+                left.insert(0, (lot, remaining - amount))
+        new_holds.append(NewHold(generation_id, price, parts))
+    return new_holds
 
 
-def _lot_changes(parts: list[HoldPart]) -> list[LotChange]:
+def _lot_changes(parts: Sequence[LotAmount]) -> list[LotChange]:
+    """What the parts take from each lot."""
     amounts: dict[str, int] = {}
     for part in parts:
         amounts[part.lot] = amounts.get(part.lot, 0) + part.amount
-    return [LotChange(lot, -amount) for lot, amount in amounts.items()]
+    return [LotChange(lot_id, -amount) for lot_id, amount in amounts.items()]
 
 
-def _split_parts(parts: list[HoldPart], amount: int) -> tuple[list[HoldPart], list[HoldPart]]:
-    """The parts that make up the first `amount` credits, and the others."""
-    first, rest = [], []
+# -- settle and release -------------------------------------------------------------------------------------
+
+
+def _split_parts(parts: Sequence[LotAmount], charge: int) -> tuple[list[LotAmount], list[LotAmount]]:
+    """The parts that make up the first `charge` credits, and those that make up the others."""
+    charged, released = [], []
     for part in parts:
-        share = min(part.amount, amount)
-        amount -= share
-        first.append(HoldPart(part.lot, part.bucket, share))
-        rest.append(HoldPart(part.lot, part.bucket, part.amount - share))
-    return [part for part in first if part.amount], [part for part in rest if part.amount]
+        share = min(part.amount, charge)
+        charge -= share
+        charged.append(LotAmount(part.lot, part.bucket, share))
+        released.append(LotAmount(part.lot, part.bucket, part.amount - share))
+    return [part for part in charged if part.amount], [part for part in released if part.amount]
 
 
-async def _charge_parts(db: Database, user_id: str, parts: list[HoldPart], generation_id: str) -> None:
-    """Held credits become revenue. A zero on `available` lets the user see it in the ledger."""
+async def _charge_parts(db: Database, user_id: str, parts: Sequence[LotAmount], generation_id: str) -> None:
+    """Book held credits as revenue, with a zero on `available` that shows the charge in the user's list of entries.
+    Overage is queued as meter events, by the entries on `revenue`.
+    """
     legs: list[Leg] = []
     for part in parts:
-        moved = ((part, "available", 0), (part, "held", -part.amount), (part, "revenue", part.amount))
-        legs += lots.build_legs("settle", user_id, moved, generation_id=generation_id)
-    await ledger_entries.add_legs(db, legs)
-    metered = [leg.id for leg in legs if leg.bucket == "overage" and leg.account == "revenue"]
-    if metered:
-        await ledger_entries.add_meter_events(db, metered)
+        postings = (
+            Posting(part.lot, part.bucket, "available", 0),
+            Posting(part.lot, part.bucket, "held", -part.amount),
+            Posting(part.lot, part.bucket, "revenue", part.amount),
+        )
+        legs += build_transfer("settle", user_id, postings, generation_id=generation_id)
+    await ledger_entries.insert_legs(db, legs)
+    overage = [leg.id for leg in legs if leg.bucket == "overage" and leg.account == "revenue"]
+    if overage:
+        await meter_events.insert_meter_events(db, overage)
 
 
-async def _release_parts(db: Database, user_id: str, parts: list[HoldPart], generation_id: str) -> None:
-    account = await ledger_entries.lock_user(db, user_id)
-    await lots.expire_lots(db, user_id)
-    found = {lot.id: lot for lot in await ledger_entries.list_lots(db, [part.lot for part in parts])}
+async def _release_parts(db: Database, user_id: str, parts: Sequence[LotAmount], generation_id: str) -> None:
+    user = await ledger_users.lock_user(db, user_id)
+    await expire_lots(db, user_id)
+    by_id = {lot.id: lot for lot in await lots.list_lots(db, [part.lot for part in parts])}
     for part in parts:
-        await _return_part(db, account, found[part.lot], part, generation_id)
+        await _release_part(db, user, by_id[part.lot], part.amount, generation_id)
 
 
-async def _return_part(db: Database, account: LedgerUser, lot: Lot, part: HoldPart, generation_id: str) -> None:
-    """To the lot it came from, which first pays what it owes; what is left of an expired one, to its successor."""
-    owed = min(lot.owed, part.amount)
-    rest = HoldPart(lot.id, lot.bucket, part.amount - owed)
-    if rest.amount and lot.expired:
-        rest = await lots.add_successor_lot(db, account, rest.amount)
-    await ledger_entries.change_lots(db, [LotChange(lot.id, rest.amount if rest.lot == lot.id else 0, -owed)])
-    back = {lot.id: owed}
-    back[rest.lot] = back.get(rest.lot, 0) + rest.amount
-    moved = [(HoldPart(lot.id, lot.bucket, part.amount), "held", -part.amount)]
-    moved += [(HoldPart(to, lot.bucket, amount), "available", amount) for to, amount in back.items() if amount]
-    legs = lots.build_legs("release", account.id, tuple(moved), generation_id=generation_id)
+async def _release_part(db: Database, user: LedgerUser, lot: Lot, amount: int, generation_id: str) -> None:
+    """Release held credits (`held` → `available`) to the lot they came from, which first pays what it owes; what is
+    left goes to a successor if the lot has expired.
+    """
+    owed = min(lot.owed, amount)
+    rest, rest_lot_id = amount - owed, lot.id
+    if rest and lot.expired:
+        rest_lot_id = await add_successor_lot(db, user, rest)
+    returned = rest if rest_lot_id == lot.id else 0
+    await lots.change_lots(db, [LotChange(lot.id, remaining=returned, owed=-owed)])
+    credited = {lot.id: owed}
+    credited[rest_lot_id] = credited.get(rest_lot_id, 0) + rest
+    postings = [Posting(lot.id, lot.bucket, "held", -amount)]
+    postings += [Posting(lot_id, lot.bucket, "available", credit) for lot_id, credit in credited.items() if credit]
+    legs = build_transfer("release", user.id, postings, generation_id=generation_id)
     if owed:
-        legs += await clawbacks.collect_owed(db, account.id, lot, owed)
-    await ledger_entries.add_legs(db, legs)
+        legs += await clawbacks.collect_owed(db, user.id, lot, owed)
+    await ledger_entries.insert_legs(db, legs)

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from api.billing.stripe.client import PAGE, Stripe
+from api.billing.stripe.client import PAGE_SIZE, Stripe
+from api.billing.stripe.event_objects import EventDestination, WebhookEndpoint
 from api.billing.stripe.event_types import EVENTS, REPORTS
-from api.billing.stripe.objects import EventDestination, WebhookEndpoint
 
 MARK = "kinora"
 
@@ -50,7 +50,9 @@ class WebhookEndpoints:
 
     async def find_by_url(self, url: str) -> list[EventTarget]:
         """Those that lead to an address."""
-        found = self._stripe.pages(lambda c: c.v1.webhook_endpoints.list_async({"limit": PAGE}), WebhookEndpoint)
+        found = self._stripe.list_all(
+            lambda c: c.v1.webhook_endpoints.list_async({"limit": PAGE_SIZE}), WebhookEndpoint
+        )
         return [_endpoint_target(one) async for one in found if one.url == url]
 
     async def create_target(self, url: str, key: str) -> EventTarget:
@@ -68,11 +70,11 @@ class WebhookEndpoints:
     async def enable_target(self, target: EventTarget) -> None:
         """Switch it on, for what we want."""
         wanted: Any = {"enabled_events": list(EVENTS), "disabled": False}
-        await self._stripe.ask(lambda c: c.v1.webhook_endpoints.update_async(target.id, wanted), WebhookEndpoint)
+        await self._stripe.request(lambda c: c.v1.webhook_endpoints.update_async(target.id, wanted), WebhookEndpoint)
 
     async def delete_target(self, target: EventTarget) -> None:
         """Take it away."""
-        await self._stripe.do(lambda c: c.v1.webhook_endpoints.delete_async(target.id))
+        await self._stripe.request_without_answer(lambda c: c.v1.webhook_endpoints.delete_async(target.id))
 
 
 class EventDestinations:
@@ -86,7 +88,9 @@ class EventDestinations:
 
     async def find_by_url(self, url: str) -> list[EventTarget]:
         """Those that lead to an address, as their metadata say: Stripe shows the address itself only when asked to."""
-        found = self._stripe.pages(lambda c: c.v2.core.event_destinations.list_async({"limit": PAGE}), EventDestination)
+        found = self._stripe.list_all(
+            lambda c: c.v2.core.event_destinations.list_async({"limit": PAGE_SIZE}), EventDestination
+        )
         return [self._destination_target(one) async for one in found if (one.metadata or {}).get(MARK) == url]
 
     async def create_target(self, url: str, key: str) -> EventTarget:
@@ -112,12 +116,14 @@ class EventDestinations:
     async def enable_target(self, target: EventTarget) -> None:
         """Switch it on, for what we want."""
         wanted: Any = {"enabled_events": list(self.types)}
-        await self._stripe.do(lambda c: c.v2.core.event_destinations.update_async(target.id, wanted))
-        await self._stripe.do(lambda c: c.v2.core.event_destinations.enable_async(target.id))
+        await self._stripe.request_without_answer(
+            lambda c: c.v2.core.event_destinations.update_async(target.id, wanted)
+        )
+        await self._stripe.request_without_answer(lambda c: c.v2.core.event_destinations.enable_async(target.id))
 
     async def delete_target(self, target: EventTarget) -> None:
         """Take it away."""
-        await self._stripe.do(lambda c: c.v2.core.event_destinations.delete_async(target.id))
+        await self._stripe.request_without_answer(lambda c: c.v2.core.event_destinations.delete_async(target.id))
 
     def _destination_target(self, one: EventDestination) -> EventTarget:
         right = one.status == "enabled" and sorted(one.enabled_events) == sorted(self.types)

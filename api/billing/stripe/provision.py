@@ -14,10 +14,12 @@ import msgspec
 from msgspec import Struct
 
 from api import ids
-from api.billing.stripe import checkout_sessions, lookup_keys
-from api.billing.stripe.client import METER, PAGE, Stripe, if_there
+from api.billing.stripe import customers, lookup_keys, reads
+from api.billing.stripe.client import Stripe, none_if_missing
 from api.billing.stripe.event_destinations import EventDestinations, EventTargets, WebhookEndpoints
-from api.billing.stripe.objects import Meter, PortalConfiguration, Product, StripePrice
+from api.billing.stripe.event_objects import Meter
+from api.billing.stripe.meters import METER, find_meter
+from api.billing.stripe.objects import PortalConfiguration, Product, StripePrice
 from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
 from api.settings import Settings
@@ -128,7 +130,7 @@ class AccountSync:
             raise ProvisionError(
                 f"Two things of the tariff would be called {twice} at Stripe: call one of them otherwise."
             )
-        there = await self._stripe.prices(keys)
+        there = await reads.list_prices(self._stripe, keys)
         for product, title in {article.product: article.title for article in articles}.items():
             await self._ensure_product(product, title)
         for article in articles:
@@ -136,11 +138,11 @@ class AccountSync:
 
     async def _ensure_meter(self) -> str:
         """The id of what counts usage."""
-        found = await self._find_meter()
+        found = await find_meter(self._stripe)
         if found is None and self._plan_step(f"made the meter {METER}"):
             found = await self._stripe.create_once(
                 f"{self._round}:meter",
-                self._find_meter,
+                lambda: find_meter(self._stripe),
                 lambda c, options: c.v1.billing.meters.create_async(
                     {
                         "display_name": "Kinora overage",
@@ -155,11 +157,6 @@ class AccountSync:
             )
         return found.id if found else ""
 
-    async def _find_meter(self) -> Meter | None:
-        found = self._stripe.pages(lambda c: c.v1.billing.meters.list_async({"status": "active", "limit": PAGE}), Meter)
-        ours = [meter async for meter in found if meter.event_name == METER]
-        return ours[0] if ours else None
-
     async def _ensure_product(self, name: str, title: str) -> None:
         """A product under an id of ours."""
         found = await self._find_product(name)
@@ -173,10 +170,10 @@ class AccountSync:
                 )
         elif (found.name != title or not found.active) and self._plan_step(f"changed the product {name}"):
             wanted: Any = {"name": title, "active": True}
-            await self._stripe.ask(lambda c: c.v1.products.update_async(name, wanted), Product)
+            await self._stripe.request(lambda c: c.v1.products.update_async(name, wanted), Product)
 
     async def _find_product(self, name: str) -> Product | None:
-        return await if_there(self._stripe.ask(lambda c: c.v1.products.retrieve_async(name), Product))
+        return await none_if_missing(self._stripe.request(lambda c: c.v1.products.retrieve_async(name), Product))
 
     async def _ensure_price(self, article: PriceSpec, there: StripePrice | None) -> None:
         """A price under a key of ours."""
@@ -191,18 +188,18 @@ class AccountSync:
             )
 
     async def _find_price(self, key: str) -> StripePrice | None:
-        return (await self._stripe.prices([key])).get(key)
+        return (await reads.list_prices(self._stripe, [key])).get(key)
 
     async def ensure_portal(self) -> None:
         """What customers may do themselves, known by its metadata."""
-        name, value = checkout_sessions.PORTAL
+        name, value = customers.PORTAL_MARK
         wanted: Any = {"features": FEATURES, "metadata": {name: value, "revision": REVISION}}
-        found = await checkout_sessions.portal_configuration(self._stripe)
+        found = await customers.find_portal_configuration(self._stripe)
         if found is None:
             if self._plan_step("made the portal's configuration"):
                 await self._stripe.create_once(
                     f"{self._round}:portal",
-                    lambda: checkout_sessions.portal_configuration(self._stripe),
+                    lambda: customers.find_portal_configuration(self._stripe),
                     lambda c, options: c.v1.billing_portal.configurations.create_async(wanted, options),
                     PortalConfiguration,
                 )
@@ -210,7 +207,7 @@ class AccountSync:
             "changed the portal's configuration"
         ):
             known = found.id
-            await self._stripe.ask(
+            await self._stripe.request(
                 lambda c: c.v1.billing_portal.configurations.update_async(known, wanted), PortalConfiguration
             )
 

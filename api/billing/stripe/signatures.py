@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from api.billing.stripe.objects import ReceivedEvent, SnapshotEvent, ThinEvent
+from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent, ThinEvent
 from api.errors import BadSignature, Malformed
 
 TOLERANCE = 300

@@ -1,6 +1,6 @@
-"""A subscription as Stripe has it, written down here, and what follows for its owner: the plan and the overage line.
+"""Copies a subscription from Stripe into our rows and gives its owner what follows: the plan and the overage line.
 
-Credits do not follow from a subscription. They follow from invoices that are paid.
+Credits do not follow from a subscription. They follow from paid invoices.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import structlog
 
 from api.billing.ledger import grants
-from api.billing.stripe import plan_of_price
+from api.billing.stripe import reads
 from api.billing.stripe.client import Stripe
-from api.billing.stripe.locks import lock_object
+from api.billing.stripe.locks import LOCK_WAIT, lock_object
+from api.billing.stripe.lookup_keys import find_plan_of_price
 from api.billing.stripe.objects import StripeSubscription, SubscriptionItem, from_unix_time
 from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import FREE, Tariff
@@ -21,92 +22,100 @@ from api.sql.subscriptions import SubscriptionRow, SubscriptionUpdate
 log = structlog.get_logger()
 
 
-async def sync_subscription(pool: Pool, stripe: Stripe, tariff: Tariff, name: str) -> StripeSubscription:
-    """Read a subscription and write it down; return it as it was read. One that belongs to nobody here is left alone,
-    and so is one that sells no plan of ours, unless it did: then the plan stays as long as the subscription. Raises
-    BusyError, TariffError and what Stripe raises.
+async def sync_subscription(
+    pool: Pool, stripe: Stripe, tariff: Tariff, subscription_id: str, *, lock_wait: float = LOCK_WAIT
+) -> StripeSubscription:
+    """Read a subscription, write it down, and return it as it was read. One without an owner here is ignored, and so is
+    one that sells no plan of ours, unless it did: then its owner keeps the plan as long as it lives. Raises
+    ObjectBusyError, TariffError and what Stripe raises.
     """
-    async with lock_object(pool, "subscription", name) as db:
-        seen = await stripe.subscription(name)
-        item = seen.plan_item
-        plan = plan_of_price.plan(tariff, item.price) if item else None
+    async with lock_object(pool, "subscription", subscription_id, lock_wait) as db:
+        subscription = await reads.retrieve_subscription(stripe, subscription_id)
+        item = subscription.plan_item
+        plan = find_plan_of_price(tariff, item.price) if item else None
         if item is None or plan is None:
-            await _sync_foreign_price(db, seen)
-            return seen
-        following = await _scheduled_plan(stripe, tariff, seen, item)
+            await _sync_foreign_price(db, subscription)
+            return subscription
+        next_plan = await _scheduled_plan(stripe, tariff, subscription, item)
         async with db.transaction():
-            owner = await subscriptions.lock_owner(db, seen.customer, name)
+            owner = await subscriptions.lock_owner(db, subscription.customer, subscription_id)
             if owner is None:
-                log.warning("subscription_of_nobody", subscription_id=name, customer_id=seen.customer)
-                return seen
-            had = await subscriptions.find_current(db, owner)
-            await subscriptions.upsert_subscription(db, _subscription_row(seen, item, owner, plan, following))
-            await apply_current_plan(db, owner, had)
-        return seen
+                log.warning(
+                    "subscription_of_nobody", subscription_id=subscription_id, customer_id=subscription.customer
+                )
+                return subscription
+            before = await subscriptions.find_current(db, owner)
+            row = _subscription_row(subscription, item, owner, plan, next_plan)
+            await subscriptions.upsert_subscription(db, row)
+            await apply_current_plan(db, owner, before)
+        return subscription
 
 
-async def _sync_foreign_price(db: Database, seen: StripeSubscription) -> None:
-    """Somebody has changed the price by hand at Stripe. A plan that nobody pays for any more ends all the same."""
-    item = seen.plan_item or seen.metered_item
+async def _sync_foreign_price(db: Database, subscription: StripeSubscription) -> None:
+    """Follow a subscription whose price was changed by hand at Stripe: the plan ends once it is no longer paid."""
+    item = subscription.plan_item or subscription.metered_item
     if item is None:
         return
-    kept = SubscriptionUpdate(
-        status=seen.status,
-        metered_item=seen.metered_item.id if seen.metered_item else None,
+    update = SubscriptionUpdate(
+        status=subscription.status,
+        metered_item=subscription.metered_item.id if subscription.metered_item else None,
         period_start=from_unix_time(item.current_period_start),
         period_end=from_unix_time(item.current_period_end),
-        cancel_at=from_unix_time(seen.cancel_at) if seen.cancel_at else None,
+        cancel_at=from_unix_time(subscription.cancel_at) if subscription.cancel_at else None,
     )
     async with db.transaction():
-        owner = await subscriptions.lock_owner(db, seen.customer, seen.id)
-        had = await subscriptions.find_current(db, owner) if owner else None
-        if owner and await subscriptions.update_subscription(db, seen.id, kept):
-            log.warning("subscription_of_another_price", subscription_id=seen.id, customer_id=seen.customer)
-            await apply_current_plan(db, owner, had)
+        owner = await subscriptions.lock_owner(db, subscription.customer, subscription.id)
+        before = await subscriptions.find_current(db, owner) if owner else None
+        if owner and await subscriptions.update_subscription(db, subscription.id, update):
+            log.warning(
+                "subscription_of_another_price", subscription_id=subscription.id, customer_id=subscription.customer
+            )
+            await apply_current_plan(db, owner, before)
 
 
-async def apply_current_plan(db: Database, user_id: str, had: SubscriptionRow | None) -> None:
-    """Give a user what the subscription that counts gives: the plan and, once it is paid for, a line of overage.
+async def apply_current_plan(db: Database, user_id: str, before: SubscriptionRow | None) -> None:
+    """Give a user the plan of their current subscription and, once it is paid for, a line of overage.
 
-    Only the end of one they `had` takes a plan away. News of another leaves a plan alone that was given meanwhile.
+    Only the end of the subscription they had `before` takes a plan away; an update of another one leaves alone a plan
+    that was given meanwhile.
     """
     current = await subscriptions.find_current(db, user_id)
-    if current or had:
+    if current or before:
         name, version = (current.plan, current.version) if current else (FREE, None)
         await subscriptions.set_user_plan(db, user_id, name, version)
     await grants.sync_overage_line(db, user_id)
 
 
 async def _scheduled_plan(
-    stripe: Stripe, tariff: Tariff, seen: StripeSubscription, item: SubscriptionItem
+    stripe: Stripe, tariff: Tariff, subscription: StripeSubscription, item: SubscriptionItem
 ) -> TariffPlan | None:
-    """The plan that a schedule puts in place when the period ends, if that is another one."""
-    schedule = await stripe.schedule(seen.schedule) if seen.schedule else None
+    """The other plan that a schedule puts in place when the period ends; None if the plan stays."""
+    schedule = await reads.retrieve_schedule(stripe, subscription.schedule) if subscription.schedule else None
     if schedule is None or not schedule.is_in_effect:
         return None
     later = [phase for phase in schedule.phases if phase.start_date >= item.current_period_end]
-    prices = [await stripe.price(one.price) for phase in later[:1] for one in phase.items]
-    plans = [plan_of_price.plan(tariff, price) for price in prices if price.id != item.price.id]
+    prices = [await reads.retrieve_price(stripe, entry.price) for phase in later[:1] for entry in phase.items]
+    plans = [find_plan_of_price(tariff, price) for price in prices if price.id != item.price.id]
     return next((plan for plan in plans if plan), None)
 
 
 def _subscription_row(
-    seen: StripeSubscription, item: SubscriptionItem, owner: str, plan: TariffPlan, following: TariffPlan | None
+    subscription: StripeSubscription, item: SubscriptionItem, owner: str, plan: TariffPlan, next_plan: TariffPlan | None
 ) -> SubscriptionRow:
     return SubscriptionRow(
-        id=seen.id,
+        id=subscription.id,
         user_id=owner,
         plan=plan.name,
         version=plan.version,
-        status=seen.status,
+        status=subscription.status,
         item=item.id,
-        metered_item=seen.metered_item.id if seen.metered_item else None,
+        metered_item=subscription.metered_item.id if subscription.metered_item else None,
         period_start=from_unix_time(item.current_period_start),
         period_end=from_unix_time(item.current_period_end),
-        trial_end=from_unix_time(seen.trial_end) if seen.trial_end else None,
-        cancel_at=from_unix_time(seen.cancel_at) if seen.cancel_at else None,
-        next_plan=following.name if following else None,
-        next_version=following.version if following else None,
-        schedule=seen.schedule,
-        created_at=from_unix_time(seen.created),
+        trial_end=from_unix_time(subscription.trial_end) if subscription.trial_end else None,
+        cancel_at=from_unix_time(subscription.cancel_at) if subscription.cancel_at else None,
+        next_plan=next_plan.name if next_plan else None,
+        next_version=next_plan.version if next_plan else None,
+        schedule=subscription.schedule,
+        created_at=from_unix_time(subscription.created),
     )

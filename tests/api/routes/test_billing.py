@@ -17,7 +17,7 @@ from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import pricing
 from api.billing.tariff.pricing import PricedWork
 from api.http.state import AppState
-from api.sql import ledger_entries
+from api.sql.connection import database_time
 from tests.support.factories import TARIFF
 from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
@@ -203,7 +203,7 @@ async def test_a_refund_that_comes_too_late_says_so(
 ) -> None:
     await connection.execute("UPDATE users SET locale = $2 WHERE id = $1", account.id, locale)
     await subscribe(connection, account, "plus")
-    ends = await ledger_entries.database_time(connection) + timedelta(days=1)
+    ends = await database_time(connection) + timedelta(days=1)
     await grants.grant_allowance(
         connection, account.id, key="il_1", credits=40, expires_at=ends, invoice="in_1", payment="pi_1"
     )

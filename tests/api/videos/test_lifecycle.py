@@ -15,7 +15,7 @@ from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
-from api.sql.ledger_entries import LedgerUser
+from api.sql.ledger_users import LedgerUser
 from api.sql.media import Medium
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed

@@ -26,8 +26,10 @@ from api.billing.events.handlers import EventHandlers
 from api.billing.events.inbox import Inbox
 from api.billing.events.metering import UsageReporter
 from api.billing.ledger import overage
+from api.billing.stripe import meters
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS
+from api.billing.stripe.signatures import verify_event
 from api.local.servers import Servers
 from api.messaging.events import Outbox
 from api.messaging.wakeups import Bell
@@ -113,7 +115,9 @@ class Side(NamedTuple):
         """Take in an event as the route does: signed, and read by what the signature covers."""
         moment = time.time()
         mac = hmac.new(b"whsec_x", f"{int(moment)}.".encode() + body, hashlib.sha256).hexdigest()
-        await receive.receive_event(self.pool, self.bell, self.stripe.verify(body, f"t={int(moment)},v1={mac}", moment))
+        await receive.receive_event(
+            self.pool, self.bell, verify_event(body, f"t={int(moment)},v1={mac}", ["whsec_x"], moment)
+        )
 
 
 class Scene(NamedTuple):
@@ -226,11 +230,11 @@ async def spend(side: Side, history: History) -> None:
     """Use up what there is, and some overage."""
     async with transaction(side.pool) as db:
         await overage.allow_overage(db, history.user_id, CAP, SOLD.overage)
-        purse = await CREDITS.lock_spendable(db, history.user_id)
+        spendable = await CREDITS.lock_spendable(db, history.user_id)
         for more in (1, 2 + history.number):
-            video = await add_generation(db, purse.account)
-            purse = await CREDITS.lock_spendable(db, history.user_id)
-            await CREDITS.hold(db, purse, {video: max(purse.available - CAP, 0) + more})
+            video = await add_generation(db, spendable.user)
+            spendable = await CREDITS.lock_spendable(db, history.user_id)
+            await CREDITS.hold(db, spendable, {video: max(spendable.available - CAP, 0) + more})
             await CREDITS.settle(db, video)
 
 
@@ -267,7 +271,7 @@ async def missed(on: Scene) -> int:
     is applied yet.
     """
     await on.local.control("deliveries/flush")
-    return (await reconcile.reconcile_account(on.disorderly.pool, on.disorderly.stripe)).events
+    return (await reconcile.reconcile_account(on.disorderly.pool, on.disorderly.stripe)).undelivered
 
 
 async def tell(on: Scene) -> None:
@@ -294,7 +298,9 @@ async def told(pool: Pool) -> bool:
 async def counted(on: Scene, history: History) -> int:
     """What Stripe's meter says of a customer."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return await on.disorderly.stripe.meter_total(history.customer, now - timedelta(hours=2), now + timedelta(hours=2))
+    return await meters.sum_counted_credits(
+        on.disorderly.stripe, history.customer, now - timedelta(hours=2), now + timedelta(hours=2)
+    )
 
 
 @pytest.mark.xdist_group("backend")

@@ -26,12 +26,13 @@ from api.billing.events.inbox import Inbox
 from api.billing.events.payments import PaymentHandlers
 from api.billing.events.receive import BELL
 from api.billing.events.worker import BillingWorker
-from api.billing.stripe import checkout_sessions, lookup_keys
-from api.billing.stripe import refunds as stripe_returns
-from api.billing.stripe.client import Stripe
+from api.billing.stripe import checkout_sessions, lookup_keys, reads
+from api.billing.stripe import subscriptions as stripe_subscriptions
+from api.billing.stripe.client import Call, Stripe, T
 from api.billing.stripe.event_types import EVENTS, RENEWAL
+from api.billing.stripe.invoice_objects import Refund
 from api.billing.stripe.lookup_keys import PriceCatalog
-from api.billing.stripe.objects import Refund, StripeList, StripeSubscription
+from api.billing.stripe.objects import StripeList, StripeSubscription
 from api.billing.subscriptions.sync import sync_subscription
 from api.billing.tariff.tariff import Tariff
 from api.http.metrics import REGISTRY, Observer
@@ -97,23 +98,24 @@ async def run(pool: Pool, query: str, *values: Any) -> None:
 class Dawdling(Stripe):
     """A Stripe whose answers of one kind are looked at late."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, shape: type) -> None:
         super().__init__(settings, pause=0.02)
         self.read, self.go_on = asyncio.Event(), asyncio.Event()
-        self._late = name
+        self._late = shape
 
-    async def subscription(self, subscription_id: str) -> StripeSubscription:
-        found = await super().subscription(subscription_id)
-        await self._dawdle("subscription")
-        return found
+    async def request(self, call: Call, shape: type[T]) -> T:
+        answer = await super().request(call, shape)
+        await self._dawdle(shape)
+        return answer
 
-    async def refunds(self, payment_intent: str) -> list[Refund]:
-        found = await super().refunds(payment_intent)
-        await self._dawdle("refunds")
-        return found
+    async def list_all(self, call: Call, shape: type[T]) -> AsyncIterator[T]:
+        elements = [element async for element in super().list_all(call, shape)]
+        await self._dawdle(shape)
+        for element in elements:
+            yield element
 
-    async def _dawdle(self, name: str) -> None:
-        if name == self._late:
+    async def _dawdle(self, shape: type) -> None:
+        if shape is self._late:
             self.read.set()
             await self.go_on.wait()
 
@@ -140,12 +142,12 @@ async def waits(pool: Pool) -> bool:
 
 async def test_what_was_read_first_is_never_written_last(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
-    slow = Dawdling(local.settings, "subscription")
+    slow = Dawdling(local.settings, StripeSubscription)
     await overtaken(
         real.pool,
         slow,
         sync_subscription(real.pool, slow, SOLD, user.subscription),
-        lambda: local.stripe.do(lambda c: c.v1.subscriptions.cancel_async(user.subscription)),
+        lambda: local.stripe.request_without_answer(lambda c: c.v1.subscriptions.cancel_async(user.subscription)),
         sync_subscription(real.pool, local.stripe, SOLD, user.subscription),
     )
     assert await plan(real.pool, user) == ("free", None)
@@ -156,7 +158,7 @@ async def test_claims_on_a_payment_take_turns(real: AppState, local: Local) -> N
     user = await subscriber(real, local, "packs", number=8)
     (payment,) = (await local.call("GET", "/v1/payment_intents", customer=user.customer))["data"]
     await local.call("POST", "/v1/refunds", payment_intent=payment["id"])
-    slow = Dawdling(local.settings, "refunds")
+    slow = Dawdling(local.settings, Refund)
     await overtaken(
         real.pool,
         slow,
@@ -164,7 +166,7 @@ async def test_claims_on_a_payment_take_turns(real: AppState, local: Local) -> N
         lambda: local.control("clock", days=1),
         PaymentHandlers(real.pool, local.stripe, SOLD).apply_payment(payment["id"]),
     )
-    assert [one.status for one in await local.stripe.refunds(payment["id"])] == ["failed"]
+    assert [one.status for one in await reads.list_refunds(local.stripe, payment["id"])] == ["failed"]
     ((granted, remaining),) = (await lots(real.pool, user)).values()
     assert granted == remaining > 0
 
@@ -177,7 +179,7 @@ async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: A
     await apply(real, local, "subscription", user.subscription)
     assert await plan(real.pool, user) == ("plus", 1)
     assert await lots(real.pool, user) == {}
-    seen = await local.stripe.subscription(user.subscription)
+    seen = await reads.retrieve_subscription(local.stripe, user.subscription)
     for _ in range(2):
         await apply(real, local, "invoice", seen.latest_invoice or "")
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
@@ -185,8 +187,8 @@ async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: A
 
 async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
-    seen = await local.stripe.subscription(user.subscription)
-    payment = (await local.stripe.invoice(seen.latest_invoice or "")).payment_intent
+    seen = await reads.retrieve_subscription(local.stripe, user.subscription)
+    payment = (await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")).payment_intent
     refund = await local.call("POST", "/v1/refunds", payment_intent=payment, amount=333)
     await apply(real, local, "refund", refund["id"])
     await apply(real, local, "charge", refund["charge"])
@@ -197,7 +199,7 @@ async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: App
 async def test_a_subscription_of_nobody_here_is_left_alone(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await run(real.pool, "UPDATE users SET stripe_customer = 'cus_another'")
-    seen = await local.stripe.subscription(user.subscription)
+    seen = await reads.retrieve_subscription(local.stripe, user.subscription)
     await apply(real, local, "subscription", user.subscription)
     await apply(real, local, "invoice", seen.latest_invoice or "")
     assert await plan(real.pool, user) == ("free", None)
@@ -209,10 +211,10 @@ async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(rea
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     await run(real.pool, "UPDATE users SET stripe_customer = 'cus_another'")
-    seen = await local.stripe.subscription(user.subscription)
+    seen = await reads.retrieve_subscription(local.stripe, user.subscription)
     await apply(real, local, "invoice", seen.latest_invoice or "")
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
-    await stripe_returns.end(local.stripe, user.subscription)
+    await stripe_subscriptions.cancel_now(local.stripe, user.subscription)
     await apply(real, local, "subscription", user.subscription)
     assert await plan(real.pool, user) == ("free", None)
 
@@ -224,7 +226,7 @@ async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real:
     by_hand = Agreeing(local.settings, pause=0.02)
     await sync_subscription(real.pool, by_hand, SOLD, user.subscription)
     assert await plan(real.pool, user) == ("plus", 1)
-    await stripe_returns.end(local.stripe, user.subscription)
+    await stripe_subscriptions.cancel_now(local.stripe, user.subscription)
     await sync_subscription(real.pool, by_hand, SOLD, user.subscription)
     assert await plan(real.pool, user) == ("free", None)
     await by_hand.close()
@@ -233,19 +235,21 @@ async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real:
 class Agreeing(Stripe):
     """A Stripe whose subscriptions are for prices that were agreed, and not for those of the tariff."""
 
-    async def subscription(self, subscription_id: str) -> StripeSubscription:
-        found = await super().subscription(subscription_id)
+    async def request(self, call: Call, shape: type[T]) -> T:
+        answer = await super().request(call, shape)
+        if not isinstance(answer, StripeSubscription):
+            return answer
         items = [
             msgspec.structs.replace(item, price=msgspec.structs.replace(item.price, lookup_key=None))
-            for item in found.items.data
+            for item in answer.items.data
         ]
-        return msgspec.structs.replace(found, items=StripeList(items))
+        return msgspec.structs.replace(answer, items=StripeList(items))
 
 
 async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
-    await stripe_returns.end(local.stripe, user.subscription)
+    await stripe_subscriptions.cancel_now(local.stripe, user.subscription)
     await apply(real, local, "subscription", user.subscription)
     assert await plan(real.pool, user) == ("free", None)
     await run(real.pool, "UPDATE users SET plan = 'pro'")
@@ -276,10 +280,13 @@ async def test_a_second_subscription_is_ended_and_paid_back(real: AppState, loca
         heard = [first, user.subscription]
         for name in reversed(heard) if turned else heard:
             await apply(real, local, "subscription", name)
-        assert [(await local.stripe.subscription(name)).status for name in heard] == ["active", "canceled"]
-        ended = await local.stripe.subscription(user.subscription)
-        invoice = await local.stripe.invoice(ended.latest_invoice or "")
-        (refund,) = await local.stripe.refunds(invoice.payment_intent or "")
+        assert [(await reads.retrieve_subscription(local.stripe, name)).status for name in heard] == [
+            "active",
+            "canceled",
+        ]
+        ended = await reads.retrieve_subscription(local.stripe, user.subscription)
+        invoice = await reads.retrieve_invoice(local.stripe, ended.latest_invoice or "")
+        (refund,) = await reads.list_refunds(local.stripe, invoice.payment_intent or "")
         assert refund.amount == 999
         await apply(real, local, "invoice", invoice.id)
         await apply(real, local, "refund", refund.id)
@@ -291,11 +298,11 @@ async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real
     """Our row of it is old: its own event is still on the way."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
-    await local.stripe.do(lambda c: c.v1.subscriptions.cancel_async(user.subscription))
+    await local.stripe.request_without_answer(lambda c: c.v1.subscriptions.cancel_async(user.subscription))
     await local.control("clock", seconds=1)
     await World(local, [real.pool])._subscribe(user)
     await apply(real, local, "subscription", user.subscription)
-    assert (await local.stripe.subscription(user.subscription)).status == "active"
+    assert (await reads.retrieve_subscription(local.stripe, user.subscription)).status == "active"
 
 
 async def test_a_page_that_nobody_paid_at_is_closed(real: AppState, local: Local) -> None:
@@ -303,10 +310,10 @@ async def test_a_page_that_nobody_paid_at_is_closed(real: AppState, local: Local
     (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
     world = World(local, [real.pool])
     order = world._order(user, price=price)
-    session = await checkout_sessions.pack_page(local.stripe, order)
+    session = await checkout_sessions.create_pack_checkout(local.stripe, order)
     await world._bought(user, order, "pack", "small", session.id)
     await apply(real, local, "checkout.session", session.id)
-    await checkout_sessions.expire(local.stripe, session.id)
+    await checkout_sessions.expire_session(local.stripe, session.id)
     await apply(real, local, "checkout.session", session.id)
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM checkouts WHERE id = $1", order.id) == "expired"
@@ -329,13 +336,13 @@ async def test_what_did_not_arrive_is_fetched_once_a_day(real: AppState, local: 
     await local.control("deliveries/flush")
     found = await reconcile.reconcile_daily(real.pool, local.stripe)
     assert found
-    assert found.events >= 3
+    assert found.undelivered >= 3
     assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
     assert await plan(real.pool, user) == ("plus", 1)
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
     again = await reconcile.reconcile_account(real.pool, local.stripe)
-    assert again.events == 0
+    assert again.undelivered == 0
 
 
 async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: AppState, local: Local) -> None:
@@ -346,7 +353,7 @@ async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: AppState
         "UPDATE subscriptions SET period_end = now() - interval '2 hours', synced_at = now() - interval '2 hours'",
     )
     for looks in (1, 0):
-        assert (await reconcile.reconcile_account(real.pool, local.stripe)).quiet == looks
+        assert (await reconcile.reconcile_account(real.pool, local.stripe)).overdue == looks
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT object_type FROM stripe_events") == RENEWAL
     await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
@@ -454,7 +461,7 @@ async def test_a_webhook_wakes_a_worker(
         assert till
         async with at_work(settings, till, 60.0):
             await until(real.pool, user, "plus")
-            await local.stripe.do(lambda c: c.v1.subscriptions.cancel_async(user.subscription))
+            await local.stripe.request_without_answer(lambda c: c.v1.subscriptions.cancel_async(user.subscription))
             other = body.replace(b"evt_x", b"evt_y")
             await client.post("/v1/webhooks/stripe", content=other, headers=signed(other))
             await until(real.pool, user, "free")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from api.billing.events.backoff import LONGEST, retry_delay
+from api.billing.events.backoff import LONGEST_DELAY, retry_delay
 from api.billing.events.inbox import LEASE, Inbox
 from api.billing.stripe.locks import ObjectBusyError, lock_object
 from api.errors import PaymentsAway
 from api.http.state import AppState
-from api.sql import stripe_events
+from api.sql import chores, stripe_events
 from api.sql.connection import Pool, transaction
 from api.sql.stripe_events import InboxEvent
 
@@ -69,7 +69,7 @@ async def test_one_look_answers_for_every_event_that_came_before_it(real: AppSta
     for name in ("evt_1", "evt_2", "evt_3"):
         await put(real.pool, name)
     await put(real.pool, "evt_of_another_kind", kind="refund")
-    await Inbox(real.pool, apply, hands=1).drain()
+    await Inbox(real.pool, apply, concurrency=1).drain()
     assert sorted(seen) == ["evt_1", "evt_later", "evt_of_another_kind"]
     assert (await state(real.pool, "evt_3"))["applied"]
 
@@ -84,7 +84,7 @@ async def test_a_poisoned_event_stops_no_other(real: AppState) -> None:
 
     for number in range(6):
         await put(real.pool, f"evt_{number}", about=f"in_{number}")
-    await Inbox(real.pool, apply, hands=2).drain()
+    await Inbox(real.pool, apply, concurrency=2).drain()
     assert len(seen) == 5
     poisoned = await state(real.pool, "evt_0")
     assert not poisoned["applied"]
@@ -156,13 +156,12 @@ async def test_an_object_in_other_hands_costs_no_try(real: AppState) -> None:
     assert busy["due_in"] > 0
 
 
-async def test_an_object_is_in_one_pair_of_hands(real: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.billing.stripe.locks.PATIENCE", 0.05)
+async def test_an_object_is_locked_by_one_worker_at_a_time(real: AppState) -> None:
     async with lock_object(real.pool, "subscription", "sub_1"):
         async with lock_object(real.pool, "subscription", "sub_2"):
             pass
         with pytest.raises(ObjectBusyError):
-            async with lock_object(real.pool, "subscription", "sub_1"):
+            async with lock_object(real.pool, "subscription", "sub_1", wait=0.05):
                 pass
     async with lock_object(real.pool, "subscription", "sub_1"):
         pass
@@ -190,13 +189,13 @@ async def test_old_events_are_forgotten_and_those_that_wait_are_not(real: AppSta
 async def test_a_chore_is_done_by_one_and_once_a_day(real: AppState) -> None:
     async def begin() -> bool:
         async with transaction(real.pool) as db:
-            return await stripe_events.begin_chore(db, "sweep", 86_400, 3600)
+            return await chores.begin_chore(db, "sweep", 86_400, 3600)
 
     assert sum(await asyncio.gather(*(begin() for _ in range(8)))) == 1
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
     assert await begin()
     async with transaction(real.pool) as db:
-        await stripe_events.end_chore(db, "sweep")
+        await chores.end_chore(db, "sweep")
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '23 hours'")
     assert not await begin()
     await run(real.pool, "UPDATE chores SET done_at = done_at - interval '2 hours'")
@@ -205,4 +204,4 @@ async def test_a_chore_is_done_by_one_and_once_a_day(real: AppState) -> None:
 
 def test_waits_double_up_to_an_hour() -> None:
     assert all(0.75 * 2**tries <= retry_delay(tries) <= 1.25 * 2**tries for tries in range(1, 11))
-    assert all(0.75 * LONGEST <= retry_delay(tries) <= 1.25 * LONGEST for tries in (13, 100, 10_000))
+    assert all(0.75 * LONGEST_DELAY <= retry_delay(tries) <= 1.25 * LONGEST_DELAY for tries in (13, 100, 10_000))

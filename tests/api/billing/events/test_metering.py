@@ -14,7 +14,7 @@ from api.billing.events import health, metering
 from api.billing.events.handlers import EventHandlers
 from api.billing.events.metering import UsageReporter, infer_counted_entries
 from api.billing.ledger import overage
-from api.billing.stripe import checkout_sessions
+from api.billing.stripe import customers, meters
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import EventDestinations
 from api.billing.stripe.event_types import REPORT
@@ -55,7 +55,7 @@ async def user(real: AppState, local: Local) -> User:
     """A subscriber with overage, at the end of the plan's credits."""
     async with transaction(real.pool) as db:
         account = await add_account(db, plan="plus")
-        customer = (await checkout_sessions.customer(local.stripe, account.id, f"{account.id}@example.org")).id
+        customer = (await customers.create_customer(local.stripe, account.id, f"{account.id}@example.org")).id
         await db.execute("UPDATE users SET stripe_customer = $2 WHERE id = $1", account.id, customer)
         await db.execute(
             "INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)"
@@ -69,9 +69,9 @@ async def user(real: AppState, local: Local) -> User:
 async def use(pool: Pool, user: User, amount: int) -> str:
     """Settle so many credits of overage; return the entry's name."""
     async with transaction(pool) as db:
-        purse = await CREDITS.lock_spendable(db, user.id)
-        video = await add_generation(db, purse.account)
-        await CREDITS.hold(db, purse, {video: amount})
+        spendable = await CREDITS.lock_spendable(db, user.id)
+        video = await add_generation(db, spendable.user)
+        await CREDITS.hold(db, spendable, {video: amount})
         await CREDITS.settle(db, video)
         entry: str = await db.fetchval("SELECT max(entry_id) FROM meter_events WHERE user_id = $1", user.id)
     return entry
@@ -90,7 +90,7 @@ async def run(pool: Pool, query: str) -> None:
 async def total(stripe: Stripe, user: User) -> int:
     """What the meter has counted around now."""
     now = metering.hour_start(datetime.now(UTC))
-    return await stripe.meter_total(user.customer, now - 48 * HOUR, now + 2 * HOUR)
+    return await meters.sum_counted_credits(stripe, user.customer, now - 48 * HOUR, now + 2 * HOUR)
 
 
 async def a_day_later(real: AppState, local: Local) -> None:
@@ -124,7 +124,7 @@ async def test_an_event_says_when_it_was_settled(real: AppState, local: Local, u
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '5 hours'")
     await UsageReporter(real.pool, local.stripe).drain()
     then = metering.hour_start(datetime.now(UTC) - 5 * HOUR)
-    assert await local.stripe.meter_total(user.customer, then, then + HOUR) == 8
+    assert await meters.sum_counted_credits(local.stripe, user.customer, then, then + HOUR) == 8
 
 
 async def test_within_a_day_it_is_sent_again_under_the_same_identifier(
@@ -237,7 +237,7 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: AppState, local: 
     await run(real.pool, f"UPDATE meter_events SET not_before = now() + interval '1 hour' WHERE entry_id = '{bad}'")
     await UsageReporter(real.pool, local.stripe).drain()
     await EventDestinations(local.stripe).create_target("http://127.0.0.1:9/", "for reports")
-    await local.stripe.do(lambda c: c.v1.customers.delete_async(user.customer))
+    await local.stripe.request_without_answer(lambda c: c.v1.customers.delete_async(user.customer))
     await run(real.pool, "UPDATE meter_events SET not_before = now()")
     await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {good: "sent", bad: "sent"}
@@ -255,7 +255,7 @@ async def test_a_report_of_stripes_refuses_what_it_names(real: AppState, local: 
 
 async def relinked(real: AppState, local: Local, user: User, entry: str) -> None:
     """Whoever is linked anew is billed after all, once Stripe has forgotten the identifier."""
-    made = await checkout_sessions.customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
+    made = await customers.create_customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
     await run(real.pool, f"UPDATE users SET stripe_customer = '{made.id}' WHERE id = '{user.id}'")
     assert await metering.requeue_refused(real.pool) == 0
     await a_day_later(real, local)
@@ -271,7 +271,7 @@ async def test_whoever_has_no_customer_waits(real: AppState, local: Local, user:
     await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {entry: "waiting"}
     async with real.pool.acquire() as db:
-        assert (await meter_events.read_outbox_status(db)).error == metering.NOBODY
+        assert (await meter_events.read_outbox_status(db)).error == metering.NO_CUSTOMER
 
 
 @pytest.mark.parametrize(
@@ -297,4 +297,4 @@ def test_sums_are_read_only_one_way(doubtful: dict[str, int], missing: int, foun
 
 def test_a_report_may_name_the_request_by_its_key() -> None:
     entry = ids.new("entry")
-    assert metering.ENTRY.findall(f"meter:{entry}:3") == [entry]
+    assert metering.ENTRY_ID.findall(f"meter:{entry}:3") == [entry]

@@ -7,10 +7,9 @@ from fractions import Fraction
 
 from api.billing.ledger import clawbacks, grants
 from api.billing.ledger.clawbacks import Clawback
-from api.sql import ledger_entries
 from api.sql.clawbacks import ClawbackKind
-from api.sql.connection import Database, Pool, transaction
-from api.sql.ledger_entries import LedgerUser
+from api.sql.connection import Database, Pool, database_time, transaction
+from api.sql.ledger_users import LedgerUser
 from tests.support.factories import CREDITS, add_account, add_generation, books
 
 FREE = 300
@@ -96,7 +95,7 @@ async def test_another_payment_is_left_alone(pool: Pool) -> None:
 async def test_what_a_lost_allowance_gets_back_is_good_for_the_present_period(pool: Pool) -> None:
     async with transaction(pool) as db:
         account, _ = await bought(db, 0)
-        ends = await ledger_entries.database_time(db) + timedelta(days=3)
+        ends = await database_time(db) + timedelta(days=3)
         payment = f"pi_month_{account.id}"
         await grants.grant_allowance(
             db, account.id, key="il", credits=40, expires_at=ends, invoice="in", payment=payment

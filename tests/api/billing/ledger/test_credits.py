@@ -6,12 +6,14 @@ import asyncpg
 import pytest
 
 from api.billing.ledger import grants
-from api.billing.ledger.lots import transfer_legs
+from api.billing.ledger.transfers import move_credits
 from api.errors import InsufficientCredits
 from api.schemas.billing import Bucket
-from api.sql import ledger_entries
+from api.sql import holds, ledger_entries, lots, meter_events
 from api.sql.connection import Database, Pool, transaction
-from api.sql.ledger_entries import LedgerUser
+from api.sql.holds import NewHold
+from api.sql.ledger_users import LedgerUser
+from api.sql.lots import LotAmount
 from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, books
 
 FREE = TARIFF.find_plan("free").monthly_credits
@@ -131,12 +133,13 @@ async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:
         account = await add_account(db)
         video = await add_generation(db, account)
         await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: 8})
-        lot = (await ledger_entries.list_spendable_lots(db, account.id))[0].id
-        part = ledger_entries.HoldPart(lot, "allowance", 8)
-        again = transfer_legs("hold", account.id, part, "available", "held", generation_id=video)
+        lot = (await lots.list_spendable_lots(db, account.id))[0].id
+        again = move_credits(
+            "hold", account.id, LotAmount(lot, "allowance", 8), "available", "held", generation_id=video
+        )
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
-                await ledger_entries.add_legs(db, again)
+                await ledger_entries.insert_legs(db, again)
 
 
 def test_buckets_are_named_as_on_the_wire() -> None:
@@ -161,7 +164,7 @@ async def test_the_tables_refuse_what_cannot_be(pool: Pool, wrong: str) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         video = await add_generation(db, account)
-        await ledger_entries.add_holds(db, account.id, [(video, 8, [])])
+        await holds.insert_holds(db, account.id, [NewHold(video, 8, [])])
         with pytest.raises(asyncpg.CheckViolationError):
             async with db.transaction():
                 await db.execute(wrong)
@@ -172,7 +175,7 @@ async def test_a_charge_of_overage_is_told_once(pool: Pool) -> None:
         account = await add_account(db)
         await buy(db, account, 100)
         entry = await db.fetchval("SELECT id FROM ledger_entries WHERE user_id = $1 AND amount > 0", account.id)
-        await ledger_entries.add_meter_events(db, [entry])
+        await meter_events.insert_meter_events(db, [entry])
         with pytest.raises(asyncpg.UniqueViolationError):
             async with db.transaction():
-                await ledger_entries.add_meter_events(db, [entry])
+                await meter_events.insert_meter_events(db, [entry])

@@ -29,10 +29,10 @@ from msgspec.structs import replace
 from api.billing.ledger import clawbacks, grants, lots, overage
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff.plans import allowance_month
-from api.sql import ledger_entries
+from api.sql import ledger_users
 from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database
-from api.sql.ledger_entries import LedgerUser
+from api.sql.ledger_users import LedgerUser
 from tests.support.factories import TARIFF, add_account, add_generation
 from tests.support.ledger_model import Lot, Model
 from tests.support.two_connections import Operation, Stage
@@ -189,7 +189,7 @@ class Ledger(RuleBasedStateMachine):
         kind: ClawbackKind = "refund" if name.startswith("refund") else "dispute"
 
         async def call(db: Database) -> None:
-            await ledger_entries.lock_user(
+            await ledger_users.lock_user(
                 db, self.account.id
             )  # as granting what the payment bought does, which comes first
             await clawbacks.apply_claim(db, claim=name, kind=kind, payment=payment, share=share)
@@ -218,7 +218,7 @@ class Ledger(RuleBasedStateMachine):
         plan = "free" if status is None else "plus"
 
         async def call(db: Database) -> None:
-            await ledger_entries.lock_user(db, self.account.id)
+            await ledger_users.lock_user(db, self.account.id)
             await db.execute("UPDATE users SET plan = $2 WHERE id = $1", self.account.id, plan)
             await self._keep_subscription(db, status or "canceled")
             await grants.sync_overage_line(db, self.account.id)
@@ -241,7 +241,7 @@ class Ledger(RuleBasedStateMachine):
         following = self._period()
 
         async def call(db: Database) -> None:
-            await ledger_entries.lock_user(db, self.account.id)
+            await ledger_users.lock_user(db, self.account.id)
             await db.execute(
                 "UPDATE lots SET expires_at = now() - interval '1 second',"
                 "  key = CASE WHEN key LIKE 'allowance:%' THEN id ELSE key END"

@@ -9,9 +9,8 @@ import pytest
 from api.billing.ledger import grants, overage
 from api.errors import Conflict, InsufficientCredits, Invalid, NotSubscribed, SubscriptionUnpaid
 from api.schemas.billing import Balance
-from api.sql import ledger_entries
-from api.sql.connection import Database, Pool, transaction
-from api.sql.ledger_entries import LedgerUser
+from api.sql.connection import Database, Pool, database_time, transaction
+from api.sql.ledger_users import LedgerUser
 from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, books
 
 TERMS = TARIFF.overage
@@ -50,7 +49,7 @@ async def test_overage_is_what_is_used_last(pool: Pool) -> None:
         account = await subscribed(db)
         await overage.allow_overage(db, account.id, 50, TERMS)
         await grants.grant_pack(db, account.id, source="stripe", key="a pack", credits=10, payment=None)
-        ends = await ledger_entries.database_time(db) + timedelta(days=40)
+        ends = await database_time(db) + timedelta(days=40)
         await grants.grant_allowance(db, account.id, key="il", credits=5, expires_at=ends, invoice=None, payment=None)
         video = await held(db, account, 20)
         left = (await balance(db, account)).buckets

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
-from api.billing.stripe import checkout_sessions, lookup_keys
-from api.billing.stripe import refunds as stripe_returns
-from api.billing.stripe.checkout_sessions import Order
+from api.billing.stripe import checkout_sessions, customers, lookup_keys, reads
+from api.billing.stripe import subscriptions as stripe_subscriptions
+from api.billing.stripe.checkout_sessions import CheckoutSpec
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import (
@@ -120,9 +120,9 @@ async def every(local: Local, path: str, **params: Any) -> list[dict[str, Any]]:
             return found
 
 
-def order(customer: StripeCustomer, kind: str, prices: dict[str, StripePrice]) -> Order:
+def order(customer: StripeCustomer, kind: str, prices: dict[str, StripePrice]) -> CheckoutSpec:
     user_id = customer.metadata["user"]
-    return Order(
+    return CheckoutSpec(
         id=f"checkout_{kind}_{user_id}",
         user_id=user_id,
         customer=customer.id,
@@ -180,40 +180,40 @@ async def all_of(making: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 async def customer(caller: Caller, number: int) -> StripeCustomer:
     return await caller.twice(
-        lambda: checkout_sessions.customer(caller.stripe, f"user_{number}", f"{number}@example.org")
+        lambda: customers.create_customer(caller.stripe, f"user_{number}", f"{number}@example.org")
     )
 
 
-async def page(caller: Caller, sold: Order) -> CheckoutSession:
-    make = checkout_sessions.subscription_page if sold.metered else checkout_sessions.pack_page
+async def page(caller: Caller, sold: CheckoutSpec) -> CheckoutSession:
+    make = checkout_sessions.create_subscription_checkout if sold.metered else checkout_sessions.create_pack_checkout
     return await caller.twice(lambda: make(caller.stripe, sold))
 
 
 async def bought(local: Local, page: CheckoutSession) -> StripeSubscription:
     await local.pay(page.url or "")
-    done = await local.stripe.session(page.id)
-    return await local.stripe.subscription(done.subscription or "")
+    done = await reads.retrieve_checkout_session(local.stripe, page.id)
+    return await reads.retrieve_subscription(local.stripe, done.subscription or "")
 
 
 async def upgrade(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> StripeSubscription:
     assert seen.plan_item
     item, at = seen.plan_item, int(time.time())
     return await caller.twice(
-        lambda: checkout_sessions.upgrade(caller.stripe, seen, item, prices["pro"], at, "change_1")
+        lambda: stripe_subscriptions.upgrade_now(caller.stripe, seen, item, prices["pro"], at, "change_1")
     )
 
 
 async def schedule(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> SubscriptionSchedule:
     assert seen.plan_item
     item = seen.plan_item
-    return await caller.twice(lambda: checkout_sessions.schedule(caller.stripe, seen, item, prices["plus"]))
+    return await caller.twice(lambda: stripe_subscriptions.schedule_change(caller.stripe, seen, item, prices["plus"]))
 
 
 async def pay_back(caller: Caller, local: Local, seen: StripeSubscription) -> None:
-    invoice = await local.stripe.invoice(seen.latest_invoice or "")
+    invoice = await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")
     assert invoice.payment_intent
     payment = invoice.payment_intent
-    await caller.twice(lambda: stripe_returns.pay_back(caller.stripe, payment))
+    await caller.twice(lambda: stripe_subscriptions.refund_payment(caller.stripe, payment))
 
 
 async def counted(local: Local, customers: list[StripeCustomer]) -> dict[str, int]:

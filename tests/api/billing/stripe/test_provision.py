@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.billing.stripe import provision
+from api.billing.stripe import provision, reads
 from api.billing.stripe.event_types import EVENTS
 from api.billing.tariff import tariff
 from api.local import doctor
@@ -105,7 +105,7 @@ async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tm
     await again.sync_prices()
     assert again.steps == ["made the price kinora_plus_v2: 1099 usd a month, in smallest units"]
     assert {"kinora_plus_v1", "kinora_plus_v2"} <= (
-        await local.stripe.prices(["kinora_plus_v1", "kinora_plus_v2"])
+        await reads.list_prices(local.stripe, ["kinora_plus_v1", "kinora_plus_v2"])
     ).keys()
 
 

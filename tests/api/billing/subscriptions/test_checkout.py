@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 
 from api.app import assemble
 from api.billing.events.handlers import EventHandlers
-from api.billing.stripe import provision
-from api.billing.stripe.client import PAGE, Stripe
-from api.billing.stripe.objects import ReceivedEvent, SnapshotEvent
+from api.billing.stripe import provision, reads
+from api.billing.stripe.client import PAGE_SIZE, Stripe
+from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent
 from api.billing.subscriptions.checkout import is_return_url_allowed
 from api.billing.tariff import tariff
 from api.http.middleware import envelope
@@ -77,7 +77,7 @@ class Shop:
 
     async def events(self) -> list[ReceivedEvent]:
         """All there ever were of the kinds that matter here, oldest first."""
-        found = self.local.stripe.pages(lambda c: c.v1.events.list_async({"limit": PAGE}), SnapshotEvent)
+        found = self.local.stripe.list_all(lambda c: c.v1.events.list_async({"limit": PAGE_SIZE}), SnapshotEvent)
         told = [event.to_received_event() async for event in found]
         return [one for one in told if one.object_type in ("subscription", "invoice", "checkout.session")][::-1]
 
@@ -246,7 +246,7 @@ async def test_packs_are_paid_together_and_stay(shop: Shop) -> None:
 
 
 async def test_a_page_stripe_will_not_make_is_in_nobodys_way(lasting: Shop) -> None:
-    [price] = (await lasting.local.stripe.prices(["kinora_pro_v1"])).values()
+    [price] = (await reads.list_prices(lasting.local.stripe, ["kinora_pro_v1"])).values()
     await lasting.local.call("POST", f"/v1/prices/{price.id}", active="false")
     assert code(await lasting.post("/checkout", {"plan": "pro", "success_url": PAID})) == (500, "payments_refused")
     assert (await lasting.page("plus"))["item"] == "plus"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.billing.events.payments import claimed_shares
-from api.billing.stripe.objects import Dispute, InvoiceLine, PaymentIntent, Refund
+from api.billing.stripe.invoice_objects import Dispute, InvoiceLine, PaymentIntent, Refund
 from api.billing.subscriptions.invoice_credits import InvoiceGrant, compute_grants
 from api.billing.tariff import tariff
 
