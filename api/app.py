@@ -52,6 +52,7 @@ from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
 from api.videos.eta import Pace
 from api.videos.event_stream import Feeds
+from api.videos.images import ImageCreator
 from api.videos.library import VideoLibrary
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import Presets
@@ -99,6 +100,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
     creator = VideoCreator(settings, sold, references, presets, submissions, serializer)
     async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
+        feeds = Feeds(hub, library, serializer)
         app_state = AppState(
             settings=settings,
             tariff=sold,
@@ -123,7 +125,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
             uploads=uploads,
             upload_store=upload_store,
             presets=presets,
-            feeds=Feeds(hub, library, serializer),
+            images=ImageCreator(pool, storage, creator, feeds, serializer),
+            feeds=feeds,
             serializer=serializer,
         )
         try:

@@ -1,4 +1,4 @@
-"""Answering the same request twice with the same answer. Knows fingerprints and answers, not what they mean."""
+"""The same request twice gets the same answer. Knows fingerprints and answers, not their meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY_LENGTH = 255
 
 
 class RequestIdentity(NamedTuple):
-    """By what a repeated request is recognised: its user, its Idempotency-Key if it has one, a hash of its content.
+    """How a repeated request is recognised: its user, its Idempotency-Key if it has one, and a hash of its content.
 
     `retried` is set when the client says that this is not its first try.
     """
@@ -32,8 +32,8 @@ class Outcome(NamedTuple):
     replayed: bool
 
 
-def key_of(header: str | None) -> str | None:
-    """The request's key, checked."""
+def check_key(header: str | None) -> str | None:
+    """The value of an `Idempotency-Key` header, checked. Raises Invalid."""
     if header is None:
         return None
     if not 1 <= len(header) <= KEY_LENGTH or not header.isascii() or not header.isprintable():
@@ -47,40 +47,44 @@ async def answer_once(db: Database, identity: RequestIdentity, work: Callable[[]
 
     Raises StillRunning, KeyReused, and whatever `work` raises.
     """
-    if identity.key is None:
-        return Outcome(await work(), replayed=False)
-    if earlier := await replay(db, identity.user_id, identity.key, identity.fingerprint):
+    if earlier := await find_earlier_answer(db, identity):
         return Outcome(earlier, replayed=True)
     answer = await work()
-    await idempotency.keep(db, identity.user_id, identity.key, answer)
+    if identity.key is not None:
+        await idempotency.keep_answer(db, identity.user_id, identity.key, answer)
     return Outcome(answer, replayed=False)
 
 
-async def replay(db: Database, user_id: str, key: str, fingerprint: bytes) -> Answer | None:
-    """The first answer to this key, or None if this request is the first; its transaction then owns the key.
+async def find_earlier_answer(db: Database, identity: RequestIdentity) -> Answer | None:
+    """The first answer to this key; None if this request is the first, and its transaction then owns the key.
 
     Raises StillRunning while the first request's transaction is open, and KeyReused if it was another request.
     """
-    if not await idempotency.lock(db, user_id, key):
+    if identity.key is None:
+        return None
+    if not await idempotency.try_lock(db, identity.user_id, identity.key):
         detail = "The first request with this Idempotency-Key is still running; ask again in a moment."
         raise StillRunning(detail, headers={"Retry-After": "1"})
-    answer = await idempotency.find(db, user_id, key)
-    if answer is not None and answer.fingerprint != fingerprint:
+    answer = await idempotency.find_answer(db, identity.user_id, identity.key)
+    if answer is not None and answer.fingerprint != identity.fingerprint:
         detail = "This Idempotency-Key came with a different request before; use a new key for a new request."
         raise KeyReused(detail, param="Idempotency-Key")
     return answer
 
 
-async def keep_first(db: Database, user_id: str, key: str, answer: Answer) -> Answer:
-    """Keep the answer unless there is one already; return the one that stands. Raises KeyReused."""
-    await idempotency.wait_for(db, user_id, key)
-    kept = await replay(db, user_id, key, answer.fingerprint)
-    if kept is None:
-        await idempotency.keep(db, user_id, key, answer)
-    return kept or answer
+async def keep_first_answer(db: Database, identity: RequestIdentity, answer: Answer) -> Answer:
+    """Keep the answer unless there is one already, and return the one that is kept. Raises KeyReused."""
+    if identity.key is None:
+        return answer
+    await idempotency.wait_for_lock(db, identity.user_id, identity.key)
+    earlier = await find_earlier_answer(db, identity)
+    if earlier is None:
+        await idempotency.keep_answer(db, identity.user_id, identity.key, answer)
+    return earlier or answer
 
 
-async def recognise(db: Database, user_id: str, key: str, fingerprint: bytes) -> None:
-    """For a request that may be done twice: keep its key, so that another request with the same one is refused."""
-    if await replay(db, user_id, key, fingerprint) is None:
-        await idempotency.keep(db, user_id, key, Answer(fingerprint=fingerprint, status=200, headers={}, body=b""))
+async def record_key(db: Database, identity: RequestIdentity) -> None:
+    """Keep the key of a request that may be done twice, so that another request with the same key is refused."""
+    if identity.key is not None and await find_earlier_answer(db, identity) is None:
+        empty = Answer(fingerprint=identity.fingerprint, status=200, headers={}, body=b"")
+        await idempotency.keep_answer(db, identity.user_id, identity.key, empty)

@@ -10,8 +10,7 @@ import msgspec
 from litestar import Response
 
 from api import idempotency
-from api.http import body
-from api.http.requests import UserRequest
+from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.sql.connection import transaction
 from api.sql.idempotency import Answer
@@ -23,16 +22,15 @@ async def once(
     request: UserRequest, app_state: AppState, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
 ) -> Response[Shown]:
     """What `act` answers, or what it answered the first time. Raises KeyReused, and whatever `act` raises."""
-    key, user_id = idempotency.key_of(request.headers.get("idempotency-key")), request.user.user_id
-    if key is None:
+    identity = identify_request(request, asked)
+    if identity.key is None:
         return Response(await act(), status_code=200)
-    fingerprint = body.fingerprint(request.method, request.url.path, asked)
     async with transaction(app_state.pool) as db:
-        kept = await idempotency.replay(db, user_id, key, fingerprint)
+        kept = await idempotency.find_earlier_answer(db, identity)
     if kept is None:
-        fresh = Answer(fingerprint=fingerprint, status=200, headers={}, body=msgspec.json.encode(await act()))
+        fresh = Answer(fingerprint=identity.fingerprint, status=200, headers={}, body=msgspec.json.encode(await act()))
         async with transaction(app_state.pool) as db:
-            kept = await idempotency.keep_first(db, user_id, key, fresh)
+            kept = await idempotency.keep_first_answer(db, identity, fresh)
     return cast("Response[Shown]", Response(kept.body, status_code=kept.status, media_type="application/json"))
 
 
@@ -40,8 +38,8 @@ async def anew(
     request: UserRequest, app_state: AppState, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
 ) -> Response[Shown]:
     """What `act` answers, each time: for answers that must not be kept. Raises KeyReused, and whatever `act` raises."""
-    if key := idempotency.key_of(request.headers.get("idempotency-key")):
-        fingerprint = body.fingerprint(request.method, request.url.path, asked)
+    identity = identify_request(request, asked)
+    if identity.key is not None:
         async with transaction(app_state.pool) as db:
-            await idempotency.recognise(db, request.user.user_id, key, fingerprint)
+            await idempotency.record_key(db, identity)
     return Response(await act(), status_code=200)

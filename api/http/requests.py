@@ -28,10 +28,10 @@ def parse_prefer_wait(request: UserRequest) -> int:
 
 
 def identify_request(request: UserRequest, content: msgspec.Struct | None = None) -> RequestIdentity:
-    """By what a repetition of the request is recognised; `content` is its parsed body. Raises Invalid."""
+    """How a repetition of the request is recognised; `content` is its parsed body. Raises Invalid."""
     return RequestIdentity(
         user_id=request.user.user_id,
-        key=idempotency.key_of(request.headers.get("idempotency-key")),
+        key=idempotency.check_key(request.headers.get("idempotency-key")),
         fingerprint=body.fingerprint(request.method, request.url.path, content),
         retried=request.headers.get(RETRY_COUNT, "0") not in ("", "0"),
     )

@@ -22,6 +22,7 @@ from api.uploads.store import UploadStore
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
 from api.videos.event_stream import Feeds
+from api.videos.images import ImageCreator
 from api.videos.library import VideoLibrary
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.presets import Presets
@@ -53,6 +54,7 @@ class AppState(NamedTuple):
     references: ReferenceResolver
     creator: VideoCreator
     estimator: VideoEstimator
+    images: ImageCreator
     uploads: Uploads
     upload_store: UploadStore
     presets: Presets

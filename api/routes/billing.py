@@ -27,7 +27,7 @@ from api.schemas.billing import (
     SubscriptionPreview,
     SubscriptionPreviewCreate,
 )
-from api.schemas.common import Page
+from api.schemas.common import Page, unix_seconds
 from api.sql import ledger_entries
 from api.sql.connection import transaction
 from api.sql.ledger_entries import EntryRow
@@ -229,7 +229,7 @@ async def change_subscription(request: UserRequest, app_state: NamedDependency[A
 def _entry_response(row: EntryRow, locale: str) -> LedgerEntry:
     return LedgerEntry(
         id=row.id,
-        created_at=int(row.created_at.timestamp()),
+        created_at=unix_seconds(row.created_at),
         kind=row.kind,
         bucket=row.bucket,
         amount=row.amount,

@@ -4,6 +4,7 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from api import ids
 from api.http import body
 from api.http.authentication import requires
 from api.http.openapi.operations import PngFile, bodies, problems
@@ -12,7 +13,7 @@ from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.presets import Preset, PresetChange, PresetCreate
-from api.videos.presets import KIND, shown
+from api.videos.presets import to_built_in_preset
 from api.videos.styles import BUILT_IN
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -33,11 +34,13 @@ async def list_presets(
     order: Order = "desc",
 ) -> Page[Preset]:
     """List the user's presets. The first page also contains the built-in ones, which do not count towards `limit`."""
-    begin = cursor(after, KIND)
-    own = page(await app_state.presets.page(request.user.user_id, begin, limit + 1, descending=order == "desc"), limit)
+    begin = cursor(after, ids.PRESET)
+    own = page(
+        await app_state.presets.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc"), limit
+    )
     if begin is not None:
         return own
-    data = [*map(shown, BUILT_IN), *own.data]
+    data = [*map(to_built_in_preset, BUILT_IN), *own.data]
     return Page(data=data, first_id=data[0].id, last_id=own.last_id, has_more=own.has_more)
 
 
@@ -50,7 +53,7 @@ async def list_presets(
 )
 async def get_preset(request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]) -> Preset:
     """Return a preset: a built-in one, one of the user's own, or one shared by another user."""
-    return await app_state.presets.get(preset_id, request.user.user_id)
+    return await app_state.presets.get_preset(preset_id, request.user.user_id)
 
 
 @get(
@@ -65,7 +68,7 @@ async def get_preset_image(
     request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[bytes]:
     """Return the reference image, a PNG."""
-    image = await app_state.presets.picture(preset_id, request.user.user_id)
+    image = await app_state.presets.read_image(preset_id, request.user.user_id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(image, media_type="image/png", headers=headers)
 
@@ -81,10 +84,10 @@ async def get_preset_image(
 )
 async def create_preset(request: UserRequest, app_state: NamedDependency[AppState]) -> Preset:
     """Create a style preset from text and, optionally, a reference image."""
-    asked = await body.read(request, PresetCreate)
+    content = await body.read(request, PresetCreate)
     user_id = request.user.user_id
-    image = None if asked.image is None else await app_state.references.read_image(asked.image, user_id, "image")
-    return await app_state.presets.create(asked, image, identify_request(request, asked))
+    image = None if content.image is None else await app_state.references.read_image(content.image, user_id, "image")
+    return await app_state.presets.create_preset(content, image, identify_request(request, content))
 
 
 @patch(
@@ -97,7 +100,9 @@ async def create_preset(request: UserRequest, app_state: NamedDependency[AppStat
 )
 async def change_preset(request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]) -> Preset:
     """Change or share one of the user's presets. Existing videos are not affected."""
-    return await app_state.presets.change(preset_id, request.user.user_id, await body.read(request, PresetChange))
+    return await app_state.presets.update_preset(
+        preset_id, request.user.user_id, await body.read(request, PresetChange)
+    )
 
 
 @delete(
@@ -112,7 +117,7 @@ async def delete_preset(
     request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Deleted:
     """Delete one of the user's presets. Existing videos are not affected."""
-    await app_state.presets.delete(preset_id, request.user.user_id)
+    await app_state.presets.delete_preset(preset_id, request.user.user_id)
     return Deleted(id=preset_id, object="preset.deleted")
 
 

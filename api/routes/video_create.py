@@ -144,7 +144,7 @@ async def estimate_video(request: UserRequest, app_state: NamedDependency[AppSta
     `length` a loop.
     """
     asked = await body.read(request, _choose_request_type)
-    idempotency.key_of(request.headers.get("idempotency-key"))
+    idempotency.check_key(request.headers.get("idempotency-key"))
     return await app_state.estimator.estimate(request.user, asked)
 
 

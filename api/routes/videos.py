@@ -1,6 +1,7 @@
 """Routes of existing videos. `video_create` has those that create them."""
 
-from typing import Annotated, Any, cast
+from pathlib import Path
+from typing import Annotated, Any
 
 from litestar import Response, Router, delete, get, post, route
 from litestar.di import NamedDependency
@@ -9,18 +10,21 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
-from api.errors import NotYet
-from api.http.authentication import Caller, requires
-from api.http.file_response import Asked
-from api.http.openapi.operations import EventStream, Feed, Files, per_method, problems, takes
+from api import ids
+from api.errors import Internal, NotYet
+from api.http import file_response
+from api.http.authentication import requires
+from api.http.file_response import Asked, File, FileBody
+from api.http.openapi.operations import EventStream, Feed, Files, problems, takes
 from api.http.pagination import After, Limit, Order, cursor, page
 from api.http.requests import UserRequest, identify_request, parse_prefer_wait
+from api.http.signed_reads import MediaReader, media_route
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.videos import Variant, Video
 from api.sql.generations import Generation
 from api.videos import renditions
-from api.videos.availability import ID_KIND
+from api.videos.renditions import TYPES, Rendition
 from api.videos.serializers import poll_headers
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -42,7 +46,7 @@ async def list_videos(
 ) -> Page[Video]:
     """List the user's videos and images, by default newest first."""
     await app_state.serializer.pace.refresh()
-    begin = cursor(after, ID_KIND)
+    begin = cursor(after, ids.VIDEO)
     rows = await app_state.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
     return page([app_state.serializer.to_video(row) for row in rows], limit)
 
@@ -103,34 +107,33 @@ async def _video_response(row: Generation, app_state: AppState) -> Response[Vide
     return Response(video, headers=poll_headers(video), status_code=200)
 
 
-@route(
+@media_route(
     "/{video_id:str}/content",
-    http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    operation_id=per_method(GET="get_video_content", HEAD="head_video_content"),
+    get="get_video_content",
+    head="head_video_content",
     summary="Download a rendition",
-    guards=[READ],
-    opt={"signature": True},
-    responses=problems(401, 403, 404, 409, 410, 416, 422, 429),
-    operation_class=Files,
+    statuses=(401, 403, 404, 409, 410, 416, 422, 429),
+    operation=Files,
 )
 async def get_video_content(
     request: UserRequest,
     video_id: FromPath[str],
     app_state: NamedDependency[AppState],
+    reader: NamedDependency[MediaReader],
     variant: Annotated[Variant, QueryParameter(description="Rendition to download.")] = "video",
-    expires: Annotated[int | None, QueryParameter(description="Expiry of the signed URL, in Unix seconds.")] = None,
-    signature: Annotated[
-        str | None,
-        QueryParameter(description="Signature of the signed URL, instead of a bearer token.", max_length=128),
-    ] = None,
 ) -> ASGIApp:
     """Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests."""
-    caller = cast("Caller | None", request.user)
-    user_id = renditions.reader(
-        caller.user_id if caller else None, f"{video_id}/{variant}", expires, signature, app_state.keyring
-    )
+    user_id = reader.authorize_path(f"{video_id}/{variant}")
     rendition = await renditions.find_rendition(app_state.pool, video_id, variant, user_id)
-    return renditions.respond(rendition, app_state.storage.path(rendition.key), Asked.of(request.headers))
+    return _rendition_response(rendition, app_state.storage.path(rendition.key), Asked.of(request.headers))
+
+
+def _rendition_response(rendition: Rendition, path: Path, asked: Asked) -> FileBody:
+    """200, 206 or 304. Raises RangeNotSatisfiable, and Internal where the file is missing."""
+    if not path.is_file():
+        raise Internal("The file of this video is missing from the storage; the operator of this server must look.")
+    file = File(path, TYPES[rendition.variant], rendition.bytes, rendition.etag, rendition.modified)
+    return file_response.respond(file, asked, {"Content-Disposition": f'inline; filename="{rendition.filename}"'})
 
 
 @get(
@@ -145,7 +148,7 @@ async def watch_video(request: UserRequest, video_id: FromPath[str], app_state: 
     """Stream the video as server-sent events: its current state, then every change until it is finished."""
     user_id = request.user.user_id
     await app_state.library.get(video_id, user_id)
-    return stream(app_state.feeds.one(video_id, user_id))
+    return _event_response(app_state.feeds.one(video_id, user_id))
 
 
 @get(
@@ -161,10 +164,10 @@ async def watch_videos(request: UserRequest, app_state: NamedDependency[AppState
 
     The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
     """
-    return stream(app_state.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
+    return _event_response(app_state.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
 
 
-def stream(frames: Any) -> Stream:
+def _event_response(frames: Any) -> Stream:
     """A response that proxies pass on as it comes."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Stream(frames, media_type="text/event-stream", headers=headers)
@@ -176,7 +179,7 @@ def stream(frames: Any) -> Stream:
     include_in_schema=False,
     guards=[READ],
 )
-async def not_yet(request: UserRequest) -> None:
+async def refuse_characters(request: UserRequest) -> None:
     """What OpenAI's clients also ask for: a problem that says so, where a bare 404 would look like a wrong URL."""
     raise NotYet(f"{request.url.path} is part of OpenAI's Videos API and not offered here yet.")
 
@@ -190,7 +193,7 @@ router = Router(
         cancel_video,
         get_video_content,
         watch_video,
-        not_yet,
+        refuse_characters,
     ],
     tags=["Videos"],
 )

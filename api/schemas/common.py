@@ -1,5 +1,6 @@
 """Response bodies that several resources share: pages, problem documents, health."""
 
+from datetime import datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
@@ -7,6 +8,11 @@ from msgspec import Meta, Struct
 T = TypeVar("T")
 HealthStatus = Literal["ok", "degraded", "down"]
 ListOrder = Literal["asc", "desc"]
+
+
+def unix_seconds(moment: datetime) -> int:
+    """A time as the wire has it: whole seconds since 1970 in UTC."""
+    return int(moment.timestamp())
 
 
 class ErrorMember(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from api.schemas.accounts import ApiKey
-from api.sql.connection import Database, rows
+from api.sql.connection import Database, changed_one_row, rows
 
 _KEY = (
     "id, name, scopes, hint, floor(extract(epoch FROM created_at))::bigint AS created_at,"
@@ -48,4 +48,4 @@ async def revoke(db: Database, key_id: str, user_id: str) -> bool:
         key_id,
         user_id,
     )
-    return tag == "UPDATE 1"
+    return changed_one_row(tag)

@@ -87,6 +87,11 @@ async def transaction(pool: Pool) -> AsyncIterator[Database]:
         yield connection
 
 
+def changed_one_row(tag: str) -> bool:
+    """Whether an UPDATE or DELETE changed its row, by the command tag that PostgreSQL answers."""
+    return tag.endswith(" 1")
+
+
 def row(record: asyncpg.Record | None, kind: type[T]) -> T | None:
     """The record as a Struct, its columns checked; None stays None."""
     return None if record is None else msgspec.convert(record, kind)

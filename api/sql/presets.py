@@ -1,4 +1,4 @@
-"""The presets table: styles that people keep."""
+"""The presets table: the styles that users keep."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.sql.connection import Database, row, rows
-
-_COLUMNS = "id, user_id, name, prompt, negative_prompt, pictured, shared, created_at, updated_at"
+from api.sql.connection import Database, changed_one_row, row, rows
 
 
-class Kept(Struct, frozen=True, kw_only=True):
-    """A preset as it is kept; `pictured` says that storage holds a picture for it."""
+class PresetRow(Struct, frozen=True, kw_only=True):
+    """A preset; `pictured` says that storage holds an image for it."""
 
     id: str
     user_id: str
@@ -25,13 +23,19 @@ class Kept(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-async def add(
+COLUMNS = ", ".join(PresetRow.__struct_fields__)
+
+
+async def add_preset(
     db: Database, *, id: str, user_id: str, name: str, prompt: str, negative_prompt: str, pictured: bool, shared: bool
-) -> Kept:
-    """Keep a new preset."""
+) -> PresetRow:
+    """Add a preset."""
     record = await db.fetchrow(
-        "INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)"
-        f" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}",
+        f"""
+        INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        RETURNING {COLUMNS}
+        """,
         id,
         user_id,
         name,
@@ -40,33 +44,51 @@ async def add(
         pictured,
         shared,
     )
-    [kept] = rows([record] if record else [], Kept)
-    return kept
+    [preset] = rows([record] if record else [], PresetRow)
+    return preset
 
 
-async def find(db: Database, preset_id: str, user_id: str) -> Kept | None:
+async def find_usable_preset(db: Database, preset_id: str, user_id: str) -> PresetRow | None:
     """A preset that the user may use: their own, or one that is shared."""
-    query = f"SELECT {_COLUMNS} FROM presets WHERE id = $1 AND (user_id = $2 OR shared)"
-    return row(await db.fetchrow(query, preset_id, user_id), Kept)
+    record = await db.fetchrow(
+        f"""
+        SELECT {COLUMNS}
+        FROM presets
+        WHERE id = $1
+          AND (user_id = $2 OR shared)
+        """,
+        preset_id,
+        user_id,
+    )
+    return row(record, PresetRow)
 
 
-async def page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Kept]:
+async def list_page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[PresetRow]:
     """A page of the user's own presets, by id."""
     order, sign = ("DESC", "<") if descending else ("ASC", ">")
-    query = (
-        f"SELECT {_COLUMNS} FROM presets WHERE user_id = $1 AND ($2::text IS NULL OR id {sign} $2)"
-        f" ORDER BY id {order} LIMIT $3"
+    records = await db.fetch(
+        f"""
+        SELECT {COLUMNS}
+        FROM presets
+        WHERE user_id = $1
+          AND ($2::text IS NULL OR id {sign} $2)
+        ORDER BY id {order}
+        LIMIT $3
+        """,
+        user_id,
+        after,
+        limit,
     )
-    return rows(await db.fetch(query, user_id, after, limit), Kept)
+    return rows(records, PresetRow)
 
 
-async def count(db: Database, user_id: str) -> int:
-    """How many presets the user keeps."""
+async def count_presets(db: Database, user_id: str) -> int:
+    """How many presets the user has."""
     value: int = await db.fetchval("SELECT count(*) FROM presets WHERE user_id = $1", user_id)
     return value
 
 
-async def change(
+async def update_preset(
     db: Database,
     preset_id: str,
     user_id: str,
@@ -75,12 +97,20 @@ async def change(
     prompt: str | None,
     negative_prompt: str | None,
     shared: bool | None,
-) -> Kept | None:
+) -> PresetRow | None:
     """Change what is not None of the user's own preset; None if it is not theirs."""
     record = await db.fetchrow(
-        "UPDATE presets SET name = coalesce($3, name), prompt = coalesce($4, prompt),"
-        " negative_prompt = coalesce($5, negative_prompt), shared = coalesce($6, shared), updated_at = now()"
-        f" WHERE id = $1 AND user_id = $2 RETURNING {_COLUMNS}",
+        f"""
+        UPDATE presets
+        SET name = coalesce($3, name),
+            prompt = coalesce($4, prompt),
+            negative_prompt = coalesce($5, negative_prompt),
+            shared = coalesce($6, shared),
+            updated_at = now()
+        WHERE id = $1
+          AND user_id = $2
+        RETURNING {COLUMNS}
+        """,
         preset_id,
         user_id,
         name,
@@ -88,15 +118,15 @@ async def change(
         negative_prompt,
         shared,
     )
-    return row(record, Kept)
+    return row(record, PresetRow)
 
 
-async def remove(db: Database, preset_id: str, user_id: str) -> bool:
-    """Remove the user's own preset."""
+async def delete_preset(db: Database, preset_id: str, user_id: str) -> bool:
+    """Delete the user's own preset."""
     tag = await db.execute("DELETE FROM presets WHERE id = $1 AND user_id = $2", preset_id, user_id)
-    return tag == "DELETE 1"
+    return changed_one_row(tag)
 
 
-async def present(db: Database, ids: list[str]) -> set[str]:
-    """Which of these presets there are."""
+async def list_existing(db: Database, ids: list[str]) -> set[str]:
+    """Those of these ids that have a preset."""
     return {record["id"] for record in await db.fetch("SELECT id FROM presets WHERE id = ANY($1)", ids)}

@@ -1,4 +1,4 @@
-"""The segments table: what of a clip can be watched while it is made."""
+"""The segments table: what of a video can be streamed while it is made."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from api.schemas.videos import Status
-from api.sql.connection import Database, row, rows
+from api.sql.connection import Database, changed_one_row, row, rows
 
 
 class Segment(Struct, frozen=True, kw_only=True):
-    """A piece of a clip: its place, the name of its head, and how long it lasts. `discontinuity` says that its attempt
-    could not go on from the piece before.
+    """A segment: its place, the name of its initialization segment (`head`), and its length in seconds.
+
+    `discontinuity` is set where its attempt could not go on from the segment before.
     """
 
     number: int
@@ -22,8 +23,8 @@ class Segment(Struct, frozen=True, kw_only=True):
     discontinuity: bool = False
 
 
-class Stream(Struct, frozen=True, kw_only=True):
-    """Whose clip it is and what has become of it."""
+class StreamRow(Struct, frozen=True, kw_only=True):
+    """The owner and the state of a video, as its stream needs them."""
 
     user_id: str
     kind: str
@@ -33,27 +34,38 @@ class Stream(Struct, frozen=True, kw_only=True):
     purged_at: datetime | None
 
 
-async def publish(db: Database, generation_id: str, segment: Segment, published: float, generated: float) -> bool:
-    """Add a piece, up to second `published` of the clip, of which `generated` seconds were made for it, under its
-    attempt's fence; False if the lease was lost.
+async def publish_segment(
+    db: Database, generation_id: str, segment: Segment, published: float, generated: float
+) -> bool:
+    """Add a segment that ends at second `published` of the video, `generated` seconds of which were generated so far.
 
-    A piece that an earlier attempt has published stays as it is: a line once listed never changes.
+    False if the attempt has lost its lease. A segment that an earlier attempt has published stays as it is: a line
+    once listed never changes.
     """
     tag = await db.execute(
-        "UPDATE generations SET published_seconds = greatest(published_seconds, $3),"
-        " published_generated = greatest(published_generated, $4), updated_at = clock_timestamp(),"
-        " preview = CASE WHEN preview_at < $3 THEN NULL ELSE preview END"
-        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        """
+        UPDATE generations
+        SET published_seconds = greatest(published_seconds, $3),
+            published_generated = greatest(published_generated, $4),
+            updated_at = clock_timestamp(),
+            preview = CASE WHEN preview_at < $3 THEN NULL ELSE preview END
+        WHERE id = $1
+          AND attempt = $2
+          AND state = 'in_progress'
+        """,
         generation_id,
         segment.attempt,
         published,
         generated,
     )
-    if tag != "UPDATE 1":
+    if not changed_one_row(tag):
         return False
     await db.execute(
-        "INSERT INTO segments (generation_id, number, attempt, head, seconds, discontinuity)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (generation_id, number) DO NOTHING",
+        """
+        INSERT INTO segments (generation_id, number, attempt, head, seconds, discontinuity)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (generation_id, number) DO NOTHING
+        """,
         generation_id,
         segment.number,
         segment.attempt,
@@ -64,36 +76,52 @@ async def publish(db: Database, generation_id: str, segment: Segment, published:
     return True
 
 
-async def preview(db: Database, generation_id: str, attempt: int, name: str, at: float) -> bool:
-    """Show a guess at second `at` of a clip, under the attempt's fence, unless that second is published already; False
-    if the lease was lost.
+async def set_preview(db: Database, generation_id: str, attempt: int, name: str, at: float) -> bool:
+    """Show a preview of second `at` of the video, unless that second is published already.
+
+    False if the attempt has lost its lease.
     """
     tag = await db.execute(
-        "UPDATE generations SET preview = CASE WHEN $4 < published_seconds THEN preview ELSE $3 END,"
-        " preview_at = CASE WHEN $4 < published_seconds THEN preview_at ELSE $4 END, updated_at = clock_timestamp()"
-        " WHERE id = $1 AND attempt = $2 AND state = 'in_progress'",
+        """
+        UPDATE generations
+        SET preview = CASE WHEN $4 < published_seconds THEN preview ELSE $3 END,
+            preview_at = CASE WHEN $4 < published_seconds THEN preview_at ELSE $4 END,
+            updated_at = clock_timestamp()
+        WHERE id = $1
+          AND attempt = $2
+          AND state = 'in_progress'
+        """,
         generation_id,
         attempt,
         name,
         at,
     )
-    return tag == "UPDATE 1"
+    return changed_one_row(tag)
 
 
-async def find(db: Database, generation_id: str) -> Stream | None:
-    """What a playlist needs to know of a clip that is not deleted."""
+async def find_stream(db: Database, generation_id: str) -> StreamRow | None:
+    """What a playlist needs of a video that is not deleted."""
     record = await db.fetchrow(
-        "SELECT user_id, kind, state, failure, created_at, purged_at FROM generations"
-        " WHERE id = $1 AND deleted_at IS NULL",
+        """
+        SELECT user_id, kind, state, failure, created_at, purged_at
+        FROM generations
+        WHERE id = $1
+          AND deleted_at IS NULL
+        """,
         generation_id,
     )
-    return row(record, Stream)
+    return row(record, StreamRow)
 
 
-async def segments(db: Database, generation_id: str) -> list[Segment]:
-    """The pieces of a clip in their order."""
+async def list_segments(db: Database, generation_id: str) -> list[Segment]:
+    """The segments of a video, in order."""
     records = await db.fetch(
-        "SELECT number, attempt, head, seconds, discontinuity FROM segments WHERE generation_id = $1 ORDER BY number",
+        """
+        SELECT number, attempt, head, seconds, discontinuity
+        FROM segments
+        WHERE generation_id = $1
+        ORDER BY number
+        """,
         generation_id,
     )
     return rows(records, Segment)

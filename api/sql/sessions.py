@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from api.schemas.accounts import Session
-from api.sql.connection import Database, row, rows
+from api.sql.connection import Database, changed_one_row, row, rows
 
 
 class Rotation(Struct, frozen=True):
@@ -72,7 +72,7 @@ async def revoke(db: Database, session_id: str, user_id: str) -> bool:
         session_id,
         user_id,
     )
-    return tag == "UPDATE 1"
+    return changed_one_row(tag)
 
 
 async def page(

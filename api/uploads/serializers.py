@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.schemas.common import unix_seconds
 from api.schemas.uploads import Upload, UploadError
 from api.sql.uploads import UploadRow
 
@@ -18,7 +19,7 @@ def to_upload(row: UploadRow) -> Upload:
         width=row.width,
         height=row.height,
         seconds=row.seconds,
-        created_at=int(row.created_at.timestamp()),
-        expires_at=int(row.expires_at.timestamp()),
+        created_at=unix_seconds(row.created_at),
+        expires_at=unix_seconds(row.expires_at),
         error=UploadError(row.code or "", row.reason) if row.reason is not None else None,
     )

@@ -18,7 +18,6 @@ from api.schemas.videos import TERMINAL_STATUSES
 from api.sql import generations
 from api.sql.connection import AWAY, Pool
 from api.sql.generations import Generation
-from api.videos.availability import ID_KIND
 from api.videos.library import VideoLibrary
 from api.videos.serializers import VideoSerializer
 
@@ -106,7 +105,7 @@ def _at(shot: Snapshot) -> datetime:
 def moment(last_event_id: str | None) -> datetime | None:
     """When the last event seen happened; None for no id or one that is not ours."""
     match = LAST_ID.fullmatch(last_event_id or "")
-    if match is None or not ids.valid(match[2], ID_KIND):
+    if match is None or not ids.valid(match[2], ids.VIDEO):
         return None
     return datetime.fromtimestamp(int(match[1]) / 1_000_000, UTC)
 

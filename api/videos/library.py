@@ -8,7 +8,7 @@ from api import ids
 from api.sql import generations, transitions
 from api.sql.connection import Pool, transaction
 from api.sql.generations import Generation
-from api.videos.availability import ID_KIND, require_video, video_not_found
+from api.videos.availability import require_video, video_not_found
 from api.videos.lifecycle import VideoLifecycle
 
 
@@ -40,7 +40,7 @@ class VideoLibrary:
         """Cancel the video if it still runs, and hide it; the sweeper removes its files. Raises NotFound."""
         async with transaction(self._pool) as db:
             cancelled = await self._lifecycle.cancel_within(db, video_id, user_id)
-            if not ids.valid(video_id, ID_KIND) or not await transitions.delete(db, video_id, user_id):
+            if not ids.valid(video_id, ids.VIDEO) or not await transitions.hide_generation(db, video_id, user_id):
                 raise video_not_found(video_id)
         if cancelled:
             self._lifecycle.announce_cancelled(video_id, user_id)

@@ -16,14 +16,13 @@ from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
 from api.messaging.wakeups import Bell
 from api.settings import Settings
-from api.sql import generations, segments, transitions
-from api.sql import media as renditions
+from api.sql import generations, media, segments, transitions
 from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import Generation
-from api.sql.media import Medium
+from api.sql.media import RenditionRow
 from api.sql.segments import Segment
-from api.sql.transitions import Claimed, Lost
-from api.videos.availability import ID_KIND, require_video
+from api.sql.transitions import Claimed, LostLease
+from api.videos.availability import require_video
 from api.videos.failures import REASONS
 from api.videos.inputs import ClipInputs
 
@@ -49,8 +48,8 @@ class VideoLifecycle:
         the worker is then told to stop its GPU.
         """
         async with transaction(self._pool) as db:
-            if identity and identity.key:
-                await idempotency.recognise(db, user_id, identity.key, identity.fingerprint)
+            if identity is not None:
+                await idempotency.record_key(db, identity)
             moved = await self.cancel_within(db, video_id, user_id)
             row = await require_video(db, video_id, user_id)
         if moved:
@@ -59,7 +58,7 @@ class VideoLifecycle:
 
     async def cancel_within(self, db: Database, video_id: str, user_id: str) -> bool:
         """Cancel in the caller's transaction; what was published is charged, the rest released."""
-        found = await transitions.cancel(db, video_id, user_id) if ids.valid(video_id, ID_KIND) else None
+        found = await transitions.cancel_generation(db, video_id, user_id) if ids.valid(video_id, ids.VIDEO) else None
         if found is None:
             return False
         await self._credits.settle(
@@ -75,7 +74,7 @@ class VideoLifecycle:
     async def claim(self, worker: str) -> Claimed | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
-            claimed = await transitions.claim(db, self._settings.pool, worker, self._settings.lease)
+            claimed = await transitions.claim_next(db, self._settings.pool, worker, self._settings.lease)
         if claimed:
             self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
@@ -89,13 +88,13 @@ class VideoLifecycle:
     async def renew(self, claimed: Claimed) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
-            return await transitions.renew(db, claimed.id, claimed.attempt, self._settings.lease)
+            return await transitions.renew_lease(db, claimed.id, claimed.attempt, self._settings.lease)
 
     async def report_progress(self, claimed: Claimed, progress: float, eta_seconds: float | None) -> bool:
         """Publish progress (0–100) and keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             lease = self._settings.lease
-            held = await transitions.report(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
+            held = await transitions.report_progress(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -105,7 +104,7 @@ class VideoLifecycle:
         is lost.
         """
         async with transaction(self._pool) as db:
-            held = await segments.publish(db, claimed.id, segment, published, generated)
+            held = await segments.publish_segment(db, claimed.id, segment, published, generated)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -113,7 +112,7 @@ class VideoLifecycle:
     async def publish_preview(self, claimed: Claimed, name: str, at: float) -> bool:
         """Show a guess, which is in storage, at what second `at` will be; False when the lease is lost."""
         async with self._pool.acquire() as db:
-            held = await segments.preview(db, claimed.id, claimed.attempt, name, at)
+            held = await segments.set_preview(db, claimed.id, claimed.attempt, name, at)
         if held:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
@@ -121,17 +120,17 @@ class VideoLifecycle:
     async def list_published_segments(self, claimed: Claimed) -> list[Segment]:
         """The pieces that are published, in their order."""
         async with self._pool.acquire() as db:
-            return await segments.segments(db, claimed.id)
+            return await segments.list_segments(db, claimed.id)
 
-    async def complete(self, claimed: Claimed, media: list[Medium]) -> bool:
+    async def complete(self, claimed: Claimed, renditions: list[RenditionRow]) -> bool:
         """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.
 
         True also when this attempt did it before and its commit's answer got lost.
         """
         async with transaction(self._pool) as db:
-            if not await transitions.complete(db, claimed.id, claimed.attempt):
-                return await transitions.completed_by(db, claimed.id, claimed.attempt)
-            await renditions.add(db, claimed.id, media)
+            if not await transitions.complete_attempt(db, claimed.id, claimed.attempt):
+                return await transitions.is_completed_by(db, claimed.id, claimed.attempt)
+            await media.add_renditions(db, claimed.id, renditions)
             await self._credits.settle(db, claimed.id)
         self._announcer.changed(claimed.user_id, claimed.id)
         return True
@@ -150,12 +149,12 @@ class VideoLifecycle:
     async def requeue_lost(self) -> None:
         """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
         async with transaction(self._pool) as db:
-            found = await transitions.lost(db, self._settings.lease)
+            found = await transitions.lock_lost_leases(db, self._settings.lease)
             found.sort(key=_owner)  # whoever locks the credits of several users does it in one order
             for lost in found:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
-                    await transitions.requeue(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
+                    await transitions.requeue_attempt(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
                 else:
                     await self._fail_attempt(db, lost.id, lost.attempt, "worker_lost")
         for lost in found:
@@ -164,7 +163,7 @@ class VideoLifecycle:
 
     async def _fail_attempt(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
         """In_progress → failed in the caller's transaction, the whole hold released."""
-        moved = await transitions.fail(db, video_id, attempt, failure)
+        moved = await transitions.fail_attempt(db, video_id, attempt, failure)
         if moved:
             await self._credits.settle(db, video_id, 0)
         return moved
@@ -176,12 +175,12 @@ class VideoLifecycle:
     async def _requeue(self, claimed: Claimed, *, tries: int, wait: float) -> bool:
         async with self._pool.acquire() as db:
             attempt = claimed.attempt
-            moved = await transitions.requeue(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
+            moved = await transitions.requeue_attempt(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
         if moved:
             self._announcer.changed(claimed.user_id, claimed.id)
             self._bell.ring(self._settings.pool)
         return moved
 
 
-def _owner(lost: Lost) -> str:
+def _owner(lost: LostLease) -> str:
     return lost.user_id

@@ -1,4 +1,4 @@
-"""Presets: the built-in styles, and one's own, which may be shared with whoever has the link."""
+"""Style presets: the built-in ones, and those of users, which they may share."""
 
 from __future__ import annotations
 
@@ -9,66 +9,68 @@ import msgspec
 from api import idempotency, ids
 from api.errors import Conflict, NotFound
 from api.idempotency import RequestIdentity
+from api.schemas.common import unix_seconds
 from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.sql import presets
 from api.sql.connection import Database, Pool, transaction
 from api.sql.idempotency import Answer
-from api.sql.presets import Kept
+from api.sql.presets import PresetRow
 from api.storage.cleanup import remove_unnamed_files
 from api.storage.keys import PRESETS
 from api.storage.local import Storage
 from api.videos.styles import BUILT_IN, NO_STYLE, Style
 
-KIND = ids.PRESET
-MOST = 200  # presets one person may keep
+MAX_PRESETS = 200  # of one user
 
 
 class Presets:
-    """Finds, keeps and forgets them."""
+    """Finds, adds, changes and deletes presets."""
 
     def __init__(self, pool: Pool, storage: Storage) -> None:
         self._pool = pool
         self._storage = storage
 
     async def resolve_style(self, name: str | None, user_id: str) -> Style:
-        """What a request means by its `preset`. Raises NotFound."""
+        """The style that a request names as its `preset`. Raises NotFound."""
         if name is None or name in BUILT_IN:
             return NO_STYLE if name is None else BUILT_IN[name]
-        kept = await self._find(name, user_id)
-        picture = await asyncio.to_thread(self._storage.read, picture_key(kept.id)) if kept.pictured else None
-        return Style(kept.name, kept.prompt, kept.negative_prompt, picture)
+        row = await self._require_usable(name, user_id)
+        image = await asyncio.to_thread(self._storage.read, image_key(row.id)) if row.pictured else None
+        return Style(row.name, row.prompt, row.negative_prompt, image)
 
-    async def get(self, preset_id: str, user_id: str) -> Preset:
-        """One the user may use. Raises NotFound."""
-        return shown(preset_id) if preset_id in BUILT_IN else view(await self._find(preset_id, user_id), user_id)
+    async def get_preset(self, preset_id: str, user_id: str) -> Preset:
+        """A preset that the user may use. Raises NotFound."""
+        if preset_id in BUILT_IN:
+            return to_built_in_preset(preset_id)
+        return to_preset(await self._require_usable(preset_id, user_id), user_id)
 
-    async def picture(self, preset_id: str, user_id: str) -> bytes:
-        """The picture of a preset, a PNG. Raises NotFound."""
-        kept = await self._find(preset_id, user_id)
-        if not kept.pictured:
+    async def read_image(self, preset_id: str, user_id: str) -> bytes:
+        """The image of a preset, a PNG. Raises NotFound."""
+        row = await self._require_usable(preset_id, user_id)
+        if not row.pictured:
             raise NotFound("This preset has no image.", param="preset_id")
-        return await asyncio.to_thread(self._storage.read, picture_key(kept.id))
+        return await asyncio.to_thread(self._storage.read, image_key(row.id))
 
-    async def page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Preset]:
-        """A page of the user's own."""
+    async def list_page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Preset]:
+        """A page of the user's own presets."""
         async with self._pool.acquire() as db:
-            found = await presets.page(db, user_id, after, limit, descending=descending)
-        return [view(kept, user_id) for kept in found]
+            found = await presets.list_page(db, user_id, after, limit, descending=descending)
+        return [to_preset(row, user_id) for row in found]
 
-    async def create(self, asked: PresetCreate, picture: bytes | None, identity: RequestIdentity) -> Preset:
-        """Keep a new one; asked again under one Idempotency-Key, the first. Raises Conflict, StillRunning, KeyReused.
+    async def create_preset(self, request: PresetCreate, image: bytes | None, identity: RequestIdentity) -> Preset:
+        """Add a preset, or return the one that the same request added before.
 
-        The picture is stored before the row that says so, and goes at once if that row does not come.
+        The image is stored before the row that names it. Raises Conflict, StillRunning, KeyReused.
         """
-        preset_id = ids.new(KIND)
-        async with remove_unnamed_files(self._storage, PRESETS, [preset_id] if picture else [], self._find_named):
-            if picture is not None:
-                await asyncio.to_thread(self._storage.write, picture_key(preset_id), picture)
+        preset_id = ids.new(ids.PRESET)
+        async with remove_unnamed_files(self._storage, PRESETS, [preset_id] if image else [], self._find_named):
+            if image is not None:
+                await asyncio.to_thread(self._storage.write, image_key(preset_id), image)
             async with transaction(self._pool) as db:
 
                 async def create() -> Answer:
-                    row = await _add(db, preset_id, identity.user_id, asked, pictured=picture is not None)
-                    body = msgspec.json.encode(view(row, identity.user_id))
+                    row = await _insert_preset(db, preset_id, identity.user_id, request, pictured=image is not None)
+                    body = msgspec.json.encode(to_preset(row, identity.user_id))
                     return Answer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
 
                 outcome = await idempotency.answer_once(db, identity, create)
@@ -76,61 +78,63 @@ class Presets:
 
     async def _find_named(self, preset_ids: list[str]) -> set[str]:
         async with self._pool.acquire() as db:
-            return await presets.present(db, preset_ids)
+            return await presets.list_existing(db, preset_ids)
 
-    async def change(self, preset_id: str, user_id: str, asked: PresetChange) -> Preset:
-        """Change one's own. Raises NotFound."""
+    async def update_preset(self, preset_id: str, user_id: str, request: PresetChange) -> Preset:
+        """Change one of the user's own presets. Raises NotFound."""
         async with transaction(self._pool) as db:
-            kept = ids.valid(preset_id, KIND) and await presets.change(
+            row = ids.valid(preset_id, ids.PRESET) and await presets.update_preset(
                 db,
                 preset_id,
                 user_id,
-                name=asked.name,
-                prompt=asked.prompt,
-                negative_prompt=asked.negative_prompt,
-                shared=asked.shared,
+                name=request.name,
+                prompt=request.prompt,
+                negative_prompt=request.negative_prompt,
+                shared=request.shared,
             )
-        if not kept:
-            raise _not_found(preset_id)
-        return view(kept, user_id)
+        if not row:
+            raise _preset_not_found(preset_id)
+        return to_preset(row, user_id)
 
-    async def delete(self, preset_id: str, user_id: str) -> None:
-        """Forget one's own; clips that were made with it stay as they are. Raises NotFound."""
+    async def delete_preset(self, preset_id: str, user_id: str) -> None:
+        """Delete one of the user's own presets; videos made with it stay as they are. Raises NotFound."""
         async with transaction(self._pool) as db:
-            if not ids.valid(preset_id, KIND) or not await presets.remove(db, preset_id, user_id):
-                raise _not_found(preset_id)
+            if not ids.valid(preset_id, ids.PRESET) or not await presets.delete_preset(db, preset_id, user_id):
+                raise _preset_not_found(preset_id)
         await asyncio.to_thread(self._storage.remove, f"{PRESETS}/{preset_id}")
 
-    async def _find(self, preset_id: str, user_id: str) -> Kept:
+    async def _require_usable(self, preset_id: str, user_id: str) -> PresetRow:
         async with self._pool.acquire() as db:
-            kept = await presets.find(db, preset_id, user_id) if ids.valid(preset_id, KIND) else None
-        if kept is None:
-            raise _not_found(preset_id)
-        return kept
+            row = await presets.find_usable_preset(db, preset_id, user_id) if ids.valid(preset_id, ids.PRESET) else None
+        if row is None:
+            raise _preset_not_found(preset_id)
+        return row
 
 
-async def _add(db: Database, preset_id: str, user_id: str, asked: PresetCreate, *, pictured: bool) -> Kept:
-    if await presets.count(db, user_id) >= MOST:
-        raise Conflict(f"One person may keep {MOST} presets; delete one first.", limit=MOST)
-    return await presets.add(
+async def _insert_preset(
+    db: Database, preset_id: str, user_id: str, request: PresetCreate, *, pictured: bool
+) -> PresetRow:
+    if await presets.count_presets(db, user_id) >= MAX_PRESETS:
+        raise Conflict(f"You may keep {MAX_PRESETS} presets; delete one first.", limit=MAX_PRESETS)
+    return await presets.add_preset(
         db,
         id=preset_id,
         user_id=user_id,
-        name=asked.name,
-        prompt=asked.prompt,
-        negative_prompt=asked.negative_prompt,
+        name=request.name,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
         pictured=pictured,
-        shared=asked.shared,
+        shared=request.shared,
     )
 
 
-def picture_key(preset_id: str) -> str:
-    """Where a preset's picture lies in storage."""
+def image_key(preset_id: str) -> str:
+    """The storage key of a preset's image."""
     return f"{PRESETS}/{preset_id}/picture.png"
 
 
-def shown(name: str) -> Preset:
-    """A built-in style as a preset."""
+def to_built_in_preset(name: str) -> Preset:
+    """The wire object of a built-in style."""
     style = BUILT_IN[name]
     return Preset(
         id=name,
@@ -146,22 +150,22 @@ def shown(name: str) -> Preset:
     )
 
 
-def view(kept: Kept, user_id: str) -> Preset:
-    """A preset as the wire shows it."""
+def to_preset(row: PresetRow, user_id: str) -> Preset:
+    """The wire object of a user's preset."""
     return Preset(
-        id=kept.id,
-        name=kept.name,
-        prompt=kept.prompt,
-        negative_prompt=kept.negative_prompt,
-        image=f"/v1/presets/{kept.id}/image" if kept.pictured else None,
+        id=row.id,
+        name=row.name,
+        prompt=row.prompt,
+        negative_prompt=row.negative_prompt,
+        image=f"/v1/presets/{row.id}/image" if row.pictured else None,
         built_in=False,
-        own=kept.user_id == user_id,
-        shared=kept.shared,
-        created_at=int(kept.created_at.timestamp()),
-        updated_at=int(kept.updated_at.timestamp()),
+        own=row.user_id == user_id,
+        shared=row.shared,
+        created_at=unix_seconds(row.created_at),
+        updated_at=unix_seconds(row.updated_at),
     )
 
 
-def _not_found(preset_id: str) -> NotFound:
+def _preset_not_found(preset_id: str) -> NotFound:
     detail = f"There is no preset {preset_id[:64]!r} for you; built in are {', '.join(BUILT_IN)}."
     return NotFound(detail, param="preset")

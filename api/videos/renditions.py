@@ -1,21 +1,15 @@
-"""A finished video's renditions: who may have which, and under what name. How its bytes are sent is in `files`."""
+"""The renditions of a finished video."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import NamedTuple
 
 from api import ids
-from api.errors import Conflict, Expired, HasFailed, Internal, Invalid, NotFound, NotReady, Unauthorized, WasCancelled
-from api.http import file_response
-from api.http.file_response import Asked, File, FileBody
-from api.keyring import Keyring
 from api.schemas.videos import Variant
 from api.sql import media
 from api.sql.connection import Pool
-from api.sql.media import Served
-from api.videos.failures import REASONS
+from api.videos.availability import not_ready_error, rendition_error, require_owner
 
 SUFFIXES: dict[Variant, str] = {"video": "mp4", "thumbnail": "webp", "spritesheet": "jpg", "poster": "jpg"}
 TYPES: dict[Variant, str] = {
@@ -27,7 +21,7 @@ TYPES: dict[Variant, str] = {
 
 
 class Rendition(NamedTuple):
-    """A rendition that may be served."""
+    """A rendition that may be served: its storage key, size in bytes and strong validator in quotes."""
 
     video_id: str
     variant: Variant
@@ -36,48 +30,20 @@ class Rendition(NamedTuple):
     etag: str
     modified: datetime
 
+    @property
+    def filename(self) -> str:
+        """The name under which a browser saves the file."""
+        suffix = "" if self.variant == "video" else f"-{self.variant}"
+        return f"{self.video_id}{suffix}.{SUFFIXES[self.variant]}"
+
 
 async def find_rendition(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
-    """The rendition, for its owner or (None) for the bearer of a signature. Raises NotFound, Expired, Conflict."""
+    """The rendition, for its owner or (None) for the bearer of a signed URL. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
-        served = await media.find(db, video_id, variant) if ids.valid(video_id, ids.VIDEO) else None
-    if served is None or (user_id is not None and served.user_id != user_id):
-        detail = "There is no such video of yours."
-        raise NotFound(detail, param="video_id")
-    if served.state in ("failed", "cancelled"):
-        raise _fruitless(served)
-    if served.purged_at or (served.expires_at and served.expires_at < datetime.now(UTC)):
-        detail = "The media of this video is past its retention and no longer kept."
-        raise Expired(detail)
-    if served.key is None or served.bytes is None or served.etag is None or served.completed_at is None:
-        detail = "This video is still being made; its status is on GET /v1/videos/{id}."
-        raise NotReady(detail, state=served.state)
-    return Rendition(video_id, variant, served.key, served.bytes, f'"{served.etag[:32]}"', served.completed_at)
-
-
-def _fruitless(served: Served) -> Conflict:
-    if served.failure is None:
-        return WasCancelled("This video was cancelled; there is nothing to download.", state=served.state)
-    why = REASONS[served.failure].en
-    return HasFailed(f"This video failed ({served.failure}): {why}", state=served.state, reason=served.failure)
-
-
-def reader(user_id: str | None, path: str, expires: int | None, signature: str | None, keyring: Keyring) -> str | None:
-    """The user who reads, or None for whoever holds a URL that was signed for `path`. Raises Invalid, Unauthorized."""
-    if user_id is not None:
-        return user_id
-    if expires is None or signature is None:
-        raise Invalid("A signed URL has both `expires` and `signature`.", param="expires")
-    if not keyring.check_media(path, expires, signature):
-        raise Unauthorized("This URL has expired or is not one of ours; read the video again for a fresh one.")
-    return None
-
-
-def respond(rendition: Rendition, path: Path, asked: Asked) -> FileBody:
-    """The answer to a GET or HEAD: 200, 206 or 304. Raises RangeNotSatisfiable, and Internal where the file is lost."""
-    if not path.is_file():
-        raise Internal("The file of this video is missing from the storage; whoever runs this server must look.")
-    part = "" if rendition.variant == "video" else f"-{rendition.variant}"
-    name = f"{rendition.video_id}{part}.{SUFFIXES[rendition.variant]}"
-    file = File(path, TYPES[rendition.variant], rendition.bytes, rendition.etag, rendition.modified)
-    return file_response.respond(file, asked, {"Content-Disposition": f'inline; filename="{name}"'})
+        row = await media.find_rendition(db, video_id, variant) if ids.valid(video_id, ids.VIDEO) else None
+    row = require_owner(row, video_id, user_id)
+    if error := rendition_error(row):
+        raise error
+    if row.key is None or row.bytes is None or row.etag is None or row.completed_at is None:
+        raise not_ready_error(row)
+    return Rendition(video_id, variant, row.key, row.bytes, f'"{row.etag[:32]}"', row.completed_at)

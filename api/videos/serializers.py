@@ -9,6 +9,7 @@ import msgspec
 
 from api.keyring import Keyring
 from api.messaging.events import Snapshot
+from api.schemas.common import unix_seconds
 from api.schemas.operations import Remix
 from api.schemas.videos import TERMINAL_STATUSES, Assets, Cost, Failure, Provenance, Variant, Video, VideoError
 from api.settings import Settings
@@ -37,11 +38,11 @@ class VideoSerializer:
             model=row.model,
             status=row.state,
             progress=int(row.progress),
-            created_at=int(row.created_at.timestamp()),
-            updated_at=int(row.updated_at.timestamp()),
-            started_at=int(row.started_at.timestamp()) if row.started_at else None,
-            completed_at=int(row.completed_at.timestamp()) if row.completed_at else None,
-            expires_at=int(row.expires_at.timestamp()) if row.expires_at else None,
+            created_at=unix_seconds(row.created_at),
+            updated_at=unix_seconds(row.updated_at),
+            started_at=unix_seconds(row.started_at) if row.started_at else None,
+            completed_at=unix_seconds(row.completed_at) if row.completed_at else None,
+            expires_at=unix_seconds(row.expires_at) if row.expires_at else None,
             prompt=row.prompt,
             revised_prompt=row.revised_prompt,
             preset=row.preset,
@@ -79,18 +80,18 @@ class VideoSerializer:
 
     def stream_url(self, row: Generation) -> str | None:
         """A URL that opens the clip's stream without a token, while there is something to watch."""
-        ends = hls.expires(row.created_at)
+        ends = hls.stream_expires_at(row.created_at)
         if not row.published_seconds or row.state == "failed" or row.purged_at or time() > ends:
             return None
-        signature = self._keyring.sign_media(hls.path(row.id), ends)
+        signature = self._keyring.sign_media(hls.signed_path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
 
     def preview_url(self, row: Generation) -> str | None:
         """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
-        ends = hls.expires(row.created_at)
+        ends = hls.stream_expires_at(row.created_at)
         if row.preview is None or row.state in TERMINAL_STATUSES or time() > ends:
             return None
-        signature = self._keyring.sign_media(hls.preview_path(row.id), ends)
+        signature = self._keyring.sign_media(hls.signed_preview_path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
 
     def _assets(self, row: Generation) -> Assets:

@@ -22,7 +22,7 @@ from api.sql.generations import IMAGE_KIND, VIDEO_KIND, Generation, NewGeneratio
 from api.sql.idempotency import Answer
 from api.storage.disk_space import refuse_full_disk
 from api.storage.local import Storage
-from api.videos.availability import ID_KIND, require_video
+from api.videos.availability import require_video
 from api.videos.inputs import ClipInputs, InputStore
 from api.videos.quote import Quote
 
@@ -77,7 +77,7 @@ class VideoSubmissions:
         if identity.key is None:
             return None
         async with transaction(self._pool) as db:
-            return await idempotency.replay(db, identity.user_id, identity.key, identity.fingerprint)
+            return await idempotency.find_earlier_answer(db, identity)
 
     @asynccontextmanager
     async def _store_inputs(self, rows: list[NewGeneration], submission: Submission) -> AsyncIterator[list[ClipInputs]]:
@@ -116,7 +116,7 @@ def build_rows(submission: Submission, settings: Settings) -> list[NewGeneration
     """A row for each variation, in the order of their seeds; the first names the group."""
     quote, plan = submission.quote, submission.quote.plan
     request, style, engine_request = quote.request, quote.style, quote.engine_request
-    video_ids = sorted(ids.new(ID_KIND) for _ in quote.seeds)
+    video_ids = sorted(ids.new(ids.VIDEO) for _ in quote.seeds)
     return [
         NewGeneration(
             id=video_id,
@@ -162,7 +162,7 @@ async def _find_repeated(db: Database, identity: RequestIdentity) -> Generation 
     if identity.key is not None:
         return None
     user_id, fingerprint = identity.user_id, identity.fingerprint
-    await sql_idempotency.wait_for(db, user_id, fingerprint.hex())
+    await sql_idempotency.wait_for_lock(db, user_id, fingerprint.hex())
     if not identity.retried:
         return None
     video_id = await generations.find_same_request(db, user_id, fingerprint, RETRY_WINDOW)

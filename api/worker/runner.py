@@ -17,7 +17,7 @@ from api.messaging.events import stops
 from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.connection import AWAY
-from api.sql.media import Medium
+from api.sql.media import RenditionRow
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
@@ -265,11 +265,11 @@ class Runner:
         media = [await self._adopt(claimed, variant, path) for variant, path in files.items()]
         return "completed" if await self._insist(self._lifecycle.complete, claimed, media) else "stopped"
 
-    async def _adopt(self, claimed: Claimed, variant: Variant, path: Path) -> Medium:
+    async def _adopt(self, claimed: Claimed, variant: Variant, path: Path) -> RenditionRow:
         key = f"videos/{claimed.id}/{claimed.attempt}/{variant}.{SUFFIXES[variant]}"
         stored = await asyncio.to_thread(self._storage.adopt, path, key)
         content_type = TYPES[variant]
-        return Medium(variant=variant, key=key, content_type=content_type, bytes=stored.bytes, etag=stored.digest)
+        return RenditionRow(variant=variant, key=key, content_type=content_type, bytes=stored.bytes, etag=stored.digest)
 
     async def _insist(self, move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Make a final move however long PostgreSQL is away; a worker that closes gives up after a round.

@@ -39,8 +39,8 @@ class Publisher:
         listed = await self._earlier()
         if not listed:
             return None
-        pieces = (Piece(self._stored(f"{each.head}.mp4"), self._stored(hls.piece(each))) for each in listed)
-        return Resume(tuple(pieces), self._storage.path(hls.state(self._claimed.id, listed[-1])))
+        pieces = (Piece(self._stored(f"{each.head}.mp4"), self._stored(hls.segment_name(each))) for each in listed)
+        return Resume(tuple(pieces), self._storage.path(hls.resume_state_key(self._claimed.id, listed[-1])))
 
     async def publish(self, segment: Segment) -> bool:
         """Store a piece, then list it; False when the lease is lost. One that cannot be listed waits for the next."""
@@ -49,9 +49,9 @@ class Publisher:
 
     async def preview(self, preview: Preview) -> bool:
         """Store and show a guess at what is still being made; False when the lease is lost."""
-        name = hls.preview(self._claimed.attempt, self._previews)
+        name = hls.preview_name(self._claimed.attempt, self._previews)
         self._previews += 1
-        await asyncio.to_thread(self._storage.adopt, preview.file, hls.key(self._claimed.id, name))
+        await asyncio.to_thread(self._storage.adopt, preview.file, hls.storage_key(self._claimed.id, name))
         return await self._lifecycle.publish_preview(self._claimed, name, preview.seconds)
 
     async def flush(self) -> bool:
@@ -96,17 +96,17 @@ class Publisher:
             discontinuity=self._anew and not any(each.attempt == self._claimed.attempt for each in listed),
         )
         if not (head := self._stored(f"{row.head}.mp4")).is_file():
-            self._storage.write(hls.key(video_id, head.name), content)
+            self._storage.write(hls.storage_key(video_id, head.name), content)
         if segment.state is not None and segment.state.is_file():
-            self._storage.adopt(segment.state, hls.state(video_id, row))
-        if not (piece := self._stored(hls.piece(row))).is_file():
-            self._storage.adopt(segment.file, hls.key(video_id, piece.name))
+            self._storage.adopt(segment.state, hls.resume_state_key(video_id, row))
+        if not (piece := self._stored(hls.segment_name(row))).is_file():
+            self._storage.adopt(segment.file, hls.storage_key(video_id, piece.name))
         return row
 
     def _forget(self, listed: list[segments.Segment]) -> None:
         """Remove what was kept to go on after the piece before: the next attempt goes on after the last."""
         if listed:
-            self._storage.path(hls.state(self._claimed.id, listed[-1])).unlink(missing_ok=True)
+            self._storage.path(hls.resume_state_key(self._claimed.id, listed[-1])).unlink(missing_ok=True)
 
     def _stored(self, name: str) -> Path:
-        return self._storage.path(hls.key(self._claimed.id, name))
+        return self._storage.path(hls.storage_key(self._claimed.id, name))

@@ -50,7 +50,7 @@ class Sweeper:
         async with transaction(self._pool) as db:
             await maintenance.forget(db)
         await self._remove_unnamed(keys.INPUTS, maintenance.unpurged)
-        await self._remove_unnamed(keys.PRESETS, presets.present)
+        await self._remove_unnamed(keys.PRESETS, presets.list_existing)
         await self._remove_expired_uploads()
         await self._remove_unnamed(keys.UPLOADS, uploads.filter_existing)
         await self._remove_lost_attempts()

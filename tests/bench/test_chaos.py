@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from api.http.state import AppState
 from api.schemas.videos import Variant
 from api.settings import Settings
-from api.sql.media import Medium
+from api.sql.media import RenditionRow
 from api.videos.renditions import SUFFIXES, TYPES
 from bench.chaos import run_chaos
 from bench.chaos_books import audit_books
@@ -54,11 +54,11 @@ async def crowd(app_state: AppState) -> SimulatedUsers:
     return crowd
 
 
-def _rendition(app_state: AppState, video_id: str, variant: Variant) -> Medium:
+def _rendition(app_state: AppState, video_id: str, variant: Variant) -> RenditionRow:
     key, content = f"videos/{video_id}/1/{variant}.{SUFFIXES[variant]}", variant.encode()
     app_state.storage.write(key, content)
     etag = sha256(content).hexdigest()
-    return Medium(variant=variant, key=key, content_type=TYPES[variant], bytes=len(content), etag=etag)
+    return RenditionRow(variant=variant, key=key, content_type=TYPES[variant], bytes=len(content), etag=etag)
 
 
 async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: SimulatedUsers) -> None:

@@ -1,4 +1,4 @@
-"""A web process's state with other settings or another tariff."""
+"""A web process's state with other settings, another tariff, or less patience."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from api.http.state import AppState
 from api.messaging.events import Announcer, Outbox
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
+from api.videos.images import ImageCreator
 from api.videos.submission import VideoSubmissions
 
 
@@ -19,4 +20,12 @@ def rebuild_creates(app_state: AppState) -> AppState:
         app_state.settings, app_state.tariff, app_state.references, app_state.presets, submissions, app_state.serializer
     )
     estimator = VideoEstimator(app_state.pool, creator, app_state.credits, app_state.serializer.pace)
-    return app_state._replace(submissions=submissions, creator=creator, estimator=estimator)
+    return with_image_wait(app_state._replace(submissions=submissions, creator=creator, estimator=estimator))
+
+
+def with_image_wait(app_state: AppState, seconds: float = 60.0) -> AppState:
+    """The state with requests for images that wait so long."""
+    images = ImageCreator(
+        app_state.pool, app_state.storage, app_state.creator, app_state.feeds, app_state.serializer, wait=seconds
+    )
+    return app_state._replace(images=images)

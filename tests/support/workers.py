@@ -12,7 +12,7 @@ from typing import Any
 from api.http.state import AppState
 from api.settings import Settings
 from api.sql.ledger_users import LedgerUser
-from api.sql.segments import Segment, segments
+from api.sql.segments import Segment, list_segments
 from api.worker import main
 
 SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
@@ -53,7 +53,7 @@ async def published(app_state: AppState, video_id: str, account: LedgerUser) -> 
 
 async def listed(app_state: AppState, video_id: str) -> list[Segment]:
     async with app_state.pool.acquire() as db:
-        return await segments(db, video_id)
+        return await list_segments(db, video_id)
 
 
 def child_of_this_process() -> int:

@@ -16,6 +16,7 @@ from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import Tariff, TariffPack
 from api.errors import Invalid, PaymentsRefused
 from api.schemas.billing import Checkout, CheckoutCreate, PackCheckoutCreate, Portal, PortalCreate
+from api.schemas.common import unix_seconds
 from api.settings import Settings, is_loopback
 from api.sql.checkouts import CheckoutRow, CheckoutTerms
 from api.sql.connection import Pool
@@ -91,7 +92,7 @@ class Purchases:
             currency=self._tariff.currency,
             trial_days=row.trial_days,
             url=row.url,
-            expires_at=int(row.expires_at.timestamp()),
+            expires_at=unix_seconds(row.expires_at),
         )
 
     def _check_return_urls(self, **urls: str | None) -> None:

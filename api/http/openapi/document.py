@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
 from litestar import Litestar, Response
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, QueryParameter
@@ -120,7 +121,11 @@ def _security(route: Route) -> list[Document]:
 
 
 def _parameters(route: Route) -> Iterator[Document]:
-    for name, field in route.handler.parsed_fn_signature.parameters.items():
+    """Those of the handler, then those of the dependencies that it names, then headers."""
+    providers = [provider for provider in (route.handler.dependencies or {}).values() if isinstance(provider, Provide)]
+    signatures = [route.handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in providers)]
+    fields = [item for signature in signatures for item in signature.parameters.items()]
+    for name, field in fields:
         kwarg = field.kwarg_definition
         if isinstance(kwarg, PathParameter | QueryParameter | HeaderParameter):
             yield _parameter(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import httpx
-import pytest
+from litestar import Litestar
 
 from api.http.state import AppState
-from api.routes import images
 from api.sql.connection import transaction
 from tests.api.routes.test_videos import available
+from tests.support.rebuilt import with_image_wait
 from tests.support.users import Person
 
 ASK = {"prompt": "a red ball"}
@@ -19,9 +19,9 @@ async def ask(client: httpx.AsyncClient, account: Person, **body: object) -> htt
 
 
 async def test_a_picture_costs_one_credit_and_is_told_from_a_film(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
-    monkeypatch.setattr(images, "WAIT", 0.0)
+    app.state.app_state = with_image_wait(app_state, 0.0)
     unfinished = await ask(client, account, n=3, size="1280x720")
     assert (unfinished.status_code, unfinished.headers["retry-after"]) == (503, "5")
     assert await available(client, account) == 297
@@ -33,9 +33,9 @@ async def test_a_picture_costs_one_credit_and_is_told_from_a_film(
 
 
 async def test_a_client_that_asks_again_hears_what_became_of_the_first(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
-    monkeypatch.setattr(images, "WAIT", 0.0)
+    app.state.app_state = with_image_wait(app_state, 0.0)
     again = account._replace(headers=account.headers | {"x-stainless-retry-count": "1"})
     for ending, code in (("fail", "video_failed"), ("cancel", "video_cancelled")):
         assert (await ask(client, account, prompt=ending)).status_code == 503
@@ -57,10 +57,10 @@ async def test_a_picture_has_no_length(client: httpx.AsyncClient, account: Perso
 
 
 async def test_an_answer_kept_by_an_earlier_version_still_finds_its_pictures(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
     """An object that has gained fields since must not keep a client from what it paid for."""
-    monkeypatch.setattr(images, "WAIT", 0.0)
+    app.state.app_state = with_image_wait(app_state, 0.0)
     keyed = account._replace(headers=account.headers | {"idempotency-key": "across an update"})
     first = await ask(client, keyed)
     async with transaction(app_state.pool) as db:

@@ -17,7 +17,7 @@ from api.routes.video_create import BODIES, _choose_request_type
 from api.schemas import operations
 from api.schemas.operations import Operation
 from api.schemas.video_requests import CreateRequest
-from api.sql.media import Medium
+from api.sql.media import RenditionRow
 from api.sql.transitions import Claimed
 from api.videos.operations import VideoFile, generated_seconds, to_engine_request
 from api.videos.styles import BUILT_IN
@@ -39,7 +39,7 @@ async def finished(client: httpx.AsyncClient, app_state: AppState, account: Pers
     assert claimed
     key = f"videos/{video_id}/1/video.mp4"
     app_state.storage.write(key, b"film of " + video_id.encode())
-    medium = Medium(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
+    medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
     assert await app_state.lifecycle.complete(claimed, [medium])
     return video_id
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import pytest
+from litestar import Litestar
 
 from api.http.state import AppState
-from api.routes import images
 from api.sql import maintenance
 from api.sql.connection import MIGRATIONS
 from api.sql.transitions import Claimed
 from api.worker.segment_publisher import Publisher
+from tests.support.rebuilt import with_image_wait
 from tests.support.segments import REQUEST, made, shown
 from tests.support.users import Person
 
@@ -51,9 +51,9 @@ async def test_a_stream_ends_after_a_day(
 
 
 async def test_a_picture_has_no_stream_and_says_where_it_is(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
-    monkeypatch.setattr(images, "WAIT", 0.0)
+    app.state.app_state = with_image_wait(app_state, 0.0)
     await client.post("/v1/images/generations", json={"prompt": "a ball"}, headers=account.headers)
     still = await app_state.lifecycle.claim("worker_a")
     assert still

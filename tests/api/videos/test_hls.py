@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api.http.state import AppState
-from api.sql.segments import Segment, Stream
+from api.sql.segments import Segment, StreamRow
 from api.sql.transitions import Claimed
 from api.storage.local import Storage
 from api.videos import hls
@@ -28,14 +28,14 @@ def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[Segm
     return [Segment(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)]
 
 
-def stream(state: Any = "in_progress") -> Stream:
-    return Stream(user_id="u", kind="video", state=state, failure=None, created_at=NOW, purged_at=None)
+def stream(state: Any = "in_progress") -> StreamRow:
+    return StreamRow(user_id="u", kind="video", state=state, failure=None, created_at=NOW, purged_at=None)
 
 
 def test_a_playlist_only_grows() -> None:
     pieces = listed(1.125, 2.0, 2.0, 2.875)
-    texts = [hls.playlist(stream(), pieces[:count], QUERY) for count in range(1, 5)]
-    texts.append(hls.playlist(stream("completed"), pieces, QUERY))
+    texts = [hls.build_playlist(stream(), pieces[:count], QUERY) for count in range(1, 5)]
+    texts.append(hls.build_playlist(stream("completed"), pieces, QUERY))
     for shorter, longer in pairwise(texts):
         assert longer.startswith(shorter)
     assert "ENDLIST" not in texts[-2]
@@ -43,7 +43,7 @@ def test_a_playlist_only_grows() -> None:
 
 
 def test_a_playlist_says_what_players_want_to_know() -> None:
-    lines = hls.playlist(stream(), listed(1.125, 2.0), QUERY).splitlines()
+    lines = hls.build_playlist(stream(), listed(1.125, 2.0), QUERY).splitlines()
     assert lines[:2] == ["#EXTM3U", "#EXT-X-VERSION:7"]
     assert "#EXT-X-TARGETDURATION:3" in lines
     assert "#EXT-X-PLAYLIST-TYPE:EVENT" in lines
@@ -54,9 +54,9 @@ def test_a_playlist_says_what_players_want_to_know() -> None:
 def test_another_head_is_announced() -> None:
     first, second = listed(2.0, 2.0)
     other = Segment(number=1, attempt=2, head="b" * 16, seconds=2.0)
-    lines = hls.playlist(stream(), [first, other], QUERY).splitlines()
+    lines = hls.build_playlist(stream(), [first, other], QUERY).splitlines()
     assert lines.index("#EXT-X-DISCONTINUITY") < lines.index(f'#EXT-X-MAP:URI="stream/{"b" * 16}.mp4{QUERY}"')
-    assert "#EXT-X-DISCONTINUITY" not in hls.playlist(stream(), [first, second], QUERY)
+    assert "#EXT-X-DISCONTINUITY" not in hls.build_playlist(stream(), [first, second], QUERY)
 
 
 async def interrupted(

@@ -16,7 +16,7 @@ from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import Answer
 from api.sql.ledger_users import LedgerUser
-from api.sql.media import Medium
+from api.sql.media import RenditionRow
 from api.sql.segments import Segment
 from api.sql.transitions import Claimed
 from api.videos.quote import build_quote
@@ -24,7 +24,7 @@ from api.videos.submission import Submission
 from tests.support.factories import add_account, add_generation, books, terms
 
 REQUEST = b"the same request"
-MEDIA = [Medium(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
+MEDIA = [RenditionRow(variant="video", key="k", content_type="video/mp4", bytes=1, etag="e")]
 
 
 async def person(app_state: AppState, plan: str = "free") -> LedgerUser:

@@ -11,7 +11,7 @@ from api.http.state import AppState
 from api.schemas import operations
 from api.sql import presets
 from api.videos import quote
-from api.videos.presets import MOST
+from api.videos.presets import MAX_PRESETS
 from api.videos.styles import BUILT_IN
 from tests.api.routes.test_videos import PROMPT, create, png
 from tests.support.users import Person, sign_up
@@ -110,21 +110,21 @@ async def test_asked_twice_under_one_key_one_is_kept(
     first, again = [await client.post("/v1/presets", json=BRAND, headers=headers) for _ in range(2)]
     assert first.json() == again.json()
     async with app_state.pool.acquire() as db:
-        assert await presets.count(db, account.id) == 1
+        assert await presets.count_presets(db, account.id) == 1
 
 
 async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
-    assert MOST >= 100
+    assert MAX_PRESETS >= 100
     async with app_state.pool.acquire() as db:
         await db.execute(
             "INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)"
             " SELECT 'preset_' || n, $1, '', 'x', '', false, false FROM generate_series(1, $2::int) AS n",
             account.id,
-            MOST,
+            MAX_PRESETS,
         )
     files = {"image": ("a.png", png(), "image/png")}
     full = await client.post("/v1/presets", data=BRAND, files=files, headers=account.headers)
-    assert (full.status_code, full.json()["limit"]) == (409, MOST)
+    assert (full.status_code, full.json()["limit"]) == (409, MAX_PRESETS)
     assert not list((app_state.storage.root / "presets").iterdir())
 
 

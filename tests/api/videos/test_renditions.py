@@ -15,7 +15,7 @@ from api.errors import RangeNotSatisfiable
 from api.http import file_response
 from api.http.file_response import Asked, File, Span
 from api.http.state import AppState
-from api.sql.media import Medium
+from api.sql.media import RenditionRow
 from tests.support.users import Person, sign_up
 
 CLIP = bytes(range(256)) * 40
@@ -30,7 +30,7 @@ async def video_id(client: httpx.AsyncClient, app_state: AppState, account: Pers
     (tmp_path / "clip").write_bytes(CLIP)
     key = f"videos/{claimed.id}/1/video.mp4"
     stored = app_state.storage.adopt(tmp_path / "clip", key)
-    medium = Medium(variant="video", key=key, content_type="video/mp4", bytes=stored.bytes, etag=stored.digest)
+    medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=stored.bytes, etag=stored.digest)
     assert await app_state.lifecycle.complete(claimed, [medium])
     return str(made.json()["id"])
 

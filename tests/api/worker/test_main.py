@@ -46,7 +46,7 @@ async def test_a_sentence_becomes_four_files(real: AppState, worker_settings: Se
         assert await ended(real, video_id, account) == "completed"
     async with real.pool.acquire() as db:
         for variant in SUFFIXES:
-            served = await media.find(db, video_id, variant)
+            served = await media.find_rendition(db, video_id, variant)
             assert served
             assert served.key
             assert real.storage.path(served.key).stat().st_size == served.bytes
@@ -63,7 +63,7 @@ async def test_a_plan_that_marks_has_its_clips_marked(real: AppState, worker_set
             video_id = await create(real, account, **asked)
             assert await ended(real, video_id, account) == "completed"
             async with real.pool.acquire() as db:
-                served = await media.find(db, video_id, "poster")
+                served = await media.find_rendition(db, video_id, "poster")
             assert served
             assert served.key
             posters.append(Image.open(real.storage.path(served.key)).convert("L"))
@@ -102,7 +102,7 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
         async with asyncio.timeout(PATIENCE):
             while (assets := shown(await following(events)))["preview"] is None:
                 assert assets["stream"] is None
-        key = hls.key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
+        key = hls.storage_key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
         with Image.open(real.storage.path(key)) as image:
             assert (image.format, image.size) == ("JPEG", (320, 213))
         await real.lifecycle.cancel(row.id, account.id)

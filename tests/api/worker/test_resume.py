@@ -54,10 +54,10 @@ async def test_a_killed_child_goes_on_after_what_is_published(real: AppState, wo
     assert [piece.number for piece in after] == list(range(len(after)))
     assert {piece.attempt for piece in after} == {1, 2}
     assert not any(piece.discontinuity for piece in after), "had it begun anew, players would be told"
-    heads = {real.storage.path(hls.key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
-    pieces = [real.storage.path(hls.key(video_id, hls.piece(piece))).read_bytes() for piece in after]
+    heads = {real.storage.path(hls.storage_key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
+    pieces = [real.storage.path(hls.storage_key(video_id, hls.segment_name(piece))).read_bytes() for piece in after]
     async with real.pool.acquire() as db:
-        served = await media.find(db, video_id, "video")
+        served = await media.find_rendition(db, video_id, "video")
     assert served
     assert served.key
     film = pictures(real.storage.path(served.key).read_bytes())

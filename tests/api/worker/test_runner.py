@@ -145,7 +145,7 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
     assert video.failure
     assert (video.failure.retryable, video.failure.refunded) == (False, True)
     with pytest.raises(HasFailed):
-        await hls.find(real.pool, video_id, account.id)
+        await hls.open_stream(real.pool, video_id, account.id)
     assert await balance(real, account) == (299, 0)
     await books(real.pool, account.id)
 

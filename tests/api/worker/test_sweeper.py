@@ -71,7 +71,7 @@ async def test_files_that_nothing_names_go(real: AppState, worker_settings: Sett
     assert (await claim(real)).attempt == 1
     data = real.settings.data
     asked = PresetCreate(name="Ours", prompt="flat colours")
-    kept = (await real.presets.create(asked, png(), RequestIdentity(account.id, None, b""))).id
+    kept = (await real.presets.create_preset(asked, png(), RequestIdentity(account.id, None, b""))).id
     going = [data / "work" / f"{running}.0", data / "media" / "inputs" / "video_unknown"]
     going += [data / "media" / "videos" / running / "0", data / "media" / "videos" / "video_unknown" / "1"]
     going += [data / "media" / "presets" / "preset_unknown", data / "work" / "upload_left"]
