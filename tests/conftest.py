@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 
 from api.app import assemble, create_app
 from api.http.middleware import envelope
+from api.http.rate_limit import Limiter
 from api.http.state import AppState
 from api.local import servers as embedded
 from api.local import supervisor
@@ -149,6 +150,13 @@ async def client(app: Litestar, app_state: AppState) -> AsyncIterator[httpx.Asyn
     transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
+
+
+@pytest.fixture
+def limited_client(client: httpx.AsyncClient, app: Litestar, app_state: AppState) -> httpx.AsyncClient:
+    """The client of an application with rate limits."""
+    app.state.app_state = app_state._replace(limiter=Limiter(app_state.redis))
+    return client
 
 
 @pytest.fixture

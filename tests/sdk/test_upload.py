@@ -15,10 +15,10 @@ from kinora import AsyncKinora, Kinora
 from kinora.types import Upload
 
 from tests.api.routes.test_videos import png
-from tests.api.uploads.test_ingest import clip
 from tests.sdk.objects import example, problem, video
 from tests.sdk.programs import program
 from tests.sdk.scripted import Reply, Script, resets, says, scripted
+from tests.support.media_files import encode_video
 
 FILM = bytes(range(250)) * 4  # a thousand bytes, sent four hundred at a time
 PLACE = "/v1/uploads/upload_1"
@@ -254,7 +254,7 @@ Kinora(upload_chunk_size=2000).uploads.create(film, on_created=lambda new: print
 
 @pytest.mark.xdist_group("backend")
 async def test_a_process_that_was_killed_is_gone_on_from(site: str, key: str, tmp_path: Path) -> None:
-    content = clip(2)
+    content = encode_video(2)
     (tmp_path / "film.mp4").write_bytes(content)
     (tmp_path / "begin.py").write_text(BEGUN)
     status, out, err = await program(site, key, tmp_path, "begin.py")

@@ -12,34 +12,36 @@ from api import keyring
 from tests.support.users import Person, sign_up
 
 
-async def make(client: httpx.AsyncClient, person: Person, *, idempotency_key: str = "", **form: Any) -> httpx.Response:
+async def post_api_key(
+    client: httpx.AsyncClient, person: Person, *, idempotency_key: str = "", **form: Any
+) -> httpx.Response:
     headers = {**person.headers, **({"Idempotency-Key": idempotency_key} if idempotency_key else {})}
     return await client.post("/v1/api_keys", json={"name": "a script", **form}, headers=headers)
 
 
-async def made(client: httpx.AsyncClient, person: Person, **form: Any) -> dict[str, Any]:
-    answer = await make(client, person, **form)
+async def create_api_key(client: httpx.AsyncClient, person: Person, **form: Any) -> dict[str, Any]:
+    answer = await post_api_key(client, person, **form)
     assert answer.status_code == 201
     body: dict[str, Any] = answer.json()
     return body
 
 
-def bearer(key: dict[str, Any]) -> dict[str, str]:
+def bearer_header(key: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {key['key']}"}
 
 
 async def test_a_key_acts_for_its_owner(client: httpx.AsyncClient, account: Person) -> None:
-    key = await made(client, account)
+    key = await create_api_key(client, account)
     assert keyring.is_api_key(key["key"])
     assert (key["object"], key["name"], key["hint"]) == ("api_key", "a script", key["key"][-4:])
-    assert (await client.get("/v1/me", headers=bearer(key))).json()["id"] == account.id
-    assert (await client.get("/v1/videos", headers=bearer(key))).status_code == 200
+    assert (await client.get("/v1/me", headers=bearer_header(key))).json()["id"] == account.id
+    assert (await client.get("/v1/videos", headers=bearer_header(key))).status_code == 200
 
 
-async def test_a_key_is_shown_once_and_kept_as_a_hash(
+async def test_a_key_is_returned_once_and_stored_as_a_hash(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
 ) -> None:
-    key = await made(client, account)
+    key = await create_api_key(client, account)
     listed = (await client.get("/v1/api_keys", headers=account.headers)).json()["data"]
     assert listed == [{name: value for name, value in key.items() if name != "key"}]
     kept = await connection.fetchval("SELECT api_keys::text FROM api_keys")
@@ -47,56 +49,58 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(
     assert keyring.digest(key["key"]).hex() in kept
 
 
-async def test_using_a_key_is_written_down(client: httpx.AsyncClient, account: Person) -> None:
-    key = await made(client, account)
+async def test_using_a_key_updates_used_at(client: httpx.AsyncClient, account: Person) -> None:
+    key = await create_api_key(client, account)
     assert key["used_at"] is None
-    await client.get("/v1/me", headers=bearer(key))
+    await client.get("/v1/me", headers=bearer_header(key))
     listed = (await client.get("/v1/api_keys", headers=account.headers)).json()["data"]
     assert listed[0]["used_at"] >= key["created_at"]
 
 
 async def test_a_deleted_key_is_refused_at_once(client: httpx.AsyncClient, account: Person) -> None:
-    key = await made(client, account)
+    key = await create_api_key(client, account)
     there = f"/v1/api_keys/{key['id']}"
     answer = await client.delete(there, headers=account.headers)
     assert answer.json() == {"id": key["id"], "object": "api_key.deleted", "deleted": True}
-    assert (await client.get("/v1/me", headers=bearer(key))).status_code == 401
+    assert (await client.get("/v1/me", headers=bearer_header(key))).status_code == 401
     assert (await client.get("/v1/api_keys", headers=account.headers)).json()["data"] == []
     assert (await client.delete(there, headers=account.headers)).status_code == 404
 
 
-async def test_a_mistyped_key_is_told_from_a_deleted_one(client: httpx.AsyncClient, account: Person) -> None:
+async def test_a_mistyped_key_is_distinguished_from_a_deleted_one(client: httpx.AsyncClient, account: Person) -> None:
     mistyped = keyring.new_api_key().swapcase().replace("KIN_", "kin_")
-    answers = [await client.get("/v1/me", headers=bearer({"key": key})) for key in (mistyped, keyring.new_api_key())]
+    answers = [
+        await client.get("/v1/me", headers=bearer_header({"key": key})) for key in (mistyped, keyring.new_api_key())
+    ]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert "mistyped" in answers[0].json()["detail"]
     assert "deleted" in answers[1].json()["detail"]
 
 
-async def test_somebody_elses_key_is_404_and_stays(client: httpx.AsyncClient, account: Person) -> None:
-    key = await made(client, account)
+async def test_another_users_key_is_not_found_and_stays_valid(client: httpx.AsyncClient, account: Person) -> None:
+    key = await create_api_key(client, account)
     stranger = await sign_up(client)
     answer = await client.delete(f"/v1/api_keys/{key['id']}", headers=stranger.headers)
     assert answer.status_code == 404
-    assert (await client.get("/v1/me", headers=bearer(key))).status_code == 200
+    assert (await client.get("/v1/me", headers=bearer_header(key))).status_code == 200
     assert (await client.get("/v1/api_keys", headers=stranger.headers)).json()["data"] == []
 
 
-async def test_a_suspended_owners_key_is_shut(
+async def test_a_suspended_owners_key_is_refused(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
 ) -> None:
-    key = await made(client, account)
+    key = await create_api_key(client, account)
     await connection.execute("UPDATE users SET suspended_at = now() WHERE id = $1", account.id)
-    assert (await client.get("/v1/me", headers=bearer(key))).status_code == 403
+    assert (await client.get("/v1/me", headers=bearer_header(key))).status_code == 403
 
 
-async def test_a_key_does_what_its_scopes_name(client: httpx.AsyncClient, account: Person) -> None:
-    key = await made(client, account, scopes=["videos:read", "videos:read"])
+async def test_a_key_is_limited_to_its_scopes(client: httpx.AsyncClient, account: Person) -> None:
+    key = await create_api_key(client, account, scopes=["videos:read", "videos:read"])
     assert key["scopes"] == ["videos:read"]
-    assert (await client.get("/v1/videos", headers=bearer(key))).status_code == 200
+    assert (await client.get("/v1/videos", headers=bearer_header(key))).status_code == 200
     refused = [
-        await client.get("/v1/me", headers=bearer(key)),
-        await client.post("/v1/videos", json={"prompt": "a red ball"}, headers=bearer(key)),
+        await client.get("/v1/me", headers=bearer_header(key)),
+        await client.post("/v1/videos", json={"prompt": "a red ball"}, headers=bearer_header(key)),
     ]
     assert [answer.status_code for answer in refused] == [403, 403]
     assert [answer.json()["error"]["code"] for answer in refused] == ["missing_scope"] * 2
@@ -114,11 +118,11 @@ async def test_a_key_does_what_its_scopes_name(client: httpx.AsyncClient, accoun
         ("DELETE", "/v1/auth/sessions/session_0"),
     ],
 )
-async def test_no_key_manages_keys_or_sessions(
+async def test_keys_cannot_manage_keys_or_sessions(
     client: httpx.AsyncClient, account: Person, method: str, path: str
 ) -> None:
-    key = await made(client, account, scopes=["account:read", "account:write"])
-    answer = await client.request(method, path, headers=bearer(key))
+    key = await create_api_key(client, account, scopes=["account:read", "account:write"])
+    answer = await client.request(method, path, headers=bearer_header(key))
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "missing_scope")
 
 
@@ -126,17 +130,17 @@ async def test_no_key_manages_keys_or_sessions(
     ("form", "param"),
     [({"name": ""}, "name"), ({"scopes": []}, "scopes"), ({"scopes": ["everything"]}, "scopes.0")],
 )
-async def test_a_form_that_does_not_fit_names_the_field(
+async def test_an_invalid_key_request_names_the_field(
     client: httpx.AsyncClient, account: Person, form: dict[str, Any], param: str
 ) -> None:
-    answer = await make(client, account, **form)
+    answer = await post_api_key(client, account, **form)
     assert (answer.status_code, answer.json()["param"]) == (422, param)
 
 
-async def test_a_repeated_request_makes_one_key_and_shows_no_secret_again(
+async def test_a_repeated_request_creates_one_key_and_hides_its_secret(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
 ) -> None:
-    first, again = [await make(client, account, idempotency_key="k1") for _ in range(2)]
+    first, again = [await post_api_key(client, account, idempotency_key="k1") for _ in range(2)]
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == {**first.json(), "key": None}
     assert await connection.fetchval("SELECT count(*) FROM api_keys WHERE user_id = $1", account.id) == 1
@@ -144,16 +148,16 @@ async def test_a_repeated_request_makes_one_key_and_shows_no_secret_again(
     assert first.json()["key"] not in kept
 
 
-async def test_one_idempotency_key_is_for_one_request(client: httpx.AsyncClient, account: Person) -> None:
-    await make(client, account, idempotency_key="k1")
-    answer = await make(client, account, idempotency_key="k1", name="another script")
+async def test_an_idempotency_key_is_for_one_request_of_one_user(client: httpx.AsyncClient, account: Person) -> None:
+    await post_api_key(client, account, idempotency_key="k1")
+    answer = await post_api_key(client, account, idempotency_key="k1", name="another script")
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_reused")
     stranger = await sign_up(client)
-    assert (await make(client, stranger, idempotency_key="k1")).json()["key"] is not None
+    assert (await post_api_key(client, stranger, idempotency_key="k1")).json()["key"] is not None
 
 
-async def test_keys_come_in_pages(client: httpx.AsyncClient, account: Person) -> None:
-    ids = [(await made(client, account))["id"] for _ in range(3)]
+async def test_keys_are_paginated(client: httpx.AsyncClient, account: Person) -> None:
+    ids = [(await create_api_key(client, account))["id"] for _ in range(3)]
     first = await client.get("/v1/api_keys", params={"limit": 2}, headers=account.headers)
     rest = await client.get(
         "/v1/api_keys", params={"limit": 2, "after": first.json()["last_id"]}, headers=account.headers

@@ -17,7 +17,7 @@ import pytest
 from openai import AsyncOpenAI
 from PIL import Image
 
-from tests.api.uploads.test_ingest import clip as phone_film
+from tests.support.media_files import encode_video
 from tests.support.users import Person
 
 pytestmark = [
@@ -71,8 +71,8 @@ async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> Non
         remix = await client.videos.poll((await client.videos.remix(with_picture.id, prompt="the same at night")).id)
         assert (remix.status, remix.remixed_from_video_id) == ("completed", with_picture.id)
         await client.videos.delete(remix.id)
-        edit = await client.videos.edit(prompt="the same in blue", video=("clip.mp4", phone_film(), "video/mp4"))
-        longer = await client.videos.extend(prompt="and on", seconds="4", video=phone_film())
+        edit = await client.videos.edit(prompt="the same in blue", video=("clip.mp4", encode_video(), "video/mp4"))
+        longer = await client.videos.extend(prompt="and on", seconds="4", video=encode_video())
         for made, seconds in ((edit, "2"), (longer, "6")):
             done = await client.videos.poll(made.id)
             assert (done.status, done.seconds, done.size) == ("completed", seconds, "192x320")

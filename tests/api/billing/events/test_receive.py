@@ -14,7 +14,6 @@ import pytest
 from litestar import Litestar
 
 from api.http.state import AppState
-from tests.api.routes.test_auth import limited as limited  # noqa: PLC0414 - a fixture
 
 SECRETS = ["whsec_now", "whsec_before"]
 URL = "/v1/webhooks/stripe"
@@ -187,7 +186,7 @@ async def test_without_a_secret_it_is_closed(client: httpx.AsyncClient, app_stat
     assert await kept(app_state) == []
 
 
-async def test_nobody_counts_how_often_stripe_comes(limited: httpx.AsyncClient) -> None:
+async def test_nobody_counts_how_often_stripe_comes(limited_client: httpx.AsyncClient) -> None:
     """Public routes forgive fifty at once."""
-    statuses = {(await post(limited, b"{}", {})).status_code for _ in range(60)}
+    statuses = {(await post(limited_client, b"{}", {})).status_code for _ in range(60)}
     assert statuses == {503}
