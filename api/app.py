@@ -50,12 +50,12 @@ from api.uploads.store import UploadStore
 from api.videos import event_stream
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
-from api.videos.eta import Pace
-from api.videos.event_stream import Feeds
+from api.videos.eta import RenderPace
+from api.videos.event_stream import VideoEventStreams
 from api.videos.images import ImageCreator
 from api.videos.library import VideoLibrary
 from api.videos.lifecycle import VideoLifecycle
-from api.videos.presets import Presets
+from api.videos.presets import PresetLibrary
 from api.videos.references import ReferenceResolver
 from api.videos.serializers import VideoSerializer
 from api.videos.submission import VideoSubmissions
@@ -93,14 +93,14 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     announcer = Announcer(outbox)
     lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
     library = VideoLibrary(pool, lifecycle)
-    pace = Pace(pool)
+    pace = RenderPace(pool)
     serializer, uploads = VideoSerializer(settings, keyring, pace), Uploads(settings)
     upload_store = UploadStore(settings, pool, storage, uploads)
-    references, presets = ReferenceResolver(pool, storage, library, uploads, upload_store), Presets(pool, storage)
+    references, presets = ReferenceResolver(pool, storage, library, uploads, upload_store), PresetLibrary(pool, storage)
     submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
     creator = VideoCreator(settings, sold, references, presets, submissions, serializer)
     async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
-        feeds = Feeds(hub, library, serializer)
+        feeds = VideoEventStreams(hub, library, serializer)
         app_state = AppState(
             settings=settings,
             tariff=sold,
@@ -126,7 +126,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
             upload_store=upload_store,
             presets=presets,
             images=ImageCreator(pool, storage, creator, feeds, serializer),
-            feeds=feeds,
+            event_streams=feeds,
             serializer=serializer,
         )
         try:

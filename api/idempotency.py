@@ -8,7 +8,7 @@ from typing import NamedTuple
 from api.errors import Invalid, KeyReused, StillRunning
 from api.sql import idempotency
 from api.sql.connection import Database
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 
 KEY_LENGTH = 255
 
@@ -25,10 +25,10 @@ class RequestIdentity(NamedTuple):
     retried: bool = False
 
 
-class Outcome(NamedTuple):
+class IdempotentOutcome(NamedTuple):
     """The answer to a request, and whether it is that of an earlier request with the same key."""
 
-    answer: Answer
+    answer: StoredAnswer
     replayed: bool
 
 
@@ -42,20 +42,22 @@ def check_key(header: str | None) -> str | None:
     return header
 
 
-async def answer_once(db: Database, identity: RequestIdentity, work: Callable[[], Awaitable[Answer]]) -> Outcome:
+async def answer_once(
+    db: Database, identity: RequestIdentity, work: Callable[[], Awaitable[StoredAnswer]]
+) -> IdempotentOutcome:
     """The kept answer to this key, or that of `work`, kept in the same transaction. Without a key nothing is kept.
 
     Raises StillRunning, KeyReused, and whatever `work` raises.
     """
     if earlier := await find_earlier_answer(db, identity):
-        return Outcome(earlier, replayed=True)
+        return IdempotentOutcome(earlier, replayed=True)
     answer = await work()
     if identity.key is not None:
         await idempotency.keep_answer(db, identity.user_id, identity.key, answer)
-    return Outcome(answer, replayed=False)
+    return IdempotentOutcome(answer, replayed=False)
 
 
-async def find_earlier_answer(db: Database, identity: RequestIdentity) -> Answer | None:
+async def find_earlier_answer(db: Database, identity: RequestIdentity) -> StoredAnswer | None:
     """The first answer to this key; None if this request is the first, and its transaction then owns the key.
 
     Raises StillRunning while the first request's transaction is open, and KeyReused if it was another request.
@@ -72,7 +74,7 @@ async def find_earlier_answer(db: Database, identity: RequestIdentity) -> Answer
     return answer
 
 
-async def keep_first_answer(db: Database, identity: RequestIdentity, answer: Answer) -> Answer:
+async def keep_first_answer(db: Database, identity: RequestIdentity, answer: StoredAnswer) -> StoredAnswer:
     """Keep the answer unless there is one already, and return the one that is kept. Raises KeyReused."""
     if identity.key is None:
         return answer
@@ -86,5 +88,5 @@ async def keep_first_answer(db: Database, identity: RequestIdentity, answer: Ans
 async def record_key(db: Database, identity: RequestIdentity) -> None:
     """Keep the key of a request that may be done twice, so that another request with the same key is refused."""
     if identity.key is not None and await find_earlier_answer(db, identity) is None:
-        empty = Answer(fingerprint=identity.fingerprint, status=200, headers={}, body=b"")
+        empty = StoredAnswer(fingerprint=identity.fingerprint, status=200, headers={}, body=b"")
         await idempotency.keep_answer(db, identity.user_id, identity.key, empty)

@@ -31,7 +31,7 @@ from api.local import supervisor
 from api.local.servers import Servers
 from api.settings import Settings
 from api.sql import connection as db
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from engine.testing import tiny_ltx
 from tests.support.users import Person, sign_up
 
@@ -238,7 +238,7 @@ def worker_settings(real: AppState, weights: Path) -> Settings:
 
 
 @pytest.fixture
-async def claimed(client: httpx.AsyncClient, app_state: AppState, account: Person) -> Claimed:
+async def claimed(client: httpx.AsyncClient, app_state: AppState, account: Person) -> ClaimedGeneration:
     """A clip that a worker has taken on."""
     await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
     found = await app_state.lifecycle.claim("worker_a")

@@ -10,7 +10,7 @@ from api.idempotency import RequestIdentity
 from api.schemas.accounts import ApiKeyCreate, NewApiKey
 from api.sql import api_keys
 from api.sql.connection import Database, Pool, transaction
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 
 HINT_LENGTH = 4
 DEFAULT_SCOPES = ["videos:read", "videos:write", "account:read"]
@@ -24,9 +24,9 @@ async def create_api_key(pool: Pool, request: ApiKeyCreate, identity: RequestIde
     secret = keyring.new_api_key()
     async with transaction(pool) as db:
 
-        async def create() -> Answer:
+        async def create() -> StoredAnswer:
             body = msgspec.json.encode(await _insert_api_key(db, identity.user_id, request, secret))
-            return Answer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
+            return StoredAnswer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
 
         outcome = await idempotency.answer_once(db, identity, create)
     created = msgspec.json.decode(outcome.answer.body, type=NewApiKey)

@@ -13,7 +13,7 @@ from api import idempotency
 from api.http.requests import UserRequest, identify_request
 from api.http.state import AppState
 from api.sql.connection import transaction
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 
 Shown = TypeVar("Shown", bound=msgspec.Struct)
 
@@ -28,7 +28,9 @@ async def once(
     async with transaction(app_state.pool) as db:
         kept = await idempotency.find_earlier_answer(db, identity)
     if kept is None:
-        fresh = Answer(fingerprint=identity.fingerprint, status=200, headers={}, body=msgspec.json.encode(await act()))
+        fresh = StoredAnswer(
+            fingerprint=identity.fingerprint, status=200, headers={}, body=msgspec.json.encode(await act())
+        )
         async with transaction(app_state.pool) as db:
             kept = await idempotency.keep_first_answer(db, identity, fresh)
     return cast("Response[Shown]", Response(kept.body, status_code=kept.status, media_type="application/json"))

@@ -21,11 +21,11 @@ from api.uploads.ingest import Uploads
 from api.uploads.store import UploadStore
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
-from api.videos.event_stream import Feeds
+from api.videos.event_stream import VideoEventStreams
 from api.videos.images import ImageCreator
 from api.videos.library import VideoLibrary
 from api.videos.lifecycle import VideoLifecycle
-from api.videos.presets import Presets
+from api.videos.presets import PresetLibrary
 from api.videos.references import ReferenceResolver
 from api.videos.serializers import VideoSerializer
 from api.videos.submission import VideoSubmissions
@@ -57,6 +57,6 @@ class AppState(NamedTuple):
     images: ImageCreator
     uploads: Uploads
     upload_store: UploadStore
-    presets: Presets
-    feeds: Feeds
+    presets: PresetLibrary
+    event_streams: VideoEventStreams
     serializer: VideoSerializer

@@ -20,7 +20,7 @@ async def list_models(app_state: NamedDependency[AppState]) -> Page[Model]:
 
     The default is the first one that generates videos or, for images, the first one that generates images.
     """
-    data = [_shown(name, app_state.settings) for name in app_state.settings.models]
+    data = [_to_model(name, app_state.settings) for name in app_state.settings.models]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
 
@@ -30,10 +30,10 @@ async def get_model(model_id: FromPath[str], app_state: NamedDependency[AppState
     name = app_state.settings.aliases.get(model_id, model_id)
     if name not in app_state.settings.models:
         raise NotFound(f"There is no model {model_id[:64]!r} here.", param="model_id")
-    return _shown(name, app_state.settings)
+    return _to_model(name, app_state.settings)
 
 
-def _shown(name: str, settings: Settings) -> Model:
+def _to_model(name: str, settings: Settings) -> Model:
     model = registry.find(name)
     return Model(
         id=name,

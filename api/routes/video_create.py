@@ -27,7 +27,7 @@ from api.schemas.video_requests import (
     VideoRemix,
 )
 from api.schemas.videos import Estimate, Video
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 from api.videos.serializers import poll_headers
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
@@ -63,15 +63,17 @@ async def answer_create(request: UserRequest, app_state: AppState, content: Crea
 
 
 async def _wait_until_terminal(
-    request: UserRequest, app_state: AppState, answer: Answer, seconds: int
+    request: UserRequest, app_state: AppState, answer: StoredAnswer, seconds: int
 ) -> Response[Video] | None:
     """The created video after the wait; None if it was deleted meanwhile, when the first answer is sent."""
     location = answer.headers["Location"]
     try:
-        row = await app_state.feeds.terminal(location.rpartition("/")[2], request.user.user_id, seconds)
+        row = await app_state.event_streams.wait_until_terminal(
+            location.rpartition("/")[2], request.user.user_id, seconds
+        )
     except NotFound:
         return None
-    await app_state.serializer.pace.refresh()
+    await app_state.serializer.pace.refresh_if_stale()
     video = app_state.serializer.to_video(row)
     return Response(video, status_code=200, headers={**poll_headers(video), "Location": location})
 

@@ -45,7 +45,7 @@ async def list_videos(
     order: Order = "desc",
 ) -> Page[Video]:
     """List the user's videos and images, by default newest first."""
-    await app_state.serializer.pace.refresh()
+    await app_state.serializer.pace.refresh_if_stale()
     begin = cursor(after, ids.VIDEO)
     rows = await app_state.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
     return page([app_state.serializer.to_video(row) for row in rows], limit)
@@ -65,7 +65,9 @@ async def get_video(
     """Return a video. With `Prefer: wait=60`, wait until it is finished, for at most 60 seconds."""
     user_id = request.user.user_id
     if wait := parse_prefer_wait(request):
-        return await _video_response(await app_state.feeds.terminal(video_id, user_id, wait), app_state)
+        return await _video_response(
+            await app_state.event_streams.wait_until_terminal(video_id, user_id, wait), app_state
+        )
     return await _video_response(await app_state.library.get(video_id, user_id), app_state)
 
 
@@ -102,7 +104,7 @@ async def cancel_video(
 
 async def _video_response(row: Generation, app_state: AppState) -> Response[Video]:
     """The video as it is now, with how soon to ask again."""
-    await app_state.serializer.pace.refresh()
+    await app_state.serializer.pace.refresh_if_stale()
     video = app_state.serializer.to_video(row)
     return Response(video, headers=poll_headers(video), status_code=200)
 
@@ -148,7 +150,7 @@ async def watch_video(request: UserRequest, video_id: FromPath[str], app_state: 
     """Stream the video as server-sent events: its current state, then every change until it is finished."""
     user_id = request.user.user_id
     await app_state.library.get(video_id, user_id)
-    return _event_response(app_state.feeds.one(video_id, user_id))
+    return _event_response(app_state.event_streams.stream_video(video_id, user_id))
 
 
 @get(
@@ -164,7 +166,9 @@ async def watch_videos(request: UserRequest, app_state: NamedDependency[AppState
 
     The stream starts with the videos changed since `Last-Event-ID` or, without it, with those not finished yet.
     """
-    return _event_response(app_state.feeds.all(request.user.user_id, request.headers.get("last-event-id")))
+    return _event_response(
+        app_state.event_streams.stream_all_videos(request.user.user_id, request.headers.get("last-event-id"))
+    )
 
 
 def _event_response(frames: Any) -> Stream:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from api.sql.connection import Database, row
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class StoredAnswer(Struct, frozen=True, kw_only=True):
     """What was answered the first time, and the fingerprint of the request."""
 
     fingerprint: bytes
@@ -27,7 +27,7 @@ async def wait_for_lock(db: Database, user_id: str, name: str) -> None:
     await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1 || $2, 0))", user_id, name)
 
 
-async def find_answer(db: Database, user_id: str, key: str) -> Answer | None:
+async def find_answer(db: Database, user_id: str, key: str) -> StoredAnswer | None:
     """The answer kept under the user's key, if it is younger than a day."""
     record = await db.fetchrow(
         """
@@ -40,10 +40,10 @@ async def find_answer(db: Database, user_id: str, key: str) -> Answer | None:
         user_id,
         key,
     )
-    return row(record, Answer)
+    return row(record, StoredAnswer)
 
 
-async def keep_answer(db: Database, user_id: str, key: str, answer: Answer) -> None:
+async def keep_answer(db: Database, user_id: str, key: str, answer: StoredAnswer) -> None:
     """Keep an answer, in place of one that is older than a day."""
     await db.execute(
         """

@@ -7,7 +7,7 @@ from msgspec import Struct
 from api.sql.connection import Database, rows
 
 
-class Pace(Struct, frozen=True):
+class MeasuredPace(Struct, frozen=True):
     """Seconds of work per pixel-second of clip."""
 
     model: str
@@ -15,10 +15,10 @@ class Pace(Struct, frozen=True):
     pace: float
 
 
-class Load(Struct, frozen=True):
+class QueueLoad(Struct, frozen=True):
     """How fast work goes and how much of it is under way."""
 
-    paces: list[Pace]
+    paces: list[MeasuredPace]
     running: int
 
 
@@ -91,7 +91,7 @@ async def forget(db: Database) -> None:
     await db.execute("DELETE FROM refresh_tokens WHERE used_at < now() - interval '30 days'")
 
 
-async def load(db: Database) -> Load:
+async def measure_load(db: Database) -> QueueLoad:
     """How fast the last hundred videos were made, and how many are being made now."""
     paces = await db.fetch(
         "SELECT served_by AS model, quality, (sum(extract(epoch FROM completed_at - claimed_at))"
@@ -100,4 +100,4 @@ async def load(db: Database) -> Load:
         " GROUP BY served_by, quality HAVING sum(generated_seconds) > 0"
     )
     running: int = await db.fetchval("SELECT count(*) FROM generations WHERE state = 'in_progress'")
-    return Load(paces=rows(paces, Pace), running=running)
+    return QueueLoad(paces=rows(paces, MeasuredPace), running=running)

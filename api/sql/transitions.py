@@ -18,7 +18,7 @@ PUBLISHED_PERCENT = (  # of a clip; it stays whatever becomes of its attempt
 FAIRNESS_HORIZON = 500  # rows at the head of the queue among which the user with fewest running is served first
 
 
-class Claimed(Struct, frozen=True, kw_only=True):
+class ClaimedGeneration(Struct, frozen=True, kw_only=True):
     """What a worker needs of the row it has claimed."""
 
     id: str
@@ -59,7 +59,7 @@ class CancelledRow(Struct, frozen=True):
     credits: int
 
 
-async def claim_next(db: Database, pool: str, worker: str, lease: float) -> Claimed | None:
+async def claim_next(db: Database, pool: str, worker: str, lease: float) -> ClaimedGeneration | None:
     """Lease the best queued row for `lease` seconds: by plan priority, then the user with fewest running, then age.
 
     Claims of a pool wait for each other, so two workers never take a user above the plan's concurrency. Fairness
@@ -111,7 +111,7 @@ async def claim_next(db: Database, pool: str, worker: str, lease: float) -> Clai
         worker,
         lease,
     )
-    return row(record, Claimed)
+    return row(record, ClaimedGeneration)
 
 
 async def renew_lease(db: Database, generation_id: str, attempt: int, lease: float) -> bool:

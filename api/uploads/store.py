@@ -18,7 +18,7 @@ from api.idempotency import RequestIdentity
 from api.settings import Settings
 from api.sql import uploads
 from api.sql.connection import Database, Pool, transaction
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 from api.sql.uploads import UploadRow
 from api.storage import keys
 from api.storage.cleanup import remove_unnamed_files
@@ -60,7 +60,7 @@ class UploadStore:
         self._refuse_large_or_full(creation.bytes, "Upload-Length")
         async with transaction(self._pool) as db:
 
-            async def create() -> Answer:
+            async def create() -> StoredAnswer:
                 row = await self._insert(db, ids.new(ids.UPLOAD), identity.user_id, creation)
                 return _created_answer(row, identity.fingerprint)
 
@@ -83,7 +83,7 @@ class UploadStore:
                 await asyncio.to_thread(self._storage.adopt, ingested.file, keys.ingested_key(upload_id))
             async with transaction(self._pool) as db:
 
-                async def create() -> Answer:
+                async def create() -> StoredAnswer:
                     row = await self._insert(db, upload_id, identity.user_id, creation)
                     ready = require_upload(await mark_ready(db, row.id, ingested), row.id)
                     return _created_answer(ready, identity.fingerprint)
@@ -201,9 +201,9 @@ class UploadStore:
             return require_upload(advanced, row.id)
 
 
-def _created_answer(row: UploadRow, fingerprint: bytes) -> Answer:
+def _created_answer(row: UploadRow, fingerprint: bytes) -> StoredAnswer:
     """What is stored for replay: the id of the upload."""
-    return Answer(fingerprint=fingerprint, status=201, headers={}, body=row.id.encode())
+    return StoredAnswer(fingerprint=fingerprint, status=201, headers={}, body=row.id.encode())
 
 
 def _check_offset(row: UploadRow, offset: int, length: int | None) -> None:

@@ -13,7 +13,7 @@ from api.sql.connection import Database
 from api.sql.generations import IMAGE_KIND, Generation
 from api.sql.media import RenditionLookup
 from api.sql.segments import StreamRow
-from api.videos.failures import REASONS
+from api.videos.failures import FAILURE_REASONS
 
 STREAM_LIFETIME: Final = timedelta(hours=24)  # after the video's creation; then there is the whole file
 
@@ -25,7 +25,7 @@ class Owned(Protocol):
     def user_id(self) -> str: ...
 
 
-class Outcome(Protocol):
+class VideoOutcome(Protocol):
     """What became of a video."""
 
     @property
@@ -104,18 +104,18 @@ def stream_closed_error(row: StreamRow) -> Problem | None:
     return None
 
 
-def _terminal_error(row: Outcome) -> Conflict | None:
+def _terminal_error(row: VideoOutcome) -> Conflict | None:
     if row.state == "failed":
         return _failed_error(row)
     return _cancelled_error(row) if row.state == "cancelled" else None
 
 
-def _failed_error(row: Outcome) -> HasFailed:
+def _failed_error(row: VideoOutcome) -> HasFailed:
     failure = row.failure or "internal"
-    return HasFailed(f"This video failed ({failure}): {REASONS[failure].en}", state=row.state, reason=failure)
+    return HasFailed(f"This video failed ({failure}): {FAILURE_REASONS[failure].en}", state=row.state, reason=failure)
 
 
-def _cancelled_error(row: Outcome) -> WasCancelled:
+def _cancelled_error(row: VideoOutcome) -> WasCancelled:
     return WasCancelled("This video was cancelled before what you ask for was made.", state=row.state)
 
 
@@ -123,7 +123,7 @@ def _expired_error() -> Expired:
     return Expired("The media of this video is past its retention and no longer kept.")
 
 
-def not_ready_error(row: Outcome) -> NotReady:
+def not_ready_error(row: VideoOutcome) -> NotReady:
     """The problem of media that is still to come."""
     detail = "This video is still being made; GET /v1/videos/{id} shows its status and, in `assets`, what can be read."
     return NotReady(detail, state=row.state)

@@ -14,8 +14,8 @@ from api.schemas.video_requests import CreateRequest
 from api.settings import Settings
 from api.sql.callers import Caller
 from api.sql.generations import Generation
-from api.sql.idempotency import Answer
-from api.videos.presets import Presets
+from api.sql.idempotency import StoredAnswer
+from api.videos.presets import PresetLibrary
 from api.videos.quote import PricingTerms, Quote, build_quote
 from api.videos.references import ReferenceResolver
 from api.videos.serializers import VideoSerializer, poll_headers
@@ -39,7 +39,7 @@ class VideoCreator:
         settings: Settings,
         tariff: Tariff,
         references: ReferenceResolver,
-        presets: Presets,
+        presets: PresetLibrary,
         submissions: VideoSubmissions,
         serializer: VideoSerializer,
     ) -> None:
@@ -50,11 +50,11 @@ class VideoCreator:
         self._submissions = submissions
         self._serializer = serializer
 
-    async def create(self, caller: Caller, request: CreateRequest, identity: RequestIdentity) -> Answer:
+    async def create(self, caller: Caller, request: CreateRequest, identity: RequestIdentity) -> StoredAnswer:
         """Queue the videos, or repeat the answer that the request had the first time. Raises every kind of problem."""
         if earlier := await self._submissions.find_answer(identity):
             return earlier  # before anything else: what the video was made from may be gone by now
-        await self._serializer.pace.refresh()
+        await self._serializer.pace.refresh_if_stale()
         async with self.resolve_references(request, caller.user_id) as references:
             quote = self.quote(caller, request, references)
             submission = Submission(identity, quote, await self._read_images(quote, caller.user_id))
@@ -75,8 +75,8 @@ class VideoCreator:
         images = quote.spec.images
         return [await self._references.read_image(image.reference, user_id, image.field) for image in images]
 
-    def _to_answer(self, row: Generation, fingerprint: bytes) -> Answer:
+    def _to_answer(self, row: Generation, fingerprint: bytes) -> StoredAnswer:
         """The reply to a create, as it is sent and as it is kept for replay."""
         video = self._serializer.to_video(row)
         headers = {"Location": f"/v1/videos/{row.id}", **poll_headers(video)}
-        return Answer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))
+        return StoredAnswer(fingerprint=fingerprint, status=200, headers=headers, body=msgspec.json.encode(video))

@@ -11,14 +11,14 @@ from api.schemas.videos import Estimate, Refusal
 from api.sql.callers import Caller
 from api.sql.connection import Pool, transaction
 from api.videos.create import VideoCreator
-from api.videos.eta import Pace
+from api.videos.eta import RenderPace
 from api.videos.quote import REFUSALS, Quote, to_refusal
 
 
 class VideoEstimator:
     """Estimates what a creator would make."""
 
-    def __init__(self, pool: Pool, creator: VideoCreator, credits: CreditLedger, pace: Pace) -> None:
+    def __init__(self, pool: Pool, creator: VideoCreator, credits: CreditLedger, pace: RenderPace) -> None:
         self._pool = pool
         self._creator = creator
         self._credits = credits
@@ -36,7 +36,7 @@ class VideoEstimator:
     async def _estimate_quote(self, user_id: str, quote: Quote) -> Estimate:
         async with transaction(self._pool) as db:
             spendable = await self._credits.lock_spendable(db, user_id)
-        await self._pace.refresh()
+        await self._pace.refresh_if_stale()
         relaxed, refusals = _check_funds(spendable, quote.price.total)
         return Estimate(
             credits=0 if relaxed else quote.price.total,
@@ -47,7 +47,9 @@ class VideoEstimator:
 
     def _work_seconds(self, quote: Quote) -> float:
         request = quote.engine_request
-        return self._pace.work(request.model, request.quality, quote.generated_seconds, request.width, request.height)
+        return self._pace.estimate_work(
+            request.model, request.quality, quote.generated_seconds, request.width, request.height
+        )
 
 
 def _check_funds(spendable: SpendableCredits, total: int) -> tuple[bool, list[Refusal]]:

@@ -7,36 +7,36 @@ from time import monotonic
 from api.schemas.videos import Quality
 from api.sql import maintenance
 from api.sql.connection import AWAY, Pool
-from api.sql.maintenance import Load
+from api.sql.maintenance import QueueLoad
 
-FRESH = 10.0  # seconds for which a reading of the database serves
-GUESS = 10.0 / (5 * 320 * 192)  # seconds of work per pixel-second before anything was measured
+STALE_AFTER = 10.0  # seconds for which a reading of the database serves
+DEFAULT_PACE = 10.0 / (5 * 320 * 192)  # seconds of work per pixel-second before anything was measured
 
 
-class Pace:
+class RenderPace:
     """Seconds of work per second and pixel of clip, by model and quality, and how many workers share the queue."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._load = Load(paces=[], running=0)
+        self._load = QueueLoad(paces=[], running=0)
         self._until = 0.0
 
-    async def refresh(self) -> None:
+    async def refresh_if_stale(self) -> None:
         """Read the database again if the last reading is old; one that is away leaves the last reading."""
         if monotonic() < self._until:
             return
-        self._until = monotonic() + FRESH
+        self._until = monotonic() + STALE_AFTER
         try:
             async with self._pool.acquire() as db:
-                self._load = await maintenance.load(db)
+                self._load = await maintenance.measure_load(db)
         except AWAY:
             return
 
-    def work(self, model: str, quality: Quality, length: float, width: int, height: int) -> float:
+    def estimate_work(self, model: str, quality: Quality, length: float, width: int, height: int) -> float:
         """Seconds of rendering for such a clip on one worker."""
         measured = (one.pace for one in self._load.paces if (one.model, one.quality) == (model, quality))
-        return next(measured, GUESS) * length * width * height
+        return next(measured, DEFAULT_PACE) * length * width * height
 
-    def wait(self, work: float, ahead: int) -> float:
+    def estimate_wait(self, work: float, ahead: int) -> float:
         """Seconds until such a clip is done with so many before it, if those take as long."""
         return work * (1 + ahead / max(1, self._load.running))

@@ -17,7 +17,7 @@ from api.sql.connection import Pool
 from api.sql.generations import Generation
 from api.storage.local import Storage
 from api.videos.create import VideoCreator
-from api.videos.event_stream import Feeds
+from api.videos.event_stream import VideoEventStreams
 from api.videos.renditions import find_rendition
 from api.videos.serializers import VideoSerializer
 
@@ -39,7 +39,7 @@ class ImageCreator:
         pool: Pool,
         storage: Storage,
         creator: VideoCreator,
-        feeds: Feeds,
+        feeds: VideoEventStreams,
         serializer: VideoSerializer,
         *,
         wait: float = WAIT,
@@ -55,7 +55,9 @@ class ImageCreator:
         """The images of a request. Raises every kind of problem, and Unavailable for one that is still being made."""
         answer = await self._creator.create(caller, request, identity)
         created = msgspec.json.decode(answer.body, type=CreatedVideo)
-        waits = (self._feeds.terminal(video_id, caller.user_id, self._wait) for video_id in created.variations)
+        waits = (
+            self._feeds.wait_until_terminal(video_id, caller.user_id, self._wait) for video_id in created.variations
+        )
         rows = await asyncio.gather(*waits)
         inline = request.response_format == "b64_json"
         return ImagesResponse(

@@ -20,10 +20,10 @@ from api.sql import generations, media, segments, transitions
 from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import Generation
 from api.sql.media import RenditionRow
-from api.sql.segments import Segment
-from api.sql.transitions import Claimed, LostLease
+from api.sql.segments import PublishedSegment
+from api.sql.transitions import ClaimedGeneration, LostLease
 from api.videos.availability import require_video
-from api.videos.failures import REASONS
+from api.videos.failures import FAILURE_REASONS
 from api.videos.inputs import ClipInputs
 
 log = structlog.get_logger()
@@ -71,7 +71,7 @@ class VideoLifecycle:
         self._announcer.stop(video_id)
         self._announcer.changed(user_id, video_id)
 
-    async def claim(self, worker: str) -> Claimed | None:
+    async def claim(self, worker: str) -> ClaimedGeneration | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
             claimed = await transitions.claim_next(db, self._settings.pool, worker, self._settings.lease)
@@ -79,18 +79,18 @@ class VideoLifecycle:
             self._announcer.changed(claimed.user_id, claimed.id)
         return claimed
 
-    async def load_inputs(self, claimed: Claimed) -> ClipInputs:
+    async def load_inputs(self, claimed: ClaimedGeneration) -> ClipInputs:
         """The images and source videos of the clip."""
         async with self._pool.acquire() as db:
             images = await generations.list_image_inputs(db, claimed.id)
             return ClipInputs(images, await generations.list_video_inputs(db, claimed.id))
 
-    async def renew(self, claimed: Claimed) -> bool:
+    async def renew_lease(self, claimed: ClaimedGeneration) -> bool:
         """Keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             return await transitions.renew_lease(db, claimed.id, claimed.attempt, self._settings.lease)
 
-    async def report_progress(self, claimed: Claimed, progress: float, eta_seconds: float | None) -> bool:
+    async def report_progress(self, claimed: ClaimedGeneration, progress: float, eta_seconds: float | None) -> bool:
         """Publish progress (0–100) and keep the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             lease = self._settings.lease
@@ -99,7 +99,9 @@ class VideoLifecycle:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
-    async def publish_segment(self, claimed: Claimed, segment: Segment, published: float, generated: float) -> bool:
+    async def publish_segment(
+        self, claimed: ClaimedGeneration, segment: PublishedSegment, published: float, generated: float
+    ) -> bool:
         """List a piece that is in storage, up to second `published`, of which so many were made; False when the lease
         is lost.
         """
@@ -109,7 +111,7 @@ class VideoLifecycle:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
-    async def publish_preview(self, claimed: Claimed, name: str, at: float) -> bool:
+    async def publish_preview(self, claimed: ClaimedGeneration, name: str, at: float) -> bool:
         """Show a guess, which is in storage, at what second `at` will be; False when the lease is lost."""
         async with self._pool.acquire() as db:
             held = await segments.set_preview(db, claimed.id, claimed.attempt, name, at)
@@ -117,12 +119,12 @@ class VideoLifecycle:
             self._announcer.changed(claimed.user_id, claimed.id)
         return held
 
-    async def list_published_segments(self, claimed: Claimed) -> list[Segment]:
+    async def list_published_segments(self, claimed: ClaimedGeneration) -> list[PublishedSegment]:
         """The pieces that are published, in their order."""
         async with self._pool.acquire() as db:
             return await segments.list_segments(db, claimed.id)
 
-    async def complete(self, claimed: Claimed, renditions: list[RenditionRow]) -> bool:
+    async def complete(self, claimed: ClaimedGeneration, renditions: list[RenditionRow]) -> bool:
         """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.
 
         True also when this attempt did it before and its commit's answer got lost.
@@ -135,11 +137,11 @@ class VideoLifecycle:
         self._announcer.changed(claimed.user_id, claimed.id)
         return True
 
-    async def fail(self, claimed: Claimed, failure: str) -> bool:
+    async def fail(self, claimed: ClaimedGeneration, failure: str) -> bool:
         """A try that failed: queued again while it may help and tries are left, else failed with its credits back."""
-        if REASONS[failure].retryable and claimed.tries + 1 < self._settings.max_tries:
+        if FAILURE_REASONS[failure].retryable and claimed.tries + 1 < self._settings.max_tries:
             wait = RETRY_WAITS[min(claimed.tries, len(RETRY_WAITS) - 1)]
-            return await self._requeue(claimed, tries=1, wait=wait)
+            return await self._requeue_attempt(claimed, tries=1, wait=wait)
         async with transaction(self._pool) as db:
             moved = await self._fail_attempt(db, claimed.id, claimed.attempt, failure)
         if moved:
@@ -150,7 +152,7 @@ class VideoLifecycle:
         """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
         async with transaction(self._pool) as db:
             found = await transitions.lock_lost_leases(db, self._settings.lease)
-            found.sort(key=_owner)  # whoever locks the credits of several users does it in one order
+            found.sort(key=_owner_id)  # whoever locks the credits of several users does it in one order
             for lost in found:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
@@ -168,11 +170,11 @@ class VideoLifecycle:
             await self._credits.settle(db, video_id, 0)
         return moved
 
-    async def return_to_queue(self, claimed: Claimed) -> bool:
+    async def return_to_queue(self, claimed: ClaimedGeneration) -> bool:
         """A worker that stops returns its work at once; no try is counted."""
-        return await self._requeue(claimed, tries=0, wait=0.0)
+        return await self._requeue_attempt(claimed, tries=0, wait=0.0)
 
-    async def _requeue(self, claimed: Claimed, *, tries: int, wait: float) -> bool:
+    async def _requeue_attempt(self, claimed: ClaimedGeneration, *, tries: int, wait: float) -> bool:
         async with self._pool.acquire() as db:
             attempt = claimed.attempt
             moved = await transitions.requeue_attempt(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
@@ -182,5 +184,5 @@ class VideoLifecycle:
         return moved
 
 
-def _owner(lost: LostLease) -> str:
+def _owner_id(lost: LostLease) -> str:
     return lost.user_id

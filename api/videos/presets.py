@@ -13,7 +13,7 @@ from api.schemas.common import unix_seconds
 from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.sql import presets
 from api.sql.connection import Database, Pool, transaction
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 from api.sql.presets import PresetRow
 from api.storage.cleanup import remove_unnamed_files
 from api.storage.keys import PRESETS
@@ -23,7 +23,7 @@ from api.videos.styles import BUILT_IN, NO_STYLE, Style
 MAX_PRESETS = 200  # of one user
 
 
-class Presets:
+class PresetLibrary:
     """Finds, adds, changes and deletes presets."""
 
     def __init__(self, pool: Pool, storage: Storage) -> None:
@@ -68,10 +68,10 @@ class Presets:
                 await asyncio.to_thread(self._storage.write, image_key(preset_id), image)
             async with transaction(self._pool) as db:
 
-                async def create() -> Answer:
+                async def create() -> StoredAnswer:
                     row = await _insert_preset(db, preset_id, identity.user_id, request, pictured=image is not None)
                     body = msgspec.json.encode(to_preset(row, identity.user_id))
-                    return Answer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
+                    return StoredAnswer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
 
                 outcome = await idempotency.answer_once(db, identity, create)
         return msgspec.json.decode(outcome.answer.body, type=Preset)

@@ -15,23 +15,23 @@ from api.schemas.videos import TERMINAL_STATUSES, Assets, Cost, Failure, Provena
 from api.settings import Settings
 from api.sql.generations import Generation
 from api.videos import hls
-from api.videos.eta import Pace
-from api.videos.failures import REASONS
+from api.videos.eta import RenderPace
+from api.videos.failures import FAILURE_REASONS
 
-SIGNED_FOR = 900  # seconds; signed URLs change at whole multiples, so that caches can keep what they fetched
+SIGNATURE_SECONDS = 900  # seconds; signed URLs change at whole multiples, so that caches can keep what they fetched
 
 
 class VideoSerializer:
     """How this server draws: with which keys it signs URLs, and what it knows of the pace of work."""
 
-    def __init__(self, settings: Settings, keyring: Keyring, pace: Pace) -> None:
+    def __init__(self, settings: Settings, keyring: Keyring, pace: RenderPace) -> None:
         self.pace = pace
         self._origin = settings.origin
         self._keyring = keyring
 
     def to_video(self, row: Generation) -> Video:
         """The wire object of a generation."""
-        failure = _failure(row)
+        failure = _to_failure(row)
         return Video(
             id=row.id,
             kind=row.kind,
@@ -56,9 +56,9 @@ class VideoSerializer:
             quality=row.quality,
             variations=row.variations,
             queue_position=row.queue_position,
-            eta_seconds=self._eta(row),
+            eta_seconds=self._estimate_seconds_left(row),
             cost=Cost(row.settled if row.cost_state == "settled" else row.credits, row.cost_state, row.relaxed),
-            assets=self._assets(row),
+            assets=self._build_assets(row),
             provenance=Provenance("unsigned" if row.state in TERMINAL_STATUSES else "pending"),
             visibility=row.visibility,
             metadata=row.metadata,
@@ -94,33 +94,35 @@ class VideoSerializer:
         signature = self._keyring.sign_media(hls.signed_preview_path(row.id), ends)
         return f"{self._origin}/v1/videos/{row.id}/preview/{row.preview}?expires={ends}&signature={signature}"
 
-    def _assets(self, row: Generation) -> Assets:
-        expires = (int(time()) // SIGNED_FOR + 2) * SIGNED_FOR
+    def _build_assets(self, row: Generation) -> Assets:
+        expires = (int(time()) // SIGNATURE_SECONDS + 2) * SIGNATURE_SECONDS
         files = {variant: self.asset_url(row.id, variant, expires) for variant in row.variants}
         return Assets(**files, stream=self.stream_url(row), preview=self.preview_url(row))
 
-    def _eta(self, row: Generation) -> int | None:
+    def _estimate_seconds_left(self, row: Generation) -> int | None:
         """What a worker has measured once one has, before that what such clips took lately; and those before it."""
         if row.state in TERMINAL_STATUSES:
             return None
         ahead = row.queue_position or 0
         if row.eta_seconds is not None and not ahead:
             return ceil(row.eta_seconds)
-        work = self.pace.work(row.served_by, row.quality, row.generated_seconds, row.width, row.height)
-        left = self.pace.wait(work, 0) if row.eta_seconds is None else row.eta_seconds
-        return ceil(left + self.pace.wait(work, ahead) - self.pace.wait(work, 0))
+        work = self.pace.estimate_work(row.served_by, row.quality, row.generated_seconds, row.width, row.height)
+        left = self.pace.estimate_wait(work, 0) if row.eta_seconds is None else row.eta_seconds
+        return ceil(left + self.pace.estimate_wait(work, ahead) - self.pace.estimate_wait(work, 0))
 
 
-def _failure(row: Generation) -> Failure | None:
+def _to_failure(row: Generation) -> Failure | None:
     if row.failure is None:
         return None
-    reason = REASONS[row.failure]
-    return Failure(row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.message(row.locale))
+    reason = FAILURE_REASONS[row.failure]
+    return Failure(
+        row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.localized_message(row.locale)
+    )
 
 
-def poll_headers(shown: Video) -> dict[str, str]:
+def poll_headers(video: Video) -> dict[str, str]:
     """How soon to ask again: openai-python keeps the first value for the whole wait, so it stays short."""
-    if shown.eta_seconds is None:
+    if video.eta_seconds is None:
         return {}
-    milliseconds = max(500, min(2000, shown.eta_seconds * 100))
-    return {"openai-poll-after-ms": str(milliseconds), "Retry-After": str(max(1, min(30, shown.eta_seconds)))}
+    milliseconds = max(500, min(2000, video.eta_seconds * 100))
+    return {"openai-poll-after-ms": str(milliseconds), "Retry-After": str(max(1, min(30, video.eta_seconds)))}

@@ -19,7 +19,7 @@ from api.sql import generations
 from api.sql import idempotency as sql_idempotency
 from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import IMAGE_KIND, VIDEO_KIND, Generation, NewGeneration
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 from api.storage.disk_space import refuse_full_disk
 from api.storage.local import Storage
 from api.videos.availability import require_video
@@ -51,7 +51,7 @@ class VideoSubmissions:
         self._bell = bell
         self._announcer = announcer
 
-    async def submit(self, submission: Submission, to_answer: Callable[[Generation], Answer]) -> Answer:
+    async def submit(self, submission: Submission, to_answer: Callable[[Generation], StoredAnswer]) -> StoredAnswer:
         """Queue the clips and hold their credits, or repeat the first answer.
 
         `to_answer` is called inside the transaction, so that what is kept for replay is what was answered.
@@ -60,7 +60,7 @@ class VideoSubmissions:
         rows = build_rows(submission, self._settings)
         async with self._store_inputs(rows, submission) as inputs, transaction(self._pool) as db:
 
-            async def create() -> Answer:
+            async def create() -> StoredAnswer:
                 self._refuse_on_full_disk()
                 await self._queue_rows(db, rows, submission, inputs)
                 return to_answer(await require_video(db, rows[0].id))
@@ -72,7 +72,7 @@ class VideoSubmissions:
             self._announce_queued(rows)
         return outcome.answer
 
-    async def find_answer(self, identity: RequestIdentity) -> Answer | None:
+    async def find_answer(self, identity: RequestIdentity) -> StoredAnswer | None:
         """The first answer to a request with a key, if it has had one. Raises StillRunning, KeyReused."""
         if identity.key is None:
             return None

@@ -18,7 +18,7 @@ from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.connection import AWAY
 from api.sql.media import RenditionRow
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import VideoFile, to_engine_request
@@ -66,7 +66,7 @@ class Runner:
         self._engine = engine
         self._called = asyncio.Event()
         self._decided = asyncio.Event()
-        self._claimed: Claimed | None = None
+        self._claimed: ClaimedGeneration | None = None
         self._closing = False
         self._late = False
 
@@ -97,7 +97,7 @@ class Runner:
             if self._claimed and self._claimed.id == video_id:
                 self._engine.cancel()
 
-    async def _next(self) -> Claimed | None:
+    async def _next(self) -> ClaimedGeneration | None:
         """What is to be done next. Cancelled in the middle, it gives back what it may have claimed."""
         claiming = asyncio.create_task(self._look())
         try:
@@ -108,7 +108,7 @@ class Runner:
                 await self._insist(self._lifecycle.return_to_queue, claimed)
             raise
 
-    async def _look(self) -> Claimed | None:
+    async def _look(self) -> ClaimedGeneration | None:
         """Nothing while PostgreSQL is away, since the sweeper rings when it is back."""
         try:
             return await self._lifecycle.claim(self.name)
@@ -116,7 +116,7 @@ class Runner:
             log.warning("server_away", task="claim", error=type(error).__name__)
             return None
 
-    async def _attempt(self, claimed: Claimed) -> None:
+    async def _attempt(self, claimed: ClaimedGeneration) -> None:
         """One attempt, from lease to terminal state or back to the queue."""
         bound = log.bind(video_id=claimed.id, attempt=claimed.attempt)
         bound.info("attempt_started")
@@ -136,7 +136,7 @@ class Runner:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
 
-    async def _render(self, claimed: Claimed) -> str:
+    async def _render(self, claimed: ClaimedGeneration) -> str:
         """The attempt's outcome in a word. Disk, database or engine in trouble is a try that failed."""
         folder = self._settings.data / "work" / f"{claimed.id}.{claimed.attempt}"
         try:
@@ -158,14 +158,14 @@ class Runner:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _failed(self, claimed: Claimed, failure: str) -> str:
+    async def _failed(self, claimed: ClaimedGeneration, failure: str) -> str:
         if self._closing:
             await self._insist(self._lifecycle.return_to_queue, claimed)
             return "given_back"
         await self._insist(self._lifecycle.fail, claimed, failure)
         return failure
 
-    async def _watch(self, claimed: Claimed, folder: Path) -> Result:
+    async def _watch(self, claimed: ClaimedGeneration, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
         last, result = 0.0, None
         request = await self._request(claimed)
@@ -215,11 +215,11 @@ class Runner:
             if not held:
                 self._engine.cancel()
 
-    async def _hold(self, claimed: Claimed) -> None:
+    async def _hold(self, claimed: ClaimedGeneration) -> None:
         """Renew the lease through stages that report nothing, such as loading a model."""
         while True:
             await asyncio.sleep(self._settings.lease / BEATS)
-            await self._unless_lost(self._lifecycle.renew(claimed))
+            await self._unless_lost(self._lifecycle.renew_lease(claimed))
 
     async def _limit(self) -> None:
         """Kill the engine when an attempt takes far too long: a child that hangs hears nothing else."""
@@ -227,7 +227,7 @@ class Runner:
         self._late = True
         await self._engine.kill()
 
-    async def _request(self, claimed: Claimed) -> Request:
+    async def _request(self, claimed: ClaimedGeneration) -> Request:
         inputs = await self._lifecycle.load_inputs(claimed)
         conditions = [
             Condition(
@@ -254,7 +254,7 @@ class Runner:
         files = [VideoFile(self._storage.path(video.key), video.seconds) for video in inputs.videos]
         return to_engine_request(claimed.operation, plain, files)
 
-    async def _keep(self, claimed: Claimed, result: Result) -> str:
+    async def _keep(self, claimed: ClaimedGeneration, result: Result) -> str:
         """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""
         files: dict[Variant, Path] = {
             "video": result.video,
@@ -265,7 +265,7 @@ class Runner:
         media = [await self._adopt(claimed, variant, path) for variant, path in files.items()]
         return "completed" if await self._insist(self._lifecycle.complete, claimed, media) else "stopped"
 
-    async def _adopt(self, claimed: Claimed, variant: Variant, path: Path) -> RenditionRow:
+    async def _adopt(self, claimed: ClaimedGeneration, variant: Variant, path: Path) -> RenditionRow:
         key = f"videos/{claimed.id}/{claimed.attempt}/{variant}.{SUFFIXES[variant]}"
         stored = await asyncio.to_thread(self._storage.adopt, path, key)
         content_type = TYPES[variant]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from api.sql import segments
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from api.storage.local import Storage
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle
@@ -23,12 +23,14 @@ class Publisher:
     had to begin anew; the second is told to players where they come to it.
     """
 
-    def __init__(self, claimed: Claimed, request: Request, lifecycle: VideoLifecycle, storage: Storage) -> None:
+    def __init__(
+        self, claimed: ClaimedGeneration, request: Request, lifecycle: VideoLifecycle, storage: Storage
+    ) -> None:
         self._claimed = claimed
         self._request = request
         self._lifecycle = lifecycle
         self._storage = storage
-        self._listed: list[segments.Segment] | None = None
+        self._listed: list[segments.PublishedSegment] | None = None
         self._waiting: list[Segment] = []
         self._ends: float | None = None
         self._anew = False
@@ -78,17 +80,19 @@ class Publisher:
         self._ends = segment.seconds_done
         return True
 
-    async def _earlier(self) -> list[segments.Segment]:
+    async def _earlier(self) -> list[segments.PublishedSegment]:
         if self._listed is None:
             self._listed = await self._lifecycle.list_published_segments(self._claimed)
         return self._listed
 
-    def _store(self, segment: Segment, seconds: float, listed: list[segments.Segment]) -> segments.Segment:
+    def _store(
+        self, segment: Segment, seconds: float, listed: list[segments.PublishedSegment]
+    ) -> segments.PublishedSegment:
         """Move the files in, if an earlier try has not. A head is named by its content: where it changes, players must
         read it again.
         """
         video_id, content = self._claimed.id, segment.head.read_bytes()
-        row = segments.Segment(
+        row = segments.PublishedSegment(
             number=len(listed),
             attempt=self._claimed.attempt,
             head=hashlib.sha256(content).hexdigest()[:16],
@@ -103,7 +107,7 @@ class Publisher:
             self._storage.adopt(segment.file, hls.storage_key(video_id, piece.name))
         return row
 
-    def _forget(self, listed: list[segments.Segment]) -> None:
+    def _forget(self, listed: list[segments.PublishedSegment]) -> None:
         """Remove what was kept to go on after the piece before: the next attempt goes on after the last."""
         if listed:
             self._storage.path(hls.resume_state_key(self._claimed.id, listed[-1])).unlink(missing_ok=True)

@@ -26,6 +26,11 @@ def rebuild_creates(app_state: AppState) -> AppState:
 def with_image_wait(app_state: AppState, seconds: float = 60.0) -> AppState:
     """The state with requests for images that wait so long."""
     images = ImageCreator(
-        app_state.pool, app_state.storage, app_state.creator, app_state.feeds, app_state.serializer, wait=seconds
+        app_state.pool,
+        app_state.storage,
+        app_state.creator,
+        app_state.event_streams,
+        app_state.serializer,
+        wait=seconds,
     )
     return app_state._replace(images=images)

@@ -12,7 +12,7 @@ from typing import Any
 from api.http.state import AppState
 from api.settings import Settings
 from api.sql.ledger_users import LedgerUser
-from api.sql.segments import Segment, list_segments
+from api.sql.segments import PublishedSegment, list_segments
 from api.worker import main
 
 SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
@@ -33,7 +33,7 @@ async def working(settings: Settings) -> AsyncIterator[None]:
 
 
 async def ended(app_state: AppState, video_id: str, account: LedgerUser) -> str:
-    row = await app_state.feeds.terminal(video_id, account.id, PATIENCE)
+    row = await app_state.event_streams.wait_until_terminal(video_id, account.id, PATIENCE)
     return f"{row.state}:{row.failure}" if row.failure else row.state
 
 
@@ -51,7 +51,7 @@ async def published(app_state: AppState, video_id: str, account: LedgerUser) -> 
             await watcher.take(1.0)
 
 
-async def listed(app_state: AppState, video_id: str) -> list[Segment]:
+async def listed(app_state: AppState, video_id: str) -> list[PublishedSegment]:
     async with app_state.pool.acquire() as db:
         return await list_segments(db, video_id)
 

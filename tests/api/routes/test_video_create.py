@@ -18,7 +18,7 @@ from api.schemas import operations
 from api.schemas.operations import Operation
 from api.schemas.video_requests import CreateRequest
 from api.sql.media import RenditionRow
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from api.videos.operations import VideoFile, generated_seconds, to_engine_request
 from api.videos.styles import BUILT_IN
 from api.worker.segment_publisher import Publisher
@@ -48,7 +48,7 @@ async def post(client: httpx.AsyncClient, account: Person, path: str, body: dict
     return await client.post(f"/v1/videos/{path}", json=body, headers=account.headers)
 
 
-async def claim(app_state: AppState) -> Claimed:
+async def claim(app_state: AppState) -> ClaimedGeneration:
     claimed = await app_state.lifecycle.claim("worker_b")
     assert claimed
     return claimed

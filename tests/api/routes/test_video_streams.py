@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from api.http.state import AppState
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from api.worker.segment_publisher import Publisher
 from tests.support.segments import REQUEST, guess, made, shown
 from tests.support.users import Person, sign_up
 
 
 async def test_what_is_published_can_be_watched_with_one_signature(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
     early = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
@@ -41,7 +41,7 @@ async def test_what_is_published_can_be_watched_with_one_signature(
 
 
 async def test_players_may_look_before_they_read(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     await publisher.publish(made(tmp_path, 0))
@@ -59,7 +59,7 @@ async def test_players_may_look_before_they_read(
 
 
 async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
@@ -83,7 +83,7 @@ async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
 
 
 async def test_a_signature_opens_its_own_stream_and_nothing_else(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
@@ -103,7 +103,7 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
 
 
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     cost = (await shown(client, account, claimed.id))["cost"]["credits"]
@@ -118,7 +118,7 @@ async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
 
 
 async def test_a_file_says_whether_it_is_signed(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration
 ) -> None:
     assert (await shown(client, account, claimed.id))["provenance"] == {"state": "pending"}
     assert await app_state.lifecycle.complete(claimed, [])

@@ -11,7 +11,7 @@ from litestar import Litestar
 from api.http.state import AppState
 from api.sql import maintenance
 from api.sql.connection import MIGRATIONS
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from api.worker.segment_publisher import Publisher
 from tests.support.rebuilt import with_image_wait
 from tests.support.segments import REQUEST, made, shown
@@ -21,7 +21,7 @@ NOW = datetime.now(UTC)
 
 
 async def test_a_failed_clip_s_stream_is_withdrawn(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     assert await app_state.lifecycle.fail(claimed, "bad_frames")
@@ -33,7 +33,7 @@ async def test_a_failed_clip_s_stream_is_withdrawn(
 
 
 async def test_a_stream_ends_after_a_day(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     async with app_state.pool.acquire() as db:
@@ -78,7 +78,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
 
 
 async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration
 ) -> None:
     assert await app_state.lifecycle.complete(claimed, [])
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
@@ -88,7 +88,7 @@ async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
 
 
 async def test_an_update_takes_back_streams_that_were_never_kept(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
@@ -100,7 +100,7 @@ async def test_an_update_takes_back_streams_that_were_never_kept(
 
 
 async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
@@ -114,7 +114,7 @@ async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
 
 
 async def test_a_clip_cancelled_before_its_first_piece_says_so_to_who_would_watch_it(
-    client: httpx.AsyncClient, account: Person, claimed: Claimed
+    client: httpx.AsyncClient, account: Person, claimed: ClaimedGeneration
 ) -> None:
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)

@@ -20,7 +20,7 @@ from api.settings import Settings
 from api.sql import connection as db
 from api.sql.connection import transaction
 from api.sql.generations import Generation
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 from api.videos.quote import PricingTerms, build_quote
 from api.videos.submission import Submission
 from tests.support.factories import add_account, books
@@ -48,17 +48,19 @@ async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: AppState) -> N
     quote = build_quote(asked, terms, shop.settings)
     assert quote.price.total == 1
 
-    def answer(row: Generation) -> Answer:
-        return Answer(fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(shop.serializer.to_video(row)))
+    def answer(row: Generation) -> StoredAnswer:
+        return StoredAnswer(
+            fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(shop.serializer.to_video(row))
+        )
 
-    def create(number: int) -> asyncio.Task[Answer]:
+    def create(number: int) -> asyncio.Task[StoredAnswer]:
         identity = RequestIdentity(account.id, f"k{number}", number.to_bytes(4))
         submission = Submission(identity, quote, [])
         return asyncio.create_task(shop.submissions.submit(submission, answer))
 
     answers = await asyncio.gather(*map(create, range(CREATES)), return_exceptions=True)
     refused = [each for each in answers if isinstance(each, InsufficientCredits)]
-    accepted = [each for each in answers if isinstance(each, Answer)]
+    accepted = [each for each in answers if isinstance(each, StoredAnswer)]
     assert (len(accepted), len(refused)) == (CREDITS, CREATES - CREDITS)
     async with transaction(shop.pool) as connection:
         balance = await shop.credits.balance(connection, account.id)

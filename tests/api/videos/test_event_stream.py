@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from api.http.state import AppState
 from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
 from api.videos import event_stream
-from api.videos.event_stream import Feeds
+from api.videos.event_stream import VideoEventStreams
 from tests.api.videos.test_lifecycle import MEDIA, claim, create, person
 from tests.support.users import Person, sign_up
 
@@ -40,7 +40,7 @@ def state(event: dict[str, str]) -> str:
 async def test_a_video_is_watched_from_its_present_state_to_its_end(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
-    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+    async with aclosing(real.event_streams.stream_video(video_id, account.id)) as stream:
         [first] = await following(stream)
         assert (first["event"], state(first)) == ("video", "queued")
         assert first["id"].endswith(f"-{video_id}")
@@ -62,14 +62,14 @@ async def test_a_terminal_video_is_one_event(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
     await real.lifecycle.cancel(video_id, account.id)
-    frames = [frame async for frame in real.feeds.one(video_id, account.id)]
+    frames = [frame async for frame in real.event_streams.stream_video(video_id, account.id)]
     assert [state(event) for event in parsed(b"".join(frames))] == ["cancelled"]
 
 
 async def test_all_videos_continue_after_the_last_event_seen(real: AppState) -> None:
     account, stranger = await person(real, "pro"), await person(real)
     old, young = await create(real, account), await create(real, account)
-    async with aclosing(real.feeds.all(account.id, None)) as stream:
+    async with aclosing(real.event_streams.stream_all_videos(account.id, None)) as stream:
         one, two = await following(stream)
         assert [one["id"].partition("-")[2], two["id"].partition("-")[2]] == [old, young]
         await create(real, stranger)
@@ -77,7 +77,7 @@ async def test_all_videos_continue_after_the_last_event_seen(real: AppState) -> 
         [changed] = await following(stream)
         assert state(changed) == "cancelled"
     await real.lifecycle.cancel(young, account.id)
-    async with aclosing(real.feeds.all(account.id, changed["id"])) as stream:
+    async with aclosing(real.event_streams.stream_all_videos(account.id, changed["id"])) as stream:
         [missed] = await following(stream)
         assert missed["id"].endswith(young)
         assert state(missed) == "cancelled"
@@ -86,7 +86,7 @@ async def test_all_videos_continue_after_the_last_event_seen(real: AppState) -> 
 async def test_a_feed_ends_when_its_video_is_deleted(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
-    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+    async with aclosing(real.event_streams.stream_video(video_id, account.id)) as stream:
         await following(stream)
         await real.library.delete(video_id, account.id)
         Announcer(Outbox(real.redis)).changed(account.id, video_id)
@@ -97,7 +97,7 @@ async def test_a_feed_ends_when_its_video_is_deleted(real: AppState) -> None:
 async def test_a_slow_reader_gets_the_newest_state_only(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
-    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+    async with aclosing(real.event_streams.stream_video(video_id, account.id)) as stream:
         await following(stream)
         claimed = await claim(real)
         for progress in range(10, 100, 10):
@@ -112,8 +112,8 @@ async def test_a_slow_reader_gets_the_newest_state_only(real: AppState) -> None:
 async def test_waiting_holds_until_the_end(real: AppState) -> None:
     account = await person(real)
     video_id = await create(real, account)
-    assert (await real.feeds.terminal(video_id, account.id, 0.05)).state == "queued"
-    waiting = asyncio.create_task(real.feeds.terminal(video_id, account.id, 20))
+    assert (await real.event_streams.wait_until_terminal(video_id, account.id, 0.05)).state == "queued"
+    waiting = asyncio.create_task(real.event_streams.wait_until_terminal(video_id, account.id, 20))
     await real.lifecycle.complete(await claim(real), MEDIA)
     assert (await waiting).state == "completed"
 
@@ -127,12 +127,12 @@ async def test_without_redis_watchers_look_for_themselves(real: AppState, tmp_pa
         return []
 
     async with Hub(nowhere, load) as hub:
-        blind = Feeds(hub, real.library, real.serializer)
-        async with aclosing(blind.one(video_id, account.id)) as stream:
+        blind = VideoEventStreams(hub, real.library, real.serializer)
+        async with aclosing(blind.stream_video(video_id, account.id)) as stream:
             assert state((await following(stream))[0]) == "queued"
             await real.lifecycle.cancel(video_id, account.id)
             assert state((await following(stream))[0]) == "cancelled"
-        async with aclosing(blind.all(account.id, None)) as everything:
+        async with aclosing(blind.stream_all_videos(account.id, None)) as everything:
             video_id = await create(real, account)
             assert (await following(everything))[0]["id"].endswith(video_id)
             await real.lifecycle.cancel(video_id, account.id)
@@ -142,7 +142,7 @@ async def test_without_redis_watchers_look_for_themselves(real: AppState, tmp_pa
 async def test_watchers_come_back_when_redis_does(real: AppState, redis: Redis) -> None:
     account = await person(real)
     video_id = await create(real, account)
-    async with aclosing(real.feeds.one(video_id, account.id)) as stream:
+    async with aclosing(real.event_streams.stream_video(video_id, account.id)) as stream:
         await following(stream)
         for client in await redis.client_list(_type="pubsub"):
             await redis.client_kill_filter(_id=client["id"])
@@ -165,7 +165,7 @@ async def test_a_message_about_somebody_elses_video_tells_nothing(real: AppState
 
 @pytest.mark.parametrize("text", [None, "", "1-", "x-y", "1-video_short", "9" * 30 + "-x", "-1-video_" + "0" * 26])
 def test_an_event_id_that_is_not_ours_is_none(text: str | None) -> None:
-    assert event_stream.moment(text) is None
+    assert event_stream.parse_last_event_id(text) is None
 
 
 async def test_the_feed_over_http_says_who_may_watch(client: httpx.AsyncClient, account: Person) -> None:

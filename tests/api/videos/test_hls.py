@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from api.http.state import AppState
-from api.sql.segments import Segment, StreamRow
-from api.sql.transitions import Claimed
+from api.sql.segments import PublishedSegment, StreamRow
+from api.sql.transitions import ClaimedGeneration
 from api.storage.local import Storage
 from api.videos import hls
 from api.worker.segment_publisher import Publisher
@@ -24,8 +24,10 @@ NOW = datetime.now(UTC)
 QUERY = "?expires=1&signature=x"
 
 
-def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[Segment]:
-    return [Segment(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)]
+def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[PublishedSegment]:
+    return [
+        PublishedSegment(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)
+    ]
 
 
 def stream(state: Any = "in_progress") -> StreamRow:
@@ -53,7 +55,7 @@ def test_a_playlist_says_what_players_want_to_know() -> None:
 
 def test_another_head_is_announced() -> None:
     first, second = listed(2.0, 2.0)
-    other = Segment(number=1, attempt=2, head="b" * 16, seconds=2.0)
+    other = PublishedSegment(number=1, attempt=2, head="b" * 16, seconds=2.0)
     lines = hls.build_playlist(stream(), [first, other], QUERY).splitlines()
     assert lines.index("#EXT-X-DISCONTINUITY") < lines.index(f'#EXT-X-MAP:URI="stream/{"b" * 16}.mp4{QUERY}"')
     assert "#EXT-X-DISCONTINUITY" not in hls.build_playlist(stream(), [first, second], QUERY)
@@ -72,7 +74,7 @@ async def interrupted(
 
 
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     assert await first.resume() is None
@@ -102,7 +104,7 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
 
 
 async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     before = await interrupted(client, app_state, account, first, tmp_path)
@@ -120,7 +122,7 @@ async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
 
 
 async def test_pieces_cut_otherwise_leave_no_hole(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     before = await interrupted(client, app_state, account, first, tmp_path)
@@ -140,7 +142,7 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
-    claimed: Claimed,
+    claimed: ClaimedGeneration,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -164,7 +166,7 @@ async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
-    claimed: Claimed,
+    claimed: ClaimedGeneration,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,11 +14,11 @@ from api.idempotency import RequestIdentity
 from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
-from api.sql.idempotency import Answer
+from api.sql.idempotency import StoredAnswer
 from api.sql.ledger_users import LedgerUser
 from api.sql.media import RenditionRow
-from api.sql.segments import Segment
-from api.sql.transitions import Claimed
+from api.sql.segments import PublishedSegment
+from api.sql.transitions import ClaimedGeneration
 from api.videos.quote import build_quote
 from api.videos.submission import Submission
 from tests.support.factories import add_account, add_generation, books, terms
@@ -63,14 +63,14 @@ def with_fingerprint(submission: Submission, fingerprint: bytes = REQUEST) -> Su
 
 
 def drawn(app_state: AppState):  # type: ignore[no-untyped-def]  # noqa: ANN201 (a closure)
-    def answer(row: Generation) -> Answer:
+    def answer(row: Generation) -> StoredAnswer:
         body = msgspec.json.encode(app_state.serializer.to_video(row))
-        return Answer(fingerprint=REQUEST, status=200, headers={}, body=body)
+        return StoredAnswer(fingerprint=REQUEST, status=200, headers={}, body=body)
 
     return answer
 
 
-async def claim(app_state: AppState, worker: str = "worker_a") -> Claimed:
+async def claim(app_state: AppState, worker: str = "worker_a") -> ClaimedGeneration:
     claimed = await app_state.lifecycle.claim(worker)
     assert claimed
     return claimed
@@ -104,7 +104,7 @@ async def test_an_attempt_that_lost_its_lease_writes_nothing(app_state: AppState
     assert await app_state.lifecycle.return_to_queue(stalled)
     present = await claim(app_state, "worker_b")
     assert present.attempt == stalled.attempt + 1
-    assert not await app_state.lifecycle.renew(stalled)
+    assert not await app_state.lifecycle.renew_lease(stalled)
     assert not await app_state.lifecycle.report_progress(stalled, 99, None)
     assert not await app_state.lifecycle.complete(stalled, MEDIA)
     assert not await app_state.lifecycle.fail(stalled, "internal")
@@ -265,7 +265,7 @@ async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: 
     await spend(app_state, pro)
     video_id = await create(app_state, pro)
     claimed = await claim(app_state)
-    piece = Segment(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
+    piece = PublishedSegment(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
     assert await app_state.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
     row = await app_state.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
@@ -379,9 +379,9 @@ async def test_a_crowd_with_one_key_makes_one_video(real: AppState) -> None:
     results = await asyncio.gather(
         *(real.submissions.submit(same, drawn(real)) for _ in range(50)), return_exceptions=True
     )
-    answers = {result.body for result in results if isinstance(result, Answer)}
+    answers = {result.body for result in results if isinstance(result, StoredAnswer)}
     assert len(answers) == 1
-    assert all(isinstance(result, Answer | StillRunning) for result in results)
+    assert all(isinstance(result, StoredAnswer | StillRunning) for result in results)
     assert len(await real.library.list_page(account.id, None, 100, descending=True)) == 1
     assert await balance(real, account) == (292, 8)
 

@@ -98,7 +98,7 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     quote = build_quote(asked, terms(account.plan), serving)
     await real.submissions.submit(Submission(RequestIdentity(account.id, None, b""), quote, []), drawn(real))
     [row] = await real.library.list_page(account.id, None, 1, descending=True)
-    async with working(serving), aclosing(real.feeds.one(row.id, account.id)) as events:
+    async with working(serving), aclosing(real.event_streams.stream_video(row.id, account.id)) as events:
         async with asyncio.timeout(PATIENCE):
             while (assets := shown(await following(events)))["preview"] is None:
                 assert assets["stream"] is None

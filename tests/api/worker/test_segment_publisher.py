@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from api.http.state import AppState
-from api.sql.transitions import Claimed
+from api.sql.transitions import ClaimedGeneration
 from api.worker.segment_publisher import Publisher
 from tests.api.videos.test_event_stream import following
 from tests.api.videos.test_lifecycle import claim, create
@@ -22,7 +22,7 @@ from tests.support.users import Person, sign_up
 
 
 async def test_a_guess_is_seen_until_there_is_something_better(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     async def assets() -> dict[str, Any]:
         return dict((await shown(client, account, claimed.id))["assets"])
@@ -57,7 +57,7 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
     video_id = await create(real, person)
     claimed = await claim(real)
     publisher = Publisher(claimed, REQUEST, real.lifecycle, real.storage)
-    async with aclosing(real.feeds.one(video_id, person.id)) as stream:
+    async with aclosing(real.event_streams.stream_video(video_id, person.id)) as stream:
         await following(stream)
 
         async def told(act: Awaitable[bool]) -> tuple[str | None, str | None]:
@@ -77,7 +77,7 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
 
 
 async def test_a_preview_opens_for_its_owner_alone(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: Claimed, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).preview(guess(tmp_path, 0.0))
     url = httpx.URL((await shown(client, account, claimed.id))["assets"]["preview"])
@@ -97,7 +97,7 @@ async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
-    claimed: Claimed,
+    claimed: ClaimedGeneration,
     tmp_path: Path,
     end: str,
     code: str,
