@@ -1,8 +1,8 @@
-"""Holds an object against the class annotations of the installed `stripe` library, all the way down.
+"""Checks an object against the class annotations of the installed `stripe` library, at every depth.
 
-Parsing with that library proves nothing: it takes anything. Its annotations say what Stripe sends: a member that is not
-Optional must be there, and every member that is there must be declared and of its type. An enumeration is annotated as
-"these literals, or any text" for literals that are yet to come; here only the literals count.
+Parsing with that library proves nothing, because it accepts anything. Its annotations describe what Stripe sends: a
+member that is not Optional is required, and every member must be declared and of its type. An enumeration is annotated
+as "these literals, or any text" for literals still to come; here only the literals are accepted.
 """
 
 from __future__ import annotations
@@ -30,159 +30,164 @@ UNDECLARED = {
 """Members that Stripe sends and the library's class does not declare."""
 
 
-def faults(thing: Any) -> list[str]:
-    """What is wrong with an object, each with the way to it."""
-    name = str(thing.get("object"))
+def find_mismatches(obj: Any) -> list[str]:
+    """Mismatches of an object, each with its path."""
+    name = str(obj.get("object"))
     if name not in OBJECT_CLASSES and name not in V2_OBJECT_CLASSES:
         return [f"{name} is no object of Stripe's"]
-    return list(_object(thing, class_of(thing), name))
+    return list(_object_mismatches(obj, library_class(obj), name))
 
 
-def class_of(thing: Any) -> type[Any]:
-    """The library's class for an object; for a thin event the one of its type."""
-    name = thing["object"]
+def library_class(obj: Any) -> type[Any]:
+    """The library's class for an object; for a thin event the class of its type."""
+    name = obj["object"]
     if name == "v2.core.event":
-        event: type[Any] = get_v2_event_class(thing["type"])
+        event: type[Any] = get_v2_event_class(obj["type"])
         return event
     module, attribute = {**V2_OBJECT_CLASSES, **OBJECT_CLASSES}[name]
-    found: type[Any] = getattr(importlib.import_module(module), attribute)
-    return found
+    loaded: type[Any] = getattr(importlib.import_module(module), attribute)
+    return loaded
 
 
-def _object(thing: Any, kind: type[Any], at: str, inside: Any = None) -> Iterator[str]:
-    """Faults of a JSON object as one of a class; `inside` is what a list holds."""
-    if not isinstance(thing, dict):
-        yield f"{at} is {thing!r} and no object"
+def _object_mismatches(obj: Any, expected: type[Any], path: str, element: Any = None) -> Iterator[str]:
+    """`element` is the annotation of a list's elements with its module."""
+    if not isinstance(obj, dict):
+        yield f"{path} is {obj!r} and no object"
         return
-    declared = _declared(kind)  # type: ignore[arg-type] # a class can be hashed
+    declared = _declared_members(expected)  # type: ignore[arg-type] # a class can be hashed
     for name, (annotation, module) in declared.items():
-        if name in thing:
-            yield from _value(thing[name], annotation, module, f"{at}.{name}", inside)
-        elif not _optional(annotation):
-            yield f"{at}.{name} is missing"
-    for name in thing:
-        if name not in declared and (kind.__name__, name) not in UNDECLARED:
-            yield f"{at}.{name} is not declared"
+        if name in obj:
+            yield from _value_mismatches(obj[name], annotation, module, f"{path}.{name}", element)
+        elif not _is_optional(annotation):
+            yield f"{path}.{name} is missing"
+    for name in obj:
+        if name not in declared and (expected.__name__, name) not in UNDECLARED:
+            yield f"{path}.{name} is not declared"
 
 
 @cache
-def _declared(kind: type[Any]) -> dict[str, tuple[Any, str]]:
-    """The members of a class, its bases' too, each with the module whose names it uses."""
-    found: dict[str, tuple[Any, str]] = {}
-    for one in reversed(kind.__mro__):
-        if one is not StripeObject and issubclass(one, StripeObject):
-            for name, annotation in inspect.get_annotations(one).items():
+def _declared_members(expected: type[Any]) -> dict[str, tuple[Any, str]]:
+    """Members of a class and its bases, each with the module in which its annotation is resolved."""
+    members: dict[str, tuple[Any, str]] = {}
+    for base in reversed(expected.__mro__):
+        if base is not StripeObject and issubclass(base, StripeObject):
+            for name, annotation in inspect.get_annotations(base).items():
                 if not name.startswith("_") and "ClassVar" not in str(annotation):
-                    found[name] = annotation, one.__module__
-    return found
+                    members[name] = annotation, base.__module__
+    return members
 
 
-def _optional(annotation: Any) -> bool:
+def _is_optional(annotation: Any) -> bool:
     return get_origin(annotation) is Union and types.NoneType in get_args(annotation)
 
 
-def _value(value: Any, annotation: Any, module: str, at: str, inside: Any) -> Iterator[str]:
-    """Faults of a value as one of an annotation."""
-    annotation = _resolved(inside if isinstance(annotation, TypeVar) else annotation, module)
+def _value_mismatches(value: Any, annotation: Any, module: str, path: str, element: Any) -> Iterator[str]:
+    annotation = _resolve_annotation(element if isinstance(annotation, TypeVar) else annotation, module)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Union:
-        yield from _either(value, arguments, module, at, inside)
+        yield from _union_mismatches(value, arguments, module, path, element)
     elif origin is Literal:
-        yield from _literal(value, arguments, at)
+        yield from _literal_mismatches(value, arguments, path)
     elif origin is list:
-        yield from _list(value, arguments[0], module, at, inside)
+        yield from _list_mismatches(value, arguments[0], module, path, element)
     elif origin is ListObject:
-        yield from _object(value, ListObject, at, (arguments[0], module))
+        yield from _object_mismatches(value, ListObject, path, (arguments[0], module))
     elif origin is UntypedStripeObject:
-        yield from _map(value, arguments[0], at)
+        yield from _map_mismatches(value, arguments[0], path)
     elif isinstance(annotation, tuple):  # what a ListObject holds, with the module it was said in
-        yield from _value(value, annotation[0], annotation[1], at, None)
+        yield from _value_mismatches(value, annotation[0], annotation[1], path, None)
     else:
-        yield from _one(value, annotation, at)
+        yield from _plain_mismatches(value, annotation, path)
 
 
-def _resolved(annotation: Any, module: str) -> Any:
+def _resolve_annotation(annotation: Any, module: str) -> Any:
     if isinstance(annotation, ForwardRef):
-        return _named(annotation.__forward_arg__, module)
-    return _named(annotation, module) if isinstance(annotation, str) else annotation
+        return _resolve_name(annotation.__forward_arg__, module)
+    return _resolve_name(annotation, module) if isinstance(annotation, str) else annotation
 
 
-def _one(value: Any, kind: Any, at: str) -> Iterator[str]:
-    """Faults of a value as one of a class."""
-    if inspect.isclass(kind) and issubclass(kind, StripeObject):
-        yield from _object(value, kind, at)
-    elif kind is not Any and not _plain(value, kind):
-        yield f"{at} is {value!r} and no {kind.__name__}"
+def _plain_mismatches(value: Any, expected: Any, path: str) -> Iterator[str]:
+    if inspect.isclass(expected) and issubclass(expected, StripeObject):
+        yield from _object_mismatches(value, expected, path)
+    elif expected is not Any and not _is_plain(value, expected):
+        yield f"{path} is {value!r} and no {expected.__name__}"
 
 
-def _literal(value: Any, options: tuple[Any, ...], at: str) -> Iterator[str]:
-    """`True` is no 1, though they are equal."""
+def _literal_mismatches(value: Any, options: tuple[Any, ...], path: str) -> Iterator[str]:
+    """`True` does not count as 1, though they are equal."""
     if not any(value == option and type(value) is type(option) for option in options):
-        yield f"{at} is {value!r} and none of {options}"
+        yield f"{path} is {value!r} and none of {options}"
 
 
-def _either(value: Any, options: tuple[Any, ...], module: str, at: str, inside: Any) -> Iterator[str]:
-    """One of several; beside literals, "any text" does not count."""
+def _union_mismatches(value: Any, options: tuple[Any, ...], module: str, path: str, element: Any) -> Iterator[str]:
+    """Mismatches of the best fitting option; beside literals, "any text" is no option."""
     if any(get_origin(option) is Literal for option in options):
         options = tuple(option for option in options if option is not str)
-    tried = []
+    attempts = []
     for option in options:
-        found = list(_value(value, option, module, at, inside))
-        if not found:
+        mismatches = list(_value_mismatches(value, option, module, path, element))
+        if not mismatches:
             return
-        tried.append(found)
-    yield from max(tried, key=lambda some: max(len(fault.split(" ")[0]) for fault in some))  # the deepest tells most
+        attempts.append(mismatches)
+    yield from max(attempts, key=_deepest_path)  # the deepest mismatch says most
 
 
-def _list(value: Any, inner: Any, module: str, at: str, inside: Any) -> Iterator[str]:
+def _deepest_path(mismatches: list[str]) -> int:
+    return max(len(mismatch.split(" ")[0]) for mismatch in mismatches)
+
+
+def _list_mismatches(value: Any, inner: Any, module: str, path: str, element: Any) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{at} is {value!r} and no list"
+        yield f"{path} is {value!r} and no list"
         return
     for place, one in enumerate(value):
-        yield from _value(one, inner, module, f"{at}[{place}]", inside)
+        yield from _value_mismatches(one, inner, module, f"{path}[{place}]", element)
 
 
-def _map(value: Any, inner: Any, at: str) -> Iterator[str]:
+def _map_mismatches(value: Any, inner: Any, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{at} is {value!r} and no map"
+        yield f"{path} is {value!r} and no map"
         return
     for name, one in value.items():
-        yield from _value(one, inner, "", f"{at}.{name}", None)
+        yield from _value_mismatches(one, inner, "", f"{path}.{name}", None)
 
 
-def _plain(value: Any, kind: Any) -> bool:
-    """Whether a JSON value is one of a plain type; exact decimals travel as text."""
-    if kind is Decimal:
-        return isinstance(value, str) and _decimal(value)
-    if kind is float:
+def _is_plain(value: Any, expected: Any) -> bool:
+    """Whether a JSON value has a plain type; exact decimals travel as text."""
+    if expected is Decimal:
+        return isinstance(value, str) and _is_decimal(value)
+    if expected is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is int:
+    if expected is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
+    return isinstance(value, expected)
 
 
-def _decimal(text: str) -> bool:
+def _is_decimal(text: str) -> bool:
     try:
         return Decimal(text).is_finite()
     except InvalidOperation:
         return False
 
 
-def _named(name: str, module: str) -> Any:
-    """What a name in an annotation stands for: the library imports most of them for type checkers only."""
-    if name in (found := _imports(module)):
-        source, original = found[name]
+def _resolve_name(name: str, module: str) -> Any:
+    """The object that a name in an annotation stands for: most are imported for type checkers only."""
+    if name in (imported := _imported_names(module)):
+        source, original = imported[name]
         return getattr(importlib.import_module(source), original)
-    return eval(name, {**vars(importlib.import_module(module)), **_loaded(module)})  # noqa: S307 - the library's own
+    return eval(name, {**vars(importlib.import_module(module)), **_load_imports(module)})  # noqa: S307 - the library's own
 
 
-def _loaded(module: str) -> dict[str, Any]:
-    return {name: getattr(importlib.import_module(at), real) for name, (at, real) in _imports(module).items()}
+def _load_imports(module: str) -> dict[str, Any]:
+    return {
+        name: getattr(importlib.import_module(source), original)
+        for name, (source, original) in _imported_names(module).items()
+    }
 
 
 @cache
-def _imports(module: str) -> dict[str, tuple[str, str]]:
-    """Names that a module imports from the library, wherever it does: name → (module, name there)."""
+def _imported_names(module: str) -> dict[str, tuple[str, str]]:
+    """Names that a module imports from the library, at any depth: name → (module, name there)."""
     source = inspect.getsource(importlib.import_module(module))
     return {
         alias.asname or alias.name: (node.module, alias.name)

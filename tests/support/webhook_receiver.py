@@ -1,4 +1,4 @@
-"""A server that receives webhooks: keeps every request, and answers as it is told."""
+"""A server that receives webhooks and records every request."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ import msgspec
 
 
 @dataclass(slots=True)
-class Receiver:
-    """What came, in order, as (signature header, body); `status` is what it answers."""
+class WebhookReceiver:
+    """`requests` holds (signature header, body) in order of arrival; `status` is the response's."""
 
     url: str
-    came: list[tuple[str, bytes]] = field(default_factory=list)
+    requests: list[tuple[str, bytes]] = field(default_factory=list)
     status: int = 200
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def events(self) -> list[Any]:
-        """The bodies, decoded."""
-        return [msgspec.json.decode(body) for _, body in self.came]
+        return [msgspec.json.decode(body) for _, body in self.requests]
 
-    def types(self) -> list[str]:
-        """What happened, in order of arrival."""
+    def object_ids(self) -> list[str]:
+        """Ids of the objects of the events, in order of arrival."""
+        return [event["data"]["object"]["id"] for event in self.events]
+
+    def event_types(self) -> list[str]:
+        """Event types in order of arrival."""
         return [event["type"] for event in self.events]
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,7 +40,7 @@ class Receiver:
         writer.close()
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         for writer in self._open:
             writer.close()
         for writer in self._open:
@@ -48,15 +51,15 @@ class Receiver:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
         signature = next((line.split(": ", 1)[1] for line in head if line.lower().startswith("stripe-signature")), "")
-        self.came.append((signature, await reader.readexactly(int(headers["content-length"]))))
+        self.requests.append((signature, await reader.readexactly(int(headers["content-length"]))))
         writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
 
 
 @contextlib.asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """Listen until the block ends."""
-    receiver = Receiver("")
+async def run_receiver() -> AsyncIterator[WebhookReceiver]:
+    """Serve until the block ends."""
+    receiver = WebhookReceiver("")
     server = await asyncio.start_server(receiver._answer, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     try:

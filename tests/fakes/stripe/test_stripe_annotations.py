@@ -1,4 +1,4 @@
-"""The checker itself: a right object has no faults, and every kind of wrong one has its own."""
+"""The annotation checker: valid objects pass, and every kind of mismatch is reported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stripe_annotations import faults
+from tests.support.stripe_annotations import find_mismatches
 
 METER: Any = {
     "id": "mtr_1",
@@ -27,7 +27,7 @@ METER: Any = {
 }
 
 
-def put(*path: str, value: Any) -> Callable[[Any], None]:
+def set_member(*path: str, value: Any) -> Callable[[Any], None]:
     def change(thing: Any) -> None:
         for name in path[:-1]:
             thing = thing[name]
@@ -36,8 +36,8 @@ def put(*path: str, value: Any) -> Callable[[Any], None]:
     return change
 
 
-def test_a_right_object_has_no_faults() -> None:
-    assert faults(METER) == []
+def test_a_valid_object_has_no_mismatches() -> None:
+    assert find_mismatches(METER) == []
 
 
 @pytest.mark.parametrize(
@@ -45,23 +45,23 @@ def test_a_right_object_has_no_faults() -> None:
     [
         (lambda thing: thing.pop("created"), "billing.meter.created is missing"),
         (lambda thing: thing["customer_mapping"].pop("type"), "billing.meter.customer_mapping.type is missing"),
-        (put("created", value="1"), "billing.meter.created is '1' and no int"),
-        (put("created", value=True), "billing.meter.created is True and no int"),
-        (put("livemode", value=0), "billing.meter.livemode is 0 and no bool"),
-        (put("display_name", value=None), "billing.meter.display_name is None and no str"),
-        (put("status", value="asleep"), "billing.meter.status is 'asleep' and none of ('active', 'inactive')"),
-        (put("customer_mapping", value=[]), "billing.meter.customer_mapping is [] and no object"),
-        (put("colour", value="red"), "billing.meter.colour is not declared"),
-        (put("object", value="billing.metre"), "billing.metre is no object of Stripe's"),
+        (set_member("created", value="1"), "billing.meter.created is '1' and no int"),
+        (set_member("created", value=True), "billing.meter.created is True and no int"),
+        (set_member("livemode", value=0), "billing.meter.livemode is 0 and no bool"),
+        (set_member("display_name", value=None), "billing.meter.display_name is None and no str"),
+        (set_member("status", value="asleep"), "billing.meter.status is 'asleep' and none of ('active', 'inactive')"),
+        (set_member("customer_mapping", value=[]), "billing.meter.customer_mapping is [] and no object"),
+        (set_member("colour", value="red"), "billing.meter.colour is not declared"),
+        (set_member("object", value="billing.metre"), "billing.metre is no object of Stripe's"),
     ],
 )
-def test_a_wrong_object_has_its_fault(change: Callable[[Any], None], fault: str) -> None:
+def test_an_invalid_object_is_reported(change: Callable[[Any], None], fault: str) -> None:
     thing = copy.deepcopy(METER)
     change(thing)
-    assert faults(thing) == [fault]
+    assert find_mismatches(thing) == [fault]
 
 
-def test_lists_expanded_members_decimals_and_maps_are_looked_into() -> None:
+def test_lists_expanded_members_decimals_and_maps_are_checked() -> None:
     rows: Any = {"object": "list", "data": [{**METER, "object": "nothing"}], "has_more": "no", "url": "/v1/x"}
     price: Any = {
         "id": "price_1",
@@ -77,11 +77,11 @@ def test_lists_expanded_members_decimals_and_maps_are_looked_into() -> None:
         "product": {"object": "product"},
         "recurring": {"interval": "eon"},
     }
-    found = faults(price)
+    found = find_mismatches(price)
     assert "price.metadata.a is 1 and no str" in found
     assert "price.unit_amount_decimal is 1.5 and no Decimal" in found
     assert "price.product.name is missing" in found
     assert "price.recurring.interval is 'eon' and none of ('day', 'month', 'week', 'year')" in found
-    charge = faults({"object": "charge", "refunds": rows})
+    charge = find_mismatches({"object": "charge", "refunds": rows})
     assert "charge.refunds.has_more is 'no' and no bool" in charge
     assert "charge.refunds.data[0].object is 'nothing' and none of ('refund',)" in charge
