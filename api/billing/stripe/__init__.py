@@ -1,1 +1,1 @@
-"""Stripe as we use it: the one client of its library, the objects we read, what we create there."""
+"""Stripe: the one client of its library, the objects we read, and what we create and change there."""

@@ -1,7 +1,8 @@
-"""Where Stripe sends events: a webhook endpoint takes snapshots, an event destination the reports that are thin alone.
+"""The targets to which Stripe sends events: a webhook endpoint for snapshot events, and an event destination for the
+reports that exist as thin events alone.
 
-Both show their signing secret once, in the answer to their making. An answer that was lost is had again under the same
-key; where Stripe remembers a failure instead, another one is made, and `Sync` removes the first.
+Both show their signing secret once, in the answer to their creation. An answer that was lost is repeated under the same
+idempotency key; where Stripe repeats a failure instead, another target is created, and `AccountSync` deletes the first.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from api.billing.stripe.client import PAGE_SIZE, Stripe
 from api.billing.stripe.event_objects import EventDestination, WebhookEndpoint
 from api.billing.stripe.event_types import EVENTS, REPORTS
 
-MARK = "kinora"
+URL_KEY = "kinora"
+"""Metadata key under which an event destination keeps its URL."""
 
 
 class EventTarget(Struct, frozen=True):
-    """One of them, in either way. `right` says whether it is on and hears of exactly what we want."""
+    """A target of either kind. `is_current` if it is enabled for exactly our event types."""
 
     id: str
     is_current: bool
@@ -26,7 +28,7 @@ class EventTarget(Struct, frozen=True):
 
 
 class EventTargets(Protocol):
-    """One way of being told."""
+    """The targets of one kind in an account."""
 
     name: str
 
@@ -37,11 +39,11 @@ class EventTargets(Protocol):
 
 
 async def _find_nothing() -> None:
-    """What is found here has no secret any more, so it is as good as not there."""
+    """In place of a search for what was created: a target that is found shows no secret, so it is of no use."""
 
 
 class WebhookEndpoints:
-    """Snapshots, of the types we apply."""
+    """Targets of snapshot events, for the types that we apply."""
 
     name = "webhook endpoint"
 
@@ -49,36 +51,36 @@ class WebhookEndpoints:
         self._stripe = stripe
 
     async def find_by_url(self, url: str) -> list[EventTarget]:
-        """Those that lead to an address."""
-        found = self._stripe.list_all(
+        """The targets with this URL."""
+        endpoints = self._stripe.list_all(
             lambda c: c.v1.webhook_endpoints.list_async({"limit": PAGE_SIZE}), WebhookEndpoint
         )
-        return [_endpoint_target(one) async for one in found if one.url == url]
+        return [_endpoint_target(endpoint) async for endpoint in endpoints if endpoint.url == url]
 
     async def create_target(self, url: str, key: str) -> EventTarget:
-        """Another one, with its secret."""
-        wanted: Any = {"url": url, "enabled_events": list(EVENTS), "description": "Kinora"}
+        """A new target, with its secret."""
+        params: Any = {"url": url, "enabled_events": list(EVENTS), "description": "Kinora"}
         return _endpoint_target(
             await self._stripe.create_once(
                 key,
                 _find_nothing,
-                lambda c, options: c.v1.webhook_endpoints.create_async(wanted, options),
+                lambda c, options: c.v1.webhook_endpoints.create_async(params, options),
                 WebhookEndpoint,
             )
         )
 
     async def enable_target(self, target: EventTarget) -> None:
-        """Switch it on, for what we want."""
-        wanted: Any = {"enabled_events": list(EVENTS), "disabled": False}
-        await self._stripe.request(lambda c: c.v1.webhook_endpoints.update_async(target.id, wanted), WebhookEndpoint)
+        """Enable a target for our event types."""
+        params: Any = {"enabled_events": list(EVENTS), "disabled": False}
+        await self._stripe.request(lambda c: c.v1.webhook_endpoints.update_async(target.id, params), WebhookEndpoint)
 
     async def delete_target(self, target: EventTarget) -> None:
-        """Take it away."""
+        """Delete a target."""
         await self._stripe.request_without_answer(lambda c: c.v1.webhook_endpoints.delete_async(target.id))
 
 
 class EventDestinations:
-    """Reports about usage."""
+    """Targets of thin events, for reports about usage."""
 
     name = "event destination"
     types = tuple(f"v1.{name}" for name in REPORTS)
@@ -87,20 +89,24 @@ class EventDestinations:
         self._stripe = stripe
 
     async def find_by_url(self, url: str) -> list[EventTarget]:
-        """Those that lead to an address, as their metadata say: Stripe shows the address itself only when asked to."""
-        found = self._stripe.list_all(
+        """The targets with this URL in their metadata: Stripe shows the URL itself only on request."""
+        destinations = self._stripe.list_all(
             lambda c: c.v2.core.event_destinations.list_async({"limit": PAGE_SIZE}), EventDestination
         )
-        return [self._destination_target(one) async for one in found if (one.metadata or {}).get(MARK) == url]
+        return [
+            self._destination_target(destination)
+            async for destination in destinations
+            if (destination.metadata or {}).get(URL_KEY) == url
+        ]
 
     async def create_target(self, url: str, key: str) -> EventTarget:
-        """Another one, with its secret."""
-        wanted: Any = {
+        """A new target, with its secret."""
+        params: Any = {
             "name": "Kinora",
             "type": "webhook_endpoint",
             "event_payload": "thin",
             "enabled_events": list(self.types),
-            "metadata": {MARK: url},
+            "metadata": {URL_KEY: url},
             "webhook_endpoint": {"url": url},
             "include": ["webhook_endpoint.signing_secret"],
         }
@@ -108,28 +114,28 @@ class EventDestinations:
             await self._stripe.create_once(
                 key,
                 _find_nothing,
-                lambda c, options: c.v2.core.event_destinations.create_async(wanted, options),
+                lambda c, options: c.v2.core.event_destinations.create_async(params, options),
                 EventDestination,
             )
         )
 
     async def enable_target(self, target: EventTarget) -> None:
-        """Switch it on, for what we want."""
-        wanted: Any = {"enabled_events": list(self.types)}
+        """Enable a target for our event types."""
+        params: Any = {"enabled_events": list(self.types)}
         await self._stripe.request_without_answer(
-            lambda c: c.v2.core.event_destinations.update_async(target.id, wanted)
+            lambda c: c.v2.core.event_destinations.update_async(target.id, params)
         )
         await self._stripe.request_without_answer(lambda c: c.v2.core.event_destinations.enable_async(target.id))
 
     async def delete_target(self, target: EventTarget) -> None:
-        """Take it away."""
+        """Delete a target."""
         await self._stripe.request_without_answer(lambda c: c.v2.core.event_destinations.delete_async(target.id))
 
-    def _destination_target(self, one: EventDestination) -> EventTarget:
-        right = one.status == "enabled" and sorted(one.enabled_events) == sorted(self.types)
-        return EventTarget(one.id, right, one.signing_secret)
+    def _destination_target(self, destination: EventDestination) -> EventTarget:
+        is_current = destination.status == "enabled" and sorted(destination.enabled_events) == sorted(self.types)
+        return EventTarget(destination.id, is_current, destination.signing_secret)
 
 
-def _endpoint_target(one: WebhookEndpoint) -> EventTarget:
-    right = one.status == "enabled" and sorted(one.enabled_events) == sorted(EVENTS)
-    return EventTarget(one.id, right, one.secret)
+def _endpoint_target(endpoint: WebhookEndpoint) -> EventTarget:
+    is_current = endpoint.status == "enabled" and sorted(endpoint.enabled_events) == sorted(EVENTS)
+    return EventTarget(endpoint.id, is_current, endpoint.secret)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class ReceivedEvent(Struct, frozen=True):
-    """An event, in either form: what it is about, and nothing of what it says. `type` is without `v1.` in front."""
+    """The envelope of an event of either form. `type` is without the prefix `v1.`."""
 
     id: str
     type: str
@@ -26,7 +26,7 @@ class _EventData(Struct, frozen=True):
 
 
 class SnapshotEvent(Struct, frozen=True, tag_field="object", tag="event"):
-    """An event that carries its object as it was then, which we do not read."""
+    """An event that carries its object as it was then, of which we read the id alone."""
 
     id: str
     type: str
@@ -34,7 +34,7 @@ class SnapshotEvent(Struct, frozen=True, tag_field="object", tag="event"):
     data: _EventData
 
     def to_received_event(self) -> ReceivedEvent:
-        """What it is about."""
+        """The envelope alone."""
         about = self.data.object
         return ReceivedEvent(self.id, self.type, about.object, about.id, self.created)
 
@@ -61,7 +61,7 @@ class MeterEvent(Struct, frozen=True):
 
 
 class Meter(Struct, frozen=True):
-    """What counts usage, by the name its events carry."""
+    """A meter, which counts the usage events of one name."""
 
     id: str
     event_name: str
@@ -69,7 +69,7 @@ class Meter(Struct, frozen=True):
 
 
 class MeterSummary(Struct, frozen=True):
-    """What a meter counted in a span of time."""
+    """The sum that a meter counted in a span of time."""
 
     aggregated_value: float
     start_time: int
@@ -118,7 +118,7 @@ class MeterErrorReport(Struct, frozen=True):
 
 
 class WebhookEndpoint(Struct, frozen=True):
-    """Where snapshot events go; `secret` is there only in the answer to its making."""
+    """A target of snapshot events; `secret` is present only in the answer to its creation."""
 
     id: str
     url: str
@@ -132,7 +132,7 @@ class _DestinationAddress(Struct, frozen=True):
 
 
 class EventDestination(Struct, frozen=True):
-    """Where thin events go; the secret is there only in the answer to its making."""
+    """A target of thin events; the secret is present only in the answer to its creation."""
 
     id: str
     status: str

@@ -1,4 +1,4 @@
-"""What we want to hear of from Stripe. `kinora stripe sync` asks for these, and the inbox is done with all others."""
+"""The types of events that we apply. `kinora stripe sync` subscribes to these; others count as applied on arrival."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ EVENTS = (
     "refund.failed",
     "refund.updated",
 )
-"""The types of events that ask for something; Stripe lists up to twenty types at once."""
+"""Types of snapshot events; Stripe lists events of up to twenty types at once."""
 REPORTS = ("billing.meter.error_report_triggered", "billing.meter.no_meter_found")
-"""Reports about usage, which exist as thin events alone and say what they say themselves."""
+"""Types of reports about usage, which exist as thin events alone and carry their own content."""
 
 REPORT = "report"
-"""What a report is about: itself."""
+"""Object type of a report, whose object is itself."""
 RENEWAL = "renewal"
-"""A subscription whose period is over and of which nothing was heard: its invoice is looked at too."""
+"""Type and object type of our own event about an overdue subscription: its latest invoice is read too."""

@@ -8,7 +8,7 @@ from api.billing.stripe.objects import StripeList
 
 
 class LinePeriod(Struct, frozen=True):
-    """From `start` until before `end`."""
+    """Unix seconds, from `start` until before `end`."""
 
     start: int
     end: int
@@ -45,14 +45,14 @@ class InvoiceLine(Struct, frozen=True):
 
     @property
     def price_id(self) -> str | None:
-        """The id of the price it charges."""
+        """Id of the price it charges."""
         details = self.pricing.price_details if self.pricing else None
         return details.price if details else None
 
     @property
     def is_proration(self) -> bool:
-        """Whether it is about part of a period, because of a change: Stripe shows such a line as an item of the
-        subscription or as an item of the invoice.
+        """True if it is for part of a period, because of a change: Stripe shows such a line as an item of the
+        subscription or of the invoice.
         """
         if self.parent is None:
             return False
@@ -104,19 +104,19 @@ class Invoice(Struct, frozen=True):
 
     @property
     def subscription_id(self) -> str | None:
-        """The subscription it is for."""
+        """Id of the subscription it is for."""
         details = self.parent.subscription_details if self.parent else None
         return details.subscription if details else None
 
     @property
     def payment_intent(self) -> str | None:
-        """The payment intent that paid it; null where nothing was to pay."""
+        """Id of the payment intent that paid it; None where nothing was due."""
         paid = [one for one in (self.payments.data if self.payments else []) if one.status == "paid"]
         return next((one.payment.payment_intent for one in paid if one.payment.payment_intent), None)
 
 
 class InvoicePreview(Struct, frozen=True):
-    """An invoice that would come of a change; it has no id that lasts."""
+    """The invoice that a change would bring; its id does not last."""
 
     amount_due: int
     total: int
@@ -167,7 +167,7 @@ class Refund(Struct, frozen=True):
 
 
 class Dispute(Struct, frozen=True):
-    """A payment that its owner contests: `status` needs_response and others while open, then won or lost."""
+    """A payment that the cardholder contests: `status` needs_response and others while open, then won or lost."""
 
     id: str
     amount: int

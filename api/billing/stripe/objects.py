@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def from_unix_time(seconds: int) -> datetime:
-    """A time of Stripe's as everybody else keeps times."""
+    """Stripe's Unix seconds as a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -30,7 +30,7 @@ class StripeList(Struct, Generic[T], frozen=True):
 
 
 class StripeCustomer(Struct, frozen=True):
-    """A person, by our id in `metadata["user"]`."""
+    """A customer; `metadata["user"]` is the id of our user."""
 
     id: str
     email: str | None = None
@@ -40,7 +40,7 @@ class StripeCustomer(Struct, frozen=True):
 
 
 class Recurring(Struct, frozen=True):
-    """How often a price is charged: by the month, or by what a meter counted in it."""
+    """The interval of a price, and whether it charges what a meter counted in it."""
 
     interval: str
     interval_count: int
@@ -49,7 +49,7 @@ class Recurring(Struct, frozen=True):
 
 
 class StripePrice(Struct, frozen=True):
-    """A price; its `lookup_key` says what of our tariff it is for. `unit_amount` is null where a unit is below 1."""
+    """A price; its `lookup_key` names what it is for. `unit_amount` is null where a unit is below 1."""
 
     id: str
     active: bool
@@ -63,12 +63,12 @@ class StripePrice(Struct, frozen=True):
 
     @property
     def is_metered(self) -> bool:
-        """Whether it charges what a meter counted."""
+        """True if it charges what a meter counted."""
         return self.recurring is not None and self.recurring.usage_type == "metered"
 
 
 class SubscriptionItem(Struct, frozen=True):
-    """One price of a subscription, with the period that is running."""
+    """One price of a subscription, with the running period."""
 
     id: str
     price: StripePrice
@@ -77,13 +77,13 @@ class SubscriptionItem(Struct, frozen=True):
 
 
 class PendingUpdate(Struct, frozen=True):
-    """A change that waits for its payment, and until when."""
+    """A change that waits for its payment until `expires_at`."""
 
     expires_at: int
 
 
 class StripeSubscription(Struct, frozen=True):
-    """A subscription. `cancel_at` is when it will end, whichever way that was asked for."""
+    """A subscription. `cancel_at` is when it will end, at the period's end or at another time."""
 
     id: str
     customer: str
@@ -102,12 +102,12 @@ class StripeSubscription(Struct, frozen=True):
 
     @property
     def is_live(self) -> bool:
-        """Whether it has not ended."""
+        """True if it has not ended."""
         return self.status in LIVE
 
     @property
     def keeps_plan(self) -> bool:
-        """Whether it gives what was bought."""
+        """True if it gives its plan."""
         return self.status in KEEPS_PLAN
 
     @property
@@ -129,7 +129,7 @@ class ScheduleItem(Struct, frozen=True):
 
 
 class SchedulePhase(Struct, frozen=True):
-    """What a subscription is from one time to another."""
+    """The items of a subscription from one time to another."""
 
     start_date: int
     end_date: int
@@ -138,7 +138,7 @@ class SchedulePhase(Struct, frozen=True):
 
 
 class SubscriptionSchedule(Struct, frozen=True):
-    """What a subscription will be. `active` and `not_started` schedules still rule it."""
+    """The phases that a subscription goes through while the schedule is `active` or `not_started`."""
 
     id: str
     status: str
@@ -147,12 +147,12 @@ class SubscriptionSchedule(Struct, frozen=True):
 
     @property
     def is_in_effect(self) -> bool:
-        """Whether it has still something to say."""
+        """True if it still governs its subscription."""
         return self.status in ("active", "not_started")
 
 
 class CheckoutSession(Struct, frozen=True):
-    """A checkout page: `status` open, complete or expired; `payment_status` paid, unpaid or no_payment_required."""
+    """A checkout session: `status` open, complete or expired; `payment_status` paid, unpaid or no_payment_required."""
 
     id: str
     mode: str
@@ -171,18 +171,18 @@ class CheckoutSession(Struct, frozen=True):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is done and nothing is owed."""
+        """True if it is complete and nothing is owed."""
         return self.status == "complete" and self.payment_status in ("paid", "no_payment_required")
 
     @property
     def end_state(self) -> Literal["completed", "expired"] | None:
-        """How it ended, in our own words; None while somebody can pay at it."""
+        """The state of our checkout that follows; None while the session is open."""
         ends: dict[str | None, Literal["completed", "expired"]] = {"complete": "completed", "expired": "expired"}
         return ends.get(self.status)
 
 
 class Product(Struct, frozen=True):
-    """What prices are for."""
+    """A plan, pack or overage, to which prices belong."""
 
     id: str
     name: str
@@ -190,14 +190,14 @@ class Product(Struct, frozen=True):
 
 
 class PortalConfiguration(Struct, frozen=True):
-    """What customers may do at the portal."""
+    """Settings of the customer portal."""
 
     id: str
     metadata: dict[str, str] | None = None
 
 
 class PortalSession(Struct, frozen=True):
-    """A page at which a customer manages cards, invoices and the subscription."""
+    """A page on which a customer manages cards, invoices and the subscription."""
 
     id: str
     url: str

@@ -1,6 +1,6 @@
-"""Brings a Stripe account in line with our tariff: meter, products, prices, portal, and where events go.
+"""Provisioning of a Stripe account: meter, products, prices, portal and event targets, as our tariff wants them.
 
-It makes what is missing and changes what may change. It never changes a price: somebody has bought it.
+Objects that are missing are created, and others updated. A price is never changed: it may have been bought.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from api.billing.stripe.event_destinations import EventDestinations, EventTarget
 from api.billing.stripe.event_objects import Meter
 from api.billing.stripe.meters import METER, find_meter
 from api.billing.stripe.objects import PortalConfiguration, Product, StripePrice
-from api.billing.tariff import tariff
-from api.billing.tariff.tariff import Tariff
+from api.billing.tariff.tariff import Tariff, load_tariff
 from api.settings import Settings
 
 PATH = "/v1/webhooks/stripe"
@@ -30,17 +29,17 @@ FEATURES: dict[str, Any] = {
     "invoice_history": {"enabled": True},
     "payment_method_update": {"enabled": True},
     "subscription_cancel": {"enabled": True, "mode": "at_period_end", "proration_behavior": "none"},
-    "subscription_update": {"enabled": False},  # our own route does it, for the price that was shown
+    "subscription_update": {"enabled": False},  # our own route does it, for the previewed price
 }
 REVISION = hashlib.sha256(msgspec.json.encode(FEATURES, order="deterministic")).hexdigest()[:16]
 
 
 class ProvisionError(Exception):
-    """The account cannot be brought in line; the message says what to change."""
+    """The account cannot be provisioned; the message says what to change."""
 
 
 class PriceSpec(Struct, frozen=True, kw_only=True):
-    """A price as it should be. `amount` is decimal text, in the currency's smallest unit."""
+    """A price as the tariff wants it. `amount` is decimal text, in the currency's smallest unit."""
 
     product: str
     title: str
@@ -52,13 +51,13 @@ class PriceSpec(Struct, frozen=True, kw_only=True):
 
     @property
     def cost_text(self) -> str:
-        """What it costs, for a person."""
+        """The cost, for a person to read."""
         unit = " a credit" if self.meter is not None else " a month" if self.monthly else ""
         return f"{self.amount} {self.currency}{unit}, in smallest units"
 
     @property
     def create_params(self) -> Any:
-        """The same, for Stripe."""
+        """Parameters with which Stripe creates it."""
         every: dict[str, Any] = {"interval": "month"}
         if self.meter is not None:
             every |= {"usage_type": "metered", "meter": self.meter}
@@ -74,42 +73,42 @@ class PriceSpec(Struct, frozen=True, kw_only=True):
 async def provision_account(
     settings: Settings, *, write: bool = True, new_secrets: bool = False, origin: str | None = None
 ) -> AccountSync:
-    """One round over the account that the settings name; `origin` where Stripe finds us, if not at our public address.
+    """Provision the account of the settings; `origin` is where Stripe reaches us, if not at our public address.
 
-    Raises SyncError, TariffError and what Stripe raises.
+    Raises ProvisionError, TariffError and what Stripe raises.
     """
     stripe = Stripe(settings)
     try:
-        round = AccountSync(stripe, tariff.load_tariff(settings.tariff), write=write)
-        await round.sync_all(origin or public_origin(settings), new_secrets=new_secrets)
+        sync = AccountSync(stripe, load_tariff(settings.tariff), write=write)
+        await sync.sync_all(origin or public_origin(settings), new_secrets=new_secrets)
     finally:
         await stripe.close()
-    return round
+    return sync
 
 
 def public_origin(settings: Settings) -> str | None:
-    """Where Stripe reaches this server; None where it cannot, because no public address is set."""
+    """The origin at which Stripe reaches this server; None if it cannot, because no public address is set."""
     reachable = settings.origin.startswith("https://") or settings.stripe_url
     return settings.origin if reachable else None
 
 
 class AccountSync:
-    """One round over the account. With `write` off it only says what it would do.
+    """One provisioning of an account; a dry run without `write`.
 
-    `said` has a sentence for each thing done, `secrets` the signing secrets of what was made, which Stripe shows this
-    once. Its methods raise SyncError and what Stripe raises.
+    `steps` are sentences on what was done or would be, `secrets` the signing secrets of new event targets, which Stripe
+    shows only once. `run_id` names the idempotency keys. Methods raise ProvisionError and what Stripe raises.
     """
 
-    def __init__(self, stripe: Stripe, sold: Tariff, *, write: bool = True, round: str | None = None) -> None:
+    def __init__(self, stripe: Stripe, tariff: Tariff, *, write: bool = True, run_id: str | None = None) -> None:
         self._stripe = stripe
-        self._sold = sold
+        self._tariff = tariff
         self._write = write
-        self._round = round or ids.new("sync")
+        self._run_id = run_id or ids.new("sync")
         self.steps: list[str] = []
         self.secrets: list[str] = []
 
     async def sync_all(self, origin: str | None, *, new_secrets: bool = False) -> None:
-        """All of it. `origin` is where this server is reached from outside; None leaves events alone."""
+        """Provision all of it; `origin` is where Stripe reaches this server, None leaves the event targets alone."""
         await self.sync_prices()
         await self.ensure_portal()
         if origin:
@@ -117,31 +116,31 @@ class AccountSync:
                 await self.ensure_event_target(targets, origin.rstrip("/") + PATH, new_secret=new_secrets)
 
     def _plan_step(self, sentence: str) -> bool:
-        """Note what is to be done; answer whether to do it."""
+        """Record a step; True if it is to be carried out."""
         self.steps.append(sentence)
         return self._write
 
     async def sync_prices(self) -> None:
-        """The meter, and a product and a price for everything that is offered."""
-        articles = list(_price_specs(self._sold, await self._ensure_meter()))
-        keys = [article.key for article in articles]
+        """Ensure the meter, and a product and a price for everything on offer."""
+        specs = list(_price_specs(self._tariff, await self._ensure_meter()))
+        keys = [spec.key for spec in specs]
         if len(set(keys)) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
             raise ProvisionError(
                 f"Two things of the tariff would be called {twice} at Stripe: call one of them otherwise."
             )
-        there = await reads.list_prices(self._stripe, keys)
-        for product, title in {article.product: article.title for article in articles}.items():
+        prices = await reads.list_prices(self._stripe, keys)
+        for product, title in {spec.product: spec.title for spec in specs}.items():
             await self._ensure_product(product, title)
-        for article in articles:
-            await self._ensure_price(article, there.get(article.key))
+        for spec in specs:
+            await self._ensure_price(spec, prices.get(spec.key))
 
     async def _ensure_meter(self) -> str:
-        """The id of what counts usage."""
-        found = await find_meter(self._stripe)
-        if found is None and self._plan_step(f"made the meter {METER}"):
-            found = await self._stripe.create_once(
-                f"{self._round}:meter",
+        """Id of the meter; empty in a dry run without one."""
+        meter = await find_meter(self._stripe)
+        if meter is None and self._plan_step(f"made the meter {METER}"):
+            meter = await self._stripe.create_once(
+                f"{self._run_id}:meter",
                 lambda: find_meter(self._stripe),
                 lambda c, options: c.v1.billing.meters.create_async(
                     {
@@ -155,35 +154,35 @@ class AccountSync:
                 ),
                 Meter,
             )
-        return found.id if found else ""
+        return meter.id if meter else ""
 
     async def _ensure_product(self, name: str, title: str) -> None:
-        """A product under an id of ours."""
-        found = await self._find_product(name)
-        if found is None:
+        """Ensure a product, under an id of ours."""
+        product = await self._find_product(name)
+        if product is None:
             if self._plan_step(f"made the product {name}"):
                 await self._stripe.create_once(
-                    f"{self._round}:{name}",
+                    f"{self._run_id}:{name}",
                     lambda: self._find_product(name),
                     lambda c, options: c.v1.products.create_async({"id": name, "name": title}, options),
                     Product,
                 )
-        elif (found.name != title or not found.active) and self._plan_step(f"changed the product {name}"):
-            wanted: Any = {"name": title, "active": True}
-            await self._stripe.request(lambda c: c.v1.products.update_async(name, wanted), Product)
+        elif (product.name != title or not product.active) and self._plan_step(f"changed the product {name}"):
+            params: Any = {"name": title, "active": True}
+            await self._stripe.request(lambda c: c.v1.products.update_async(name, params), Product)
 
     async def _find_product(self, name: str) -> Product | None:
         return await none_if_missing(self._stripe.request(lambda c: c.v1.products.retrieve_async(name), Product))
 
-    async def _ensure_price(self, article: PriceSpec, there: StripePrice | None) -> None:
-        """A price under a key of ours."""
-        if there is not None:
-            _check_unchanged(article, there)
-        elif self._plan_step(f"made the price {article.key}: {article.cost_text}"):
+    async def _ensure_price(self, spec: PriceSpec, existing: StripePrice | None) -> None:
+        """Ensure a price, under a lookup key of ours."""
+        if existing is not None:
+            _check_unchanged(spec, existing)
+        elif self._plan_step(f"made the price {spec.key}: {spec.cost_text}"):
             await self._stripe.create_once(
-                f"{self._round}:{article.key}",
-                lambda: self._find_price(article.key),
-                lambda c, options: c.v1.prices.create_async(article.create_params, options),
+                f"{self._run_id}:{spec.key}",
+                lambda: self._find_price(spec.key),
+                lambda c, options: c.v1.prices.create_async(spec.create_params, options),
                 StripePrice,
             )
 
@@ -191,86 +190,86 @@ class AccountSync:
         return (await reads.list_prices(self._stripe, [key])).get(key)
 
     async def ensure_portal(self) -> None:
-        """What customers may do themselves, known by its metadata."""
-        name, value = customers.PORTAL_MARK
-        wanted: Any = {"features": FEATURES, "metadata": {name: value, "revision": REVISION}}
-        found = await customers.find_portal_configuration(self._stripe)
-        if found is None:
+        """Ensure the portal's configuration, recognised by its metadata."""
+        key, value = customers.PORTAL_MARK
+        params: Any = {"features": FEATURES, "metadata": {key: value, "revision": REVISION}}
+        configuration = await customers.find_portal_configuration(self._stripe)
+        if configuration is None:
             if self._plan_step("made the portal's configuration"):
                 await self._stripe.create_once(
-                    f"{self._round}:portal",
+                    f"{self._run_id}:portal",
                     lambda: customers.find_portal_configuration(self._stripe),
-                    lambda c, options: c.v1.billing_portal.configurations.create_async(wanted, options),
+                    lambda c, options: c.v1.billing_portal.configurations.create_async(params, options),
                     PortalConfiguration,
                 )
-        elif (found.metadata or {}).get("revision") != REVISION and self._plan_step(
+        elif (configuration.metadata or {}).get("revision") != REVISION and self._plan_step(
             "changed the portal's configuration"
         ):
-            known = found.id
+            configuration_id = configuration.id
             await self._stripe.request(
-                lambda c: c.v1.billing_portal.configurations.update_async(known, wanted), PortalConfiguration
+                lambda c: c.v1.billing_portal.configurations.update_async(configuration_id, params), PortalConfiguration
             )
 
     async def ensure_event_target(self, targets: EventTargets, url: str, *, new_secret: bool = False) -> None:
-        """One target for our address. A secret that was lost is had again by making its owner anew."""
-        there = await targets.find_by_url(url)
-        if there and not new_secret:
-            if not there[0].is_current and self._plan_step(f"changed the {targets.name}"):
-                await targets.enable_target(there[0])
+        """Ensure one target for our URL. A lost secret is replaced by replacing its target."""
+        existing = await targets.find_by_url(url)
+        if existing and not new_secret:
+            if not existing[0].is_current and self._plan_step(f"changed the {targets.name}"):
+                await targets.enable_target(existing[0])
             return
         if not self._plan_step(f"made the {targets.name} for {url}"):
             return
-        made = await targets.create_target(url, f"{self._round}:{targets.name}")
-        if made.secret:
-            self.secrets.append(made.secret)
+        created = await targets.create_target(url, f"{self._run_id}:{targets.name}")
+        if created.secret:
+            self.secrets.append(created.secret)
         for other in await targets.find_by_url(url):
-            if other.id != made.id:
+            if other.id != created.id:
                 await targets.delete_target(other)
 
 
-def _price_specs(sold: Tariff, meter: str) -> Iterator[PriceSpec]:
-    """Everything that is offered."""
-    for plan in sold.offered_plans():
+def _price_specs(tariff: Tariff, meter: str) -> Iterator[PriceSpec]:
+    """The prices of everything on offer."""
+    for plan in tariff.offered_plans():
         if plan.amount:
             yield PriceSpec(
                 product=f"{lookup_keys.PREFIX}_{plan.name}",
                 title=f"Kinora {plan.name.replace('_', ' ').title()}",
                 key=lookup_keys.plan_key(plan),
                 amount=str(plan.amount),
-                currency=sold.currency,
+                currency=tariff.currency,
                 monthly=True,
             )
-    for pack in sold.offered_packs():
+    for pack in tariff.offered_packs():
         yield PriceSpec(
             product=f"{lookup_keys.PREFIX}_pack_{pack.name}",
             title=f"Kinora credits: {pack.name.replace('_', ' ')}",
             key=lookup_keys.pack_key(pack),
             amount=str(pack.amount),
-            currency=sold.currency,
+            currency=tariff.currency,
         )
     yield PriceSpec(
         product=f"{lookup_keys.PREFIX}_overage",
         title="Kinora overage",
-        key=lookup_keys.overage_key(sold.overage),
-        amount=sold.overage.amount,
-        currency=sold.currency,
+        key=lookup_keys.overage_key(tariff.overage),
+        amount=tariff.overage.amount,
+        currency=tariff.currency,
         monthly=True,
         meter=meter,
     )
 
 
-def _check_unchanged(article: PriceSpec, there: StripePrice) -> None:
-    """Raise SyncError where Stripe sells the same thing otherwise than the tariff says."""
-    amount = there.unit_amount_decimal if there.unit_amount is None else Decimal(there.unit_amount)
-    if amount != Decimal(article.amount) or there.currency != article.currency:
+def _check_unchanged(spec: PriceSpec, existing: StripePrice) -> None:
+    """Raise ProvisionError if Stripe's price differs from the tariff's."""
+    amount = existing.unit_amount_decimal if existing.unit_amount is None else Decimal(existing.unit_amount)
+    if amount != Decimal(spec.amount) or existing.currency != spec.currency:
         raise ProvisionError(
-            f"Stripe sells {article.key} for {amount} {there.currency}, and the tariff says {article.cost_text}. A"
+            f"Stripe sells {spec.key} for {amount} {existing.currency}, and the tariff says {spec.cost_text}. A"
             " price that may have been bought never changes: put the old amount back, and add the next version below"
             " it."
         )
-    meter = there.recurring.meter if there.recurring else None
-    if (there.recurring is not None) != article.monthly or (meter or None) != (article.meter or None):
+    meter = existing.recurring.meter if existing.recurring else None
+    if (existing.recurring is not None) != spec.monthly or (meter or None) != (spec.meter or None):
         raise ProvisionError(
-            f"Stripe's price {article.key} is charged in another way than ours. Take that lookup key off it there, and"
+            f"Stripe's price {spec.key} is charged in another way than ours. Take that lookup key off it there, and"
             " run this again."
         )

@@ -1,4 +1,4 @@
-"""Whether a webhook comes from Stripe, and what it is about. Reads the event's envelope, never what it says inside."""
+"""Verification of Stripe's webhook signatures, and the envelopes of events. Never reads the objects inside."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent, ThinE
 from api.errors import BadSignature, Malformed
 
 TOLERANCE = 300
-"""Seconds by which a signature's time may differ from ours. Stripe's library forgives any time to come; we do not."""
+"""Seconds by which a signature's time may differ from ours. Stripe's library accepts any future time; we do not."""
 
 
 def verify_event(payload: bytes, header: str, secrets: Sequence[str], now: float) -> ReceivedEvent:
-    """The event in a request's body, if one of the secrets signed it within five minutes of `now`.
+    """The event in a request's body, if it was signed with one of the secrets within five minutes of `now`.
 
-    Raises BadSignature, and Malformed for a body that is signed and yet no event.
+    Raises BadSignature, and Malformed for a signed body that is no event.
     """
     time, signatures = _parse_header(header)
     if time is None or abs(now - int(time)) > TOLERANCE:
         raise BadSignature("The signature's time is missing, or more than five minutes from ours.")
     expected = [hmac.new(secret.encode(), time.encode() + b"." + payload, hashlib.sha256) for secret in secrets]
-    if not any(hmac.compare_digest(one.hexdigest(), given) for one in expected for given in signatures):
+    if not any(hmac.compare_digest(digest.hexdigest(), signature) for digest in expected for signature in signatures):
         raise BadSignature("No signature fits. KINORA_STRIPE_WEBHOOK_SECRETS takes the endpoint's signing secret.")
     return parse_event(payload)
 
@@ -39,7 +39,7 @@ def _parse_header(header: str) -> tuple[str | None, list[str]]:
 
 
 def parse_event(payload: bytes) -> ReceivedEvent:
-    """What an event is about, whether it carries its object (a snapshot) or only names it (thin)."""
+    """The envelope of an event, which carries its object (snapshot) or only names it (thin)."""
     try:
         event = msgspec.json.decode(payload, type=SnapshotEvent | ThinEvent)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:

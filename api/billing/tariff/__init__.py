@@ -1,1 +1,1 @@
-"""What is sold and what work costs, from one file."""
+"""The tariff: plans, packs, overage and prices of work, from one file."""

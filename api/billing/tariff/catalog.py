@@ -1,4 +1,4 @@
-"""The tariff as anybody may read it: rows in, Structs out."""
+"""The tariff as the API publishes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.schemas.billing import OverageTerms, Pack, Plan, Plans, PriceFactors, P
 
 
 def plans_response(tariff: Tariff) -> Plans:
-    """What is sold now."""
+    """The plans and packs on offer, overage, and the price factors of work."""
     plans = [Plan(id=plan.name, currency=tariff.currency, **_wire_fields(plan)) for plan in tariff.offered_plans()]
     packs = [Pack(id=pack.name, currency=tariff.currency, **_wire_fields(pack)) for pack in tariff.offered_packs()]
     return Plans(
@@ -29,8 +29,8 @@ def plans_response(tariff: Tariff) -> Plans:
     )
 
 
-def _wire_fields(sold: Struct) -> dict[str, Any]:
-    return {name: value for name, value in asdict(sold).items() if name != "name"}
+def _wire_fields(offer: Struct) -> dict[str, Any]:
+    return {name: value for name, value in asdict(offer).items() if name != "name"}
 
 
 def _price_factors(prices: Prices) -> PriceFactors:

@@ -1,4 +1,4 @@
-"""What each plan allows, and when its months begin. The plans themselves are data: they stand in the tariff."""
+"""Plans: what each allows, and its months. The plans themselves are data of the tariff."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
-UNVERIFIED_SHARE = 10  # an address nobody has confirmed gets a tenth of the free allowance
-RELAXED_PRIORITY = -10  # clips of the relaxed queue are made when nobody else waits
-LARGEST = 10**12  # credits; far above what anybody sells, far below what a bigint holds
+UNVERIFIED_SHARE = 10  # an unverified address gets a tenth of the free allowance
+RELAXED_PRIORITY = -10  # below every plan's priority: relaxed clips are made when no paid one waits
+LARGEST = 10**12  # credits; far above any real tariff, far below what a bigint holds
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}$")]
 Version = Annotated[int, Meta(ge=1, le=10_000)]
@@ -19,10 +19,10 @@ Amount = Annotated[int, Meta(ge=0, le=99_999_999)]
 
 
 class TariffPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of a plan. Sides are pixels of the picture's short side; a larger `priority` is served first.
+    """One version of a plan. `max_short_side` is in pixels; a larger `priority` is served first.
 
-    `amount` is what a month costs, in the currency's smallest unit, and 0 for what is not sold. `marked` clips carry
-    the visible mark; `relaxed` ones are still made, when nobody else waits, once the credits are spent.
+    `amount` is the price of a month in the currency's smallest unit, and 0 for what is not sold. `marked` clips carry
+    the visible mark; under a `relaxed` plan clips are still made, when no paid one waits, once the credits are spent.
     """
 
     name: Name
@@ -40,7 +40,7 @@ class TariffPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     relaxed: bool
 
     def monthly_allowance(self, *, full: bool) -> int:
-        """Credits of one month; the free plan's are fewer for an address that nobody has confirmed."""
+        """Credits of one month; the free plan grants fewer to an unverified address."""
         return self.monthly_credits if full or self.name != "free" else self.monthly_credits // UNVERIFIED_SHARE
 
 
@@ -52,7 +52,7 @@ class AllowanceMonth(NamedTuple):
 
 
 def allowance_month(anchor: datetime, now: datetime) -> AllowanceMonth:
-    """The month that holds `now`, counted from the day and hour of `anchor`; the 31st becomes a month's last day."""
+    """The month that contains `now`, counted from the day and hour of `anchor`; a 31st becomes a month's last day."""
     months = (now.year - anchor.year) * 12 + now.month - anchor.month
     if _add_months(anchor, months) > now:
         months -= 1

@@ -1,4 +1,4 @@
-"""What work costs in credits, by the tariff's prices. Estimate and charge both ask here, and nobody else counts."""
+"""Prices of work in credits, by the tariff. The only place where they are computed, for estimates and charges alike."""
 
 from __future__ import annotations
 
@@ -11,27 +11,31 @@ from msgspec import Struct
 
 from api.schemas.videos import Quality
 
-RESOLUTION = 1_000_000  # of a second; what lies below is a float's noise, and nobody pays for it
+RESOLUTION = 1_000_000  # fractions of a second that count; smaller ones are float noise
 
 
 class RateTier(Struct, frozen=True, forbid_unknown_fields=True):
-    """Credits that a second costs up to this short side, in pixels."""
+    """Credits for a second up to this short side, in pixels."""
 
     short_side: int
     rate: Decimal
 
 
 class QualityFactors(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many times the rate each quality costs."""
+    """The factor of each quality on the rate."""
 
     turbo: Decimal
     full: Decimal
 
+    def factor(self, quality: Quality) -> Decimal:
+        """The factor of one quality."""
+        return self.full if quality == "full" else self.turbo
+
 
 class Prices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rates and factors. `beyond` is the rate above the last tier; a model or an operation without a factor has 1.
+    """Rates and factors. `beyond` is the rate above the last tier; models and operations that are not listed have 1.
 
-    Whatever is shorter than `least_seconds`, and a still first of all, costs as much as if it were so long.
+    Whatever is shorter than `least_seconds`, stills above all, costs as if it were that long.
     """
 
     tiers: list[RateTier]
@@ -43,9 +47,9 @@ class Prices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PricedWork(NamedTuple):
-    """What is paid for: `variations` clips of so many seconds that are made anew (0 for a still), by a model.
+    """Work to be paid: `variations` clips with so many seconds of new video (0 for a still), by a model.
 
-    `operation` is named as in the model's catalogue entry.
+    `operation` is named as in the model's catalog entry.
     """
 
     model: str
@@ -58,9 +62,12 @@ class PricedWork(NamedTuple):
 
 
 def price_in_credits(prices: Prices, work: PricedWork) -> int:
-    """Credits for all variations; each is rounded up and costs one at least."""
+    """Credits for all variations; each is rounded up and costs 1 at least.
+
+    max(1, ceil(seconds × rate × quality × model × operation)) for each, with `least_seconds` at least.
+    """
     seconds = max(Fraction(round(work.seconds * RESOLUTION), RESOLUTION), Fraction(prices.least_seconds))
-    rate = _rate_for_side(prices, min(work.width, work.height)) * Fraction(getattr(prices.quality, work.quality))
+    rate = _rate_for_side(prices, min(work.width, work.height)) * Fraction(prices.quality.factor(work.quality))
     factor = Fraction(prices.models.get(work.model, 1)) * Fraction(prices.operations.get(work.operation, 1))
     return work.variations * max(1, ceil(seconds * rate * factor))
 
@@ -70,5 +77,5 @@ def _rate_for_side(prices: Prices, short_side: int) -> Fraction:
 
 
 def partial_charge(total: int, published_seconds: float, seconds: float) -> int:
-    """What the published part of a cancelled clip costs, rounded up, never above the whole."""
+    """Credits for the published seconds of a cancelled clip of `total` credits: rounded up, never above `total`."""
     return min(total, ceil(total * published_seconds / seconds)) if seconds else 0

@@ -1,4 +1,4 @@
-"""What is sold and what work costs, read from a file and checked. Knows no database and no Stripe.
+"""The tariff, read from a file and checked. Knows no database and no Stripe.
 
 The default is `tariff.toml` beside this module; `KINORA_TARIFF` names an operator's own.
 """
@@ -29,7 +29,7 @@ Cap = Annotated[int, Meta(ge=1, le=LARGEST)]
 
 
 class TariffError(Exception):
-    """A tariff that cannot be used, or does not know what somebody has; the message says what to do."""
+    """A tariff that cannot be used, or lacks a version that a user has; the message says what to do."""
 
 
 class TariffPack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ class TariffPack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TariffOverage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The terms of credits paid afterwards: `amount` for one, as decimal text; caps are credits of a period."""
+    """The terms of overage: `amount` is the price of a credit, as decimal text; caps are credits of a period."""
 
     amount: Annotated[str, Meta(pattern=r"^\d{1,6}(\.\d+)?$")]
     max_cap: Cap
@@ -69,7 +69,7 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prices: Prices
 
     def find_plan(self, name: str, version: int | None = None) -> TariffPlan:
-        """A plan in the version somebody bought; without one, the newest. Raises TariffError."""
+        """A plan in the version that was bought; without one, the newest. Raises TariffError."""
         return _find_version("plan", self.plans, name, version)
 
     def find_pack(self, name: str, version: int | None = None) -> TariffPack:
@@ -77,7 +77,7 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return _find_version("pack", self.packs, name, version)
 
     def offered_plans(self) -> list[TariffPlan]:
-        """The newest version of each plan, which is what is sold."""
+        """The newest version of each plan, which is the one on sale."""
         return _newest_versions(self.plans)
 
     def offered_packs(self) -> list[TariffPack]:
@@ -85,21 +85,21 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return _newest_versions(self.packs)
 
 
-def _find_version(kind: str, given: Sequence[V], name: str, version: int | None) -> V:
-    versions = {each.version: each for each in given if each.name == name}
-    found = versions.get(max(versions, default=0) if version is None else version)
-    if found is None:
+def _find_version(kind: str, offers: Sequence[V], name: str, version: int | None) -> V:
+    versions = {offer.version: offer for offer in offers if offer.name == name}
+    offer = versions.get(max(versions, default=0) if version is None else version)
+    if offer is None:
         which = f"{kind} {name}" if version is None else f"version {version} of the {kind} {name}"
         raise TariffError(f"The tariff has no {which}, but somebody has it: put it back into the file.")
-    return found
+    return offer
 
 
-def _newest_versions(given: Sequence[V]) -> list[V]:
-    return list({each.name: each for each in given}.values())
+def _newest_versions(offers: Sequence[V]) -> list[V]:
+    return list({offer.name: offer for offer in offers}.values())
 
 
 def load_tariff(path: Path | None = None) -> Tariff:
-    """The tariff of a file, or Kinora's own. Raises TariffError with a sentence that says what to change."""
+    """The tariff of a file, or Kinora's own. Raises TariffError with a sentence on what to change."""
     path = path or DEFAULT
     try:
         data = tomllib.loads(path.read_text(), parse_float=Decimal)
@@ -115,16 +115,16 @@ def load_tariff(path: Path | None = None) -> Tariff:
 
 
 def check_tariff(tariff: Tariff) -> Tariff:
-    """The same tariff. Raises TariffError with the first thing that makes no sense; what follows may rest on it."""
-    found = chain(
+    """The same tariff. Raises TariffError with the first fault; later ones may follow from it."""
+    faults = chain(
         _plan_list_faults(tariff), _pack_faults(tariff), _overage_faults(tariff.overage), _price_faults(tariff.prices)
     )
-    if sentence := next(found, None):
-        raise TariffError(sentence)
+    if fault := next(faults, None):
+        raise TariffError(fault)
     return tariff
 
 
-# -- what can be wrong ----------------------------------------------------------------------------------------
+# -- faults --------------------------------------------------------------------------------------------------
 
 
 def _plan_list_faults(tariff: Tariff) -> Iterator[str]:
@@ -154,17 +154,17 @@ def _pack_faults(tariff: Tariff) -> Iterator[str]:
             yield f"version {pack.version} of the pack `{pack.name}` needs credits and an amount above 0."
 
 
-def _version_faults(kind: str, given: Sequence[_Versioned]) -> Iterator[str]:
-    """A gap is a version that was removed, and whoever bought it would be left without."""
+def _version_faults(kind: str, offers: Sequence[_Versioned]) -> Iterator[str]:
+    """A gap is a version that was removed, which its buyers would still need."""
     last: dict[str, int] = {}
-    for each in given:
-        due = last.get(each.name, 0) + 1
-        if each.version != due:
+    for offer in offers:
+        due = last.get(offer.name, 0) + 1
+        if offer.version != due:
             yield (
-                f"version {each.version} of the {kind} `{each.name}` stands where version {due} is due: versions count"
-                " 1, 2, 3 … down the file, and none is ever removed."
+                f"version {offer.version} of the {kind} `{offer.name}` stands where version {due} is due: versions"
+                " count 1, 2, 3 … down the file, and none is ever removed."
             )
-        last[each.name] = each.version
+        last[offer.name] = offer.version
 
 
 def _overage_faults(overage: TariffOverage) -> Iterator[str]:
@@ -175,7 +175,7 @@ def _overage_faults(overage: TariffOverage) -> Iterator[str]:
 
 
 def _price_faults(prices: Prices) -> Iterator[str]:
-    """A clip that is larger, longer or better must never be cheaper."""
+    """A larger, longer or better clip must never be cheaper."""
     sides = [tier.short_side for tier in prices.tiers]
     rates = [*(tier.rate for tier in prices.tiers), prices.beyond]
     yield from _factor_faults(prices, rates)
@@ -198,8 +198,8 @@ def _factor_faults(prices: Prices, rates: list[Decimal]) -> Iterator[str]:
         yield f"least_seconds is at least 0 and at most {LARGEST_FACTOR}, and it is {prices.least_seconds}."
 
 
-def _unknown_name_faults(where: str, given: dict[str, Decimal], known: Sequence[str]) -> Iterator[str]:
-    for name in given:
+def _unknown_name_faults(where: str, names: dict[str, Decimal], known: Sequence[str]) -> Iterator[str]:
+    for name in names:
         if name not in known:
             yield f"the prices' {where} name `{name}`, which there is not: take one of {_join_values(known)}."
 

@@ -251,7 +251,7 @@ async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everyt
         for _ in range(PATIENCE):
             try:
                 await asyncio.sleep(chance.random() / 100)
-                await AccountSync(stripe, SOLD, round="sync_1").sync_all(URL.removesuffix("/v1/webhooks/stripe"))
+                await AccountSync(stripe, SOLD, run_id="sync_1").sync_all(URL.removesuffix("/v1/webhooks/stripe"))
             except PaymentsAway:
                 continue
             return
