@@ -1,4 +1,4 @@
-"""What the SDK's tests against a running backend share."""
+"""Fixtures of the SDK's tests against a running backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pairs of MIGRATING.md, both sides, against a whole running backend: neither side of the page is from memory."""
+"""The examples of MIGRATING.md, before and after, against a running backend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.sdk.programs import PYTHON, program
+from tests.support.sdk_programs import PYTHON, run_program
 
 pytestmark = pytest.mark.xdist_group("backend")
 
@@ -21,19 +21,19 @@ SIDES = [
 ]
 
 
-def test_the_page_has_its_pairs() -> None:
+def test_every_example_has_both_sides() -> None:
     assert len(SIDES) == 11
     assert sum("from openai import" in text for _, text in SIDES) == 6
 
 
 @pytest.mark.parametrize("text", [text for _, text in SIDES], ids=[name for name, _ in SIDES])
-async def test_a_side_runs(text: str, site: str, key: str, tmp_path: Path) -> None:
+async def test_an_example_runs(text: str, site: str, key: str, tmp_path: Path) -> None:
     Image.new("RGB", (720, 1280), "teal").save(tmp_path / "first.png")
     (tmp_path / "script.py").write_text(text)
     named = {"OPENAI_BASE_URL": f"{site}/v1", "OPENAI_API_KEY": key}
     if "from kinora import" not in text:
         named |= {"KINORA_BASE_URL": "", "KINORA_API_KEY": ""}
-    status, out, err = await program(site, key, tmp_path, "-W", "ignore::DeprecationWarning", "script.py", **named)
+    status, out, err = await run_program(site, key, tmp_path, "-W", "ignore::DeprecationWarning", "script.py", **named)
     assert status == 0, err
     for line in out.splitlines():
         assert "failed" not in line

@@ -84,7 +84,7 @@ def locked(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_versions_are_exact_and_no_lock_names_where_packages_come_from(folder: Path) -> None:
+def test_versions_are_exact_and_the_lock_file_names_no_registry(folder: Path) -> None:
     asked = json.loads((folder / "package.json").read_text())["devDependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in asked.values())
     packages = locked(folder)

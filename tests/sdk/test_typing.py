@@ -1,4 +1,4 @@
-"""What a type checker makes of a program that uses the SDK: what is right passes, and what is misspelt does not."""
+"""Programs that use the SDK under a type checker: right ones pass, misspelt names do not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.sdk.programs import PYTHON
+from tests.support.sdk_programs import PYTHON
 
 PROGRAM = """
 from contextlib import aclosing, closing
@@ -33,7 +33,7 @@ WRONG = {
 }
 
 
-def test_a_program_is_checked_as_its_author_would_want(tmp_path: Path) -> None:
+def test_a_type_checker_accepts_right_programs_and_finds_mistakes(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM + "\n".join(WRONG))
     checked = subprocess.run(

@@ -1,4 +1,4 @@
-"""Webhooks: what is the server's is read, and nothing else is."""
+"""Webhooks: signed events are decoded, anything else is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinora import WebhookError, verify_webhook
 
-from tests.sdk.objects import video
+from tests.support.api_examples import video
 
 SECRET = "whsec_" + b64encode(b"a secret of thirty-two bytes, or so").decode()
 BODY = msgspec.json.encode({"type": "video.completed", "timestamp": "2026-11-25T12:00:00Z", "data": video()})
@@ -26,7 +26,7 @@ def signed(body: bytes = BODY, *, sent: int | None = None, secret: str = SECRET)
     return {"Webhook-Id": "msg_1", "Webhook-Timestamp": str(moment), "Webhook-Signature": f"v1,{signature}"}
 
 
-def test_the_schemes_own_example_is_accepted() -> None:
+def test_the_signature_of_the_standards_test_vector_is_valid() -> None:
     """The vector that the Standard Webhooks libraries are tested with; its body is no event of ours."""
     headers = {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -39,21 +39,21 @@ def test_the_schemes_own_example_is_accepted() -> None:
         )
 
 
-def test_an_event_is_read_with_its_video() -> None:
+def test_an_event_is_decoded_with_its_video() -> None:
     event = verify_webhook(BODY, signed(), SECRET)
     assert (event.id, event.type) == ("msg_1", "video.completed")
     assert event.video is not None
     assert event.video.id == video()["id"]
 
 
-def test_one_of_several_signatures_is_enough_while_a_secret_is_replaced() -> None:
+def test_one_valid_signature_of_several_is_enough() -> None:
     headers = signed()
     headers["Webhook-Signature"] = f"v1,AAAA v2,BBBB {headers['Webhook-Signature']}"
     assert verify_webhook(BODY, headers, SECRET).type == "video.completed"
 
 
 @given(st.integers(0, len(BODY) * 8 - 1))
-def test_one_bit_changed_is_one_too_many(bit: int) -> None:
+def test_a_changed_bit_is_refused(bit: int) -> None:
     body = bytearray(BODY)
     body[bit // 8] ^= 1 << bit % 8
     with pytest.raises(WebhookError, match="does not match"):
@@ -61,7 +61,7 @@ def test_one_bit_changed_is_one_too_many(bit: int) -> None:
 
 
 @pytest.mark.parametrize("ago", [301, -301, 10**9])
-def test_a_message_from_another_time_is_refused(ago: int) -> None:
+def test_a_timestamp_out_of_tolerance_is_refused(ago: int) -> None:
     with pytest.raises(WebhookError, match="seconds from now"):
         verify_webhook(BODY, signed(sent=int(time.time()) - ago), SECRET)
 
@@ -83,13 +83,13 @@ def test_a_missing_header_is_refused(missing: str) -> None:
         ("Webhook-Timestamp", "9" * 5000),
     ],
 )
-def test_a_forgers_header_is_refused_whatever_stands_in_it(header: str, value: str) -> None:
+def test_a_forged_header_is_refused_whatever_it_holds(header: str, value: str) -> None:
     with pytest.raises(WebhookError):
         verify_webhook(BODY, {**signed(), header: value}, SECRET)
 
 
 @pytest.mark.parametrize("secret", ["whsec_not base 64!", "whsec_", "", "clé"])
-def test_a_secret_that_is_none_is_said(secret: str) -> None:
+def test_an_invalid_secret_is_refused(secret: str) -> None:
     """Not even where the signature fits: a setting that is missing must not let everybody in."""
     with pytest.raises(WebhookError, match="whsec_"):
         verify_webhook(BODY, signed(secret="whsec_"), secret)

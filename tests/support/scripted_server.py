@@ -1,4 +1,4 @@
-"""A server that answers what the test says, in that order, and remembers what it was asked."""
+"""An HTTP server that gives scripted responses in order and records the requests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from kinora import Kinora
+
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
-class Asked(NamedTuple):
-    """A request as it came."""
+class RecordedRequest(NamedTuple):
+    """A request as the server received it."""
 
     method: str
     path: str
@@ -23,18 +25,18 @@ class Asked(NamedTuple):
     body: bytes
 
 
-class Script:
-    """The replies that are left, and the requests so far."""
+class ScriptedServer:
+    """The replies still to be given, and the requests so far."""
 
     def __init__(self, url: str, replies: list[Reply]) -> None:
         self.url = url
         self.replies = replies
-        self.asked: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self.lock = threading.Lock()
 
 
-def says(status: int, body: object = None, *, raw: bytes | None = None, **headers: str) -> Reply:
-    """An answer with a JSON body, or with these bytes."""
+def respond(status: int, body: object = None, *, raw: bytes | None = None, **headers: str) -> Reply:
+    """A response with a JSON body, or with the bytes of `raw`."""
 
     def reply(handler: BaseHTTPRequestHandler) -> None:
         content = raw if raw is not None else json.dumps(body).encode()
@@ -48,8 +50,8 @@ def says(status: int, body: object = None, *, raw: bytes | None = None, **header
     return reply
 
 
-def breaks(status: int, content: bytes, whole: int, **headers: str) -> Reply:
-    """An answer that promises `whole` bytes, sends these, and resets the connection."""
+def break_off(status: int, content: bytes, whole: int, **headers: str) -> Reply:
+    """A response that announces `whole` bytes, sends `content`, and resets the connection."""
 
     def reply(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -64,8 +66,8 @@ def breaks(status: int, content: bytes, whole: int, **headers: str) -> Reply:
     return reply
 
 
-def resets() -> Reply:
-    """No answer: the connection is reset."""
+def reset_connection() -> Reply:
+    """No response: the connection is reset."""
     return _reset
 
 
@@ -77,30 +79,30 @@ def _reset(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def scripted(*replies: Reply) -> Iterator[Script]:
-    """Serve these replies on a free port of this machine. Requests beyond them are answered 599."""
-    script = Script("", list(replies))
+def scripted_server(*replies: Reply) -> Iterator[ScriptedServer]:
+    """Serve these replies on a free port of this machine; 599 to any request beyond them."""
+    server = ScriptedServer("", list(replies))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            asked = Asked(
+            asked = RecordedRequest(
                 self.command,
                 self.path,
                 {name.lower(): value for name, value in self.headers.items()},
                 self.rfile.read(length),
             )
-            with script.lock:
-                script.asked.append(asked)
-                reply = script.replies.pop(0) if script.replies else says(599, {"detail": "not in the script"})
+            with server.lock:
+                server.requests.append(asked)
+                reply = server.replies.pop(0) if server.replies else respond(599, {"detail": "not in the script"})
             reply(self)
 
         do_GET = do_HEAD = do_POST = do_DELETE = do_PATCH = handle_one  # noqa: N815 - http.server's own names
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def finish(self) -> None:
             try:
@@ -108,13 +110,18 @@ def scripted(*replies: Reply) -> Iterator[Script]:
             except (OSError, ValueError):  # reset on purpose
                 return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        script.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
+        http_server.daemon_threads = True
+        server.url = f"http://127.0.0.1:{http_server.server_port}"
+        thread = threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield script
+            yield server
         finally:
-            server.shutdown()
+            http_server.shutdown()
             thread.join()
+
+
+def connect(server: ScriptedServer, **options: Any) -> Kinora:
+    """A client of the server that pauses for about a millisecond between retries."""
+    return Kinora(api_key="kin_test", base_url=server.url, retry_pause=0.001, **options)

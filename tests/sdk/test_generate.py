@@ -1,4 +1,4 @@
-"""What is generated is what the document says, for both worlds alike, and importing it costs little."""
+"""The generated files match the document, are alike for both clients, and are cheap to import."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ API = read_client_api(DOCUMENT)
 METHODS_OF = [(resource, method) for resource in API.resources for method in resource.methods]
 
 
-def test_what_is_committed_is_what_the_document_says() -> None:
+def test_the_committed_files_are_up_to_date() -> None:
     files = render_files(API)
     stale = [path.name for path, text in files.items() if not path.exists() or path.read_text() != text]
     assert not stale, "run `make sdk` and commit what it writes"
     assert {*(PACKAGE / "resources").glob("*.py")} <= set(files)
 
 
-def test_every_operation_is_offered() -> None:
+def test_every_operation_has_a_method() -> None:
     operations = {
         operation["operationId"]
         for verbs in DOCUMENT["paths"].values()
@@ -48,7 +48,7 @@ def classes(resource: str, title: str) -> tuple[type, type]:
 
 
 @pytest.mark.parametrize("resource", API.resources, ids=lambda one: one.name)
-def test_both_worlds_say_the_same(resource: Resource) -> None:
+def test_both_clients_have_the_same_methods(resource: Resource) -> None:
     plain, awaited = classes(resource.name, resource.class_name)
     assert hasattr(resources.Resources, resource.name)
     assert hasattr(resources.AsyncResources, resource.name)
@@ -62,14 +62,14 @@ def test_both_worlds_say_the_same(resource: Resource) -> None:
         assert inspect.getdoc(getattr(plain, name))
 
 
-def test_a_shape_nobody_has_taught_stops_the_generator() -> None:
+def test_an_unsupported_schema_stops_the_generator() -> None:
     strange = msgspec.json.decode(msgspec.json.encode(DOCUMENT))
     strange["components"]["schemas"]["Video"]["properties"]["mood"] = {"type": "feeling"}
     with pytest.raises(UnreadableError, match="feeling"):
         read_client_api(strange)
 
 
-def test_names_that_python_keeps_for_itself_get_an_underscore() -> None:
+def test_keywords_get_an_underscore() -> None:
     assert [*inspect.signature(kinora.Kinora(api_key="k").videos.blend).parameters][:2] == ["from_", "to"]
     assert msgspec.json.encode(kinora.types.TimeRange(from_=0, to=1)) == b'{"from":0,"to":1}'
 
@@ -85,7 +85,7 @@ def modules(program: str) -> set[str]:
     return set(said.stdout.split())
 
 
-def test_importing_it_imports_nearly_nothing() -> None:
+def test_importing_the_package_imports_few_modules() -> None:
     bare = modules("pass")
     named = modules("from kinora import Kinora")
     assert not {"httpx2", "asyncio", "tqdm", "kinora.types"} & modules("import kinora")
@@ -95,7 +95,7 @@ def test_importing_it_imports_nearly_nothing() -> None:
     assert not {"asyncio", "tqdm", "kinora.types"} & held
 
 
-def test_everything_named_is_there_and_nothing_else() -> None:
+def test_every_public_name_can_be_imported() -> None:
     for name in kinora.__all__:
         assert getattr(kinora, name) is not None
     with pytest.raises(AttributeError, match="telepathy"):

@@ -1,4 +1,4 @@
-"""Objects as the server answers them, taken from the examples of the OpenAPI document."""
+"""API objects from the examples of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SPEC: dict[str, Any] = msgspec.json.decode((Path(__file__).parents[2] / "openapi
 
 
 def example(path: str, method: str = "get", status: str = "200") -> dict[str, Any]:
-    """The document's example of this answer, fresh."""
+    """A copy of the document's example of a response."""
     answer = SPEC["paths"][path][method]["responses"][status]["content"]["application/json"]["example"]
     copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
     return copy
 
 
 def video(**changes: Any) -> dict[str, Any]:
-    """A video, with some of its fields otherwise."""
+    """A video with some fields replaced."""
     return example("/v1/videos", "post") | changes
 
 

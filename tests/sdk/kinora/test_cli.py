@@ -1,4 +1,4 @@
-"""`kinora-cli` where things are not as they should be: other servers, broken files, pipes, and old terminals."""
+"""`kinora-cli` with several servers, unreadable files, closed pipes and limited terminals."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdk.objects import example, video
-from tests.sdk.programs import PYTHON
-from tests.sdk.scripted import Reply, Script, says, scripted
+from tests.support.api_examples import example, video
+from tests.support.scripted_server import Reply, ScriptedServer, respond, scripted_server
+from tests.support.sdk_programs import PYTHON
 
 BALANCE = example("/v1/billing/balance")
 
 
 def command(
-    folder: Path, *arguments: str, script: Script | None = None, head: bool = False, **environment: str
+    folder: Path, *arguments: str, server: ScriptedServer | None = None, head: bool = False, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it without a terminal; with `head`, nobody reads what it prints."""
     named = {"PYTHONPATH": str(PYTHON), "XDG_CONFIG_HOME": str(folder), "PATH": "", **environment}
-    if script:
-        named |= {"KINORA_BASE_URL": script.url, "KINORA_API_KEY": "kin_env"}
+    if server:
+        named |= {"KINORA_BASE_URL": server.url, "KINORA_API_KEY": "kin_env"}
     process = subprocess.Popen(
         [sys.executable, "-m", "kinora.cli", *arguments],
         env=named,
@@ -45,33 +45,33 @@ def keep(folder: Path, text: str) -> None:
 
 def listed(*prompts: str) -> Reply:
     data = [video(prompt=prompt) for prompt in prompts]
-    return says(200, {"object": "list", "data": data, "first_id": None, "last_id": None, "has_more": False})
+    return respond(200, {"object": "list", "data": data, "first_id": None, "last_id": None, "has_more": False})
 
 
 def test_the_key_of_one_server_is_not_sent_to_another(tmp_path: Path) -> None:
-    with scripted(says(200, BALANCE)) as script, scripted(says(200, BALANCE)) as other:
-        keep(tmp_path, f'{{"base_url": "{script.url}", "api_key": "kin_kept"}}')
+    with scripted_server(respond(200, BALANCE)) as server, scripted_server(respond(200, BALANCE)) as other:
+        keep(tmp_path, f'{{"base_url": "{server.url}", "api_key": "kin_kept"}}')
         away = command(tmp_path, "--base-url", other.url, "balance")
         named = command(tmp_path, "balance", KINORA_BASE_URL=other.url)
-        home = command(tmp_path, "--base-url", f"{script.url}/v1/", "balance")
+        home = command(tmp_path, "--base-url", f"{server.url}/v1/", "balance")
     assert (away.returncode, named.returncode, home.returncode) == (1, 1, 0), home.stderr
     assert "API key" in away.stderr
-    assert not other.asked
-    assert script.asked[0].headers["authorization"] == "Bearer kin_kept"
+    assert not other.requests
+    assert server.requests[0].headers["authorization"] == "Bearer kin_kept"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"base_url": "http://127.0.0.1:9"}', "\0"])
-def test_a_broken_file_of_credentials_says_how_to_mend_it_and_is_in_nobodys_way(text: str, tmp_path: Path) -> None:
+def test_unreadable_credentials_are_reported_and_ignored_with_an_explicit_key(text: str, tmp_path: Path) -> None:
     keep(tmp_path, text)
     broken = command(tmp_path, "balance")
     assert broken.returncode == 1
     assert "kinora-cli login" in broken.stderr
     assert "Traceback" not in broken.stderr
-    with scripted(says(200, BALANCE)) as script:
-        assert command(tmp_path, "balance", script=script).returncode == 0
+    with scripted_server(respond(200, BALANCE)) as server:
+        assert command(tmp_path, "balance", server=server).returncode == 0
 
 
-def test_credentials_do_not_inherit_the_mode_of_what_lies_there(
+def test_stored_credentials_do_not_keep_the_mode_of_an_existing_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kinora._credentials import StoredCredentials, load_credentials, save_credentials
@@ -86,20 +86,20 @@ def test_credentials_do_not_inherit_the_mode_of_what_lies_there(
     assert load_credentials() == kept
 
 
-def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
-    with scripted(listed("a boat")) as script:
-        ended = command(tmp_path, "list", script=script, head=True)
+def test_a_closed_pipe_is_not_reported_as_an_error(tmp_path: Path) -> None:
+    with scripted_server(listed("a boat")) as server:
+        ended = command(tmp_path, "list", server=server, head=True)
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
-def test_a_prompt_beyond_the_terminals_encoding_is_listed(tmp_path: Path) -> None:
-    with scripted(listed("日本の港 " * 20, "a boat")) as script:
-        ended = command(tmp_path, "list", script=script, PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+def test_list_prints_prompts_that_the_terminal_cannot_encode(tmp_path: Path) -> None:
+    with scripted_server(listed("日本の港 " * 20, "a boat")) as server:
+        ended = command(tmp_path, "list", server=server, PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[1].endswith("a boat")
 
 
-def test_a_login_with_nobody_to_ask_says_so(tmp_path: Path) -> None:
+def test_login_without_a_terminal_asks_for_the_option(tmp_path: Path) -> None:
     ended = command(tmp_path, "login")
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr

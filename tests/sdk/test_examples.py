@@ -1,4 +1,4 @@
-"""The SDK, its command and its examples against a whole running backend."""
+"""The README, the examples and the command against a running backend."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import kinora
 import pytest
 from kinora import AsyncKinora, Kinora
 
-from tests.sdk.programs import PYTHON, program
+from tests.support.sdk_programs import PYTHON, run_program
 
 pytestmark = pytest.mark.xdist_group("backend")
 
@@ -56,11 +56,11 @@ def the_story(site: str, key: str, folder: Path) -> None:
         assert caught.value.param == "seconds"
 
 
-async def test_the_first_program_runs(site: str, key: str, tmp_path: Path) -> None:
+async def test_the_readme_runs(site: str, key: str, tmp_path: Path) -> None:
     await asyncio.to_thread(the_story, site, key, tmp_path)
 
 
-async def test_the_awaited_program_runs(site: str, key: str, tmp_path: Path) -> None:
+async def test_the_readme_runs_with_the_async_client(site: str, key: str, tmp_path: Path) -> None:
     async with AsyncKinora(api_key=key, base_url=site) as client:
         video = await client.videos.generate_to_file(tmp_path / "ball.mp4", prompt=PROMPT, seconds=1)
         assert frames((tmp_path / "ball.mp4").read_bytes()) > 0
@@ -72,7 +72,7 @@ async def test_the_awaited_program_runs(site: str, key: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 async def test_an_example_runs(example: Path, site: str, key: str, tmp_path: Path) -> None:
-    status, out, err = await program(site, key, tmp_path, example)
+    status, out, err = await run_program(site, key, tmp_path, example)
     assert status == 0, err
     for line in out.splitlines():
         if line.startswith("saved as "):
@@ -80,9 +80,9 @@ async def test_an_example_runs(example: Path, site: str, key: str, tmp_path: Pat
     assert out
 
 
-async def test_the_command_makes_lists_remixes_and_fetches(site: str, key: str, tmp_path: Path) -> None:
+async def test_the_command_generates_lists_remixes_and_downloads(site: str, key: str, tmp_path: Path) -> None:
     async def command(*arguments: str) -> tuple[int, str, str]:
-        return await program(site, key, tmp_path, "-m", "kinora.cli", *arguments)
+        return await run_program(site, key, tmp_path, "-m", "kinora.cli", *arguments)
 
     status, out, err = await command("generate", PROMPT, "--seconds", "1", "-o", "ball.mp4")
     assert (status, out.splitlines()[1:]) == (0, ["ball.mp4"]), err
@@ -96,17 +96,17 @@ async def test_the_command_makes_lists_remixes_and_fetches(site: str, key: str, 
     assert [line.split()[0] for line in out.splitlines()] == [remix, video]
     status, out, _ = await command("download", video, "--variant", "poster")
     assert (tmp_path / out.strip()).suffix == ".jpg"
-    assert "credits to spend" in (await command("balance"))[1]
+    assert "credits available" in (await command("balance"))[1]
     status, _, err = await command("download", "video_nope")
     assert status == 1
     assert err.startswith("kinora-cli: ")
     assert "Traceback" not in err
 
 
-async def test_login_keeps_a_key_for_the_other_commands(site: str, tmp_path: Path) -> None:
+async def test_login_stores_a_key_for_the_other_commands(site: str, tmp_path: Path) -> None:
     """The password is typed at a terminal; without one it is read from the standard input."""
     none = {"KINORA_API_KEY": "", "KINORA_BASE_URL": ""}
-    status, out, err = await program(
+    status, out, err = await run_program(
         site,
         "",
         tmp_path,
@@ -118,6 +118,6 @@ async def test_login_keeps_a_key_for_the_other_commands(site: str, tmp_path: Pat
     kept = tmp_path / "kinora" / "credentials.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert str(kept) in out
-    status, out, err = await program(site, "", tmp_path, "-m", "kinora.cli", "balance", **none)
+    status, out, err = await run_program(site, "", tmp_path, "-m", "kinora.cli", "balance", **none)
     assert status == 0, err
-    assert "credits to spend" in out
+    assert "credits available" in out
