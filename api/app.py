@@ -100,7 +100,7 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
     creator = VideoCreator(settings, sold, references, presets, submissions, serializer)
     async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
-        feeds = VideoEventStreams(hub, library, serializer)
+        event_streams = VideoEventStreams(hub, library, serializer)
         app_state = AppState(
             settings=settings,
             tariff=sold,
@@ -125,8 +125,8 @@ async def assemble(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
             uploads=uploads,
             upload_store=upload_store,
             presets=presets,
-            images=ImageCreator(pool, storage, creator, feeds, serializer),
-            event_streams=feeds,
+            images=ImageCreator(pool, storage, creator, event_streams, serializer),
+            event_streams=event_streams,
             serializer=serializer,
         )
         try:

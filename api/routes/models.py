@@ -62,7 +62,7 @@ def _to_model(name: str, settings: Settings) -> Model:
             max_upload_bytes=settings.max_upload,
             max_image_pixels=upload_limits.PICTURE_PIXELS,
             max_video_pixels=upload_limits.FILM_PIXELS,
-            max_video_seconds=max(registry.find(each).max_seconds for each in settings.models),
+            max_video_seconds=max(registry.find(served).max_seconds for served in settings.models),
         ),
         aliases=[alias for alias, served in settings.aliases.items() if served == name],
     )

@@ -40,7 +40,7 @@ BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoB
 def create_route(
     path: str, kind: type[CreateRequest], *, operation_id: str, summary: str
 ) -> Callable[[Any], HTTPRouteHandler]:
-    """A route that makes a video of what a body of this kind asks."""
+    """A route that creates a video from a body of this type."""
     return post(
         path,
         operation_id=operation_id,
@@ -93,10 +93,10 @@ async def remix_video(
     request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[Video]:
     """Generate a video again with another prompt. A `subtle` remix keeps most of the source, a `strong` one little."""
-    asked = await body.read(request, VideoRemix)
-    if asked.video is not None:
+    content = await body.read(request, VideoRemix)
+    if content.video is not None:
         raise Invalid("The path names the video to remix; leave `video` out.", param="video")
-    return await answer_create(request, app_state, msgspec.structs.replace(asked, video=video_id))
+    return await answer_create(request, app_state, msgspec.structs.replace(content, video=video_id))
 
 
 @create_route("/edits", VideoEdit, operation_id="edit_video", summary="Edit a video")
@@ -145,9 +145,9 @@ async def estimate_video(request: UserRequest, app_state: NamedDependency[AppSta
     The fields tell which request is meant: `video` and `prompt` alone are an edit, with `strength` a remix, with
     `length` a loop.
     """
-    asked = await body.read(request, _choose_request_type)
+    content = await body.read(request, _choose_request_type)
     idempotency.check_key(request.headers.get("idempotency-key"))
-    return await app_state.estimator.estimate(request.user, asked)
+    return await app_state.estimator.estimate(request.user, content)
 
 
 def _choose_request_type(names: Collection[str]) -> type[CreateRequest]:

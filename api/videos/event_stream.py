@@ -1,7 +1,7 @@
-"""Watching videos until they are done: the SSE feeds and `Prefer: wait`.
+"""Server-sent events about videos, and waiting for one with `Prefer: wait`.
 
-Every feed subscribes first and then reads the present state, so nothing falls between the two. An event is the
-whole video, so a phone that lost its connection needs no replay.
+Every stream subscribes first and then reads the current state, so no change is missed in between. An event is the
+whole video, so a client that lost its connection needs no replay.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from api.sql.generations import Generation
 from api.videos.library import VideoLibrary
 from api.videos.serializers import VideoSerializer
 
-PING_SECONDS = 15.0  # seconds of silence after which a feed looks for itself, and sends at least a comment
-STREAM_SECONDS = 600.0  # seconds after which a feed ends and asks its reader to come back
-POLL_SECONDS = 1.0  # seconds between own looks while Redis is away
-OVERLAP = timedelta(seconds=60)  # how far an own look reaches back: commits do not come in the order of their times
+PING_SECONDS = 15.0  # seconds of silence after which a stream reads the database, and sends at least a comment
+STREAM_SECONDS = 600.0  # seconds after which a stream ends and asks its reader to reconnect
+POLL_SECONDS = 1.0  # seconds between reads of the database while Redis is away
+OVERLAP = timedelta(seconds=60)  # how far such a read reaches back: commits do not come in the order of their times
 PING_FRAME = b": ping\n\n"
 RECONNECT_FRAME = b"event: reconnect\nretry: 500\ndata: {}\n\n"
 EVENT_ID = re.compile(r"(\d{1,17})-(\w{1,64})")
 
 
-def encode_event(shot: Snapshot) -> bytes:
-    """One event: the whole video."""
-    return b"id: %d-%s\nevent: video\ndata: %s\n\n" % (shot.version, shot.video_id.encode(), shot.data)
+def encode_event(snapshot: Snapshot) -> bytes:
+    """A server-sent event with the whole video."""
+    return b"id: %d-%s\nevent: video\ndata: %s\n\n" % (snapshot.version, snapshot.video_id.encode(), snapshot.data)
 
 
 class VideoEventStreams:
-    """Where feeds come from: the hub for news, the videos for the state."""
+    """Streams of changes that the hub announces and the library reads."""
 
     def __init__(self, hub: Hub, library: VideoLibrary, serializer: VideoSerializer) -> None:
         self._hub = hub
@@ -44,38 +44,36 @@ class VideoEventStreams:
         self._serializer = serializer
 
     async def stream_video(self, video_id: str, user_id: str) -> AsyncGenerator[bytes, None]:
-        """A video from now until it is terminal or deleted."""
+        """The events of a video until it is terminal or deleted."""
         ends = monotonic() + STREAM_SECONDS
         async with self._hub.watch(user_id, video_id) as watcher:
-            shots = await self._load_present(video_id, user_id)
+            snapshots = await self._load_present(video_id, user_id)
             seen = 0
-            while shots and monotonic() < ends:
-                newer = [shot for shot in shots if shot.version > seen]
+            while snapshots and monotonic() < ends:
+                newer = [snapshot for snapshot in snapshots if snapshot.version > seen]
                 yield b"".join(map(encode_event, newer)) or PING_FRAME
-                seen = max((shot.version for shot in newer), default=seen)
-                if shots[-1].terminal:
+                seen = max((snapshot.version for snapshot in newer), default=seen)
+                if snapshots[-1].terminal:
                     return
-                shots = await watcher.take(self._seconds_until_check(ends)) or await self._load_present(
-                    video_id, user_id
-                )
-        if shots:
+                snapshots = await watcher.take(self._seconds_until_check(ends))
+                snapshots = snapshots or await self._load_present(video_id, user_id)
+        if snapshots:
             yield RECONNECT_FRAME
 
     async def stream_all_videos(self, user_id: str, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
-        """All of a user's videos: what changed since the last event seen, then everything that changes."""
+        """The events of all of a user's videos: what changed since the last event seen, then every change."""
         ends, since = monotonic() + STREAM_SECONDS, parse_last_event_id(last_event_id)
         sent: dict[str, int] = {}
         async with self._hub.watch(user_id) as watcher:
-            shots = await self._load_changed(user_id, since)
+            snapshots = await self._load_changed(user_id, since)
             since = since or datetime.now(UTC)
             while monotonic() < ends:
-                fresh = [shot for shot in shots if shot.version > sent.get(shot.video_id, 0)]
+                fresh = [snapshot for snapshot in snapshots if snapshot.version > sent.get(snapshot.video_id, 0)]
                 yield b"".join(map(encode_event, fresh)) or PING_FRAME
-                sent |= {shot.video_id: shot.version for shot in fresh}
-                since = max((_changed_at(shot) for shot in fresh), default=since)
-                shots = await watcher.take(self._seconds_until_check(ends)) or await self._load_changed(
-                    user_id, since - OVERLAP
-                )
+                sent |= {snapshot.video_id: snapshot.version for snapshot in fresh}
+                since = max((_changed_at(snapshot) for snapshot in fresh), default=since)
+                snapshots = await watcher.take(self._seconds_until_check(ends))
+                snapshots = snapshots or await self._load_changed(user_id, since - OVERLAP)
         yield RECONNECT_FRAME
 
     async def wait_until_terminal(self, video_id: str, user_id: str, seconds: float) -> Generation:
@@ -102,12 +100,12 @@ class VideoEventStreams:
         return [self._serializer.to_snapshot(row) for row in await self._library.list_changed(user_id, since)]
 
 
-def _changed_at(shot: Snapshot) -> datetime:
-    return datetime.fromtimestamp(shot.version / 1_000_000, UTC)
+def _changed_at(snapshot: Snapshot) -> datetime:
+    return datetime.fromtimestamp(snapshot.version / 1_000_000, UTC)
 
 
 def parse_last_event_id(last_event_id: str | None) -> datetime | None:
-    """When the last event seen happened; None for no id or one that is not ours."""
+    """The time of the last event seen, by its id; None without an id, or for one that is not ours."""
     match = EVENT_ID.fullmatch(last_event_id or "")
     if match is None or not ids.valid(match[2], ids.VIDEO):
         return None

@@ -1,4 +1,4 @@
-"""Why a video can fail: a closed list, each with a sentence for the person who waits, in English and French."""
+"""The reasons why a video can fail: a closed list, each with a sentence for its user in English and French."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.types import FAILURES
 
 
 class FailureReason(NamedTuple):
-    """`retryable`: the same request may well succeed if sent again. Credits come back for every one of them."""
+    """A failure; `retryable` if the same request may succeed when sent again. Credits are refunded for all of them."""
 
     retryable: bool
     en: str

@@ -39,7 +39,7 @@ class ImageCreator:
         pool: Pool,
         storage: Storage,
         creator: VideoCreator,
-        feeds: VideoEventStreams,
+        event_streams: VideoEventStreams,
         serializer: VideoSerializer,
         *,
         wait: float = WAIT,
@@ -47,7 +47,7 @@ class ImageCreator:
         self._pool = pool
         self._storage = storage
         self._creator = creator
-        self._feeds = feeds
+        self._event_streams = event_streams
         self._serializer = serializer
         self._wait = wait
 
@@ -55,10 +55,8 @@ class ImageCreator:
         """The images of a request. Raises every kind of problem, and Unavailable for one that is still being made."""
         answer = await self._creator.create(caller, request, identity)
         created = msgspec.json.decode(answer.body, type=CreatedVideo)
-        waits = (
-            self._feeds.wait_until_terminal(video_id, caller.user_id, self._wait) for video_id in created.variations
-        )
-        rows = await asyncio.gather(*waits)
+        wait = self._event_streams.wait_until_terminal
+        rows = await asyncio.gather(*(wait(video_id, caller.user_id, self._wait) for video_id in created.variations))
         inline = request.response_format == "b64_json"
         return ImagesResponse(
             created=created.created_at, data=[await self._to_image(row, inline=inline) for row in rows]

@@ -1,8 +1,9 @@
 """The life of a generation: queued → in_progress → completed | failed | cancelled.
 
-The only place that moves one, and with it the money: each move is one transaction whose commit is the end of its
-`async with` block, and what follows the block (a wake-up, news for watchers) may be lost, because the sweeper and
-the watchers' own reads make up for it. A worker's moves carry its attempt and do nothing once the lease is lost.
+The only place that changes the state of a generation, and its credits with it. Each change is one transaction, whose
+commit is the end of its `async with` block. What follows the block (a wake-up, an announcement to watchers) may be
+lost: the sweeper and the watchers' own reads make up for it. A worker's changes carry its attempt and do nothing once
+its lease is lost.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from api.videos.inputs import ClipInputs
 
 log = structlog.get_logger()
 
-RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before a failed try is repeated
+RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before the second, third and later tries
 
 
 class VideoLifecycle:
-    """The state machine, with the pool it writes to and what it notifies after a commit."""
+    """The state machine of generations."""
 
     def __init__(self, settings: Settings, pool: Pool, credits: CreditLedger, bell: Bell, announcer: Announcer) -> None:
         self._settings = settings
@@ -42,10 +43,9 @@ class VideoLifecycle:
         self._announcer = announcer
 
     async def cancel(self, video_id: str, user_id: str, identity: RequestIdentity | None = None) -> Generation:
-        """Stop a video that is not terminal; a terminal one stays as it is. Raises NotFound, StillRunning, KeyReused.
+        """Cancel a video that is not terminal; a terminal one stays as it is. Raises NotFound, StillRunning, KeyReused.
 
-        The row moves at once and takes the worker's lease away, so nothing the worker still does can count;
-        the worker is then told to stop its GPU.
+        The worker loses its lease at once, so nothing that it still writes counts; then it is asked to stop.
         """
         async with transaction(self._pool) as db:
             if identity is not None:
@@ -57,17 +57,16 @@ class VideoLifecycle:
         return row
 
     async def cancel_within(self, db: Database, video_id: str, user_id: str) -> bool:
-        """Cancel in the caller's transaction; what was published is charged, the rest released."""
-        found = await transitions.cancel_generation(db, video_id, user_id) if ids.valid(video_id, ids.VIDEO) else None
-        if found is None:
+        """Cancel in the caller's transaction: what is published is charged, the rest of the hold released."""
+        row = await transitions.cancel_generation(db, video_id, user_id) if ids.valid(video_id, ids.VIDEO) else None
+        if row is None:
             return False
-        await self._credits.settle(
-            db, video_id, pricing.partial_charge(found.credits, found.published_generated, found.generated_seconds)
-        )
+        charge = pricing.partial_charge(row.credits, row.published_generated, row.generated_seconds)
+        await self._credits.settle(db, video_id, charge)
         return True
 
     def announce_cancelled(self, video_id: str, user_id: str) -> None:
-        """Stop the worker and tell watchers, after the commit of a cancel."""
+        """After the commit of a cancel, stop the worker and notify watchers."""
         self._announcer.stop(video_id)
         self._announcer.changed(user_id, video_id)
 
@@ -86,12 +85,12 @@ class VideoLifecycle:
             return ClipInputs(images, await generations.list_video_inputs(db, claimed.id))
 
     async def renew_lease(self, claimed: ClaimedGeneration) -> bool:
-        """Keep the lease; False when it is lost and the work must stop."""
+        """Renew the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             return await transitions.renew_lease(db, claimed.id, claimed.attempt, self._settings.lease)
 
     async def report_progress(self, claimed: ClaimedGeneration, progress: float, eta_seconds: float | None) -> bool:
-        """Publish progress (0–100) and keep the lease; False when it is lost and the work must stop."""
+        """Write progress (0–100) and renew the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
             lease = self._settings.lease
             held = await transitions.report_progress(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
@@ -102,8 +101,9 @@ class VideoLifecycle:
     async def publish_segment(
         self, claimed: ClaimedGeneration, segment: PublishedSegment, published: float, generated: float
     ) -> bool:
-        """List a piece that is in storage, up to second `published`, of which so many were made; False when the lease
-        is lost.
+        """List a segment that is in storage and ends at second `published`, `generated` of which were generated so far.
+
+        False when the lease is lost.
         """
         async with transaction(self._pool) as db:
             held = await segments.publish_segment(db, claimed.id, segment, published, generated)
@@ -112,7 +112,7 @@ class VideoLifecycle:
         return held
 
     async def publish_preview(self, claimed: ClaimedGeneration, name: str, at: float) -> bool:
-        """Show a guess, which is in storage, at what second `at` will be; False when the lease is lost."""
+        """Show a preview of second `at` that is in storage; False when the lease is lost."""
         async with self._pool.acquire() as db:
             held = await segments.set_preview(db, claimed.id, claimed.attempt, name, at)
         if held:
@@ -120,14 +120,14 @@ class VideoLifecycle:
         return held
 
     async def list_published_segments(self, claimed: ClaimedGeneration) -> list[PublishedSegment]:
-        """The pieces that are published, in their order."""
+        """The published segments, in order."""
         async with self._pool.acquire() as db:
             return await segments.list_segments(db, claimed.id)
 
     async def complete(self, claimed: ClaimedGeneration, renditions: list[RenditionRow]) -> bool:
-        """In_progress → completed: the files, the state and the charge, together. False if the lease was lost.
+        """In_progress → completed: renditions, state and charge in one transaction. False if the lease was lost.
 
-        True also when this attempt did it before and its commit's answer got lost.
+        True also when this attempt completed the row before and the answer to its commit was lost.
         """
         async with transaction(self._pool) as db:
             if not await transitions.complete_attempt(db, claimed.id, claimed.attempt):
@@ -138,7 +138,7 @@ class VideoLifecycle:
         return True
 
     async def fail(self, claimed: ClaimedGeneration, failure: str) -> bool:
-        """A try that failed: queued again while it may help and tries are left, else failed with its credits back."""
+        """After a failed try, queue the row again if the failure is retryable and tries are left; else refund it."""
         if FAILURE_REASONS[failure].retryable and claimed.tries + 1 < self._settings.max_tries:
             wait = RETRY_WAITS[min(claimed.tries, len(RETRY_WAITS) - 1)]
             return await self._requeue_attempt(claimed, tries=1, wait=wait)
@@ -149,29 +149,29 @@ class VideoLifecycle:
         return moved
 
     async def requeue_lost(self) -> None:
-        """Queue again what lost its worker: no fault of the job, until it has happened far too often."""
+        """Queue rows again whose worker lost its lease; fail those that have lost too many."""
         async with transaction(self._pool) as db:
-            found = await transitions.lock_lost_leases(db, self._settings.lease)
-            found.sort(key=_owner_id)  # whoever locks the credits of several users does it in one order
-            for lost in found:
+            leases = await transitions.lock_lost_leases(db, self._settings.lease)
+            leases.sort(key=_owner_id)  # the credits of several users are always locked in one order
+            for lost in leases:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
                     await transitions.requeue_attempt(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
                 else:
                     await self._fail_attempt(db, lost.id, lost.attempt, "worker_lost")
-        for lost in found:
+        for lost in leases:
             self._announcer.changed(lost.user_id, lost.id)
             self._bell.ring(lost.pool)
 
     async def _fail_attempt(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
-        """In_progress → failed in the caller's transaction, the whole hold released."""
+        """In_progress → failed in the caller's transaction, with the whole hold released."""
         moved = await transitions.fail_attempt(db, video_id, attempt, failure)
         if moved:
             await self._credits.settle(db, video_id, 0)
         return moved
 
     async def return_to_queue(self, claimed: ClaimedGeneration) -> bool:
-        """A worker that stops returns its work at once; no try is counted."""
+        """Queue the row of a worker that shuts down again at once, without counting a try."""
         return await self._requeue_attempt(claimed, tries=0, wait=0.0)
 
     async def _requeue_attempt(self, claimed: ClaimedGeneration, *, tries: int, wait: float) -> bool:

@@ -1,4 +1,4 @@
-"""Drawing rows as the objects their owner sees. Reads no database: rows in, Structs out."""
+"""Generation rows as the objects their owner reads. Reads no database."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNATURE_SECONDS = 900  # seconds; signed URLs change at whole multiples, so th
 
 
 class VideoSerializer:
-    """How this server draws: with which keys it signs URLs, and what it knows of the pace of work."""
+    """Makes wire objects, with URLs signed by this server's keys and times left by its pace."""
 
     def __init__(self, settings: Settings, keyring: Keyring, pace: RenderPace) -> None:
         self.pace = pace
@@ -67,19 +67,19 @@ class VideoSerializer:
         )
 
     def to_snapshot(self, row: Generation) -> Snapshot:
-        """The row as watchers get it."""
+        """The row as it is sent to watchers."""
         version = int(row.updated_at.timestamp() * 1_000_000)
         data = msgspec.json.encode(self.to_video(row))
         return Snapshot(row.id, row.user_id, version, row.state in TERMINAL_STATUSES, data)
 
     def asset_url(self, video_id: str, variant: Variant, expires: int) -> str:
-        """A URL that opens one rendition without a token until `expires` (Unix seconds)."""
+        """A signed URL of one rendition that opens until `expires` (Unix seconds)."""
         signature = self._keyring.sign_media(f"{video_id}/{variant}", expires)
         query = f"variant={variant}&expires={expires}&signature={signature}"
         return f"{self._origin}/v1/videos/{video_id}/content?{query}"
 
     def stream_url(self, row: Generation) -> str | None:
-        """A URL that opens the clip's stream without a token, while there is something to watch."""
+        """A signed URL of the stream, while there is something to watch."""
         ends = hls.stream_expires_at(row.created_at)
         if not row.published_seconds or row.state == "failed" or row.purged_at or time() > ends:
             return None
@@ -87,7 +87,7 @@ class VideoSerializer:
         return f"{self._origin}/v1/videos/{row.id}/stream.m3u8?expires={ends}&signature={signature}"
 
     def preview_url(self, row: Generation) -> str | None:
-        """A URL that opens the latest guess at what is being made without a token, while there is nothing better."""
+        """A signed URL of the latest preview image, until the video is terminal."""
         ends = hls.stream_expires_at(row.created_at)
         if row.preview is None or row.state in TERMINAL_STATUSES or time() > ends:
             return None
@@ -100,7 +100,7 @@ class VideoSerializer:
         return Assets(**files, stream=self.stream_url(row), preview=self.preview_url(row))
 
     def _estimate_seconds_left(self, row: Generation) -> int | None:
-        """What a worker has measured once one has, before that what such clips took lately; and those before it."""
+        """Seconds left, the queue's included: by the worker's measurement or, before that, the pace of such videos."""
         if row.state in TERMINAL_STATUSES:
             return None
         ahead = row.queue_position or 0
@@ -121,7 +121,7 @@ def _to_failure(row: Generation) -> Failure | None:
 
 
 def poll_headers(video: Video) -> dict[str, str]:
-    """How soon to ask again: openai-python keeps the first value for the whole wait, so it stays short."""
+    """Headers that say how soon to poll again. The value is short, as openai-python keeps the first one."""
     if video.eta_seconds is None:
         return {}
     milliseconds = max(500, min(2000, video.eta_seconds * 100))
