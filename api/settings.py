@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from engine.catalog import registry
-from engine.types import EngineConfig, Lora
+from engine.types import EngineConfig, LoraSource
 
 SHORTEST_SECRET = 16
 UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
@@ -106,17 +106,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return is_loopback(self.host) and is_loopback(urlsplit(self.origin).hostname or "")
 
     @property
-    def named_loras(self) -> tuple[Lora, ...]:
+    def named_loras(self) -> tuple[LoraSource, ...]:
         """The LoRAs with the models they are for."""
         parted = ((name, *value.rpartition("@")) for name, value in self.loras.items())
         return tuple(
-            Lora(name, model if at else self.models[0], source if at else model) for name, source, at, model in parted
+            LoraSource(name, model if at else self.models[0], source if at else model)
+            for name, source, at, model in parted
         )
 
     @property
     def film_makers(self) -> tuple[str, ...]:
         """The models served here that make films, and not stills only."""
-        return tuple(name for name in self.models if registry.find(name).films)
+        return tuple(name for name in self.models if registry.find_model(name).makes_videos)
 
     @property
     def engine(self) -> EngineConfig:

@@ -15,20 +15,20 @@ from typing import NamedTuple
 from diffusers.utils import logging as diffusers_logging
 
 from bench.resource_usage import PeakMemory
-from engine.catalog.registry import DEFAULT, find
+from engine.catalog.registry import DEFAULT_MODEL, find_model
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.runtime.engine import Engine
-from engine.types import Condition, EngineConfig, Event, Loading, Progress, Quality, Request, Segment
+from engine.types import EngineConfig, Event, ImageCondition, Loading, Progress, Quality, Request, Segment
 
 PROMPT = "a red ball bounces over green hills at sunset"
 SEED = 3
-MODEL = find(DEFAULT)
+MODEL = find_model(DEFAULT_MODEL)
 NATIVE = MODEL.native_sizes[0]  # asked for at the size it is made at, so that nobody enlarges
 
 
-def clip_request(seconds: float, quality: Quality = "full", *given: Condition) -> Request:
+def clip_request(seconds: float, quality: Quality = "full", *given: ImageCondition) -> Request:
     """The clip that all measurements ask for."""
-    return Request(DEFAULT, PROMPT, *NATIVE, seconds, SEED, quality=quality, conditions=given)
+    return Request(DEFAULT_MODEL, PROMPT, *NATIVE, seconds, SEED, quality=quality, conditions=given)
 
 
 class BenchWeights(NamedTuple):
@@ -40,7 +40,7 @@ class BenchWeights(NamedTuple):
     @property
     def engine_config(self) -> EngineConfig:
         """What an engine is told of it."""
-        return EngineConfig(weights={DEFAULT: self.folder} if self.folder else {}, threads=self.threads)
+        return EngineConfig(weights={DEFAULT_MODEL: self.folder} if self.folder else {}, threads=self.threads)
 
 
 BUNDLED = BenchWeights()

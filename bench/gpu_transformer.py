@@ -24,7 +24,7 @@ from diffusers import LTXVideoTransformer3DModel
 
 from bench.isolated_process import run_isolated
 from bench.report import Row, format_figure, format_percent, format_ratio
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 
 REAL: Final[Mapping[str, int]] = {
     "in_channels": 128,
@@ -38,7 +38,7 @@ REAL: Final[Mapping[str, int]] = {
 """The transformer/config.json of Lightricks/LTX-Video, as far as it sets sizes."""
 PEAKS: Final = {"H100 PCIe": 756, "H100": 989, "H200": 989, "A100": 312, "L40S": 362, "L4": 121, "4090": 165}
 """Dense bfloat16 by the makers' data sheets, in 10¹² operations each second; the first name that fits counts."""
-MODEL: Final = find("ltx-video-2b-0.9.5")
+MODEL: Final = find_model("ltx-video-2b-0.9.5")
 TERA: Final = 1e12
 
 

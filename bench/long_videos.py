@@ -37,10 +37,10 @@ from bench.isolated_process import call_in_process, isolated_process
 from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.diffusion.schedule import noise_levels, sampling
 from engine.loading.loader import Parts
-from engine.media.video_writer import Film
+from engine.media.video_writer import VideoWriter
 from engine.placement.lora import wear
-from engine.planning.timeline import plan
-from engine.safety.output_gate import finish
+from engine.planning.timeline import plan_clip
+from engine.safety.output_gate import finish_frames
 from engine.types import Quality, Request
 
 LENGTHS: Final = (5, 10, 20)  # seconds
@@ -87,17 +87,17 @@ def time_diffusers_clip(weights: BenchWeights, request: Request) -> ClipTiming:
     watch = ClipTimer()
     frames = generate_with_diffusers(parts, request)
     with tempfile.TemporaryDirectory() as folder:
-        with Film(Path(folder), *NATIVE, MODEL.fps, len(frames), torch.get_num_threads()) as film:
+        with VideoWriter(Path(folder), *NATIVE, MODEL.fps, len(frames), torch.get_num_threads()) as film:
             for stretch in np.split(frames, [MODEL.fps]):
-                film.write(finish([stretch]))
-                watch.record_event(film.cut())
+                film.write_frames(finish_frames([stretch]))
+                watch.record_event(film.cut_segment())
         return watch.timing()
 
 
 def generate_with_diffusers(parts: Parts, request: Request) -> NDArray[np.float32]:
     """The frames of the clip, [F, H, W, 3] in 0..1, after as many steps in each window as ours takes."""
-    how, length = sampling(MODEL, request, parts.adapters), plan(request).frames
-    wear(parts.transformer, how.worn)
+    how, length = sampling(MODEL, request, parts.adapters), plan_clip(request).frames
+    wear(parts.transformer, how.lora_weights)
     passes: list[int] = []
     hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
     with warnings.catch_warnings():
@@ -108,13 +108,13 @@ def generate_with_diffusers(parts: Parts, request: Request) -> NDArray[np.float3
             negative_prompt=request.negative_prompt,
             width=NATIVE.width,
             height=NATIVE.height,
-            num_frames=MODEL.frame_rule * (_latents_for_frames(length) - 1) + 1,
+            num_frames=MODEL.temporal_compression * (_latents_for_frames(length) - 1) + 1,
             frame_rate=MODEL.fps,
             sigmas=torch.tensor([*noise_levels(how), 0.0], dtype=torch.float32),  # it leaves out the last of them
             guidance_scale=how.guidance_scale,
             seed=request.seed,
-            temporal_tile_size=MODEL.frame_rule * _LONGEST,
-            temporal_overlap=MODEL.frame_rule * MODEL.context_latents,
+            temporal_tile_size=MODEL.temporal_compression * _LONGEST,
+            temporal_overlap=MODEL.temporal_compression * MODEL.context_latents,
             decode_horizontal_tiles=1,
             decode_vertical_tiles=1,
             output_type="np",
@@ -136,7 +136,7 @@ def _build_pipeline(parts: Parts) -> Any:
 
 def _latents_for_frames(frames: int) -> int:
     """Latents that hold at least so many frames."""
-    return 1 + -(-(frames - 1) // MODEL.frame_rule)
+    return 1 + -(-(frames - 1) // MODEL.temporal_compression)
 
 
 _LONGEST: Final = _latents_for_frames(MODEL.window_frames)
@@ -145,7 +145,7 @@ _LONGEST: Final = _latents_for_frames(MODEL.window_frames)
 def _diffusers_windows(frames: int) -> list[tuple[int, int]]:
     """The first latent of each of their windows, and the one behind its last."""
     windows: list[tuple[int, int]] = split_into_temporal_windows(
-        _latents_for_frames(frames), _LONGEST, MODEL.context_latents, MODEL.frame_rule
+        _latents_for_frames(frames), _LONGEST, MODEL.context_latents, MODEL.temporal_compression
     )
     return windows
 
@@ -155,12 +155,12 @@ def _diffusers_windows(frames: int) -> list[tuple[int, int]]:
 
 def count_denoised_latents(seconds: float) -> int:
     """Latent frames that our windows denoise, with what they are given as context."""
-    return sum(window.latents for window in plan(clip_request(seconds)).windows)
+    return sum(window.latents for window in plan_clip(clip_request(seconds)).windows)
 
 
 def count_diffusers_latents(seconds: float) -> int:
     """The same of theirs."""
-    return sum(behind - first for first, behind in _diffusers_windows(plan(clip_request(seconds)).frames))
+    return sum(behind - first for first, behind in _diffusers_windows(plan_clip(clip_request(seconds)).frames))
 
 
 def build_rows(clips: Clips, lengths: Sequence[int]) -> list[Row]:

@@ -26,13 +26,13 @@ from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.catalog.model import Sampling
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import keep, prepare
-from engine.diffusion.latents import Cut, decode
+from engine.diffusion.latents import ClipState, decode
 from engine.diffusion.schedule import noise_levels, sampling
 from engine.loading.loader import Parts
 from engine.mini.evaluation import sampling as studio
 from engine.placement.lora import wear
-from engine.planning.plan import Shown, Window
-from engine.planning.timeline import plan
+from engine.planning.plan import DecodeSpan, Window
+from engine.planning.timeline import plan_clip
 from engine.types import Quality, Request
 
 FRAMES = 17  # the first window of a clip, and all of this one
@@ -110,7 +110,7 @@ class PipelineComparison:
 
     @cached_property
     def encoded_text(self) -> ltx.Text:
-        return ltx.encode_text(self.parts, plan(self.request), self.request.negative_prompt, self.sampling)
+        return ltx.encode_text(self.parts, plan_clip(self.request), self.request.negative_prompt, self.sampling)
 
     @cached_property
     def pipeline(self) -> Any:
@@ -127,22 +127,22 @@ class PipelineComparison:
 
     def run_our_loop(self, *, decoded: bool) -> torch.Tensor:
         """Our loop: latents [1, C, F, h, w], or frames [F, 3, h, w]."""
-        made = plan(self.request)
-        cut, (window, shown) = Cut.of(made), made.steps
+        made = plan_clip(self.request)
+        cut, (window, shown) = ClipState.of(made), made.steps
         assert isinstance(window, Window)
-        assert isinstance(shown, Shown)
+        assert isinstance(shown, DecodeSpan)
         tokens = prepare(self.parts, cut, window)
-        text = self.encoded_text.at(window.weights)
+        text = self.encoded_text.at(window.prompt_weights)
         steps = list(
             ltx.denoise(self.parts, made, self.sampling, text, tokens, window.seed, engine_clips.never_cancelled)
         )
         assert len(steps) == self.sampling.steps
         keep(self.parts, cut, window, tokens)
-        return decode(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.strips[0].values()], dim=2)
+        return decode(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.latents[0].values()], dim=2)
 
     def run_diffusers(self, *, decoded: bool, encoded: bool = True) -> torch.Tensor:
         """Their pipeline: the same. `encoded` says that it is given our encoded words."""
-        wear(self.parts.transformer, self.sampling.worn)
+        wear(self.parts.transformer, self.sampling.lora_weights)
         with _ignore_numpy_warning():
             made: torch.Tensor = self.pipeline(
                 **(self._embedding_arguments() if encoded else self._prompt_arguments()),

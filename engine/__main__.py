@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine import cli
 from engine.catalog.validation import check_request
-from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Progress, Request, Result
+from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, Progress, Request, Result
 
 _BAR = 30
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     except EngineError as error:
         print(f"{parser.prog}: {error} ({error.code})", file=sys.stderr)
         return 1
-    except Cancelled:
+    except JobCancelled:
         print(f"{parser.prog}: interrupted; nothing was written.", file=sys.stderr)
         return 130
 

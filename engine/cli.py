@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final, get_args
 
 from engine.catalog.model import Size
-from engine.catalog.registry import DEFAULT, MODELS
+from engine.catalog.registry import DEFAULT_MODEL, MODELS
 from engine.planning import operations
-from engine.planning.operations import BRIDGES, CURVES, Clip, Direction
-from engine.types import Condition, EngineConfig, Lora, Request, Strength, Worn
+from engine.planning.operations import BLEND_CURVES, LOOP_SECONDS, Direction, SourceClip
+from engine.types import EngineConfig, ImageCondition, LoraSource, LoraWeight, Request, Strength
 
 _BLEND: Final = 4.0  # seconds, unless --seconds says otherwise
 
@@ -27,8 +27,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=float, help="length (with --extend: to add), default 5; 0 is a still")
     made.add_argument("--size", type=_size, metavar="WxH", help="pixels, default the model's own")
     made.add_argument("--seed", type=int, help="the same seed makes the same video; default random")
-    made.add_argument("--model", default=DEFAULT, help=f"a folder of weights, or one of {', '.join(MODELS)}")
-    made.add_argument("--like", default=DEFAULT, choices=MODELS, help="which model the weights in a folder are of")
+    made.add_argument("--model", default=DEFAULT_MODEL, help=f"a folder of weights, or one of {', '.join(MODELS)}")
+    made.add_argument(
+        "--like", default=DEFAULT_MODEL, choices=MODELS, help="which model the weights in a folder are of"
+    )
     made.add_argument("--image", type=_image, metavar="FILE", help="a picture to begin with (PNG, JPEG or WebP)")
     made.add_argument("--last", type=_image, metavar="FILE", help="a picture to end with")
     made.add_argument("--negative", default="", metavar="TEXT", help="what the video should not show")
@@ -56,8 +58,8 @@ def _add_studio(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--direction", choices=get_args(Direction), default="forward", help="of --extend")
     group.add_argument("--strength", choices=get_args(Strength), default="mild", help="of --remix and --edit")
     group.add_argument("--was", default="", metavar="TEXT", help="what the film of --edit shows")
-    group.add_argument("--curve", choices=CURVES, default="even", help="of --blend")
-    group.add_argument("--length", choices=BRIDGES, default="normal", help="of what --loop makes anew")
+    group.add_argument("--curve", choices=BLEND_CURVES, default="even", help="of --blend")
+    group.add_argument("--length", choices=LOOP_SECONDS, default="normal", help="of what --loop makes anew")
 
 
 def _size(text: str) -> Size:
@@ -103,7 +105,7 @@ def asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
         weights={name: options.model} if folder else {},
         device=options.device,
         threads=options.threads,
-        loras=tuple(Lora(lora, name, source) for lora, source, _ in options.lora),
+        loras=tuple(LoraSource(lora, name, source) for lora, source, _ in options.lora),
     )
     pictures = ((options.image, 0), (options.last, -1))
     request = Request(
@@ -115,11 +117,11 @@ def asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
         seed=secrets.randbits(32) if options.seed is None else options.seed,
         negative_prompt=options.negative,
         quality=options.quality,
-        conditions=tuple(Condition(image, frame) for image, frame in pictures if image is not None),
+        conditions=tuple(ImageCondition(image, frame) for image, frame in pictures if image is not None),
         source_prompt=options.was,
         steps=options.steps,
         guidance_scale=options.guidance,
-        loras=tuple(Worn(lora, weight) for lora, _, weight in options.lora),
+        loras=tuple(LoraWeight(lora, weight) for lora, _, weight in options.lora),
         marked=options.marked,
     )
     return config, _shaped(request, options) if name in MODELS else request
@@ -128,20 +130,20 @@ def asked(options: argparse.Namespace) -> tuple[EngineConfig, Request]:
 def _shaped(request: Request, options: argparse.Namespace) -> Request:
     """The request with the films that the options name laid out in it."""
     if options.extend:
-        return operations.extend(request, _clip(request, options.extend), request.seconds, options.direction)
+        return operations.extend_clip(request, _clip(request, options.extend), request.seconds, options.direction)
     if options.remix:
-        return operations.remix(request, _clip(request, options.remix), options.strength)
+        return operations.remix_clip(request, _clip(request, options.remix), options.strength)
     if options.edit:
-        return operations.edit(request, _clip(request, options.edit), options.strength)
+        return operations.edit_clip(request, _clip(request, options.edit), options.strength)
     if options.blend:
         first, second = (_clip(request, film) for film in options.blend)
-        return operations.blend(request, first, second, options.curve, options.seconds or _BLEND)
+        return operations.blend_clips(request, first, second, options.curve, options.seconds or _BLEND)
     if options.loop == Path():
         return replace(request, loop=True)
-    return operations.loop(request, _clip(request, options.loop), options.length) if options.loop else request
+    return operations.loop_clip(request, _clip(request, options.loop), options.length) if options.loop else request
 
 
-def _clip(request: Request, film: Path) -> Clip:
-    from engine.media.video_reader import Footage  # not above: a mistake in the options should not wait for a codec
+def _clip(request: Request, film: Path) -> SourceClip:
+    from engine.media.video_reader import VideoReader  # not above: a mistake in the options should not wait for a codec
 
-    return Clip(film, Footage(MODELS[request.model].fps).length(film))
+    return SourceClip(film, VideoReader(MODELS[request.model].fps).count_frames(film))

@@ -53,7 +53,7 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class ImageCondition:
     """A picture the clip passes through.
 
     `image` is an encoded PNG, JPEG or WebP file. `frame` counts the clip's frames from 0; -1 is the last.
@@ -68,7 +68,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class SourceSpan:
     """A stretch of a film sent in: `frames` of it from its frame `start` on, laid at frame `at` of the clip.
 
     Frames are counted at the model's rate. `strength` says how much of it stays, in values at equal distances from
@@ -77,7 +77,7 @@ class Take:
     prompt says otherwise than `Request.source_prompt` does, the less the stronger the take.
     """
 
-    film: Path
+    video: Path
     start: int
     frames: int
     at: int
@@ -85,7 +85,7 @@ class Take:
     edited: bool = False
 
     @property
-    def kept(self) -> bool:
+    def keeps_pixels(self) -> bool:
         """Whether its pixels stay as they are."""
         return not self.edited and min(self.strength) >= 1
 
@@ -100,7 +100,7 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
+class PromptSpan:
     """`prompt` from frame `at` to frame `until`. From there the clip moves to the next cue's prompt by degrees;
     where the next begins at `until` itself, it cuts.
     """
@@ -111,7 +111,7 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
-class Worn:
+class LoraWeight:
     """A LoRA by its name, and how much of it counts: 0 is nothing, 1 what it was trained for."""
 
     name: str
@@ -138,14 +138,14 @@ class Request:
     seed: int
     negative_prompt: str = ""
     quality: Quality = "full"
-    conditions: tuple[Condition, ...] = ()
-    takes: tuple[Take, ...] = ()
-    cues: tuple[Cue, ...] = ()
+    conditions: tuple[ImageCondition, ...] = ()
+    source_spans: tuple[SourceSpan, ...] = ()
+    prompt_spans: tuple[PromptSpan, ...] = ()
     loop: bool = False
     source_prompt: str = ""
     steps: int | None = None
     guidance_scale: float | None = None
-    loras: tuple[Worn, ...] = ()
+    loras: tuple[LoraWeight, ...] = ()
     marked: bool = False
 
 
@@ -189,7 +189,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PreviewFrame:
     """What the clip will show at a second that is still being denoised, as a small JPEG: a guess, soon outdone."""
 
     seconds: float
@@ -207,16 +207,16 @@ class Segment:
     index: int
     frames: int
     seconds_done: float
-    head: Path
+    init_file: Path
     file: Path
     state: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PublishedSegment:
     """What an earlier attempt has published of a clip, as the files of a Segment."""
 
-    head: Path
+    init_file: Path
     file: Path
 
 
@@ -226,7 +226,7 @@ class Resume:
     the last. Files that are missing or do not fit are no error: the clip is then made from its start.
     """
 
-    pieces: tuple[Piece, ...]
+    segments: tuple[PublishedSegment, ...]
     state: Path
 
 
@@ -237,11 +237,11 @@ class Done:
     result: Result
 
 
-Event: TypeAlias = Loading | Progress | Preview | Segment | Done
+Event: TypeAlias = Loading | Progress | PreviewFrame | Segment | Done
 
 
 @dataclass(frozen=True, slots=True)
-class Lora:
+class LoraSource:
     """A LoRA for a model, by a name that requests use. `source` is a folder, a .safetensors file or a hub id."""
 
     name: str
@@ -271,11 +271,11 @@ class EngineConfig:
     compile: str = "auto"
     attention: str = "auto"
     parallel: int = 1
-    loras: tuple[Lora, ...] = ()
+    loras: tuple[LoraSource, ...] = ()
     frame_rules: str = ""
 
 
-class Cancelled(Exception):
+class JobCancelled(Exception):
     """The caller asked the job to stop, and it has stopped."""
 
 

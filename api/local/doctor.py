@@ -93,7 +93,7 @@ async def _placement(settings: Settings) -> Finding:
         return Finding("note", "How models are put on this machine cannot be told without torch.")
     machine, config = look(), settings.engine
     try:
-        chosen = [f"{name} {policy.choose(machine, registry.find(name), config)}" for name in settings.models]
+        chosen = [f"{name} {policy.choose(machine, registry.find_model(name), config)}" for name in settings.models]
     except (EngineError, registry.UnknownModelError) as error:
         return Finding("lack", str(error))
     return Finding("ok", f"Models run like this: {'; '.join(chosen)}.")

@@ -34,7 +34,7 @@ async def get_model(model_id: FromPath[str], app_state: NamedDependency[AppState
 
 
 def _to_model(name: str, settings: Settings) -> Model:
-    model = registry.find(name)
+    model = registry.find_model(name)
     return Model(
         id=name,
         title=model.title,
@@ -47,10 +47,10 @@ def _to_model(name: str, settings: Settings) -> Model:
         memory_gb=model.memory_gb,
         memory_estimated=model.memory_estimated,
         fps=model.fps,
-        frame_rule=model.frame_rule,
+        frame_rule=model.temporal_compression,
         sizes=[str(size) for size in model.sizes],
-        native_sizes=list(dict.fromkeys(str(registry.native(model, *size)) for size in model.sizes)),
-        image_positions=model.conditions,
+        native_sizes=list(dict.fromkeys(str(registry.native_size(model, *size)) for size in model.sizes)),
+        image_positions=model.image_positions,
         operations=sorted(model.operations),
         qualities=sorted(model.sampling),
         loras=[lora.name for lora in settings.named_loras if lora.model == name],
@@ -60,9 +60,9 @@ def _to_model(name: str, settings: Settings) -> Model:
             max_side=model.max_side,
             side_multiple=model.multiple,
             max_upload_bytes=settings.max_upload,
-            max_image_pixels=upload_limits.PICTURE_PIXELS,
-            max_video_pixels=upload_limits.FILM_PIXELS,
-            max_video_seconds=max(registry.find(served).max_seconds for served in settings.models),
+            max_image_pixels=upload_limits.MAX_IMAGE_PIXELS,
+            max_video_pixels=upload_limits.MAX_FRAME_PIXELS,
+            max_video_seconds=max(registry.find_model(served).max_seconds for served in settings.models),
         ),
         aliases=[alias for alias, served in settings.aliases.items() if served == name],
     )

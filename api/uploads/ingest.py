@@ -33,7 +33,7 @@ WAITING = 20  # files that may wait for a child or be with one; each is held in 
 PATIENCE = 180.0  # seconds for one file; the child limits its own computing to less
 Kind = Literal["picture", "film"]
 NOUNS: dict[Kind, str] = {"picture": "image", "film": "video"}  # as problems call them
-KINDS: dict[Kind, tuple[str, ...]] = {"picture": upload_limits.PICTURES, "film": upload_limits.FILMS}
+KINDS: dict[Kind, tuple[str, ...]] = {"picture": upload_limits.IMAGE_FORMATS, "film": upload_limits.VIDEO_FORMATS}
 
 
 class Answer(Struct, frozen=True):
@@ -62,7 +62,7 @@ class Uploads:
     def __init__(self, settings: Settings) -> None:
         self._work = settings.data / "work"
         self._most = settings.max_upload
-        self._longest = max((registry.find(name).max_seconds for name in settings.film_makers), default=0.0)
+        self._longest = max((registry.find_model(name).max_seconds for name in settings.film_makers), default=0.0)
         self._stills_only = "" if settings.film_makers else ", ".join(settings.models)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0

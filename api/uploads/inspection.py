@@ -49,7 +49,7 @@ class UploadInspector:
             kind = kind_of(await asyncio.to_thread(_read_signature, source))
             return await self._reader.read(kind, source, folder, field)
         except UnsupportedMediaType as problem:
-            kinds = ", ".join((*upload_limits.PICTURES, *upload_limits.FILMS))
+            kinds = ", ".join((*upload_limits.IMAGE_FORMATS, *upload_limits.VIDEO_FORMATS))
             raise UnsupportedMediaType(f"A file must be one of {kinds}, and complete.", param=field) from problem
 
     async def _record_ready(self, row: UploadRow, ingested: Upload) -> UploadRow:

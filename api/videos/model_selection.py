@@ -9,7 +9,7 @@ from api.schemas.video_requests import CreateRequest
 from api.settings import Settings
 from api.videos.spec import STILL, ClipSpec
 from engine.catalog import registry
-from engine.catalog.model import Model
+from engine.catalog.model import ModelEntry
 
 OPENAI_SIZE = "720x1280"  # what OpenAI's own service took when no size was named
 
@@ -18,7 +18,7 @@ class ResolvedModel(NamedTuple):
     """A model by the name the request gave it, which may be an alias, and its catalog entry."""
 
     name: str
-    entry: Model
+    entry: ModelEntry
 
 
 def resolve_model(spec: ClipSpec, settings: Settings) -> ResolvedModel:
@@ -29,13 +29,15 @@ def resolve_model(spec: ClipSpec, settings: Settings) -> ResolvedModel:
         aliases = (alias for alias, served in settings.aliases.items() if served in settings.models)
         detail = f"There is no model {name!r} here; there are {', '.join((*settings.models, *aliases))}."
         raise Invalid(detail, param="model")
-    return ResolvedModel(name, registry.find(served_by))
+    return ResolvedModel(name, registry.find_model(served_by))
 
 
 def _default_model(spec: ClipSpec, settings: Settings) -> str:
     """The first model here that makes such a clip, be it a video or a still; if none does, the first."""
-    models = (registry.find(name) for name in settings.models)
-    able = (model.name for model in models if ("still" in model.operations if spec.seconds == STILL else model.films))
+    models = (registry.find_model(name) for name in settings.models)
+    able = (
+        model.name for model in models if ("still" in model.operations if spec.seconds == STILL else model.makes_videos)
+    )
     return next(able, settings.models[0])
 
 
@@ -47,13 +49,13 @@ def resolve_size(spec: ClipSpec, model: ResolvedModel, max_short_side: int) -> t
     if spec.size is None and source is not None:
         if source.id is not None:
             return source.width, source.height
-        return registry.nearest(model.entry, source.width, source.height, max_short_side)
+        return registry.nearest_size(model.entry, source.width, source.height, max_short_side)
     text = spec.size or (OPENAI_SIZE if model.name.startswith("sora-") else str(model.entry.default_size))
     width, height = text.split("x")
     return int(width), int(height)
 
 
-def catalog_operation(model: Model, spec: ClipSpec) -> str:
+def catalog_operation(model: ModelEntry, spec: ClipSpec) -> str:
     """The clip's operation by its name in the catalog. Whether images are missing or misplaced, the catalog checks,
     since it names the frame.
     """
@@ -61,26 +63,26 @@ def catalog_operation(model: Model, spec: ClipSpec) -> str:
         return "still"
     if spec.operation is not None:
         return spec.operation.name
-    images = model.required_pictures or (spec.images and model.conditions != "none")
+    images = model.required_images or (spec.images and model.image_positions != "none")
     return "image_to_video" if images else "text_to_video"
 
 
-def check_model_support(model: Model, spec: ClipSpec, settings: Settings) -> None:
+def check_model_support(model: ModelEntry, spec: ClipSpec, settings: Settings) -> None:
     """Raise Invalid for an operation or an input that the model does not support."""
     operation = catalog_operation(model, spec)
-    if operation != "still" and not model.films:
+    if operation != "still" and not model.makes_videos:
         makers = settings.film_makers
         instead = f"videos are made by {', '.join(makers)}" if makers else "no model here makes videos"
         raise Invalid(f"{model.name} makes images only; {instead}.", param="model", limit="still")
     if operation not in model.operations:
         can = ", ".join(sorted(model.operations))
         raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)
-    if spec.images and model.conditions == "none":
+    if spec.images and model.image_positions == "none":
         field = spec.images[0].field
         raise Invalid(f"{model.name} makes videos from text only; leave {field} out.", param=field)
 
 
-def check_loras(request: CreateRequest, model: Model, settings: Settings) -> None:
+def check_loras(request: CreateRequest, model: ModelEntry, settings: Settings) -> None:
     """Raise Invalid for a LoRA that the model does not have here, or that is named twice."""
     available = [lora.name for lora in settings.named_loras if lora.model == model.name]
     names = [lora.name for lora in request.loras]

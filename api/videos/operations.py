@@ -16,8 +16,8 @@ from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recu
 from api.videos.styles import Style
 from engine.catalog import registry
 from engine.planning import operations
-from engine.planning.operations import Clip
-from engine.types import Cue, Request
+from engine.planning.operations import SourceClip
+from engine.types import PromptSpan, Request
 
 BLEND_PROMPT_ENDS = (0.25, 0.75)  # of a blend: the first video's prompt holds until here, the second's from there on
 
@@ -36,23 +36,27 @@ def to_engine_request(operation: Operation | None, request: Request, files: Sequ
         case None:
             result = request
         case Remix(strength):
-            result = operations.remix(request, clips[0], strength)
+            result = operations.remix_clip(request, clips[0], strength)
         case Edit(strength, was):
-            result = operations.edit(replace(request, source_prompt=was), clips[0], strength)
+            result = operations.edit_clip(replace(request, source_prompt=was), clips[0], strength)
         case Extension(seconds, direction):
-            result = operations.extend(request, clips[0], seconds, direction)
+            result = operations.extend_clip(request, clips[0], seconds, direction)
         case Recut(keep):
-            result = operations.recut(request, clips[0], keep, request.seconds)
+            result = operations.recut_clip(request, clips[0], keep, request.seconds)
         case Blend(curve, prompts):
-            result = operations.blend(_with_blend_prompts(request, prompts), clips[0], clips[1], curve, request.seconds)
+            result = operations.blend_clips(
+                _with_blend_prompts(request, prompts), clips[0], clips[1], curve, request.seconds
+            )
         case Loop(length):
-            result = operations.loop(request, clips[0], length) if clips else replace(request, loop=True)
+            result = operations.loop_clip(request, clips[0], length) if clips else replace(request, loop=True)
         case Storyboard(shots, loop):
             cards = [
-                operations.Card(shot.at, shot.prompt, shot.until, clip=None if shot.film is None else clips[shot.film])
+                operations.StoryboardCard(
+                    shot.at, shot.prompt, shot.until, clip=None if shot.film is None else clips[shot.film]
+                )
                 for shot in shots
             ]
-            result = operations.storyboard(replace(request, loop=loop), cards)
+            result = operations.lay_out_storyboard(replace(request, loop=loop), cards)
     return result
 
 
@@ -73,19 +77,19 @@ def apply_style(operation: Operation | None, style: Style) -> Operation | None:
 
 def generated_seconds(request: Request, until: int | None = None) -> float:
     """Seconds of the clip, or of its first `until` frames, that are generated and not kept from source videos."""
-    model = registry.find(request.model)
-    end = registry.frames(model, request.seconds) if until is None else until
-    kept = sum(max(0, min(take.frames, end - take.at)) for take in request.takes if take.kept)
+    model = registry.find_model(request.model)
+    end = registry.frame_count(model, request.seconds) if until is None else until
+    kept = sum(max(0, min(take.frames, end - take.at)) for take in request.source_spans if take.keeps_pixels)
     return (end - kept) / model.fps
 
 
-def _to_engine_clip(request: Request, file: VideoFile) -> Clip:
-    return Clip(file.path, registry.frames(registry.find(request.model), file.seconds))
+def _to_engine_clip(request: Request, file: VideoFile) -> SourceClip:
+    return SourceClip(file.path, registry.frame_count(registry.find_model(request.model), file.seconds))
 
 
 def _with_blend_prompts(request: Request, prompts: tuple[str, str] | None) -> Request:
     if prompts is None:
         return request
-    total = registry.frames(registry.find(request.model), request.seconds)
+    total = registry.frame_count(registry.find_model(request.model), request.seconds)
     first, second = (round(total * share) for share in BLEND_PROMPT_ENDS)
-    return replace(request, cues=(Cue(0, first, prompts[0]), Cue(second, total, prompts[1])))
+    return replace(request, prompt_spans=(PromptSpan(0, first, prompts[0]), PromptSpan(second, total, prompts[1])))

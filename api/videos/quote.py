@@ -28,9 +28,9 @@ from api.videos.operations import apply_style, generated_seconds, to_engine_requ
 from api.videos.spec import ClipSpec, SourceVideo, build_clip_spec
 from api.videos.styles import NO_STYLE, Style
 from engine.catalog import registry, validation
-from engine.catalog.model import Model
+from engine.catalog.model import ModelEntry
 from engine.catalog.validation import MAX_SEED, RequestViolation
-from engine.types import Condition, Request
+from engine.types import ImageCondition, Request
 
 MAX_METADATA = 16_384  # bytes; every read of the video repeats it
 STYLE_STRENGTH = 0.35  # of a style's image under the first frame of a clip
@@ -117,32 +117,36 @@ def build_quote(
     )
 
 
-def _image_keyframes(model: Model, spec: ClipSpec) -> list[KeyframePosition]:
+def _image_keyframes(model: ModelEntry, spec: ClipSpec) -> list[KeyframePosition]:
     return [KeyframePosition(-1 if image.at is None else round(image.at * model.fps)) for image in spec.images]
 
 
-def _style_keyframes(model: Model, spec: ClipSpec, style: Style, settings: Settings) -> list[KeyframePosition]:
+def _style_keyframes(model: ModelEntry, spec: ClipSpec, style: Style, settings: Settings) -> list[KeyframePosition]:
     """The style's image, weakly under the first frame of a clip that has no first frame of its own.
 
     Raises Invalid where the style has an image and the model takes none, or none that is only approximated. A model
     that needs a first frame has one, or the request is refused for that.
     """
     has_first_frame = spec.shape_source is not None or any(image.at == 0 for image in spec.images)
-    if style.image is None or has_first_frame or 0 in model.required_pictures:
+    if style.image is None or has_first_frame or 0 in model.required_images:
         return []
     if not _takes_style_images(model):
-        able = ", ".join(name for name in settings.models if _takes_style_images(registry.find(name))) or "none"
+        able = ", ".join(name for name in settings.models if _takes_style_images(registry.find_model(name))) or "none"
         detail = f"{model.name} cannot use the image of a preset; models here that can: {able}."
         raise Invalid(f"{detail} Or choose a preset without an image.", param="preset", limit=able)
     return [KeyframePosition(0, STYLE_STRENGTH)]
 
 
-def _takes_style_images(model: Model) -> bool:
-    return model.conditions != "none" and model.loose
+def _takes_style_images(model: ModelEntry) -> bool:
+    return model.image_positions != "none" and model.variable_strength
 
 
 def _plain_request(
-    request: CreateRequest, spec: ClipSpec, model: Model, size: tuple[int, int], keyframes: Sequence[KeyframePosition]
+    request: CreateRequest,
+    spec: ClipSpec,
+    model: ModelEntry,
+    size: tuple[int, int],
+    keyframes: Sequence[KeyframePosition],
 ) -> Request:
     """The engine's request before the operation is laid out, and without the images' bytes."""
     return Request(
@@ -153,7 +157,7 @@ def _plain_request(
         seconds=spec.seconds,
         seed=request.seed or 0,
         quality=request.quality,
-        conditions=tuple(Condition(b"", frame, strength) for frame, strength in keyframes),
+        conditions=tuple(ImageCondition(b"", frame, strength) for frame, strength in keyframes),
     )
 
 
@@ -180,7 +184,7 @@ def _body_field(violation: RequestViolation, spec: ClipSpec) -> str:
     """The body's own name for the field of the engine's request."""
     if violation.field == "conditions":
         return spec.images[-1].field if spec.images else "first_frame"
-    if violation.field in ("takes", "cues"):
+    if violation.field in ("source_spans", "prompt_spans"):
         return _source_field(spec)
     return violation.field
 

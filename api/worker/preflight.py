@@ -11,9 +11,9 @@ from pathlib import Path
 
 from api.settings import Settings
 from engine.catalog import registry
-from engine.catalog.model import Model
+from engine.catalog.model import ModelEntry
 from engine.safety import rules
-from engine.types import Lora
+from engine.types import LoraSource
 
 INDEX = "model_index.json"
 HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
@@ -21,14 +21,14 @@ HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
 
 def lacking(settings: Settings) -> list[str]:
     """What is not where the settings say, and what to do about it; empty where all is."""
-    weights = (_weights(registry.find(name), settings.weights.get(name, "")) for name in settings.models)
+    weights = (_weights(registry.find_model(name), settings.weights.get(name, "")) for name in settings.models)
     loras = (_lora(lora) for lora in settings.named_loras)
     return [sentence for sentence in (*weights, *loras) if sentence]
 
 
 def fetched(settings: Settings) -> list[str]:
     """The hub ids that weights and LoRAs are taken from."""
-    models = [registry.find(name) for name in settings.models]
+    models = [registry.find_model(name) for name in settings.models]
     weights = [settings.weights.get(model.name) or ("" if model.bundled else model.repo) for model in models]
     return [source for source in (*weights, *(lora.source for lora in settings.named_loras)) if _on_hub(source)]
 
@@ -36,13 +36,13 @@ def fetched(settings: Settings) -> list[str]:
 def unusable_rule(setting: str) -> str | None:
     """What is wrong with the operator's rule for frames. It is imported, with all that it does then."""
     try:
-        rules.plugged(setting)
+        rules.load_operator_rules(setting)
     except rules.BadRuleError as error:
         return str(error)
     return None
 
 
-def _weights(model: Model, source: str) -> str | None:
+def _weights(model: ModelEntry, source: str) -> str | None:
     """A bundled model's lie beside the code."""
     if not source and (model.bundled or model.repo):
         return None
@@ -58,7 +58,7 @@ def _weights(model: Model, source: str) -> str | None:
     )
 
 
-def _lora(lora: Lora) -> str | None:
+def _lora(lora: LoraSource) -> str | None:
     path = Path(lora.source)
     files = [path] if path.suffix == ".safetensors" else path.glob("*.safetensors")
     if any(_readable(file) for file in files) or _on_hub(lora.source):

@@ -26,17 +26,17 @@ from api.videos.renditions import SUFFIXES, TYPES
 from api.worker.segment_publisher import Publisher
 from engine.process.client import EngineDied, EngineProcess
 from engine.types import (
-    Cancelled,
-    Condition,
     Done,
     EngineError,
-    Preview,
+    ImageCondition,
+    JobCancelled,
+    LoraWeight,
+    PreviewFrame,
     Progress,
     Request,
     Result,
     Resume,
     Segment,
-    Worn,
 )
 
 log = structlog.get_logger()
@@ -144,7 +144,7 @@ class Runner:
             async with asyncio.timeout(START_LIMIT):
                 await self._engine.start()
             return await self._keep(claimed, await self._watch(claimed, folder))
-        except Cancelled:
+        except JobCancelled:
             return "stopped"
         except EngineError as error:
             log.warning("engine_refused", video_id=claimed.id, code=error.code)
@@ -177,7 +177,7 @@ class Runner:
                     result = event.result
                 elif isinstance(event, Segment):
                     await self._unless_lost(publisher.publish(event))
-                elif isinstance(event, Preview):
+                elif isinstance(event, PreviewFrame):
                     await self._unless_lost(publisher.preview(event))
                 elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
                     last = monotonic()
@@ -230,7 +230,7 @@ class Runner:
     async def _request(self, claimed: ClaimedGeneration) -> Request:
         inputs = await self._lifecycle.load_inputs(claimed)
         conditions = [
-            Condition(
+            ImageCondition(
                 image=await asyncio.to_thread(self._storage.read, image.key),
                 frame=image.frame,
                 strength=image.strength,
@@ -249,7 +249,7 @@ class Runner:
             quality=claimed.quality,
             conditions=tuple(conditions),
             marked=claimed.marked,
-            loras=tuple(Worn(lora.name, lora.weight) for lora in claimed.loras),
+            loras=tuple(LoraWeight(lora.name, lora.weight) for lora in claimed.loras),
         )
         files = [VideoFile(self._storage.path(video.key), video.seconds) for video in inputs.videos]
         return to_engine_request(claimed.operation, plain, files)

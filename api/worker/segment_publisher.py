@@ -13,7 +13,7 @@ from api.storage.local import Storage
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import generated_seconds
-from engine.types import Piece, Preview, Request, Resume, Segment
+from engine.types import PreviewFrame, PublishedSegment, Request, Resume, Segment
 
 ROUNDED: Final = 0.01  # seconds by which a sum of lengths may be off
 
@@ -41,7 +41,9 @@ class Publisher:
         listed = await self._earlier()
         if not listed:
             return None
-        pieces = (Piece(self._stored(f"{each.head}.mp4"), self._stored(hls.segment_name(each))) for each in listed)
+        pieces = (
+            PublishedSegment(self._stored(f"{each.head}.mp4"), self._stored(hls.segment_name(each))) for each in listed
+        )
         return Resume(tuple(pieces), self._storage.path(hls.resume_state_key(self._claimed.id, listed[-1])))
 
     async def publish(self, segment: Segment) -> bool:
@@ -49,7 +51,7 @@ class Publisher:
         self._waiting.append(segment)
         return await self.flush()
 
-    async def preview(self, preview: Preview) -> bool:
+    async def preview(self, preview: PreviewFrame) -> bool:
         """Store and show a guess at what is still being made; False when the lease is lost."""
         name = hls.preview_name(self._claimed.attempt, self._previews)
         self._previews += 1
@@ -91,7 +93,7 @@ class Publisher:
         """Move the files in, if an earlier try has not. A head is named by its content: where it changes, players must
         read it again.
         """
-        video_id, content = self._claimed.id, segment.head.read_bytes()
+        video_id, content = self._claimed.id, segment.init_file.read_bytes()
         row = segments.PublishedSegment(
             number=len(listed),
             attempt=self._claimed.attempt,

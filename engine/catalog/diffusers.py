@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from engine.catalog.model import Model, Operation, Sampling, Size
+from engine.catalog.model import ModelEntry, Operation, Sampling, Size
 from engine.types import Quality
 
 _TEXT: Final[frozenset[Operation]] = frozenset({"text_to_video", "still"})
@@ -46,14 +46,14 @@ _WAN: Final[Mapping[str, Any]] = MappingProxyType(
         "max_side": 1920,
         "native_multiple": 16,
         "fps": 16,
-        "frame_rule": 4,
+        "temporal_compression": 4,
         "window_frames": 81,
         "context_latents": 0,
-        "whole": True,
+        "single_window": True,
         "causal_decoder": True,
         "max_seconds": 5.0,
         "max_prompt_tokens": 512,
-        "loose": False,
+        "variable_strength": False,
     }
 )
 """What all of Wan has in common; the 5B has a rate, a window and an autoencoder of its own."""
@@ -62,14 +62,14 @@ _WAN_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
         **_WAN,
         "about": f"Makes clips from text. {_ONE_WINDOW}",
         "operations": _TEXT,
-        "conditions": "none",
-        "max_conditions": 0,
+        "image_positions": "none",
+        "max_images": 0,
     }
 )
 _WAN_2_1: Final[Mapping[str, Any]] = MappingProxyType(
     {"created": 1_740_441_600, "sampling": _sampling(50, 5.0, cache=_CACHE)}
 )
-_WAN_2_1_PICTURE: Final = Model(
+_WAN_2_1_PICTURE: Final = ModelEntry(
     **_WAN,
     **_WAN_2_1,
     name="wan2.1-i2v-14b-480p",
@@ -80,9 +80,9 @@ _WAN_2_1_PICTURE: Final = Model(
     sizes=_SMALL,
     native_pixels=832 * 480,
     operations=_PICTURE,
-    conditions="first",
-    max_conditions=1,
-    required_pictures=(0,),
+    image_positions="first",
+    max_images=1,
+    required_images=(0,),
 )
 _WAN_2_1_PICTURE_720P: Final = replace(
     _WAN_2_1_PICTURE,
@@ -104,7 +104,7 @@ _WAN_2_2: Final[Mapping[str, Any]] = MappingProxyType(
 """The two of 14B."""
 
 WAN: Final = (
-    Model(
+    ModelEntry(
         **_WAN_TEXT,
         **_WAN_2_1,
         name="wan2.1-t2v-1.3b",
@@ -114,7 +114,7 @@ WAN: Final = (
         sizes=_SMALL,
         native_pixels=832 * 480,
     ),
-    Model(
+    ModelEntry(
         **_WAN_TEXT,
         **_WAN_2_1,
         name="wan2.1-t2v-14b",
@@ -135,11 +135,11 @@ WAN: Final = (
         created=1_744_848_000,
         sampling=_sampling(50, 5.5, cache=_CACHE),
         operations=_PICTURE | {"keyframes"},
-        conditions="ends",
-        max_conditions=2,
-        required_pictures=(0, -1),
+        image_positions="ends",
+        max_images=2,
+        required_images=(0, -1),
     ),
-    Model(
+    ModelEntry(
         **_WAN_TEXT,
         **_WAN_2_2,
         name="wan2.2-t2v-a14b",
@@ -147,7 +147,7 @@ WAN: Final = (
         repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
         sampling=_sampling(40, 4.0, low=3.0, cache=_CACHE),
     ),
-    Model(
+    ModelEntry(
         **_WAN,
         **_WAN_2_2,
         name="wan2.2-i2v-a14b",
@@ -156,11 +156,11 @@ WAN: Final = (
         about=f"Makes clips from a first frame, and to a last one where there is one. {_ONE_WINDOW}",
         sampling=_sampling(40, 3.5, cache=_CACHE),
         operations=_PICTURE | {"keyframes"},
-        conditions="ends",
-        max_conditions=2,
-        required_pictures=(0,),
+        image_positions="ends",
+        max_images=2,
+        required_images=(0,),
     ),
-    Model(
+    ModelEntry(
         **{**_WAN, "native_multiple": 32, "fps": 24, "window_frames": 121},
         name="wan2.2-ti2v-5b",
         title="Wan 2.2 TI2V 5B",
@@ -172,8 +172,8 @@ WAN: Final = (
         native_pixels=1280 * 704,
         sampling=_sampling(50, 5.0, cache=_CACHE),
         operations=_TEXT | _PICTURE,
-        conditions="first",
-        max_conditions=1,
+        image_positions="first",
+        max_images=1,
     ),
 )
 
@@ -194,10 +194,10 @@ _LTX2: Final[Mapping[str, Any]] = MappingProxyType(
         "native_pixels": 1280 * 736,
         "native_multiple": 32,
         "fps": 24,
-        "frame_rule": 8,
+        "temporal_compression": 8,
         "window_frames": 241,
         "context_latents": 0,
-        "whole": True,
+        "single_window": True,
         "max_seconds": 10.0,
         "max_prompt_tokens": 1024,
         "operations": frozenset({"text_to_video", "image_to_video", "keyframes"}),
@@ -207,7 +207,7 @@ _LTX2: Final[Mapping[str, Any]] = MappingProxyType(
 _LTX2_SIGMAS: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
 
 OTHERS: Final = (
-    Model(
+    ModelEntry(
         **_LTX2,
         name="ltx-2",
         title="LTX-2 19B",
@@ -216,7 +216,7 @@ OTHERS: Final = (
         owner="lightricks",
         sampling=_sampling(40, 4.0),
     ),
-    Model(
+    ModelEntry(
         **_LTX2,
         name="ltx-2-distilled",
         title="LTX-2 19B distilled",
@@ -230,7 +230,7 @@ OTHERS: Final = (
             }
         ),
     ),
-    Model(
+    ModelEntry(
         name="z-image-turbo",
         title="Z-Image-Turbo 6B",
         family="z_image",
@@ -247,10 +247,10 @@ OTHERS: Final = (
         native_pixels=1024 * 1024,
         native_multiple=16,
         fps=24,
-        frame_rule=1,
+        temporal_compression=1,
         window_frames=1,
         context_latents=0,
-        whole=True,
+        single_window=True,
         min_seconds=0.0,
         max_seconds=0.0,
         max_prompt_tokens=512,
@@ -261,7 +261,7 @@ OTHERS: Final = (
             }
         ),
         operations=frozenset({"still"}),
-        conditions="none",
-        max_conditions=0,
+        image_positions="none",
+        max_images=0,
     ),
 )

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from engine.catalog.diffusers import OTHERS, WAN
-from engine.catalog.model import Model, Sampling, Size
+from engine.catalog.model import ModelEntry, Sampling, Size
 from engine.types import Quality
 
 _DISTILLED: Final[Mapping[Quality, Sampling]] = MappingProxyType(
@@ -34,7 +34,7 @@ _LTX: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 """What all of LTX-Video has in common."""
-_LTX_LARGE: Final = Model(
+_LTX_LARGE: Final = ModelEntry(
     **_LTX,
     name="ltx-video-13b",
     title="LTX-Video 13B 0.9.7",
@@ -64,13 +64,13 @@ _LTX_DISTILLED: Final = replace(
 )
 
 ENTRIES: Final = (
-    Model(
+    ModelEntry(
         name="kinora-mini",
         title="Kinora Mini",
         family="ltx",
         repo="mini/weights",
         bundled=True,
-        drawn=True,
+        flat_drawings=True,
         created=1_764_000_000,
         owner="kinora",
         licence="Apache-2.0",
@@ -94,21 +94,21 @@ ENTRIES: Final = (
         context_latents=2,
         max_seconds=20.0,
         max_prompt_tokens=64,
-        left=MappingProxyType({"subtle": 0.3, "mild": 0.16, "strong": 0.06}),
-        held=MappingProxyType({"subtle": 0.25, "mild": 0.1, "strong": 0.0}),
+        remix_strengths=MappingProxyType({"subtle": 0.3, "mild": 0.16, "strong": 0.06}),
+        edit_strengths=MappingProxyType({"subtle": 0.25, "mild": 0.1, "strong": 0.0}),
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(
                     steps=8,
                     guidance_scale=1.0,
                     adapter="turbo",
-                    plain=Sampling(steps=6, guidance_scale=5.0),
+                    without_adapter=Sampling(steps=6, guidance_scale=5.0),
                 ),
                 "full": Sampling(steps=16, guidance_scale=5.0),
             }
         ),
     ),
-    Model(
+    ModelEntry(
         **_LTX,
         name="ltx-video-2b",
         title="LTX-Video 2B",
@@ -127,11 +127,11 @@ ENTRIES: Final = (
         # The first release shifts its noise levels by the number of tokens, counts time without the causal
         # correction of later ones, and was trained on first frames only.
         operations=frozenset({"text_to_video", "image_to_video", "still"}),
-        conditions="first",
-        max_conditions=1,
+        image_positions="first",
+        max_images=1,
         causal_time=False,
     ),
-    Model(
+    ModelEntry(
         **_LTX,
         name="ltx-video-2b-0.9.5",
         title="LTX-Video 2B 0.9.5",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
-from engine.types import Quality, Strength, Worn
+from engine.types import LoraWeight, Quality, Strength
 
 Family: TypeAlias = Literal["ltx", "wan", "ltx2", "z_image"]
-Pictures: TypeAlias = Literal["none", "first", "ends", "any"]
+ImagePositions: TypeAlias = Literal["none", "first", "ends", "any"]
 Schedule: TypeAlias = Literal["linear", "linear_quadratic"]
 Operation: TypeAlias = Literal[
     "text_to_video",
@@ -27,8 +27,8 @@ Operation: TypeAlias = Literal[
 ]
 
 
-LEFT: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.6, "mild": 0.4, "strong": 0.2})
-HELD: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.5, "mild": 0.25, "strong": 0.1})
+REMIX_STRENGTHS: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.6, "mild": 0.4, "strong": 0.2})
+EDIT_STRENGTHS: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.5, "mild": 0.25, "strong": 0.1})
 
 
 class Size(NamedTuple):
@@ -60,22 +60,22 @@ class Sampling:
     schedule: Schedule = "linear"
     sigmas: tuple[float, ...] = ()
     adapter: str = ""
-    plain: Sampling | None = None
+    without_adapter: Sampling | None = None
     cache: float = 0.0
-    loras: tuple[Worn, ...] = ()
+    loras: tuple[LoraWeight, ...] = ()
 
     @property
-    def worn(self) -> tuple[Worn, ...]:
+    def lora_weights(self) -> tuple[LoraWeight, ...]:
         """What the transformer wears: its own adapter for these steps, and what the request names."""
-        return (*((Worn(self.adapter),) if self.adapter else ()), *self.loras)
+        return (*((LoraWeight(self.adapter),) if self.adapter else ()), *self.loras)
 
-    def given(self, adapters: Collection[str]) -> Sampling:
+    def for_adapters(self, adapters: Collection[str]) -> Sampling:
         """The same where its adapter is among `adapters` or it needs none, else the plain one."""
-        return self if self.plain is None or self.adapter in adapters else self.plain
+        return self if self.without_adapter is None or self.adapter in adapters else self.without_adapter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class ModelEntry:
     """One entry. Sizes in pixels, lengths in seconds, memory in GB on the device with the weights loaded.
 
     `repo` is a hub id, or a folder of this package when `bundled`; without one, whoever runs the model brings a
@@ -103,7 +103,7 @@ class Model:
     repo: str
     about: str = ""
     bundled: bool = False
-    drawn: bool = False
+    flat_drawings: bool = False
     created: int
     owner: str
     licence: str
@@ -118,22 +118,22 @@ class Model:
     native_pixels: int = 0
     native_multiple: int = 32
     fps: int
-    frame_rule: int = 8
+    temporal_compression: int = 8
     window_frames: int
     context_latents: int = 3
-    whole: bool = False
+    single_window: bool = False
     causal_decoder: bool = False
     min_seconds: float = 1.0
     max_seconds: float
     max_prompt_tokens: int = 256
     sampling: Mapping[Quality, Sampling]
     operations: frozenset[Operation] = frozenset(get_args(Operation))
-    conditions: Pictures = "any"
-    max_conditions: int = 8
-    required_pictures: tuple[int, ...] = ()
-    loose: bool = True
-    left: Mapping[Strength, float] = field(default_factory=lambda: LEFT)
-    held: Mapping[Strength, float] = field(default_factory=lambda: HELD)
+    image_positions: ImagePositions = "any"
+    max_images: int = 8
+    required_images: tuple[int, ...] = ()
+    variable_strength: bool = True
+    remix_strengths: Mapping[Strength, float] = field(default_factory=lambda: REMIX_STRENGTHS)
+    edit_strengths: Mapping[Strength, float] = field(default_factory=lambda: EDIT_STRENGTHS)
     condition_noise: float = 0.0
     causal_time: bool = True
     decode_timestep: float = 0.0
@@ -145,6 +145,6 @@ class Model:
         return self.sizes[0]
 
     @property
-    def films(self) -> bool:
+    def makes_videos(self) -> bool:
         """Whether it makes films at all, and not stills only."""
         return self.operations != {"still"}

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.catalog.ltx import ENTRIES
-from engine.catalog.model import Model, Size
+from engine.catalog.model import ModelEntry, Size
 
 _ALIKE: Final = 0.15
 """Difference of two aspects, as a natural logarithm, that is taken for none."""
@@ -22,11 +22,11 @@ class UnknownModelError(LookupError):
     """No entry has this name."""
 
 
-MODELS: Final[Mapping[str, Model]] = MappingProxyType({model.name: model for model in ENTRIES})
-DEFAULT: Final = "kinora-mini"
+MODELS: Final[Mapping[str, ModelEntry]] = MappingProxyType({model.name: model for model in ENTRIES})
+DEFAULT_MODEL: Final = "kinora-mini"
 
 
-def find(name: str) -> Model:
+def find_model(name: str) -> ModelEntry:
     """The entry of this name; UnknownModelError says which names exist."""
     if model := MODELS.get(name):
         return model
@@ -34,12 +34,12 @@ def find(name: str) -> Model:
     raise UnknownModelError(message)
 
 
-def frames(model: Model, seconds: float) -> int:
+def frame_count(model: ModelEntry, seconds: float) -> int:
     """How many frames the file holds: exactly the whole number nearest to seconds times rate, and at least one."""
     return max(1, round(seconds * model.fps))
 
 
-def native(model: Model, width: int, height: int) -> Size:
+def native_size(model: ModelEntry, width: int, height: int) -> Size:
     """The size at which the model denoises a clip of `width` by `height`.
 
     Trained shapes: the one whose aspect is nearest (equally near: the larger). Free shapes: the same aspect,
@@ -62,7 +62,7 @@ def native(model: Model, width: int, height: int) -> Size:
     return Size(*(max(step, math.floor(side * shrink / step) * step) for side in (width, height)))
 
 
-def nearest(model: Model, width: int, height: int, most: int) -> Size:
+def nearest_size(model: ModelEntry, width: int, height: int, most: int) -> Size:
     """The offered size most like a film of `width` by `height`, its short side at most `most` where one is so small:
     of the nearest shape, and of those the largest that the film fills, else the smallest.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-PICTURES: Final = ("PNG", "JPEG", "WEBP")
-FILMS: Final = ("MP4", "MOV", "WebM", "Matroska")
-PICTURE_PIXELS: Final = 25_000_000
-FILM_PIXELS: Final = 3840 * 2160  # of one frame
-FASTEST: Final = 121  # frames a second of a film
+IMAGE_FORMATS: Final = ("PNG", "JPEG", "WEBP")
+VIDEO_FORMATS: Final = ("MP4", "MOV", "WebM", "Matroska")
+MAX_IMAGE_PIXELS: Final = 25_000_000
+MAX_FRAME_PIXELS: Final = 3840 * 2160  # of one frame
+MAX_FRAME_RATE: Final = 121  # frames a second of a film

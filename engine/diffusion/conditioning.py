@@ -12,11 +12,11 @@ from typing import Final
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
-from engine.catalog.model import Model
-from engine.diffusion.latents import Cut, Strip, decode, encode, settle, still, stretch
+from engine.catalog.model import ModelEntry
+from engine.diffusion.latents import ClipState, Strip, decode, encode, settle, still, stretch
 from engine.loading.loader import Parts
-from engine.planning.plan import Frame, Guide, Plan, Shown, Window
-from engine.types import Condition
+from engine.planning.plan import ClipPlan, DecodeSpan, FrameRef, GuideLatents, Window
+from engine.types import ImageCondition
 
 GIVEN: Final = 1.0 - 1e-6
 """A token of a higher strength is given, not denoised."""
@@ -43,7 +43,7 @@ class Tokens:
 
 
 @torch.inference_mode()
-def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
+def prepare(parts: Parts, cut: ClipState, window: Window) -> Tokens:
     """Noise for one window, with everything it is given written into it; films beside its gap go into the strip."""
     shape = grid_shape(parts, cut.plan, window.latents)
     generator = torch.Generator("cpu").manual_seed(window.seed)
@@ -52,10 +52,10 @@ def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
     _continue(parts, cut, window, grid, given)
     for guide in window.guides:
         _follow(parts, cut, guide, grid, given)
-    _remember(cut.strips[window.gap], window, grid)
+    _remember(cut.latents[window.gap], window, grid)
     beside = []
-    for placed in window.pictures:
-        latents, strength = encode(parts, still(parts, cut, placed.picture)), _strength(placed.picture)
+    for placed in window.keyframes:
+        latents, strength = encode(parts, still(parts, cut, placed.image)), _strength(placed.image)
         if placed.frame == 0:
             grid[:, :, :1] = torch.lerp(grid[:, :, :1], latents, strength)
             given[0] = strength
@@ -69,61 +69,61 @@ def prepare(parts: Parts, cut: Cut, window: Window) -> Tokens:
     return _upon(parts, cut, window.edited, own) if window.edited else _joined([*beside, own])
 
 
-def preparing_units(plan: Plan, window: Window) -> float:
+def preparing_units(plan: ClipPlan, window: Window) -> float:
     """What it costs to prepare a window: the latents that are encoded for it, times their area."""
     guides = [*window.guides, *([window.edited] if window.edited else [])]
-    latents = (window.before == "strip") + len(window.pictures) + sum(len(guide.strengths) for guide in guides)
+    latents = (window.lead_source == "latents") + len(window.keyframes) + sum(len(guide.strengths) for guide in guides)
     return latents * plan.native.width * plan.native.height
 
 
 @torch.inference_mode()
-def keep(parts: Parts, cut: Cut, window: Window, tokens: Tokens) -> None:
+def keep(parts: Parts, cut: ClipState, window: Window, tokens: Tokens) -> None:
     """Put a denoised window's new latents into their strip."""
     shape = grid_shape(parts, cut.plan, window.latents)
     grid = tokens.latents[:, tokens.extra :].transpose(1, 2).reshape(shape)
     for latent in range(window.first, window.end):
         at = latent - window.origin
-        cut.strips[window.gap][latent] = grid[:, :, at : at + 1].clone()
+        cut.latents[window.gap][latent] = grid[:, :, at : at + 1].clone()
     settle(parts)
 
 
-def guessed(parts: Parts, plan: Plan, window: Window, tokens: Tokens, latent: int) -> torch.Tensor:
+def guessed(parts: Parts, plan: ClipPlan, window: Window, tokens: Tokens, latent: int) -> torch.Tensor:
     """What a latent of the strip, one of the window's new, looks like so far: [1, C, 1, h, w]."""
     guess = tokens.latents if tokens.guess is None else tokens.guess
     grid = guess[:, tokens.extra :].transpose(1, 2).reshape(grid_shape(parts, plan, window.latents))
     return grid[:, :, latent - window.origin][:, :, None]
 
 
-def grid_shape(parts: Parts, plan: Plan, latents: int) -> tuple[int, int, int, int, int]:
+def grid_shape(parts: Parts, plan: ClipPlan, latents: int) -> tuple[int, int, int, int, int]:
     """So many latents as one tensor [1, C, F, h, w]."""
     width, height = (side // parts.spatial for side in plan.native)
     return (1, int(parts.transformer.config.in_channels), latents, height, width)
 
 
-def _continue(parts: Parts, cut: Cut, window: Window, grid: torch.Tensor, given: torch.Tensor) -> None:
+def _continue(parts: Parts, cut: ClipState, window: Window, grid: torch.Tensor, given: torch.Tensor) -> None:
     """Write into the window what its own strip already has in front of it and behind it."""
-    strip = cut.strips[window.gap]
-    if window.before == "strip":
+    strip = cut.latents[window.gap]
+    if window.lead_source == "latents":
         grid[:, :, :1] = _anchor(parts, cut, window)
         given[: window.lead] = 1.0
         for latent in range(window.origin + 1, window.first):
             grid[:, :, latent - window.origin] = strip[latent][:, :, 0]
-    if window.behind == "strip":
+    if window.trail_source == "latents":
         given[window.lead + window.new :] = 1.0
         for latent in range(window.end, window.end + window.trail):
             grid[:, :, latent - window.origin] = strip[latent][:, :, 0]
 
 
-def _anchor(parts: Parts, cut: Cut, window: Window) -> torch.Tensor:
+def _anchor(parts: Parts, cut: ClipState, window: Window) -> torch.Tensor:
     """The frame before what a window carries, as a latent 0. It is decoded for this alone, so that no window has to
     wait until the one before is shown.
     """
     frame = cut.plan.gaps[window.gap].origin + parts.temporal * window.origin
-    around = Shown(window.gap, frame, frame, max(0, window.origin - 1), min(window.origin + 2, window.first))
+    around = DecodeSpan(window.gap, frame, frame, max(0, window.origin - 1), min(window.origin + 2, window.first))
     return encode(parts, decode(parts, cut, around).transpose(0, 1)[None] * 2 - 1)
 
 
-def _follow(parts: Parts, cut: Cut, guide: Guide, grid: torch.Tensor, given: torch.Tensor) -> None:
+def _follow(parts: Parts, cut: ClipState, guide: GuideLatents, grid: torch.Tensor, given: torch.Tensor) -> None:
     """Write frames of a film into the window, under as much noise as their strengths leave."""
     strengths = torch.tensor(guide.strengths, device=parts.device)
     where = slice(guide.at, guide.at + len(guide.strengths))
@@ -131,24 +131,24 @@ def _follow(parts: Parts, cut: Cut, guide: Guide, grid: torch.Tensor, given: tor
     given[where] = strengths
 
 
-def _guiding(parts: Parts, cut: Cut, guide: Guide) -> torch.Tensor:
+def _guiding(parts: Parts, cut: ClipState, guide: GuideLatents) -> torch.Tensor:
     """A guide's frames as its latents [1, C, F, h, w]."""
     ahead = int(guide.at > 0)
     first = guide.start - ahead
     last = first + parts.temporal * (len(guide.strengths) - 1 + ahead)
-    return encode(parts, stretch(parts, cut, guide.film, first, last))[:, :, ahead:]
+    return encode(parts, stretch(parts, cut, guide.video, first, last))[:, :, ahead:]
 
 
 def _remember(strip: Strip, window: Window, grid: torch.Tensor) -> None:
     """Films beside a gap belong to its strip: the decoder looks at them."""
-    own = [*range(window.lead if window.before == "film" else 0)]
-    if window.behind in {"film", "beginning"}:
+    own = [*range(window.lead if window.lead_source == "video" else 0)]
+    if window.trail_source in {"video", "beginning"}:
         own += range(window.lead + window.new, window.latents)
     for at in own:
         strip[window.origin + at] = grid[:, :, at : at + 1].clone()
 
 
-def _upon(parts: Parts, cut: Cut, edited: Guide, tokens: Tokens) -> Tokens:
+def _upon(parts: Parts, cut: ClipState, edited: GuideLatents, tokens: Tokens) -> Tokens:
     """A window that starts as the film it changes, except where it is given what was changed already."""
     source = _pack(_guiding(parts, cut, edited))
     given = tokens.strength > GIVEN
@@ -156,12 +156,12 @@ def _upon(parts: Parts, cut: Cut, edited: Guide, tokens: Tokens) -> Tokens:
     return replace(tokens, latents=latents, source=source, begins=1 - edited.strengths[0])
 
 
-def _strength(shown: Condition | Frame) -> float:
-    return shown.strength if isinstance(shown, Condition) else 1.0
+def _strength(shown: ImageCondition | FrameRef) -> float:
+    return shown.strength if isinstance(shown, ImageCondition) else 1.0
 
 
 def _beside(
-    parts: Parts, model: Model, frame: int, latents: torch.Tensor, strength: float, generator: torch.Generator
+    parts: Parts, model: ModelEntry, frame: int, latents: torch.Tensor, strength: float, generator: torch.Generator
 ) -> Tokens:
     """A picture within the window, as tokens that share its place in time with the grid's own."""
     noise = randn_tensor(latents.shape, generator=generator, device=parts.device, dtype=torch.float32)
@@ -181,7 +181,7 @@ def _joined(all_tokens: list[Tokens]) -> Tokens:
     )
 
 
-def _coordinates(parts: Parts, model: Model, latents: int, height: int, width: int) -> torch.Tensor:
+def _coordinates(parts: Parts, model: ModelEntry, latents: int, height: int, width: int) -> torch.Tensor:
     """Where each token is, [1, 3, S]: the first frame it stands for, and its upper left pixel."""
     ranges = [
         torch.arange(count, dtype=torch.float32, device=parts.device) * scale

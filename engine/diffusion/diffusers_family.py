@@ -17,11 +17,11 @@ import torch
 from engine.catalog.model import Sampling
 from engine.diffusion.diffusers_pipelines import Arguments, pipeline
 from engine.diffusion.hooks import sampled
-from engine.diffusion.latents import Cut, settle
+from engine.diffusion.latents import ClipState, settle
 from engine.loading.loader import Parts
 from engine.placement.vae_tiling import set_tiling
-from engine.planning.plan import Plan, Shown, Window
-from engine.types import Cancelled, Request
+from engine.planning.plan import ClipPlan, DecodeSpan, Window
+from engine.types import JobCancelled, Request
 
 AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
 
@@ -29,7 +29,7 @@ AfterStep: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
 class Stock:
     """The recipe of one clip (`engine.diffusion.family.Recipe`), which is one window."""
 
-    def __init__(self, parts: Parts, cut: Cut, request: Request, how: Sampling) -> None:
+    def __init__(self, parts: Parts, cut: ClipState, request: Request, how: Sampling) -> None:
         self._parts, self._cut, self._request, self._how = parts, cut, request, how
         self._pipeline = pipeline(parts, cut.plan, how, pictures=bool(request.conditions))
         self._pipeline.runs.set_progress_bar_config(disable=True)
@@ -57,17 +57,17 @@ class Stock:
         with sampled(self._parts.transformer, self._how, *further):
             latents = yield from _stepped(lambda after_step: self._run(window, after_step), cancelled)
         for number in range(window.latents):
-            self._cut.strips[window.gap][number] = latents[:, :, number : number + 1].clone()
+            self._cut.latents[window.gap][number] = latents[:, :, number : number + 1].clone()
 
     def glimpse(self, _window: Window, _number: int) -> torch.Tensor | None:
         """Each pipeline has noise levels of a kind of its own, and says nothing of what comes of them."""
         return None
 
     @torch.inference_mode()
-    def decode(self, shown: Shown) -> torch.Tensor:
+    def decode(self, shown: DecodeSpan) -> torch.Tensor:
         """Go on decoding until all that is shown is there; what is decoded beyond it waits for the next stretch."""
         if self._decoding is None:
-            strip = self._cut.strips[shown.gap]
+            strip = self._cut.latents[shown.gap]
             self._decoding = self._pipeline.frames(torch.cat([strip[number] for number in sorted(strip)], dim=2))
         wanted = self._shows[shown.first : shown.last + 1]
         while self._decoded + sum(map(len, self._ahead)) <= wanted[-1]:
@@ -106,15 +106,15 @@ class Stock:
         return made if made.ndim == 5 else made.unsqueeze(2)
 
 
-def _shows(plan: Plan) -> Sequence[int]:
+def _shows(plan: ClipPlan) -> Sequence[int]:
     """Which of the frames that are denoised each frame of the file shows: there may be a few more of those.
 
     They are left out at the end. But where the model ends on a picture that is its very last frame, so must the file:
     then they are left out at equal distances in between, and no frame comes half a frame too early or too late.
     """
     (window,) = plan.windows
-    made, shown = plan.model.frame_rule * (window.latents - 1), plan.frames - 1
-    ends = plan.model.conditions == "ends" and any(placed.frame == shown > 0 for placed in window.pictures)
+    made, shown = plan.model.temporal_compression * (window.latents - 1), plan.frames - 1
+    ends = plan.model.image_positions == "ends" and any(placed.frame == shown > 0 for placed in window.keyframes)
     return [(2 * number * made + shown) // (2 * shown) for number in range(plan.frames)] if ends else range(plan.frames)
 
 
@@ -132,11 +132,11 @@ def _stepped(
         told.put(step + 1)
         turn.acquire()
         if left:
-            raise Cancelled
+            raise JobCancelled
         return {}
 
     if cancelled():
-        raise Cancelled
+        raise JobCancelled
     with ThreadPoolExecutor(1, "denoise") as thread:
         running = thread.submit(run, after_step)
         running.add_done_callback(lambda _: told.put(None))
@@ -144,7 +144,7 @@ def _stepped(
             while (step := told.get()) is not None:
                 yield step
                 if cancelled():
-                    raise Cancelled
+                    raise JobCancelled
                 turn.release()
         finally:
             left = True

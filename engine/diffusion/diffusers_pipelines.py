@@ -22,10 +22,10 @@ from engine.catalog.model import Sampling
 from engine.diffusion.latents import per_channel
 from engine.diffusion.schedule import noise_levels
 from engine.loading.loader import Parts
-from engine.media.resize import picture
+from engine.media.resize import image_to_native
 from engine.placement import vae_tiling
-from engine.planning.plan import Placed, Plan, Window
-from engine.types import Condition
+from engine.planning.plan import ClipPlan, Window, WindowKeyframe
+from engine.types import ImageCondition
 
 Arguments: TypeAlias = dict[str, Any]
 
@@ -45,7 +45,7 @@ class Pipeline(Protocol):
         """A clip's latents [1, C, F, h, w] as frames [F, 3, h, w] in 0..1, as many at a time as the decoder makes."""
 
 
-def pipeline(parts: Parts, plan: Plan, how: Sampling, *, pictures: bool) -> Pipeline:
+def pipeline(parts: Parts, plan: ClipPlan, how: Sampling, *, pictures: bool) -> Pipeline:
     """The pipeline of the model's family; `pictures` says whether the clip follows any."""
     match plan.model.family:
         case "wan":
@@ -61,7 +61,7 @@ def pipeline(parts: Parts, plan: Plan, how: Sampling, *, pictures: bool) -> Pipe
 class Wan:
     """Wan 2.1 and 2.2: one or two transformers; from text, or from a first frame and some from a last one."""
 
-    def __init__(self, parts: Parts, plan: Plan, how: Sampling, *, pictures: bool) -> None:
+    def __init__(self, parts: Parts, plan: ClipPlan, how: Sampling, *, pictures: bool) -> None:
         self._parts, self._plan, self._how = parts, plan, how
         own = {
             **_common(parts),
@@ -84,7 +84,7 @@ class Wan:
     def arguments(self, window: Window) -> Arguments:
         """The pictures, and another guidance for the second transformer where there is one."""
         two = self.runs.config.boundary_ratio is not None
-        ends = {"image" if each.frame == 0 else "last_image": _image(self._plan, each) for each in window.pictures}
+        ends = {"image" if each.frame == 0 else "last_image": _image(self._plan, each) for each in window.keyframes}
         return {
             "num_frames": _count(self._plan, window),
             "guidance_scale": self._how.guidance_scale,
@@ -112,7 +112,7 @@ class Wan:
 class Ltx2:
     """LTX-2: from text and pictures. It makes sound too, which nobody hears yet."""
 
-    def __init__(self, parts: Parts, plan: Plan, how: Sampling) -> None:
+    def __init__(self, parts: Parts, plan: ClipPlan, how: Sampling) -> None:
         self._parts, self._plan, self._how = parts, plan, how
         # The pipeline looks at this when it is built and sets it when it reads: a first job would pad otherwise than
         # the next.
@@ -136,7 +136,7 @@ class Ltx2:
         return {
             "num_frames": _count(self._plan, window),
             "frame_rate": float(self._plan.fps),
-            "conditions": [self._condition(window, placed) for placed in window.pictures],
+            "conditions": [self._condition(window, placed) for placed in window.keyframes],
             **{f"{stream}guidance_scale": self._how.guidance_scale for stream in streams},
             **{f"{stream}stg_scale": 0.0 for stream in streams},
             **{f"{stream}modality_scale": 1.0 for stream in streams},
@@ -154,18 +154,18 @@ class Ltx2:
         _spread(vae, *ready.shape[-2:])
         yield _whole(self._parts, lambda: vae.decode(ready, level, return_dict=False)[0])
 
-    def _condition(self, window: Window, placed: Placed) -> LTX2VideoCondition:
+    def _condition(self, window: Window, placed: WindowKeyframe) -> LTX2VideoCondition:
         """The pipeline counts in latents; the first stands for one frame, each other begins a run of eight."""
         temporal = self._parts.temporal
         latent = min(window.latents - 1, 1 + (placed.frame - 1 + temporal // 2) // temporal) if placed.frame else 0
-        strength = placed.picture.strength if isinstance(placed.picture, Condition) else 1.0
+        strength = placed.image.strength if isinstance(placed.image, ImageCondition) else 1.0
         return LTX2VideoCondition(_image(self._plan, placed), latent, strength)
 
 
 class ZImage:
     """Z-Image: stills from text."""
 
-    def __init__(self, parts: Parts, plan: Plan, how: Sampling) -> None:
+    def __init__(self, parts: Parts, plan: ClipPlan, how: Sampling) -> None:
         self._parts, self._plan, self._how = parts, plan, how
         self.runs = ZImagePipeline(**_common(parts))
 
@@ -197,7 +197,7 @@ def _common(parts: Parts, **changed: Any) -> Arguments:
     }
 
 
-def _encoding(parts: Parts, plan: Plan, how: Sampling) -> Arguments:
+def _encoding(parts: Parts, plan: ClipPlan, how: Sampling) -> Arguments:
     return {
         "do_classifier_free_guidance": how.guidance_scale > 1,
         "max_sequence_length": plan.model.max_prompt_tokens,
@@ -205,16 +205,16 @@ def _encoding(parts: Parts, plan: Plan, how: Sampling) -> Arguments:
     }
 
 
-def _count(plan: Plan, window: Window) -> int:
+def _count(plan: ClipPlan, window: Window) -> int:
     """Frames of a window: the file may hold a few less."""
-    return 1 + plan.model.frame_rule * (window.latents - 1)
+    return 1 + plan.model.temporal_compression * (window.latents - 1)
 
 
-def _image(plan: Plan, placed: Placed) -> Image.Image:
+def _image(plan: ClipPlan, placed: WindowKeyframe) -> Image.Image:
     """A picture at native size."""
-    if not isinstance(placed.picture, Condition):
+    if not isinstance(placed.image, ImageCondition):
         raise TypeError(placed)  # frames of films: these models are refused them at submit
-    pixels = picture(placed.picture, plan.native, plan.size)[0, :, 0].permute(1, 2, 0)
+    pixels = image_to_native(placed.image, plan.native, plan.size)[0, :, 0].permute(1, 2, 0)
     return Image.fromarray(((pixels + 1) * 127.5).round().clip(0, 255).numpy().astype(np.uint8))
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 
-from engine.planning.plan import Shown, Window
+from engine.planning.plan import DecodeSpan, Window
 
 
 class Recipe(Protocol):
@@ -39,7 +39,7 @@ class Recipe(Protocol):
         None where nobody can tell.
         """
 
-    def decode(self, shown: Shown) -> torch.Tensor:
+    def decode(self, shown: DecodeSpan) -> torch.Tensor:
         """The frames that are shown, at native size: [F, 3, h, w] floats around 0..1.
 
         Stretches are asked for in the clip's order, by one thread, while another may be denoising.

@@ -27,7 +27,7 @@ def sampled(transformer: Any, how: Sampling, *others: Any, cached: bool = True) 
     pipelines do.
     """
     for each in (transformer, *others):
-        wear(each, how.worn)
+        wear(each, how.lora_weights)
     with ExitStack() as over:
         for each in (transformer, *others) if cached and how.cache else ():
             if getattr(each, "_parallel_config", None) is None:  # else each GPU would skip as its part of it looks

@@ -13,51 +13,51 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from engine.loading.loader import Parts
-from engine.media.resize import picture, place
-from engine.media.video_reader import Footage
+from engine.media.resize import image_to_native, video_to_native
+from engine.media.video_reader import VideoReader
 from engine.placement.vae_tiling import decode_or_tile
-from engine.planning.plan import Frame, Plan, Shown, derived
-from engine.types import Condition
+from engine.planning.plan import ClipPlan, DecodeSpan, FrameRef, derive_seed
+from engine.types import ImageCondition
 
 Strip: TypeAlias = dict[int, torch.Tensor]
 """A gap's latents so far by their number, each [1, C, 1, h, w]."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ClipState:
     """One clip in the making: its plan, the latents of each gap, and the films it is made from."""
 
-    plan: Plan
-    footage: Footage
-    strips: tuple[Strip, ...]
+    plan: ClipPlan
+    video_reader: VideoReader
+    latents: tuple[Strip, ...]
 
     @classmethod
-    def of(cls, plan: Plan) -> Cut:
+    def of(cls, plan: ClipPlan) -> ClipState:
         """Nothing made yet."""
-        return cls(plan, Footage(plan.fps), tuple({} for _ in plan.gaps))
+        return cls(plan, VideoReader(plan.fps), tuple({} for _ in plan.gaps))
 
 
 @torch.inference_mode()
-def decode(parts: Parts, cut: Cut, shown: Shown) -> torch.Tensor:
+def decode(parts: Parts, cut: ClipState, shown: DecodeSpan) -> torch.Tensor:
     """The frames of the clip that are shown, at native size: [F, 3, h, w] floats around 0..1.
 
     When there is no room for whole frames it tries once more in tiles.
     """
-    strip = cut.strips[shown.gap]
+    strip = cut.latents[shown.gap]
     latents = torch.cat([strip[latent] for latent in range(shown.decode_from, shown.decode_to)], dim=2)
     skip = shown.first - cut.plan.gaps[shown.gap].origin - parts.temporal * shown.decode_from
     return _decoded(parts, cut.plan, latents, shown)[skip : skip + shown.last - shown.first + 1]
 
 
 @torch.inference_mode()
-def glimpse(parts: Parts, plan: Plan, gap: int, number: int, latent: torch.Tensor) -> torch.Tensor:
+def glimpse(parts: Parts, plan: ClipPlan, gap: int, number: int, latent: torch.Tensor) -> torch.Tensor:
     """What a latent of a strip [1, C, 1, h, w] looks like alone, as one native frame [1, 3, h, w]. Without neighbours
     it is but roughly a frame of its stretch, at an eighth of the cost.
     """
-    return _decoded(parts, plan, latent, Shown(gap, 0, 0, number, number + 1))
+    return _decoded(parts, plan, latent, DecodeSpan(gap, 0, 0, number, number + 1))
 
 
-def _decoded(parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown) -> torch.Tensor:
+def _decoded(parts: Parts, plan: ClipPlan, latents: torch.Tensor, shown: DecodeSpan) -> torch.Tensor:
     """All frames of these latents [F, 3, h, w]; `shown` says which of a strip they are."""
     mean, std = _statistics(parts)
     latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
@@ -78,20 +78,20 @@ def encode(parts: Parts, pixels: torch.Tensor) -> torch.Tensor:
     return normalised
 
 
-def stretch(parts: Parts, cut: Cut, film: Path | None, first: int, last: int) -> torch.Tensor:
+def stretch(parts: Parts, cut: ClipState, film: Path | None, first: int, last: int) -> torch.Tensor:
     """Frames of a film, or of the clip's own beginning, as native frames [1, 3, F, h, w] in -1..1."""
     if film is not None:
-        return place(cut.footage.frames(film, first, last), cut.plan.native, cut.plan.size)
+        return video_to_native(cut.video_reader.read_frames(film, first, last), cut.plan.native, cut.plan.size)
     latest = -(-last // parts.temporal)
-    beginning = Shown(0, first, last, 0, min(latest + 2, 1 + max(cut.strips[0])))
+    beginning = DecodeSpan(0, first, last, 0, min(latest + 2, 1 + max(cut.latents[0])))
     return decode(parts, cut, beginning).transpose(0, 1)[None] * 2 - 1
 
 
-def still(parts: Parts, cut: Cut, shown: Condition | Frame) -> torch.Tensor:
+def still(parts: Parts, cut: ClipState, shown: ImageCondition | FrameRef) -> torch.Tensor:
     """A picture as a native frame [1, 3, 1, h, w] in -1..1."""
-    if isinstance(shown, Frame):
-        return stretch(parts, cut, shown.film, shown.number, shown.number)
-    return picture(shown, cut.plan.native, cut.plan.size)
+    if isinstance(shown, FrameRef):
+        return stretch(parts, cut, shown.video, shown.number, shown.number)
+    return image_to_native(shown, cut.plan.native, cut.plan.size)
 
 
 def _statistics(parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,7 +101,7 @@ def _statistics(parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _renoised(
-    parts: Parts, plan: Plan, latents: torch.Tensor, shown: Shown
+    parts: Parts, plan: ClipPlan, latents: torch.Tensor, shown: DecodeSpan
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Decoders since 0.9.1 take the last denoising step themselves: they want a little noise, and its level.
 
@@ -113,7 +113,7 @@ def _renoised(
     noise = [
         randn_tensor(
             latents[:, :, :1].shape,
-            generator=torch.Generator("cpu").manual_seed(derived(plan.seed, f"decode {origin} {latent}")),
+            generator=torch.Generator("cpu").manual_seed(derive_seed(plan.seed, f"decode {origin} {latent}")),
             device=parts.device,
             dtype=latents.dtype,
         )

@@ -17,18 +17,18 @@ from diffusers.utils.torch_utils import randn_tensor
 from engine.catalog.model import Sampling
 from engine.diffusion.conditioning import GIVEN, Tokens, grid_shape, guessed, keep, prepare
 from engine.diffusion.hooks import sampled
-from engine.diffusion.latents import Cut, decode, glimpse, settle
+from engine.diffusion.latents import ClipState, decode, glimpse, settle
 from engine.diffusion.schedule import noise_levels, scheduler
 from engine.loading.loader import Parts
 from engine.placement.vae_tiling import set_tiling
-from engine.planning.plan import Plan, Shown, Window, derived
-from engine.types import Cancelled, Request
+from engine.planning.plan import ClipPlan, DecodeSpan, Window, derive_seed
+from engine.types import JobCancelled, Request
 
 
 class Ltx:
     """The recipe of one clip (`engine.diffusion.family.Recipe`)."""
 
-    def __init__(self, parts: Parts, cut: Cut, request: Request, how: Sampling) -> None:
+    def __init__(self, parts: Parts, cut: ClipState, request: Request, how: Sampling) -> None:
         self._parts = parts
         self._cut = cut
         self._negative = request.negative_prompt
@@ -52,7 +52,7 @@ class Ltx:
         """What was prepared becomes the window's latents."""
         if (tokens := self._tokens) is None:
             raise ValueError("A window is prepared before it is denoised.")
-        said = self._text.at(window.weights)
+        said = self._text.at(window.prompt_weights)
         yield from denoise(self._parts, self._cut.plan, self._how, said, tokens, window.seed, cancelled)
         keep(self._parts, self._cut, window, tokens)
 
@@ -63,7 +63,7 @@ class Ltx:
         latent = guessed(self._parts, self._cut.plan, window, self._tokens, number)
         return glimpse(self._parts, self._cut.plan, window.gap, number, latent)
 
-    def decode(self, shown: Shown) -> torch.Tensor:
+    def decode(self, shown: DecodeSpan) -> torch.Tensor:
         """The frames that are shown, decoded with the latents on either side of them."""
         return decode(self._parts, self._cut, shown)
 
@@ -96,7 +96,7 @@ class Text:
 
 
 @torch.inference_mode()
-def encode_text(parts: Parts, plan: Plan, negative: str, how: Sampling) -> Text:
+def encode_text(parts: Parts, plan: ClipPlan, negative: str, how: Sampling) -> Text:
     """Encode the plan's prompts, and what to avoid when there is guidance; what is too long is cut off.
 
     Padding reaches only to the longest of them: masked tokens change nothing and cost time.
@@ -112,7 +112,7 @@ def encode_text(parts: Parts, plan: Plan, negative: str, how: Sampling) -> Text:
 
 @torch.inference_mode()
 def denoise(
-    parts: Parts, plan: Plan, how: Sampling, text: Text, tokens: Tokens, seed: int, cancelled: Callable[[], bool]
+    parts: Parts, plan: ClipPlan, how: Sampling, text: Text, tokens: Tokens, seed: int, cancelled: Callable[[], bool]
 ) -> Generator[int, None, None]:
     """Denoise `tokens` in place, yielding the number of each finished step; Cancelled between steps."""
     coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=parts.device)[:, None]
@@ -122,21 +122,21 @@ def denoise(
     with sampled(parts.transformer, how, cached=tokens.source is None):
         for step in range(1, how.steps + 1):
             if cancelled():
-                raise Cancelled
+                raise JobCancelled
             next(steps)
             settle(parts)
             yield step
 
 
 def _clear(
-    parts: Parts, plan: Plan, how: Sampling, text: Text, tokens: Tokens, coordinates: torch.Tensor, seed: int
+    parts: Parts, plan: ClipPlan, how: Sampling, text: Text, tokens: Tokens, coordinates: torch.Tensor, seed: int
 ) -> Iterator[None]:
     """From noise to a clip; what is given at less than full strength joins in when the rest has come down to it."""
     schedule = scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.extra, parts.device)
     start = tokens.latents
     # Where nothing is given, one noise level is that of all tokens, and costs the transformer one embedding.
     strength = tokens.strength if tokens.strength.any() else tokens.strength[:, :1]
-    stirring = torch.Generator("cpu").manual_seed(derived(seed, "stir"))
+    stirring = torch.Generator("cpu").manual_seed(derive_seed(seed, "stir"))
     for timestep in schedule.timesteps:
         if plan.model.condition_noise:
             _stir(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
@@ -150,7 +150,7 @@ def _clear(
 
 
 def _edit(
-    parts: Parts, _plan: Plan, how: Sampling, text: Text, tokens: Tokens, coordinates: torch.Tensor, seed: int
+    parts: Parts, _plan: ClipPlan, how: Sampling, text: Text, tokens: Tokens, coordinates: torch.Tensor, seed: int
 ) -> Iterator[None]:
     """From a film to another straight away: at each noise level it moves by how differently the two prompts would
     clear it, so that what they agree on stays (FlowEdit, arXiv 2412.08629).

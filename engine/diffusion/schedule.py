@@ -10,23 +10,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.catalog.model import Model, Sampling
+from engine.catalog.model import ModelEntry, Sampling
 from engine.placement.lora import key
-from engine.types import Request, Worn
+from engine.types import LoraWeight, Request
 
 
-def sampling(model: Model, request: Request, adapters: Collection[str]) -> Sampling:
+def sampling(model: ModelEntry, request: Request, adapters: Collection[str]) -> Sampling:
     """The model's own sampling at this quality, with what the request says instead.
 
     `adapters` are the ones that came with the weights: not every folder has all that the catalogue names.
     """
-    own = model.sampling[request.quality].given(adapters)
+    own = model.sampling[request.quality].for_adapters(adapters)
     return replace(
         own,
         steps=own.steps if request.steps is None else request.steps,
         guidance_scale=own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
         guidance_low=own.guidance_low if request.guidance_scale is None else None,
-        loras=tuple(Worn(key(each.name), each.weight) for each in request.loras),
+        loras=tuple(LoraWeight(key(each.name), each.weight) for each in request.loras),
     )
 
 

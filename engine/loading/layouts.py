@@ -19,7 +19,7 @@ import transformers
 from diffusers.pipelines import ltx2
 from transformers import AutoTokenizer
 
-from engine.catalog.model import Family, Model
+from engine.catalog.model import Family, ModelEntry
 from engine.catalog.registry import MODELS
 from engine.types import EngineError
 
@@ -115,7 +115,7 @@ LAYOUTS: Final[Mapping[Family, Layout]] = MappingProxyType(
 )
 
 
-def index(folder: Path, model: Model) -> Index:
+def index(folder: Path, model: ModelEntry) -> Index:
     """What the folder says of itself, if it holds a model of this family. Raises EngineError `model_missing` or
     `model_broken`.
     """
@@ -141,7 +141,7 @@ def index(folder: Path, model: Model) -> Index:
     return Index({name: each for name, each in classes.items() if name in layout.parts}, settings)
 
 
-def read(model: Model, name: str, kind: str, folder: Path, dtype: torch.dtype) -> Any:
+def read(model: ModelEntry, name: str, kind: str, folder: Path, dtype: torch.dtype) -> Any:
     """One part of class `kind`, in evaluation mode on the CPU or, without weights, as it is.
 
     Raises ValueError for a class that this family has no use for, and what diffusers and transformers raise.
@@ -184,23 +184,23 @@ def compression(vae: Any) -> tuple[int, int]:
     return int(vae.spatial_compression_ratio), int(vae.temporal_compression_ratio)
 
 
-def unlike(model: Model, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
+def unlike(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
     """In which way these weights are not what the catalogue says of the model; "" where they are.
 
     Plans are made from the catalogue before anything is loaded.
     """
     spatial, temporal = compression(vae)
-    if temporal != model.frame_rule or model.native_multiple % spatial:
+    if temporal != model.temporal_compression or model.native_multiple % spatial:
         return (
             f"compress {spatial}x{spatial}x{temporal}, which is not what the catalogue says of it "
-            f"({model.frame_rule} frames, sides of {model.native_multiple})"
+            f"({model.temporal_compression} frames, sides of {model.native_multiple})"
         )
     if model.family == "wan":
         return _unlike_wan(model, vae, transformer, settings)
     return ""
 
 
-def _unlike_wan(model: Model, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
+def _unlike_wan(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
     """All of Wan is saved from the same two pipelines: what a folder can do shows in its numbers only."""
     text = transformer.config.in_channels == vae.config.z_dim
     pictures = not text or bool(settings.get("expand_timesteps"))
@@ -216,7 +216,7 @@ def _there(folder: Path, name: str, part: Part, classes: Mapping[str, str]) -> b
     return (folder / name).is_dir() if name in classes else not part.needed
 
 
-def _other(folder: Path, model: Model, pipeline: str) -> str:
+def _other(folder: Path, model: ModelEntry, pipeline: str) -> str:
     """A folder of another family, and what to do with it."""
     family = next((family for family, layout in LAYOUTS.items() if pipeline in layout.pipelines), None)
     if family is None:

@@ -21,14 +21,14 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from engine.catalog.model import Model
+from engine.catalog.model import ModelEntry
 from engine.loading import layouts
 from engine.loading.layouts import INDEX, LAYOUTS, Index
 from engine.parallel.host import HERE, Host
 from engine.placement import lora, vae_tiling
 from engine.placement.hardware import full
 from engine.placement.policy import Offload, Placement, choose
-from engine.types import EngineConfig, EngineError, Lora, Worn
+from engine.types import EngineConfig, EngineError, LoraSource, LoraWeight
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ class Source:
     adapters: frozenset[str]
     index: Index
 
-    def module_names(self, model: Model) -> list[str]:
+    def module_names(self, model: ModelEntry) -> list[str]:
         """The modules that the folder holds, in the order in which they are read."""
         return [name for name in LAYOUTS[model.family].parts if name in self.index.classes]
 
@@ -74,7 +74,7 @@ class Parts:
     placement: Placement = _PLAIN
     lost: Mapping[str, str] = field(default_factory=dict)
 
-    def identity(self, worn: Iterable[Worn]) -> tuple[str, ...]:
+    def identity(self, worn: Iterable[LoraWeight]) -> tuple[str, ...]:
         """Everything besides its plan that decides a clip's pixels: the weights, the number formats in which they are
         stored and computed with, and the contents of the active LoRAs. Where the modules lie and which kernels run
         changes no more than the last bits.
@@ -113,7 +113,7 @@ def use_threads(config: EngineConfig) -> int:
     return count
 
 
-def locate(model: Model, config: EngineConfig) -> Source:
+def locate(model: ModelEntry, config: EngineConfig) -> Source:
     """Find the model's weights, and fetch them from the hub if need be.
 
     Raises EngineError `model_missing`, or `model_broken` for a folder of another family.
@@ -124,7 +124,7 @@ def locate(model: Model, config: EngineConfig) -> Source:
 
 
 def load(
-    model: Model, source: Source, config: EngineConfig, least: Offload = "none", host: Host = HERE
+    model: ModelEntry, source: Source, config: EngineConfig, least: Offload = "none", host: Host = HERE
 ) -> Generator[float, None, Parts]:
     """Load the located weights and put them on the machine, yielding the fraction done before each module, so that the
     caller may stop in between. `least` is the least offload where the setting is "auto", `host` the machine.
@@ -159,7 +159,7 @@ def load(
 
 
 def _read_modules(
-    model: Model, source: Source, placement: Placement, host: Host
+    model: ModelEntry, source: Source, placement: Placement, host: Host
 ) -> Generator[float, None, dict[str, Any]]:
     """Read each module and put it where its weights rest, yielding the fraction of bytes read before it."""
     home, dtype = host.device(placement.home), getattr(torch, placement.dtype)
@@ -176,7 +176,7 @@ def _read_modules(
     return modules
 
 
-def _weights_folder(model: Model, config: EngineConfig) -> Path:
+def _weights_folder(model: ModelEntry, config: EngineConfig) -> Path:
     """The folder of the weights on disk, fetched from the hub if need be."""
     source = config.weights.get(model.name) or (str(_PACKAGE / model.repo) if model.bundled else model.repo)
     if not source:
@@ -187,7 +187,7 @@ def _weights_folder(model: Model, config: EngineConfig) -> Path:
     return _fetch_from_hub(source, model)
 
 
-def _fetch_from_hub(repo: str, model: Model) -> Path:
+def _fetch_from_hub(repo: str, model: ModelEntry) -> Path:
     """Fetch the modules only: some repositories also hold a hundred gigabytes of other checkpoints."""
     try:
         folders = (*LAYOUTS[model.family].parts, *_catalogued_adapters(model))
@@ -200,11 +200,11 @@ def _fetch_from_hub(repo: str, model: Model) -> Path:
         raise EngineError("model_missing", message) from error
 
 
-def _catalogued_adapters(model: Model) -> set[str]:
+def _catalogued_adapters(model: ModelEntry) -> set[str]:
     return {sampling.adapter for sampling in model.sampling.values() if sampling.adapter}
 
 
-def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence[Lora]) -> _AttachedLoras:
+def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence[LoraSource]) -> _AttachedLoras:
     """Attach the adapters that came with the weights, and the operator's LoRAs. One of the latter that cannot be read
     fails only the jobs that ask for it.
     """
@@ -226,7 +226,7 @@ def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence
     return _AttachedLoras(digests, sources, errors)
 
 
-def _check_against_catalogue(model: Model, parts: Parts) -> None:
+def _check_against_catalogue(model: ModelEntry, parts: Parts) -> None:
     if reason := layouts.unlike(model, parts.vae, parts.transformer, parts.settings):
         raise EngineError("model_broken", f"The weights given for {model.name} {reason}.")
 

@@ -16,7 +16,7 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from engine.types import Piece
+from engine.types import PublishedSegment
 
 _FLAGS: Final = "frag_keyframe+empty_moov+default_base_moof+delay_moov+frag_discont"
 _HEADER: Final = 8
@@ -30,9 +30,9 @@ class Fragment:
     body: bytes
 
     @classmethod
-    def of(cls, piece: Piece) -> Self:
+    def of(cls, piece: PublishedSegment) -> Self:
         """From its files. Raises OSError."""
-        return cls(piece.head.read_bytes(), piece.file.read_bytes())
+        return cls(piece.init_file.read_bytes(), piece.file.read_bytes())
 
 
 class Segments:

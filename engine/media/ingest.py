@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from engine import parent_death
-from engine.catalog.upload_limits import FASTEST, FILM_PIXELS, PICTURE_PIXELS, PICTURES
-from engine.media.video_writer import write_film
+from engine.catalog.upload_limits import IMAGE_FORMATS, MAX_FRAME_PIXELS, MAX_FRAME_RATE, MAX_IMAGE_PIXELS
+from engine.media.video_writer import write_video
 
 Reason: TypeAlias = Literal["format", "damaged", "pixels", "seconds", "frames", "empty"]
 
@@ -75,7 +75,7 @@ class Read(NamedTuple):
 def picture(source: Path, target: Path) -> Read:
     """Draw a picture anew as a PNG, upright, its sides at most PICTURE_SIDE. Raises Refused."""
     try:
-        with Image.open(source, formats=PICTURES) as image:
+        with Image.open(source, formats=IMAGE_FORMATS) as image:
             drawn = _drawn(image)
     except UnidentifiedImageError as error:
         raise Refused("format") from error
@@ -88,8 +88,8 @@ def picture(source: Path, target: Path) -> Read:
 
 
 def _drawn(image: Image.Image) -> Image.Image:
-    if image.width * image.height > PICTURE_PIXELS:
-        raise Refused("pixels", image.width * image.height, PICTURE_PIXELS)
+    if image.width * image.height > MAX_IMAGE_PIXELS:
+        raise Refused("pixels", image.width * image.height, MAX_IMAGE_PIXELS)
     image.draft("RGB", (PICTURE_SIDE, PICTURE_SIDE))
     drawn = image.convert("RGB")
     drawn.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
@@ -129,20 +129,20 @@ def _written(target: Path, frames: Iterator[NDArray[np.uint8]]) -> Read:
     if (first := next(frames, None)) is None:
         raise Refused("empty")
     height, width = first.shape[:2]
-    count = write_film(target, chain([first], frames), width, height, RATE)
+    count = write_video(target, chain([first], frames), width, height, RATE)
     return Read(width, height, count / RATE)
 
 
 def _check(container: Any, stream: Any, longest: float) -> None:
     """What the file says of itself, before anything of it is unpacked."""
     context = stream.codec_context
-    if (pixels := context.width * context.height) > FILM_PIXELS:
-        raise Refused("pixels", pixels, FILM_PIXELS)
+    if (pixels := context.width * context.height) > MAX_FRAME_PIXELS:
+        raise Refused("pixels", pixels, MAX_FRAME_PIXELS)
     seconds = float((container.duration or 0) / av.time_base)
     if seconds > longest + 1 / RATE:
         raise Refused("seconds", seconds, longest)
-    if stream.frames > FASTEST * longest:
-        raise Refused("frames", stream.frames, FASTEST * longest)
+    if stream.frames > MAX_FRAME_RATE * longest:
+        raise Refused("frames", stream.frames, MAX_FRAME_RATE * longest)
 
 
 class _Frame(NamedTuple):
@@ -158,12 +158,12 @@ def _shown(container: Any, stream: Any, longest: float) -> Iterator[_Frame]:
     begins: float | None = None
     for number, frame in enumerate(container.decode(stream)):
         begins = frame.time if begins is None else begins
-        if number >= FASTEST * longest:
-            raise Refused("frames", number + 1, FASTEST * longest)
+        if number >= MAX_FRAME_RATE * longest:
+            raise Refused("frames", number + 1, MAX_FRAME_RATE * longest)
         if (second := (frame.time or 0.0) - (begins or 0.0)) > longest:
             raise Refused("seconds", second, longest)
-        if frame.width * frame.height > FILM_PIXELS:
-            raise Refused("pixels", frame.width * frame.height, FILM_PIXELS)
+        if frame.width * frame.height > MAX_FRAME_PIXELS:
+            raise Refused("pixels", frame.width * frame.height, MAX_FRAME_PIXELS)
         lasts = float((frame.duration or 0) * (frame.time_base or 0)) or 1 / RATE
         yield _Frame(second, min(second + lasts, longest), _small(frame))
 

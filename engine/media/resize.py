@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from engine.catalog.model import Size
 from engine.media.upscale import enlarge
-from engine.types import Condition, EngineError, Resize
+from engine.types import EngineError, ImageCondition, Resize
 
 MAX_PICTURE_PIXELS: Final = 64_000_000
 """A larger picture is refused before it is unpacked: a few kilobytes can claim gigabytes."""
@@ -33,7 +33,7 @@ class Box(NamedTuple):
     height: int
 
 
-def visible(native: Size, size: Size) -> Box:
+def visible_box(native: Size, size: Size) -> Box:
     """The part of a `native` frame that a file of `size` shows."""
     scale = max(size.width / native.width, size.height / native.height)
     width = min(native.width, max(1, round(size.width / scale)))
@@ -41,7 +41,7 @@ def visible(native: Size, size: Size) -> Box:
     return Box((native.width - width) // 2, (native.height - height) // 2, width, height)
 
 
-def fit(frames: torch.Tensor, size: Size, *, drawn: bool = False) -> torch.Tensor:
+def fit_to_file(frames: torch.Tensor, size: Size, *, drawn: bool = False) -> torch.Tensor:
     """Native frames [F, 3, h, w] as floats -> [F, 3, height, width] of the file. May overshoot the range a little.
 
     `drawn` says that they are flat drawings, whose edges stay crisp.
@@ -50,26 +50,26 @@ def fit(frames: torch.Tensor, size: Size, *, drawn: bool = False) -> torch.Tenso
     return enlarge(shown, size) if drawn and _size(shown) != size else _scaled(shown, size)
 
 
-def picture(condition: Condition, native: Size, size: Size) -> torch.Tensor:
+def image_to_native(condition: ImageCondition, native: Size, size: Size) -> torch.Tensor:
     """An uploaded picture as a native frame [1, 3, 1, h, w] in -1..1, placed so that `fit` shows all of it
     again.
 
     What the file does not show is filled by repeating the edge. Raises EngineError `bad_condition`.
     """
-    box = visible(native, size)
+    box = visible_box(native, size)
     image = _shaped(_open(condition.image), Size(box.width, box.height), condition.resize)
     pixels = torch.from_numpy(np.asarray(image, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
     return _around(pixels, box, native)
 
 
-def place(frames: NDArray[np.uint8], native: Size, size: Size) -> torch.Tensor:
+def video_to_native(frames: NDArray[np.uint8], native: Size, size: Size) -> torch.Tensor:
     """Frames of a film [F, H, W, 3] as native frames [1, 3, F, h, w] in -1..1, placed as `picture` does."""
-    box = visible(native, size)
-    shown = cover(frames, Size(box.width, box.height)) * 2 - 1
+    box = visible_box(native, size)
+    shown = crop_and_scale(frames, Size(box.width, box.height)) * 2 - 1
     return _around(shown, box, native)
 
 
-def cover(frames: NDArray[np.uint8], size: Size) -> torch.Tensor:
+def crop_and_scale(frames: NDArray[np.uint8], size: Size) -> torch.Tensor:
     """The largest centred part of a film's frames [F, H, W, 3] that has the size's aspect -> [F, 3, h, w] in 0..1."""
     pixels = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
     return _scaled(_part(pixels, size), size).clamp(0, 1)
@@ -81,7 +81,7 @@ def _size(frames: torch.Tensor) -> Size:
 
 def _part(frames: torch.Tensor, size: Size) -> torch.Tensor:
     """The part of frames [F, 3, h, w] that a file of `size` shows, not yet scaled."""
-    box = visible(_size(frames), size)
+    box = visible_box(_size(frames), size)
     return frames[..., box.top : box.top + box.height, box.left : box.left + box.width]
 
 

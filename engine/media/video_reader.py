@@ -21,20 +21,20 @@ ROUNDED: Final = 0.001
 """Seconds by which a frame's time may be off, since files count in ticks."""
 
 
-class Footage:
+class VideoReader:
     """Reads films at `fps`: frame `n` is what a film shows at second `n / fps`, whatever its own rate."""
 
     def __init__(self, fps: int) -> None:
         self._fps = fps
 
-    def length(self, film: Path) -> int:
+    def count_frames(self, film: Path) -> int:
         """How many frames a film has at this rate, at least one. Raises EngineError `bad_condition`."""
         with _named(film), av.open(str(film)) as container:
             stream = container.streams.video[0]
             ticks = stream.duration or 0
             return max(1, round(ticks * (stream.time_base or 0) * self._fps))
 
-    def frames(self, film: Path, first: int, last: int) -> NDArray[np.uint8]:
+    def read_frames(self, film: Path, first: int, last: int) -> NDArray[np.uint8]:
         """Frames `first` to `last` as [F, H, W, 3]; before its beginning the first, beyond its end the last.
 
         Raises EngineError `bad_condition` when the file cannot be read.

@@ -25,7 +25,7 @@ from PIL import Image
 from engine.media.concat import Reel, played
 from engine.media.fragments import Fragment, Segments
 from engine.media.thumbnails import POSTER, PREVIEW, SPRITESHEET, THUMBNAIL, Stills
-from engine.types import EngineError, Piece, Result, Segment
+from engine.types import EngineError, PublishedSegment, Result, Segment
 
 VIDEO: Final = "video.mp4"
 HEAD: Final = "head-{:04d}.mp4"
@@ -34,7 +34,7 @@ STATE: Final = "state-{:04d}.safetensors"
 PART: Final = ".part"
 
 
-class Film:
+class VideoWriter:
     """A film being written: `write` frames in order, then leave the `with` block to get all four files.
 
     `folder` is created; `frames` is how many will come; `threads` bounds the codec. Leaving by an exception removes
@@ -68,7 +68,7 @@ class Film:
                 self._close()
                 unless_closed.pop_all()
 
-    def adopt(self, pieces: Sequence[Piece], lengths: Sequence[int]) -> bool:
+    def adopt_segments(self, pieces: Sequence[PublishedSegment], lengths: Sequence[int]) -> bool:
         """Begin with what another Film of this kind was cut into, as it is. False, and nothing has happened, where a
         piece is not there, has not its length in frames, or is coded otherwise than this film.
         """
@@ -80,7 +80,7 @@ class Film:
         self._stills, self._written, self._cuts = stills, sum(lengths), len(pieces)
         return True
 
-    def write(self, frames: NDArray[np.uint8]) -> None:
+    def write_frames(self, frames: NDArray[np.uint8]) -> None:
         """Append frames [F, H, W, 3] of the film's size."""
         for pixels in frames:
             with _named():
@@ -88,7 +88,7 @@ class Film:
             self._stills.see(self._written, Image.fromarray(pixels))
             self._written += 1
 
-    def cut(self, state: bytes | None = None) -> Segment:
+    def cut_segment(self, state: bytes | None = None) -> Segment:
         """What was written since the last cut, as a file that can be played before the film is whole; beside it what
         somebody needs to go on from there.
         """
@@ -98,7 +98,7 @@ class Film:
             fragment = self._bound()
             for path, data in ((head, fragment.head), (file, fragment.body), (kept, state)):
                 if path is not None and data is not None:
-                    put(path, data)
+                    write_whole(path, data)
         self._cuts += 1
         return Segment(self._cuts - 1, self._written, self._written / self._fps, head, file, kept)
 
@@ -126,7 +126,7 @@ class Film:
         self._reel.add(fragment)
         return fragment
 
-    def _seen(self, pieces: Sequence[Piece], lengths: Sequence[int]) -> Stills | None:
+    def _seen(self, pieces: Sequence[PublishedSegment], lengths: Sequence[int]) -> Stills | None:
         """The stills of what pieces show, if they could be of this film."""
         stills, number = Stills(self._frames), 0
         try:
@@ -170,14 +170,14 @@ class Film:
         _clear(self._folder)
 
 
-def put(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """A file beside a film, which gets its name when it is whole. Raises EngineError as a Film does."""
     with _named():
         path.with_suffix(PART).write_bytes(data)
         path.with_suffix(PART).replace(path)
 
 
-def write_film(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, height: int, fps: int) -> int:
+def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, height: int, fps: int) -> int:
     """Frames [H, W, 3] with even sides as a film and nothing else; how many there were."""
     count = 0
     with av.open(str(path), "w", format="mp4") as container:

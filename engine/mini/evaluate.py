@@ -18,7 +18,7 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 
 from engine.catalog.model import Size
-from engine.catalog.registry import DEFAULT
+from engine.catalog.registry import DEFAULT_MODEL
 from engine.mini.dataset import scenes
 from engine.mini.evaluation import scores
 from engine.mini.evaluation.sampling import (
@@ -213,7 +213,7 @@ def _sections(wanted: argparse.Namespace) -> Iterator[tuple[str, Section]]:
     if wanted.vae:
         yield "Drawn clips through the autoencoder", vae(wanted.weights or WEIGHTS, asked)
         return
-    weights = {DEFAULT: str(wanted.weights)} if wanted.weights else {}
+    weights = {DEFAULT_MODEL: str(wanted.weights)} if wanted.weights else {}
     studio = Studio(Engine(EngineConfig(weights=weights, threads=wanted.threads)), wanted.size, wanted.quality)
     yield "One thing", (main_section := single(studio, asked))
     few = asked[: max(8, len(asked) // 6)]

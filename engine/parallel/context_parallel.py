@@ -26,7 +26,7 @@ from torch.distributed.distributed_c10d import _abort_process_group
 from engine.parallel.rank_processes import Crew, Start, start
 from engine.placement.offload import crosses
 from engine.placement.policy import Placement
-from engine.types import EngineError, Worn
+from engine.types import EngineError, LoraWeight
 
 _APART: Final = frozenset({"LTX2VideoTransformer3DModel"})
 """Diffusers' plan for these parts the tokens of the picture, and not the places by which their sound looks at it."""
@@ -50,7 +50,7 @@ class Pass:
     """One pass that all make: of which transformer, in which LoRAs, and what it gets. Tensors follow on the wire."""
 
     transformer: str
-    worn: tuple[Worn, ...]
+    worn: tuple[LoraWeight, ...]
     tensors: Mapping[str, tuple[tuple[int, ...], torch.dtype]]
     rest: Mapping[str, Any]
 

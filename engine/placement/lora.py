@@ -18,7 +18,7 @@ from typing import Any, Final
 import diffusers.loaders
 import torch
 
-from engine.types import Worn
+from engine.types import LoraWeight
 
 FILE: Final = "pytorch_lora_weights.safetensors"
 _READERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -58,7 +58,7 @@ def hang(transformers: Collection[Any], name: str, source: str) -> str:
     return held
 
 
-def wear(transformer: Any, worn: Sequence[Worn]) -> None:
+def wear(transformer: Any, worn: Sequence[LoraWeight]) -> None:
     """Put these LoRAs on, which hang there, and take off all others.
 
     Without any the transformer computes bit for bit what it would if it had never carried one. Changing takes a few

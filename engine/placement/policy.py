@@ -32,7 +32,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, cast, get_args
 
-from engine.catalog.model import Family, Model
+from engine.catalog.model import Family, ModelEntry
 from engine.types import EngineConfig, EngineError
 
 Kind: TypeAlias = Literal["cuda", "mps", "cpu"]
@@ -129,7 +129,7 @@ class Placement:
         return [*said, offloads[self.offload]] if self.offload != "none" else said
 
 
-def choose(machine: Machine, model: Model, config: EngineConfig, least: Offload = "none") -> Placement:
+def choose(machine: Machine, model: ModelEntry, config: EngineConfig, least: Offload = "none") -> Placement:
     """The placement of `model` by the table above; `least` is the rung of offload that memory has forced already.
 
     Raises EngineError `bad_setting` for what this machine cannot do, with what to do instead.
@@ -162,7 +162,7 @@ def kind_of(machine: Machine, config: EngineConfig) -> Kind:
 
 
 def _weights(
-    machine: Machine, kind: Kind, model: Model, config: EngineConfig, plain: Placement, least: Offload
+    machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, plain: Placement, least: Offload
 ) -> Placement:
     """With how weights are kept, and where."""
     wanted = _one_of("offload", config.offload, ("auto", *OFFLOADS))
@@ -202,7 +202,7 @@ def _quantisation(machine: Machine, kind: Kind, config: EngineConfig) -> Quantis
     return cast("Quantisation", wanted)
 
 
-def _attention(machine: Machine, kind: Kind, model: Model, config: EngineConfig) -> str:
+def _attention(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig) -> str:
     wanted = _one_of("attention", config.attention, ("auto", *ATTENTIONS))
     if wanted == "auto":
         hopper = kind == "cuda" and machine.capability[0] == 9 and ATTENTIONS["_flash_3"] in machine.packages
@@ -231,7 +231,7 @@ def _parallel(machine: Machine, kind: Kind, config: EngineConfig) -> int:
     return wanted
 
 
-def _compiles(machine: Machine, kind: Kind, model: Model, config: EngineConfig, placed: Placement) -> bool:
+def _compiles(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, placed: Placement) -> bool:
     wanted = _one_of("compile", config.compile, ("auto", "on", "off"))
     if wanted == "on" and not machine.compiler:
         raise _refusal("compile", wanted, "torch.compile finds no compiler here", "Install one, or set it to off.")

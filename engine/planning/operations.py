@@ -12,36 +12,36 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from engine.catalog.registry import find
-from engine.types import Condition, Cue, Request, Resize, Strength, Take
+from engine.catalog.registry import find_model
+from engine.types import ImageCondition, PromptSpan, Request, Resize, SourceSpan, Strength
 
 Direction: TypeAlias = Literal["forward", "backward"]
 Length: TypeAlias = Literal["short", "normal", "long"]
 Curve: TypeAlias = Literal["even", "early", "late", "sudden"]
 
-BRIDGES: Final[Mapping[Length, float]] = {"short": 1.0, "normal": 2.0, "long": 3.0}
+LOOP_SECONDS: Final[Mapping[Length, float]] = {"short": 1.0, "normal": 2.0, "long": 3.0}
 """Seconds that a loop makes anew to lead from its end to its beginning."""
-CURVES: Final[Mapping[Curve, tuple[float, ...]]] = {
+BLEND_CURVES: Final[Mapping[Curve, tuple[float, ...]]] = {
     "even": (0.0, 0.25, 0.5, 0.75, 1.0),
     "early": (0.0, 0.5, 0.75, 0.9, 1.0),
     "late": (0.0, 0.1, 0.25, 0.5, 1.0),
     "sudden": (0.0, 0.1, 0.5, 0.9, 1.0),
 }
 """How far a blend has gone from its first film to its second, at equal distances in time."""
-GIVES_WAY: Final = 1.0
+PROMPT_TRANSITION: Final = 1.0
 """Seconds in which one card's prompt gives way to the next, unless the card says how long it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class SourceClip:
     """A film and its length in frames at the model's rate."""
 
-    film: Path
+    video: Path
     frames: int
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class StoryboardCard:
     """What a storyboard wants at second `at`: a prompt, a picture (an encoded image), or a clip that is kept.
 
     A prompt lasts `until` a second; without it, until shortly before the next prompt begins. Where it lasts until
@@ -51,19 +51,21 @@ class Card:
     at: float
     prompt: str = ""
     until: float | None = None
-    picture: bytes = b""
-    clip: Clip | None = None
+    image: bytes = b""
+    clip: SourceClip | None = None
     resize: Resize = "crop"
 
 
-def extend(request: Request, clip: Clip, seconds: float, direction: Direction) -> Request:
+def extend_clip(request: Request, clip: SourceClip, seconds: float, direction: Direction) -> Request:
     """The whole clip with `seconds` more at its end or before its beginning."""
     fps, more = _fps(request), _frames(request, seconds)
-    take = Take(clip.film, 0, clip.frames, more if direction == "backward" else 0)
-    return replace(request, takes=(take,), seconds=(clip.frames + more) / fps)
+    take = SourceSpan(clip.video, 0, clip.frames, more if direction == "backward" else 0)
+    return replace(request, source_spans=(take,), seconds=(clip.frames + more) / fps)
 
 
-def recut(request: Request, clip: Clip, keep: Sequence[tuple[float, float]], seconds: float | None = None) -> Request:
+def recut_clip(
+    request: Request, clip: SourceClip, keep: Sequence[tuple[float, float]], seconds: float | None = None
+) -> Request:
     """Only some stretches (from, to) of the clip, and something new around them.
 
     In a result as long as the clip they stay where they were; in a longer or shorter one what lies between them is
@@ -75,75 +77,77 @@ def recut(request: Request, clip: Clip, keep: Sequence[tuple[float, float]], sec
         later - earlier for earlier, later in pairwise([0, *(edge for part in kept for edge in part), clip.frames])
     ][::2]
     free = total - sum(stop - start for start, stop in kept)
-    takes: list[Take] = []
+    takes: list[SourceSpan] = []
     passed = laid = 0
     for (start, stop), gap in zip(kept, gaps, strict=False):
         passed += gap
-        takes.append(Take(clip.film, start, stop - start, laid + round(free * passed / max(1, sum(gaps)))))
+        takes.append(SourceSpan(clip.video, start, stop - start, laid + round(free * passed / max(1, sum(gaps)))))
         laid += stop - start
-    return replace(request, takes=tuple(takes), seconds=total / _fps(request))
+    return replace(request, source_spans=tuple(takes), seconds=total / _fps(request))
 
 
-def remix(request: Request, clip: Clip, strength: Strength) -> Request:
+def remix_clip(request: Request, clip: SourceClip, strength: Strength) -> Request:
     """The clip made again from a noised copy of itself: the stronger, the less of it is left."""
-    take = Take(clip.film, 0, clip.frames, 0, (find(request.model).left[strength],))
-    return replace(request, takes=(take,), seconds=clip.frames / _fps(request))
+    take = SourceSpan(clip.video, 0, clip.frames, 0, (find_model(request.model).remix_strengths[strength],))
+    return replace(request, source_spans=(take,), seconds=clip.frames / _fps(request))
 
 
-def edit(request: Request, clip: Clip, strength: Strength) -> Request:
+def edit_clip(request: Request, clip: SourceClip, strength: Strength) -> Request:
     """The clip changed where the prompt says otherwise than its own; the rest is kept as well as the model can."""
-    take = Take(clip.film, 0, clip.frames, 0, (find(request.model).held[strength],), edited=True)
-    return replace(request, takes=(take,), seconds=clip.frames / _fps(request))
+    take = SourceSpan(clip.video, 0, clip.frames, 0, (find_model(request.model).edit_strengths[strength],), edited=True)
+    return replace(request, source_spans=(take,), seconds=clip.frames / _fps(request))
 
 
-def blend(request: Request, first: Clip, second: Clip, curve: Curve, seconds: float) -> Request:
+def blend_clips(request: Request, first: SourceClip, second: SourceClip, curve: Curve, seconds: float) -> Request:
     """A clip that begins as one film and ends as another; half-way it is made from neither."""
     total = _frames(request, seconds)
-    gone = [_at(CURVES[curve], frame / max(1, total - 1)) for frame in range(total)]
+    gone = [_at(BLEND_CURVES[curve], frame / max(1, total - 1)) for frame in range(total)]
     before, behind = min(first.frames, total), min(second.frames, total)
     leaving = tuple(max(0.0, 1 - 2 * each) for each in gone[:before])
     coming = tuple(max(0.0, 2 * each - 1) for each in gone[total - behind :])
     takes = (
-        Take(first.film, 0, before, 0, leaving),
-        Take(second.film, second.frames - behind, behind, total - behind, coming),
+        SourceSpan(first.video, 0, before, 0, leaving),
+        SourceSpan(second.video, second.frames - behind, behind, total - behind, coming),
     )
-    return replace(request, takes=takes, seconds=total / _fps(request))
+    return replace(request, source_spans=takes, seconds=total / _fps(request))
 
 
-def loop(request: Request, clip: Clip, length: Length) -> Request:
+def loop_clip(request: Request, clip: SourceClip, length: Length) -> Request:
     """A clip as long as the source that goes on from its end to its beginning: the source without its first seconds,
     and in their place as many that lead back.
     """
-    bridge = min(_frames(request, BRIDGES[length]), clip.frames // 2)
-    take = Take(clip.film, bridge, clip.frames - bridge, 0)
-    return replace(request, takes=(take,), loop=True, seconds=clip.frames / _fps(request))
+    bridge = min(_frames(request, LOOP_SECONDS[length]), clip.frames // 2)
+    take = SourceSpan(clip.video, bridge, clip.frames - bridge, 0)
+    return replace(request, source_spans=(take,), loop=True, seconds=clip.frames / _fps(request))
 
 
-def storyboard(request: Request, cards: Sequence[Card]) -> Request:
+def lay_out_storyboard(request: Request, cards: Sequence[StoryboardCard]) -> Request:
     """Cards on the request's own length; what no card says is up to the model."""
     ordered = sorted(cards, key=lambda card: card.at)
     prompts = [card for card in ordered if card.prompt]
     ends = [*(card.at for card in prompts[1:]), request.seconds]
     return replace(
         request,
-        cues=tuple(_cue(request, card, follows) for card, follows in zip(prompts, ends, strict=True)),
+        prompt_spans=tuple(_cue(request, card, follows) for card, follows in zip(prompts, ends, strict=True)),
         conditions=(
             *request.conditions,
             *(
-                Condition(card.picture, _frames(request, card.at), resize=card.resize)
+                ImageCondition(card.image, _frames(request, card.at), resize=card.resize)
                 for card in ordered
-                if card.picture
+                if card.image
             ),
         ),
-        takes=tuple(
-            Take(card.clip.film, 0, card.clip.frames, _frames(request, card.at)) for card in ordered if card.clip
+        source_spans=tuple(
+            SourceSpan(card.clip.video, 0, card.clip.frames, _frames(request, card.at)) for card in ordered if card.clip
         ),
     )
 
 
-def _cue(request: Request, card: Card, follows: float) -> Cue:
-    until = follows - min(GIVES_WAY, (follows - card.at) / 2) if card.until is None else min(card.until, follows)
-    return Cue(_frames(request, card.at), _frames(request, until), card.prompt)
+def _cue(request: Request, card: StoryboardCard, follows: float) -> PromptSpan:
+    until = (
+        follows - min(PROMPT_TRANSITION, (follows - card.at) / 2) if card.until is None else min(card.until, follows)
+    )
+    return PromptSpan(_frames(request, card.at), _frames(request, until), card.prompt)
 
 
 def _at(values: Sequence[float], along: float) -> float:
@@ -154,7 +158,7 @@ def _at(values: Sequence[float], along: float) -> float:
 
 
 def _fps(request: Request) -> int:
-    return find(request.model).fps
+    return find_model(request.model).fps
 
 
 def _frames(request: Request, seconds: float) -> int:

@@ -15,31 +15,31 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from engine.catalog.model import Model, Size
-from engine.types import Condition, Take
+from engine.catalog.model import ModelEntry, Size
+from engine.types import ImageCondition, SourceSpan
 
-Before: TypeAlias = Literal["nothing", "strip", "film", "blank"]
-Behind: TypeAlias = Literal["nothing", "strip", "film", "beginning"]
+LeadSource: TypeAlias = Literal["nothing", "latents", "video", "blank"]
+TrailSource: TypeAlias = Literal["nothing", "latents", "video", "beginning"]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class FrameRef:
     """One frame of a film, by its number; without a film, of the clip that is being made."""
 
-    film: Path | None
+    video: Path | None
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class WindowKeyframe:
     """A picture at a frame of its window's own time, in which the window's first frame is 0."""
 
     frame: int
-    picture: Condition | Frame
+    image: ImageCondition | FrameRef
 
 
 @dataclass(frozen=True, slots=True)
-class Guide:
+class GuideLatents:
     """Frames of a film as latents of a window, from its own latent `at` on, each as strongly as `strengths` says.
 
     They are encoded from the film's frame `start` on; without a film, from that frame of the clip being made. Unless
@@ -47,7 +47,7 @@ class Guide:
     and last ones again.
     """
 
-    film: Path | None
+    video: Path | None
     start: int
     at: int
     strengths: tuple[float, ...]
@@ -66,9 +66,9 @@ class WindowLayout:
     gap: int
     first: int
     new: int
-    before: Before
+    lead_source: LeadSource
     lead: int
-    behind: Behind
+    trail_source: TrailSource
     trail: int
 
     @property
@@ -96,14 +96,14 @@ class Window(WindowLayout):
     """
 
     seed: int
-    guides: tuple[Guide, ...]
-    pictures: tuple[Placed, ...]
-    weights: tuple[tuple[int, float], ...]
-    edited: Guide | None = None
+    guides: tuple[GuideLatents, ...]
+    keyframes: tuple[WindowKeyframe, ...]
+    prompt_weights: tuple[tuple[int, float], ...]
+    edited: GuideLatents | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DecodeSpan:
     """Frames `first` to `last` of the clip, decoded from the latents `decode_from` to `decode_to - 1` of a strip."""
 
     gap: int
@@ -114,16 +114,16 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CopySpan:
     """Frames `first` to `last` of the clip, as they are in `film` from its frame `start` on."""
 
-    film: Path
+    video: Path
     start: int
     first: int
     last: int
 
 
-Step: TypeAlias = Window | Shown | Kept
+Step: TypeAlias = Window | DecodeSpan | CopySpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,27 +138,27 @@ class Gap:
     last: int
     origin: int
     latents: int
-    before: Take | None
-    given_before: int
-    behind: Take | None
-    given_behind: int
-    returns: bool
+    before: SourceSpan | None
+    context_before: int
+    behind: SourceSpan | None
+    context_behind: int
+    returns_to_start: bool
 
     @property
-    def backwards(self) -> bool:
+    def is_backwards(self) -> bool:
         """Whether it is made from back to front: it must lead to a film, and comes from none."""
-        return self.before is None and self.given_behind > 0
+        return self.before is None and self.context_behind > 0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ClipPlan:
     """The whole clip: `frames` of `size` at `fps` in the file, denoised at `native` size; `marked` if they carry the
     visible mark.
 
     `steps` are in the order in which they are to be done; what they show comes in the clip's own order.
     """
 
-    model: Model
+    model: ModelEntry
     size: Size
     native: Size
     fps: int
@@ -181,12 +181,12 @@ class Plan:
         return tuple(step for step in self.steps if isinstance(step, Window))
 
 
-def frame_behind(model: Model, origin: int, latent: int) -> int:
+def frame_behind(model: ModelEntry, origin: int, latent: int) -> int:
     """The first frame of the clip that a strip's latent stands for; not for the strip's first, which is `origin`."""
-    return origin + model.frame_rule * (latent - 1) + 1
+    return origin + model.temporal_compression * (latent - 1) + 1
 
 
-def derived(seed: int, purpose: str) -> int:
+def derive_seed(seed: int, purpose: str) -> int:
     """A seed of its own for one purpose of a clip, so that each part can be made again without the others.
 
     Torch's CPU generator looks at the lower 32 bits of a seed only; neighbouring seeds must not meet there.

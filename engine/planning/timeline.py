@@ -13,30 +13,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from engine.catalog.model import Model, Size
-from engine.catalog.registry import find, frames, native
+from engine.catalog.model import ModelEntry, Size
+from engine.catalog.registry import find_model, frame_count, native_size
 from engine.planning import windows
-from engine.planning.plan import Gap, Kept, Plan, Step, frame_behind
-from engine.types import Request, Take
+from engine.planning.plan import ClipPlan, CopySpan, Gap, Step, frame_behind
+from engine.types import Request, SourceSpan
 
 
-def plan(request: Request) -> Plan:
+def plan_clip(request: Request) -> ClipPlan:
     """Plan a request that `catalog.check_request` finds no problem with."""
-    model = find(request.model)
-    total = frames(model, request.seconds)
+    model = find_model(request.model)
+    total = frame_count(model, request.seconds)
     gaps = tuple(_gaps(model, request, total))
     shown: list[tuple[int, tuple[Step, ...]]] = [
         (gap.first, tuple(windows.filled(model, request, total, gaps, index))) for index, gap in enumerate(gaps)
     ]
-    shown += [(take.at, tuple(_kept(model, take))) for take in request.takes if take.kept]
-    return Plan(
+    shown += [(take.at, tuple(_kept(model, take))) for take in request.source_spans if take.keeps_pixels]
+    return ClipPlan(
         model=model,
         size=Size(request.width, request.height),
-        native=native(model, request.width, request.height),
+        native=native_size(model, request.width, request.height),
         fps=model.fps,
         frames=total,
         seed=request.seed,
-        prompts=tuple(cue.prompt for cue in request.cues) or (request.prompt,),
+        prompts=tuple(cue.prompt for cue in request.prompt_spans) or (request.prompt,),
         source_prompt=request.source_prompt,
         gaps=gaps,
         steps=tuple(step for _, steps in sorted(shown, key=lambda each: each[0]) for step in steps),
@@ -44,21 +44,21 @@ def plan(request: Request) -> Plan:
     )
 
 
-def _kept(model: Model, take: Take) -> Iterator[Kept]:
+def _kept(model: ModelEntry, take: SourceSpan) -> Iterator[CopySpan]:
     """A take piece by piece, none longer than a window."""
-    longest = windows.short(model) * model.frame_rule
+    longest = windows.short(model) * model.temporal_compression
     for past in range(0, take.frames, longest):
         last = min(past + longest, take.frames) - 1
-        yield Kept(take.film, take.start + past, take.at + past, take.at + last)
+        yield CopySpan(take.video, take.start + past, take.at + past, take.at + last)
 
 
 # --- gaps -----------------------------------------------------------------------------------------------
 
 
-def _gaps(model: Model, request: Request, total: int) -> Iterator[Gap]:
+def _gaps(model: ModelEntry, request: Request, total: int) -> Iterator[Gap]:
     """What no take covers, cut in two wherever two prompts touch."""
-    kept = sorted((take for take in request.takes if take.kept), key=lambda take: take.at)
-    cuts = {later.at for earlier, later in pairwise(request.cues) if earlier.until == later.at}
+    kept = sorted((take for take in request.source_spans if take.keeps_pixels), key=lambda take: take.at)
+    cuts = {later.at for earlier, later in pairwise(request.prompt_spans) if earlier.until == later.at}
     ends = [0, *(take.at + take.frames for take in kept)]
     for first, behind in zip(ends, [*(take.at for take in kept), total], strict=True):
         borders = [first, *sorted(cut for cut in cuts if first < cut < behind), behind]
@@ -68,9 +68,9 @@ def _gaps(model: Model, request: Request, total: int) -> Iterator[Gap]:
 
 
 def _gap(
-    model: Model, request: Request, total: int, start: int, stop: int, kept: Sequence[Take], cuts: set[int]
+    model: ModelEntry, request: Request, total: int, start: int, stop: int, kept: Sequence[SourceSpan], cuts: set[int]
 ) -> Gap:
-    rule, most = model.frame_rule, model.context_latents
+    rule, most = model.temporal_compression, model.context_latents
     before = next((take for take in kept if take.at + take.frames == start and start not in cuts), None)
     follows = 0 if request.loop and stop == total else stop
     behind = next((take for take in kept if take.at == follows and stop not in cuts), None)
@@ -85,8 +85,8 @@ def _gap(
         origin=origin,
         latents=latents,
         before=before,
-        given_before=lead,
+        context_before=lead,
         behind=behind,
-        given_behind=max(0, min(most, trail)),
-        returns=returns,
+        context_behind=max(0, min(most, trail)),
+        returns_to_start=returns,
     )

@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from engine.catalog.model import Model
+from engine.catalog.model import ModelEntry
 from engine.planning.plan import (
-    Before,
-    Behind,
-    Frame,
+    DecodeSpan,
+    FrameRef,
     Gap,
-    Guide,
-    Placed,
-    Shown,
+    GuideLatents,
+    LeadSource,
     Step,
+    TrailSource,
     Window,
+    WindowKeyframe,
     WindowLayout,
-    derived,
+    derive_seed,
     frame_behind,
 )
-from engine.types import Condition, Cue, Request, Take
+from engine.types import ImageCondition, PromptSpan, Request, SourceSpan
 
 DECODE_BEHIND: Final = 3
 """Latents already shown that are decoded again as context: the decoder looks both ways in time."""
@@ -31,7 +31,7 @@ SHORT: Final = 2.5
 """Seconds a window may add, so that a clip can be watched early and a cancel loses little."""
 
 
-def filled(model: Model, request: Request, total: int, gaps: Sequence[Gap], index: int) -> Iterator[Step]:
+def filled(model: ModelEntry, request: Request, total: int, gaps: Sequence[Gap], index: int) -> Iterator[Step]:
     """The windows of one of a clip's gaps and what can be shown after each, in the order in which they are made.
 
     From front to back, so that they can be watched; but where the only film is behind, each must lead to what
@@ -40,7 +40,7 @@ def filled(model: Model, request: Request, total: int, gaps: Sequence[Gap], inde
     gap = gaps[index]
     windows = [_directed(model, request, total, gap, layout) for layout in _layouts(model, gaps, index)]
     shown = list(_shown(model, index, gap, windows))
-    if gap.backwards:
+    if gap.is_backwards:
         yield from reversed(windows)
         yield from (step for step in shown if step)
         return
@@ -50,47 +50,49 @@ def filled(model: Model, request: Request, total: int, gaps: Sequence[Gap], inde
             yield from _stretches(model, gap, step)
 
 
-def _layouts(model: Model, gaps: Sequence[Gap], index: int) -> Iterator[WindowLayout]:
+def _layouts(model: ModelEntry, gaps: Sequence[Gap], index: int) -> Iterator[WindowLayout]:
     """Layouts of a gap's windows, front to back."""
     gap = gaps[index]
-    first, lengths = gap.given_before, _lengths(model, gap)
+    first, lengths = gap.context_before, _lengths(model, gap)
     for number, new in enumerate(lengths):
-        before: Before
+        before: LeadSource
         if number == 0:
-            before, lead = "film" if gap.before else "nothing", gap.given_before
-        elif gap.backwards:
+            before, lead = "video" if gap.before else "nothing", gap.context_before
+        elif gap.is_backwards:
             before, lead = "blank", 1
         else:
-            before, lead = "strip", 1 + min(model.context_latents, first - 1)
-        begun = gaps[0].last if index else model.frame_rule * (first - 1)
+            before, lead = "latents", 1 + min(model.context_latents, first - 1)
+        begun = gaps[0].last if index else model.temporal_compression * (first - 1)
         behind, trail = _behind(model, gap, first, new, begun)
-        yield WindowLayout(gap=index, first=first, new=new, before=before, lead=lead, behind=behind, trail=trail)
+        yield WindowLayout(
+            gap=index, first=first, new=new, lead_source=before, lead=lead, trail_source=behind, trail=trail
+        )
         first += new
 
 
-def _behind(model: Model, gap: Gap, first: int, new: int, begun: int) -> tuple[Behind, int]:
+def _behind(model: ModelEntry, gap: Gap, first: int, new: int, begun: int) -> tuple[TrailSource, int]:
     """What a window sees behind what it makes, and how many latents of it. Up to frame `begun` the clip's own beginning
     is there to return to: what the gap has of it so far, or all of an earlier gap, which may end at a cut.
     """
     most, left = model.context_latents, gap.latents - first - new
-    if left and gap.backwards:
-        return "strip", min(most, left + gap.given_behind)
+    if left and gap.is_backwards:
+        return "latents", min(most, left + gap.context_behind)
     if left:
         return "nothing", 0
-    if gap.returns:
-        made = begun - (gap.origin + model.frame_rule * (gap.latents - 1) - gap.last - 1)
-        return "beginning", max(0, min(most, made // model.frame_rule))
-    return ("film", gap.given_behind) if gap.given_behind else ("nothing", 0)
+    if gap.returns_to_start:
+        made = begun - (gap.origin + model.temporal_compression * (gap.latents - 1) - gap.last - 1)
+        return "beginning", max(0, min(most, made // model.temporal_compression))
+    return ("video", gap.context_behind) if gap.context_behind else ("nothing", 0)
 
 
-def _lengths(model: Model, gap: Gap) -> list[int]:
+def _lengths(model: ModelEntry, gap: Gap) -> list[int]:
     """New latents of each window: as few windows as possible, all about as long.
 
     Equal windows cost the same, so that progress is even, and none is a stub too short to move. Raises ValueError for
     a gap that no number of them fills, which `catalog.check_request` would have refused.
     """
-    new = gap.latents - gap.given_before
-    count = 2 if gap.returns and new > 1 else 1
+    new = gap.latents - gap.context_before
+    count = 2 if gap.returns_to_start and new > 1 else 1
     while sum(most := _most(model, gap, count)) < new:
         if count > new:
             raise ValueError(f"{model.name} has no windows for frames {gap.first} to {gap.last}")
@@ -101,70 +103,70 @@ def _lengths(model: Model, gap: Gap) -> list[int]:
     return lengths
 
 
-def _most(model: Model, gap: Gap, count: int) -> list[int]:
+def _most(model: ModelEntry, gap: Gap, count: int) -> list[int]:
     """How many latents each of so many windows may add."""
     longest = _latents(model, model.window_frames)
     most = []
     for number in range(count):
         lead = _longest_lead(model, gap, first=number == 0)
         free = longest - lead - _longest_trail(model, gap, last=number == count - 1)
-        most.append(free if model.whole else min(short(model) + (lead == 0), free))
+        most.append(free if model.single_window else min(short(model) + (lead == 0), free))
     return most
 
 
-def _longest_lead(model: Model, gap: Gap, *, first: bool) -> int:
+def _longest_lead(model: ModelEntry, gap: Gap, *, first: bool) -> int:
     """Latents that a window may see in front of its new ones; `first` says that it is the gap's first window."""
     if first:
-        return gap.given_before
-    return 1 if gap.backwards else 1 + model.context_latents
+        return gap.context_before
+    return 1 if gap.is_backwards else 1 + model.context_latents
 
 
-def _longest_trail(model: Model, gap: Gap, *, last: bool) -> int:
+def _longest_trail(model: ModelEntry, gap: Gap, *, last: bool) -> int:
     """Latents that a window may see behind its new ones; `last` says that it is the gap's last window."""
     if last:
-        return model.context_latents if gap.returns else gap.given_behind
-    return model.context_latents if gap.backwards else 0
+        return model.context_latents if gap.returns_to_start else gap.context_behind
+    return model.context_latents if gap.is_backwards else 0
 
 
-def _latents(model: Model, count: int) -> int:
+def _latents(model: ModelEntry, count: int) -> int:
     """Latents that hold at least `count` frames: the frame rule, rounded up."""
-    return 1 + -(-(count - 1) // model.frame_rule)
+    return 1 + -(-(count - 1) // model.temporal_compression)
 
 
-def short(model: Model) -> int:
+def short(model: ModelEntry) -> int:
     """How many latents last no longer than `SHORT`."""
-    return max(1, int(SHORT * model.fps) // model.frame_rule)
+    return max(1, int(SHORT * model.fps) // model.temporal_compression)
 
 
 # --- what a window is told ------------------------------------------------------------------------------
 
 
-def _directed(model: Model, request: Request, total: int, gap: Gap, layout: WindowLayout) -> Window:
+def _directed(model: ModelEntry, request: Request, total: int, gap: Gap, layout: WindowLayout) -> Window:
     """A window with its pictures, its guides, its prompts and its seed."""
-    starts = gap.origin + model.frame_rule * layout.origin
+    starts = gap.origin + model.temporal_compression * layout.origin
     first = _begins(model, gap, layout.first)
-    last = gap.origin + model.frame_rule * (layout.end - 1)
+    last = gap.origin + model.temporal_compression * (layout.end - 1)
     return Window(
         gap=layout.gap,
         first=layout.first,
         new=layout.new,
-        before=layout.before,
+        lead_source=layout.lead_source,
         lead=layout.lead,
-        behind=layout.behind,
+        trail_source=layout.trail_source,
         trail=layout.trail,
-        seed=derived(request.seed, f"window {first}") if first else request.seed,
+        seed=derive_seed(request.seed, f"window {first}") if first else request.seed,
         guides=(*_given(model, gap, layout), *_reshaped(model, request, gap, layout)),
-        pictures=tuple(
-            Placed(frame - starts, picture)
+        keyframes=tuple(
+            WindowKeyframe(frame - starts, picture)
             for frame, picture in _pictures(request, total, gap)
             if first <= frame <= last
         ),
-        weights=_weights(request.cues, (first + min(last, gap.last)) / 2),
+        prompt_weights=_weights(request.prompt_spans, (first + min(last, gap.last)) / 2),
         edited=_edited(request, layout, starts, (first + last) // 2),
     )
 
 
-def _pictures(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, Condition | Frame]]:
+def _pictures(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, ImageCondition | FrameRef]]:
     """The pictures of a gap and their frames in the clip: those asked for, and the next frame of what it leads to,
     where the latents behind do not begin at once.
     """
@@ -172,53 +174,57 @@ def _pictures(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, Con
         frame = total - 1 if condition.frame == -1 else condition.frame
         if gap.first <= frame <= gap.last:
             yield frame, condition
-    if gap.returns:
-        yield total, Frame(None, 0)
+    if gap.returns_to_start:
+        yield total, FrameRef(None, 0)
     elif gap.behind is not None:
-        yield gap.last + 1, Frame(gap.behind.film, gap.behind.start)
+        yield gap.last + 1, FrameRef(gap.behind.video, gap.behind.start)
 
 
-def _given(model: Model, gap: Gap, window: WindowLayout) -> Iterator[Guide]:
+def _given(model: ModelEntry, gap: Gap, window: WindowLayout) -> Iterator[GuideLatents]:
     """What a window is given of the films around its gap, or of the clip's beginning."""
-    if window.before == "film" and gap.before is not None:
+    if window.lead_source == "video" and gap.before is not None:
         take = gap.before
-        yield Guide(take.film, take.start + gap.origin - take.at, 0, (1.0,) * window.lead)
+        yield GuideLatents(take.video, take.start + gap.origin - take.at, 0, (1.0,) * window.lead)
     follows = frame_behind(model, gap.origin, gap.latents) - gap.last - 1
-    if window.behind == "film" and gap.behind is not None:
-        yield Guide(gap.behind.film, gap.behind.start + follows, window.lead + window.new, (1.0,) * window.trail)
-    if window.behind == "beginning" and window.trail:
-        yield Guide(None, follows, window.lead + window.new, (1.0,) * window.trail)
+    if window.trail_source == "video" and gap.behind is not None:
+        yield GuideLatents(
+            gap.behind.video, gap.behind.start + follows, window.lead + window.new, (1.0,) * window.trail
+        )
+    if window.trail_source == "beginning" and window.trail:
+        yield GuideLatents(None, follows, window.lead + window.new, (1.0,) * window.trail)
 
 
-def _reshaped(model: Model, request: Request, gap: Gap, window: WindowLayout) -> Iterator[Guide]:
+def _reshaped(model: ModelEntry, request: Request, gap: Gap, window: WindowLayout) -> Iterator[GuideLatents]:
     """What the new latents of a window start from: each from the take that is strongest there."""
-    takes = [take for take in request.takes if not take.kept and not take.edited]
+    takes = [take for take in request.source_spans if not take.keeps_pixels and not take.edited]
     middles = [_middle(model, gap, latent) for latent in range(window.first, window.end)]
     for take in takes:
         for at, run in _runs([_strongest(takes, take, middle) for middle in middles]):
             frame = _begins(model, gap, window.first + at)
-            yield Guide(take.film, take.start + frame - take.at, window.lead + at, run)
+            yield GuideLatents(take.video, take.start + frame - take.at, window.lead + at, run)
 
 
-def _edited(request: Request, window: WindowLayout, starts: int, middle: int) -> Guide | None:
+def _edited(request: Request, window: WindowLayout, starts: int, middle: int) -> GuideLatents | None:
     """The film that changes under a window, all of it that the window sees."""
-    for take in request.takes:
+    for take in request.source_spans:
         if take.edited and take.at <= middle < take.at + take.frames:
-            return Guide(take.film, take.start + starts - take.at, 0, (take.strength_at(middle),) * window.latents)
+            return GuideLatents(
+                take.video, take.start + starts - take.at, 0, (take.strength_at(middle),) * window.latents
+            )
     return None
 
 
-def _begins(model: Model, gap: Gap, latent: int) -> int:
+def _begins(model: ModelEntry, gap: Gap, latent: int) -> int:
     """The first frame of the clip that a strip's latent stands for."""
     return frame_behind(model, gap.origin, latent) if latent else gap.origin
 
 
-def _middle(model: Model, gap: Gap, latent: int) -> int:
+def _middle(model: ModelEntry, gap: Gap, latent: int) -> int:
     """The frame of the clip in the middle of a strip's latent."""
-    return gap.origin + model.frame_rule * latent - (model.frame_rule // 2 if latent else 0)
+    return gap.origin + model.temporal_compression * latent - (model.temporal_compression // 2 if latent else 0)
 
 
-def _strongest(takes: Sequence[Take], take: Take, frame: int) -> float:
+def _strongest(takes: Sequence[SourceSpan], take: SourceSpan, frame: int) -> float:
     """How strong a take is at a frame; 0 where another is stronger."""
     strength = take.strength_at(frame)
     return strength if strength == max(each.strength_at(frame) for each in takes) else 0.0
@@ -232,7 +238,7 @@ def _runs(strengths: Sequence[float]) -> Iterator[tuple[int, tuple[float, ...]]]
             yield members[0][0], tuple(strength for _, strength in members)
 
 
-def _weights(cues: Sequence[Cue], frame: float) -> tuple[tuple[int, float], ...]:
+def _weights(cues: Sequence[PromptSpan], frame: float) -> tuple[tuple[int, float], ...]:
     """How much each prompt counts at a frame: one alone, or two while the first gives way to the second."""
     if not cues:
         return ((0, 1.0),)
@@ -247,23 +253,23 @@ def _weights(cues: Sequence[Cue], frame: float) -> tuple[tuple[int, float], ...]
 # --- what is shown --------------------------------------------------------------------------------------
 
 
-def _shown(model: Model, index: int, gap: Gap, windows: Sequence[Window]) -> Iterator[Shown | None]:
+def _shown(model: ModelEntry, index: int, gap: Gap, windows: Sequence[Window]) -> Iterator[DecodeSpan | None]:
     """What can be shown once each window is there: all but its last latents, which want a neighbour behind."""
     first = gap.first
     for window in windows:
         final = window is windows[-1]
-        whole = window.end - (0 if final or gap.backwards else DECODE_AHEAD)
-        last = gap.last if final else min(gap.last, gap.origin + model.frame_rule * (whole - 1))
+        whole = window.end - (0 if final or gap.is_backwards else DECODE_AHEAD)
+        last = gap.last if final else min(gap.last, gap.origin + model.temporal_compression * (whole - 1))
         if last < first:
             yield None
             continue
-        latent = -(-(first - gap.origin) // model.frame_rule)
+        latent = -(-(first - gap.origin) // model.temporal_compression)
         neighbours = window.trail if final else min(window.trail, DECODE_AHEAD)
-        yield Shown(index, first, last, max(0, latent - DECODE_BEHIND), window.end + neighbours)
+        yield DecodeSpan(index, first, last, max(0, latent - DECODE_BEHIND), window.end + neighbours)
         first = last + 1
 
 
-def _stretches(model: Model, gap: Gap, shown: Shown) -> Iterator[Shown]:
+def _stretches(model: ModelEntry, gap: Gap, shown: DecodeSpan) -> Iterator[DecodeSpan]:
     """The same in stretches about as long as a short window, where the decoder can go on from where it stopped: then a
     clip that was denoised whole never lies in memory as pixels.
     """
@@ -272,6 +278,6 @@ def _stretches(model: Model, gap: Gap, shown: Shown) -> Iterator[Shown]:
     first, start = shown.first, shown.decode_from
     for number in range(1, count + 1):
         stop = shown.decode_from + latents * number // count
-        last = min(shown.last, gap.origin + model.frame_rule * (stop - 1))
-        yield Shown(shown.gap, first, last, start, stop)
+        last = min(shown.last, gap.origin + model.temporal_compression * (stop - 1))
+        yield DecodeSpan(shown.gap, first, last, start, stop)
         first, start = last + 1, stop

@@ -24,8 +24,8 @@ from typing import Any, Final
 
 from engine import parent_death
 from engine.process import server as child
-from engine.process.protocol import Cancel, Ended, Report, Run, pack, receive_async
-from engine.types import Cancelled, EngineConfig, EngineError, Event, Request, Resume
+from engine.process.protocol import CancelJob, JobEnded, JobEvent, RunJob, pack_message, receive_message_async
+from engine.types import EngineConfig, EngineError, Event, JobCancelled, Request, Resume
 
 _PRELOAD: Final = ["engine.process.forkserver", "engine.runtime.engine"]
 _UNKNOWN: Final = 255
@@ -78,7 +78,7 @@ class EngineProcess:
         self._job += 1
         self._running = self._job
         try:
-            self._alive.send(Run(self._job, request, out_dir, resume))
+            self._alive.send(RunJob(self._job, request, out_dir, resume))
             async for event in self._events(self._alive, self._job):
                 yield event
         except (GeneratorExit, asyncio.CancelledError):
@@ -94,7 +94,7 @@ class EngineProcess:
         Without a job whose first event was awaited, or asked again, it does nothing.
         """
         if self._alive is not None and self._running is not None:
-            self._alive.send(Cancel(self._running))
+            self._alive.send(CancelJob(self._running))
 
     async def kill(self) -> None:
         """End the child at once and wait until it is gone; a running job raises EngineDied."""
@@ -107,11 +107,11 @@ class EngineProcess:
     async def _events(self, alive: _Child, job: int) -> AsyncIterator[Event]:
         while True:
             match await alive.receive():
-                case Report(number, event) if number == job:
+                case JobEvent(number, event) if number == job:
                     yield event
-                case Ended(number, cancelled, failure) if number == job:
+                case JobEnded(number, cancelled, failure) if number == job:
                     if cancelled:
-                        raise Cancelled
+                        raise JobCancelled
                     if failure is not None:
                         raise failure
                     return
@@ -120,7 +120,7 @@ class EngineProcess:
         try:
             async for _event in self._events(alive, job):
                 pass
-        except (Cancelled, EngineError, EngineDied):
+        except (JobCancelled, EngineError, EngineDied):
             return  # stopped, which is all that was asked
 
 
@@ -136,12 +136,12 @@ class _Child:
 
     def send(self, message: object) -> None:
         if not self.died.done():
-            self._writer.write(pack(message))
+            self._writer.write(pack_message(message))
 
     async def receive(self) -> Any:
         """The next message, or EngineDied."""
         try:
-            return await receive_async(self._reader)
+            return await receive_message_async(self._reader)
         except EOFError:
             raise EngineDied(await asyncio.shield(self.died)) from None
 

@@ -20,12 +20,12 @@ _LENGTH: Final = struct.Struct("!I")
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class EngineReady:
     """The child can take a job."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunJob:
     """Make this clip, or go on with it. Jobs are numbered upwards."""
 
     job: int
@@ -35,14 +35,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class CancelJob:
     """Stop this job; if it has already ended this means nothing, and never concerns the next."""
 
     job: int
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class JobEvent:
     """Something happened in a job."""
 
     job: int
@@ -50,7 +50,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JobEnded:
     """A job is over; with neither a cancel nor a failure it went well."""
 
     job: int
@@ -58,19 +58,19 @@ class Ended:
     failure: EngineError | None = None
 
 
-def pack(message: object) -> bytes:
+def pack_message(message: object) -> bytes:
     """A message as it goes over the socket."""
     body = pickle.dumps(message)
     return _LENGTH.pack(len(body)) + body
 
 
-def receive(connection: socket.socket) -> Any:
+def receive_message(connection: socket.socket) -> Any:
     """Wait for the next message; EOFError when the other end is gone."""
     (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
     return pickle.loads(_exactly(connection, length))  # noqa: S301 (from our own process)
 
 
-async def receive_async(reader: asyncio.StreamReader) -> Any:
+async def receive_message_async(reader: asyncio.StreamReader) -> Any:
     """Wait for the next message; EOFError when the other end is gone."""
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))

@@ -16,9 +16,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from engine import parent_death
-from engine.process.protocol import Cancel, Ended, Ready, Report, Run, pack, receive
+from engine.process.protocol import CancelJob, EngineReady, JobEnded, JobEvent, RunJob, pack_message, receive_message
 from engine.safety.rules import BadRuleError
-from engine.types import Cancelled, EngineConfig, EngineError
+from engine.types import EngineConfig, EngineError, JobCancelled
 
 if TYPE_CHECKING:
     from engine.runtime.engine import Engine
@@ -36,10 +36,10 @@ def main(connection: socket.socket, config: EngineConfig) -> None:
         engine = Engine(config)
     except BadRuleError as error:
         sys.exit(str(error))  # on standard error, for whoever reads the worker's log
-    connection.sendall(pack(Ready()))
-    while not engine.spent:
+    connection.sendall(pack_message(EngineReady()))
+    while not engine.must_restart:
         run = inbox.next()
-        connection.sendall(pack(_work(engine, run, inbox, connection)))
+        connection.sendall(pack_message(_work(engine, run, inbox, connection)))
 
 
 class _Inbox:
@@ -47,11 +47,11 @@ class _Inbox:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._runs: queue.SimpleQueue[RunJob] = queue.SimpleQueue()
         self._cancelled = 0
         threading.Thread(target=self._watch, name="inbox", daemon=True).start()
 
-    def next(self) -> Run:
+    def next(self) -> RunJob:
         return self._runs.get()
 
     def cancelled(self, job: int) -> bool:
@@ -60,23 +60,23 @@ class _Inbox:
     def _watch(self) -> None:
         while True:
             try:
-                message = receive(self._connection)
+                message = receive_message(self._connection)
             except (EOFError, ConnectionError):
                 # The worker is gone. Waiting for the main thread to come back from torch may take a minute.
                 os._exit(0)
             match message:
-                case Run():
+                case RunJob():
                     self._runs.put(message)
-                case Cancel(job):
+                case CancelJob(job):
                     self._cancelled = job
 
 
-def _work(engine: Engine, run: Run, inbox: _Inbox, connection: socket.socket) -> Ended:
+def _work(engine: Engine, run: RunJob, inbox: _Inbox, connection: socket.socket) -> JobEnded:
     try:
         for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job), run.resume):
-            connection.sendall(pack(Report(run.job, event)))
-    except Cancelled:
-        return Ended(run.job, cancelled=True)
+            connection.sendall(pack_message(JobEvent(run.job, event)))
+    except JobCancelled:
+        return JobEnded(run.job, cancelled=True)
     except EngineError as failure:
-        return Ended(run.job, failure=failure)
-    return Ended(run.job)
+        return JobEnded(run.job, failure=failure)
+    return JobEnded(run.job)

@@ -14,28 +14,28 @@ from pathlib import Path
 
 import torch
 
-from engine.catalog.model import Model
+from engine.catalog.model import ModelEntry
 from engine.catalog.validation import check_request
 from engine.diffusion.conditioning import preparing_units
 from engine.diffusion.family import Recipe
-from engine.diffusion.latents import Cut
+from engine.diffusion.latents import ClipState
 from engine.diffusion.ltx import Ltx
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts, Source, load, locate, use_threads
-from engine.media.video_writer import Film
+from engine.media.video_writer import VideoWriter
 from engine.parallel.host import HERE, Host
 from engine.placement.hardware import full
 from engine.placement.lora import key
 from engine.placement.policy import Offload, choose, lower
 from engine.planning.plan import Window
-from engine.planning.timeline import plan
+from engine.planning.timeline import plan_clip
 from engine.runtime.job import Job
-from engine.runtime.postprocess import Darkroom
+from engine.runtime.postprocess import Postprocessor
 from engine.runtime.preview import DEFAULT_POLICY, PreviewPolicy, Previews
-from engine.runtime.progress import Rates
-from engine.runtime.resume import begin, kept, packed, stamp
-from engine.safety.rules import Rule, plugged
-from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Loading, Quality, Request, Resume
+from engine.runtime.progress import StageRates
+from engine.runtime.resume import collect_latents, pack_latents, plan_fingerprint, restore_clip
+from engine.safety.rules import FrameRule, load_operator_rules
+from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, Loading, Quality, Request, Resume
 
 
 class Engine:
@@ -48,13 +48,13 @@ class Engine:
         self._preview_policy = preview_policy
         self._config = config
         self._host = host
-        self._rules = plugged(config.frame_rules)
-        self.spent = False
+        self._rules = load_operator_rules(config.frame_rules)
+        self.must_restart = False
         self._threads = use_threads(config)
-        self._loaded: tuple[str, Parts] | None = None
+        self._loaded_model: tuple[str, Parts] | None = None
         self._least: dict[str, Offload] = {}
         self._sources: dict[str, Source] = {}
-        self._rates: dict[tuple[str, Quality], Rates] = {}
+        self._rates: dict[tuple[str, Quality], StageRates] = {}
 
     def run(
         self, request: Request, out_dir: Path, cancelled: Callable[[], bool], resume: Resume | None = None
@@ -72,9 +72,9 @@ class Engine:
                 " ".join(problem.message for problem in problems),
             )
         _check_loras(request, self._config)
-        film_plan = plan(request)
+        film_plan = plan_clip(request)
         how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
-        rates = self._rates.setdefault((request.model, request.quality), Rates())
+        rates = self._rates.setdefault((request.model, request.quality), StageRates())
         job = Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         previews = Previews(film_plan, rates, self._rules, out_dir, self._preview_policy)
         try:
@@ -84,11 +84,11 @@ class Engine:
                 yield from _film(job, parts, out_dir, self._threads, self._rules, previews, cancelled, resume)
         except EngineError as error:
             if error.code == "out_of_memory":
-                self.spent = self._loaded is not None and self._loaded[1].placement.parallel > 1
+                self.must_restart = self._loaded_model is not None and self._loaded_model[1].placement.parallel > 1
                 self._step_down(film_plan.model)
             raise
 
-    def _step_down(self, model: Model) -> bool:
+    def _step_down(self, model: ModelEntry) -> bool:
         """After running out of memory: let the model go, and load it with more offloaded from now on, if that is left
         to us and there is more. A job that ran out while it denoised fails all the same: what was published of it
         cannot be made again; its next try finds the room.
@@ -98,22 +98,22 @@ class Engine:
         further = lower(placement)
         if further is None or choose(self._host.look(), model, self._config, further).offload == placement.offload:
             return False
-        self._least[model.name], self._loaded = further, None
+        self._least[model.name], self._loaded_model = further, None
         return True
 
     def _kept(self, name: str) -> bool:
-        return self._loaded is not None and self._loaded[0] == name
+        return self._loaded_model is not None and self._loaded_model[0] == name
 
-    def _source(self, model: Model) -> Source:
+    def _source(self, model: ModelEntry) -> Source:
         """Located once: a later look might find other adapters than those that are loaded."""
         if model.name not in self._sources:
             self._sources[model.name] = locate(model, self._config)
         return self._sources[model.name]
 
-    def _load(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
-        if self._loaded is not None and self._loaded[0] == model.name:
-            return self._loaded[1]
-        self._loaded = None  # first let go of the other model: two may not fit
+    def _load(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+        if self._loaded_model is not None and self._loaded_model[0] == model.name:
+            return self._loaded_model[1]
+        self._loaded_model = None  # first let go of the other model: two may not fit
         while True:
             try:
                 return (yield from self._read(model, job, cancelled))
@@ -121,7 +121,7 @@ class Engine:
                 if error.code != "out_of_memory" or not self._step_down(model):
                     raise
 
-    def _read(self, model: Model, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+    def _read(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
         _free()  # also of what an error held that ended the try before
         loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
         before, began = 0.0, time.monotonic()
@@ -131,11 +131,11 @@ class Engine:
                 fraction = next(loading)
             except StopIteration as end:
                 parts: Parts = end.value
-                self._loaded = (model.name, parts)
+                self._loaded_model = (model.name, parts)
                 return parts
             now = time.monotonic()
             yield Loading(fraction)
-            yield job.did("loading", fraction - before, now - began)
+            yield job.record_work("loading", fraction - before, now - began)
             before, began = fraction, now
 
 
@@ -144,46 +144,48 @@ def _film(
     parts: Parts,
     out_dir: Path,
     threads: int,
-    rules: tuple[Rule, ...],
+    rules: tuple[FrameRule, ...],
     previews: Previews,
     cancelled: Callable[[], bool],
     resume: Resume | None,
 ) -> Iterator[Event]:
     _stop_if(cancelled)
     began = time.monotonic()
-    cut = Cut.of(job.plan)
-    stamped = stamp(job.plan, job.how, job.request.negative_prompt, parts.identity(job.how.worn))
+    cut = ClipState.of(job.plan)
+    stamped = plan_fingerprint(
+        job.plan, job.sampling, job.request.negative_prompt, parts.identity(job.sampling.lora_weights)
+    )
     recipe = _recipe(job, parts, cut)
     recipe.read()
-    yield job.did("encoding", 1.0, time.monotonic() - began)
+    yield job.record_work("encoding", 1.0, time.monotonic() - began)
     with (
-        Film(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
-        Darkroom(recipe, cut, film, rules, cancelled) as darkroom,
+        VideoWriter(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
+        Postprocessor(recipe, cut, film, rules, cancelled) as darkroom,
     ):
-        done = begin(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
-        job.skip(job.plan.steps[:done])
+        done = restore_clip(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
+        job.skip_steps(job.plan.steps[:done])
         for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
             if isinstance(step, Window):
                 with closing(_denoise(job, recipe, step, previews, cancelled)) as events:
                     for event in events:
                         yield event
-                        yield from job.heard(darkroom.news())
+                        yield from job.to_events(darkroom.news())
             else:
-                state = partial(packed, kept(cut, number), stamped) if recipe.latent else None
-                yield from job.heard(darkroom.take(step, state))
-        yield from job.heard(darkroom.finish())
+                state = partial(pack_latents, collect_latents(cut, number), stamped) if recipe.latent else None
+                yield from job.to_events(darkroom.take(step, state))
+        yield from job.to_events(darkroom.finish())
     yield Done(film.result())
 
 
-def _recipe(job: Job, parts: Parts, cut: Cut) -> Recipe:
+def _recipe(job: Job, parts: Parts, cut: ClipState) -> Recipe:
     if job.plan.model.family == "ltx":
-        return Ltx(parts, cut, job.request, job.how)
+        return Ltx(parts, cut, job.request, job.sampling)
     from engine.diffusion.diffusers_family import (
         Stock,  # here, because its pipelines take half a second that most workers never need
     )
 
-    return Stock(parts, cut, job.request, job.how)
+    return Stock(parts, cut, job.request, job.sampling)
 
 
 def _denoise(
@@ -192,22 +194,24 @@ def _denoise(
     job.window, job.step, passed = job.window + 1, 0, 0.0
     began = time.monotonic()
     recipe.prepare(window)
-    yield job.did("preparing", preparing_units(job.plan, window), time.monotonic() - began)
+    yield job.record_work("preparing", preparing_units(job.plan, window), time.monotonic() - began)
     began = time.monotonic()
     # Closed however it ends, because what the transformer wears for this job must come off before the next.
     with closing(recipe.denoise(window, cancelled)) as steps:
         for step in steps:
             job.step, now = step, time.monotonic()
             passed += now - began
-            yield job.did("denoising", job.pass_units(window), now - began)
-            if previews.due(window, step, job.how.steps, passed, job.estimate.whole() / len(job.plan.windows)):
-                yield from filter(None, [previews.take(recipe, window)])
+            yield job.record_work("denoising", job.pass_units(window), now - began)
+            if previews.is_due(
+                window, step, job.sampling.steps, passed, job.estimate.total_seconds() / len(job.plan.windows)
+            ):
+                yield from filter(None, [previews.take_preview(recipe, window)])
             began = time.monotonic()
 
 
 def _stop_if(cancelled: Callable[[], bool]) -> None:
     if cancelled():
-        raise Cancelled
+        raise JobCancelled
 
 
 def _check_loras(request: Request, config: EngineConfig) -> None:

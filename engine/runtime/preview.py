@@ -18,14 +18,14 @@ from PIL import Image
 
 from engine.catalog.model import Size
 from engine.diffusion.family import Recipe
-from engine.media.resize import fit
+from engine.media.resize import fit_to_file
 from engine.media.thumbnails import PREVIEW, encoded
-from engine.media.video_writer import put
-from engine.planning.plan import Plan, Window, frame_behind
-from engine.runtime.progress import Rates
-from engine.safety.output_gate import finish
-from engine.safety.rules import Rule
-from engine.types import EngineError, Preview
+from engine.media.video_writer import write_whole
+from engine.planning.plan import ClipPlan, Window, frame_behind
+from engine.runtime.progress import StageRates
+from engine.safety.output_gate import finish_frames
+from engine.safety.rules import FrameRule
+from engine.types import EngineError, PreviewFrame
 
 SIDE: Final = 320
 """Pixels of a preview's longer side."""
@@ -55,9 +55,9 @@ class Previews:
 
     def __init__(
         self,
-        plan: Plan,
-        rates: Rates,
-        rules: tuple[Rule, ...],
+        plan: ClipPlan,
+        rates: StageRates,
+        rules: tuple[FrameRule, ...],
         folder: Path,
         policy: PreviewPolicy = DEFAULT_POLICY,
     ) -> None:
@@ -71,7 +71,7 @@ class Previews:
         self._window: Window | None = None
         self._looks = 0
 
-    def due(self, window: Window, step: int, steps: int, passed: float, work: float) -> bool:
+    def is_due(self, window: Window, step: int, steps: int, passed: float, work: float) -> bool:
         """Whether to look after `step` of `steps`, which took `passed` seconds; `work` are the seconds of work that a
         window takes in all.
         """
@@ -84,7 +84,7 @@ class Previews:
             return False
         return (self._looks + 1) * self._cost() <= self._policy.max_share * work
 
-    def take(self, recipe: Recipe, window: Window) -> Preview | None:
+    def take_preview(self, recipe: Recipe, window: Window) -> PreviewFrame | None:
         """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.
 
         Not every family knows what it is about to make. A guess that a rule refuses is not shown, and no more comes of
@@ -97,19 +97,19 @@ class Previews:
         native = recipe.glimpse(window, number)
         if native is None:
             return None
-        file = self._finished(fit(native, self._size(), drawn=self._plan.model.drawn))
-        self._rates.glimpses.append((time.monotonic() - began) / self._pixels)
-        return None if file is None else Preview(self._second(window, number), file)
+        file = self._finished(fit_to_file(native, self._size(), drawn=self._plan.model.flat_drawings))
+        self._rates.preview_rates.append((time.monotonic() - began) / self._pixels)
+        return None if file is None else PreviewFrame(self._second(window, number), file)
 
     def _cost(self) -> float:
         """Seconds that a look takes, as most of the last ones did; nothing while nobody knows."""
-        glimpses = self._rates.glimpses
+        glimpses = self._rates.preview_rates
         return median_low(glimpses) * self._pixels if len(glimpses) >= FREE else 0.0
 
     def _finished(self, frame: torch.Tensor) -> Path | None:
         try:
             floats = frame.permute(0, 2, 3, 1).cpu().numpy()
-            [pixels] = finish([floats], self._rules, marked=self._plan.marked)
+            [pixels] = finish_frames([floats], self._rules, marked=self._plan.marked)
         except EngineError as error:
             if error.code == "refused_frames":
                 return None
@@ -129,6 +129,6 @@ class Previews:
 
     def _written(self, data: bytes) -> Path:
         file = self._folder / PREVIEW.format(self._taken)
-        put(file, data)
+        write_whole(file, data)
         self._taken += 1
         return file

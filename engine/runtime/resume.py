@@ -17,11 +17,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from engine.catalog.model import Model
-from engine.diffusion.latents import Cut
-from engine.media.video_writer import Film
-from engine.planning.plan import Frame, Kept, Plan, Shown, Step, Window
-from engine.runtime.seams import BEGINNING, besides
+from engine.catalog.model import ModelEntry
+from engine.diffusion.latents import ClipState
+from engine.media.video_writer import VideoWriter
+from engine.planning.plan import ClipPlan, CopySpan, DecodeSpan, FrameRef, Step, Window
+from engine.runtime.seams import CLIP_BEGINNING, adjoining_frames
 from engine.types import Resume
 
 Latent: TypeAlias = tuple[int, int]
@@ -30,7 +30,7 @@ Latent: TypeAlias = tuple[int, int]
 _STAMP: Final = "plan"
 
 
-def stamp(*made_from: object) -> str:
+def plan_fingerprint(*made_from: object) -> str:
     """A name for what a clip is made from: equal for equal plans in any process, on any machine."""
     digest = blake2b(digest_size=16)
     for told in _told(made_from):
@@ -38,7 +38,7 @@ def stamp(*made_from: object) -> str:
     return digest.hexdigest()
 
 
-def needed(plan: Plan, done: int) -> set[Latent]:
+def latents_to_save(plan: ClipPlan, done: int) -> set[Latent]:
     """The latents that the first `done` steps of a plan made and its other steps read: as many for a long clip as for
     a short one, except where a gap is made from back to front.
     """
@@ -46,36 +46,38 @@ def needed(plan: Plan, done: int) -> set[Latent]:
     return made & {latent for step in plan.steps[done:] for latent in _read(plan, step)}
 
 
-def kept(cut: Cut, done: int) -> dict[Latent, torch.Tensor]:
+def collect_latents(cut: ClipState, done: int) -> dict[Latent, torch.Tensor]:
     """Those latents of a clip in the making whose plan is done so far."""
-    return {(gap, number): cut.strips[gap][number] for gap, number in needed(cut.plan, done)}
+    return {(gap, number): cut.latents[gap][number] for gap, number in latents_to_save(cut.plan, done)}
 
 
-def packed(latents: Mapping[Latent, torch.Tensor], stamped: str) -> bytes:
+def pack_latents(latents: Mapping[Latent, torch.Tensor], stamped: str) -> bytes:
     """Latents as a file."""
     tensors = {f"{gap}.{number}": latent.cpu().contiguous() for (gap, number), latent in latents.items()}
     return save(tensors, {_STAMP: stamped})
 
 
-def begin(cut: Cut, film: Film, resume: Resume, stamped: str, shape: tuple[int, ...], device: torch.device) -> int:
+def restore_clip(
+    cut: ClipState, film: VideoWriter, resume: Resume, stamped: str, shape: tuple[int, ...], device: torch.device
+) -> int:
     """Put what is published into the film and what was kept into the strips, each latent of this shape; how many of
     the plan's steps are done by that. 0, and nothing has happened, where something is missing or does not fit.
     """
     ends = [number for number, step in enumerate(cut.plan.steps, 1) if not isinstance(step, Window)]
-    count = len(resume.pieces)
+    count = len(resume.segments)
     if not 0 < count <= len(ends):
         return 0
     done = ends[count - 1]
     latents = _unpacked(resume.state, stamped)
-    if latents is None or latents.keys() != needed(cut.plan, done):
+    if latents is None or latents.keys() != latents_to_save(cut.plan, done):
         return 0
     if any(latent.shape != shape for latent in latents.values()):
         return 0
     shown = [step for step in cut.plan.steps[:done] if not isinstance(step, Window)]
-    if not film.adopt(resume.pieces, [step.last - step.first + 1 for step in shown]):
+    if not film.adopt_segments(resume.segments, [step.last - step.first + 1 for step in shown]):
         return 0
     for (gap, number), latent in latents.items():
-        cut.strips[gap][number] = latent.to(device)
+        cut.latents[gap][number] = latent.to(device)
     return done
 
 
@@ -94,38 +96,40 @@ def _unpacked(path: Path, stamped: str) -> dict[Latent, torch.Tensor] | None:
 def _made(step: Step) -> Iterator[Latent]:
     """What a step puts into a strip: what is new, and films beside the gap."""
     if isinstance(step, Window):
-        first = 0 if step.before == "film" else step.first
-        behind = step.trail if step.behind in {"film", "beginning"} else 0
+        first = 0 if step.lead_source == "video" else step.first
+        behind = step.trail if step.trail_source in {"video", "beginning"} else 0
         yield from ((step.gap, number) for number in range(first, step.end + behind))
 
 
-def _read(plan: Plan, step: Step) -> Iterator[Latent]:
+def _read(plan: ClipPlan, step: Step) -> Iterator[Latent]:
     """What a step may take from a strip."""
     match step:
-        case Shown():
+        case DecodeSpan():
             yield from ((step.gap, number) for number in range(step.decode_from, step.decode_to))
-            if any(beside.film is None for beside in besides(plan, step)):
-                yield from ((BEGINNING.gap, number) for number in range(BEGINNING.decode_to))
+            if any(beside.video is None for beside in adjoining_frames(plan, step)):
+                yield from ((CLIP_BEGINNING.gap, number) for number in range(CLIP_BEGINNING.decode_to))
         case Window():
-            if step.before == "strip":  # what it carries, and around the first of that, what its anchor is decoded from
+            if (
+                step.lead_source == "latents"
+            ):  # what it carries, and around the first of that, what its anchor is decoded from
                 yield from ((step.gap, number) for number in range(max(0, step.origin - 1), step.first))
-            if step.behind == "strip":
+            if step.trail_source == "latents":
                 yield from ((step.gap, number) for number in range(step.end, step.end + step.trail))
             for frame in _of_itself(plan.model, step):  # as engine.diffusion.latents.stretch decodes it
-                yield from ((0, number) for number in range(2 - -frame // plan.model.frame_rule))
-        case Kept():
+                yield from ((0, number) for number in range(2 - -frame // plan.model.temporal_compression))
+        case CopySpan():
             pass
 
 
-def _of_itself(model: Model, window: Window) -> Iterator[int]:
+def _of_itself(model: ModelEntry, window: Window) -> Iterator[int]:
     """The last frames of the clip's own beginning that a window is given."""
     for guide in window.guides:
-        if guide.film is None:
+        if guide.video is None:
             ahead = int(guide.at > 0)
-            yield guide.start - ahead + model.frame_rule * (len(guide.strengths) - 1 + ahead)
-    for placed in window.pictures:
-        if isinstance(placed.picture, Frame) and placed.picture.film is None:
-            yield placed.picture.number
+            yield guide.start - ahead + model.temporal_compression * (len(guide.strengths) - 1 + ahead)
+    for placed in window.keyframes:
+        if isinstance(placed.image, FrameRef) and placed.image.video is None:
+            yield placed.image.number
 
 
 def _told(value: object) -> Iterator[bytes]:
@@ -133,7 +137,7 @@ def _told(value: object) -> Iterator[bytes]:
     likewise, since the plan holds what follows from the rest of its entry.
     """
     match value:
-        case Model():
+        case ModelEntry():
             yield value.name.encode()
         case Path():
             yield value.name.encode()

@@ -16,7 +16,7 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from engine.planning.plan import Plan, Shown
+from engine.planning.plan import ClipPlan, DecodeSpan
 
 REACH: Final = 12
 """Frames over which what was lost fades out."""
@@ -31,58 +31,58 @@ GRAIN: Final = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class AdjoiningFrame:
     """Frame `frame` of the clip, beside a stretch that is made, is frame `number` of a film that is kept; without a
     film it is the clip's own first frame, to which a loop returns.
     """
 
     frame: int
-    film: Path | None
+    video: Path | None
     number: int
 
 
-def besides(plan: Plan, shown: Shown) -> Iterator[Beside]:
+def adjoining_frames(plan: ClipPlan, shown: DecodeSpan) -> Iterator[AdjoiningFrame]:
     """The frames of films that a stretch meets and is decoded with. Where a clip cuts it meets none."""
     gap = plan.gaps[shown.gap]
     if gap.before is not None and shown.first == gap.first:
-        yield Beside(gap.first - 1, gap.before.film, gap.before.start + gap.before.frames - 1)
-    decoded = gap.origin + plan.model.frame_rule * (shown.decode_to - 1)
+        yield AdjoiningFrame(gap.first - 1, gap.before.video, gap.before.start + gap.before.frames - 1)
+    decoded = gap.origin + plan.model.temporal_compression * (shown.decode_to - 1)
     if shown.last == gap.last < decoded and gap.behind is not None:
-        yield Beside(gap.last + 1, gap.behind.film, gap.behind.start)
-    elif shown.last == gap.last < decoded and gap.returns:
-        yield Beside(gap.last + 1, None, 0)
+        yield AdjoiningFrame(gap.last + 1, gap.behind.video, gap.behind.start)
+    elif shown.last == gap.last < decoded and gap.returns_to_start:
+        yield AdjoiningFrame(gap.last + 1, None, 0)
 
 
-def widened(plan: Plan, shown: Shown) -> Shown:
+def widen_span(plan: ClipPlan, shown: DecodeSpan) -> DecodeSpan:
     """The stretch with those frames."""
-    frames = [beside.frame for beside in besides(plan, shown)]
+    frames = [beside.frame for beside in adjoining_frames(plan, shown)]
     return replace(shown, first=min([shown.first, *frames]), last=max([shown.last, *frames]))
 
 
-BEGINNING: Final = Shown(0, 0, 0, 0, 2)
+CLIP_BEGINNING: Final = DecodeSpan(0, 0, 0, 0, 2)
 """The clip's own first frame, as it is decoded once more where a loop comes back to it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Seam:
     """A film's frame beside a gap: as it is (`true`) and as the autoencoder makes it (`made`), both [3, H, W] in 0..1.
 
     `frame` is its number in the clip.
     """
 
     frame: int
-    true: torch.Tensor
-    made: torch.Tensor
+    original: torch.Tensor
+    decoded: torch.Tensor
 
-    def mended(self, frames: torch.Tensor, first: int) -> torch.Tensor:
+    def restore_detail(self, frames: torch.Tensor, first: int) -> torch.Tensor:
         """Frames [F, 3, H, W] of the clip from frame `first` on, with what they lost beside this edge."""
         away = (torch.arange(first, first + len(frames), device=frames.device) - self.frame).abs()
         left = (1 - (away - 1) / REACH).clamp(0, 1).view(-1, 1, 1, 1)
         if not left.any():
             return frames
         anywhere = (1 - away / BRIEF).clamp(0, 1).view(-1, 1, 1, 1)
-        still = torch.exp(-((_around((frames - self.made).abs()) / STILL) ** 2))
-        lost = self.true - self.made
+        still = torch.exp(-((_around((frames - self.decoded).abs()) / STILL) ** 2))
+        lost = self.original - self.decoded
         grain = torch.exp(-((_around(lost.abs()[None]) / GRAIN) ** 2))
         return frames + torch.maximum(left * still * grain, anywhere) * lost
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.safety.rules import Rule
-from engine.safety.watermark import mark
+from engine.safety.rules import FrameRule
+from engine.safety.watermark import make_watermark
 from engine.types import EngineError
 
 
-def finish(
-    batches: Iterable[NDArray[np.float32]], rules: Sequence[Rule] = (), *, marked: bool = False
+def finish_frames(
+    batches: Iterable[NDArray[np.float32]], rules: Sequence[FrameRule] = (), *, marked: bool = False
 ) -> NDArray[np.uint8]:
     """A stretch of frames of the file's size, some [F, H, W, 3] floats at a time, where 0..1 is black to white -> all
     of them as bytes to encode, which are the caller's; `marked` ones carry the visible mark. Raises EngineError with
@@ -27,7 +27,7 @@ def finish(
     _judge(frames, rules)
     if marked:
         _, height, width, _ = frames.shape
-        mark(width, height).draw(frames)  # in place, because nobody else has these bytes yet
+        make_watermark(width, height).draw_on(frames)  # in place, because nobody else has these bytes yet
     return frames
 
 
@@ -40,9 +40,9 @@ def _bytes(frames: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.clip(frames, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def _judge(frames: NDArray[np.uint8], rules: Sequence[Rule]) -> None:
+def _judge(frames: NDArray[np.uint8], rules: Sequence[FrameRule]) -> None:
     shown = frames.view()
     shown.flags.writeable = False
     for rule in rules:
-        if reason := rule.judge(shown):
+        if reason := rule.check(shown):
             raise EngineError(rule.failure, f"Frames were refused: {str(reason)[:200]}.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Judge: TypeAlias = "Callable[[NDArray[np.uint8]], str | None]"
+FrameCheck: TypeAlias = "Callable[[NDArray[np.uint8]], str | None]"
 """Takes frames [F, H, W, 3] which it cannot change, gives None or in a few words what is wrong with them."""
 
 FLAT_FRAMES: Final = 8
@@ -31,14 +31,14 @@ class BadRuleError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FrameRule:
     """A judge, and the failure that its refusal is."""
 
-    judge: Judge
+    check: FrameCheck
     failure: FailureCode
 
 
-def flat(frames: NDArray[np.uint8]) -> str | None:
+def check_flat_colour(frames: NDArray[np.uint8]) -> str | None:
     """Refuses a stretch that is one colour from edge to edge and from its first frame to its last, as when a model's
     numbers overflow in half precision. Nothing that was drawn or filmed is: a sky alone has a gradient, and a decoder
     leaves more than `FLAT` on a plain wall.
@@ -54,11 +54,11 @@ def _spread(frames: NDArray[np.uint8]) -> int:
     return int((colours.max(axis=0).astype(int) - colours.min(axis=0)).max())
 
 
-MADE: Final = (Rule(flat, "bad_frames"),)
+GENERATED_RULES: Final = (FrameRule(check_flat_colour, "bad_frames"),)
 """Holds for what a model makes. What is kept of a film may be black for as long as it likes."""
 
 
-def plugged(setting: str) -> tuple[Rule, ...]:
+def load_operator_rules(setting: str) -> tuple[FrameRule, ...]:
     """The operator's own rule, named as `package.module:function`; none where the setting is empty.
 
     It judges every stretch of every film before anything of it leaves, and every preview. One that raises ends the
@@ -78,7 +78,7 @@ def plugged(setting: str) -> tuple[Rule, ...]:
         raise BadRuleError(_advice(setting, f"{module} raises {type(error).__name__}: {error}")) from error
     if not callable(judge):
         raise BadRuleError(_advice(setting, f"{function} is no function"))
-    return (Rule(judge, "refused_frames"),)
+    return (FrameRule(judge, "refused_frames"),)
 
 
 def _advice(setting: str, why: str) -> str:

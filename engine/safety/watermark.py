@@ -113,26 +113,28 @@ WIDTH: Final = _TEXT + LETTERS[-1][0] + 2 * _BOWL + _STROKE
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Watermark:
     """A mark for frames of one size: its corner, and what its pixels [h, w, 1] must be at least and at most."""
 
     top: int
     left: int
-    least: NDArray[np.uint8]
-    most: NDArray[np.uint8]
+    min_brightness: NDArray[np.uint8]
+    max_brightness: NDArray[np.uint8]
 
-    def draw(self, frames: NDArray[np.uint8]) -> None:
+    def draw_on(self, frames: NDArray[np.uint8]) -> None:
         """Draw into frames [F, H, W, 3], which the caller owns: no other pixel is read or written."""
-        height, width, _ = self.least.shape
+        height, width, _ = self.min_brightness.shape
         corner = frames[:, self.top : self.top + height, self.left : self.left + width]
         red, green, blue = (corner[..., colour, None] for colour in range(3))  # 20 times faster than `max` over them
-        bright = np.maximum(np.maximum(np.maximum(red, green), blue), self.most)
-        shaded = corner * self.most.astype(np.uint16) // bright  # all colours alike, so that a blue stays blue
-        np.maximum(shaded, self.least, out=corner, casting="unsafe")  # within 255 by construction
+        bright = np.maximum(np.maximum(np.maximum(red, green), blue), self.max_brightness)
+        shaded = (
+            corner * self.max_brightness.astype(np.uint16) // bright
+        )  # all colours alike, so that a blue stays blue
+        np.maximum(shaded, self.min_brightness, out=corner, casting="unsafe")  # within 255 by construction
 
 
 @lru_cache(maxsize=16)
-def mark(width: int, height: int) -> Mark:
+def make_watermark(width: int, height: int) -> Watermark:
     """The mark for frames of this size: always the same. Where the frame is too small for it, so is the mark."""
     short = min(width, height)
     margin = round(MARGIN * short)
@@ -142,7 +144,7 @@ def mark(width: int, height: int) -> Mark:
     columns, rows = min(math.ceil(WIDTH * size), width), size
     away = _away(np.arange(-halo, columns + halo), np.arange(-halo, rows + halo), size)
     least, most = _bounds(away)
-    return Mark(max(0, height - margin - rows - halo), max(0, width - margin - columns - halo), least, most)
+    return Watermark(max(0, height - margin - rows - halo), max(0, width - margin - columns - halo), least, most)
 
 
 def _away(columns: NDArray[np.int_], rows: NDArray[np.int_], size: int) -> NDArray[np.float32]:

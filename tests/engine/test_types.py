@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from engine.types import FAILURES, Condition, EngineError, FailureCode, Progress, Request, Take
+from engine.types import FAILURES, EngineError, FailureCode, ImageCondition, Progress, Request, SourceSpan
 
 
 def test_every_failure_code_says_whether_to_try_again() -> None:
@@ -16,7 +16,7 @@ def test_every_failure_code_says_whether_to_try_again() -> None:
 
 
 def test_values_cross_a_process_boundary() -> None:
-    request = Request("kinora-mini", "x", 320, 192, 5, 7, conditions=(Condition(b"png", -1),))
+    request = Request("kinora-mini", "x", 320, 192, 5, 7, conditions=(ImageCondition(b"png", -1),))
     progress = Progress("denoising", 0.5, None, 1, 20, 1, 2)
     assert pickle.loads(pickle.dumps((request, progress))) == (request, progress)  # noqa: S301 (our own bytes)
 
@@ -40,6 +40,6 @@ sys.exit(f"imported {heavy}" if heavy else 0)
     ("strength", "values"), [((1.0,), [1, 1, 1]), ((0.0, 1.0), [0, 0.5, 1]), ((0.2, 1.0, 0.0), [0.2, 1, 0])]
 )
 def test_a_take_s_strength_runs_straight_between_its_values(strength: tuple[float, ...], values: list[float]) -> None:
-    take = Take(Path("film.mp4"), 0, 11, 4, strength)
+    take = SourceSpan(Path("film.mp4"), 0, 11, 4, strength)
     assert [take.strength_at(frame) for frame in (4, 9, 14)] == pytest.approx(values)
     assert take.strength_at(3) == take.strength_at(15) == 0

@@ -10,7 +10,7 @@ import torch
 from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.loading.loader import Parts, load, locate
 from engine.types import EngineConfig
 
@@ -27,7 +27,7 @@ def run_to_end(loading: Generator[float, None, Parts]) -> tuple[list[float], Par
 
 def read_modules(name: str, config: EngineConfig) -> Parts:
     """The modules of the model of this name."""
-    model = find(name)
+    model = find_model(name)
     return run_to_end(load(model, locate(model, config), config))[1]
 
 

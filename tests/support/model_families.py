@@ -13,14 +13,14 @@ import torch
 from PIL import Image
 
 from engine.catalog.model import Size
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.diffusion.diffusers_family import Stock
-from engine.diffusion.latents import Cut
+from engine.diffusion.latents import ClipState
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts
-from engine.planning.plan import Plan, Shown
-from engine.planning.timeline import plan
-from engine.types import Condition, Request
+from engine.planning.plan import ClipPlan, DecodeSpan
+from engine.planning.timeline import plan_clip
+from engine.types import ImageCondition, Request
 
 KINDS = {
     "wan2.1-t2v-1.3b": "wan_text",
@@ -33,7 +33,7 @@ KINDS = {
     "z-image-turbo": "z_image",
 }
 """A model of each kind of folder, and that folder."""
-PICTURED = [name for name in KINDS if find(name).conditions != "none"]
+PICTURED = [name for name in KINDS if find_model(name).image_positions != "none"]
 STEPS = 3
 SIZE = Size(64, 64)
 """Small enough to be quick; the models' own sizes are for the whole engine below."""
@@ -47,9 +47,9 @@ def picture(color: str, size: Size = SIZE) -> bytes:
 
 def asked(name: str, **changes: Any) -> Request:
     """A second by this model, with the pictures that it cannot do without."""
-    model = find(name)
-    given = tuple(Condition(picture("white"), frame) for frame in model.required_pictures)
-    plain = Request(name, "a red ball", 256, 256, float(model.films), 7, conditions=given, steps=STEPS)
+    model = find_model(name)
+    given = tuple(ImageCondition(picture("white"), frame) for frame in model.required_images)
+    plain = Request(name, "a red ball", 256, 256, float(model.makes_videos), 7, conditions=given, steps=STEPS)
     return replace(plain, **changes)
 
 
@@ -57,12 +57,12 @@ def never() -> bool:
     return False
 
 
-def small(request: Request) -> Plan:
-    return replace(plan(request), size=SIZE, native=SIZE)
+def small(request: Request) -> ClipPlan:
+    return replace(plan_clip(request), size=SIZE, native=SIZE)
 
 
-def recipe(parts: Parts, request: Request) -> tuple[Stock, Cut]:
-    cut = Cut.of(small(request))
+def recipe(parts: Parts, request: Request) -> tuple[Stock, ClipState]:
+    cut = ClipState.of(small(request))
     made = Stock(parts, cut, request, sampling(cut.plan.model, request, ()))
     made.read()
     return made, cut
@@ -73,4 +73,4 @@ def film(parts: Parts, request: Request, cancelled: Callable[[], bool] = never) 
     made, cut = recipe(parts, request)
     (window,) = cut.plan.windows
     assert list(made.denoise(window, cancelled)) == list(range(1, STEPS + 1))
-    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])
+    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])

@@ -18,7 +18,7 @@ from peft import LoraConfig, get_peft_model_state_dict
 from engine.parallel import context_parallel, rank_processes
 from engine.placement.lora import hang, wear
 from engine.placement.policy import Placement
-from engine.types import Worn
+from engine.types import LoraWeight
 
 TOKENS = 30
 
@@ -57,7 +57,7 @@ def main(weights: Path, folder: Path) -> None:
     two = Placement(device="cpu", dtype="float32", parallel=2)
     context_parallel.share({"transformer": shared}, two, weights, [("ink", str(folder))], started)
     plain = compare("plain:", alone, shared, ())
-    worn = compare("lora:", alone, shared, (Worn("ink", 0.5),))
+    worn = compare("lora:", alone, shared, (LoraWeight("ink", 0.5),))
     said(*([] if torch.allclose(plain, worn) else ["changed"]))
     compare("after:", alone, shared, ())
     others = list(OTHERS)
@@ -66,7 +66,7 @@ def main(weights: Path, folder: Path) -> None:
     said("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
 
 
-def compare(name: str, alone: Any, shared: Any, worn: tuple[Worn, ...]) -> torch.Tensor:
+def compare(name: str, alone: Any, shared: Any, worn: tuple[LoraWeight, ...]) -> torch.Tensor:
     for transformer in (alone, shared):
         wear(transformer, worn)
     expected, found = answer(alone), answer(shared)

@@ -27,8 +27,8 @@ async def shown(client: httpx.AsyncClient, account: Person, video_id: str) -> di
     return dict(answer.json())
 
 
-def guess(folder: Path, seconds: float) -> types.Preview:
+def guess(folder: Path, seconds: float) -> types.PreviewFrame:
     """A preview as the engine hands it over."""
     file = folder / "preview.jpg"
     file.write_bytes(f"guess at {seconds}".encode())
-    return types.Preview(seconds, file)
+    return types.PreviewFrame(seconds, file)

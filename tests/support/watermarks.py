@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.safety.watermark import LIGHT, SHADE, mark
+from engine.safety.watermark import LIGHT, SHADE, make_watermark
 
 Pixels = NDArray[np.uint8]
 
@@ -18,21 +18,21 @@ def relative_luminance(frames: Pixels) -> NDArray[np.float64]:
 
 def mark_luminance(frames: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Of the mark in frames: the luminance of its strokes, and of what touches them."""
-    made = mark(frames.shape[2], frames.shape[1])
-    height, width, _ = made.least.shape
+    made = make_watermark(frames.shape[2], frames.shape[1])
+    height, width, _ = made.min_brightness.shape
     corner = relative_luminance(frames[:, made.top : made.top + height, made.left : made.left + width])
-    strokes = made.least[:, :, 0] > 0.9 * LIGHT
-    shade = (made.least[:, :, 0] == 0) & (made.most[:, :, 0] < SHADE + 40)
+    strokes = made.min_brightness[:, :, 0] > 0.9 * LIGHT
+    shade = (made.min_brightness[:, :, 0] == 0) & (made.max_brightness[:, :, 0] < SHADE + 40)
     return corner[:, strokes], corner[:, shade]
 
 
 def likeness(picture: Pixels, width: int, height: int) -> float:
     """How far the corner of a picture [H, W, 3], a frame of this size made smaller, goes with the mark: 1 as it is."""
     canvas = np.zeros((height, width), np.uint8)
-    made = mark(width, height)
-    rows, columns, _ = made.least.shape
+    made = make_watermark(width, height)
+    rows, columns, _ = made.min_brightness.shape
     corner = slice(made.top, made.top + rows), slice(made.left, made.left + columns)
-    canvas[corner] = made.least[:, :, 0]
+    canvas[corner] = made.min_brightness[:, :, 0]
     scale = picture.shape[1] / width
     small = np.asarray(Image.fromarray(canvas).resize(picture.shape[1::-1], Image.Resampling.LANCZOS), float)
     there = tuple(slice(round(side.start * scale), round(side.stop * scale)) for side in corner)

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from engine.catalog.model import Size
-from engine.catalog.registry import DEFAULT
-from engine.media.video_writer import Film
+from engine.catalog.registry import DEFAULT_MODEL
+from engine.media.video_writer import VideoWriter
 from engine.mini.dataset import captions, scenes
 from engine.mini.evaluation.scores import Trial, trial
-from engine.types import Condition, Done, Request
+from engine.types import Done, ImageCondition, Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,13 @@ class Studio:
     seconds: float = 0.0
     clips: int = 0
 
-    def film(self, prompt: str, seed: int, *, length: float = scenes.SECONDS, given: Sequence[Condition] = ()) -> Bytes:
+    def film(
+        self, prompt: str, seed: int, *, length: float = scenes.SECONDS, given: Sequence[ImageCondition] = ()
+    ) -> Bytes:
         """The frames (frames, height, width, 3) of the file that the engine makes of a prompt."""
-        request = Request(DEFAULT, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(given))
+        request = Request(
+            DEFAULT_MODEL, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(given)
+        )
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             results = [e.result for e in self.engine.run(request, Path(folder), lambda: False) if isinstance(e, Done)]
@@ -101,18 +105,18 @@ def truth(question: Question, size: Size = NATIVE, frames: int = FRAMES) -> Byte
     return scenes.draw(question.scene, width=size.width, height=size.height, frames=frames).frames
 
 
-def picture(frames: Bytes, place: int) -> Condition:
+def picture(frames: Bytes, place: int) -> ImageCondition:
     """One of these frames as a picture that a clip must pass through."""
     buffer = io.BytesIO()
     Image.fromarray(frames[place]).save(buffer, "PNG")
-    return Condition(buffer.getvalue(), place)
+    return ImageCondition(buffer.getvalue(), place)
 
 
 def through_codec(frames: Bytes) -> Bytes:
     """The clip written to a file as the engine does, and read back: what no model can better."""
     with tempfile.TemporaryDirectory() as folder:
-        with Film(Path(folder), frames.shape[2], frames.shape[1], scenes.FPS, len(frames)) as film:
-            film.write(frames)
+        with VideoWriter(Path(folder), frames.shape[2], frames.shape[1], scenes.FPS, len(frames)) as film:
+            film.write_frames(frames)
         return read(film.result().video)
 
 

@@ -22,8 +22,8 @@ from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig
 from torch import Tensor, nn
 
-from engine.catalog.model import Model
-from engine.catalog.registry import DEFAULT, find
+from engine.catalog.model import ModelEntry
+from engine.catalog.registry import DEFAULT_MODEL, find_model
 from engine.diffusion.schedule import noise_levels
 from engine.mini.training import train_transformer
 from engine.mini.training.components import device
@@ -53,7 +53,7 @@ class Course:
     guidance: float
 
     @classmethod
-    def of(cls, model: Model) -> Course:
+    def of(cls, model: ModelEntry) -> Course:
         """As the catalogue has the two qualities sampled."""
         few, full = model.sampling["turbo"], model.sampling["full"]
         return cls((*noise_levels(few).tolist(), 0.0), round(full.steps / few.steps), full.guidance_scale)
@@ -196,7 +196,7 @@ def train(work: Path, minutes: float, *, rate: float = 0.003, compiled: bool = T
     library, sentences, rng = Library(work, share=0.5), Sentences(work), np.random.default_rng()
     transformer, library.mean, library.deviation = train_transformer.load(work)
     train_transformer.plain_attention(transformer)
-    teacher = Teacher(_still(transformer), Course.of(find(DEFAULT)), *(_here(sentences.read([""]))))
+    teacher = Teacher(_still(transformer), Course.of(find_model(DEFAULT_MODEL)), *(_here(sentences.read([""]))))
 
     def draw() -> Lane:
         batch = library.batch(rng)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from api.http.state import AppState
-from engine.media.video_reader import Footage
+from engine.media.video_reader import VideoReader
 from tests.api.routes.test_video_create import claim, post
 from tests.support.uploads import PNG, VIDEO, append_bytes, create_upload, upload_form_file
 from tests.support.users import Person, sign_up
@@ -96,7 +96,7 @@ async def test_an_uploaded_video_works_in_every_video_field(
     assert (first["seconds"], first["size"], first["parents"]) == ("2", "192x320", [])
     await client.delete(f"/v1/uploads/{film}", headers=account.headers)
     [kept] = (await app_state.lifecycle.load_inputs(await claim(app_state)))[1]
-    assert Footage(24).length(app_state.storage.path(kept.key)) == 24
+    assert VideoReader(24).count_frames(app_state.storage.path(kept.key)) == 24
 
 
 async def test_unusable_uploads_are_refused_with_the_field(client: httpx.AsyncClient, account: Person) -> None:

@@ -357,7 +357,7 @@ def test_an_operation_is_kept_whole_and_lays_a_request_the_engine_takes(operatio
     request = to_engine_request(operation, ASKED, [FILM, OTHER])
     assert not validation.check_request(request)
     assert 0 < generated_seconds(request) <= request.seconds
-    assert {take.film for take in request.takes} <= {FILM.path, OTHER.path}
+    assert {take.video for take in request.source_spans} <= {FILM.path, OTHER.path}
 
 
 def test_every_operation_has_a_test() -> None:

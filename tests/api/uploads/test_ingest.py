@@ -15,7 +15,7 @@ from api.http.state import AppState
 from api.schemas.video_requests import VideoReference
 from api.settings import Settings
 from api.uploads.ingest import Uploads
-from engine.media.video_reader import Footage
+from engine.media.video_reader import VideoReader
 from tests.api.routes.test_video_create import claim, post
 from tests.support.media_files import encode_video
 from tests.support.users import Person
@@ -33,7 +33,7 @@ async def test_a_video_is_reencoded_and_stored(client: httpx.AsyncClient, app_st
     assert (video["seconds"], video["size"], video["model"], video["parents"]) == ("5", "192x320", "kinora-mini", [])
     assert video["cost"]["credits"] == 6
     [film] = (await app_state.lifecycle.load_inputs(await claim(app_state)))[1]
-    assert Footage(24).length(app_state.storage.path(film.key)) == 48
+    assert VideoReader(24).count_frames(app_state.storage.path(film.key)) == 48
     assert not list((app_state.settings.data / "work").iterdir())
     url = "data:video/mp4;base64," + base64.b64encode(encode_video()).decode()
     inline = await post(client, account, "loops", {"video": {"video_url": url}, "prompt": "round and round"})

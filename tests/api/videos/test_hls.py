@@ -84,8 +84,8 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     resume = await second.resume()
     assert resume
-    assert [piece.file.read_bytes() for piece in resume.pieces] == [b"piece 0 of the first", b"piece 1 of the first"]
-    assert {piece.head.read_bytes() for piece in resume.pieces} == {b"head"}
+    assert [piece.file.read_bytes() for piece in resume.segments] == [b"piece 0 of the first", b"piece 1 of the first"]
+    assert {piece.init_file.read_bytes() for piece in resume.segments} == {b"head"}
     assert resume.state.read_bytes() == b"state 1"
     assert list(resume.state.parent.iterdir()) == [resume.state], "no earlier state is of use to anybody"
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.loading.loader import Parts
-from engine.planning.plan import Shown
+from engine.planning.plan import DecodeSpan
 from engine.runtime.engine import Engine
-from engine.types import Condition, Done, EngineConfig, Progress, Segment
+from engine.types import Done, EngineConfig, ImageCondition, Progress, Segment
 from tests.support.model_families import KINDS, PICTURED, STEPS, asked, film, never, picture, recipe, small
 from tests.support.videos import read_frames
 
@@ -26,8 +26,8 @@ from tests.support.videos import read_frames
 def test_a_request_becomes_four_files(families: EngineConfig, name: str, tmp_path: Path) -> None:
     *events, last = Engine(families).run(asked(name), tmp_path, never)
     assert isinstance(last, Done)
-    model = find(name)
-    assert read_frames(last.result.video).shape == (max(1, model.fps * model.films), 256, 256, 3)
+    model = find_model(name)
+    assert read_frames(last.result.video).shape == (max(1, model.fps * model.makes_videos), 256, 256, 3)
     assert all(path.stat().st_size for path in (last.result.poster, last.result.thumbnail, last.result.spritesheet))
     steps = [event.step for event in events if isinstance(event, Progress) and event.stage == "denoising"]
     assert steps == [1, 2, 3]
@@ -51,7 +51,7 @@ def test_a_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: st
     """Random weights show no picture again; but which one was given must tell, from the first frame on."""
     others = tuple(each for each in asked(name).conditions if each.frame != 0)
     white, black = (
-        film(parts_of(name), asked(name, conditions=(Condition(picture(color), 0), *others)))
+        film(parts_of(name), asked(name, conditions=(ImageCondition(picture(color), 0), *others)))
         for color in ("white", "black")
     )
     assert (white[0] - black[0]).abs().mean() > 1e-5
@@ -59,9 +59,9 @@ def test_a_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: st
 
 @pytest.mark.parametrize("name", ["wan2.2-i2v-a14b", "ltx-2"])
 def test_a_last_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: str) -> None:
-    first = Condition(picture("white"), 0)
+    first = ImageCondition(picture("white"), 0)
     alone = film(parts_of(name), asked(name, conditions=(first,)))
-    ends = film(parts_of(name), asked(name, conditions=(first, Condition(picture("black"), -1))))
+    ends = film(parts_of(name), asked(name, conditions=(first, ImageCondition(picture("black"), -1))))
     assert not torch.allclose(alone[-1], ends[-1])
 
 
@@ -72,13 +72,13 @@ def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
 ) -> None:
     """Otherwise what is denoised beyond its length is left out at its end."""
     name = "wan2.2-i2v-a14b"
-    pictures = (Condition(picture("white"), 0), Condition(picture("black"), -1))[: 1 + last]
+    pictures = (ImageCondition(picture("white"), 0), ImageCondition(picture("black"), -1))[: 1 + last]
     made, cut = recipe(parts_of(name), asked(name, seconds=frames / 16, conditions=pictures))
     (window,) = cut.plan.windows
     torch.manual_seed(1)
-    cut.strips[0].update({number: torch.randn(1, 16, 1, 8, 8) for number in range(window.latents)})
-    whole = torch.cat(list(made._pipeline.frames(torch.cat(list(cut.strips[0].values()), dim=2))))
-    shown = torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])
+    cut.latents[0].update({number: torch.randn(1, 16, 1, 8, 8) for number in range(window.latents)})
+    whole = torch.cat(list(made._pipeline.frames(torch.cat(list(cut.latents[0].values()), dim=2))))
+    shown = torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
     assert len(shown) == frames
     assert len(whole) - frames in range(4)
     assert torch.equal(shown[0], whole[0])
@@ -89,7 +89,7 @@ def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
 
 
 def test_a_picture_of_ltx_2_lies_at_the_nearest_latent(parts_of: Callable[[str], Parts]) -> None:
-    request = asked("ltx-2", conditions=tuple(Condition(picture("white"), frame) for frame in (0, 4, 6, 17, -1)))
+    request = asked("ltx-2", conditions=tuple(ImageCondition(picture("white"), frame) for frame in (0, 4, 6, 17, -1)))
     made, cut = recipe(parts_of("ltx-2"), request)
     (window,) = cut.plan.windows
     placed = made._pipeline.arguments(window)["conditions"]
@@ -125,10 +125,10 @@ def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Call
         parts, request = parts_of(name), asked(name, seconds=5)
         made, cut = recipe(parts, request)
         list(made.denoise(cut.plan.windows[0], never))
-        shown = [step for step in cut.plan.steps if isinstance(step, Shown)]
+        shown = [step for step in cut.plan.steps if isinstance(step, DecodeSpan)]
         stretches = [made.decode(step) for step in shown]
         assert len(stretches) > 1
-        (strip,) = cut.strips
+        (strip,) = cut.latents
         latents = torch.cat([strip[number] for number in sorted(strip)], dim=2)
         mean, std = (
             torch.tensor(each).view(1, -1, 1, 1, 1)

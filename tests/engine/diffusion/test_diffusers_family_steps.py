@@ -13,10 +13,10 @@ import pytest
 import torch
 from diffusers import FirstBlockCacheConfig
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.loading.loader import Parts
 from engine.runtime.engine import Engine
-from engine.types import Cancelled, Done, EngineConfig, Progress
+from engine.types import Done, EngineConfig, JobCancelled, Progress
 from tests.support.cancels import cancel_after
 from tests.support.engine_modules import read_modules
 from tests.support.model_families import KINDS, STEPS, asked, film, never, recipe
@@ -31,22 +31,22 @@ def test_a_cancel_stops_at_the_step_and_spoils_nothing(parts_of: Callable[[str],
     hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
     made, cut = recipe(parts, request)
     seen: list[int] = []
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         seen.extend(made.denoise(cut.plan.windows[0], cancel_after(step)))
     hook.remove()
     assert len(passes) <= 2 * step, "nothing is computed after the step at which the cancel is seen"
-    assert cut.strips == ({},)
+    assert cut.latents == ({},)
     assert torch.equal(film(parts, request), before)
 
 
 def test_a_cancel_leaves_no_step_cache_behind(families: EngineConfig) -> None:
     """A cache that speeds steps up keeps what it saw until the pipeline is told that the clip is over."""
-    model = find("wan2.1-t2v-1.3b")
+    model = find_model("wan2.1-t2v-1.3b")
     parts, request = read_modules(model.name, families), asked(model.name)
     parts.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.9))
     before = film(parts, request)
     made, cut = recipe(parts, replace(request, prompt="a blue star", seed=8))
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         list(made.denoise(cut.plan.windows[0], cancel_after(2)))
     assert torch.equal(film(parts, request), before)
 
@@ -55,7 +55,7 @@ def test_a_cancel_leaves_no_step_cache_behind(families: EngineConfig) -> None:
 def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Callable[[str], Parts], name: str) -> None:
     parts, full = parts_of(name), asked(name, guidance_scale=5.0)
     before = film(parts, full)
-    turbo, steps = replace(full, quality="turbo", steps=None), find(name).sampling["turbo"].steps
+    turbo, steps = replace(full, quality="turbo", steps=None), find_model(name).sampling["turbo"].steps
     computed: list[int] = []
     transformers = [each for each in (parts.transformer, parts.others.get("transformer_2")) if each is not None]
     hooks = [
@@ -66,7 +66,7 @@ def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Call
     for cancelled in (never, cancel_after(3)):
         computed.clear()
         made, cut = recipe(parts, turbo)
-        with nullcontext() if cancelled is never else pytest.raises(Cancelled):
+        with nullcontext() if cancelled is never else pytest.raises(JobCancelled):
             assert list(made.denoise(cut.plan.windows[0], cancelled)) == list(range(1, steps + 1))
         assert torch.equal(film(parts, full), before)
         if cancelled is never:
@@ -84,7 +84,7 @@ def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Parts]) -> N
     steps = made.denoise(cut.plan.windows[0], never)
     assert next(steps) == 1
     steps.close()
-    assert cut.strips == ({},)
+    assert cut.latents == ({},)
 
 
 @pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "ltx-2"])
@@ -95,7 +95,7 @@ def test_a_cancelled_job_leaves_no_file_and_the_next_is_whole(
     request = asked(name, width=256, height=256)
     seen: list[int] = []
     events = engine.run(request, tmp_path, lambda: seen[-1:] == [2])
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         seen.extend(event.step for event in events if isinstance(event, Progress) and event.stage == "denoising")
     assert seen == [1, 2]
     assert list(tmp_path.iterdir()) == []

@@ -14,19 +14,19 @@ from diffusers.pipelines.ltx2 import LTX2ConditionPipeline, LTX2VideoCondition
 from diffusers.pipelines.wan import pipeline_wan_i2v
 from PIL import Image
 
-from engine.catalog.model import Model
-from engine.catalog.registry import find
+from engine.catalog.model import ModelEntry
+from engine.catalog.registry import find_model
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts
-from engine.planning.plan import Plan
-from engine.types import Condition, EngineConfig, Request
+from engine.planning.plan import ClipPlan
+from engine.types import EngineConfig, ImageCondition, Request
 from tests.support.model_families import KINDS, SIZE, asked, film, picture, small
 
 
 def theirs(families: EngineConfig, request: Request) -> torch.Tensor:
     """The same clip by the pipeline as diffusers loads it [F, 3, h, w]."""
     folder = families.weights[request.model]
-    model, made = find(request.model), small(request)
+    model, made = find_model(request.model), small(request)
     how = sampling(model, request, ())
     pipe = _pipe(model, request, folder)
     pipe.set_progress_bar_config(disable=True)
@@ -43,12 +43,12 @@ def theirs(families: EngineConfig, request: Request) -> torch.Tensor:
         **_own(model, request, made, how.guidance_scale),
     )[0]
     shown: torch.Tensor = frames if model.family == "z_image" else frames[0]
-    if find(request.model).conditions == "ends" and len(request.conditions) > 1:
+    if find_model(request.model).image_positions == "ends" and len(request.conditions) > 1:
         return shown[torch.linspace(0, len(shown) - 1, made.frames).round().long()]
     return shown[: made.frames]
 
 
-def _pipe(model: Model, request: Request, folder: str) -> Any:
+def _pipe(model: ModelEntry, request: Request, folder: str) -> Any:
     if model.family == "ltx2":
         return LTX2ConditionPipeline.from_pretrained(folder)
     if model.name == "wan2.2-ti2v-5b" and request.conditions:
@@ -56,12 +56,12 @@ def _pipe(model: Model, request: Request, folder: str) -> Any:
     return DiffusionPipeline.from_pretrained(folder)
 
 
-def _own(model: Model, request: Request, made: Plan, guidance: float) -> dict[str, Any]:
+def _own(model: ModelEntry, request: Request, made: ClipPlan, guidance: float) -> dict[str, Any]:
     """The arguments that differ between pipelines, written down here once more."""
     images = [Image.open(io.BytesIO(each.image)) for each in request.conditions]
     if model.family == "z_image":
         return {"guidance_scale": guidance - 1}
-    common = {"guidance_scale": guidance, "num_frames": 1 + model.frame_rule * (made.windows[0].latents - 1)}
+    common = {"guidance_scale": guidance, "num_frames": 1 + model.temporal_compression * (made.windows[0].latents - 1)}
     if model.family == "wan":
         low = {"guidance_scale_2": 3.0} if model.name == "wan2.2-t2v-a14b" else {}
         return {**common, **low, **dict(zip(("image", "last_image"), images, strict=False))}
@@ -95,9 +95,9 @@ def test_the_frames_are_those_of_the_pipeline_called_plainly(
     families: EngineConfig, parts_of: Callable[[str], Parts], name: str
 ) -> None:
     request = asked(name, negative_prompt="blurry")
-    if find(name).conditions in ("ends", "any"):
-        both = (Condition(picture("white"), 0), Condition(picture("red"), -1))
+    if find_model(name).image_positions in ("ends", "any"):
+        both = (ImageCondition(picture("white"), 0), ImageCondition(picture("red"), -1))
         request = replace(request, conditions=both)
     if name == "wan2.2-ti2v-5b":
-        request = replace(request, conditions=(Condition(picture("white"), 0),))
+        request = replace(request, conditions=(ImageCondition(picture("white"), 0),))
     torch.testing.assert_close(film(parts_of(name), request).clip(0, 1), theirs(families, request), rtol=0, atol=2e-5)

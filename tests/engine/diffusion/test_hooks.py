@@ -16,7 +16,7 @@ from engine.catalog.registry import MODELS
 from engine.diffusion.hooks import sampled
 from engine.loading.loader import Parts
 from engine.runtime.engine import Engine
-from engine.types import Cancelled, EngineConfig, EngineError, Progress, Request
+from engine.types import EngineConfig, EngineError, JobCancelled, Progress, Request
 
 CACHED = "ltx-video-2b-0.9.5"
 
@@ -46,8 +46,8 @@ def video(engine: Engine, request: Request, folder: Path) -> bytes:
 
 
 def transformer(engine: Engine) -> diffusers.LTXVideoTransformer3DModel:
-    assert engine._loaded is not None
-    return engine._loaded[1].transformer
+    assert engine._loaded_model is not None
+    return engine._loaded_model[1].transformer
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def test_a_cancel_in_the_middle_of_turbo_spoils_nothing(
     before, quick = video(engine, full, tmp_path / "before"), video(engine, turbo, tmp_path / "quick")
     steps: list[int] = []
     events = engine.run(replace(turbo, seed=9), tmp_path / "cancelled", lambda: steps[-1:] == [5])
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         steps.extend(event.step for event in events if isinstance(event, Progress) and event.stage == "denoising")
     assert not transformer(engine).is_cache_enabled
     assert video(engine, full, tmp_path / "after") == before

@@ -14,19 +14,19 @@ from diffusers import FlowMatchEulerDiscreteScheduler, LTXConditionPipeline, LTX
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from PIL import Image
 
-from engine.catalog.model import Model, Sampling, Size
-from engine.catalog.registry import find
+from engine.catalog.model import ModelEntry, Sampling, Size
+from engine.catalog.registry import find_model
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import _pack, keep, prepare, preparing_units
-from engine.diffusion.latents import Cut, _renoised, decode
+from engine.diffusion.latents import ClipState, _renoised, decode
 from engine.loading.loader import Parts
-from engine.planning.plan import Plan, Shown, Window
-from engine.planning.timeline import plan
-from engine.types import Cancelled, Condition, Request
+from engine.planning.plan import ClipPlan, DecodeSpan, Window
+from engine.planning.timeline import plan_clip
+from engine.types import ImageCondition, JobCancelled, Request
 
 STEPS = 4
 FRAMES = 17  # one window
-FPS = find("kinora-mini").fps
+FPS = find_model("kinora-mini").fps
 SIZE = Size(160, 96)
 GUIDED = Sampling(steps=STEPS, guidance_scale=3.0, schedule="linear_quadratic")
 
@@ -52,26 +52,26 @@ def never() -> bool:
 
 
 def film(
-    parts: Parts, made: Plan, request: Request, how: Sampling, cancelled: Callable[[], bool] = never
-) -> tuple[Cut, torch.Tensor]:
+    parts: Parts, made: ClipPlan, request: Request, how: Sampling, cancelled: Callable[[], bool] = never
+) -> tuple[ClipState, torch.Tensor]:
     """What was made of the whole clip, and its native frames."""
-    cut = Cut.of(made)
+    cut = ClipState.of(made)
     text = ltx.encode_text(parts, made, request.negative_prompt, how)
     frames = []
     for step in made.steps:
-        if isinstance(step, Shown):
+        if isinstance(step, DecodeSpan):
             frames.append(decode(parts, cut, step))
         elif isinstance(step, Window):
             tokens = prepare(parts, cut, step)
-            said = text.at(step.weights)
+            said = text.at(step.prompt_weights)
             assert list(ltx.denoise(parts, made, how, said, tokens, step.seed, cancelled)) == [1, 2, 3, 4][: how.steps]
             keep(parts, cut, step, tokens)
     return cut, torch.cat(frames)
 
 
-def latents(cut: Cut) -> torch.Tensor:
+def latents(cut: ClipState) -> torch.Tensor:
     """All latents of the only gap [1, C, F, h, w]."""
-    (strip,) = cut.strips
+    (strip,) = cut.latents
     return torch.cat([strip[number] for number in sorted(strip)], dim=2)
 
 
@@ -107,7 +107,7 @@ def assert_same(mine: torch.Tensor, other: torch.Tensor) -> None:
 
 @THEIR_WARNING
 def test_text_to_video_is_the_pipeline_s(parts: Parts, condition_pipeline: Any, clip: Request) -> None:
-    cut, frames = film(parts, plan(clip), clip, GUIDED)
+    cut, frames = film(parts, plan_clip(clip), clip, GUIDED)
     assert_same(latents(cut), theirs(condition_pipeline, clip, output_type="latent"))
     assert_same(frames.clip(0, 1), theirs(condition_pipeline, clip, output_type="pt")[0])
 
@@ -115,12 +115,12 @@ def test_text_to_video_is_the_pipeline_s(parts: Parts, condition_pipeline: Any, 
 @THEIR_WARNING
 def test_without_guidance_there_is_no_second_pass(parts: Parts, condition_pipeline: Any, clip: Request) -> None:
     alone = replace(GUIDED, guidance_scale=1.0)
-    assert ltx.encode_text(parts, plan(clip), "", alone).embeds.shape[0] == 1
+    assert ltx.encode_text(parts, plan_clip(clip), "", alone).embeds.shape[0] == 1
     other = condition_pipeline(
         prompt=clip.prompt, width=160, height=96, num_frames=FRAMES, frame_rate=FPS, num_inference_steps=STEPS,
         guidance_scale=1.0, generator=torch.Generator("cpu").manual_seed(clip.seed), output_type="latent",
     ).frames  # fmt: skip
-    assert_same(latents(film(parts, plan(clip), clip, alone)[0]), other)
+    assert_same(latents(film(parts, plan_clip(clip), clip, alone)[0]), other)
 
 
 @THEIR_WARNING
@@ -140,8 +140,8 @@ def test_pictures_are_followed_as_the_pipeline_does(
         image_cond_noise_scale=0.0,
         output_type="latent",
     )
-    request = replace(clip, conditions=tuple(Condition(png(each), at, how) for each, at, how in pictures))
-    assert_same(latents(film(parts, plan(request), request, GUIDED)[0]), other)
+    request = replace(clip, conditions=tuple(ImageCondition(png(each), at, how) for each, at, how in pictures))
+    assert_same(latents(film(parts, plan_clip(request), request, GUIDED)[0]), other)
 
 
 def test_the_first_release_s_conventions_are_those_of_its_own_pipeline(parts: Parts, clip: Request) -> None:
@@ -151,7 +151,7 @@ def test_the_first_release_s_conventions_are_those_of_its_own_pipeline(parts: Pa
     )
     shifted = replace(parts, scheduler=shifting)
     how = replace(GUIDED, schedule="linear")
-    made = replace(plan(clip), model=replace(find("kinora-mini"), causal_time=False))
+    made = replace(plan_clip(clip), model=replace(find_model("kinora-mini"), causal_time=False))
     text = ltx.encode_text(parts, made, clip.negative_prompt, how)
     pipeline = LTXPipeline(shifting, parts.vae, parts.text_encoder, parts.tokenizer, parts.transformer)
     pipeline.set_progress_bar_config(disable=True)
@@ -166,9 +166,9 @@ def test_the_first_release_s_conventions_are_those_of_its_own_pipeline(parts: Pa
 
 
 def test_the_same_seed_makes_the_same_frames_and_another_others(parts: Parts, clip: Request) -> None:
-    _, frames = film(parts, plan(clip), clip, GUIDED)
-    _, again = film(parts, plan(clip), clip, GUIDED)
-    _, other = film(parts, plan(replace(clip, seed=8)), replace(clip, seed=8), GUIDED)
+    _, frames = film(parts, plan_clip(clip), clip, GUIDED)
+    _, again = film(parts, plan_clip(clip), clip, GUIDED)
+    _, other = film(parts, plan_clip(replace(clip, seed=8)), replace(clip, seed=8), GUIDED)
     assert torch.equal(frames, again)
     assert not torch.allclose(frames, other, atol=0.05)
 
@@ -179,7 +179,7 @@ def long_clip(clip: Request) -> Request:
 
 
 def test_a_long_clip_has_all_its_frames_from_carried_latents(parts: Parts, long_clip: Request) -> None:
-    made = plan(long_clip)
+    made = plan_clip(long_clip)
     assert len(made.windows) > 1
     cut, frames = film(parts, made, long_clip, GUIDED)
     assert frames.shape == (96, 3, 96, 160)
@@ -187,9 +187,9 @@ def test_a_long_clip_has_all_its_frames_from_carried_latents(parts: Parts, long_
 
 
 def test_a_window_begins_with_what_the_last_one_ended_with(parts: Parts, long_clip: Request) -> None:
-    made = plan(long_clip)
+    made = plan_clip(long_clip)
     *before, third = made.windows[:3]
-    cut = Cut.of(made)
+    cut = ClipState.of(made)
     text = ltx.encode_text(parts, made, "", GUIDED)
     for window in before:
         tokens = prepare(parts, cut, window)
@@ -211,38 +211,38 @@ def test_seams_are_decoded_with_both_neighbours(parts: Parts, long_clip: Request
     """The decoder looks both ways in time; a random one further than a trained one, so this is the hardest case:
     the bundled one is 49 dB from decoding all at once.
     """
-    made = plan(long_clip)
+    made = plan_clip(long_clip)
     cut, frames = film(parts, made, long_clip, GUIDED)
-    at_once = decode(parts, cut, Shown(0, 0, 95, 0, made.gaps[0].latents))
+    at_once = decode(parts, cut, DecodeSpan(0, 0, 95, 0, made.gaps[0].latents))
     alone = torch.cat([decode(parts, cut, without_context(window)) for window in made.windows])[:96]
     assert (frames - at_once).abs().mean() < (alone - at_once).abs().mean() * 0.6
 
 
-def without_context(window: Window) -> Shown:
+def without_context(window: Window) -> DecodeSpan:
     """A window decoded from its own latents and the one before, up to its last."""
     before = 8 * (window.first - 1) + 1 if window.first else 0
-    return Shown(0, before, 8 * (window.end - 1), max(0, window.first - 1), window.end)
+    return DecodeSpan(0, before, 8 * (window.end - 1), max(0, window.first - 1), window.end)
 
 
 def test_a_cancel_between_steps_stops_at_once(parts: Parts, clip: Request) -> None:
-    made = plan(clip)
+    made = plan_clip(clip)
     asked = iter([False, False, True])
-    tokens = prepare(parts, Cut.of(made), made.windows[0])
+    tokens = prepare(parts, ClipState.of(made), made.windows[0])
     text = ltx.encode_text(parts, made, clip.negative_prompt, GUIDED)
     steps = ltx.denoise(parts, made, GUIDED, text, tokens, 1, lambda: next(asked))
     assert [next(steps), next(steps)] == [1, 2]
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         next(steps)
 
 
 def test_stirring_moves_only_what_is_given_and_fades(parts: Parts, clip: Request) -> None:
-    request = replace(clip, conditions=(Condition(png(image((9, 9, 9))), 0),))
-    made = plan(request)
+    request = replace(clip, conditions=(ImageCondition(png(image((9, 9, 9))), 0),))
+    made = plan_clip(request)
     stirred = replace(made, model=replace(made.model, condition_noise=0.15))
     text = ltx.encode_text(parts, made, request.negative_prompt, GUIDED)
     seen = []
     for each in (made, stirred):
-        tokens = prepare(parts, Cut.of(each), each.windows[0])
+        tokens = prepare(parts, ClipState.of(each), each.windows[0])
         clean = tokens.latents.clone()
         steps = ltx.denoise(parts, each, GUIDED, text, tokens, 1, never)
         seen.append([(tokens.latents - clean)[:, :15].abs().max().item() for _step in steps])
@@ -252,11 +252,11 @@ def test_stirring_moves_only_what_is_given_and_fades(parts: Parts, clip: Request
 
 
 def test_a_decoder_that_denoises_gets_noise_that_depends_on_the_place_alone(parts: Parts, clip: Request) -> None:
-    model: Model = replace(find("kinora-mini"), decode_noise=0.1, decode_timestep=0.05)
-    told, made = replace(parts, vae=_Told(parts.vae)), replace(plan(clip), model=model)
+    model: ModelEntry = replace(find_model("kinora-mini"), decode_noise=0.1, decode_timestep=0.05)
+    told, made = replace(parts, vae=_Told(parts.vae)), replace(plan_clip(clip), model=model)
     clean = torch.zeros(1, 16, 6, 3, 5)
-    whole, level = _renoised(told, made, clean, Shown(0, 0, 40, 0, 6))
-    part, _ = _renoised(told, made, clean[:, :, :4], Shown(0, 17, 40, 2, 6))
+    whole, level = _renoised(told, made, clean, DecodeSpan(0, 0, 40, 0, 6))
+    part, _ = _renoised(told, made, clean[:, :, :4], DecodeSpan(0, 17, 40, 2, 6))
     assert torch.equal(whole[:, :, 2:], part)
     assert not torch.equal(whole[:, :, 0], whole[:, :, 1])
     assert level is not None
@@ -272,14 +272,14 @@ class _Told:
 
 def test_a_still_is_one_frame(parts: Parts, clip: Request) -> None:
     request = replace(clip, seconds=0)
-    _, frames = film(parts, plan(request), request, GUIDED)
+    _, frames = film(parts, plan_clip(request), request, GUIDED)
     assert frames.shape == (1, 3, 96, 160)
 
 
 def test_what_preparing_costs_are_the_latents_encoded_for_a_window(request_: Request) -> None:
     """Only the first window of a clip from words goes on from nothing; a picture is one latent more."""
-    picture = Condition(png(image((90, 20, 20))), 0)
-    made = [plan(replace(request_, seconds=6, conditions=given)) for given in ((), (picture,))]
+    picture = ImageCondition(png(image((90, 20, 20))), 0)
+    made = [plan_clip(replace(request_, seconds=6, conditions=given)) for given in ((), (picture,))]
     area = made[0].native.width * made[0].native.height
     units = [[preparing_units(each, window) / area for window in each.windows] for each in made]
     assert units == [[0, 1, 1], [1, 1, 1]]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.catalog.model import Sampling
-from engine.catalog.registry import MODELS, find
+from engine.catalog.registry import MODELS, find_model
 from engine.diffusion.schedule import noise_levels, sampling, scheduler
 from engine.types import Request
 
@@ -32,7 +32,7 @@ def test_the_parabola_is_the_one_ltx_video_uses(steps: int) -> None:
 
 
 def test_a_distilled_model_keeps_its_own_levels() -> None:
-    how = find("ltx-video-13b-distilled").sampling["full"]
+    how = find_model("ltx-video-13b-distilled").sampling["full"]
     np.testing.assert_allclose(noise_levels(how), how.sigmas)
 
 
@@ -47,7 +47,7 @@ def test_a_distilled_curve_serves_any_number_of_steps(steps: int) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_request_overrides_what_it_names(name: str) -> None:
-    model = find(name)
+    model = find_model(name)
     own = model.sampling["turbo"]
     request = Request(name, "x", 320, 192, 5, 1, quality="turbo")
     assert sampling(model, request, {own.adapter}) == own
@@ -58,7 +58,7 @@ def test_a_request_overrides_what_it_names(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_without_the_adapter_are_sampled_without_it(name: str) -> None:
     for quality in ("turbo", "full"):
-        how = sampling(find(name), Request(name, "x", 320, 192, 5, 1, quality=quality), frozenset())
+        how = sampling(find_model(name), Request(name, "x", 320, 192, 5, 1, quality=quality), frozenset())
         assert how.adapter == ""
 
 

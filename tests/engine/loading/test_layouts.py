@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.loading.loader import Parts, load, locate
 from engine.placement.offload import _attentions
 from engine.types import EngineConfig, EngineError
@@ -21,7 +21,9 @@ from tests.support.model_families import KINDS, asked, film
 
 def refusal(families: EngineConfig, name: str, folder: str) -> EngineError:
     with pytest.raises(EngineError) as caught:
-        run_to_end(load(find(name), locate(find(name), replace(families, weights={name: folder})), families))
+        run_to_end(
+            load(find_model(name), locate(find_model(name), replace(families, weights={name: folder})), families)
+        )
     return caught.value
 
 
@@ -53,7 +55,7 @@ def test_a_folder_without_an_index_is_named(families: EngineConfig, tmp_path: Pa
 
 def test_a_model_that_no_hub_has_says_what_to_do() -> None:
     with pytest.raises(EngineError, match="KINORA_WEIGHTS") as caught:
-        locate(find("ltx-video-2b-distilled"), EngineConfig(device="cpu"))
+        locate(find_model("ltx-video-2b-distilled"), EngineConfig(device="cpu"))
     assert caught.value.code == "model_missing"
 
 
@@ -62,7 +64,7 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConf
     halved = replace(families, dtype="bfloat16")
     parts = read_modules(name, halved)
     assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
-    assert parts.vae.dtype == (torch.float32 if find(name).family == "wan" else torch.bfloat16)
+    assert parts.vae.dtype == (torch.float32 if find_model(name).family == "wan" else torch.bfloat16)
     assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
 
 

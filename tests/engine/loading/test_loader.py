@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.catalog.model import Model
-from engine.catalog.registry import find
+from engine.catalog.model import ModelEntry
+from engine.catalog.registry import find_model
 from engine.loading.loader import Parts, load, locate, use_threads
 from engine.types import EngineConfig, EngineError
 from tests.support.engine_modules import run_to_end
 
-mini = find("kinora-mini")
+mini = find_model("kinora-mini")
 
 
-def reading(model: Model, config: EngineConfig) -> tuple[list[float], Parts]:
+def reading(model: ModelEntry, config: EngineConfig) -> tuple[list[float], Parts]:
     return run_to_end(load(model, locate(model, config), config))
 
 
 def failure(config: EngineConfig, name: str = "kinora-mini") -> EngineError:
     with pytest.raises(EngineError) as caught:
-        reading(find(name), config)
+        reading(find_model(name), config)
     return caught.value
 
 
@@ -45,7 +45,7 @@ def test_loading_reports_how_far_it_is(config: EngineConfig) -> None:
 
 def test_the_same_code_loads_any_entry_from_a_folder(weights: Path) -> None:
     for name in ("ltx-video-2b", "ltx-video-13b-distilled"):
-        _, parts = reading(find(name), EngineConfig(weights={name: str(weights)}, device="cpu"))
+        _, parts = reading(find_model(name), EngineConfig(weights={name: str(weights)}, device="cpu"))
         assert parts.dtype == torch.float32
 
 
@@ -100,7 +100,7 @@ def test_threads_are_bounded(config: EngineConfig) -> None:
 
 
 def test_weights_of_another_compression_than_the_catalogue_s_are_refused(weights: Path) -> None:
-    other = replace(mini, frame_rule=4)
+    other = replace(mini, temporal_compression=4)
     with pytest.raises(EngineError, match="32x32x8") as caught:
         reading(other, EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu"))
     assert caught.value.code == "model_broken"

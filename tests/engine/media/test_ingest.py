@@ -17,7 +17,7 @@ from PIL import Image
 
 from engine.media import ingest
 from engine.media.ingest import RATE, Refused
-from engine.media.video_reader import Footage
+from engine.media.video_reader import VideoReader
 
 STEP = 18
 
@@ -39,8 +39,8 @@ def film(path: Path, times: list[float], width: int = 64, height: int = 48, code
 
 
 def greys(path: Path) -> list[int]:
-    footage = Footage(RATE)
-    frames = footage.frames(path, 0, footage.length(path) - 1)
+    footage = VideoReader(RATE)
+    frames = footage.read_frames(path, 0, footage.count_frames(path) - 1)
     return [round((float(frame.mean()) - 20) / STEP) for frame in frames]
 
 

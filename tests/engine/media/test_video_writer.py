@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.media import fragments, thumbnails, video_writer
-from engine.media.video_writer import Film
+from engine.media.video_writer import VideoWriter
 from engine.types import EngineError, Result
 
 
@@ -35,9 +35,9 @@ def opened(path: Path) -> Image.Image:
 
 
 def filmed(folder: Path, frames: int = 40, width: int = 160, height: int = 96, fps: int = 16) -> Result:
-    with Film(folder, width, height, fps, frames) as film:
+    with VideoWriter(folder, width, height, fps, frames) as film:
         for pixels in ball(frames, width, height):
-            film.write(pixels)
+            film.write_frames(pixels)
     return film.result()
 
 
@@ -101,9 +101,9 @@ def test_a_poster_is_never_too_heavy() -> None:
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
-    with contextlib.suppress(KeyError), Film(tmp_path, 64, 64, 16, 10) as film:
-        film.write(next(ball(1, 64, 64)))
-        film.cut(b"state")
+    with contextlib.suppress(KeyError), VideoWriter(tmp_path, 64, 64, 16, 10) as film:
+        film.write_frames(next(ball(1, 64, 64)))
+        film.cut_segment(b"state")
         names = sorted(path.name for path in tmp_path.iterdir())
         assert names == ["head-0000.mp4", "segment-0000.m4s", "state-0000.safetensors", "video.mp4.part"]
         raise KeyError
@@ -111,15 +111,15 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_film_with_frames_missing_is_no_film(tmp_path: Path) -> None:
-    with pytest.raises(EngineError) as caught, Film(tmp_path, 64, 64, 16, 10) as film:
-        film.write(next(ball(1, 64, 64)))
+    with pytest.raises(EngineError) as caught, VideoWriter(tmp_path, 64, 64, 16, 10) as film:
+        film.write_frames(next(ball(1, 64, 64)))
     assert caught.value.code == "encode_failed"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_at_the_very_end_is_named(tmp_path: Path) -> None:
-    film = Film(tmp_path / "film", 64, 64, 16, 1)
-    film.write(next(ball(1, 64, 64)))
+    film = VideoWriter(tmp_path / "film", 64, 64, 16, 1)
+    film.write_frames(next(ball(1, 64, 64)))
     shutil.rmtree(tmp_path / "film")
     with pytest.raises(EngineError) as caught:
         film.__exit__(None, None, None)
@@ -144,7 +144,7 @@ def test_a_full_disk_is_named() -> None:
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EngineError) as caught:
-        Film(tmp_path / "file" / "folder", 64, 64, 16, 1)
+        VideoWriter(tmp_path / "file" / "folder", 64, 64, 16, 1)
     assert caught.value.code == "encode_failed"
 
 
@@ -161,19 +161,19 @@ def played(*files: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
 
 def test_a_film_can_be_watched_piece_by_piece_while_it_grows(tmp_path: Path) -> None:
     pieces = []
-    with Film(tmp_path, 160, 96, 16, 40) as film:
+    with VideoWriter(tmp_path, 160, 96, 16, 40) as film:
         for index, pixels in enumerate(ball(40, 160, 96)):
-            film.write(pixels)
+            film.write_frames(pixels)
             if index in {8, 24, 39}:
-                piece = film.cut()
-                pieces.append((piece, played(piece.head, piece.file), piece.head.read_bytes()))
+                piece = film.cut_segment()
+                pieces.append((piece, played(piece.init_file, piece.file), piece.init_file.read_bytes()))
     assert [piece.index for piece, _, _ in pieces] == [0, 1, 2]
     assert [piece.frames for piece, _, _ in pieces] == [9, 25, 40]
     assert [piece.seconds_done for piece, _, _ in pieces] == [9 / 16, 25 / 16, 40 / 16]
     assert len({head for _, _, head in pieces}) == 1, "one head serves all"
     alone = [shown for _, frames, _ in pieces for shown in frames]
     assert [time for time, _ in alone] == [Fraction(index, 16) for index in range(40)]
-    together = played(pieces[0][0].head, *(piece.file for piece, _, _ in pieces))
+    together = played(pieces[0][0].init_file, *(piece.file for piece, _, _ in pieces))
     whole = played(film.result().video)
     for one, other in ((alone, whole), (together, whole)):
         assert [time for time, _ in one] == [time for time, _ in other]
@@ -181,19 +181,19 @@ def test_a_film_can_be_watched_piece_by_piece_while_it_grows(tmp_path: Path) -> 
 
 
 def test_a_piece_is_nothing_but_frames(tmp_path: Path) -> None:
-    with Film(tmp_path, 160, 96, 16, 10) as film:
+    with VideoWriter(tmp_path, 160, 96, 16, 10) as film:
         for pixels in ball(10, 160, 96):
-            film.write(pixels)
-        piece = film.cut()
-    assert [name for name, _ in fragments._all_boxes(piece.head.read_bytes())] == [b"ftyp", b"moov"]
+            film.write_frames(pixels)
+        piece = film.cut_segment()
+    assert [name for name, _ in fragments._all_boxes(piece.init_file.read_bytes())] == [b"ftyp", b"moov"]
     assert [name for name, _ in fragments._all_boxes(piece.file.read_bytes())][:2] == [b"moof", b"mdat"]
     assert b"mfra" not in piece.file.read_bytes()
 
 
 def test_a_film_that_is_given_up_leaves_no_piece(tmp_path: Path) -> None:
-    with contextlib.suppress(KeyboardInterrupt), Film(tmp_path, 64, 64, 8, 10) as film:
+    with contextlib.suppress(KeyboardInterrupt), VideoWriter(tmp_path, 64, 64, 8, 10) as film:
         for pixels in ball(5, 64, 64):
-            film.write(pixels)
-        film.cut()
+            film.write_frames(pixels)
+        film.cut_segment()
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []

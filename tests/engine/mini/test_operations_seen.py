@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.catalog.registry import DEFAULT
+from engine.catalog.registry import DEFAULT_MODEL
 from engine.mini.evaluation import detection
 from engine.mini.evaluation.judge import judge
 from engine.mini.evaluation.sampling import psnr, read
 from engine.planning import operations
-from engine.planning.operations import Card, Clip
+from engine.planning.operations import SourceClip, StoryboardCard
 from engine.runtime.engine import Engine
-from engine.types import Cue, Done, EngineConfig, Request
+from engine.types import Done, EngineConfig, PromptSpan, Request
 
 Frames: TypeAlias = NDArray[np.uint8]
 
@@ -46,8 +46,8 @@ class Studio:
         assert isinstance(last, Done)
         return last.result.video
 
-    def clip(self, prompt: str, seed: int = 11) -> Clip:
-        return Clip(self.film(request(prompt, SECONDS, seed)), SECONDS * FPS)
+    def clip(self, prompt: str, seed: int = 11) -> SourceClip:
+        return SourceClip(self.film(request(prompt, SECONDS, seed)), SECONDS * FPS)
 
     def frames(self, asked: Request) -> Frames:
         return read(self.film(asked))
@@ -59,7 +59,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 
 def request(prompt: str, seconds: float, seed: int = 21) -> Request:
-    return Request(DEFAULT, prompt, 160, 96, seconds, seed, quality="turbo")
+    return Request(DEFAULT_MODEL, prompt, 160, 96, seconds, seed, quality="turbo")
 
 
 def changes(frames: Frames) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def test_an_extension_s_seam_is_no_larger_than_the_motion_in_the_clip(
     studio: Studio, direction: operations.Direction
 ) -> None:
     source = studio.clip(BALL)
-    longer = studio.frames(operations.extend(request(BALL, SECONDS), source, 2, direction))
+    longer = studio.frames(operations.extend_clip(request(BALL, SECONDS), source, 2, direction))
     seam = source.frames - 1 if direction == "forward" else len(longer) - source.frames - 1
     steps = changes(longer)
     assert steps[seam] <= 1.15 * np.delete(steps, seam).max()
@@ -90,7 +90,7 @@ def test_an_extension_s_seam_is_no_larger_than_the_motion_in_the_clip(
 
 def test_a_loop_s_last_frame_goes_on_to_its_first(studio: Studio) -> None:
     source = studio.clip(BALL)
-    around = studio.frames(operations.loop(request(BALL, SECONDS), source, "normal"))
+    around = studio.frames(operations.loop_clip(request(BALL, SECONDS), source, "normal"))
     wrap = np.abs(around[-1].astype(float) - around[0]).mean()
     assert wrap <= 1.5 * changes(around).max()
     assert judge(around).second is None, "a loop that fades shows its thing twice"
@@ -98,7 +98,7 @@ def test_a_loop_s_last_frame_goes_on_to_its_first(studio: Studio) -> None:
 
 def test_a_loop_holds_no_stretch_played_backwards(studio: Studio) -> None:
     source = studio.clip(BALL)
-    around = studio.frames(operations.loop(request(BALL, SECONDS), source, "normal"))
+    around = studio.frames(operations.loop_clip(request(BALL, SECONDS), source, "normal"))
     made, kept = around[-2 * FPS :], around[: -2 * FPS]
     for frame in made[2:-2]:
         assert max(psnr(frame[None], each[None]) for each in kept) < 33
@@ -106,9 +106,9 @@ def test_a_loop_holds_no_stretch_played_backwards(studio: Studio) -> None:
 
 def test_a_blend_begins_as_one_clip_and_ends_as_the_other(studio: Studio) -> None:
     first, second = studio.clip(BALL), studio.clip(SQUARE, 12)
-    a, b = read(first.film), read(second.film)
-    asked = replace(request(BALL, 4), cues=(Cue(0, 8, BALL), Cue(24, 32, SQUARE)))
-    blend = studio.frames(operations.blend(asked, first, second, "even", 4))
+    a, b = read(first.video), read(second.video)
+    asked = replace(request(BALL, 4), prompt_spans=(PromptSpan(0, 8, BALL), PromptSpan(24, 32, SQUARE)))
+    blend = studio.frames(operations.blend_clips(asked, first, second, "even", 4))
     assert psnr(blend[:2], a[:2]) > 25 > psnr(blend[:2], b[:2])
     assert psnr(blend[-2:], b[-2:]) > 22 > psnr(blend[-2:], a[-2:])
     middle = len(blend) // 2
@@ -122,8 +122,8 @@ def test_a_subtle_remix_keeps_more_than_a_strong_one(studio: Studio) -> None:
     green = BALL.replace("red", "green")
     seen, kept = {}, {}
     for strength in ("subtle", "mild", "strong"):
-        made = studio.frames(operations.remix(request(green, SECONDS), source, strength))
-        seen[strength], kept[strength] = judge(made), psnr(made, read(source.film))
+        made = studio.frames(operations.remix_clip(request(green, SECONDS), source, strength))
+        seen[strength], kept[strength] = judge(made), psnr(made, read(source.video))
     assert kept["subtle"] > kept["mild"] > kept["strong"]
     assert seen["strong"].colour == "green"
     assert (seen["subtle"].place, seen["subtle"].motion) == ("hills", "right")
@@ -131,8 +131,10 @@ def test_a_subtle_remix_keeps_more_than_a_strong_one(studio: Studio) -> None:
 
 def test_an_edit_keeps_what_the_prompt_does_not_name(studio: Studio) -> None:
     source = studio.clip(BALL)
-    asked = replace(operations.edit(request(BALL.replace("red", "green"), SECONDS), source, "mild"), source_prompt=BALL)
-    made, before = studio.frames(asked), read(source.film)
+    asked = replace(
+        operations.edit_clip(request(BALL.replace("red", "green"), SECONDS), source, "mild"), source_prompt=BALL
+    )
+    made, before = studio.frames(asked), read(source.video)
     seen = judge(made)
     assert (seen.colour, seen.motion, seen.place, seen.time) == ("green", "right", "hills", "day")
     elsewhere = ~(thing(made) | thing(before))
@@ -142,7 +144,9 @@ def test_an_edit_keeps_what_the_prompt_does_not_name(studio: Studio) -> None:
 
 def test_a_storyboard_changes_its_hour_and_not_its_thing(studio: Studio) -> None:
     night = "a red ball moves up over green hills at night"
-    story = studio.frames(operations.storyboard(request("", 6), [Card(0, BALL), Card(3, night)]))
+    story = studio.frames(
+        operations.lay_out_storyboard(request("", 6), [StoryboardCard(0, BALL), StoryboardCard(3, night)])
+    )
     day, dark = judge(story[:16]), judge(story[-16:])
     assert (day.time, dark.time) == ("day", "night")
     assert day.colour == dark.colour == "red"

@@ -13,15 +13,15 @@ from diffusers.loaders import WanLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
 from engine.catalog.model import Sampling
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.diffusion.hooks import sampled
 from engine.placement.lora import hang, wear
 from engine.runtime.engine import Engine
 from engine.testing import tiny_diffusers
-from engine.types import EngineConfig, EngineError, Lora, Request, Worn
+from engine.types import EngineConfig, EngineError, LoraSource, LoraWeight, Request
 from tests.support.engine_modules import read_modules, read_transformer, write_lora
 
-MINI = find("kinora-mini")
+MINI = find_model("kinora-mini")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def ink(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def with_loras(config: EngineConfig, film: Path, ink: Path, tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     nothing = tmp_path_factory.mktemp("nothing")
     sources = {"film": film, "ink": ink / "pytorch_lora_weights.safetensors", "lost": nothing}
-    other = Lora("other", "ltx-video-2b", str(film))
-    return replace(config, loras=(*(Lora(name, MINI.name, str(at)) for name, at in sources.items()), other))
+    other = LoraSource("other", "ltx-video-2b", str(film))
+    return replace(config, loras=(*(LoraSource(name, MINI.name, str(at)) for name, at in sources.items()), other))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def engine(with_loras: EngineConfig) -> Engine:
     return Engine(with_loras)
 
 
-def video(engine: Engine, request: Request, folder: Path, *loras: Worn) -> bytes:
+def video(engine: Engine, request: Request, folder: Path, *loras: LoraWeight) -> bytes:
     list(engine.run(replace(request, loras=loras), folder, lambda: False))
     return (folder / "video.mp4").read_bytes()
 
@@ -57,12 +57,12 @@ def test_a_lora_counts_as_much_as_its_weight(
 ) -> None:
     bare = video(Engine(config), request_, tmp_path / "bare")
     assert video(engine, request_, tmp_path / "none") == bare, "what only hangs there changes nothing"
-    assert video(engine, request_, tmp_path / "zero", Worn("film", 0.0)) == bare
-    whole = video(engine, request_, tmp_path / "one", Worn("film"))
-    half = video(engine, request_, tmp_path / "half", Worn("film", 0.5))
-    both = video(engine, request_, tmp_path / "both", Worn("film"), Worn("ink"))
+    assert video(engine, request_, tmp_path / "zero", LoraWeight("film", 0.0)) == bare
+    whole = video(engine, request_, tmp_path / "one", LoraWeight("film"))
+    half = video(engine, request_, tmp_path / "half", LoraWeight("film", 0.5))
+    both = video(engine, request_, tmp_path / "both", LoraWeight("film"), LoraWeight("ink"))
     assert len({bare, whole, half, both}) == 4
-    assert video(engine, request_, tmp_path / "again", Worn("film")) == whole, "no weight of another job stays"
+    assert video(engine, request_, tmp_path / "again", LoraWeight("film")) == whole, "no weight of another job stays"
     assert video(engine, request_, tmp_path / "after") == bare, "nor any LoRA"
 
 
@@ -71,7 +71,13 @@ def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Pa
     hang([made], "turbo", str(ink))
     hang([made], "lora_film", str(film))
     seen = []
-    for worn in ((), (Worn("turbo"),), (Worn("turbo"), Worn("lora_film", 0.5)), (Worn("turbo"),), ()):
+    for worn in (
+        (),
+        (LoraWeight("turbo"),),
+        (LoraWeight("turbo"), LoraWeight("lora_film", 0.5)),
+        (LoraWeight("turbo"),),
+        (),
+    ):
         wear(made, worn)
         seen.append(answer(made))
     none, turbo, both, turbo_again, none_again = seen
@@ -101,7 +107,7 @@ def test_a_lora_hangs_on_a_model_that_is_kept_small(
     small = Engine(replace(with_loras, **placed))  # type: ignore[arg-type]
     bare = video(Engine(replace(config, **placed)), request_, tmp_path / "bare")  # type: ignore[arg-type]
     assert video(small, request_, tmp_path / "none") == bare
-    assert video(small, request_, tmp_path / "one", Worn("film")) != bare
+    assert video(small, request_, tmp_path / "one", LoraWeight("film")) != bare
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_one_that_cannot_be_worn_is_named_and_the_next_job_runs(
     engine: Engine, request_: Request, tmp_path: Path, name: str, said: str
 ) -> None:
     with pytest.raises(EngineError, match=said) as caught:
-        video(engine, request_, tmp_path / "lost", Worn(name))
+        video(engine, request_, tmp_path / "lost", LoraWeight(name))
     assert (caught.value.code, caught.value.retryable) == ("lora_missing", False)
     assert video(engine, request_, tmp_path / "next")
 
@@ -132,7 +138,7 @@ def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Pat
 
 # --- two transformers ----------------------------------------------------------------------------------
 
-TWO = find("wan2.2-t2v-a14b")
+TWO = find_model("wan2.2-t2v-a14b")
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +149,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     made = tiny_diffusers.wan_two().transformer
     made.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_v"]), "made")
     WanLoraLoaderMixin.save_lora_weights(film, get_peft_model_state_dict(made, adapter_name="made"))
-    return EngineConfig(weights={TWO.name: str(folder)}, loras=(Lora("film", TWO.name, str(film)),), device="cpu")
+    return EngineConfig(weights={TWO.name: str(folder)}, loras=(LoraSource("film", TWO.name, str(film)),), device="cpu")
 
 
 @torch.inference_mode()
@@ -164,7 +170,7 @@ def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: En
     before = {name: moved(each) for name, each in mine.items()}
     for name in mine:
         pipe.load_lora_weights(both.loras[0].source, adapter_name=name, load_into_transformer_2=name != "transformer")
-    how = Sampling(steps=1, guidance_scale=1.0, loras=(Worn("lora_film"),))
+    how = Sampling(steps=1, guidance_scale=1.0, loras=(LoraWeight("lora_film"),))
     with sampled(mine["transformer"], how, mine["transformer_2"]):
         for name, each in mine.items():
             assert torch.equal(moved(each), moved(getattr(pipe, name)))
@@ -175,10 +181,10 @@ def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: En
 
 def test_a_clip_of_wan_2_2_wears_its_lora_at_every_noise_level(both: EngineConfig, tmp_path: Path) -> None:
     engine, worn = Engine(both), []
-    request = Request(TWO.name, "a red ball", 256, 256, 0, 7, steps=3, loras=(Worn("film"),))
+    request = Request(TWO.name, "a red ball", 256, 256, 0, 7, steps=3, loras=(LoraWeight("film"),))
     list(engine.run(replace(request, steps=1), tmp_path, lambda: False))
-    assert engine._loaded
-    _, parts = engine._loaded
+    assert engine._loaded_model
+    _, parts = engine._loaded_model
     for name, each in (("high", parts.transformer), ("low", parts.others["transformer_2"])):
         layer = each.blocks[0].attn1.to_q
         layer.register_forward_pre_hook(lambda layer, _, name=name: worn.append((name, layer.disable_adapters)))

@@ -16,19 +16,19 @@ import torch
 from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 
 from engine.catalog.model import Sampling
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import keep, prepare
-from engine.diffusion.latents import Cut, decode
+from engine.diffusion.latents import ClipState, decode
 from engine.loading.loader import Parts
 from engine.placement.offload import _Turns, arrange, attend, take_turns
 from engine.placement.policy import Placement
-from engine.planning.plan import Shown, Window
-from engine.planning.timeline import plan
+from engine.planning.plan import DecodeSpan, Window
+from engine.planning.timeline import plan_clip
 from engine.types import EngineConfig, EngineError, Request
 from tests.support.engine_modules import read_modules
 
-MINI = find("kinora-mini")
+MINI = find_model("kinora-mini")
 PLAIN: Final = Placement(device="cpu", dtype="float32")
 HOW: Final = Sampling(steps=2, guidance_scale=3.0)
 
@@ -56,16 +56,16 @@ def arranged(fresh: Callable[[], Parts], **how: Any) -> Parts:
 def clip(parts: Parts) -> torch.Tensor:
     """All frames of a short clip, through text encoder, transformer and autoencoder."""
     request = Request("kinora-mini", "a red ball", 160, 96, 2, 7, negative_prompt="a")
-    made = plan(request)
-    cut = Cut.of(made)
+    made = plan_clip(request)
+    cut = ClipState.of(made)
     text = ltx.encode_text(parts, made, request.negative_prompt, HOW)
     frames = []
     for step in made.steps:
         if isinstance(step, Window):
             tokens = prepare(parts, cut, step)
-            list(ltx.denoise(parts, made, HOW, text.at(step.weights), tokens, step.seed, lambda: False))
+            list(ltx.denoise(parts, made, HOW, text.at(step.prompt_weights), tokens, step.seed, lambda: False))
             keep(parts, cut, step, tokens)
-        elif isinstance(step, Shown):
+        elif isinstance(step, DecodeSpan):
             frames.append(decode(parts, cut, step))
     return torch.cat(frames)
 

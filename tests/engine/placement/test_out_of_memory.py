@@ -13,7 +13,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.loading.loader import Parts, load, locate
 from engine.parallel.host import Host
 from engine.placement.policy import Machine, Offload, Placement
@@ -147,15 +147,15 @@ def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
     [(modules, placement, folder, hung)] = host.shared
     assert (modules, placement.parallel, hung) == (["transformer"], 2, [])
     assert str(folder) == auto.weights["kinora-mini"]
-    before = engine.spent
+    before = engine.must_restart
     transformer(engine).register_forward_pre_hook(failing(1))
     failed(engine, request_, tmp_path / "failed")
-    assert (before, engine.spent) == (False, True)
+    assert (before, engine.must_restart) == (False, True)
     assert host.placed == ["none"], "several GPUs offload nothing"
 
 
 def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
-    host, model = Pretending(replace(GPU, gpus=2)), find("wan2.2-t2v-a14b")
+    host, model = Pretending(replace(GPU, gpus=2)), find_model("wan2.2-t2v-a14b")
     two = EngineConfig(
         weights={model.name: str(tiny_diffusers.write("wan_two", tmp_path))}, dtype="float32", parallel=2
     )
@@ -227,8 +227,8 @@ def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request
 
 
 def parts(engine: Engine) -> Parts:
-    assert engine._loaded is not None
-    return engine._loaded[1]
+    assert engine._loaded_model is not None
+    return engine._loaded_model[1]
 
 
 def transformer(engine: Engine) -> torch.nn.Module:

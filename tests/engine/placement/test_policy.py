@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.placement.hardware import look
 from engine.placement.policy import Machine, Placement, choose, lower
-from engine.types import EngineConfig, EngineError, Lora
+from engine.types import EngineConfig, EngineError, LoraSource
 
 PROCESSOR = Machine(kind="cpu", host_memory=16.0, compiler=True)
 APPLE = Machine(kind="mps", host_memory=32.0)
 H100 = Machine(kind="cuda", gpus=1, memory=79.0, capability=(9, 0), host_memory=256.0, compiler=True)
-SMALL = find("ltx-video-2b-0.9.5")  # 16 GB
-LARGE = find("ltx-video-13b-distilled")  # 40 GB
-MINI = find("kinora-mini")
+SMALL = find_model("ltx-video-2b-0.9.5")  # 16 GB
+LARGE = find_model("ltx-video-13b-distilled")  # 40 GB
+MINI = find_model("kinora-mini")
 
 
 def gpu(memory: float) -> Machine:
@@ -69,7 +69,7 @@ def test_nothing_is_sent_home_where_the_machine_cannot_hold_it() -> None:
 
 
 def test_compiling_is_for_large_models_that_stay_as_they_are() -> None:
-    lora = Lora("film", LARGE.name, "/loras/film")
+    lora = LoraSource("film", LARGE.name, "/loras/film")
     assert not choose(H100, MINI, EngineConfig()).compile
     assert not choose(replace(H100, capability=(7, 5)), LARGE, EngineConfig()).compile
     assert not choose(replace(H100, compiler=False), LARGE, EngineConfig()).compile
@@ -80,7 +80,10 @@ def test_compiling_is_for_large_models_that_stay_as_they_are() -> None:
 
 
 def test_a_model_whose_attention_is_masked_throughout_takes_no_kernel_without_masks() -> None:
-    packed, stills = replace(H100, packages=frozenset({"flash_attn_interface", "sageattention"})), find("z-image-turbo")
+    packed, stills = (
+        replace(H100, packages=frozenset({"flash_attn_interface", "sageattention"})),
+        find_model("z-image-turbo"),
+    )
     assert choose(packed, stills, EngineConfig()).attention == "native"
     assert choose(packed, stills, EngineConfig(attention="_native_cudnn")).attention == "_native_cudnn"
     with pytest.raises(EngineError, match="Choose native") as caught:

@@ -16,22 +16,22 @@ import torch
 from diffusers import VQModel
 
 from engine.catalog.model import Size
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.diffusion.diffusers_family import Stock
-from engine.diffusion.latents import Cut
+from engine.diffusion.latents import ClipState
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts
 from engine.placement import vae_tiling
 from engine.placement.policy import Tiling
-from engine.planning.plan import Shown
-from engine.planning.timeline import plan
+from engine.planning.plan import DecodeSpan
+from engine.planning.timeline import plan_clip
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, EngineError, Request
 from tests.support.engine_modules import read_modules
 
 KINDS = {"wan2.1-t2v-1.3b": "wan_text", "wan2.2-ti2v-5b": "wan_small", "ltx-2": "ltx2", "z-image-turbo": "z_image"}
 """A model with each class of autoencoder, and of Wan with each of its two kinds."""
-WAN = [name for name in KINDS if find(name).family == "wan"]
+WAN = [name for name in KINDS if find_model(name).family == "wan"]
 SIZES = {"ltx-2": (Size(128, 192), 160, 96)}
 """Of frames, of a tile's sides, and from one tile to the next: here so that a last one would be a latent wide."""
 OTHERS = Size(96, 64), 64, 32
@@ -69,19 +69,19 @@ def wanting(parts: Parts, tiling: Tiling) -> Parts:
     return replace(parts, placement=replace(parts.placement, tiling=tiling))
 
 
-def recipe(parts: Parts) -> tuple[Stock, Cut]:
+def recipe(parts: Parts) -> tuple[Stock, ClipState]:
     """A clip of this model with latents that nobody denoised, read and ready to be decoded."""
     (name,) = (name for name in KINDS if Path(parts.vae.config._name_or_path).parent.name == KINDS[name])
-    request = Request(name, "a red ball", 256, 256, float(find(name).films), 7, steps=1)
+    request = Request(name, "a red ball", 256, 256, float(find_model(name).makes_videos), 7, steps=1)
     size = SIZES.get(name, OTHERS)[0]
-    cut = Cut.of(replace(plan(request), size=size, native=size))
+    cut = ClipState.of(replace(plan_clip(request), size=size, native=size))
     made = Stock(parts, cut, request, sampling(cut.plan.model, request, ()))
     made.read()
     spatial, (window,) = parts.spatial, cut.plan.windows
     channels = parts.vae.config.get("z_dim") or parts.vae.config.latent_channels
     shape = 1, channels, 1, size.height // spatial, size.width // spatial
     torch.manual_seed(1)
-    cut.strips[0].update({number: torch.randn(shape) for number in range(window.latents)})
+    cut.latents[0].update({number: torch.randn(shape) for number in range(window.latents)})
     return made, cut
 
 
@@ -90,8 +90,8 @@ def film(parts: Parts) -> torch.Tensor:
     return shown(made, cut)
 
 
-def shown(made: Stock, cut: Cut) -> torch.Tensor:
-    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, Shown)])
+def shown(made: Stock, cut: ClipState) -> torch.Tensor:
+    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
 
 
 def full(*, after: int, times: int = 1) -> Callable[..., None]:
@@ -165,7 +165,7 @@ def test_left_to_us_big_frames_are_tiled_unless_they_are_decoded_a_few_at_a_time
     vae = tiny_diffusers.wan_text().vae
     for left in (False, True):
         vae.use_tiling = left
-        pixels, causal = size.width * size.height, find(name).causal_decoder
+        pixels, causal = size.width * size.height, find_model(name).causal_decoder
         vae_tiling.set_tiling(vae, "auto", pixels, causal_decoder=causal)
         assert vae.use_tiling is tiled
 

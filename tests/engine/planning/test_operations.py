@@ -11,33 +11,33 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.catalog.registry import frames
+from engine.catalog.registry import frame_count
 from engine.planning import operations
-from engine.planning.operations import CURVES, Card, Clip, Curve, Direction, Length
-from engine.planning.plan import Kept, Window
-from engine.planning.timeline import plan
-from engine.types import Cue, Request, Strength
+from engine.planning.operations import BLEND_CURVES, Curve, Direction, Length, SourceClip, StoryboardCard
+from engine.planning.plan import CopySpan, Window
+from engine.planning.timeline import plan_clip
+from engine.types import PromptSpan, Request, Strength
 
 FPS = 8
 ASKED = Request("kinora-mini", "a red ball", 320, 192, 5, 7)
-FILM = Clip(Path("film.mp4"), 40)
+FILM = SourceClip(Path("film.mp4"), 40)
 
 
 def kept(request: Request) -> dict[int, int]:
     """Frames of the result that are frames of the film, and which."""
     return {
         step.first + past: step.start + past
-        for step in plan(request).steps
-        if isinstance(step, Kept)
+        for step in plan_clip(request).steps
+        if isinstance(step, CopySpan)
         for past in range(step.last - step.first + 1)
     }
 
 
 @given(st.integers(2, 160), st.floats(1, 10), st.sampled_from(get_args(Direction)))
 def test_an_extension_is_the_whole_film_and_what_is_new(length: int, seconds: float, direction: Direction) -> None:
-    request = operations.extend(ASKED, Clip(FILM.film, length), seconds, direction)
+    request = operations.extend_clip(ASKED, SourceClip(FILM.video, length), seconds, direction)
     new = round(seconds * FPS)
-    assert plan(request).frames == length + new
+    assert plan_clip(request).frames == length + new
     shift = new if direction == "backward" else 0
     assert kept(request) == {frame + shift: frame for frame in range(length)}
 
@@ -47,31 +47,31 @@ def test_a_recut_keeps_what_it_was_told_to_in_order(edges: list[int], seconds: f
     parts = list(zip(edges[::2], edges[1::2], strict=False))
     total = FILM.frames if seconds is None else round(seconds * FPS)
     assume(total >= sum(stop - start for start, stop in parts))
-    request = operations.recut(ASKED, FILM, [(start / FPS, stop / FPS) for start, stop in parts], seconds)
+    request = operations.recut_clip(ASKED, FILM, [(start / FPS, stop / FPS) for start, stop in parts], seconds)
     found = kept(request)
-    assert plan(request).frames == total
+    assert plan_clip(request).frames == total
     assert list(found.values()) == [frame for start, stop in parts for frame in range(start, stop)]
     if seconds is None:
         assert all(at == frame for at, frame in found.items())
 
 
 def test_a_recut_to_another_length_stretches_what_lies_between() -> None:
-    request = operations.recut(ASKED, FILM, [(1, 2), (4, 5)], 8)
-    assert [(take.start, take.at, take.frames) for take in request.takes] == [(8, 16, 8), (32, 56, 8)]
+    request = operations.recut_clip(ASKED, FILM, [(1, 2), (4, 5)], 8)
+    assert [(take.start, take.at, take.frames) for take in request.source_spans] == [(8, 16, 8), (32, 56, 8)]
 
 
 def test_a_remix_keeps_the_more_the_subtler_it_is() -> None:
-    left = [operations.remix(ASKED, FILM, strength).takes[0].strength[0] for strength in get_args(Strength)]
+    left = [operations.remix_clip(ASKED, FILM, strength).source_spans[0].strength[0] for strength in get_args(Strength)]
     assert left == sorted(left, reverse=True)
     assert all(0 < each < 1 for each in left)
 
 
 @given(st.sampled_from(get_args(Curve)), st.integers(9, 80), st.integers(9, 80), st.floats(2, 8))
 def test_a_blend_begins_as_one_and_ends_as_the_other(curve: Curve, first: int, second: int, seconds: float) -> None:
-    one, other = Clip(Path("one"), first), Clip(Path("other"), second)
-    request = operations.blend(ASKED, one, other, curve, seconds)
+    one, other = SourceClip(Path("one"), first), SourceClip(Path("other"), second)
+    request = operations.blend_clips(ASKED, one, other, curve, seconds)
     total = frames_of(request)
-    before, behind = request.takes
+    before, behind = request.source_spans
     assert (before.at, before.start) == (0, 0)
     assert behind.at + behind.frames == total
     assert behind.start + behind.frames == second
@@ -83,37 +83,40 @@ def test_a_blend_begins_as_one_and_ends_as_the_other(curve: Curve, first: int, s
             assert before.strength_at(later) <= before.strength_at(earlier) + 1e-9
         if earlier >= behind.at:
             assert behind.strength_at(later) >= behind.strength_at(earlier) - 1e-9
-    assert all(not isinstance(step, Kept) for step in plan(request).steps)
+    assert all(not isinstance(step, CopySpan) for step in plan_clip(request).steps)
 
 
 def frames_of(request: Request) -> int:
-    made = plan(request)
+    made = plan_clip(request)
     assert made.frames == max(1, round(request.seconds * FPS))
     return made.frames
 
 
 def test_a_late_blend_stays_with_the_first_film_longer() -> None:
-    shares = {curve: sum(operations.blend(ASKED, FILM, FILM, curve, 5).takes[0].strength) for curve in CURVES}
+    shares = {
+        curve: sum(operations.blend_clips(ASKED, FILM, FILM, curve, 5).source_spans[0].strength)
+        for curve in BLEND_CURVES
+    }
     assert shares["early"] < shares["even"] < shares["late"]
 
 
 @pytest.mark.parametrize("length", get_args(Length))
 def test_a_loop_is_as_long_as_its_film_and_comes_back_to_its_first_frame(length: Length) -> None:
     film = replace(FILM, frames=56)
-    request = operations.loop(ASKED, film, length)
-    made = plan(request)
-    bridge = round(operations.BRIDGES[length] * FPS)
+    request = operations.loop_clip(ASKED, film, length)
+    made = plan_clip(request)
+    bridge = round(operations.LOOP_SECONDS[length] * FPS)
     assert made.frames == film.frames
     assert kept(request) == {frame: frame + bridge for frame in range(film.frames - bridge)}
     (gap,) = made.gaps
     assert gap.behind is not None
     assert gap.behind.at == 0
     last = [step for step in made.steps if isinstance(step, Window)][-1]
-    assert last.behind == "film"
+    assert last.trail_source == "video"
 
 
 def test_an_edit_changes_the_film_under_every_window() -> None:
-    made = plan(operations.edit(ASKED, FILM, "mild"))
+    made = plan_clip(operations.edit_clip(ASKED, FILM, "mild"))
     assert made.frames == FILM.frames
     for window in made.windows:
         edited = window.edited
@@ -124,24 +127,24 @@ def test_an_edit_changes_the_film_under_every_window() -> None:
 
 
 def test_a_short_film_is_not_eaten_up_by_its_loop() -> None:
-    request = operations.loop(ASKED, replace(FILM, frames=16), "long")
-    assert request.takes[0].frames == 8
+    request = operations.loop_clip(ASKED, replace(FILM, frames=16), "long")
+    assert request.source_spans[0].frames == 8
 
 
 def test_a_storyboard_changes_its_prompt_by_degrees_unless_cards_touch() -> None:
     cards = [
-        Card(6, "c"),
-        Card(0, "a"),
-        Card(3, "b", until=6),
-        Card(2, picture=b"png"),
-        Card(8, clip=Clip(Path("x"), 16)),
+        StoryboardCard(6, "c"),
+        StoryboardCard(0, "a"),
+        StoryboardCard(3, "b", until=6),
+        StoryboardCard(2, image=b"png"),
+        StoryboardCard(8, clip=SourceClip(Path("x"), 16)),
     ]
-    request = operations.storyboard(replace(ASKED, seconds=10), cards)
-    assert request.cues == (Cue(0, 16, "a"), Cue(24, 48, "b"), Cue(48, 72, "c"))
+    request = operations.lay_out_storyboard(replace(ASKED, seconds=10), cards)
+    assert request.prompt_spans == (PromptSpan(0, 16, "a"), PromptSpan(24, 48, "b"), PromptSpan(48, 72, "c"))
     assert [(each.image, each.frame) for each in request.conditions] == [(b"png", 16)]
-    assert [(each.at, each.frames) for each in request.takes] == [(64, 16)]
-    made = plan(request)
-    assert frames(made.model, 10) == made.frames
+    assert [(each.at, each.frames) for each in request.source_spans] == [(64, 16)]
+    made = plan_clip(request)
+    assert frame_count(made.model, 10) == made.frames
     assert [(gap.first, gap.last) for gap in made.gaps] == [(0, 47), (48, 63)]
-    mixed = [window.weights for window in made.windows if len(window.weights) == 2]
+    mixed = [window.prompt_weights for window in made.windows if len(window.prompt_weights) == 2]
     assert all({number for number, _ in weights} == {0, 1} for weights in mixed)

@@ -11,46 +11,46 @@ from hypothesis import strategies as st
 from engine.catalog import registry
 from engine.catalog.registry import MODELS
 from engine.catalog.validation import MAX_SEED
-from engine.planning.plan import Frame, Gap, Guide, Shown
-from engine.planning.timeline import plan
+from engine.planning.plan import DecodeSpan, FrameRef, Gap, GuideLatents
+from engine.planning.timeline import plan_clip
 from engine.planning.windows import DECODE_AHEAD, DECODE_BEHIND, SHORT
-from engine.types import Condition, Cue, Request, Take
+from engine.types import ImageCondition, PromptSpan, Request, SourceSpan
 from tests.support.plan_requests import FILM, PLAIN, by_gap, requests, span
 
 
 @given(requests())
 def test_every_latent_of_a_gap_is_denoised_once_and_none_in_vain(request: Request) -> None:
-    made = plan(request)
-    rule = made.model.frame_rule
+    made = plan_clip(request)
+    rule = made.model.temporal_compression
     for gap, windows in by_gap(made):
         latents = [latent for window in windows for latent in range(window.first, window.end)]
-        assert latents == list(range(gap.given_before, gap.latents))
-        wanted = gap.last + gap.returns  # a loop also makes the frame that is its first again
+        assert latents == list(range(gap.context_before, gap.latents))
+        wanted = gap.last + gap.returns_to_start  # a loop also makes the frame that is its first again
         assert span(gap, gap.latents - 1, rule)[0] <= wanted <= span(gap, gap.latents - 1, rule)[1]
 
 
 @given(requests())
 def test_a_window_fits_the_model_and_is_short(request: Request) -> None:
-    made = plan(request)
+    made = plan_clip(request)
     for window in made.windows:
-        assert (window.latents - 1) * made.model.frame_rule + 1 <= made.model.window_frames
+        assert (window.latents - 1) * made.model.temporal_compression + 1 <= made.model.window_frames
         assert window.new >= 1
-        assert made.model.frame_rule * (window.new - (window.lead == 0)) <= SHORT * made.fps
+        assert made.model.temporal_compression * (window.new - (window.lead == 0)) <= SHORT * made.fps
 
 
 @given(requests())
 def test_windows_of_a_gap_cost_about_the_same(request: Request) -> None:
-    for _, windows in by_gap(plan(request)):
+    for _, windows in by_gap(plan_clip(request)):
         inner = [window.new for window in windows[1:-1]]
         assert max(inner, default=0) - min(inner, default=0) <= 1
 
 
 @given(requests())
 def test_what_is_decoded_has_neighbours_on_both_sides(request: Request) -> None:
-    made = plan(request)
+    made = plan_clip(request)
     for step in made.steps:
-        if isinstance(step, Shown):
-            gap, rule = made.gaps[step.gap], made.model.frame_rule
+        if isinstance(step, DecodeSpan):
+            gap, rule = made.gaps[step.gap], made.model.temporal_compression
             shown_latents = [
                 latent for latent in range(gap.latents) if span(gap, latent, rule)[1] >= step.first
                 and span(gap, latent, rule)[0] <= step.last
@@ -62,12 +62,12 @@ def test_what_is_decoded_has_neighbours_on_both_sides(request: Request) -> None:
 
 @given(requests())
 def test_films_beside_a_gap_are_given_where_they_are(request: Request) -> None:
-    made = plan(request)
-    rule = made.model.frame_rule
+    made = plan_clip(request)
+    rule = made.model.temporal_compression
     for window in made.windows:
         gap = made.gaps[window.gap]
         for guide in window.guides:
-            if guide.film is None:
+            if guide.video is None:
                 continue
             latent = window.origin + guide.at
             take = gap.before if guide.at == 0 else gap.behind
@@ -84,23 +84,23 @@ def test_films_beside_a_gap_are_given_where_they_are(request: Request) -> None:
                 )
 
 
-def wrapped(take: Take, gap: Gap, guide: Guide) -> int:
+def wrapped(take: SourceSpan, gap: Gap, guide: GuideLatents) -> int:
     """How far the take lies from where the gap leads to it: a loop's first film comes after its last frame."""
     return 0 if guide.at == 0 else take.at - gap.last - 1
 
 
 @given(requests(), st.data())
 def test_a_picture_lands_in_the_window_that_makes_its_frame(request: Request, data: st.DataObject) -> None:
-    count = registry.frames(registry.find(request.model), request.seconds)
+    count = registry.frame_count(registry.find_model(request.model), request.seconds)
     frames = data.draw(st.lists(st.integers(-1, count - 1), min_size=1, max_size=4))
-    conditions = tuple(Condition(str(frame).encode(), frame) for frame in frames)
-    made = plan(replace(request, takes=(), conditions=conditions))
-    rule = made.model.frame_rule
+    conditions = tuple(ImageCondition(str(frame).encode(), frame) for frame in frames)
+    made = plan_clip(replace(request, source_spans=(), conditions=conditions))
+    rule = made.model.temporal_compression
     placed = [
-        (window, each.frame, each.picture)
+        (window, each.frame, each.image)
         for window in made.windows
-        for each in window.pictures
-        if isinstance(each.picture, Condition)
+        for each in window.keyframes
+        if isinstance(each.image, ImageCondition)
     ]
     assert sorted(picture.image for _, _, picture in placed) == sorted(each.image for each in conditions)
     for window, frame, picture in placed:
@@ -112,46 +112,46 @@ def test_a_picture_lands_in_the_window_that_makes_its_frame(request: Request, da
 
 @given(requests())
 def test_windows_have_seeds_of_their_own_and_the_first_keeps_the_request_s(request: Request) -> None:
-    made = plan(request)
+    made = plan_clip(request)
     seeds = [window.seed for window in made.windows]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed <= MAX_SEED for seed in seeds)
-    if not request.takes:
+    if not request.source_spans:
         assert seeds[0] == request.seed
 
 
 def test_seeds_next_to_each_other_share_no_window() -> None:
-    seeds = [window.seed for seed in range(50) for window in plan(replace(PLAIN, seconds=20, seed=seed)).windows]
+    seeds = [window.seed for seed in range(50) for window in plan_clip(replace(PLAIN, seconds=20, seed=seed)).windows]
     assert len(set(seeds)) == len(seeds)
 
 
 @given(requests())
 def test_prompts_give_way_to_each_other_by_degrees_and_only_within_a_cut(request: Request) -> None:
-    made = plan(request)
+    made = plan_clip(request)
     for window in made.windows:
-        assert sum(weight for _, weight in window.weights) == pytest.approx(1)
-        assert all(0 <= weight <= 1 for _, weight in window.weights)
-        numbers = [number for number, _ in window.weights]
+        assert sum(weight for _, weight in window.prompt_weights) == pytest.approx(1)
+        assert all(0 <= weight <= 1 for _, weight in window.prompt_weights)
+        numbers = [number for number, _ in window.prompt_weights]
         assert numbers in ([numbers[0]], [numbers[0], numbers[0] + 1])
-    cuts = {later.at for earlier, later in pairwise(request.cues) if earlier.until == later.at}
+    cuts = {later.at for earlier, later in pairwise(request.prompt_spans) if earlier.until == later.at}
     for gap in made.gaps:
         assert not any(gap.first < cut <= gap.last for cut in cuts)
         if gap.first in cuts:
-            assert gap.given_before == 0
+            assert gap.context_before == 0
 
 
 @given(requests())
 def test_a_loop_comes_back_to_its_first_frame(request: Request) -> None:
-    made = plan(replace(request, loop=True, takes=(), cues=(), seconds=max(1.0, request.seconds)))
+    made = plan_clip(replace(request, loop=True, source_spans=(), prompt_spans=(), seconds=max(1.0, request.seconds)))
     first, *_, last = made.windows
     assert first is not last, "the beginning must be there before the end"
     gap = made.gaps[0]
-    home = next(each for each in last.pictures if each.picture == Frame(None, 0))
-    assert made.model.frame_rule * last.origin + home.frame == made.frames == gap.last + 1
+    home = next(each for each in last.keyframes if each.image == FrameRef(None, 0))
+    assert made.model.temporal_compression * last.origin + home.frame == made.frames == gap.last + 1
 
 
 def test_a_remix_starts_every_latent_from_the_film() -> None:
-    made = plan(replace(PLAIN, takes=(Take(FILM, 8, 40, 0, (0.5,)),)))
+    made = plan_clip(replace(PLAIN, source_spans=(SourceSpan(FILM, 8, 40, 0, (0.5,)),)))
     for window in made.windows:
         (guide,) = window.guides
         first = span(made.gaps[0], window.first, 8)[0]
@@ -159,10 +159,10 @@ def test_a_remix_starts_every_latent_from_the_film() -> None:
 
 
 def test_a_blend_starts_from_one_film_and_then_from_the_other_never_from_both() -> None:
-    takes = (Take(Path("a"), 0, 40, 0, (0.9, 0.0, 0.0)), Take(Path("b"), 0, 40, 0, (0.0, 0.0, 0.9)))
-    made = plan(replace(PLAIN, takes=takes))
+    takes = (SourceSpan(Path("a"), 0, 40, 0, (0.9, 0.0, 0.0)), SourceSpan(Path("b"), 0, 40, 0, (0.0, 0.0, 0.9)))
+    made = plan_clip(replace(PLAIN, source_spans=takes))
     films = [
-        (window.origin + guide.at + past, guide.film, strength)
+        (window.origin + guide.at + past, guide.video, strength)
         for window in made.windows
         for guide in window.guides
         for past, strength in enumerate(guide.strengths)
@@ -175,10 +175,12 @@ def test_a_blend_starts_from_one_film_and_then_from_the_other_never_from_both() 
 
 def test_a_loop_returns_to_no_more_of_its_beginning_than_there_is_before_a_cut() -> None:
     """A first scene of two frames: the last one leads to those, and not to frames that no scene has."""
-    cues = (Cue(0, 2, "a"), Cue(2, 104, "b"))
-    made = plan(replace(PLAIN, seconds=13, cues=cues, loop=True))
+    cues = (PromptSpan(0, 2, "a"), PromptSpan(2, 104, "b"))
+    made = plan_clip(replace(PLAIN, seconds=13, prompt_spans=cues, loop=True))
     *_, last = made.windows
-    assert last.behind == "beginning"
+    assert last.trail_source == "beginning"
     assert last.trail == 0
-    longer = plan(replace(PLAIN, seconds=13, cues=(Cue(0, 40, "a"), Cue(40, 104, "b")), loop=True))
+    longer = plan_clip(
+        replace(PLAIN, seconds=13, prompt_spans=(PromptSpan(0, 40, "a"), PromptSpan(40, 104, "b")), loop=True)
+    )
     assert longer.windows[-1].trail == MODELS["kinora-mini"].context_latents

@@ -16,7 +16,7 @@ import pytest
 
 from engine.media.video_writer import PART
 from engine.process.client import EngineDied, EngineProcess
-from engine.types import Cancelled, Done, EngineConfig, EngineError, Event, Loading, Progress, Request
+from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, Loading, Progress, Request
 from tests.engine.test_parent_death import gone
 from tests.support import engine_owner
 
@@ -94,7 +94,7 @@ async def test_cancel_stops_within_two_steps_and_leaves_nothing(
                 engine.cancel()
                 engine.cancel()
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         await cancelled_at_the_second_step()
     assert max(seen) <= 4
     assert list(tmp_path.iterdir()) == []

@@ -11,30 +11,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.catalog.registry import find, frames
-from engine.media.video_writer import PART, Film
+from engine.catalog.registry import find_model, frame_count
+from engine.media.video_writer import PART, VideoWriter
 from engine.planning import operations
-from engine.planning.operations import Card, Clip, Direction
+from engine.planning.operations import Direction, SourceClip, StoryboardCard
 from engine.runtime.engine import Engine
 from engine.types import (
-    Cancelled,
-    Condition,
-    Cue,
     Done,
     EngineConfig,
     EngineError,
     Event,
+    ImageCondition,
+    JobCancelled,
     Loading,
     Progress,
+    PromptSpan,
     Request,
     Segment,
+    SourceSpan,
     Strength,
-    Take,
 )
 from tests.support.cancels import cancel_after
 from tests.support.videos import read_frames
 
-MINI = find("kinora-mini")
+MINI = find_model("kinora-mini")
 LONG = float(-(-2 * MINI.window_frames // MINI.fps))
 """Seconds that need several windows of the default model."""
 
@@ -52,7 +52,7 @@ def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_pa
     *_, last = engine.run(replace(request_, width=320, height=192), tmp_path / "new" / "folder", never)
     assert isinstance(last, Done)
     result = last.result
-    assert read_frames(result.video).shape == (frames(MINI, 1), 192, 320, 3)
+    assert read_frames(result.video).shape == (frame_count(MINI, 1), 192, 320, 3)
     assert all(path.stat().st_size for path in (result.poster, result.thumbnail, result.spritesheet))
     assert not list(result.video.parent.glob("*" + PART))
 
@@ -82,7 +82,7 @@ def test_the_prompt_and_the_guidance_reach_the_picture(engine: Engine, request_:
 def test_a_picture_reaches_the_frames(engine: Engine, request_: Request, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (320, 192), "white").save(buffer, "PNG")
-    for name, conditions in (("with", (Condition(buffer.getvalue(), -1),)), ("without", ())):
+    for name, conditions in (("with", (ImageCondition(buffer.getvalue(), -1),)), ("without", ())):
         list(engine.run(replace(request_, conditions=conditions), tmp_path / name, never))
     followed, free = (read_frames(tmp_path / name / "video.mp4") for name in ("with", "without"))
     assert not np.array_equal(followed, free)
@@ -134,7 +134,7 @@ def test_a_cancel_at_any_point_leaves_nothing(
     config: EngineConfig, request_: Request, tmp_path: Path, questions: int
 ) -> None:
     request = replace(request_, seconds=LONG, steps=4, width=64, height=64)
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         list(Engine(config).run(request, tmp_path, cancel_after(questions)))
     assert list(tmp_path.iterdir()) == []
 
@@ -142,7 +142,7 @@ def test_a_cancel_at_any_point_leaves_nothing(
 def test_a_cancel_is_seen_at_the_next_step(engine: Engine, request_: Request, tmp_path: Path) -> None:
     seen: list[int] = []
     events = engine.run(replace(request_, steps=50), tmp_path, lambda: seen[-1:] == [3])
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         seen.extend(step for event in events if (step := step_of(event)))
     assert seen == [1, 2, 3]
 
@@ -153,7 +153,7 @@ def step_of(event: Event) -> int:
 
 def test_a_cancelled_job_spoils_nothing_for_the_next(engine: Engine, request_: Request, tmp_path: Path) -> None:
     list(engine.run(request_, tmp_path / "before", never))
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         list(engine.run(replace(request_, seed=9), tmp_path / "cancelled", cancel_after(3)))
     list(engine.run(request_, tmp_path / "after", never))
     before, later = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
@@ -166,12 +166,12 @@ def test_a_cancelled_job_spoils_nothing_for_the_next(engine: Engine, request_: R
         ({"model": "nope"}, "model_unknown"),
         ({"width": 61}, "bad_request"),
         ({"seconds": 99}, "bad_request"),
-        ({"conditions": (Condition(b"not a picture", 0),)}, "bad_condition"),
-        ({"takes": (Take(Path("nowhere.mp4"), 0, 4, 0),)}, "bad_condition"),
-        ({"takes": (Take(Path("nowhere.mp4"), 0, 99, 0),)}, "bad_request"),
-        ({"takes": (Take(Path("a"), 0, 4, 0), Take(Path("b"), 0, 4, 3))}, "bad_request"),
-        ({"takes": (Take(Path("a"), 0, 4, 0, (1.5,)),)}, "bad_request"),
-        ({"cues": (Cue(4, 2, "a"),)}, "bad_request"),
+        ({"conditions": (ImageCondition(b"not a picture", 0),)}, "bad_condition"),
+        ({"source_spans": (SourceSpan(Path("nowhere.mp4"), 0, 4, 0),)}, "bad_condition"),
+        ({"source_spans": (SourceSpan(Path("nowhere.mp4"), 0, 99, 0),)}, "bad_request"),
+        ({"source_spans": (SourceSpan(Path("a"), 0, 4, 0), SourceSpan(Path("b"), 0, 4, 3))}, "bad_request"),
+        ({"source_spans": (SourceSpan(Path("a"), 0, 4, 0, (1.5,)),)}, "bad_request"),
+        ({"prompt_spans": (PromptSpan(4, 2, "a"),)}, "bad_request"),
         ({"model": "ltx-video-2b", "width": 320, "height": 256, "loop": True}, "bad_request"),
     ],
 )
@@ -187,8 +187,8 @@ def test_what_cannot_be_made_is_refused_by_name(
 def test_numbers_that_are_no_picture_never_leave(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "good", never))
-    assert engine._loaded is not None
-    engine._loaded[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
+    assert engine._loaded_model is not None
+    engine._loaded_model[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
     with pytest.raises(EngineError) as caught:
         list(engine.run(request_, tmp_path / "bad", never))
     assert caught.value.code == "bad_frames"
@@ -208,9 +208,9 @@ def test_leaving_early_cleans_up(engine: Engine, request_: Request, tmp_path: Pa
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of 24 frames, each of a grey of its own."""
     folder = tmp_path_factory.mktemp("source")
-    with Film(folder, 160, 96, MINI.fps, 24) as film:
+    with VideoWriter(folder, 160, 96, MINI.fps, 24) as film:
         for index in range(24):
-            film.write(np.full((1, 96, 160, 3), 10 * index, np.uint8))
+            film.write_frames(np.full((1, 96, 160, 3), 10 * index, np.uint8))
     return film.result().video
 
 
@@ -224,8 +224,8 @@ def greys(film: np.ndarray) -> list[float]:
 
 
 def test_what_is_kept_of_a_film_is_the_film(engine: Engine, request_: Request, source: Path, tmp_path: Path) -> None:
-    takes = (Take(source, 0, 8, 0), Take(source, 16, 8, 24))
-    film = made(engine, replace(request_, seconds=4, takes=takes), tmp_path)
+    takes = (SourceSpan(source, 0, 8, 0), SourceSpan(source, 16, 8, 24))
+    film = made(engine, replace(request_, seconds=4, source_spans=takes), tmp_path)
     assert greys(film[:8]) == list(range(8))
     assert greys(film[24:]) == list(range(16, 24))
     assert film[8:24].std(axis=(1, 2, 3)).min() > 5, "what lies between is made, and no flat grey"
@@ -235,7 +235,7 @@ def test_what_is_kept_of_a_film_is_the_film(engine: Engine, request_: Request, s
 def test_an_extension_reaches_the_file_in_order(
     engine: Engine, request_: Request, source: Path, tmp_path: Path, direction: Direction
 ) -> None:
-    request = operations.extend(request_, Clip(source, 24), 3, direction)
+    request = operations.extend_clip(request_, SourceClip(source, 24), 3, direction)
     events = list(engine.run(request, tmp_path, never))
     film = read_frames(tmp_path / "video.mp4")
     assert len(film) == 48
@@ -248,15 +248,15 @@ def test_an_extension_reaches_the_file_in_order(
 def test_every_operation_makes_a_film_of_its_length(
     engine: Engine, request_: Request, source: Path, tmp_path: Path
 ) -> None:
-    clip, other = Clip(source, 24), Clip(source, 16)
-    cards = [Card(0, "a red ball"), Card(1, "a blue star"), Card(2, clip=other)]
+    clip, other = SourceClip(source, 24), SourceClip(source, 16)
+    cards = [StoryboardCard(0, "a red ball"), StoryboardCard(1, "a blue star"), StoryboardCard(2, clip=other)]
     requests = {
-        "remix": operations.remix(request_, clip, "mild"),
-        "edit": operations.edit(request_, clip, "mild"),
-        "blend": operations.blend(request_, clip, other, "even", 2),
-        "loop": operations.loop(request_, clip, "short"),
-        "recut": operations.recut(request_, clip, [(0.5, 1)]),
-        "storyboard": operations.storyboard(replace(request_, seconds=4), cards),
+        "remix": operations.remix_clip(request_, clip, "mild"),
+        "edit": operations.edit_clip(request_, clip, "mild"),
+        "blend": operations.blend_clips(request_, clip, other, "even", 2),
+        "loop": operations.loop_clip(request_, clip, "short"),
+        "recut": operations.recut_clip(request_, clip, [(0.5, 1)]),
+        "storyboard": operations.lay_out_storyboard(replace(request_, seconds=4), cards),
         "loop of words": replace(request_, loop=True, seconds=2),
     }
     for name, request in requests.items():
@@ -270,7 +270,9 @@ def test_a_subtle_remix_is_nearer_to_its_source_than_a_strong_one(
 ) -> None:
     truth = read_frames(source).astype(float)
     off = [
-        np.abs(made(engine, operations.remix(request_, Clip(source, 24), strength), tmp_path / strength) - truth).mean()
+        np.abs(
+            made(engine, operations.remix_clip(request_, SourceClip(source, 24), strength), tmp_path / strength) - truth
+        ).mean()
         for strength in get_args(Strength)
     ]
     assert off == sorted(off)
@@ -280,6 +282,6 @@ def test_a_clip_is_published_while_it_is_made(engine: Engine, request_: Request,
     events = engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never)
     first = next(event for event in events if isinstance(event, Segment))
     assert first.frames < LONG * MINI.fps / 4
-    with av.open(io.BytesIO(first.head.read_bytes() + first.file.read_bytes()), "r") as container:
+    with av.open(io.BytesIO(first.init_file.read_bytes() + first.file.read_bytes()), "r") as container:
         assert len(list(container.decode(video=0))) == first.frames
     assert any(isinstance(event, Progress) and event.stage == "denoising" for event in events), "and it goes on"

@@ -9,15 +9,15 @@ from PIL import Image
 from engine.catalog.model import Sampling
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import guessed, prepare
-from engine.diffusion.latents import Cut
+from engine.diffusion.latents import ClipState
 from engine.diffusion.ltx import Ltx
 from engine.loading.loader import Parts
 from engine.planning.plan import Window
-from engine.planning.timeline import plan
+from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
 from engine.runtime.preview import PreviewPolicy, Previews
-from engine.runtime.progress import Rates
-from engine.types import EngineConfig, EngineError, Event, Preview, Progress, Request, Segment
+from engine.runtime.progress import StageRates
+from engine.types import EngineConfig, EngineError, Event, PreviewFrame, Progress, Request, Segment
 from tests.support.preview_policies import ALWAYS
 
 LONG = Request("kinora-mini", "a red ball", width=640, height=384, seconds=6, seed=7, steps=8)
@@ -34,8 +34,8 @@ def events(engine: Engine, request: Request, folder: Path) -> list[Event]:
 
 def test_a_window_is_seen_twice_before_it_can_be_watched(engine: Engine, tmp_path: Path) -> None:
     made = events(engine, LONG, tmp_path)
-    looks = [event for event in made if isinstance(event, Preview)]
-    windows = plan(LONG).windows
+    looks = [event for event in made if isinstance(event, PreviewFrame)]
+    windows = plan_clip(LONG).windows
     assert len(looks) == 2 * len(windows)
     assert looks[0].seconds == 0
     assert [look.seconds for look in looks] == sorted(look.seconds for look in looks)
@@ -49,17 +49,17 @@ def test_a_window_is_seen_twice_before_it_can_be_watched(engine: Engine, tmp_pat
 
 def test_looks_change_nothing(engine: Engine, config: EngineConfig, tmp_path: Path) -> None:
     request = replace(LONG, width=160, height=96, steps=4)
-    assert [event for event in events(engine, request, tmp_path / "seen") if isinstance(event, Preview)]
+    assert [event for event in events(engine, request, tmp_path / "seen") if isinstance(event, PreviewFrame)]
     blind = Engine(config, preview_policy=PreviewPolicy(moments=()))
-    assert not [event for event in events(blind, request, tmp_path / "unseen") if isinstance(event, Preview)]
+    assert not [event for event in events(blind, request, tmp_path / "unseen") if isinstance(event, PreviewFrame)]
     seen, unseen = ((tmp_path / name / "video.mp4").read_bytes() for name in ("seen", "unseen"))
     assert seen == unseen
 
 
 def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Parts) -> None:
-    made, how = plan(LONG), Sampling(steps=6, guidance_scale=1.0)
+    made, how = plan_clip(LONG), Sampling(steps=6, guidance_scale=1.0)
     window = made.windows[0]
-    tokens = prepare(parts, Cut.of(made), window)
+    tokens = prepare(parts, ClipState.of(made), window)
     text = ltx.encode_text(parts, made, "", how)
     steps = ltx.denoise(parts, made, how, text, tokens, window.seed, lambda: False)
     guesses = [guessed(parts, made, window, tokens, 0) for _ in steps]
@@ -72,8 +72,8 @@ def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Parts) -> 
 def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path: Path) -> None:
     engine = Engine(config, preview_policy=ALWAYS)
     events(engine, replace(LONG, seconds=1, steps=1), tmp_path / "good")
-    assert engine._loaded is not None
-    engine._loaded[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
+    assert engine._loaded_model is not None
+    engine._loaded_model[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
     with pytest.raises(EngineError) as caught:
         events(engine, LONG, tmp_path / "bad")
     assert caught.value.code == "bad_frames"
@@ -82,43 +82,43 @@ def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path:
 
 def test_a_full_disk_is_named_as_it_is_for_a_film(parts: Parts, tmp_path: Path) -> None:
     """An error without a name would end the engine's process."""
-    made = plan(LONG)
-    cut, window = Cut.of(made), made.windows[0]
+    made = plan_clip(LONG)
+    cut, window = ClipState.of(made), made.windows[0]
     recipe = Ltx(parts, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
     recipe.read()
     recipe.prepare(window)
     list(recipe.denoise(window, lambda: False))
     (tmp_path / "preview-0000.part").symlink_to("/dev/full")
     with pytest.raises(EngineError) as caught:
-        Previews(made, Rates(), (), tmp_path).take(recipe, window)
+        Previews(made, StageRates(), (), tmp_path).take_preview(recipe, window)
     assert caught.value.code == "disk_full"
 
 
-def looks(rates: Rates, *, step_seconds: float, work: float, steps: int = 20) -> list[int]:
+def looks(rates: StageRates, *, step_seconds: float, work: float, steps: int = 20) -> list[int]:
     """After which steps of its first window a clip is looked at."""
-    made = plan(LONG)
+    made = plan_clip(LONG)
     previews = Previews(made, rates, (), Path("nowhere"))
     window: Window = made.windows[0]
     found = []
     for step in range(1, steps + 1):
-        if previews.due(window, step, steps, step * step_seconds, work):
+        if previews.is_due(window, step, steps, step * step_seconds, work):
             previews._looks += 1
             found.append(step)
     return found
 
 
 def test_looks_are_taken_where_they_are_worth_their_time() -> None:
-    rates = Rates()
+    rates = StageRates()
     assert looks(rates, step_seconds=1.0, work=30) == [4, 11]
-    rates.glimpses.append(9)
+    rates.preview_rates.append(9)
     assert looks(rates, step_seconds=1.0, work=30) == [4, 11], "the first may have waited for a device"
     assert looks(rates, step_seconds=0.1, work=3) == [], "the window itself comes soon"
     assert looks(rates, step_seconds=0.14, work=30) == [4], "by the second moment it does"
 
 
 def test_all_looks_at_a_window_stay_within_their_share_of_its_work() -> None:
-    rates, pixels = Rates(), 160 * 96
+    rates, pixels = StageRates(), 160 * 96
     for seconds, expected in ((0.4, [4, 11]), (0.5, [4]), (0.95, [])):
-        rates.glimpses.extend([seconds / pixels, 9 * seconds / pixels])
+        rates.preview_rates.extend([seconds / pixels, 9 * seconds / pixels])
         assert looks(rates, step_seconds=1.0, work=30) == expected
-        rates.glimpses.clear()
+        rates.preview_rates.clear()

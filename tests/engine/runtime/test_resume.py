@@ -10,20 +10,31 @@ import av
 import numpy as np
 import pytest
 
-from engine.catalog.registry import find
-from engine.media.video_writer import Film
+from engine.catalog.registry import find_model
+from engine.media.video_writer import VideoWriter
 from engine.planning import operations
-from engine.planning.operations import Card, Clip
-from engine.planning.plan import Plan, Window
-from engine.planning.timeline import plan
+from engine.planning.operations import SourceClip, StoryboardCard
+from engine.planning.plan import ClipPlan, Window
+from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
-from engine.runtime.resume import needed, stamp
+from engine.runtime.resume import latents_to_save, plan_fingerprint
 from engine.testing import tiny_ltx
-from engine.types import Cancelled, Done, EngineConfig, Lora, Piece, Progress, Request, Resume, Segment, Worn
+from engine.types import (
+    Done,
+    EngineConfig,
+    JobCancelled,
+    LoraSource,
+    LoraWeight,
+    Progress,
+    PublishedSegment,
+    Request,
+    Resume,
+    Segment,
+)
 from tests.support.engine_modules import write_lora
 from tests.support.videos import read_frames
 
-MINI = find("kinora-mini")
+MINI = find_model("kinora-mini")
 FILES = ("video.mp4", "poster.jpg", "thumbnail.webp", "spritesheet.jpg")
 
 
@@ -41,9 +52,9 @@ def request_() -> Request:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of 24 frames, each of a grey of its own."""
     folder = tmp_path_factory.mktemp("source")
-    with Film(folder, 160, 96, MINI.fps, 24) as film:
+    with VideoWriter(folder, 160, 96, MINI.fps, 24) as film:
         for index in range(24):
-            film.write(np.full((1, 96, 160, 3), 10 * index, np.uint8))
+            film.write_frames(np.full((1, 96, 160, 3), 10 * index, np.uint8))
     return film.result().video
 
 
@@ -60,14 +71,14 @@ def after(segments: list[Segment]) -> Resume:
     """What is there for an attempt to go on from behind these segments."""
     state = segments[-1].state
     assert state
-    return Resume(tuple(Piece(segment.head, segment.file) for segment in segments), state)
+    return Resume(tuple(PublishedSegment(segment.init_file, segment.file) for segment in segments), state)
 
 
 def saved(segment: Segment, folder: Path) -> Segment:
     """A segment whose files outlive the attempt, as they do in storage."""
     assert segment.state
-    head, file, state = (Path(shutil.copy(one, folder)) for one in (segment.head, segment.file, segment.state))
-    return replace(segment, head=head, file=file, state=state)
+    head, file, state = (Path(shutil.copy(one, folder)) for one in (segment.init_file, segment.file, segment.state))
+    return replace(segment, init_file=head, file=file, state=state)
 
 
 def windows(events: list[object]) -> set[int]:
@@ -76,20 +87,20 @@ def windows(events: list[object]) -> set[int]:
 
 
 def kinds(request: Request, source: Path) -> dict[str, Request]:
-    clip, other = Clip(source, 24), Clip(source, 16)
-    cards = [Card(0, "a red ball"), Card(2, "a blue star"), Card(4, clip=other)]
+    clip, other = SourceClip(source, 24), SourceClip(source, 16)
+    cards = [StoryboardCard(0, "a red ball"), StoryboardCard(2, "a blue star"), StoryboardCard(4, clip=other)]
     return {
         "words": request,
-        "extension": operations.extend(request, clip, 5, "forward"),
-        "back to front": operations.extend(request, clip, 5, "backward"),
-        "remix": operations.remix(request, clip, "mild"),
-        "edit": operations.edit(request, clip, "mild"),
-        "blend": operations.blend(request, clip, other, "even", 6),
-        "recut": operations.recut(request, clip, [(0.5, 1)]),
-        "storyboard": operations.storyboard(request, cards),
-        "storyboard that loops": operations.storyboard(replace(request, loop=True), cards),
+        "extension": operations.extend_clip(request, clip, 5, "forward"),
+        "back to front": operations.extend_clip(request, clip, 5, "backward"),
+        "remix": operations.remix_clip(request, clip, "mild"),
+        "edit": operations.edit_clip(request, clip, "mild"),
+        "blend": operations.blend_clips(request, clip, other, "even", 6),
+        "recut": operations.recut_clip(request, clip, [(0.5, 1)]),
+        "storyboard": operations.lay_out_storyboard(request, cards),
+        "storyboard that loops": operations.lay_out_storyboard(replace(request, loop=True), cards),
         "loop of words": replace(request, loop=True),
-        "loop": operations.loop(request, clip, "normal"),
+        "loop": operations.loop_clip(request, clip, "normal"),
     }
 
 
@@ -124,7 +135,7 @@ def test_a_clip_that_was_stopped_goes_on_and_no_window_is_made_twice(
     whole = published(engine, request_, tmp_path / "whole")
     segments: list[Segment] = []
     events = engine.run(request_, tmp_path / "first", lambda: len(segments) == 2)
-    with pytest.raises(Cancelled):
+    with pytest.raises(JobCancelled):
         segments.extend(saved(event, tmp_path) for event in events if isinstance(event, Segment))
     assert list((tmp_path / "first").iterdir()) == [], "a stopped job leaves nothing of its own"
 
@@ -202,7 +213,7 @@ def test_what_does_not_fit_is_made_again(
     events = list(engine.run(request_, tmp_path / "again", never, resume))
     again = [event for event in events if isinstance(event, Segment)]
     assert [each.index for each in again] == list(range(len(segments)))
-    assert windows(list(events)) == set(range(1, len(plan(request_).windows) + 1))
+    assert windows(list(events)) == set(range(1, len(plan_clip(request_).windows) + 1))
     assert (tmp_path / "again" / "video.mp4").read_bytes() == (tmp_path / "whole" / "video.mp4").read_bytes()
 
 
@@ -228,7 +239,7 @@ def inked(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> dic
         "another": write_lora(config, tmp_path_factory.mktemp("another"), 2),
         "a copy": Path(shutil.copytree(lora, tmp_path_factory.mktemp("copy") / "ink")),
     }
-    return {name: replace(config, loras=(Lora("ink", MINI.name, str(at)),)) for name, at in folders.items()}
+    return {name: replace(config, loras=(LoraSource("ink", MINI.name, str(at)),)) for name, at in folders.items()}
 
 
 @pytest.mark.parametrize(
@@ -261,7 +272,7 @@ def test_the_state_of_another_lora_of_that_name_is_not_taken(
     inked: dict[str, EngineConfig], request_: Request, tmp_path: Path, name: str, worn: int, first: int
 ) -> None:
     """Unless nobody wears it."""
-    request_ = replace(request_, loras=(Worn("ink"),) * worn)
+    request_ = replace(request_, loras=(LoraWeight("ink"),) * worn)
     segments = published(Engine(inked["one"]), request_, tmp_path / "whole")
     events = list(Engine(inked[name]).run(request_, tmp_path / "other", never, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == first
@@ -270,8 +281,8 @@ def test_the_state_of_another_lora_of_that_name_is_not_taken(
 def test_a_plan_has_the_same_name_wherever_its_films_lie() -> None:
     def named(folder: str, **change: object) -> str:
         request = Request("kinora-mini", "a ball", 160, 96, 6, 7)
-        request = operations.extend(request, Clip(Path(folder) / "0.mp4", 24), 3, "forward")
-        return stamp(plan(replace(request, **change)))  # type: ignore[arg-type]
+        request = operations.extend_clip(request, SourceClip(Path(folder) / "0.mp4", 24), 3, "forward")
+        return plan_fingerprint(plan_clip(replace(request, **change)))  # type: ignore[arg-type]
 
     assert named("/one") == named("/other")
     assert named("/one") != named("/one", seed=8)
@@ -279,12 +290,12 @@ def test_a_plan_has_the_same_name_wherever_its_films_lie() -> None:
 
 def test_what_is_kept_does_not_grow_with_the_clip() -> None:
     def most(seconds: float, *, loop: bool = False) -> int:
-        made = plan(Request("kinora-mini", "a ball", 160, 96, seconds, 7, loop=loop))
-        return max(len(needed(made, done)) for done in ends(made))
+        made = plan_clip(Request("kinora-mini", "a ball", 160, 96, seconds, 7, loop=loop))
+        return max(len(latents_to_save(made, done)) for done in ends(made))
 
     assert most(8) == most(20) <= MINI.context_latents + 4
     assert most(8, loop=True) == most(20, loop=True) <= 2 * MINI.context_latents + 6
 
 
-def ends(made: Plan) -> list[int]:
+def ends(made: ClipPlan) -> list[int]:
     return [number for number, step in enumerate(made.steps, 1) if not isinstance(step, Window)]

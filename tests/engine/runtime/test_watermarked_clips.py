@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.media.video_writer import Film
+from engine.media.video_writer import VideoWriter
 from engine.planning import operations
-from engine.planning.operations import Clip
+from engine.planning.operations import SourceClip
 from engine.runtime.engine import Engine
-from engine.safety.watermark import mark
-from engine.types import EngineConfig, Event, Piece, Preview, Request, Resume, Segment, Take
+from engine.safety.watermark import make_watermark
+from engine.types import EngineConfig, Event, PreviewFrame, PublishedSegment, Request, Resume, Segment, SourceSpan
 from tests.support import frame_rules
 from tests.support.preview_policies import ALWAYS
 from tests.support.videos import read_frames
@@ -47,7 +47,7 @@ def opened(data: Path | bytes) -> Pixels:
 
 def products(events: list[Event], folder: Path) -> dict[str, list[Pixels]]:
     """Every picture that a request for 320x192 gave, by where it was found."""
-    looks = [opened(event.file) for event in events if isinstance(event, Preview)]
+    looks = [opened(event.file) for event in events if isinstance(event, PreviewFrame)]
     segments = [event for event in events if isinstance(event, Segment)]
     sheet = opened(folder / "spritesheet.jpg")
     sprites = [sheet[y : y + 96, x : x + 160] for y in range(0, len(sheet), 96) for x in range(0, sheet.shape[1], 160)]
@@ -63,7 +63,7 @@ def products(events: list[Event], folder: Path) -> dict[str, list[Pixels]]:
 
 def _piece(segment: Segment, folder: Path) -> Pixels:
     joined = folder / "joined.mp4"
-    joined.write_bytes(segment.head.read_bytes() + segment.file.read_bytes())
+    joined.write_bytes(segment.init_file.read_bytes() + segment.file.read_bytes())
     return read_frames(joined)
 
 
@@ -82,7 +82,7 @@ def test_all_that_a_marked_request_shows_carries_it(engine: Engine, request_: Re
 
 def test_a_preview_has_a_mark_of_its_own_size(engine: Engine, request_: Request, tmp_path: Path) -> None:
     events = run(engine, replace(request_, width=640, height=384, seconds=1), tmp_path)
-    looks = [opened(event.file) for event in events if isinstance(event, Preview)]
+    looks = [opened(event.file) for event in events if isinstance(event, PreviewFrame)]
     assert min(likeness(look, *look.shape[1::-1]) for look in looks) > ALIKE
 
 
@@ -96,14 +96,14 @@ def test_each_segment_and_each_preview_is_marked_once(engine: Engine, request_: 
     before = _marks_drawn()
     events = run(engine, request_, tmp_path)
     drawn = _marks_drawn() - before
-    assert drawn == sum(isinstance(event, Segment | Preview) for event in events)
+    assert drawn == sum(isinstance(event, Segment | PreviewFrame) for event in events)
     run(engine, replace(request_, marked=False), tmp_path)
     assert _marks_drawn() - before == drawn
 
 
 def _marks_drawn() -> int:
     """How often this process has asked for a mark: once for each stretch of frames that carries it."""
-    calls = mark.cache_info()
+    calls = make_watermark.cache_info()
     return calls.hits + calls.misses
 
 
@@ -112,7 +112,7 @@ def test_what_is_kept_of_a_film_and_what_is_made_beside_it_are_marked(
 ) -> None:
     run(engine, replace(request_, seconds=2), tmp_path / "first")
     film = tmp_path / "first" / "video.mp4"
-    run(engine, operations.extend(request_, Clip(film, 16), 2, "forward"), tmp_path / "longer")
+    run(engine, operations.extend_clip(request_, SourceClip(film, 16), 2, "forward"), tmp_path / "longer")
     before, after = read_frames(film), read_frames(tmp_path / "longer" / "video.mp4")
     assert min(likeness(frame, 320, 192) for frame in after) > ALIKE
     (strokes, shade), (more_strokes, more_shade) = mark_luminance(before), mark_luminance(after)
@@ -125,8 +125,10 @@ def test_an_attempt_that_goes_on_marks_as_the_one_before(engine: Engine, request
     first = next(event for event in events if isinstance(event, Segment))
     (tmp_path / "kept").mkdir()
     assert first.state
-    head, file, state = (Path(shutil.copy(one, tmp_path / "kept")) for one in (first.head, first.file, first.state))
-    resume = Resume((Piece(head, file),), state)
+    head, file, state = (
+        Path(shutil.copy(one, tmp_path / "kept")) for one in (first.init_file, first.file, first.state)
+    )
+    resume = Resume((PublishedSegment(head, file),), state)
     again = run(engine, request_, tmp_path / "again", resume)
     assert next(event.index for event in again if isinstance(event, Segment)) == 1
     assert np.array_equal(read_frames(tmp_path / "whole" / "video.mp4"), read_frames(tmp_path / "again" / "video.mp4"))
@@ -136,9 +138,9 @@ def test_an_attempt_that_goes_on_marks_as_the_one_before(engine: Engine, request
 
 def test_an_operator_s_rule_never_sees_it(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     frame_rules.SEEN.clear()
-    with Film(tmp_path / "source", 320, 192, 8, 8) as film:
-        film.write(np.full((8, 192, 320, 3), 90, np.uint8))
-    request = replace(request_, seconds=1, takes=(Take(film.result().video, 0, 8, 0),))
+    with VideoWriter(tmp_path / "source", 320, 192, 8, 8) as film:
+        film.write_frames(np.full((8, 192, 320, 3), 90, np.uint8))
+    request = replace(request_, seconds=1, source_spans=(SourceSpan(film.result().video, 0, 8, 0),))
     run(Engine(replace(config, frame_rules="tests.support.frame_rules:watch")), request, tmp_path / "made")
     [seen] = frame_rules.SEEN
     frame_rules.SEEN.clear()

@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.media.video_writer import Film
+from engine.media.video_writer import VideoWriter
 from engine.process.client import EngineDied, EngineProcess
 from engine.runtime.engine import Engine
-from engine.safety.output_gate import finish
-from engine.safety.rules import FLAT_FRAMES, MADE, BadRuleError, flat, plugged
-from engine.types import EngineConfig, EngineError, Event, Preview, Request, Segment, Take
+from engine.safety.output_gate import finish_frames
+from engine.safety.rules import FLAT_FRAMES, GENERATED_RULES, BadRuleError, check_flat_colour, load_operator_rules
+from engine.types import EngineConfig, EngineError, Event, PreviewFrame, Request, Segment, SourceSpan
 from tests.support import frame_rules
 from tests.support.preview_policies import ALWAYS
 from tests.support.videos import read_frames
@@ -35,9 +35,9 @@ def stretch(frames: int, value: int | tuple[int, int, int]) -> np.ndarray:
 @pytest.mark.parametrize("value", [0, 255, (12, 200, 40)])
 def test_one_flat_colour_is_no_picture(value: int | tuple[int, int, int]) -> None:
     frames = stretch(FLAT_FRAMES, value)
-    assert flat(frames)
+    assert check_flat_colour(frames)
     frames[0, 0, 0] = np.where(frames[0, 0, 0] < 255, frames[0, 0, 0] + 1, 254)
-    assert flat(frames), "a rounding apart it is the same"
+    assert check_flat_colour(frames), "a rounding apart it is the same"
 
 
 def test_what_is_nearly_flat_is_let_through() -> None:
@@ -46,21 +46,21 @@ def test_what_is_nearly_flat_is_let_through() -> None:
     late[-1] = 2
     fading[:] = np.arange(16, dtype=np.uint8)[:, None, None, None]
     for frames in (dot, late, fading, stretch(FLAT_FRAMES - 1, 0), stretch(1, 0)):
-        assert flat(frames) is None
+        assert check_flat_colour(frames) is None
 
 
 def test_a_stretch_is_judged_as_a_whole_and_before_any_of_it_leaves() -> None:
     black = [np.zeros((4, 8, 8, 3), np.float32)] * 4
     with pytest.raises(EngineError) as caught:
-        finish(black, MADE)
+        finish_frames(black, GENERATED_RULES)
     assert caught.value.code == "bad_frames"
-    assert finish(black).shape == (16, 8, 8, 3)
-    assert finish([*black, np.ones((1, 8, 8, 3), np.float32)], MADE).shape == (17, 8, 8, 3)
+    assert finish_frames(black).shape == (16, 8, 8, 3)
+    assert finish_frames([*black, np.ones((1, 8, 8, 3), np.float32)], GENERATED_RULES).shape == (17, 8, 8, 3)
 
 
 def test_a_rule_judges_and_never_paints() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        finish([np.ones((4, 8, 8, 3), np.float32)], plugged("tests.support.frame_rules:paint"))
+        finish_frames([np.ones((4, 8, 8, 3), np.float32)], load_operator_rules("tests.support.frame_rules:paint"))
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_a_module_that_cannot_be_imported_cannot_be_used_unless_that_may_pass(
     for name, source in (("crooked", "def rule("), ("empty", "{}['rule']"), ("away", "raise ConnectionError")):
         (tmp_path / f"{name}_rule.py").write_text(source)
     with pytest.raises(BadRuleError, match="crooked_rule raises SyntaxError"):
-        plugged("crooked_rule:rule")
+        load_operator_rules("crooked_rule:rule")
     with pytest.raises(BadRuleError, match="empty_rule raises KeyError: 'rule'"):
-        plugged("empty_rule:rule")
+        load_operator_rules("empty_rule:rule")
     with pytest.raises(ConnectionError):
-        plugged("away_rule:rule")
+        load_operator_rules("away_rule:rule")
 
 
 def test_no_setting_is_no_rule() -> None:
-    assert plugged("") == ()
+    assert load_operator_rules("") == ()
 
 
 async def test_a_rule_that_cannot_be_used_stops_the_engine() -> None:
@@ -124,11 +124,11 @@ def same(shown: np.ndarray, judged: np.ndarray) -> bool:
 
 
 def test_every_pixel_that_leaves_was_judged(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
-    with Film(tmp_path / "source", 160, 96, 8, 16) as film:
-        film.write(np.full((16, 96, 160, 3), 90, np.uint8))
-    request = replace(request_, seconds=6, steps=4, takes=(Take(film.result().video, 0, 16, 0),))
+    with VideoWriter(tmp_path / "source", 160, 96, 8, 16) as film:
+        film.write_frames(np.full((16, 96, 160, 3), 90, np.uint8))
+    request = replace(request_, seconds=6, steps=4, source_spans=(SourceSpan(film.result().video, 0, 16, 0),))
     events = run(config, "watch", request, tmp_path / "made")
-    looks = [event for event in events if isinstance(event, Preview)]
+    looks = [event for event in events if isinstance(event, PreviewFrame)]
     stretches = [frames for frames in frame_rules.SEEN if len(frames) > 1]
     alone = [frames for frames in frame_rules.SEEN if len(frames) == 1]
     judged = np.concatenate(stretches)
@@ -155,9 +155,9 @@ def test_a_refused_stretch_ends_the_job_by_name(config: EngineConfig, request_: 
 def test_what_is_kept_of_a_film_is_judged_by_the_operator_s_rule_alone(
     config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    with Film(tmp_path / "source", 160, 96, 8, 16) as film:
-        film.write(np.zeros((16, 96, 160, 3), np.uint8))
-    request = replace(request_, seconds=2, takes=(Take(film.result().video, 0, 16, 0),))
+    with VideoWriter(tmp_path / "source", 160, 96, 8, 16) as film:
+        film.write_frames(np.zeros((16, 96, 160, 3), np.uint8))
+    request = replace(request_, seconds=2, source_spans=(SourceSpan(film.result().video, 0, 16, 0),))
     run(config, "watch", request, tmp_path / "black")
     assert read_frames(tmp_path / "black" / "video.mp4").max() < 4, "it may be black for as long as it likes"
     with pytest.raises(EngineError) as caught:
@@ -169,7 +169,7 @@ def test_a_guess_that_is_refused_is_not_shown_and_the_clip_is_made(
     config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     events = run(config, "refuse_single_frames", replace(request_, steps=4), tmp_path)
-    assert not [event for event in events if isinstance(event, Preview)]
+    assert not [event for event in events if isinstance(event, PreviewFrame)]
     assert len(read_frames(tmp_path / "video.mp4")) == 8
     assert not list(tmp_path.glob("preview*"))
 
@@ -179,8 +179,8 @@ def test_a_black_film_is_a_named_failure_and_a_black_still_is_not(
 ) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "good", lambda: False))
-    assert engine._loaded is not None
-    engine._loaded[1].vae.decoder.conv_out.conv.bias.data.fill_(-1e6)
+    assert engine._loaded_model is not None
+    engine._loaded_model[1].vae.decoder.conv_out.conv.bias.data.fill_(-1e6)
     with pytest.raises(EngineError, match="one flat colour") as caught:
         list(engine.run(request_, tmp_path / "black", lambda: False))
     assert caught.value.code == "bad_frames"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.media.video_writer import Film
-from engine.safety.output_gate import finish
-from engine.safety.rules import MADE
-from engine.safety.watermark import HEIGHT, LEAST, MARGIN, WIDTH, Mark, mark
+from engine.media.video_writer import VideoWriter
+from engine.safety.output_gate import finish_frames
+from engine.safety.rules import GENERATED_RULES
+from engine.safety.watermark import HEIGHT, LEAST, MARGIN, WIDTH, Watermark, make_watermark
 from engine.types import EngineError
 from tests.support.videos import read_frames
 from tests.support.watermarks import Pixels, mark_luminance
@@ -30,7 +30,7 @@ def ground(name: str, width: int, height: int, frames: int = 1) -> NDArray[np.fl
 def both(name: str, width: int, height: int, frames: int = 1) -> tuple[Pixels, Pixels]:
     """The same frames without the mark and with it."""
     made = ground(name, width, height, frames)
-    return finish([made]), finish([made], marked=True)
+    return finish_frames([made]), finish_frames([made], marked=True)
 
 
 def floats(frames: Pixels) -> NDArray[np.float32]:
@@ -90,8 +90,8 @@ def test_it_can_be_read_on_any_ground(name: str, width: int, height: int) -> Non
 def filmed(frames: Pixels, folder: Path) -> Pixels:
     """Frames as they come out of a film."""
     count, height, width, _ = frames.shape
-    with Film(folder, width, height, 8, count) as film:
-        film.write(frames)
+    with VideoWriter(folder, width, height, 8, count) as film:
+        film.write_frames(frames)
     return read_frames(film.result().video)
 
 
@@ -106,24 +106,24 @@ def test_it_can_be_read_in_a_film(name: str, width: int, height: int, tmp_path: 
 def test_it_is_the_same_in_every_frame_and_in_every_process() -> None:
     _, marked = both("grey", 320, 192, 5)
     assert (marked == marked[0]).all()
-    first, again = mark(320, 192), mark.__wrapped__(320, 192)
-    assert first is mark(320, 192), "it is drawn once for a size"
+    first, again = make_watermark(320, 192), make_watermark.__wrapped__(320, 192)
+    assert first is make_watermark(320, 192), "it is drawn once for a size"
     assert (first.top, first.left) == (again.top, again.left)
-    assert np.array_equal(first.least, again.least)
-    assert np.array_equal(first.most, again.most)
+    assert np.array_equal(first.min_brightness, again.min_brightness)
+    assert np.array_equal(first.max_brightness, again.max_brightness)
 
 
 def test_its_shade_darkens_a_colour_and_does_not_turn_it() -> None:
     plain, marked = both("blue", 640, 384)
-    made = mark(640, 384)
-    darker = (marked < plain).all(axis=3) & (np.pad(made.least[:, :, 0], _around(made, 640, 384)) == 0)
+    made = make_watermark(640, 384)
+    darker = (marked < plain).all(axis=3) & (np.pad(made.min_brightness[:, :, 0], _around(made, 640, 384)) == 0)
     shares = marked[darker] / marked[darker].max(axis=1, keepdims=True)
     assert darker.sum() > 100
     assert np.abs(shares - plain[0, 0, 0] / plain[0, 0, 0].max()).max() < 0.02
 
 
-def _around(made: Mark, width: int, height: int) -> list[tuple[int, int]]:
-    rows, columns, _ = made.least.shape
+def _around(made: Watermark, width: int, height: int) -> list[tuple[int, int]]:
+    rows, columns, _ = made.min_brightness.shape
     return [(made.top, height - made.top - rows), (made.left, width - made.left - columns)]
 
 
@@ -131,9 +131,9 @@ def _around(made: Mark, width: int, height: int) -> list[tuple[int, int]]:
 def test_a_frame_that_has_no_room_gets_a_smaller_one(width: int, height: int) -> None:
     plain, marked = both("black", width, height)
     assert plain.shape == marked.shape
-    made = mark(width, height)
-    rows, columns, _ = made.least.shape
-    assert made.least.any()
+    made = make_watermark(width, height)
+    rows, columns, _ = made.min_brightness.shape
+    assert made.min_brightness.any()
     assert (made.top + rows <= height, made.left + columns <= width) == (True, True)
 
 
@@ -143,14 +143,14 @@ def test_a_frame_that_has_no_room_gets_a_smaller_one(width: int, height: int) ->
 @pytest.mark.parametrize("name", GROUNDS)
 def test_marking_what_is_marked_changes_nothing(name: str) -> None:
     _, once = both(name, 640, 384, 2)
-    assert np.array_equal(finish([floats(once)], marked=True), once)
+    assert np.array_equal(finish_frames([floats(once)], marked=True), once)
 
 
 @pytest.mark.parametrize("name", GROUNDS)
 def test_a_film_from_a_film_from_a_film_looks_as_the_first(name: str, tmp_path: Path) -> None:
     first = shown = filmed(both(name, 320, 192, 3)[1], tmp_path / "0")
     for number in range(1, 4):
-        shown = filmed(finish([floats(shown)], marked=True), tmp_path / str(number))
+        shown = filmed(finish_frames([floats(shown)], marked=True), tmp_path / str(number))
     for before, after in zip(mark_luminance(first), mark_luminance(shown), strict=True):
         assert abs(before.mean() - after.mean()) < 0.03
 
@@ -161,11 +161,11 @@ def test_a_film_from_a_film_from_a_film_looks_as_the_first(name: str, tmp_path: 
 def test_who_is_not_marked_loses_no_pixel() -> None:
     made = ground("noise", 320, 192, 2)
     plain = (made * 255 + 0.5).astype(np.uint8)
-    assert np.array_equal(finish([made]), plain)
-    assert np.array_equal(finish([made], marked=False), plain)
+    assert np.array_equal(finish_frames([made]), plain)
+    assert np.array_equal(finish_frames([made], marked=False), plain)
 
 
 def test_rules_judge_frames_without_it() -> None:
     with pytest.raises(EngineError) as caught:
-        finish([ground("black", 320, 192, 9)], MADE, marked=True)
+        finish_frames([ground("black", 320, 192, 9)], GENERATED_RULES, marked=True)
     assert caught.value.code == "bad_frames"

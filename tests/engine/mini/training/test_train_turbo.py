@@ -14,10 +14,10 @@ import torch
 from diffusers import LTXConditionPipeline, LTXPipeline
 from safetensors.torch import load_file, save_file
 
-from engine.catalog.registry import find
+from engine.catalog.registry import find_model
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import prepare
-from engine.diffusion.latents import Cut
+from engine.diffusion.latents import ClipState
 from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts
 from engine.mini.training import train_turbo
@@ -25,12 +25,12 @@ from engine.mini.training.components import new_transformer
 from engine.mini.training.config import SMALL
 from engine.mini.training.latent_dataset import Batch, coordinates
 from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
-from engine.planning.timeline import plan
+from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, Progress, Request
 from tests.support.engine_modules import read_modules
 
-MINI = find("kinora-mini")
+MINI = find_model("kinora-mini")
 TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
 COURSE = Course((1.0, 0.5, 0.0), substeps=2, guidance=4.0)
 FILE = "pytorch_lora_weights.safetensors"
@@ -99,9 +99,9 @@ def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request)
     """Two guided steps of the engine's own loop, of four, are one step of a course of two."""
     how = replace(FULL, steps=4, schedule="linear")
     clip = replace(request_, negative_prompt="blurry")
-    made = plan(clip)
+    made = plan_clip(clip)
     text = ltx.encode_text(parts, made, clip.negative_prompt, how)
-    tokens = prepare(parts, Cut.of(made), made.windows[0])
+    tokens = prepare(parts, ClipState.of(made), made.windows[0])
     start = tokens.latents.clone()
     steps = ltx.denoise(parts, made, how, text, tokens, clip.seed, never)
     next(steps), next(steps)
@@ -237,9 +237,9 @@ def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: P
 
 
 def latents(parts: Parts, request: Request) -> torch.Tensor:
-    made, how = plan(request), sampling(MINI, request, parts.adapters)
+    made, how = plan_clip(request), sampling(MINI, request, parts.adapters)
     text = ltx.encode_text(parts, made, "", how)
-    tokens = prepare(parts, Cut.of(made), made.windows[0])
+    tokens = prepare(parts, ClipState.of(made), made.windows[0])
     list(ltx.denoise(parts, made, how, text, tokens, request.seed, never))
     return tokens.latents
 
@@ -261,9 +261,9 @@ def test_full_quality_is_bit_for_bit_what_it_is_without_an_adapter(
 def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request_: Request) -> None:
     before = latents(quick, request_)
     turbo = replace(request_, quality="turbo")
-    made, how = plan(turbo), sampling(MINI, turbo, quick.adapters)
+    made, how = plan_clip(turbo), sampling(MINI, turbo, quick.adapters)
     text = ltx.encode_text(quick, made, "", how)
-    tokens = prepare(quick, Cut.of(made), made.windows[0])
+    tokens = prepare(quick, ClipState.of(made), made.windows[0])
     steps: Iterator[int] = ltx.denoise(quick, made, how, text, tokens, turbo.seed, never)
     next(steps)  # and never closed
     assert torch.equal(latents(quick, request_), before)
@@ -272,9 +272,9 @@ def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request
 def passes(engine: Engine, request: Request, out: Path) -> tuple[list[int], set[int]]:
     """The batch of each pass through the transformer, and how many steps were announced."""
     list(engine.run(request, out, never))
-    assert engine._loaded is not None
+    assert engine._loaded_model is not None
     seen: list[int] = []
-    handle = engine._loaded[1].transformer.register_forward_pre_hook(
+    handle = engine._loaded_model[1].transformer.register_forward_pre_hook(
         lambda _module, _inputs, given: seen.append(len(given["hidden_states"])), with_kwargs=True
     )
     steps = {event.steps for event in engine.run(request, out, never) if isinstance(event, Progress)}
@@ -290,7 +290,7 @@ def test_turbo_is_a_few_passes_without_a_second_one_each(
 
 
 def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, request_: Request, tmp_path: Path) -> None:
-    plain = TURBO.plain
+    plain = TURBO.without_adapter
     assert plain is not None
     config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", threads=1)
     turbo = replace(request_, quality="turbo", steps=None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.catalog.registry import DEFAULT, find
+from engine.catalog.registry import DEFAULT_MODEL, find_model
 from engine.loading.loader import locate
 from engine.mini import train
 from engine.mini.dataset import scenes
@@ -69,8 +69,8 @@ def batches(work: Path) -> list[Batch]:
 
 def test_a_trained_folder_makes_a_clip(work: Path, tmp_path: Path) -> None:
     train.export(work, tmp_path / "weights")
-    engine = Engine(EngineConfig(weights={DEFAULT: str(tmp_path / "weights")}, threads=1))
-    request = Request(DEFAULT, "a red ball moves left", 160, 96, 1.0, seed=1, steps=1)
+    engine = Engine(EngineConfig(weights={DEFAULT_MODEL: str(tmp_path / "weights")}, threads=1))
+    request = Request(DEFAULT_MODEL, "a red ball moves left", 160, 96, 1.0, seed=1, steps=1)
     *_, last = engine.run(request, tmp_path / "out", lambda: False)
     assert isinstance(last, Done)
     assert last.result.frames == 8
@@ -117,8 +117,10 @@ def test_weights_of_another_size_are_not_taken_apart(work: Path, tmp_path: Path)
 def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_path: Path) -> None:
     train_turbo.train(work, A_MOMENT, compiled=False)
     train.export(work, tmp_path)
-    mini = find(DEFAULT)
-    assert locate(mini, EngineConfig(weights={DEFAULT: str(tmp_path)})).adapters == {mini.sampling["turbo"].adapter}
+    mini = find_model(DEFAULT_MODEL)
+    assert locate(mini, EngineConfig(weights={DEFAULT_MODEL: str(tmp_path)})).adapters == {
+        mini.sampling["turbo"].adapter
+    }
 
 
 def test_the_decoder_stage_leaves_every_latent_as_it_is(work: Path) -> None:
