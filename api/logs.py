@@ -1,8 +1,8 @@
-"""The log: one JSON object a line on stderr, made of the fields named here and of nothing else.
+"""Structured logging: one JSON object per line on stderr, with the fields listed here and no others.
 
-A field that is not on the list is dropped and only its name is kept, so that a prompt, a token, an address or
-a signed URL cannot get in by being handed over. For the same reason an exception is its type and the lines it
-passed, never its message, and a library's record is the template of its message without the values.
+Of a field that is not listed only the name is kept, so that a prompt, a token, an address or a signed URL cannot be
+logged by accident. For the same reason an exception is logged as its type and the lines it passed, never its message,
+and a record of a library as the template of its message, without the values.
 """
 
 from __future__ import annotations
@@ -21,41 +21,43 @@ from structlog.typing import EventDict, WrappedLogger
 FIELDS = {
     *("time", "level", "event", "logger", "request_id", "user_id"),
     *("method", "route", "status", "ms"),
-    *("video_id", "attempt", "tries", "losses", "state", "failure", "seconds", "bytes", "count"),
+    *("video_id", "attempt", "tries", "losses", "state", "failure", "seconds", "bytes", "count", "media_kind"),
     *("worker", "pool", "model", "pid", "exit_code", "signal", "task", "outcome"),
+    *("stripe_event_id", "event_type", "stripe_request_id", "customer_id", "subscription_id"),
+    *("entry_id", "entry_ids", "credits", "event_count", "subscription_count", "error_count", "error_types"),
     *("code", "error", "trace", "dropped"),
 }
-LONGEST = 200
+MAX_LENGTH = 200  # characters of a value
+MAX_TRACE_LINES = 30
 
 _LEVELS = logging.getLevelNamesMapping()
 
 
 def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
-    """Send this process's log, ours and the libraries', to the stream. `level` is one of logging's names."""
+    """Write the log of this process and its libraries to the stream. `level` is a level name of `logging`."""
     threshold = _LEVELS[level.upper()]
-    out = stream or sys.stderr.buffer
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            _without_message,
-            _line,
+            _replace_exception,
+            _render_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.BytesLoggerFactory(out),
+        logger_factory=structlog.BytesLoggerFactory(stream or sys.stderr.buffer),
     )
     root = logging.getLogger()
-    root.handlers = [_Foreign()]
-    # A library's chatter below warning is its own business.
+    root.handlers = [_LibraryHandler()]
+    # Libraries log only warnings and above.
     root.setLevel(max(threshold, logging.WARNING))
 
 
 def trace(error: BaseException) -> list[str]:
-    """The lines an exception and its causes passed, the innermost last: `file:line function`."""
-    return [line for link in reversed(list(_chain(error))) for line in _frames(link)][-30:]
+    """The stack of an exception and its causes, the innermost last, as `file:line function`."""
+    return [line for link in reversed(list(_cause_chain(error))) for line in _frame_lines(link)][-MAX_TRACE_LINES:]
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _cause_chain(error: BaseException) -> Iterator[BaseException]:
     link: BaseException | None = error
     seen: set[int] = set()
     while link is not None and id(link) not in seen:
@@ -64,14 +66,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
-def _frames(error: BaseException) -> Iterator[str]:
+def _frame_lines(error: BaseException) -> Iterator[str]:
     yield type(error).__qualname__
     for frame in traceback.extract_tb(error.__traceback__):
         yield f"{'/'.join(frame.filename.rsplit('/', 3)[-3:])}:{frame.lineno} {frame.name}"
 
 
-def _without_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """`exc_info` becomes `error` and `trace`."""
+def _replace_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by `error` and `trace`."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()[1]
@@ -81,26 +83,26 @@ def _without_message(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     return event
 
 
-def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    """The listed fields as JSON; of the others their names."""
+def _render_line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    """Render the listed fields as JSON, and of the others the names."""
     line: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
-    line |= {name: _short(value) for name, value in event.items() if name in FIELDS}
+    line |= {name: _truncate(value) for name, value in event.items() if name in FIELDS}
     if dropped := event.keys() - FIELDS:
         line["dropped"] = sorted(dropped)
-    return msgspec.json.encode(line, enc_hook=_kind)
+    return msgspec.json.encode(line, enc_hook=_type_name)
 
 
-def _short(value: Any) -> Any:
-    return value[:LONGEST] if isinstance(value, str) else value
+def _truncate(value: Any) -> Any:
+    return value[:MAX_LENGTH] if isinstance(value, str) else value
 
 
-def _kind(value: Any) -> str:
-    """What has no JSON form is named by its type: its text might be anything."""
+def _type_name(value: Any) -> str:
+    """The type in place of a value without JSON form, whose text might contain anything."""
     return type(value).__qualname__
 
 
-class _Foreign(logging.Handler):
-    """Records of the libraries, which log through the standard library."""
+class _LibraryHandler(logging.Handler):
+    """Handler of the standard library's logging, for records of libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
         template = str(record.msg).partition("\n")[0]

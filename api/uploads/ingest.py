@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
@@ -149,7 +150,7 @@ class Uploads:
                 child.kill()
                 await child.wait()
         if child.returncode:
-            log.warning("reader_fell", kind=kind, status=child.returncode, words=words[-300:].decode(errors="replace"))
+            log.warning("media_reader_failed", media_kind=kind, exit_code=child.returncode, error=_error_class(words))
             return Answer(refused="damaged")
         return msgspec.json.decode(said, type=Answer)
 
@@ -163,6 +164,12 @@ def _inline(url: str, family: str, field: str) -> bytes:
         return base64.b64decode(content, validate=True)
     except ValueError as error:
         raise Invalid("The data: URL is not valid base64.", param=field) from error
+
+
+def _error_class(stderr: bytes) -> str | None:
+    """The class of the exception that a traceback ends with; never its message, which may quote the file."""
+    match = re.search(rb"^([A-Za-z_][\w.]*)(?::.*)?\s*\Z", stderr, re.MULTILINE)
+    return match[1].decode() if match else None
 
 
 def kind_of(beginning: bytes) -> Kind:
