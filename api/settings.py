@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
     leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
 
+    An upload in parts is interrupted when nothing arrives for `upload_stall_timeout`, so that another request may
+    continue it.
+
     `tariff` is a file of plans, packs and prices in the place of Kinora's own, api/billing/tariff/tariff.toml.
     """
 
@@ -99,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limits: bool = True
     full_disk: float = 0.95
     max_upload: int = 50 * 1024 * 1024
+    upload_stall_timeout: float = 20.0
 
     @property
     def loopback(self) -> bool:

@@ -21,8 +21,8 @@ import asyncpg
 import httpx
 import msgspec
 
-from api.app import assemble, create_app
-from api.http.state import AppState
+from api.app import create_app
+from api.http.state import AppState, build_app_state
 from api.local import postgres as cluster
 from api.settings import Settings
 from api.sql import connection as db
@@ -75,7 +75,7 @@ async def record_create(settings: Settings, person: SignedInUser) -> list[Record
 
     @asynccontextmanager
     async def open_state(settings: Settings) -> AsyncIterator[AppState]:
-        async with assemble(settings, recorder) as app_state:
+        async with build_app_state(settings, recorder) as app_state:
             yield app_state
 
     async with statements.record_statements(settings.database_url) as recorder:

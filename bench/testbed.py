@@ -15,8 +15,7 @@ import asyncpg
 import httpx
 import msgspec
 
-from api.app import assemble
-from api.http.state import AppState
+from api.http.state import AppState, build_app_state
 from api.local import servers as embedded
 from api.local.child_process import Child, Program, eventually
 from api.local.supervisor import listen
@@ -129,7 +128,7 @@ async def run_process(
 async def open_state(settings: Settings) -> AsyncIterator[AppState]:
     """The app_state a web process has, in this one: for looking, and for doing what a worker does."""
     pool = await db.connect(settings.database_url, connections=2)
-    async with assemble(settings, pool) as app_state:
+    async with build_app_state(settings, pool) as app_state:
         yield app_state
     await pool.close()
 

@@ -22,10 +22,10 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.app import assemble, create_app
+from api.app import create_app
 from api.http.middleware import envelope
 from api.http.rate_limit import Limiter
-from api.http.state import AppState
+from api.http.state import AppState, build_app_state
 from api.local import servers as embedded
 from api.local import supervisor
 from api.local.servers import Servers
@@ -133,7 +133,7 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def app_state(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncIterator[AppState]:
     """What a web process holds, on the rolled-back pool."""
-    async with assemble(settings, pool) as assembled:
+    async with build_app_state(settings, pool) as assembled:
         yield assembled
 
 
@@ -190,7 +190,7 @@ _counter = itertools.count()
 async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[AppState]:
     """What a web process holds, on a database of the test's own with a real pool."""
     pool = await db.connect(database, connections=10)
-    async with assemble(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
+    async with build_app_state(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
         yield assembled
     await pool.close()
 

@@ -1,47 +1,77 @@
-"""Answering a POST once for its Idempotency-Key, where the work cannot be in one transaction with the answer.
+"""How a request is recognised when it is repeated, and POSTs that are answered once per Idempotency-Key.
 
-What it does must be safe to do twice: of two requests at the same moment both may do it, and both get one answer.
+`respond_once` serves work that cannot share a transaction with its answer, such as calls to Stripe. The work must be
+safe to repeat: of two simultaneous requests both may do it, and both get the same answer.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Response
 
 from api import idempotency
-from api.http.requests import UserRequest, identify_request
+from api.http.requests import UserRequest
 from api.http.state import AppState
+from api.idempotency import RequestIdentity
 from api.sql.connection import transaction
 from api.sql.idempotency import StoredAnswer
 
-Shown = TypeVar("Shown", bound=msgspec.Struct)
+RETRY_COUNT = "x-stainless-retry-count"  # header of clients made by Stainless, such as OpenAI's
+
+Content = TypeVar("Content", bound=msgspec.Struct)
 
 
-async def once(
-    request: UserRequest, app_state: AppState, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
-) -> Response[Shown]:
-    """What `act` answers, or what it answered the first time. Raises KeyReused, and whatever `act` raises."""
-    identity = identify_request(request, asked)
+def identify_request(request: UserRequest, content: msgspec.Struct | None = None) -> RequestIdentity:
+    """How a repetition of the request is recognised; `content` is its parsed body. Raises Invalid."""
+    return RequestIdentity(
+        user_id=request.user.user_id,
+        key=idempotency.check_key(request.headers.get("idempotency-key")),
+        fingerprint=fingerprint(request.method, request.url.path, content),
+        retried=request.headers.get(RETRY_COUNT, "0") not in ("", "0"),
+    )
+
+
+def fingerprint(method: str, path: str, content: msgspec.Struct | None = None) -> bytes:
+    """SHA-256 of the parsed request: equal for JSON and a form, for any order of fields and any boundary."""
+    fields = msgspec.to_builtins(content, builtin_types=(bytes,))
+    canonical = msgspec.json.encode([method, path, _digest_files(fields)], order="deterministic")
+    return hashlib.sha256(canonical).digest()
+
+
+def _digest_files(value: Any) -> Any:
+    """The value with every file replaced by its SHA-256, rather than encoded in base 64."""
+    if isinstance(value, bytes):
+        return {"sha256": hashlib.sha256(value).hexdigest()}
+    if isinstance(value, dict):
+        return {key: _digest_files(item) for key, item in value.items()}
+    return [_digest_files(item) for item in value] if isinstance(value, list) else value
+
+
+async def respond_once(
+    request: UserRequest, app_state: AppState, content: msgspec.Struct, work: Callable[[], Awaitable[Content]]
+) -> Response[Content]:
+    """The result of `work`, or the stored answer to the same key. Raises KeyReused, and whatever `work` raises."""
+    identity = identify_request(request, content)
     if identity.key is None:
-        return Response(await act(), status_code=200)
+        return Response(await work(), status_code=200)
     async with transaction(app_state.pool) as db:
-        kept = await idempotency.find_earlier_answer(db, identity)
-    if kept is None:
-        fresh = StoredAnswer(
-            fingerprint=identity.fingerprint, status=200, headers={}, body=msgspec.json.encode(await act())
-        )
+        answer = await idempotency.find_earlier_answer(db, identity)
+    if answer is None:
+        encoded = msgspec.json.encode(await work())
+        new = StoredAnswer(fingerprint=identity.fingerprint, status=200, headers={}, body=encoded)
         async with transaction(app_state.pool) as db:
-            kept = await idempotency.keep_first_answer(db, identity, fresh)
-    return cast("Response[Shown]", Response(kept.body, status_code=kept.status, media_type="application/json"))
+            answer = await idempotency.keep_first_answer(db, identity, new)
+    return cast("Response[Content]", Response(answer.body, status_code=answer.status, media_type="application/json"))
 
 
-async def anew(
-    request: UserRequest, app_state: AppState, asked: msgspec.Struct, act: Callable[[], Awaitable[Shown]]
-) -> Response[Shown]:
-    """What `act` answers, each time: for answers that must not be kept. Raises KeyReused, and whatever `act` raises."""
-    identity = identify_request(request, asked)
+async def respond_anew(
+    request: UserRequest, app_state: AppState, content: msgspec.Struct, work: Callable[[], Awaitable[Content]]
+) -> Response[Content]:
+    """The result of `work`, never stored. Raises KeyReused, and whatever `work` raises."""
+    identity = identify_request(request, content)
     if identity.key is not None:
         async with transaction(app_state.pool) as db:
             await idempotency.record_key(db, identity)
-    return Response(await act(), status_code=200)
+    return Response(await work(), status_code=200)

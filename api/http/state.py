@@ -1,5 +1,7 @@
-"""What one web process holds open, passed to every route as `app_state`. Opened by `app`, replaced by tests."""
+"""The objects a web process shares among its requests, passed to routes as `app_state`."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -7,20 +9,24 @@ from redis.asyncio import Redis
 from api.accounts.sessions import Accounts
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
+from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.subscriptions.changes import SubscriptionChanges
 from api.billing.subscriptions.checkout import Purchases
+from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
 from api.http.rate_limit import Limiter
 from api.keyring import Keyring
-from api.messaging.events import Hub
+from api.messaging.events import Announcer, Hub, Outbox
 from api.messaging.wakeups import Bell
 from api.settings import Settings
 from api.sql.connection import Pool
 from api.storage.local import Storage
 from api.uploads.ingest import Uploads
 from api.uploads.store import UploadStore
+from api.videos import event_stream
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
+from api.videos.eta import RenderPace
 from api.videos.event_stream import VideoEventStreams
 from api.videos.images import ImageCreator
 from api.videos.library import VideoLibrary
@@ -29,6 +35,8 @@ from api.videos.presets import PresetLibrary
 from api.videos.references import ReferenceResolver
 from api.videos.serializers import VideoSerializer
 from api.videos.submission import VideoSubmissions
+
+REDIS_TIMEOUT = 1.0  # seconds to connect
 
 
 class AppState(NamedTuple):
@@ -60,3 +68,67 @@ class AppState(NamedTuple):
     presets: PresetLibrary
     event_streams: VideoEventStreams
     serializer: VideoSerializer
+
+
+@asynccontextmanager
+async def build_app_state(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
+    """Build the state on an open pool, and close what this opened at the end. Raises TariffError."""
+    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
+    outbox, stripe = Outbox(redis), Stripe(settings)
+    serializer = VideoSerializer(settings, Keyring(settings.secret, settings.previous_secret), RenderPace(pool))
+    async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
+        try:
+            yield _connect_services(settings, pool, redis, outbox, hub, stripe, serializer)
+        finally:
+            await outbox.drain()
+            await stripe.close()
+
+
+def _connect_services(
+    settings: Settings,
+    pool: Pool,
+    redis: Redis,
+    outbox: Outbox,
+    hub: Hub,
+    stripe: Stripe,
+    serializer: VideoSerializer,
+) -> AppState:
+    prices, catalog = tariff.load_tariff(settings.tariff), PriceCatalog(stripe)
+    credits, storage = CreditLedger(prices), Storage(settings.data / "media")
+    bell, announcer = Bell(redis, outbox), Announcer(outbox)
+    keyring = Keyring(settings.secret, settings.previous_secret)
+    lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
+    library, uploads, presets = VideoLibrary(pool, lifecycle), Uploads(settings), PresetLibrary(pool, storage)
+    upload_store = UploadStore(settings, pool, storage, uploads)
+    references = ReferenceResolver(pool, storage, library, uploads, upload_store)
+    submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
+    creator = VideoCreator(settings, prices, references, presets, submissions, serializer)
+    event_streams = VideoEventStreams(hub, library, serializer)
+    return AppState(
+        settings=settings,
+        tariff=prices,
+        credits=credits,
+        stripe=stripe,
+        purchases=Purchases(settings, pool, stripe, prices, catalog),
+        changes=SubscriptionChanges(pool, stripe, prices, catalog),
+        bell=bell,
+        pool=pool,
+        redis=redis,
+        storage=storage,
+        keyring=keyring,
+        limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
+        hub=hub,
+        accounts=Accounts(pool, keyring, credits, settings),
+        submissions=submissions,
+        lifecycle=lifecycle,
+        library=library,
+        references=references,
+        creator=creator,
+        estimator=VideoEstimator(pool, creator, credits, serializer.pace),
+        uploads=uploads,
+        upload_store=upload_store,
+        presets=presets,
+        images=ImageCreator(pool, storage, creator, event_streams, serializer),
+        event_streams=event_streams,
+        serializer=serializer,
+    )

@@ -10,9 +10,10 @@ from api.accounts.api_keys import create_api_key as add_api_key
 from api.accounts.api_keys import revoke_api_key
 from api.http import body
 from api.http.authentication import session_only
+from api.http.idempotency import identify_request
 from api.http.openapi.operations import bodies, problems
 from api.http.pagination import After, Limit, Order, page
-from api.http.requests import UserRequest, identify_request
+from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.accounts import ApiKey, ApiKeyCreate, NewApiKey
 from api.schemas.common import Deleted, Page

@@ -128,7 +128,7 @@ async def create_checkout(request: UserRequest, app_state: NamedDependency[AppSt
     `POST /v1/billing/subscription/change` instead.
     """
     asked = await body.read(request, CheckoutCreate)
-    return await idempotency.once(
+    return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.purchases.open_subscription_checkout(request.user.user_id, asked)
     )
 
@@ -145,7 +145,7 @@ async def create_checkout(request: UserRequest, app_state: NamedDependency[AppSt
 async def create_pack_checkout(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Checkout]:
     """Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page."""
     asked = await body.read(request, PackCheckoutCreate)
-    return await idempotency.once(
+    return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.purchases.open_pack_checkout(request.user.user_id, asked)
     )
 
@@ -166,7 +166,7 @@ async def create_portal(request: UserRequest, app_state: NamedDependency[AppStat
     same `Idempotency-Key`.
     """
     asked = await body.read(request, PortalCreate)
-    return await idempotency.anew(
+    return await idempotency.respond_anew(
         request, app_state, asked, lambda: app_state.purchases.open_portal(request.user.user_id, asked)
     )
 
@@ -200,7 +200,7 @@ async def preview_subscription_change(
     For one hour, a change sent with the `proration_date` of the preview costs exactly the amount shown.
     """
     asked = await body.read(request, SubscriptionPreviewCreate)
-    return await idempotency.once(
+    return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.changes.preview_change(request.user.user_id, asked.plan)
     )
 
@@ -221,7 +221,7 @@ async def change_subscription(request: UserRequest, app_state: NamedDependency[A
     to proceed. Credits are granted once the change is paid.
     """
     asked = await body.read(request, SubscriptionChange)
-    return await idempotency.once(
+    return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.changes.change_plan(request.user.user_id, asked)
     )
 

@@ -5,8 +5,9 @@ from litestar.di import NamedDependency
 
 from api.http import body
 from api.http.authentication import requires
+from api.http.idempotency import identify_request
 from api.http.openapi.operations import bodies, problems
-from api.http.requests import UserRequest, identify_request
+from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.video_requests import ImageCreate
 from api.schemas.videos import ImagesResponse

@@ -7,9 +7,10 @@ from litestar.params import FromPath
 from api import ids
 from api.http import body
 from api.http.authentication import requires
+from api.http.idempotency import identify_request
 from api.http.openapi.operations import PngFile, bodies, problems
 from api.http.pagination import After, Limit, Order, cursor, page
-from api.http.requests import UserRequest, identify_request
+from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.presets import Preset, PresetChange, PresetCreate

@@ -1,5 +1,6 @@
 """Routes of uploads: in one form, or resumable with tus 1.0."""
 
+from collections.abc import AsyncIterator
 from typing import cast
 
 from litestar import Response, Router, delete, get, head, patch, post, route
@@ -8,14 +9,16 @@ from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from msgspec import Struct
 
 from api import ids
 from api.errors import MethodNotAllowed
 from api.http import body
 from api.http.authentication import requires
+from api.http.idempotency import identify_request
 from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
 from api.http.pagination import After, Limit, Order, cursor, page
-from api.http.requests import UserRequest, identify_request
+from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
 from api.schemas.uploads import Upload
@@ -24,6 +27,13 @@ from api.uploads import tus
 from api.uploads.serializers import to_upload
 
 READ, WRITE = requires("videos:read"), requires("videos:write")
+
+
+class FormUpload(Struct, frozen=True):
+    """The content of a form upload, as its fingerprint sees it."""
+
+    filename: str
+    file: bytes
 
 
 class TusVersionHeader:
@@ -71,12 +81,16 @@ async def _create_resumable(request: UserRequest, app_state: AppState) -> Upload
     if row.received or not tus.has_upload_body(request.headers):
         return row  # a repeated request continues from the bytes of the first
     length = tus.parse_content_length(request.headers)
-    return await app_state.upload_store.append_bytes(row.id, user_id, 0, length, body.chunks(request))
+    return await app_state.upload_store.append_bytes(row.id, user_id, 0, length, _stream_body(request, app_state))
+
+
+def _stream_body(request: UserRequest, app_state: AppState) -> AsyncIterator[bytes]:
+    return body.stream_chunks(request, app_state.settings.upload_stall_timeout)
 
 
 async def _store_form_file(request: UserRequest, app_state: AppState) -> UploadRow:
-    file = await body.file(request)
-    identity = identify_request(request, body.Whole(file.name, file.content))
+    file = await body.read_file(request)
+    identity = identify_request(request, FormUpload(file.name, file.content))
     return await app_state.upload_store.store_file(file.name, file.content, file.field, identity)
 
 
@@ -157,7 +171,7 @@ async def _append_body(request: UserRequest, upload_id: str, app_state: AppState
     tus.check_content_type(request.headers)
     offset, length = tus.parse_byte_count(request.headers, "upload-offset"), tus.parse_content_length(request.headers)
     row = await app_state.upload_store.append_bytes(
-        upload_id, request.user.user_id, offset, length, body.chunks(request)
+        upload_id, request.user.user_id, offset, length, _stream_body(request, app_state)
     )
     return Response(None, status_code=204, headers=tus.state_headers(row.received, row.expires_at))
 

@@ -13,8 +13,9 @@ from api import idempotency
 from api.errors import Invalid, NotFound
 from api.http import body
 from api.http.authentication import requires
+from api.http.idempotency import identify_request
 from api.http.openapi.operations import any_of, bodies, problems
-from api.http.requests import UserRequest, identify_request, parse_prefer_wait
+from api.http.requests import UserRequest, parse_prefer_wait
 from api.http.state import AppState
 from api.schemas.video_requests import (
     CreateRequest,

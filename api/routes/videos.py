@@ -15,9 +15,10 @@ from api.errors import Internal, NotYet
 from api.http import file_response
 from api.http.authentication import requires
 from api.http.file_response import Asked, File, FileBody
+from api.http.idempotency import identify_request
 from api.http.openapi.operations import EventStream, Feed, Files, problems, takes
 from api.http.pagination import After, Limit, Order, cursor, page
-from api.http.requests import UserRequest, identify_request, parse_prefer_wait
+from api.http.requests import UserRequest, parse_prefer_wait
 from api.http.signed_reads import MediaReader, media_route
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page

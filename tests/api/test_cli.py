@@ -280,7 +280,7 @@ async def test_only_the_first_signal_counts() -> None:
         "        await asyncio.sleep(0)\n"
         "        await asyncio.sleep(0)\n"
         "        print('in order')\n"
-        "raise SystemExit(supervise.until_told(main()))\n"
+        "raise SystemExit(supervisor.until_told(main()))\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=PIPE)
     said, _ = await process.communicate()

@@ -15,7 +15,8 @@ from msgspec import Meta, Struct
 
 from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
 from api.http import body, problems
-from api.http.body import JSON, MULTIPART, URLENCODED, fingerprint, parse
+from api.http.body import JSON, MULTIPART, URLENCODED, parse
+from api.http.idempotency import fingerprint
 from api.schemas.video_requests import ImageReference, VideoCreate
 from api.schemas.videos import Lora
 

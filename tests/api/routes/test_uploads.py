@@ -33,9 +33,9 @@ async def test_a_form_uploads_a_whole_file(client: httpx.AsyncClient, app_state:
     [
         ([("file", ("a.heic", b"no picture known"))], 415, "one of PNG, JPEG, WEBP, MP4"),
         ([("file", ("a.png", PNG[:60]))], 422, "damaged"),
-        ([("film", ("a.mp4", VIDEO))], 422, "`film` is no field"),
+        ([("film", ("a.mp4", VIDEO))], 422, "`film` is not a known field"),
         ([("file", ("a.png", PNG)), ("file", ("b.png", PNG))], 422, "one file"),
-        ([("file", ("a.png", PNG)), ("purpose", (None, "vision"))], 422, "`purpose` is no field"),
+        ([("file", ("a.png", PNG)), ("purpose", (None, "vision"))], 422, "`purpose` is not a known field"),
     ],
 )
 async def test_a_refused_form_leaves_no_files(

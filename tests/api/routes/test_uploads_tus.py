@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar
 
 from api.app import create_app
-from api.http import body
 from api.http.state import AppState
 from api.settings import Settings
 from api.storage.keys import received_key
@@ -207,13 +207,14 @@ async def test_another_users_upload_is_not_found(client: httpx.AsyncClient, acco
 
 
 async def test_a_stalled_sender_releases_the_upload(
-    client: httpx.AsyncClient, account: Person, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, account: Person, app: Litestar, app_state: AppState
 ) -> None:
     async def mute() -> AsyncIterator[bytes]:
         yield b"abc"
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(body, "STALLED", 0.05)
+    settings = msgspec.structs.replace(app_state.settings, upload_stall_timeout=0.05)
+    app.state.app_state = app_state._replace(settings=settings)
     url = await create_upload(client, account, 100)
     answer = await append_bytes(client, account, url, 0, mute())
     assert (answer.status_code, await get_offset(client, account, url)) == (400, 3)

@@ -10,10 +10,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.app import assemble
 from api.billing.tariff import tariff
 from api.errors import InsufficientCredits
-from api.http.state import AppState
+from api.http.state import AppState, build_app_state
 from api.idempotency import RequestIdentity
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
@@ -35,7 +34,7 @@ async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) 
     own = tmp_path / "tariff.toml"
     own.write_text(tariff.DEFAULT.read_text().replace("monthly_credits = 300\n", f"monthly_credits = {CREDITS}\n"))
     pool = await db.connect(database, connections=10)
-    async with assemble(msgspec.structs.replace(settings, database_url=database, tariff=own), pool) as app_state:
+    async with build_app_state(msgspec.structs.replace(settings, database_url=database, tariff=own), pool) as app_state:
         yield app_state
     await pool.close()
 

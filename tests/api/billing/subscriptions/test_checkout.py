@@ -15,7 +15,6 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.app import assemble
 from api.billing.events.handlers import EventHandlers
 from api.billing.stripe import provision, reads
 from api.billing.stripe.client import PAGE_SIZE, Stripe
@@ -23,7 +22,7 @@ from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent
 from api.billing.subscriptions.checkout import is_return_url_allowed
 from api.billing.tariff import tariff
 from api.http.middleware import envelope
-from api.http.state import AppState
+from api.http.state import AppState, build_app_state
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql.stripe_events import InboxEvent
@@ -104,7 +103,7 @@ class Shop:
 async def opened(local: Local, settings: Settings, app: Litestar) -> AsyncIterator[Shop]:
     selling = msgspec.structs.replace(settings, stripe_key=local.settings.stripe_key, stripe_url=local.url)
     pool = await db.connect(settings.database_url, connections=10)
-    async with assemble(selling, pool) as app_state:
+    async with build_app_state(selling, pool) as app_state:
         app.state.app_state = app_state
         transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
