@@ -1,4 +1,4 @@
-"""From an image: it is generated first, and the video begins with it."""
+"""Create an image and a video that begins with it."""
 
 from pathlib import Path
 

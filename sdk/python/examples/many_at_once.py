@@ -1,4 +1,4 @@
-"""Several clips at once, awaited: the server makes them as it can, and each is saved when it is done."""
+"""Create several videos at once with the asynchronous client, and save each when it is done."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One clip, and what the studio makes of it: the same at night, longer, and without an end."""
+"""Edit a video: the same scene at night, a longer version, and a seamless loop."""
 
 from kinora import Kinora
 
@@ -9,6 +9,6 @@ night = client.videos.remix(day, prompt="a red boat on the sea, at night", stren
 longer = client.videos.extend(video=day, seconds=1)
 endless = client.videos.loop(video=day, length="short")
 
-for name, made in {"night": night, "longer": longer, "endless": endless}.items():
-    client.videos.wait(made)
-    print("saved as", client.videos.download(made, f"{name}.mp4"))
+for name, video in {"night": night, "longer": longer, "endless": endless}.items():
+    client.videos.wait(video)
+    print("saved as", client.videos.download(video, f"{name}.mp4"))

@@ -1,4 +1,4 @@
-"""A story in three scenes: cards on one timeline, with a cut before the last."""
+"""A storyboard of three shots on one timeline, with a cut before the last."""
 
 from kinora import Kinora, Storyboard
 

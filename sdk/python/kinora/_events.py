@@ -23,7 +23,7 @@ SILENCE_LIMIT = 40.0  # seconds without a byte after which a stream is dead: the
 REOPEN_DELAY = 0.5  # seconds before a stream is opened again, unless it names another
 
 
-class EventStream:
+class VideoEventStream:
     """One open stream of events, which may be silent for at most `silence_limit` seconds."""
 
     def __init__(self, response: ResponseHead, silence_limit: float) -> None:
@@ -49,13 +49,13 @@ class EventStream:
 
 def open_event_stream(
     config: ClientConfig, call: ApiCall[Any], silence_limit: float, remaining: Callable[[], float] = no_deadline
-) -> Flow[EventStream]:
+) -> Flow[VideoEventStream]:
     """Open a stream of events. Raises KinoraError."""
     request = prepare_request(config, call).with_headers({"accept": "text/event-stream"})
     response = yield from open_with_retries(config, request._replace(timeout=silence_limit), remaining)
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         raise UnreadableAnswer("The response is not an event stream; it may come from a proxy.")
-    return EventStream(response, silence_limit)
+    return VideoEventStream(response, silence_limit)
 
 
 def watch_videos(config: ClientConfig, call: ApiCall[Video], *, until_done: bool) -> ItemFlow[Video]:

@@ -1,4 +1,4 @@
-"""What a client offers, each imported when it is first used. Generated from openapi.json by `make sdk`."""
+"""The resources of a client, each imported when it is first used. Generated from openapi.json by `make sdk`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Resources:
-    """The resources of a client."""
+    """The resources of a synchronous client."""
 
     @cached_property
     def videos(self) -> VideosAPI:
@@ -93,7 +93,7 @@ class Resources:
 
 
 class AsyncResources:
-    """The awaited resources of a client."""
+    """The resources of an asynchronous client."""
 
     @cached_property
     def videos(self) -> AsyncVideosAPI:

@@ -28,7 +28,7 @@ from kinora._sansio import (
 from kinora._transport import request_failure, stream_failure, to_httpx_request
 
 
-class _OpenResponse(NamedTuple):
+class _AsyncOpenResponse(NamedTuple):
     response: httpx2.Response
     chunks: AsyncIterator[bytes]
 
@@ -38,7 +38,7 @@ class AsyncExecutor:
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
-        self._streams: dict[ResponseHead, _OpenResponse] = {}
+        self._streams: dict[ResponseHead, _AsyncOpenResponse] = {}
 
     async def execute(self, command: Command) -> Any:  # noqa: PLR0911 - one for each command
         """The command's result, as its class declares it."""
@@ -70,7 +70,7 @@ class AsyncExecutor:
 
     async def _open_stream(self, request: PreparedRequest) -> httpx2.Response:
         response = await self._send(request, stream=True)
-        self._streams[response] = _OpenResponse(response, response.aiter_bytes())
+        self._streams[response] = _AsyncOpenResponse(response, response.aiter_bytes())
         return response
 
     async def _read_chunk(self, head: ResponseHead) -> bytes | None:

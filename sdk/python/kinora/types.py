@@ -1,6 +1,6 @@
-"""What the API speaks of, as msgspec Structs. Generated from openapi.json by `make sdk`.
+"""The API's types as msgspec Structs. Generated from openapi.json by `make sdk`.
 
-Times are Unix seconds. Enumerations of answers stay open: a newer server may say what this version does not know.
+Times are Unix seconds. Enumerations in responses are open: a newer server may add values.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""One module per resource, sync and async from one template. Generated from openapi.json by `make sdk`."""
+"""One module per resource, with a class for each client. Generated from openapi.json by `make sdk`."""

@@ -101,13 +101,13 @@ class UploadsAPI:
     ) -> Upload:
         """Upload an image or a video, which requests can then refer to for one day.
 
-        It is read from the disk a piece at a time, and a connection that breaks is taken up where it broke.
+        The file is read from disk in chunks, and a broken upload resumes where it broke off.
 
         Arguments:
             file: A `pathlib.Path`, bytes, an open binary file, or `(name, either)`.
             timeout: Seconds for each request.
-            on_created: Called with the upload before any of it is sent: with its id another process can `resume`.
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_created: Called with the upload before its content is sent; with its id another process can `resume`.
+            on_progress: Called with the bytes sent and the total.
 
         Raises: UploadRefused (it carries the upload), TooLarge, Forbidden (too many at once), Unauthorized,
             RateLimited, ServerError, ConnectionFailed, OSError.
@@ -122,11 +122,11 @@ class UploadsAPI:
         return self._client._run_flow(flow)
 
     def resume(self, upload: Upload | str, file: File, *, on_progress: Progress | None = None) -> Upload:
-        """Go on with an upload that was broken off, also in another process, from where the server says it is.
+        """Resume an upload that broke off, also one of another process, from the offset that the server reports.
 
         Arguments:
             file: The same file.
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_progress: Called with the bytes sent and the total.
 
         Raises: ValueError (the file has another length), UploadRefused, NotFound, Expired, ServerError,
             ConnectionFailed, OSError.
@@ -222,13 +222,13 @@ class AsyncUploadsAPI:
     ) -> Upload:
         """Upload an image or a video, which requests can then refer to for one day.
 
-        It is read from the disk a piece at a time, and a connection that breaks is taken up where it broke.
+        The file is read from disk in chunks, and a broken upload resumes where it broke off.
 
         Arguments:
             file: A `pathlib.Path`, bytes, an open binary file, or `(name, either)`.
             timeout: Seconds for each request.
-            on_created: Called with the upload before any of it is sent: with its id another process can `resume`.
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_created: Called with the upload before its content is sent; with its id another process can `resume`.
+            on_progress: Called with the bytes sent and the total.
 
         Raises: UploadRefused (it carries the upload), TooLarge, Forbidden (too many at once), Unauthorized,
             RateLimited, ServerError, ConnectionFailed, OSError.
@@ -243,11 +243,11 @@ class AsyncUploadsAPI:
         return await self._client._run_flow(flow)
 
     async def resume(self, upload: Upload | str, file: File, *, on_progress: Progress | None = None) -> Upload:
-        """Go on with an upload that was broken off, also in another process, from where the server says it is.
+        """Resume an upload that broke off, also one of another process, from the offset that the server reports.
 
         Arguments:
             file: The same file.
-            on_progress: Called with the bytes that are there and the bytes of the whole.
+            on_progress: Called with the bytes sent and the total.
 
         Raises: ValueError (the file has another length), UploadRefused, NotFound, Expired, ServerError,
             ConnectionFailed, OSError.

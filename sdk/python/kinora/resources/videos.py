@@ -888,12 +888,12 @@ class VideosAPI:
     def wait(
         self, video: Video | str, *, timeout: float | None = 600.0, on_progress: Callable[[Video], Any] | None = None
     ) -> Video:
-        """Wait until a video is done, and give it as it is then.
+        """Wait until a video is done and return it.
 
-        Listens to live events, and asks at the server's pace where they do not come.
+        Follows the video's event stream, and polls at the server's pace where no stream can be had.
 
         Arguments:
-            timeout: Seconds to wait in all; None waits for as long as it takes. The job goes on either way.
+            timeout: Seconds to wait in all; None for no limit. The job goes on after a timeout.
             on_progress: Called with the video whenever it has changed.
 
         Raises: VideoFailed, VideoCancelled, WaitTimeout (each carries the video), NotFound, Unauthorized,
@@ -931,9 +931,9 @@ class VideosAPI:
         on_created: Callable[[Video], Any] | None = None,
         on_progress: Callable[[Video], Any] | None = None,
     ) -> Video:
-        """Make a video and wait until it is done: `create`, then `wait`, with the arguments of both.
+        """Create a video and wait until it is done: `create`, then `wait`, with the arguments of both.
 
-        `on_created` is called with the queued video before any waiting, so that its id is not lost with this process.
+        `on_created` is called with the queued video before the wait, so that its id can be recorded.
 
         Example:
             client.videos.create_and_wait(prompt="a boat at sunset", seconds=4, on_progress=print)
@@ -990,7 +990,7 @@ class VideosAPI:
         on_created: Callable[[Video], Any] | None = None,
         on_progress: Callable[[Video], Any] | None = None,
     ) -> Video:
-        """Make a video, wait until it is done, and save it: `create_and_wait`, then `download`.
+        """Create a video, wait until it is done, and save it: `create_and_wait`, then `download`.
 
         Example:
             client.videos.generate_to_file("boat.mp4", prompt="a boat at sunset", seconds=4)
@@ -1032,14 +1032,14 @@ class VideosAPI:
     ) -> Path:
         """Save a video, or another of its renditions, to a file.
 
-        A connection that breaks is taken up where it broke, also by a later call in another process; the file
-        appears when it is whole.
+        A broken download resumes where it broke off, also by a later call in another process; the file appears once
+        it is complete.
 
         Arguments:
-            on_progress: Called with the bytes that are there and the bytes of the whole, 0 where the server does not
+            on_progress: Called with the bytes received and the total, 0 where the server does not
                 say.
 
-        Raises: Conflict (it is not ready, or there will be none), Expired, NotFound, ConnectionFailed, OSError.
+        Raises: Conflict (not ready, or the job has failed), Expired, NotFound, ConnectionFailed, OSError.
 
         Example:
             client.videos.download(video, "boat.mp4")
@@ -1916,12 +1916,12 @@ class AsyncVideosAPI:
     async def wait(
         self, video: Video | str, *, timeout: float | None = 600.0, on_progress: Callable[[Video], Any] | None = None
     ) -> Video:
-        """Wait until a video is done, and give it as it is then.
+        """Wait until a video is done and return it.
 
-        Listens to live events, and asks at the server's pace where they do not come.
+        Follows the video's event stream, and polls at the server's pace where no stream can be had.
 
         Arguments:
-            timeout: Seconds to wait in all; None waits for as long as it takes. The job goes on either way.
+            timeout: Seconds to wait in all; None for no limit. The job goes on after a timeout.
             on_progress: Called with the video whenever it has changed; a coroutine is awaited.
 
         Raises: VideoFailed, VideoCancelled, WaitTimeout (each carries the video), NotFound, Unauthorized,
@@ -1959,9 +1959,9 @@ class AsyncVideosAPI:
         on_created: Callable[[Video], Any] | None = None,
         on_progress: Callable[[Video], Any] | None = None,
     ) -> Video:
-        """Make a video and wait until it is done: `create`, then `wait`, with the arguments of both.
+        """Create a video and wait until it is done: `create`, then `wait`, with the arguments of both.
 
-        `on_created` is called with the queued video before any waiting, so that its id is not lost with this process.
+        `on_created` is called with the queued video before the wait, so that its id can be recorded.
 
         Example:
             await client.videos.create_and_wait(prompt="a boat at sunset", seconds=4, on_progress=print)
@@ -2018,7 +2018,7 @@ class AsyncVideosAPI:
         on_created: Callable[[Video], Any] | None = None,
         on_progress: Callable[[Video], Any] | None = None,
     ) -> Video:
-        """Make a video, wait until it is done, and save it: `create_and_wait`, then `download`.
+        """Create a video, wait until it is done, and save it: `create_and_wait`, then `download`.
 
         Example:
             await client.videos.generate_to_file("boat.mp4", prompt="a boat at sunset", seconds=4)
@@ -2060,14 +2060,14 @@ class AsyncVideosAPI:
     ) -> Path:
         """Save a video, or another of its renditions, to a file.
 
-        A connection that breaks is taken up where it broke, also by a later call in another process; the file
-        appears when it is whole.
+        A broken download resumes where it broke off, also by a later call in another process; the file appears once
+        it is complete.
 
         Arguments:
-            on_progress: Called with the bytes that are there and the bytes of the whole, 0 where the server does not
+            on_progress: Called with the bytes received and the total, 0 where the server does not
                 say; a coroutine is awaited.
 
-        Raises: Conflict (it is not ready, or there will be none), Expired, NotFound, ConnectionFailed, OSError.
+        Raises: Conflict (not ready, or the job has failed), Expired, NotFound, ConnectionFailed, OSError.
 
         Example:
             await client.videos.download(video, "boat.mp4")
