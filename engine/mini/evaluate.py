@@ -19,7 +19,8 @@ from diffusers import AutoencoderKLLTXVideo
 
 from engine.catalog.model import Size
 from engine.catalog.registry import DEFAULT_MODEL
-from engine.mini.dataset import scenes
+from engine.mini.dataset.renderer import render
+from engine.mini.dataset.scenes import SECONDS
 from engine.mini.evaluation import scores
 from engine.mini.evaluation.sampling import (
     FRAMES,
@@ -44,7 +45,7 @@ from engine.types import EngineConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.mini.dataset.scenes import Bytes
+    from engine.mini.dataset.arrays import ByteArray
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 GIVEN: Final = {"first frame": (0,), "first and last": (0, -1), "middle": (FRAMES // 2,)}
@@ -103,12 +104,12 @@ def given(studio: Studio, asked: Sequence[Question]) -> Section:
     return Section(shown, "\n".join(lines))
 
 
-def _continued(studio: Studio, question: Question, true: Bytes, places: tuple[int, ...], seed: int) -> Trial:
+def _continued(studio: Studio, question: Question, true: ByteArray, places: tuple[int, ...], seed: int) -> Trial:
     conditions = [picture(true, place) for place in places]
     return answered(question, studio.film(question.prompt, seed, given=conditions))
 
 
-def _decibels(ours: Bytes, true: Bytes, places: tuple[int, ...]) -> float:
+def _decibels(ours: ByteArray, true: ByteArray, places: tuple[int, ...]) -> float:
     return min(psnr(ours[place], true[place]) for place in places)
 
 
@@ -117,7 +118,7 @@ def _decibels(ours: Bytes, true: Bytes, places: tuple[int, ...]) -> float:
 
 def long(studio: Studio, asked: Sequence[Question]) -> Section:
     """Twenty seconds, judged five by five: is it still the same, and does it still move?"""
-    films = [studio.film(q.prompt, seed, length=PARTS * scenes.SECONDS) for seed, q in enumerate(asked)]
+    films = [studio.film(q.prompt, seed, length=PARTS * SECONDS) for seed, q in enumerate(asked)]
     truths = [truth(q, studio.size, PARTS * FRAMES) for q in asked]
     wholes, ideals = ([answered(q, f) for q, f in zip(asked, some, strict=True)] for some in (films, truths))
     jumps = [[t.verdict.jump for t in some] for some in (wholes, ideals)]
@@ -128,7 +129,7 @@ def long(studio: Studio, asked: Sequence[Question]) -> Section:
     return Section(wholes, f"{_lasting(asked, films, truths)}\n\n{spoken.format(*figures)}")
 
 
-def _lasting(asked: Sequence[Question], films: Sequence[Bytes], truths: Sequence[Bytes]) -> str:
+def _lasting(asked: Sequence[Question], films: Sequence[ByteArray], truths: Sequence[ByteArray]) -> str:
     """The share right of each part. A thing on its way round through the edges is out of sight for a while: counted
     are parts in which the drawn clip can be judged.
     """
@@ -148,7 +149,7 @@ def _lasting(asked: Sequence[Question], films: Sequence[Bytes], truths: Sequence
     )
 
 
-def _parts(question: Question, film: Bytes) -> list[dict[str, bool]]:
+def _parts(question: Question, film: ByteArray) -> list[dict[str, bool]]:
     """What is right in each part. What grows does so ever more slowly: after five seconds it may seem to stand
     still.
     """
@@ -172,7 +173,7 @@ def vae(folder: Path, asked: Sequence[Question]) -> Section:
     coder = train_vae.load(folder) if training else AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
     trials, decibels = [], []
     for question in asked:
-        clip = scenes.draw(question.scene)
+        clip = render(question.scene)
         frames, thing = decoded(coder, clip.frames), clip.mask > 0.5
         some = (np.s_[:], thing, np.s_[:1])
         decibels.append([psnr(frames[part], clip.frames[part]) for part in some])
@@ -185,11 +186,11 @@ def vae(folder: Path, asked: Sequence[Question]) -> Section:
 
 
 @torch.inference_mode()
-def decoded(coder: AutoencoderKLLTXVideo, frames: Bytes) -> Bytes:
+def decoded(coder: AutoencoderKLLTXVideo, frames: ByteArray) -> ByteArray:
     """Frames, uint8 (8 k + 1, height, width, 3), through an autoencoder and back."""
     video = to_video(frames)[None].to(coder.dtype)
     back = coder.decode(coder.encode(video).latent_dist.mode()).sample[0].permute(1, 2, 3, 0)
-    pixels: Bytes = (back.float().clamp(-1, 1) * 127.5 + 128).byte().numpy()
+    pixels: ByteArray = (back.float().clamp(-1, 1) * 127.5 + 128).byte().numpy()
     return pixels
 
 

@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from engine.mini.dataset.arrays import FloatArray
+
 Colour = tuple[int, int, int]
-Layers = list[tuple[Floats, Colour]]  # (cover 0..1, colour), from far to near
+Layers = list[tuple[FloatArray, Colour]]  # (cover 0..1, colour), from far to near
 
 SKIES: Final = {  # colour overhead, colour at the horizon
     "day": ((96, 170, 244), (190, 224, 250)),
@@ -32,26 +32,26 @@ PUFFS: Final = ((-0.1, 0.02, 0.06), (0.0, -0.01, 0.085), (0.1, 0.02, 0.065))  # 
 class Canvas:
     """Where each pixel is: `x` and `y` (height, width) as shares of the picture."""
 
-    x: Floats
-    y: Floats
+    x: FloatArray
+    y: FloatArray
 
     @property
     def aspect(self) -> float:
         return float(self.x.shape[1] / self.x.shape[0])
 
-    def below(self, ridge: Floats | float) -> Floats:
+    def below(self, ridge: FloatArray | float) -> FloatArray:
         """Cover of all that lies below a ridge, which is a share of the height, with a soft edge of a pixel."""
-        cover: Floats = np.clip((self.y - ridge) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
+        cover: FloatArray = np.clip((self.y - ridge) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
         return cover
 
-    def disc(self, x: float, y: float, radius: float) -> Floats:
+    def disc(self, x: float, y: float, radius: float) -> FloatArray:
         """Cover of a disc; its radius is a share of the height."""
         away = np.hypot((self.x - x) * self.aspect, self.y - y)
-        cover: Floats = np.clip((radius - away) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
+        cover: FloatArray = np.clip((radius - away) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
         return cover
 
 
-def paint(place: str, time: str, seed: int, width: int, height: int, *, clouds: bool = False) -> Floats:
+def paint(place: str, time: str, seed: int, width: int, height: int, *, clouds: bool = False) -> FloatArray:
     """The still picture behind the things, float32 (height, width, 3) in 0..255."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -64,7 +64,7 @@ def paint(place: str, time: str, seed: int, width: int, height: int, *, clouds: 
 
 
 @lru_cache
-def rain(width: int, height: int) -> Floats:
+def rain(width: int, height: int) -> FloatArray:
     """Cover of the streaks, (RAIN_PERIOD, height, width): they fall a quarter of their spacing each frame."""
     unit = max(1, round(min(width, height) / 96))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / unit
@@ -80,14 +80,14 @@ def rain(width: int, height: int) -> Floats:
     return np.array(frames, np.float32)
 
 
-def _sky(time: str, canvas: Canvas) -> Floats:
+def _sky(time: str, canvas: Canvas) -> FloatArray:
     top, horizon = (np.array(c, np.float32) for c in SKIES[time])
     blend = np.clip(canvas.y / 0.65, 0, 1)[..., None]
-    sky: Floats = (top * (1 - blend) + horizon * blend).astype(np.float32)
+    sky: FloatArray = (top * (1 - blend) + horizon * blend).astype(np.float32)
     return sky
 
 
-def _clear(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
+def _clear(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     """Sun or moon, and stars at night."""
     picture = _sky(time, canvas)
     y, radius = (0.5, 0.12) if time == "sunset" else (0.14, 0.075)
@@ -98,7 +98,7 @@ def _clear(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
     return picture
 
 
-def _cloudy(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
+def _cloudy(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     """A few bright clouds; between them the sky keeps the colour of its hour."""
     picture = _sky(time, canvas)
     for third in range(3):
@@ -108,8 +108,8 @@ def _cloudy(time: str, canvas: Canvas, rng: np.random.Generator) -> Floats:
     return picture
 
 
-def _wave(canvas: Canvas, turns: float, phase: float) -> Floats:
-    wave: Floats = np.sin(canvas.x * turns * 2 * np.pi + phase).astype(np.float32)
+def _wave(canvas: Canvas, turns: float, phase: float) -> FloatArray:
+    wave: FloatArray = np.sin(canvas.x * turns * 2 * np.pi + phase).astype(np.float32)
     return wave
 
 
@@ -179,7 +179,7 @@ GROUNDS: Final[dict[str, Callable[[Canvas, np.random.Generator], Layers]]] = {
 }
 
 
-def _over(picture: Floats, colour: Floats | Colour, cover: Floats) -> Floats:
+def _over(picture: FloatArray, colour: FloatArray | Colour, cover: FloatArray) -> FloatArray:
     cover = cover[..., None]
-    mixed: Floats = (picture * (1 - cover) + np.asarray(colour, np.float32) * cover).astype(np.float32)
+    mixed: FloatArray = (picture * (1 - cover) + np.asarray(colour, np.float32) * cover).astype(np.float32)
     return mixed

@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from engine.mini.dataset.arrays import FloatArray
+
 Colour = tuple[int, int, int]
 Shade = Colour | float  # a colour of its own, or how bright the thing's paint is
-Layers = list[tuple[Floats, Shade]]  # (signed distance, shade), from back to front
+Layers = list[tuple[FloatArray, Shade]]  # (signed distance, shade), from back to front
 
 PAINT: Final[Shade] = 1.0
 RIM: Final[Shade] = 0.68
@@ -42,31 +43,31 @@ def texels(offsets: NDArray[np.float64]) -> NDArray[np.int64]:
     return ((offsets / REACH + 1) * (ATLAS / 2)).astype(np.int64).clip(0, ATLAS - 1)
 
 
-def _ball(u: Floats, v: Floats) -> Layers:
+def _ball(u: FloatArray, v: FloatArray) -> Layers:
     return [(np.hypot(u, v) - 1, PAINT)]
 
 
-def _square(u: Floats, v: Floats) -> Layers:
+def _square(u: FloatArray, v: FloatArray) -> Layers:
     return [(_box(u, v, 0.88, 0.88), PAINT)]
 
 
-def _star(u: Floats, v: Floats) -> Layers:
+def _star(u: FloatArray, v: FloatArray) -> Layers:
     turn = -np.pi / 2 + np.arange(10) * np.pi / 5
     reach = np.where(np.arange(10) % 2 == 0, 1.15, 0.52)
     corners = [(float(x), float(y)) for x, y in zip(reach * np.cos(turn), reach * np.sin(turn), strict=True)]
     return [(_polygon(u, v, corners), PAINT)]
 
 
-def _triangle(u: Floats, v: Floats) -> Layers:
+def _triangle(u: FloatArray, v: FloatArray) -> Layers:
     return [(_polygon(u, v, [(0, -1.05), (1.05, 0.85), (-1.05, 0.85)]), PAINT)]
 
 
-def _ring(u: Floats, v: Floats) -> Layers:
+def _ring(u: FloatArray, v: FloatArray) -> Layers:
     band = np.abs(np.hypot(u, v) - np.float32(0.74)) - np.float32(0.28)
     return [(band, PAINT)]
 
 
-def _bird(u: Floats, v: Floats) -> Layers:
+def _bird(u: FloatArray, v: FloatArray) -> Layers:
     body = _ellipse(u + 0.05, v - 0.2, 0.74, 0.46)
     head = np.hypot(u - 0.62, v + 0.28) - np.float32(0.36)
     tail = _polygon(u, v, [(-0.5, 0.1), (-1.2, -0.22), (-1.12, 0.46)])
@@ -77,7 +78,7 @@ def _bird(u: Floats, v: Floats) -> Layers:
     return [(whole, PAINT), (beak, BEAK), (eye, DARK)]
 
 
-def _car(u: Floats, v: Floats) -> Layers:
+def _car(u: FloatArray, v: FloatArray) -> Layers:
     cabin = _polygon(u, v, [(-0.75, -0.15), (-0.45, -0.72), (0.4, -0.72), (0.75, -0.15)])
     body = np.minimum(_box(u, v - 0.12, 1.2, 0.34), cabin)
     wheels = np.minimum(np.hypot(u - 0.62, v - 0.5), np.hypot(u + 0.62, v - 0.5)) - 0.3
@@ -85,14 +86,14 @@ def _car(u: Floats, v: Floats) -> Layers:
     return [(body, PAINT), (window, GLASS), (wheels, DARK)]
 
 
-def _boat(u: Floats, v: Floats) -> Layers:
+def _boat(u: FloatArray, v: FloatArray) -> Layers:
     hull = _polygon(u, v, [(-1.2, 0.3), (1.2, 0.3), (0.75, 0.9), (-0.75, 0.9)])
     sail = _polygon(u, v, [(-0.1, -1.15), (0.85, 0.14), (-0.1, 0.14)])
     jib = _polygon(u, v, [(-0.22, -0.8), (-0.22, 0.14), (-0.85, 0.14)])
     return [(hull, PAINT), (np.minimum(sail, jib), PAINT)]
 
 
-SHAPES: Final[dict[str, Callable[[Floats, Floats], Layers]]] = {
+SHAPES: Final[dict[str, Callable[[FloatArray, FloatArray], Layers]]] = {
     "ball": _ball,
     "square": _square,
     "star": _star,
@@ -104,21 +105,21 @@ SHAPES: Final[dict[str, Callable[[Floats, Floats], Layers]]] = {
 }
 
 
-def _box(u: Floats, v: Floats, half_width: float, half_height: float) -> Floats:
+def _box(u: FloatArray, v: FloatArray, half_width: float, half_height: float) -> FloatArray:
     du, dv = np.abs(u) - half_width, np.abs(v) - half_height
-    outside: Floats = np.hypot(np.maximum(du, 0), np.maximum(dv, 0))
+    outside: FloatArray = np.hypot(np.maximum(du, 0), np.maximum(dv, 0))
     return outside + np.minimum(np.maximum(du, dv), 0)
 
 
-def _ellipse(u: Floats, v: Floats, across: float, down: float) -> Floats:
+def _ellipse(u: FloatArray, v: FloatArray, across: float, down: float) -> FloatArray:
     """Near enough to a distance for an edge: exact on the ellipse itself."""
-    away: Floats = np.hypot(u / across, v / down)
+    away: FloatArray = np.hypot(u / across, v / down)
     slope = np.hypot(u / across**2, v / down**2)
-    distance: Floats = away * (away - 1) / np.maximum(slope, 1e-6)
+    distance: FloatArray = away * (away - 1) / np.maximum(slope, 1e-6)
     return distance
 
 
-def _polygon(u: Floats, v: Floats, corners: list[tuple[float, float]]) -> Floats:
+def _polygon(u: FloatArray, v: FloatArray, corners: list[tuple[float, float]]) -> FloatArray:
     """Signed distance to a polygon: the nearest edge, negative inside by counting crossings."""
     nearest = np.full_like(u, np.inf)
     inside = np.zeros(u.shape, bool)

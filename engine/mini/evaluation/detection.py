@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from engine.mini.dataset import scenery, scenes
+from engine.mini.dataset import scenery
+from engine.mini.dataset.arrays import ByteArray, FloatArray
 from engine.mini.dataset.scenes import COLOURS, PLACES, TIMES
 from engine.mini.dataset.shapes import DARK
 
@@ -49,7 +50,7 @@ class Found:
 
     colour: str
     mask: Mask
-    shade: scenes.Floats
+    shade: FloatArray
 
 
 class Setting(NamedTuple):
@@ -59,7 +60,7 @@ class Setting(NamedTuple):
     time: str
 
 
-def shrunk(frames: scenes.Bytes) -> scenes.Bytes:
+def shrunk(frames: ByteArray) -> ByteArray:
     """The clip with a short side of `SIDE` pixels, whatever size it came in."""
     _, height, width, _ = frames.shape
     scale = SIDE / min(width, height)
@@ -73,7 +74,7 @@ def shrunk(frames: scenes.Bytes) -> scenes.Bytes:
 # --- scenery --------------------------------------------------------------------------------------------
 
 
-def setting(frames: scenes.Bytes) -> Setting:
+def setting(frames: ByteArray) -> Setting:
     """The kind of drawn scenery most like this clip; the cells that fit worst, which a thing may hide, do not
     count.
     """
@@ -87,7 +88,7 @@ def setting(frames: scenes.Bytes) -> Setting:
 
 
 @lru_cache
-def _examples(width: int, height: int) -> tuple[list[Setting], scenes.Floats]:
+def _examples(width: int, height: int) -> tuple[list[Setting], FloatArray]:
     settings = [Setting(*kind) for kind in product(PLACES, TIMES) for _ in range(EXAMPLES)]
     pictures = [
         scenery.paint(*kind, seed, width // 2, height // 2, clouds=bool(seed % 2)) for seed, kind in enumerate(settings)
@@ -95,21 +96,21 @@ def _examples(width: int, height: int) -> tuple[list[Setting], scenes.Floats]:
     return settings, np.stack([_cells(picture, width, height) for picture in pictures])
 
 
-def _cells(picture: NDArray[np.floating], width: int, height: int) -> scenes.Floats:
+def _cells(picture: NDArray[np.floating], width: int, height: int) -> FloatArray:
     """The mean colours, (cells, 3), of what are cells of about 8 x 8 pixels in a picture of `width` by `height`."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)
-    cells: scenes.Floats = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
+    cells: FloatArray = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
     return cells
 
 
 @lru_cache
-def _drawn(kind: Setting) -> scenes.Floats:
+def _drawn(kind: Setting) -> FloatArray:
     """Some pictures of this kind, (count, height, width, 3)."""
     return np.stack([scenery.paint(*kind, seed, 80, 48, clouds=bool(seed % 2)) for seed in range(10)])
 
 
 @lru_cache
-def _unlikeness(kind: Setting) -> scenes.Floats:
+def _unlikeness(kind: Setting) -> FloatArray:
     """How far each colour of `_grid` is from all that scenery is made of. Dark rims and wheels blend with
     it, so its darkened colours count as its own.
     """
@@ -121,20 +122,20 @@ def _unlikeness(kind: Setting) -> scenes.Floats:
     return torch.cat(nearest).numpy()
 
 
-def _grid() -> scenes.Floats:
+def _grid() -> FloatArray:
     """Every fourth red, green and blue, (64 * 64 * 64, 3): what a colour is, is looked up, not computed."""
     steps = np.arange(64, dtype=np.float32) * 4 + 2
     return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def _places(frames: scenes.Bytes) -> NDArray[np.int32]:
+def _places(frames: ByteArray) -> NDArray[np.int32]:
     """Where in `_grid` each pixel's colour is."""
     coarse = (frames >> 2).astype(np.int32)
     places: NDArray[np.int32] = (coarse[..., 0] << 12) | (coarse[..., 1] << 6) | coarse[..., 2]
     return places
 
 
-def unlike(frames: scenes.Bytes, kind: Setting) -> scenes.Floats:
+def unlike(frames: ByteArray, kind: Setting) -> FloatArray:
     """Distance of each pixel from the colours of a scenery, in levels, (frames, height, width)."""
     return _unlikeness(kind)[_places(frames)]
 
@@ -142,7 +143,7 @@ def unlike(frames: scenes.Bytes, kind: Setting) -> scenes.Floats:
 # --- things ---------------------------------------------------------------------------------------------
 
 
-def name(colours: scenes.Floats) -> NDArray[np.int8]:
+def name(colours: FloatArray) -> NDArray[np.int8]:
     """The index in `COLOURS` of each colour (count, 3) by its hue; -1 for what is pale, dark or between two. White
     is not named here.
     """
@@ -165,7 +166,7 @@ def _foreign(kind: Setting) -> NDArray[np.int8]:
     return np.where(_unlikeness(kind) < UNLIKE, np.int8(-1), name(_grid()))
 
 
-def find(frames: scenes.Bytes, kind: Setting) -> list[Found]:
+def find(frames: ByteArray, kind: Setting) -> list[Found]:
     """The things in front of this scenery, the largest first."""
     named = _foreign(kind)[_places(frames)]
     named[_white(frames, kind)] = COLOURS.index("white")
@@ -178,7 +179,7 @@ def find(frames: scenes.Bytes, kind: Setting) -> list[Found]:
     return sorted(things, key=lambda found: -int(found.mask.sum()))
 
 
-def _white(frames: scenes.Bytes, kind: Setting) -> Mask:
+def _white(frames: ByteArray, kind: Setting) -> Mask:
     """Whiter than half way from the whitest that scenery has at this height (clouds, snow, the moon) to pure white."""
     r, g, b = np.moveaxis(frames, -1, 0)
     low = np.minimum(np.minimum(r, g), b)
@@ -190,18 +191,18 @@ def _white(frames: scenes.Bytes, kind: Setting) -> Mask:
 
 
 @lru_cache
-def _whitest(kind: Setting) -> scenes.Floats:
+def _whitest(kind: Setting) -> FloatArray:
     """The highest of all least channels in each row of drawn pictures and its neighbours."""
     rows = np.percentile(_drawn(kind).min(axis=-1), 99.5, axis=(0, 2))
     padded = np.pad(rows, 2, mode="edge")
-    whitest: scenes.Floats = np.max([padded[i : i + len(rows)] for i in range(5)], axis=0)
+    whitest: FloatArray = np.max([padded[i : i + len(rows)] for i in range(5)], axis=0)
     return whitest
 
 
-def _mean(picture: NDArray[np.uint8]) -> scenes.Floats:
+def _mean(picture: NDArray[np.uint8]) -> FloatArray:
     """Over 3 x 3 pixels."""
     pixels = torch.from_numpy(picture.astype(np.float32))[:, None]
-    mean: scenes.Floats = F.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)[:, 0].numpy()
+    mean: FloatArray = F.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)[:, 0].numpy()
     return mean
 
 
@@ -222,7 +223,7 @@ def widened(mask: Mask, reach: int) -> Mask:
 # --- crops ----------------------------------------------------------------------------------------------
 
 
-def crops(frames: scenes.Bytes, found: Found, kind: Setting, count: int = 12) -> torch.Tensor:
+def crops(frames: ByteArray, found: Found, kind: Setting, count: int = 12) -> torch.Tensor:
     """The thing in at most `count` frames, cut out and scaled to one size: float32 (count, 2, CROP, CROP), first
     how far each pixel is of the thing's own shade and not of the scenery, then how bright it is, both 0..1.
     """

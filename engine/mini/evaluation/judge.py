@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engine.mini.dataset.arrays import ByteArray, FloatArray
 from engine.mini.dataset.scenery import RAIN_PERIOD
 from engine.mini.evaluation import detection, shape_classifier
 
 if TYPE_CHECKING:
-    from engine.mini.dataset import scenes
     from engine.mini.evaluation.detection import Found, Mask
 
 FALLS: Final = ((8, 2), (6, 2), (6, 1))  # pixels down and to the left that rain moves in a frame, wide and square
@@ -50,12 +50,12 @@ class Verdict:
 class Path:
     """Where a thing is in the frames it can be seen in, in short sides of the picture; `area` in their squares."""
 
-    x: scenes.Floats
-    y: scenes.Floats
-    area: scenes.Floats
+    x: FloatArray
+    y: FloatArray
+    area: FloatArray
 
 
-def judge(frames: scenes.Bytes) -> Verdict:
+def judge(frames: ByteArray) -> Verdict:
     """Judge a clip of uint8 (frames, height, width, 3), of any size."""
     frames = detection.shrunk(frames)
     kind = detection.setting(frames)
@@ -111,7 +111,7 @@ def path(mask: Mask) -> Path:
     return Path(x / side, y / side, areas[seen].astype(np.float32) / side**2)
 
 
-def _body(mask: Mask) -> tuple[scenes.Floats, scenes.Floats, scenes.Floats]:
+def _body(mask: Mask) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(y, x) of the middle of the pixels, the least and the greatest; those far off the rest do not count."""
     where = np.argwhere(mask).astype(np.float32)
     away = np.hypot(*(where - np.median(where, axis=0)).T)
@@ -120,7 +120,7 @@ def _body(mask: Mask) -> tuple[scenes.Floats, scenes.Floats, scenes.Floats]:
     return body.mean(axis=0), body.min(axis=0), body.max(axis=0)
 
 
-def _uncut(bodies: scenes.Floats, length: int) -> scenes.Floats:
+def _uncut(bodies: FloatArray, length: int) -> FloatArray:
     """The middles along one axis, of bodies (frames, 3): where an edge of the picture cuts one off, its other end
     tells.
     """
@@ -130,18 +130,16 @@ def _uncut(bodies: scenes.Floats, length: int) -> scenes.Floats:
     if whole.sum() < 3:
         return middle
     before, after = np.median((middle - low)[whole]), np.median((high - middle)[whole])
-    uncut: scenes.Floats = np.where(
-        cut_low & ~cut_high, high - after, np.where(cut_high & ~cut_low, low + before, middle)
-    )
+    uncut: FloatArray = np.where(cut_low & ~cut_high, high - after, np.where(cut_high & ~cut_low, low + before, middle))
     return uncut
 
 
-def _onwards(way: scenes.Floats, length: int) -> scenes.Floats:
+def _onwards(way: FloatArray, length: int) -> FloatArray:
     """A jump of more than half the picture is a passage through its edge, and becomes an ordinary step."""
     steps = np.diff(way)
     jumps = np.abs(steps) > length / 2
     steps[jumps] = np.median(steps[~jumps]) if (~jumps).any() else 0
-    onwards: scenes.Floats = np.concatenate([way[:1], way[:1] + np.cumsum(steps)])
+    onwards: FloatArray = np.concatenate([way[:1], way[:1] + np.cumsum(steps)])
     return onwards
 
 
@@ -176,7 +174,7 @@ def growth(way: Path) -> float:
     return float(way.area[-ends:].mean() / way.area[:ends].mean())
 
 
-def _line(values: scenes.Floats) -> tuple[float, float]:
+def _line(values: FloatArray) -> tuple[float, float]:
     """The way from end to end of the straight line through them, and how much of their variance it explains."""
     time = np.linspace(-0.5, 0.5, len(values))
     slope = float((time * values).sum() / (time**2).sum())
@@ -184,7 +182,7 @@ def _line(values: scenes.Floats) -> tuple[float, float]:
     return slope, explained
 
 
-def _spread(values: scenes.Floats) -> float:
+def _spread(values: FloatArray) -> float:
     return float(np.percentile(values, 95) - np.percentile(values, 5))
 
 
@@ -195,7 +193,7 @@ def _turns(way: Path) -> float:
     return float(abs(angles[-1] - angles[0]) / (2 * np.pi))
 
 
-def _reversals(values: scenes.Floats) -> int:
+def _reversals(values: FloatArray) -> int:
     """How often they turn back by more than a third of their extent."""
     least, count, low, high, sense = _spread(values) / 3, 0, values[0], values[0], 0
     for value in values[1:]:
@@ -210,7 +208,7 @@ def _reversals(values: scenes.Floats) -> int:
 # --- rain, flicker, edges -------------------------------------------------------------------------------
 
 
-def _rains(luma: scenes.Floats, busy: Mask | None) -> bool:
+def _rains(luma: FloatArray, busy: Mask | None) -> bool:
     """Whether what passes over the scenery falls as streaks do: the same picture, a step lower, a frame later.
     It must be more like that than like what stays where it is, or what rises.
     """
@@ -227,25 +225,25 @@ def _rains(luma: scenes.Floats, busy: Mask | None) -> bool:
     return max(_likeness(passing, *fall) - max(stays, _likeness(passing[::-1], *fall)) for fall in FALLS) > 0.2
 
 
-def _likeness(passing: scenes.Floats, down: int, across: int) -> float:
+def _likeness(passing: FloatArray, down: int, across: int) -> float:
     """How much each frame is like the one before, moved down and to the left: a correlation."""
     _, height, width = passing.shape
     before, after = passing[:-1, : height - down, across:], passing[1:, down:, : width - across]
     return float((before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum() + 1e-6))
 
 
-def _changes(frames: scenes.Bytes, busy: Mask | None, step: int) -> scenes.Floats:
+def _changes(frames: ByteArray, busy: Mask | None, step: int) -> FloatArray:
     """Mean change of the scenery from each frame to the one `step` later, where neither has a thing nearby."""
     if len(frames) <= step:
         return np.zeros(1, np.float32)
     pixels = frames.astype(np.int16)
     change = np.abs(pixels[step:] - pixels[:-step]).mean(axis=-1, dtype=np.float32)
     calm = np.ones(change.shape, bool) if busy is None else ~(busy[step:] | busy[:-step])
-    changes: scenes.Floats = (change * calm).sum(axis=(1, 2)) / np.maximum(calm.sum(axis=(1, 2)), 1)
+    changes: FloatArray = (change * calm).sum(axis=(1, 2)) / np.maximum(calm.sum(axis=(1, 2)), 1)
     return changes
 
 
-def _sharpness(luma: scenes.Floats, things: list[Found]) -> float:
+def _sharpness(luma: FloatArray, things: list[Found]) -> float:
     if not things:
         return 0.0
     near = detection.widened(np.logical_or.reduce([found.mask for found in things]), 2)[:, 1:, 1:]

@@ -16,20 +16,23 @@ from PIL import Image
 from engine.catalog.model import Size
 from engine.catalog.registry import DEFAULT_MODEL
 from engine.media.video_writer import VideoWriter
-from engine.mini.dataset import captions, scenes
+from engine.mini.dataset import captions
+from engine.mini.dataset.renderer import render
+from engine.mini.dataset.scenes import COLOURS, FPS, MOTIONS, SECONDS, random_scene
 from engine.mini.evaluation.scores import Trial, trial
 from engine.types import Done, ImageCondition, Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.mini.dataset.scenes import Bytes, Scene
+    from engine.mini.dataset.arrays import ByteArray
+    from engine.mini.dataset.scenes import Scene
     from engine.mini.dataset.vocabulary import Language
     from engine.runtime.engine import Engine
     from engine.types import Quality
 
 NATIVE: Final = Size(160, 96)
-FRAMES: Final = round(scenes.SECONDS * scenes.FPS)  # of a file of five seconds
+FRAMES: Final = round(SECONDS * FPS)  # of a file of five seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Studio:
     clips: int = 0
 
     def film(
-        self, prompt: str, seed: int, *, length: float = scenes.SECONDS, given: Sequence[ImageCondition] = ()
-    ) -> Bytes:
+        self, prompt: str, seed: int, *, length: float = SECONDS, given: Sequence[ImageCondition] = ()
+    ) -> ByteArray:
         """The frames (frames, height, width, 3) of the file that the engine makes of a prompt."""
         request = Request(
             DEFAULT_MODEL, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(given)
@@ -77,10 +80,10 @@ def questions(count: int, seed: int = 0, *, pair: bool = False) -> list[Question
 
 
 def _question(number: int, rng: np.random.Generator, *, pair: bool) -> Question:
-    motion, colour = scenes.MOTIONS[number % 8], scenes.COLOURS[number // 2 % 9]
+    motion, colour = MOTIONS[number % 8], COLOURS[number // 2 % 9]
     language: Language = "en" if number // 8 % 2 == 0 else "fr"
     while True:
-        scene = replace(scenes.random_scene(rng, pair=pair), motion=motion, colour=colour)
+        scene = replace(random_scene(rng, pair=pair), motion=motion, colour=colour)
         possible = not (scene.second and scene.second[1] == colour) and (motion != "growing" or scene.size == "medium")
         if scene.held_out and possible:
             sentence, _ = captions.caption(scene, rng, language=language, held_out=True)
@@ -97,36 +100,36 @@ def drawn(asked: Sequence[Question], size: Size = NATIVE) -> list[Trial]:
     return [answered(q, truth(q, size)) for q in asked]
 
 
-def answered(question: Question, frames: Bytes) -> Trial:
+def answered(question: Question, frames: ByteArray) -> Trial:
     return trial(question.scene, frames, question.prompt, question.language)
 
 
-def truth(question: Question, size: Size = NATIVE, frames: int = FRAMES) -> Bytes:
-    return scenes.draw(question.scene, width=size.width, height=size.height, frames=frames).frames
+def truth(question: Question, size: Size = NATIVE, frames: int = FRAMES) -> ByteArray:
+    return render(question.scene, width=size.width, height=size.height, frames=frames).frames
 
 
-def picture(frames: Bytes, place: int) -> ImageCondition:
+def picture(frames: ByteArray, place: int) -> ImageCondition:
     """One of these frames as a picture that a clip must pass through."""
     buffer = io.BytesIO()
     Image.fromarray(frames[place]).save(buffer, "PNG")
     return ImageCondition(buffer.getvalue(), place)
 
 
-def through_codec(frames: Bytes) -> Bytes:
+def through_codec(frames: ByteArray) -> ByteArray:
     """The clip written to a file as the engine does, and read back: what no model can better."""
     with tempfile.TemporaryDirectory() as folder:
-        with VideoWriter(Path(folder), frames.shape[2], frames.shape[1], scenes.FPS, len(frames)) as film:
+        with VideoWriter(Path(folder), frames.shape[2], frames.shape[1], FPS, len(frames)) as film:
             film.write_frames(frames)
         return read(film.result().video)
 
 
-def read(file: Path) -> Bytes:
+def read(file: Path) -> ByteArray:
     """All frames of a video file, uint8 (frames, height, width, 3)."""
     with av.open(str(file)) as video:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
 
 
-def psnr(ours: Bytes, true: Bytes) -> float:
+def psnr(ours: ByteArray, true: ByteArray) -> float:
     """Peak signal to noise in dB."""
     error = np.square(ours.astype(np.float32) - true.astype(np.float32)).mean()
     return float(10 * np.log10(255**2 / max(float(error), 1e-3)))

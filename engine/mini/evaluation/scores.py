@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.mini.dataset.scenes import MOTIONS, Bytes, Scene
+from engine.mini.dataset.arrays import ByteArray
+from engine.mini.dataset.scenes import MOTIONS, Scene
 from engine.mini.evaluation.judge import Verdict, judge
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ class Trial:
 
     scene: Scene
     prompt: str
-    frames: Bytes
+    frames: ByteArray
     verdict: Verdict
     language: Language = "en"
 
 
-def trial(scene: Scene, frames: Bytes, prompt: str = "", language: Language = "en") -> Trial:
+def trial(scene: Scene, frames: ByteArray, prompt: str = "", language: Language = "en") -> Trial:
     """Judge frames, uint8 (frames, height, width, 3) of any size, that should show this scene."""
     return Trial(scene, prompt, frames, judge(frames), language)
 

@@ -1,4 +1,4 @@
-"""A small classifier of shapes, learnt from the drawn world.
+"""A small classifier of shapes, learnt from the drawn scenes.
 
 `python -m engine.mini.evaluation.shape_classifier` trains it anew.
 
@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.mini.dataset import scenes
-from engine.mini.dataset.scenes import THINGS
+from engine.mini.dataset.arrays import ByteArray
+from engine.mini.dataset.renderer import render
+from engine.mini.dataset.scenes import THINGS, Scene, random_scene
 from engine.mini.evaluation import detection
 
 FILE: Final = Path(__file__).with_suffix(".safetensors")
@@ -91,7 +92,7 @@ def examples(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
     """Crops of things in drawn clips made worse, (count, 2, CROP, CROP), and which of `THINGS` each is."""
     crops, labels = [], []
     for _ in range(clips):
-        scene = scenes.random_scene(rng)
+        scene = random_scene(rng)
         kind = detection.Setting(scene.place, scene.time)
         frames = blurred(_smeared(scene, rng), rng)
         things = {scene.colour: scene.thing, **({scene.second[1]: scene.second[0]} if scene.second else {})}
@@ -102,16 +103,16 @@ def examples(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
     return torch.cat(crops), torch.tensor(labels)
 
 
-def _smeared(scene: scenes.Scene, rng: np.random.Generator) -> scenes.Bytes:
+def _smeared(scene: Scene, rng: np.random.Generator) -> ByteArray:
     """Some frames of a clip, each the mean of three moments: what moves leaves traces in a model's pictures."""
     start, apart = rng.uniform(0.2, 5), rng.uniform(0, 0.2)
     moments = [start + apart * step for step in (-1, 0, 1)]
-    clips = [scenes.draw(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
-    smeared: scenes.Bytes = np.mean(clips, axis=0).astype(np.uint8)
+    clips = [render(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
+    smeared: ByteArray = np.mean(clips, axis=0).astype(np.uint8)
     return smeared
 
 
-def blurred(frames: scenes.Bytes, rng: np.random.Generator, *, sigma: float | None = None) -> scenes.Bytes:
+def blurred(frames: ByteArray, rng: np.random.Generator, *, sigma: float | None = None) -> ByteArray:
     """A clip as a model might make it: a gaussian's blur of `sigma` pixels, by chance up to 2, and some noise."""
     sigma = float(rng.uniform(0.2, 2)) if sigma is None else sigma
     steps = torch.arange(-5, 6)
@@ -123,7 +124,7 @@ def blurred(frames: scenes.Bytes, rng: np.random.Generator, *, sigma: float | No
         pixels = F.conv2d(F.pad(pixels, (reach[3], reach[3], reach[2], reach[2]), mode="replicate"), kernel)
     soft = pixels.view(len(frames), 3, *frames.shape[1:3]).permute(0, 2, 3, 1).numpy()
     noise = np.float32(rng.uniform(1, 6)) * rng.standard_normal(soft.shape, np.float32)
-    worse: scenes.Bytes = (soft + noise).clip(0, 255).astype(np.uint8)
+    worse: ByteArray = (soft + noise).clip(0, 255).astype(np.uint8)
     return worse
 
 

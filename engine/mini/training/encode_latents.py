@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.mini.dataset import scenes as world
-from engine.mini.dataset.scenes import FPS, FRAMES, Return, Scene, Turn
+from engine.mini.dataset.motion import MotionChange, MotionReturn
+from engine.mini.dataset.renderer import RenderedClip, render
+from engine.mini.dataset.scenes import FPS, FRAMES, MOTIONS, SECONDS, TIMES, Scene, random_scene
 from engine.mini.training import train_vae
 from engine.mini.training.components import device
 from engine.mini.training.config import SPAN, Recipe
@@ -77,13 +78,13 @@ def encode(work: Path, minutes: float, *, seed: int) -> None:
         print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)
 
 
-def _return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> Return:
+def _return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> MotionReturn:
     """From behind the latents in front to before those behind: back to what was up to five seconds ago, as a loop
     does, or on to what will be.
     """
     leave, arrive = SPAN * (ends[0] - 1), FRAMES - SPAN * ends[1]
-    skip = float(rng.uniform(-world.SECONDS, world.SECONDS))
-    return Return(leave, arrive, max(0.0, start + leave / FPS + skip))
+    skip = float(rng.uniform(-SECONDS, SECONDS))
+    return MotionReturn(leave, arrive, max(0.0, start + leave / FPS + skip))
 
 
 def read(file: Path) -> Shard:
@@ -94,7 +95,7 @@ def read(file: Path) -> Shard:
 def _shard(
     vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], beginning: Beginning
 ) -> dict[str, object]:
-    scenes = [world.random_scene(rng) for _ in range(SHARD)]
+    scenes = [random_scene(rng) for _ in range(SHARD)]
     ends = (int(rng.integers(1, 4)), int(rng.integers(1, 3))) if beginning == "returning" else (0, 0)
     stills_at = (int(rng.integers(SPAN // 2, FRAMES - SPAN // 2)), FRAMES - 1)
     latents: list[Tensor] = []
@@ -120,20 +121,20 @@ def _shard(
 
 def _clip(
     scene: Scene, shape: tuple[int, int], beginning: Beginning, ends: tuple[int, int], rng: np.random.Generator
-) -> world.Clip:
+) -> RenderedClip:
     start = 0.0 if beginning == "first" else float(rng.uniform(0, LATEST))
-    turn: Turn | Return | None = None
+    turn: MotionChange | MotionReturn | None = None
     if beginning == "turned":
         turn = _turn(rng)
     elif beginning == "returning":
         turn = _return(start, ends, rng)
-    return world.draw(scene, width=shape[0], height=shape[1], start=start, turn=turn)
+    return render(scene, width=shape[0], height=shape[1], start=start, turn=turn)
 
 
-def _turn(rng: np.random.Generator) -> Turn:
+def _turn(rng: np.random.Generator) -> MotionChange:
     """Another motion at first, and every other time another time of day as well."""
-    time_of_day = str(rng.choice(world.TIMES)) if rng.random() < 0.5 else ""
-    return Turn(str(rng.choice(world.MOTIONS)), TURN, time_of_day)
+    time_of_day = str(rng.choice(TIMES)) if rng.random() < 0.5 else ""
+    return MotionChange(str(rng.choice(MOTIONS)), TURN, time_of_day)
 
 
 def coverage(mask: Tensor, cell: int) -> Tensor:

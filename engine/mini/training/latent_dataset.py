@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.mini.dataset import captions
-from engine.mini.dataset import scenes as world
+from engine.mini.dataset.scenes import FPS, Scene
 from engine.mini.training import encode_latents, train_text
 from engine.mini.training.config import SPAN, Recipe
 from engine.mini.training.encode_latents import TURN, WHERE
@@ -50,7 +50,7 @@ class Batch:
     ceiling: Tensor
     where: Tensor
     coordinates: Tensor
-    scenes: list[world.Scene]
+    scenes: list[Scene]
 
     @property
     def given(self) -> Tensor:
@@ -71,7 +71,7 @@ def coordinates(cell: int, frames: int, rows: int, columns: int, at_frame: int =
     """(3, tokens): seconds, pixel row, pixel column of each token, as LTXConditionPipeline counts them."""
     grid = torch.meshgrid(torch.arange(frames), torch.arange(rows), torch.arange(columns), indexing="ij")
     seconds, row, column = (axis.flatten().float() for axis in grid)
-    seconds = ((seconds * SPAN + 1 - SPAN).clamp(min=0) + at_frame) / world.FPS
+    seconds = ((seconds * SPAN + 1 - SPAN).clamp(min=0) + at_frame) / FPS
     return torch.stack([seconds, row * cell, column * cell])
 
 
@@ -180,7 +180,7 @@ class Sentences:
     def __init__(self, work: Path) -> None:
         self.tokenizer, self.encoder = train_text.load(work)
 
-    def __call__(self, scenes: list[world.Scene], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def __call__(self, scenes: list[Scene], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         return self.read([self._caption(scene, rng) for scene in scenes])
 
     @torch.no_grad()
@@ -190,7 +190,7 @@ class Sentences:
         return self.encoder(input_ids=ids, attention_mask=mask)[0], mask
 
     @staticmethod
-    def _caption(scene: world.Scene, rng: np.random.Generator) -> str:
+    def _caption(scene: Scene, rng: np.random.Generator) -> str:
         if rng.random() < NO_CAPTION:
             return "" if rng.random() < 0.7 else NEGATIVE
         return captions.caption(scene, rng)[0]

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
-from engine.mini.dataset import captions, scenes, vocabulary
+from engine.mini.dataset import captions, vocabulary
+from engine.mini.dataset.scenes import random_scene
 from engine.mini.training.components import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
 from engine.mini.training.muon import Muon
 from engine.mini.training.progress import Journal
@@ -88,7 +89,7 @@ def sentences(rng: np.random.Generator, count: int) -> tuple[list[str], Tensor]:
     """Captions with chatter here and there, and their labels (count, attributes), `UNSAID` as the last class."""
     texts, labels = [], []
     for _ in range(count):
-        text, stated = captions.caption(scenes.random_scene(rng, pair=bool(rng.random() < PAIRS)), rng)
+        text, stated = captions.caption(random_scene(rng, pair=bool(rng.random() < PAIRS)), rng)
         words = text.split()
         for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.4 else 0):
             words.insert(int(rng.integers(len(words) + 1)), _chatter(rng))
@@ -149,7 +150,7 @@ def accuracy(tokenizer: PreTrainedTokenizerBase, reader: Reader, count: int = 50
     rng = np.random.default_rng(99)
     right = np.zeros(len(captions.ATTRIBUTES))
     for _ in range(count):
-        text, labels = captions.caption(scenes.random_scene(rng, held_out=True), rng, held_out=True)
+        text, labels = captions.caption(random_scene(rng, held_out=True), rng, held_out=True)
         ids, mask = tokens(tokenizer, [text])
         guesses = torch.stack([out[0].argmax(-1) for out in reader(ids, mask)])
         right += ((guesses == torch.tensor(_classes(labels))[:, None]).float().mean(1) > 0.9).numpy()

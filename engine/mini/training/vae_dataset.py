@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from engine.mini.dataset import scenes as world
+from engine.mini.dataset.arrays import ByteArray
+from engine.mini.dataset.renderer import RenderedClip, render
+from engine.mini.dataset.scenes import FPS, random_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +61,7 @@ def loader(recipe: Recipe, seed: int, workers: int) -> Iterator[tuple[Batch, Bat
     return iter(DataLoader(Crops(recipe, seed), batch_size=None, num_workers=workers))
 
 
-def to_video(frames: world.Bytes) -> Tensor:
+def to_video(frames: ByteArray) -> Tensor:
     """uint8 (frames, height, width, 3) to float32 (3, frames, height, width) in -1..1."""
     return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
 
@@ -89,12 +91,12 @@ def whole(recipe: Recipe, rng: np.random.Generator, *, scenes: int, frames: int)
     )
 
 
-def _draw(rng: np.random.Generator, shape: tuple[int, int], frames: int) -> world.Clip:
-    start = float(rng.integers(0, LATEST)) / world.FPS
-    return world.draw(world.random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
+def _draw(rng: np.random.Generator, shape: tuple[int, int], frames: int) -> RenderedClip:
+    start = float(rng.integers(0, LATEST)) / FPS
+    return render(random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
 
 
-def _near(recipe: Recipe, rng: np.random.Generator, clip: world.Clip) -> tuple[int, int]:
+def _near(recipe: Recipe, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
     _, height, width = clip.mask.shape
     middle = clip.centres[rng.integers(len(clip.centres)), rng.integers(len(clip.frames))] * (width, height)
     away = rng.uniform(-0.375, 0.375, 2) * recipe.crop
@@ -102,7 +104,7 @@ def _near(recipe: Recipe, rng: np.random.Generator, clip: world.Clip) -> tuple[i
     return int(np.clip(x, 0, width - recipe.crop)), int(np.clip(y, 0, height - recipe.crop))
 
 
-def _anywhere(recipe: Recipe, rng: np.random.Generator, clip: world.Clip) -> tuple[int, int]:
+def _anywhere(recipe: Recipe, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
     _, height, width = clip.mask.shape
     columns, rows = ((side - recipe.crop) // recipe.cell + 1 for side in (width, height))
     return recipe.cell * int(rng.integers(columns)), recipe.cell * int(rng.integers(rows))

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from engine.mini.dataset import captions
-from engine.mini.dataset import scenes as world
 from engine.mini.dataset.captions import ATTRIBUTES, UNSAID
-from engine.mini.dataset.scenes import Scene
+from engine.mini.dataset.scenes import Scene, random_scene
 from engine.mini.dataset.vocabulary import ENGLISH, FRENCH, Language
 from engine.mini.training import train_text
 
@@ -21,7 +20,7 @@ LANGUAGES = pytest.mark.parametrize("language", ["en", "fr"])
 def written(seed: int, language: Language, count: int, *, held_out: bool = False) -> list[tuple[Scene, str]]:
     """Scenes and what is said of them, without capitals and full stops."""
     rng = np.random.default_rng(seed)
-    scenes = [world.random_scene(rng, held_out=held_out) for _ in range(count)]
+    scenes = [random_scene(rng, held_out=held_out) for _ in range(count)]
     return [
         (scene, captions.caption(scene, rng, language=language, held_out=held_out)[0].lower().rstrip("."))
         for scene in scenes
@@ -32,7 +31,7 @@ def written(seed: int, language: Language, count: int, *, held_out: bool = False
 def test_labels_state_the_scene_and_nothing_else(language: Language) -> None:
     rng = np.random.default_rng(1)
     for _ in range(200):
-        scene = world.random_scene(rng)
+        scene = random_scene(rng)
         _, labels = captions.caption(scene, rng, language=language)
         stated = {
             name: values[label] if label != UNSAID else None
@@ -114,7 +113,7 @@ def test_held_out_sentences_leave_nothing_out_and_training_never_has_them(langua
     openings = ("show me ", "a short clip where ", "montre-moi ", "un film court où ")
     rng = np.random.default_rng(6)
     for _ in range(50):
-        scene = world.random_scene(rng, held_out=True)
+        scene = random_scene(rng, held_out=True)
         sentence, labels = captions.caption(scene, rng, language=language, held_out=True)
         assert labels[list(ATTRIBUTES).index("motion")] != UNSAID
         assert any(re.fullmatch(form, sentence.lower().rstrip(".")) for form in forms)

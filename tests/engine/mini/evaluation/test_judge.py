@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.mini.dataset import scenes
+from engine.mini.dataset.renderer import PAINT, paint_background, render
 from engine.mini.dataset.scenes import COLOURS, MOTIONS, PLACES, THINGS, TIMES, Scene
 from engine.mini.evaluation import scores
 from engine.mini.evaluation.detection import HUES, name, shrunk
@@ -47,35 +47,31 @@ def wrong(trials: list[scores.Trial], checks: dict[str, scores.Check]) -> Counte
 
 
 def test_the_judge_sees_what_was_drawn() -> None:
-    trials = [scores.trial(s, scenes.draw(s, frames=40).frames) for s in map(scene, range(CLIPS))]
+    trials = [scores.trial(s, render(s, frames=40).frames) for s in map(scene, range(CLIPS))]
     assert max(wrong(trials, dict(scores.SINGLE)).values(), default=0) <= CLIPS * 0.05
     assert max(trial.verdict.flicker for trial in trials) < 0.5
 
 
 def test_the_judge_sees_it_through_blur_and_noise() -> None:
     rng = np.random.default_rng(0)
-    clips = [
-        blurred(scenes.draw(scene(number), frames=40).frames, rng, sigma=1.2) for number in range(CLIPS, CLIPS + 16)
-    ]
+    clips = [blurred(render(scene(number), frames=40).frames, rng, sigma=1.2) for number in range(CLIPS, CLIPS + 16)]
     trials = [scores.trial(scene(CLIPS + number), frames) for number, frames in enumerate(clips)]
     assert max(wrong(trials, dict(scores.SINGLE)).values(), default=0) <= 1
-    sharp = judge(scenes.draw(scene(CLIPS), frames=40).frames).sharpness
+    sharp = judge(render(scene(CLIPS), frames=40).frames).sharpness
     assert trials[0].verdict.sharpness < 0.9 * sharp
 
 
 @pytest.mark.parametrize("motion_", ["left", "circling", "growing", "bouncing"])
 def test_the_judge_sees_two_things(motion_: str) -> None:
     pair = replace(SCENE, motion=motion_, second=("boat", "white"))
-    verdict = judge(scenes.draw(pair, frames=40).frames)
+    verdict = judge(render(pair, frames=40).frames)
     assert (verdict.thing, verdict.colour, verdict.second) == ("ball", "red", ("boat", "white"))
     assert verdict.motion == motion_
     assert verdict.together
 
 
 def test_the_judge_sees_when_the_second_does_something_else() -> None:
-    left, right = (
-        scenes.draw(replace(SCENE, motion="bouncing", second=("star", "blue")), frames=40).frames for _ in "ab"
-    )
+    left, right = (render(replace(SCENE, motion="bouncing", second=("star", "blue")), frames=40).frames for _ in "ab")
     frozen = np.repeat(right[:1], 40, axis=0)
     verdict = judge(np.concatenate([left[:, :, :80], frozen[:, :, 80:]], axis=2))
     assert verdict.second == ("star", "blue")
@@ -87,7 +83,7 @@ def test_the_judge_sees_when_the_second_does_something_else() -> None:
 )
 @pytest.mark.parametrize("motion_", ["still", "growing"])
 def test_a_thing_is_found_before_scenery_of_its_colour(colour: str, place: str, time: str, motion_: str) -> None:
-    verdict = judge(scenes.draw(Scene("ball", colour, motion_, place, time), frames=40).frames)
+    verdict = judge(render(Scene("ball", colour, motion_, place, time), frames=40).frames)
     assert (verdict.thing, verdict.colour, verdict.motion) == ("ball", colour, motion_)
     assert (verdict.place, verdict.time) == (place, time)
 
@@ -95,7 +91,7 @@ def test_a_thing_is_found_before_scenery_of_its_colour(colour: str, place: str, 
 @pytest.mark.parametrize("size", [(320, 192), (640, 360), (192, 320), (256, 256)])
 def test_the_size_of_the_file_does_not_matter(size: tuple[int, int]) -> None:
     native = (160, 96) if size[0] > size[1] else (96, 160) if size[0] < size[1] else (128, 128)
-    frames = scenes.draw(replace(SCENE, rain=True), width=native[0], height=native[1], frames=40).frames
+    frames = render(replace(SCENE, rain=True), width=native[0], height=native[1], frames=40).frames
     scaled = np.stack([np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)) for frame in frames])
     verdict = judge(scaled)
     assert (verdict.thing, verdict.colour, verdict.motion) == ("ball", "red", "bouncing")
@@ -105,7 +101,7 @@ def test_the_size_of_the_file_does_not_matter(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("time", TIMES)
 def test_the_judge_sees_nothing_where_there_is_nothing(time: str) -> None:
-    empty = (scenes.scenery(replace(SCENE, time=time), 160, 96) + 0.5).astype(np.uint8)
+    empty = (paint_background(replace(SCENE, time=time), 160, 96) + 0.5).astype(np.uint8)
     verdict = judge(np.repeat(empty[None], 12, axis=0))
     assert (verdict.thing, verdict.colour, verdict.motion, verdict.second) == ("", "", "", None)
     assert verdict.time == time
@@ -122,20 +118,20 @@ def test_still_forgives_a_pixel_or_two_and_no_more() -> None:
 
 
 def test_a_passage_through_the_edge_goes_on_the_same_way() -> None:
-    frames = scenes.draw(replace(SCENE, motion="left", x=-1.0), frames=160).frames
+    frames = render(replace(SCENE, motion="left", x=-1.0), frames=160).frames
     verdicts = [judge(frames[start : start + 40]) for start in range(0, 160, 40)]
     assert [verdict.motion for verdict in verdicts] == ["left"] * 4
 
 
 def test_hues_are_those_that_people_point_at() -> None:
-    hues = np.array([scenes.PAINT[colour] for colour in HUES], np.float32)
+    hues = np.array([PAINT[colour] for colour in HUES], np.float32)
     assert [COLOURS[index] for index in name(hues)] == list(HUES)
     pale_dark_white = np.array([(240, 190, 190), (60, 10, 10), (250, 250, 250), (206, 104, 16)], np.float32)
     assert list(name(pale_dark_white)) == [-1, -1, -1, COLOURS.index("orange")]
 
 
 def test_scores_count_what_is_right() -> None:
-    clip = scenes.draw(SCENE, frames=40).frames
+    clip = render(SCENE, frames=40).frames
     trials = [scores.trial(asked, clip) for asked in (SCENE, replace(SCENE, colour="blue"))]
     colour, place = scores.SINGLE["colour"], scores.SINGLE["place"]
     assert scores.share(trials, colour) == "50 %"

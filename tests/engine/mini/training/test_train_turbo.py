@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import numpy as np
 import pytest
 import torch
 from diffusers import LTXConditionPipeline, LTXPipeline
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from engine.catalog.registry import find_model
 from engine.diffusion import ltx
 from engine.diffusion.conditioning import prepare
 from engine.diffusion.latents import ClipState
-from engine.diffusion.schedule import sampling
 from engine.loading.loader import Parts
 from engine.mini.training import train_turbo
 from engine.mini.training.components import new_transformer
@@ -26,9 +24,8 @@ from engine.mini.training.config import SMALL
 from engine.mini.training.latent_dataset import Batch, coordinates
 from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
 from engine.planning.timeline import plan_clip
-from engine.runtime.engine import Engine
-from engine.types import EngineConfig, EngineError, Progress, Request
-from tests.support.engine_modules import read_modules
+from engine.types import Request
+from tests.support.turbo_adapters import randomise_adapter, write_turbo_adapter
 
 MINI = find_model("kinora-mini")
 TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
@@ -56,35 +53,12 @@ def lane(*, given: bool = False, course: Course = COURSE) -> Lane:
     return train_turbo.new_lane(batch, torch.randn(2, 5, 32) * 4, torch.ones(2, 5), course, np.random.default_rng(0))
 
 
-def moved(student: Any, strength: float = 0.1) -> dict[str, torch.Tensor]:
-    """Make an adapter that changes something, as if it had learnt it."""
-    weights = {name: weight for name, weight in student.named_parameters() if weight.requires_grad}
-    with torch.no_grad():
-        for weight in weights.values():
-            weight.copy_((torch.randn_like(weight) * strength).bfloat16())
-    return weights
-
-
 @pytest.fixture(scope="module")
 def quick_weights(parts: Parts, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that came with an adapter."""
     copy = shutil.copytree(weights, tmp_path_factory.mktemp("turbo") / "weights")
-    torch.manual_seed(0)
-    train_turbo.write(moved(train_turbo.new_student(parts.transformer)), copy / ADAPTER)
+    write_turbo_adapter(parts.transformer, copy / ADAPTER)
     return copy
-
-
-@pytest.fixture(scope="module")
-def quick_config(quick_weights: Path) -> EngineConfig:
-    return EngineConfig(weights={"kinora-mini": str(quick_weights)}, device="cpu", threads=1)
-
-
-@pytest.fixture(scope="module")
-def quick(quick_config: EngineConfig) -> Parts:
-    return read_modules(MINI.name, quick_config)
-
-
-# What is learnt
 
 
 def test_the_course_is_what_the_catalogue_samples() -> None:
@@ -123,7 +97,7 @@ def test_a_new_student_of_an_unguided_teacher_has_nothing_to_learn(parts: Parts)
 
 def test_a_lane_goes_the_student_s_way_and_leaves_what_is_given(parts: Parts) -> None:
     student, under_way = train_turbo.new_student(parts.transformer), lane(given=True)
-    moved(student)
+    randomise_adapter(student)
     before = under_way.x.clone()
     said = train_turbo.flow(student, under_way, before, 1.0, under_way.text, under_way.mask)
     train_turbo.lesson(taught(parts), student, under_way)
@@ -190,7 +164,7 @@ def work(tmp_path: Path) -> Path:
     state = {"optimiser": {"average": weights}, "mean": torch.zeros(1), "deviation": torch.ones(1)}
     torch.save(state, tmp_path / "transformer.pt")
     teacher = train_turbo._identity(train_turbo._still(transformer))
-    average = moved(train_turbo.new_student(transformer))
+    average = randomise_adapter(train_turbo.new_student(transformer))
     torch.save({"optimiser": {"average": average}, "spent": 1.0, "teacher": teacher}, tmp_path / "turbo.pt")
     return tmp_path
 
@@ -222,7 +196,7 @@ def test_no_adapter_is_better_than_one_that_does_not_fit(work: Path, missing: st
 def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: Path, kind: Any) -> None:
     torch.manual_seed(0)
     student = train_turbo.new_student(parts.transformer)
-    moved(student)
+    randomise_adapter(student)
     pipeline = kind.from_pretrained(quick_weights)
     under_way = lane()
     asked = (under_way, under_way.x, 1.0, under_way.text, under_way.mask)
@@ -231,90 +205,3 @@ def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: P
     worn = train_turbo.flow(pipeline.transformer, *asked)
     torch.testing.assert_close(worn, train_turbo.flow(student, *asked))
     assert not torch.allclose(worn, without, atol=1e-2)
-
-
-# What the engine makes of it
-
-
-def latents(parts: Parts, request: Request) -> torch.Tensor:
-    made, how = plan_clip(request), sampling(MINI, request, parts.adapters)
-    text = ltx.encode_text(parts, made, "", how)
-    tokens = prepare(parts, ClipState.of(made), made.windows[0])
-    list(ltx.denoise(parts, made, how, text, tokens, request.seed, never))
-    return tokens.latents
-
-
-def test_full_quality_is_bit_for_bit_what_it_is_without_an_adapter(
-    parts: Parts, quick: Parts, request_: Request
-) -> None:
-    turbo = replace(request_, quality="turbo")
-    before = latents(quick, request_)
-    fast = latents(quick, turbo)
-    after = latents(quick, request_)
-    assert torch.equal(before, after)
-    assert torch.equal(before, latents(parts, request_))
-    assert torch.equal(fast, latents(quick, turbo))
-    alone = replace(request_, guidance_scale=1.0)
-    assert not torch.allclose(fast, latents(quick, alone), atol=1e-2), "the adapter must do something"
-
-
-def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request_: Request) -> None:
-    before = latents(quick, request_)
-    turbo = replace(request_, quality="turbo")
-    made, how = plan_clip(turbo), sampling(MINI, turbo, quick.adapters)
-    text = ltx.encode_text(quick, made, "", how)
-    tokens = prepare(quick, ClipState.of(made), made.windows[0])
-    steps: Iterator[int] = ltx.denoise(quick, made, how, text, tokens, turbo.seed, never)
-    next(steps)  # and never closed
-    assert torch.equal(latents(quick, request_), before)
-
-
-def passes(engine: Engine, request: Request, out: Path) -> tuple[list[int], set[int]]:
-    """The batch of each pass through the transformer, and how many steps were announced."""
-    list(engine.run(request, out, never))
-    assert engine._loaded_model is not None
-    seen: list[int] = []
-    handle = engine._loaded_model[1].transformer.register_forward_pre_hook(
-        lambda _module, _inputs, given: seen.append(len(given["hidden_states"])), with_kwargs=True
-    )
-    steps = {event.steps for event in engine.run(request, out, never) if isinstance(event, Progress)}
-    handle.remove()
-    return seen, steps
-
-
-def test_turbo_is_a_few_passes_without_a_second_one_each(
-    quick_config: EngineConfig, request_: Request, tmp_path: Path
-) -> None:
-    turbo = replace(request_, quality="turbo", steps=None)
-    assert passes(Engine(quick_config), turbo, tmp_path) == ([1] * TURBO.steps, {TURBO.steps})
-
-
-def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, request_: Request, tmp_path: Path) -> None:
-    plain = TURBO.without_adapter
-    assert plain is not None
-    config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", threads=1)
-    turbo = replace(request_, quality="turbo", steps=None)
-    assert passes(Engine(config), turbo, tmp_path) == ([2] * plain.steps, {plain.steps})
-
-
-def test_numbers_may_be_halved_with_an_adapter_too(quick_config: EngineConfig) -> None:
-    half = replace(quick_config, dtype="bfloat16")
-    parts = read_modules(MINI.name, half)
-    assert {weight.dtype for weight in parts.transformer.parameters()} == {torch.bfloat16}
-
-
-@pytest.mark.parametrize("fault", ["no safetensors", "another model's", "nothing for a transformer"])
-def test_an_adapter_that_cannot_be_used_is_named(quick_weights: Path, tmp_path: Path, fault: str) -> None:
-    copy = shutil.copytree(quick_weights, tmp_path / "copy")
-    file = copy / ADAPTER / FILE
-    if fault == "no safetensors":
-        file.write_bytes(b"\x00not what it was")
-    elif fault == "another model's":
-        save_file({name: torch.zeros(weight.shape[0], 3) for name, weight in load_file(file).items()}, file)
-    else:
-        save_file({f"unet.{name}": weight for name, weight in load_file(file).items()}, file)
-    config = EngineConfig(weights={"kinora-mini": str(copy)}, device="cpu", threads=1)
-    with pytest.raises(EngineError) as caught:
-        read_modules(MINI.name, config)
-    assert caught.value.code == "model_broken"
-    assert str(copy / ADAPTER) in str(caught.value)

@@ -14,7 +14,7 @@ import torch
 from engine.catalog.registry import DEFAULT_MODEL, find_model
 from engine.loading.loader import locate
 from engine.mini import train
-from engine.mini.dataset import scenes
+from engine.mini.dataset.scenes import random_scene
 from engine.mini.training import (
     encode_latents,
     train_text,
@@ -259,7 +259,7 @@ def test_no_loss_counts_what_was_given(work: Path, batches: list[Batch]) -> None
 
 def test_captions_are_dropped_now_and_then(work: Path) -> None:
     rng = np.random.default_rng(0)
-    scene = scenes.random_scene(rng)
+    scene = random_scene(rng)
     said = [Sentences._caption(scene, rng) for _ in range(300)]
     assert 10 < said.count("") < 50
     assert len(set(said)) > 100
