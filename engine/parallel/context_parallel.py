@@ -1,9 +1,8 @@
-"""Several GPUs for one clip: the same transformer in a process for each, which share the tokens of every pass by
-diffusers' context parallelism (Ulysses: each attends with some of the heads).
+"""Several GPUs for one clip: each has a process with the same transformer, and they share the tokens of every forward
+call by diffusers' context parallelism (Ulysses: each rank attends with some of the heads).
 
 This process is rank 0 and the only one that knows of clips. The others (`engine.parallel.rank_main`) hold the
-transformer alone and make the same passes; what a pass gets is sent to them just before it. They end when this process
-does.
+transformers alone and make the same calls, whose arguments are sent to them just before. They end with this process.
 """
 
 from __future__ import annotations
@@ -29,13 +28,19 @@ from engine.placement.policy import Placement
 from engine.types import EngineError, LoraWeight
 
 _APART: Final = frozenset({"LTX2VideoTransformer3DModel"})
-"""Diffusers' plan for these parts the tokens of the picture, and not the places by which their sound looks at it."""
-_PATIENCE: Final = timedelta(minutes=5)  # for one exchange within a pass; between passes they wait for ever
+"""Transformers whose context-parallel plan in diffusers splits the video's tokens, but not the coordinates by which
+their audio attends to them.
+"""
+_PATIENCE: Final = timedelta(
+    minutes=5
+)  # for one exchange within a forward call; between calls the ranks wait without a limit
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What another process needs to join. `port` is where they find each other, on this machine; `hung` are LoRAs."""
+    """What a rank needs to join. `port` is that of the group's store on this machine; `hung` are (name, source) of the
+    attached LoRAs.
+    """
 
     rank: int
     port: int
@@ -47,7 +52,9 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass that all make: of which transformer, in which LoRAs, and what it gets. Tensors follow on the wire."""
+    """One forward call that all ranks make: the transformer, its active LoRAs, and the arguments. Of tensors it holds
+    shapes and dtypes only; their contents are broadcast.
+    """
 
     transformer: str
     worn: tuple[LoraWeight, ...]
@@ -62,35 +69,40 @@ def share(
     hung: Sequence[tuple[str, str]],
     start: Start = start,
 ) -> None:
-    """Let `placement.parallel` processes make every pass of these transformers together, until they are let go.
+    """Make every forward call of these transformers in `placement.parallel` processes together, until the transformers
+    are garbage-collected.
 
-    `folder` is where the others read the weights. Raises EngineError `bad_setting` for one that cannot be shared, and
-    `model_broken` where another process does not come; then none stays. Once a pass has failed in any of them none can
-    be made any more.
+    The other ranks read the weights from `folder`. Raises EngineError `bad_setting` for a transformer that cannot be
+    shared, and `model_broken` where another process fails to start; then all are ended. After a forward call has failed
+    in any rank, no further one is possible.
     """
     for transformer in transformers.values():
         _plan(transformer)
     others = range(1, placement.parallel)
-    crew = Crew([start(rank) for rank in others], _abandon)
-    with ExitStack() as unless_joined:
-        unless_joined.callback(_leave, crew)
+    processes = Crew([start(rank) for rank in others], _abandon)
+    with ExitStack() as on_failure:
+        on_failure.callback(_leave, processes)
         store = TCPStore("127.0.0.1", 0, placement.parallel, is_master=True, wait_for_workers=False)
-        crew.seat(*(Seat(rank, store.port, placement, folder, tuple(transformers), tuple(hung)) for rank in others))
+        processes.seat(
+            *(Seat(rank, store.port, placement, folder, tuple(transformers), tuple(hung)) for rank in others)
+        )
         join(0, store, placement, list(transformers.values()))
-        unless_joined.pop_all()
-    crew.watch()
+        on_failure.pop_all()
+    processes.watch()
     for name, transformer in transformers.items():
-        transformer.forward = _together(crew, name, transformer, torch.device(placement.device))
-    weakref.finalize(next(iter(transformers.values())), _leave, crew).atexit = False  # then they end by themselves
+        transformer.forward = _together(processes, name, transformer, torch.device(placement.device))
+    weakref.finalize(
+        next(iter(transformers.values())), _leave, processes
+    ).atexit = False  # at exit the ranks end by themselves
 
 
 def meet(port: int, world: int) -> Store:
-    """Where the processes of a clip find each other, as one of the others comes to it."""
+    """Connect to the group's store on this machine, as a rank above 0."""
     return TCPStore("127.0.0.1", port, world, is_master=False)
 
 
 def join(rank: int, store: Store, placement: Placement, transformers: Sequence[Any]) -> None:
-    """Take this process's seat, and let the transformers work on its part of the tokens."""
+    """Join the process group as `rank`, and set the transformers to work on its share of the tokens."""
     on_gpu = placement.device.partition(":")[0] == "cuda"
     if on_gpu:
         torch.cuda.set_device(rank)
@@ -102,66 +114,66 @@ def join(rank: int, store: Store, placement: Placement, transformers: Sequence[A
             transformer.enable_parallelism(config=config, cp_plan=_plan(transformer))
         for name, layer in transformer.named_modules():
             if hasattr(layer, "set_processor") and crosses(name):
-                layer.processor._parallel_config = None  # noqa: SLF001 (text is whole in every process)
+                layer.processor._parallel_config = None  # noqa: SLF001 (text is whole in every rank)
 
 
 def exchange(tensor: torch.Tensor) -> torch.Tensor:
-    """Rank 0's tensor, in every process."""
-    whole = tensor.contiguous()
-    dist.broadcast(whole.view(torch.uint8) if whole.dtype == torch.bool else whole, src=0)
-    return whole
+    """Broadcast rank 0's tensor to every rank, and return it."""
+    contiguous = tensor.contiguous()
+    dist.broadcast(contiguous.view(torch.uint8) if contiguous.dtype == torch.bool else contiguous, src=0)
+    return contiguous
 
 
 def _plan(transformer: Any) -> dict[str, Any]:
-    """Diffusers' own plan, but that the text stays whole, so that it may come with a mask, and that noise levels which
-    each token has for itself are parted like the tokens.
+    """Diffusers' own plan, except that the text stays whole, so that it may have a mask, and that per-token noise
+    levels are split like the tokens. Raises EngineError `bad_setting` where diffusers has no plan.
     """
     if not getattr(transformer, "_cp_plan", None) or type(transformer).__name__ in _APART:
         reason = f"a {type(transformer).__name__} cannot be shared by several GPUs. Set it to 1."
         raise EngineError("bad_setting", f"The setting parallel cannot be done here: {reason}")
     plan = {
-        where: {what: how for what, how in parts.items() if not str(what).startswith("encoder")}
-        if isinstance(parts, dict)
-        else parts
-        for where, parts in transformer._cp_plan.items()  # noqa: SLF001 (a class declares it for such as us)
+        module: {name: split for name, split in inputs.items() if not str(name).startswith("encoder")}
+        if isinstance(inputs, dict)
+        else inputs
+        for module, inputs in transformer._cp_plan.items()  # noqa: SLF001 (a class attribute meant for callers)
     }
-    each = {"timestep": ContextParallelInput(split_dim=1, expected_dims=2, split_output=False)}
-    return {where: parts for where, parts in plan.items() if parts} | {"": each | plan.get("", {})}
+    per_token = {"timestep": ContextParallelInput(split_dim=1, expected_dims=2, split_output=False)}
+    return {module: inputs for module, inputs in plan.items() if inputs} | {"": per_token | plan.get("", {})}
 
 
-def _together(crew: Crew, name: str, transformer: Any, device: torch.device) -> Callable[..., Any]:
-    """The transformer's own pass, of which the others are told first, and which is over when it returns."""
-    own, of = transformer.forward, weakref.ref(transformer)
+def _together(processes: Crew, name: str, transformer: Any, device: torch.device) -> Callable[..., Any]:
+    """The transformer's own forward call, sent to the other ranks first and complete on the device at its return."""
+    own_forward, reference = transformer.forward, weakref.ref(transformer)
 
-    def forward(**named: Any) -> Any:
-        tensors = {key: value.to(device) for key, value in named.items() if isinstance(value, torch.Tensor)}
-        rest = {key: value for key, value in named.items() if key not in tensors}
+    def forward(**arguments: Any) -> Any:
+        tensors = {key: value.to(device) for key, value in arguments.items() if isinstance(value, torch.Tensor)}
+        rest = {key: value for key, value in arguments.items() if key not in tensors}
         shapes = {key: (tuple(value.shape), value.dtype) for key, value in tensors.items()}
-        with crew.unbroken():
-            crew.say(Pass(name, getattr(of(), "worn", ()), shapes, rest))
-            made = own(**{key: exchange(value) for key, value in tensors.items()}, **rest)
-            if device.type == "cuda":  # what is only queued there has not failed yet
+        with processes.unbroken():
+            processes.say(Pass(name, getattr(reference(), "active_loras", ()), shapes, rest))
+            result = own_forward(**{key: exchange(value) for key, value in tensors.items()}, **rest)
+            if device.type == "cuda":  # work that is only queued has not failed yet
                 torch.cuda.current_stream(device).synchronize()
-            return made
+            return result
 
     return forward
 
 
 def _abandon() -> None:
-    """Break off the exchange in which a GPU waits for one that has failed. Over gloo it breaks off by itself."""
+    """Abort the exchange in which this rank waits for a failed one. Gloo aborts it by itself."""
     if dist.is_initialized() and dist.get_backend() == "nccl":
         _abort_process_group()
 
 
-def _leave(crew: Crew) -> None:
-    crew.leave()
+def _leave(processes: Crew) -> None:
+    processes.leave()
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 @contextmanager
 def _a_processor_counts() -> Iterator[None]:
-    """Diffusers spreads ranks over accelerators and divides by their number; where there is none, it is one."""
+    """Diffusers divides the ranks by the number of accelerators; without any, count the CPU as one."""
     count = torch.accelerator.device_count
     torch.accelerator.device_count = lambda: count() or 1
     try:

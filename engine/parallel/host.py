@@ -1,6 +1,6 @@
-"""The machine that models are put on: what it has, and how its devices take them.
+"""The machine that models run on: reads its hardware, and puts modules on its devices.
 
-It decides nothing, and knows no files. Tests stand another in its place, with a GPU that nobody has.
+It decides nothing and reads no files. Tests substitute a host that claims to have GPUs.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Host:
     """The machine that this process runs on."""
 
     def look(self) -> Machine:
-        """What it has to run models on."""
+        """Read the hardware."""
         return look()
 
     def device(self, name: str) -> torch.device:
-        """Raises EngineError `device_missing`."""
+        """The torch device of this name. Raises EngineError `device_missing`."""
         try:
             device = torch.device(name)
             torch.empty(0, device=device)
@@ -36,7 +36,7 @@ class Host:
         return device
 
     def put(self, module: torch.nn.Module, device: torch.device) -> None:
-        """Raises torch.OutOfMemoryError."""
+        """Move a module to the device. Raises torch.OutOfMemoryError."""
         module.to(device)
 
     def arrange(self, modules: Mapping[str, Any], placement: Placement) -> None:

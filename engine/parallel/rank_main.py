@@ -1,7 +1,7 @@
-"""A further process of a clip that several GPUs share: holds the transformer, and makes the passes that rank 0 makes.
+"""The process of a rank above 0: it holds the transformers, and makes every forward call that rank 0 makes.
 
-`engine.parallel.context_parallel` starts it and speaks to it on its standard input; when that ends, or the process
-behind it, so does this.
+`engine.parallel.context_parallel` starts it and sends it calls on standard input; it exits when that closes or its
+parent dies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine import parent_death
 parent_death.die_with_parent(parent=int(os.environ[parent_death.PARENT]))
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-# Below the lines above, because these take seconds, in which the parent may die.
+# Imported late, because these take seconds, in which the parent may die.
 import torch  # noqa: E402
 from diffusers import AutoModel  # noqa: E402
 
@@ -31,26 +31,27 @@ from engine.placement.offload import attend  # noqa: E402
 from engine.placement.quantization import quantise  # noqa: E402
 
 
-def main(speaker: IO[bytes], read: Callable[[Seat, str, torch.device], Any]) -> None:
-    """Take the seat that `speaker` assigns, `read` its transformers, and make passes until it says no more."""
-    seat: Seat = pickle.load(speaker)  # noqa: S301 (from our own process)
-    kind = seat.placement.device.partition(":")[0]
-    device = torch.device(kind, seat.rank if kind == "cuda" else 0)
-    transformers = {name: read(seat, name, device) for name in seat.transformers}
+def main(commands: IO[bytes], read: Callable[[Seat, str, torch.device], Any]) -> None:
+    """Receive this rank's config from `commands`, read its transformers, and make forward calls until it closes."""
+    config: Seat = pickle.load(commands)  # noqa: S301 (from our own process)
+    kind = config.placement.device.partition(":")[0]
+    device = torch.device(kind, config.rank if kind == "cuda" else 0)
+    transformers = {name: read(config, name, device) for name in config.transformers}
     _say(READY)
-    join(seat.rank, meet(seat.port, seat.placement.parallel), seat.placement, list(transformers.values()))
+    store = meet(config.port, config.placement.parallel)
+    join(config.rank, store, config.placement, list(transformers.values()))
     while True:
         try:
-            told: Pass = pickle.load(speaker)  # noqa: S301 (the same)
+            call: Pass = pickle.load(commands)  # noqa: S301 (the same)
         except EOFError:
             return
         with _failing_aloud():
-            _pass(transformers[told.transformer], told, device)
+            _pass(transformers[call.transformer], call, device)
 
 
 @contextmanager
 def _failing_aloud() -> Iterator[None]:
-    """Say at once why the pass fails: on GPUs the others would wait in it, and this process perhaps for them."""
+    """Report at once why a forward call fails: on GPUs the other ranks would wait in it, perhaps for this one."""
     try:
         yield
     except BaseException as error:
@@ -58,29 +59,29 @@ def _failing_aloud() -> Iterator[None]:
         raise
 
 
-def _say(word: bytes) -> None:
-    sys.stdout.buffer.write(word)
+def _say(report: bytes) -> None:
+    sys.stdout.buffer.write(report)
     sys.stdout.buffer.flush()
 
 
-def read(seat: Seat, name: str, device: torch.device) -> Any:
-    """A transformer of the model, as rank 0 has it."""
-    dtype = getattr(torch, seat.placement.dtype)
-    transformer = AutoModel.from_pretrained(str(seat.folder / name), torch_dtype=dtype).to(device).eval()
-    for lora, source in seat.hung:
+def read(config: Seat, name: str, device: torch.device) -> Any:
+    """The transformer called `name`, as rank 0 has it."""
+    dtype = getattr(torch, config.placement.dtype)
+    transformer = AutoModel.from_pretrained(str(config.folder / name), torch_dtype=dtype).to(device).eval()
+    for lora, source in config.hung:
         hang([transformer], lora, source)
-    quantise(transformer, seat.placement.quantisation)
-    attend(transformer, seat.placement.attention)
+    quantise(transformer, config.placement.quantisation)
+    attend(transformer, config.placement.attention)
     return transformer
 
 
 @torch.inference_mode()
-def _pass(transformer: Any, told: Pass, device: torch.device) -> None:
-    wear(transformer, told.worn)
+def _pass(transformer: Any, call: Pass, device: torch.device) -> None:
+    wear(transformer, call.worn)
     tensors = {
-        name: exchange(torch.empty(shape, dtype=dtype, device=device)) for name, (shape, dtype) in told.tensors.items()
+        name: exchange(torch.empty(shape, dtype=dtype, device=device)) for name, (shape, dtype) in call.tensors.items()
     }
-    transformer(**tensors, **told.rest)
+    transformer(**tensors, **call.rest)
 
 
 if __name__ == "__main__":

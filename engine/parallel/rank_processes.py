@@ -1,6 +1,6 @@
-"""The further processes of a clip that several GPUs share, as rank 0 sees them: started, spoken to, watched and ended.
+"""The processes of the ranks above 0, as rank 0 sees them: started, sent messages, watched and ended.
 
-It knows processes and what they say; what a pass is, and how its tokens are parted, is the business of
+It knows processes and their reports; forward calls and how their tokens are split are the business of
 engine/parallel/context_parallel.py.
 """
 
@@ -22,27 +22,27 @@ from engine.placement.hardware import full
 from engine.types import EngineError
 
 READY: Final = b"ready\n"
-"""What another process says when its weights are read."""
+"""Report of a rank whose weights are read."""
 FULL: Final = b"full\n"
-"""And when its device has no room for a pass."""
+"""Report of a rank whose device ran out of memory in a forward call."""
 BROKEN: Final = b"broken\n"
-"""And when it ends for any other reason."""
-_GOING: Final = 10.0  # seconds to end in order
+"""Report of a rank that ends for any other reason."""
+_GOING: Final = 10.0  # seconds to exit by itself
 
 Start: TypeAlias = Callable[[int], "subprocess.Popen[bytes]"]
-"""Starts the process of a rank, which speaks by its standard streams."""
+"""Starts the process of a rank, which communicates by its standard streams."""
 
 
 def start(rank: int) -> subprocess.Popen[bytes]:
-    """`engine.parallel.rank_main` in a process of its own, tied to this one."""
+    """Start `engine.parallel.rank_main` in a process that dies with this one."""
     environment = os.environ | {parent_death.PARENT: str(os.getpid())}
     command = [sys.executable, "-m", "engine.parallel.rank_main", str(rank)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
 
 class Crew:
-    """The processes behind rank 0, in the order of their ranks. `abandon` frees this process from an exchange that
-    waits for one that has failed; another thread calls it.
+    """The processes of ranks 1 and up, in the order of their ranks. `abandon` releases this process from an exchange
+    that waits for a failed rank; it is called on another thread.
     """
 
     def __init__(self, processes: Sequence[subprocess.Popen[bytes]], abandon: Callable[[], None]) -> None:
@@ -53,18 +53,18 @@ class Crew:
         self._watching: list[threading.Thread] = []
 
     def say(self, *messages: Any) -> None:
-        """One message to each, or the same to all. Raises BrokenPipeError where one has ended."""
+        """Send one message to each rank, or the same to all. Raises BrokenPipeError where one has ended."""
         for process, message in zip(self._processes, messages * (len(self._processes) // len(messages)), strict=True):
             if process.stdin is not None:
                 pickle.dump(message, process.stdin)
                 process.stdin.flush()
 
-    def seat(self, *seats: Any) -> None:
-        """Give each its seat, and wait until all have read their weights: whoever waits for one in a process group
-        waits for minutes in vain. Raises EngineError `model_broken` where one does not come.
+    def seat(self, *configs: Any) -> None:
+        """Send each rank its config, and wait until all have read their weights: joining a process group without
+        them would block for minutes. Raises EngineError `model_broken` where one ends meanwhile.
         """
         try:
-            self.say(*seats)
+            self.say(*configs)
             for process in self._processes:
                 _await(process)
         except BrokenPipeError as error:
@@ -72,7 +72,7 @@ class Crew:
             raise EngineError("model_broken", reason) from error
 
     def watch(self) -> None:
-        """From now on nobody has anything to say but that it fails."""
+        """Watch every rank for failure from now on: it is the only thing they still report."""
         for process in self._processes:
             thread = threading.Thread(target=self._watch, args=(process,), name="rank", daemon=True)
             self._watching.append(thread)
@@ -80,8 +80,8 @@ class Crew:
 
     @contextmanager
     def unbroken(self) -> Iterator[None]:
-        """A pass that all make. Whoever fails in it ends it at once for all, and with it the crew: an exchange that
-        broke off cannot be gone on with. Raises torch.OutOfMemoryError where it was another's device that is full.
+        """Guard a forward call that all ranks make. A failure in any of them ends it, and all processes, at once: an
+        aborted exchange cannot be continued. Raises torch.OutOfMemoryError where another rank ran out of memory.
         """
         try:
             yield
@@ -96,18 +96,18 @@ class Crew:
             raise
 
     def leave(self) -> None:
-        """End the others, which go when nobody can speak to them any more."""
+        """End the processes, which exit when their standard input closes."""
         self._over = True
         for process in self._processes:
             if process.stdin is not None:
-                with suppress(BrokenPipeError):  # one that has ended already, with something unsaid
+                with suppress(BrokenPipeError):  # it has ended already, with unsent input
                     process.stdin.close()
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_GOING)
-            process.kill()  # who waits in an exchange hears nothing; on one that has ended it does nothing
+            process.kill()  # it may wait in an exchange; on an ended process this does nothing
             process.wait()
-            if process.stdout is not None and not self._watching:  # else whoever watches closes it
+            if process.stdout is not None and not self._watching:  # else the watching thread closes it
                 process.stdout.close()
 
     def _check(self) -> None:
@@ -115,10 +115,10 @@ class Crew:
             raise BrokenPipeError("A further process of a clip that several GPUs share has ended.")
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Until it says that it fails, or ends without a word."""
+        """Wait until a rank reports a failure or ends without a report."""
         if process.stdout is not None:
-            with process.stdout as words:
-                self._heard.append(words.readline())
+            with process.stdout as reports:
+                self._heard.append(reports.readline())
         if not self._over:
             self._kill()
             self._abandon()

@@ -1,4 +1,6 @@
-"""What this process has to run models on. Looks, and changes nothing; it knows no model and no setting."""
+"""Reads the hardware and optional packages that this process has to run models on. It changes nothing, and knows no
+model and no setting.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +15,32 @@ from engine.placement.policy import ATTENTIONS, PACKAGES, Machine
 
 _GB: Final = 2.0**30
 _PROCESSOR_FULL: Final = "DefaultCPUAllocator"
-"""By this name torch says that the machine's own memory is full; the error is otherwise like any other of its own."""
+"""The only mark of torch's error when host memory is full: its class is RuntimeError."""
 _OPTIONAL: Final = (*PACKAGES.values(), *filter(None, ATTENTIONS.values()))
 
 
 def look() -> Machine:
-    """The best device of this machine, what lies beside it, and which optional packages can be imported."""
+    """The best device of this machine, its memory in GB, and the optional packages that can be imported."""
     packages = frozenset(name for name in _OPTIONAL if _has(name))
-    host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
+    host_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
     if not torch.cuda.is_available():
         metal = torch.backends.mps.is_available()
-        able = not metal and any(shutil.which(name) for name in ("g++", "clang++", "c++"))
-        return Machine(kind="mps" if metal else "cpu", host_memory=host, packages=packages, compiler=able)
+        compiler = not metal and any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+        return Machine(kind="mps" if metal else "cpu", host_memory=host_memory, packages=packages, compiler=compiler)
     gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     return Machine(
         kind="cuda",
         gpus=len(gpus),
         memory=min(gpu.total_memory for gpu in gpus) / _GB,
         capability=min((gpu.major, gpu.minor) for gpu in gpus),
-        host_memory=host,
+        host_memory=host_memory,
         packages=packages,
         compiler=_has("triton"),
     )
 
 
 def full(error: BaseException) -> bool:
-    """Whether an error says that the device's memory, or the machine's own, is full."""
+    """Whether an error means that the device's memory or the host's is exhausted."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or _PROCESSOR_FULL in str(error)
 
 

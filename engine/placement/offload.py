@@ -1,8 +1,9 @@
-"""Carries out a placement: puts a model's loaded modules where it says, by diffusers' own means.
+"""Applies a placement to a model's loaded modules: offload, quantisation, attention kernels and compilation, by
+diffusers' own means. It lasts as long as the model is loaded, and knows nothing of sampling.
 
-It takes modules by their names alone: those that begin with `transformer` and `text_encoder` are moved, cast, compiled
-and shared, and every other one (the autoencoder) stays on the device, because it decodes while the next window is
-denoised. Sampling is not its concern; what it does lasts as long as the model is loaded.
+Modules are told apart by name alone: those that begin with `transformer` and `text_encoder` are offloaded, quantised
+and compiled; every other one (the autoencoder) stays on the device, because it decodes while the next window is
+denoised.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from engine.types import EngineError
 
 
 def arrange(modules: Mapping[str, Any], placement: Placement) -> None:
-    """Put the modules where `placement` says. They come in evaluation mode at `placement.home`."""
+    """Apply `placement` to modules that lie on `placement.home` in evaluation mode."""
     device = torch.device(placement.device)
-    moved = {name: module for name, module in modules.items() if name.startswith(("transformer", "text_encoder"))}
-    transformers = [module for name, module in moved.items() if name.startswith("transformer")]
-    for module in moved.values():
+    movable = {name: module for name, module in modules.items() if name.startswith(("transformer", "text_encoder"))}
+    transformers = [module for name, module in movable.items() if name.startswith("transformer")]
+    for module in movable.values():
         quantise(module, placement.quantisation)
     for transformer in transformers:
         attend(transformer, placement.attention)
     for name, module in modules.items():
-        if isinstance(module, nn.Module) and name not in moved:
+        if isinstance(module, nn.Module) and name not in movable:
             module.to(device)
     if placement.offload == "model":
-        take_turns(moved.values(), device)
+        take_turns(movable.values(), device)
     elif placement.offload == "group":
-        for module in moved.values():
+        for module in movable.values():
             stream(module, device)
     if placement.compile:
         for transformer in transformers:
@@ -43,15 +44,15 @@ def arrange(modules: Mapping[str, Any], placement: Placement) -> None:
 
 
 def take_turns(modules: Iterable[nn.Module], device: torch.device) -> None:
-    """Keep at most one of the modules on the device: whichever is called comes, and sends the one before it home."""
-    turns = _Turns(device)
+    """Keep at most one of the modules on the device: a call moves its module there and the previous one to the CPU."""
+    rotation = _Turns(device)
     for module in modules:
-        module.register_forward_pre_hook(turns.come)
-        module.register_forward_pre_hook(turns.bring, with_kwargs=True)
+        module.register_forward_pre_hook(rotation.come)
+        module.register_forward_pre_hook(rotation.bring, with_kwargs=True)
 
 
 class _Turns:
-    """Which of several modules is on the device."""
+    """Tracks which of several modules is on the device."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -62,22 +63,22 @@ class _Turns:
             return
         if self.here is not None:
             self.here.to("cpu")
-        self.here = None  # while it comes neither is there, and should there be no room, nobody is
+        self.here = None  # while the move runs, and if it fails for lack of memory
         module.to(self.device)
         self.here = module
 
     def bring(
-        self, _module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+        self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Let what a module is called with follow it: some callers put that where they find its weights, at home."""
-        return tuple(map(self._brought, given)), {name: self._brought(value) for name, value in named.items()}
+        """Move a call's tensors to the device: some callers put them where they find the weights, on the CPU."""
+        return tuple(map(self._brought, args)), {name: self._brought(value) for name, value in kwargs.items()}
 
     def _brought(self, value: Any) -> Any:
         return value.to(self.device) if isinstance(value, torch.Tensor) else value
 
 
 def stream(module: nn.Module, device: torch.device) -> None:
-    """Let the module's layers follow each other through the device, on a GPU while the one before computes."""
+    """Offload the module layer by layer; on a GPU the next layer is copied while the previous one computes."""
     apply_group_offloading(
         module,
         onload_device=device,
@@ -88,7 +89,10 @@ def stream(module: nn.Module, device: torch.device) -> None:
 
 
 def attend(transformer: Any, backend: str) -> None:
-    """Choose the kernel of attention. Backends without masks serve self-attention alone where text comes masked."""
+    """Set the attention kernel. Backends without mask support serve self-attention only, since text comes masked.
+
+    Raises EngineError `bad_setting` where the backend does not run on this machine.
+    """
     if backend == "native":
         return
     try:
@@ -98,20 +102,20 @@ def attend(transformer: Any, backend: str) -> None:
         raise EngineError("bad_setting", f"The setting attention={backend} cannot be done here: {error}") from error
     for name, layer in _attentions(transformer):
         if backend not in MASKLESS or not crosses(name):
-            layer.processor._attention_backend = kernel  # noqa: SLF001 (not every layer can be asked to do it)
+            layer.processor._attention_backend = kernel  # noqa: SLF001 (not every layer has a setter for it)
 
 
 def crosses(name: str) -> bool:
-    """Whether a layer of attention looks at the text, as diffusers' transformers name them."""
+    """Whether the attention layer of this name attends to the text, by the naming of diffusers' transformers."""
     return name.rpartition(".")[2].removeprefix("audio_").startswith(("attn2", "cross"))
 
 
 def _attentions(transformer: Any) -> list[tuple[str, Any]]:
-    return [(name, each) for name, each in transformer.named_modules() if hasattr(each, "set_processor")]
+    return [(name, layer) for name, layer in transformer.named_modules() if hasattr(layer, "set_processor")]
 
 
 def compile_blocks(transformer: Any) -> None:
-    """Compile the repeated block, once for all sizes; where the compiler gives up, the block runs as it is."""
+    """Compile the repeated block once for all sizes; where the compiler fails, the block runs uncompiled."""
     torch._dynamo.config.suppress_errors = True  # noqa: SLF001 (its documented switch)
     if getattr(transformer, "_repeated_blocks", None):
         transformer.compile_repeated_blocks(dynamic=True)

@@ -1,28 +1,27 @@
-"""How a model is put on a machine: from what the machine has, what the model needs and what the operator wants to one
-frozen decision. Pure arithmetic; what carries it out is `engine.placement.offload`, what looks at the machine
-`engine.placement.hardware`.
+"""Decides how a model is placed on a machine, from the hardware, the model's needs and the operator's settings. Pure
+arithmetic: `engine.placement.hardware` reads the hardware, `engine.placement.offload` applies the decision.
 
-Every setting is "auto" unless the operator says otherwise. What auto means:
+Every setting is "auto" unless the operator sets it. What auto means:
 
 | setting      | auto                                                                                                |
 |--------------|-----------------------------------------------------------------------------------------------------|
 | device       | the first GPU, else Apple's, else the processor                                                     |
 | dtype        | bfloat16 on a CUDA GPU (float16 overflows in T5), float32 elsewhere                                 |
-| quantisation | none; float8 storage where otherwise blocks would have to travel to the GPU at every step and with  |
-|              | it they need not (a step then takes 1.04 times as long, against 1.9 times: diffusers' benchmark)    |
-| offload      | none where the model fits into nine tenths of the GPU's memory; `model` (of text encoders and       |
-|              | transformers one at a time on the GPU) where the largest of them fits; else `group` (blocks follow   |
-|              | each other through the GPU). One rung further after the device has run out of memory. Never where   |
-|              | the machine's own memory could not hold the weights that rest there                                 |
-| tiling       | frames above 768x512 are decoded in tiles, and smaller ones when whole frames find no room; Wan's,  |
-|              | of which whole ones are decoded a few at a time, only then whatever their size                      |
-| compile      | on where it pays within a few clips: a model of 8 GB and more that lies on a CUDA GPU of capability |
-|              | 8.0 or newer as it is (nothing offloaded, cast or parallel, no LoRA to change), with a compiler     |
+| quantisation | none; float8 storage where that avoids copying blocks to the GPU at every step (a step then takes   |
+|              | 1.04 times as long, against 1.9 times with copying: diffusers' benchmark)                           |
+| offload      | none where the model fits into nine tenths of the GPU's memory; `model` (text encoders and          |
+|              | transformers one at a time on the GPU) where the largest of them fits; else `group` (block by block |
+|              | through the GPU). One level further after the device has run out of memory. Never where host memory |
+|              | could not hold the offloaded weights                                                                |
+| tiling       | frames above 768x512 are decoded in tiles, and smaller ones when whole frames do not fit into       |
+|              | memory; Wan's, which are decoded a few at a time, only in the latter case whatever their size       |
+| compile      | on where it pays within a few clips: a model of 8 GB or more on a CUDA GPU of capability 8.0 or     |
+|              | newer (nothing offloaded, quantised or parallel, no LoRA to change), with a compiler                |
 | attention    | torch's own, which chooses among its kernels; FlashAttention 3 on a Hopper GPU that has the package |
 | parallel     | 1: a worker for each GPU makes more clips than several GPUs for one. 0 is all GPUs there are        |
 
-An explicit setting is done or refused by name. On a processor and on Apple's GPUs, whose memory is the machine's own,
-there is nowhere to offload to.
+An explicit setting is applied or refused by name. CPUs and Apple's GPUs use host memory, so there is nothing to offload
+to.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ Quantisation: TypeAlias = Literal["none", "float8", "int8", "nf4"]
 Tiling: TypeAlias = Literal["auto", "on", "off"]
 
 OFFLOADS: Final = get_args(Offload)
-"""From what is fastest to what takes least memory."""
+"""From the fastest to the one that needs least memory."""
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType({"int8": "torchao", "nf4": "bitsandbytes"})
-"""Which package does a quantisation that diffusers does not do by itself."""
+"""The package behind each quantisation that diffusers does not implement itself."""
 ATTENTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "native": "",
@@ -58,28 +57,28 @@ ATTENTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "xformers": "xformers",
     }
 )
-"""Diffusers' attention backends that need no download while they run, and the package each needs."""
+"""Diffusers' attention backends that need no download at run time, and the package each needs."""
 GPU_ONLY: Final = frozenset({"_native_cudnn", "_native_efficient", "flash", "_flash_3", "sage", "xformers"})
 MASKLESS: Final = frozenset({"flash", "_flash_3", "_native_flash", "sage"})
-"""Backends that take no mask: where text is attended to under one, they serve the rest."""
+"""Backends without mask support: where text is masked they serve self-attention only."""
 _MASKED: Final[frozenset[Family]] = frozenset({"z_image"})
-"""Families that attend to text and picture together, so that a mask on the text is on all."""
+"""Families that attend to text and image jointly, so that the text mask covers everything."""
 IN_PARALLEL: Final = frozenset({"native", "_native_cudnn", "_native_flash", "flash", "sage"})
 """Backends that diffusers' context parallelism works with."""
 
-_ROOM: Final = 0.9  # of a GPU's memory; the rest is for torch itself and what fragments
+_ROOM: Final = 0.9  # of a GPU's memory; the rest is for torch itself and fragmentation
 _SIZES: Final[Mapping[str, float]] = MappingProxyType({"none": 1.0, "float8": 0.6, "int8": 0.6, "nf4": 0.4})
-"""What a quantised model needs of its memory: its large matrices shrink, norms and activations do not."""
+"""Memory of a quantised model as a share of the unquantised: norms and activations do not shrink."""
 _LARGEST: Final = 0.7
-"""Of a model's memory, its largest part while it works: LTX-Video 2B's T5 encoder is 9.5 of 16 GB."""
+"""The largest module's share of a model's memory: LTX-Video 2B's T5 encoder is 9.5 of 16 GB."""
 _WORTH_COMPILING: Final = 8.0  # GB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a process has to run models on. Memory in GB; `memory` is of the smallest of its `gpus`.
+    """The hardware of this process. Memory in GB; `memory` is that of the smallest GPU.
 
-    `packages` are those of optional settings that can be imported; `compiler` says whether `torch.compile` has one.
+    `packages` are the importable ones that optional settings need; `compiler` says whether `torch.compile` has one.
     """
 
     kind: Kind
@@ -93,9 +92,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """How one model is put on the machine. `device` and `dtype` are torch's names.
+    """How one model is placed on the machine. `device` and `dtype` are torch's names.
 
-    `parallel` GPUs share every pass. `movable` says that `offload` was not the operator's, so that it may go further.
+    `parallel` is the number of GPUs that share every forward pass. `movable` means that `offload` was chosen here, not
+    by the operator, so it may be raised.
     """
 
     device: str
@@ -110,29 +110,29 @@ class Placement:
 
     @property
     def home(self) -> str:
-        """Where weights rest while nothing needs them."""
+        """The device of weights that are not in use."""
         return self.device if self.offload == "none" else "cpu"
 
     def __str__(self) -> str:
-        words = [f"on {self.device} in {self.dtype}", *self._spared()]
+        phrases = [f"on {self.device} in {self.dtype}", *self._spared()]
         if self.parallel > 1:
-            words.append(f"shared by {self.parallel} GPUs")
+            phrases.append(f"shared by {self.parallel} GPUs")
         if self.compile:
-            words.append("compiled")
+            phrases.append("compiled")
         if self.attention != "native":
-            words.append(f"with {self.attention} attention")
-        return ", ".join(words)
+            phrases.append(f"with {self.attention} attention")
+        return ", ".join(phrases)
 
     def _spared(self) -> list[str]:
         offloads = {"model": "one part at a time on the GPU", "group": "block by block through the GPU"}
-        said = [] if self.quantisation == "none" else [f"weights kept as {self.quantisation}"]
-        return [*said, offloads[self.offload]] if self.offload != "none" else said
+        quantised = [] if self.quantisation == "none" else [f"weights kept as {self.quantisation}"]
+        return [*quantised, offloads[self.offload]] if self.offload != "none" else quantised
 
 
 def choose(machine: Machine, model: ModelEntry, config: EngineConfig, least: Offload = "none") -> Placement:
-    """The placement of `model` by the table above; `least` is the rung of offload that memory has forced already.
+    """The placement of `model` by the table above, with at least the offload `least`.
 
-    Raises EngineError `bad_setting` for what this machine cannot do, with what to do instead.
+    Raises EngineError `bad_setting` for a setting that this machine does not support, with the remedy.
     """
     kind = kind_of(machine, config)
     dtype = _one_of("dtype", config.dtype, ("auto", "float32", "bfloat16", "float16"))
@@ -147,14 +147,14 @@ def choose(machine: Machine, model: ModelEntry, config: EngineConfig, least: Off
 
 
 def lower(placement: Placement) -> Offload | None:
-    """The next rung after running out of memory; None where there is none, or the operator has chosen."""
-    further = OFFLOADS[OFFLOADS.index(placement.offload) + 1 :]
+    """The next offload level after running out of memory; None at the last one or where the operator set it."""
+    higher = OFFLOADS[OFFLOADS.index(placement.offload) + 1 :]
     on_gpu = placement.device.partition(":")[0] == "cuda"
-    return further[0] if placement.movable and on_gpu and placement.parallel == 1 and further else None
+    return higher[0] if placement.movable and on_gpu and placement.parallel == 1 and higher else None
 
 
 def kind_of(machine: Machine, config: EngineConfig) -> Kind:
-    """The machine's best device, or the one that the operator names. Raises EngineError `device_missing`."""
+    """The kind of the machine's best device, or of the one in the settings. Raises EngineError `device_missing`."""
     named, _, number = config.device.partition(":")
     if named == "cuda" and int(number or 0) >= machine.gpus:
         raise EngineError("device_missing", f"There is no {config.device} here: {machine.gpus} CUDA GPUs are seen.")
@@ -164,7 +164,7 @@ def kind_of(machine: Machine, config: EngineConfig) -> Kind:
 def _weights(
     machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, plain: Placement, least: Offload
 ) -> Placement:
-    """With how weights are kept, and where."""
+    """Complete `plain` with quantisation and offload."""
     wanted = _one_of("offload", config.offload, ("auto", *OFFLOADS))
     if wanted not in ("auto", "none") and kind != "cuda":
         raise _refusal("offload", wanted, "there is no GPU to offload from", "Leave it out, or set it to none.")
@@ -173,18 +173,18 @@ def _weights(
     quantised = _quantisation(machine, kind, config)
     scale = model.memory_gb * (2.0 if plain.dtype == "float32" and kind == "cuda" else 1.0)
 
-    def rung(how: Quantisation) -> Offload:
+    def rung(quantisation: Quantisation) -> Offload:
         if wanted != "auto":
             return cast("Offload", wanted)
-        needed = scale * _SIZES[how]
+        needed = scale * _SIZES[quantisation]
         if kind != "cuda" or plain.parallel > 1 or machine.host_memory < needed:
             return "none"
         return max(_fitting(machine.memory, needed), least, key=OFFLOADS.index)
 
     if quantised != "auto":
         return replace(plain, quantisation=quantised, offload=rung(quantised), movable=wanted == "auto")
-    spares = kind == "cuda" and rung("none") == "group" and rung("float8") != "group"
-    chosen: Quantisation = "float8" if spares else "none"
+    avoids_group = kind == "cuda" and rung("none") == "group" and rung("float8") != "group"
+    chosen: Quantisation = "float8" if avoids_group else "none"
     return replace(plain, quantisation=chosen, offload=rung(chosen), movable=wanted == "auto")
 
 
@@ -206,8 +206,8 @@ def _attention(machine: Machine, kind: Kind, model: ModelEntry, config: EngineCo
     wanted = _one_of("attention", config.attention, ("auto", *ATTENTIONS))
     if wanted == "auto":
         hopper = kind == "cuda" and machine.capability[0] == 9 and ATTENTIONS["_flash_3"] in machine.packages
-        fitting = model.family not in _MASKED and config.dtype != "float32" and config.parallel == 1
-        return "_flash_3" if hopper and fitting else "native"
+        supported = model.family not in _MASKED and config.dtype != "float32" and config.parallel == 1
+        return "_flash_3" if hopper and supported else "native"
     if (package := ATTENTIONS[wanted]) and package not in machine.packages:
         raise _refusal("attention", wanted, f"{package} is not installed", f"Install {package}, or choose native.")
     if wanted in GPU_ONLY and kind != "cuda":
@@ -239,10 +239,10 @@ def _compiles(machine: Machine, kind: Kind, model: ModelEntry, config: EngineCon
         raise _refusal("compile", wanted, "what several GPUs share is not compiled", "Set it to off.")
     if wanted != "auto":
         return wanted == "on"
-    as_it_is = placed.offload == "none" and placed.quantisation == "none" and placed.parallel == 1
-    changing = any(lora.model == model.name for lora in config.loras)
-    able = kind == "cuda" and machine.capability >= (8, 0) and machine.compiler
-    return able and as_it_is and not changing and model.memory_gb >= _WORTH_COMPILING
+    unmodified = placed.offload == "none" and placed.quantisation == "none" and placed.parallel == 1
+    has_loras = any(lora.model == model.name for lora in config.loras)
+    supported = kind == "cuda" and machine.capability >= (8, 0) and machine.compiler
+    return supported and unmodified and not has_loras and model.memory_gb >= _WORTH_COMPILING
 
 
 def _one_of(setting: str, value: str, known: tuple[str, ...]) -> str:
