@@ -135,7 +135,7 @@ async def _run_on_own_servers(folder: Path, kills: int, seed: int) -> ChaosRepor
     from engine.testing import tiny_ltx
 
     logging.disable_progress_bar()
-    weights = await asyncio.to_thread(tiny_ltx.write, folder / "weights")
+    weights = await asyncio.to_thread(tiny_ltx.write_model, folder / "weights")
     async with embedded.servers(folder / "servers", durable=False) as servers:
         await db.migrate(servers.database)
         settings = Settings(

@@ -47,7 +47,7 @@ WHERE made.state = 'queued' AND claim.state = 'in_progress' AND generation_id = 
 async def measure_claim_latency() -> list[Row]:
     """One create at a time, each to a worker that waits for it; then nothing for a while."""
     async with run_servers(system=TIMES) as (settings, _), run_web(settings) as site:
-        weights = await asyncio.to_thread(tiny_ltx.write, settings.data / "weights")
+        weights = await asyncio.to_thread(tiny_ltx.write_model, settings.data / "weights")
         crowd = await seeding.seed_users(settings, PEOPLE)
         at_work = with_settings(settings, weights={"kinora-mini": str(weights)}, threads=1)
         async with run_worker(at_work) as running, open_state(settings) as app_state:

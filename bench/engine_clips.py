@@ -16,7 +16,7 @@ from diffusers.utils import logging as diffusers_logging
 
 from bench.resource_usage import PeakMemory
 from engine.catalog.registry import DEFAULT_MODEL, find_model
-from engine.loading.loader import Parts, load, locate, use_threads
+from engine.loading.loader import Modules, limit_threads, load_model, locate_weights
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, Event, ImageCondition, Loading, Progress, Quality, Request, Segment
 
@@ -53,15 +53,15 @@ def shared_engine(weights: BenchWeights) -> Engine:
 
 
 @cache
-def load_modules(weights: BenchWeights) -> Parts:
+def load_modules(weights: BenchWeights) -> Modules:
     """The very modules that the engine would use, for whoever takes another loop to them."""
-    use_threads(weights.engine_config)
-    loading = load(MODEL, locate(MODEL, weights.engine_config), weights.engine_config)
+    limit_threads(weights.engine_config)
+    loading = load_model(MODEL, locate_weights(MODEL, weights.engine_config), weights.engine_config)
     while True:
         try:
             next(loading)
         except StopIteration as end:
-            parts: Parts = end.value
+            parts: Modules = end.value
             diffusers_logging.set_verbosity_error()  # its pipelines warn of what is done here on purpose
             return parts
 

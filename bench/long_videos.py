@@ -35,10 +35,10 @@ from bench.engine_clips import (
 )
 from bench.isolated_process import call_in_process, isolated_process
 from bench.report import Row, format_figure, format_percent, format_ratio
-from engine.diffusion.schedule import noise_levels, sampling
-from engine.loading.loader import Parts
+from engine.diffusion.schedule import noise_levels, resolve_sampling
+from engine.loading.loader import Modules
 from engine.media.video_writer import VideoWriter
-from engine.placement.lora import wear
+from engine.placement.lora import activate_loras
 from engine.planning.timeline import plan_clip
 from engine.safety.output_gate import finish_frames
 from engine.types import Quality, Request
@@ -94,10 +94,10 @@ def time_diffusers_clip(weights: BenchWeights, request: Request) -> ClipTiming:
         return watch.timing()
 
 
-def generate_with_diffusers(parts: Parts, request: Request) -> NDArray[np.float32]:
+def generate_with_diffusers(parts: Modules, request: Request) -> NDArray[np.float32]:
     """The frames of the clip, [F, H, W, 3] in 0..1, after as many steps in each window as ours takes."""
-    how, length = sampling(MODEL, request, parts.adapters), plan_clip(request).frames
-    wear(parts.transformer, how.lora_weights)
+    how, length = resolve_sampling(MODEL, request, parts.adapters), plan_clip(request).frames
+    activate_loras(parts.transformer, how.lora_weights)
     passes: list[int] = []
     hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
     with warnings.catch_warnings():
@@ -125,7 +125,7 @@ def generate_with_diffusers(parts: Parts, request: Request) -> NDArray[np.float3
     return frames[:length]
 
 
-def _build_pipeline(parts: Parts) -> Any:
+def _build_pipeline(parts: Modules) -> Any:
     scheduler = type(parts.scheduler).from_config(parts.scheduler.config)
     pipeline = LTXI2VLongMultiPromptPipeline(
         scheduler, parts.vae, parts.text_encoder, parts.tokenizer, parts.transformer

@@ -25,12 +25,12 @@ from bench.isolated_process import run_isolated
 from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.catalog.model import Sampling
 from engine.diffusion import ltx
-from engine.diffusion.conditioning import keep, prepare
-from engine.diffusion.latents import ClipState, decode
-from engine.diffusion.schedule import noise_levels, sampling
-from engine.loading.loader import Parts
+from engine.diffusion.conditioning import prepare_tokens, store_latents
+from engine.diffusion.latents import ClipState, decode_span
+from engine.diffusion.schedule import noise_levels, resolve_sampling
+from engine.loading.loader import Modules
 from engine.mini.evaluation import sampling as studio
-from engine.placement.lora import wear
+from engine.placement.lora import activate_loras
 from engine.planning.plan import DecodeSpan, Window
 from engine.planning.timeline import plan_clip
 from engine.types import Quality, Request
@@ -90,7 +90,7 @@ def compare_case(sides: PipelineComparison, turns: int) -> list[Row]:
 class PipelineComparison:
     """One case, to be made by either side."""
 
-    parts: Parts
+    parts: Modules
     case: PipelineCase
 
     @cached_property
@@ -106,11 +106,11 @@ class PipelineComparison:
 
     @cached_property
     def sampling(self) -> Sampling:
-        return sampling(engine_clips.MODEL, self.request, self.parts.adapters)
+        return resolve_sampling(engine_clips.MODEL, self.request, self.parts.adapters)
 
     @cached_property
-    def encoded_text(self) -> ltx.Text:
-        return ltx.encode_text(self.parts, plan_clip(self.request), self.request.negative_prompt, self.sampling)
+    def encoded_text(self) -> ltx.EncodedPrompts:
+        return ltx.encode_prompts(self.parts, plan_clip(self.request), self.request.negative_prompt, self.sampling)
 
     @cached_property
     def pipeline(self) -> Any:
@@ -128,21 +128,23 @@ class PipelineComparison:
     def run_our_loop(self, *, decoded: bool) -> torch.Tensor:
         """Our loop: latents [1, C, F, h, w], or frames [F, 3, h, w]."""
         made = plan_clip(self.request)
-        cut, (window, shown) = ClipState.of(made), made.steps
+        cut, (window, shown) = ClipState.empty(made), made.steps
         assert isinstance(window, Window)
         assert isinstance(shown, DecodeSpan)
-        tokens = prepare(self.parts, cut, window)
-        text = self.encoded_text.at(window.prompt_weights)
+        tokens = prepare_tokens(self.parts, cut, window)
+        text = self.encoded_text.select_prompts(window.prompt_weights)
         steps = list(
-            ltx.denoise(self.parts, made, self.sampling, text, tokens, window.seed, engine_clips.never_cancelled)
+            ltx.denoise_tokens(self.parts, made, self.sampling, text, tokens, window.seed, engine_clips.never_cancelled)
         )
         assert len(steps) == self.sampling.steps
-        keep(self.parts, cut, window, tokens)
-        return decode(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.latents[0].values()], dim=2)
+        store_latents(self.parts, cut, window, tokens)
+        return (
+            decode_span(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.latents[0].values()], dim=2)
+        )
 
     def run_diffusers(self, *, decoded: bool, encoded: bool = True) -> torch.Tensor:
         """Their pipeline: the same. `encoded` says that it is given our encoded words."""
-        wear(self.parts.transformer, self.sampling.lora_weights)
+        activate_loras(self.parts.transformer, self.sampling.lora_weights)
         with _ignore_numpy_warning():
             made: torch.Tensor = self.pipeline(
                 **(self._embedding_arguments() if encoded else self._prompt_arguments()),
@@ -170,7 +172,7 @@ class PipelineComparison:
         return {"prompt": engine_clips.PROMPT, "negative_prompt": "", "max_sequence_length": limit}
 
     def _embedding_arguments(self) -> dict[str, Any]:
-        embeds, mask, guided = self.encoded_text.embeds, self.encoded_text.mask, self.encoded_text.guided
+        embeds, mask, guided = self.encoded_text.embeds, self.encoded_text.mask, self.encoded_text.has_negative
         words = {"prompt_embeds": embeds[guided:], "prompt_attention_mask": mask[guided:]}
         avoided = {"negative_prompt_embeds": embeds[:1], "negative_prompt_attention_mask": mask[:1]}
         return words | (avoided if guided else {})

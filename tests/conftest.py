@@ -66,7 +66,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
 @pytest.fixture(scope="session")
 def weights(folder: Path) -> Path:
     """Tiny random weights of the real classes."""
-    tiny_ltx.write(folder / "weights")
+    tiny_ltx.write_model(folder / "weights")
     return folder / "weights"
 
 

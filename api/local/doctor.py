@@ -88,12 +88,14 @@ async def _gpu(_settings: Settings) -> Finding:
 async def _placement(settings: Settings) -> Finding:
     """How each model served here is put on this machine."""
     try:
-        from engine.placement.hardware import look
+        from engine.placement.hardware import inspect_machine
     except ImportError:
         return Finding("note", "How models are put on this machine cannot be told without torch.")
-    machine, config = look(), settings.engine
+    machine, config = inspect_machine(), settings.engine
     try:
-        chosen = [f"{name} {policy.choose(machine, registry.find_model(name), config)}" for name in settings.models]
+        chosen = [
+            f"{name} {policy.choose_placement(machine, registry.find_model(name), config)}" for name in settings.models
+        ]
     except (EngineError, registry.UnknownModelError) as error:
         return Finding("lack", str(error))
     return Finding("ok", f"Models run like this: {'; '.join(chosen)}.")

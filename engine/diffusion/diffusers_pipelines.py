@@ -21,7 +21,7 @@ from PIL import Image
 from engine.catalog.model import Sampling
 from engine.diffusion.latents import per_channel
 from engine.diffusion.schedule import noise_levels
-from engine.loading.loader import Parts
+from engine.loading.loader import Modules
 from engine.media.resize import image_to_native
 from engine.placement import vae_tiling
 from engine.planning.plan import ClipPlan, Window, WindowKeyframe
@@ -30,89 +30,93 @@ from engine.types import ImageCondition
 Arguments: TypeAlias = dict[str, Any]
 
 
-class Pipeline(Protocol):
+class FamilyPipeline(Protocol):
     """A family's pipeline for one clip."""
 
-    runs: Any
+    pipeline: Any
 
-    def words(self, prompt: str, negative: str) -> Arguments:
+    def encode_prompts(self, prompt: str, negative: str) -> Arguments:
         """Encoded prompts, as the pipeline takes them."""
 
-    def arguments(self, window: Window) -> Arguments:
+    def call_arguments(self, window: Window) -> Arguments:
         """Everything else of the call that is this family's own."""
 
-    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+    def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
         """A clip's latents [1, C, F, h, w] as frames [F, 3, h, w] in 0..1, as many at a time as the decoder makes."""
 
 
-def pipeline(parts: Parts, plan: ClipPlan, how: Sampling, *, pictures: bool) -> Pipeline:
+def build_pipeline(parts: Modules, plan: ClipPlan, how: Sampling, *, pictures: bool) -> FamilyPipeline:
     """The pipeline of the model's family; `pictures` says whether the clip follows any."""
     match plan.model.family:
         case "wan":
-            return Wan(parts, plan, how, pictures=pictures)
+            return WanFamily(parts, plan, how, pictures=pictures)
         case "ltx2":
-            return Ltx2(parts, plan, how)
+            return Ltx2Family(parts, plan, how)
         case "z_image":
-            return ZImage(parts, plan, how)
+            return ZImageFamily(parts, plan, how)
         case "ltx":
             raise TypeError(plan.model.family)  # it has a recipe of its own
 
 
-class Wan:
+class WanFamily:
     """Wan 2.1 and 2.2: one or two transformers; from text, or from a first frame and some from a last one."""
 
-    def __init__(self, parts: Parts, plan: ClipPlan, how: Sampling, *, pictures: bool) -> None:
+    def __init__(self, parts: Modules, plan: ClipPlan, how: Sampling, *, pictures: bool) -> None:
         self._parts, self._plan, self._how = parts, plan, how
         own = {
-            **_common(parts),
+            **_shared_components(parts),
             "transformer_2": parts.others.get("transformer_2"),
             "boundary_ratio": parts.settings.get("boundary_ratio"),
             "expand_timesteps": bool(parts.settings.get("expand_timesteps")),
         }
-        self._reads = self.runs = WanPipeline(**own)
+        self._text_pipeline = self.pipeline = WanPipeline(**own)
         if pictures:
             own |= {name: parts.others.get(name) for name in ("image_encoder", "image_processor")}
-            self.runs = WanImageToVideoPipeline(**own)
+            self.pipeline = WanImageToVideoPipeline(**own)
 
-    def words(self, prompt: str, negative: str) -> Arguments:
+    def encode_prompts(self, prompt: str, negative: str) -> Arguments:
         """Without guidance there is nothing to avoid. The pipeline for pictures would do the same, but for a library
         that it takes for granted and the one for text does not.
         """
-        embeds, avoided = self._reads.encode_prompt(prompt, negative, **_encoding(self._parts, self._plan, self._how))
+        embeds, avoided = self._text_pipeline.encode_prompt(
+            prompt, negative, **_encoding_arguments(self._parts, self._plan, self._how)
+        )
         return {"prompt_embeds": embeds, "negative_prompt_embeds": avoided}
 
-    def arguments(self, window: Window) -> Arguments:
+    def call_arguments(self, window: Window) -> Arguments:
         """The pictures, and another guidance for the second transformer where there is one."""
-        two = self.runs.config.boundary_ratio is not None
-        ends = {"image" if each.frame == 0 else "last_image": _image(self._plan, each) for each in window.keyframes}
+        two = self.pipeline.config.boundary_ratio is not None
+        ends = {
+            "image" if each.frame == 0 else "last_image": _keyframe_image(self._plan, each) for each in window.keyframes
+        }
         return {
-            "num_frames": _count(self._plan, window),
+            "num_frames": _frame_count(self._plan, window),
             "guidance_scale": self._how.guidance_scale,
             "guidance_scale_2": self._how.guidance_low if two else None,
             **ends,
         }
 
-    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+    def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
         """Latent by latent: the decoder looks back only, at what it remembers, so that this is what decoding them all
         at once gives, without ever holding more than a few frames. In tiles it is diffusers' own way, which holds all
         of them and remembers one tile at a time; where whole frames find no room they take over.
         """
         vae, tiling = self._parts.vae, self._parts.placement.tiling
-        ready, made = _plain(vae, latents), 0
+        ready, made = _denormalise(vae, latents), 0
         if not vae.use_tiling:
-            for part in _one_by_one(vae, ready, stop=vae_tiling.can_fall_back(vae, tiling)):
+            for part in _decode_latent_by_latent(vae, ready, stop=vae_tiling.can_fall_back(vae, tiling)):
                 yield part
                 made += len(part)
-            if made == 1 + self._parts.temporal * (ready.shape[2] - 1):
+            if made == 1 + self._parts.temporal_compression * (ready.shape[2] - 1):
                 return
             vae.enable_tiling()
-        yield from _frames(vae.decode(ready, return_dict=False)[0])[made:].split(self._parts.temporal)
+        yield from _to_frames(vae.decode(ready, return_dict=False)[0])[made:].split(self._parts.temporal_compression)
 
 
-class Ltx2:
+class Ltx2Family:
     """LTX-2: from text and pictures. It makes sound too, which nobody hears yet."""
 
-    def __init__(self, parts: Parts, plan: ClipPlan, how: Sampling) -> None:
+    def __init__(self, parts: Modules, plan: ClipPlan, how: Sampling) -> None:
         self._parts, self._plan, self._how = parts, plan, how
         # The pipeline looks at this when it is built and sets it when it reads: a first job would pad otherwise than
         # the next.
@@ -120,23 +124,25 @@ class Ltx2:
         # The levels of a distilled model are exact; shifting them by the number of tokens is for the others.
         exact = {"use_dynamic_shifting": False, "shift_terminal": None} if how.sigmas else {}
         others = {name: parts.others[name] for name in ("connectors", "audio_vae", "vocoder")}
-        self.runs = LTX2ConditionPipeline(**_common(parts, **exact), **others)
+        self.pipeline = LTX2ConditionPipeline(**_shared_components(parts, **exact), **others)
 
-    def words(self, prompt: str, negative: str) -> Arguments:
+    def encode_prompts(self, prompt: str, negative: str) -> Arguments:
         """Prompts and their masks."""
         names = "prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds", "negative_prompt_attention_mask"
-        encoded = self.runs.encode_prompt(prompt, negative, **_encoding(self._parts, self._plan, self._how))
+        encoded = self.pipeline.encode_prompt(
+            prompt, negative, **_encoding_arguments(self._parts, self._plan, self._how)
+        )
         return dict(zip(names, encoded, strict=True))
 
-    def arguments(self, window: Window) -> Arguments:
+    def call_arguments(self, window: Window) -> Arguments:
         """LTX-2.0's own way of guidance: the further passes of its successors, which this pipeline would run unless
         told, are not what it was tuned with.
         """
         streams = ("", "audio_")
         return {
-            "num_frames": _count(self._plan, window),
+            "num_frames": _frame_count(self._plan, window),
             "frame_rate": float(self._plan.fps),
-            "conditions": [self._condition(window, placed) for placed in window.keyframes],
+            "conditions": [self._video_condition(window, placed) for placed in window.keyframes],
             **{f"{stream}guidance_scale": self._how.guidance_scale for stream in streams},
             **{f"{stream}stg_scale": 0.0 for stream in streams},
             **{f"{stream}modality_scale": 1.0 for stream in streams},
@@ -146,47 +152,47 @@ class Ltx2:
             **({"sigmas": noise_levels(self._how).tolist()} if self._how.sigmas else {}),
         }
 
-    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+    def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
         """All at once: this decoder looks both ways in time."""
         vae = self._parts.vae
         level = torch.zeros(1, device=latents.device, dtype=vae.dtype) if vae.config.timestep_conditioning else None
         ready = latents.to(vae.dtype)
-        _spread(vae, *ready.shape[-2:])
-        yield _whole(self._parts, lambda: vae.decode(ready, level, return_dict=False)[0])
+        _set_tile_strides(vae, *ready.shape[-2:])
+        yield _decode_at_once(self._parts, lambda: vae.decode(ready, level, return_dict=False)[0])
 
-    def _condition(self, window: Window, placed: WindowKeyframe) -> LTX2VideoCondition:
+    def _video_condition(self, window: Window, placed: WindowKeyframe) -> LTX2VideoCondition:
         """The pipeline counts in latents; the first stands for one frame, each other begins a run of eight."""
-        temporal = self._parts.temporal
+        temporal = self._parts.temporal_compression
         latent = min(window.latents - 1, 1 + (placed.frame - 1 + temporal // 2) // temporal) if placed.frame else 0
         strength = placed.image.strength if isinstance(placed.image, ImageCondition) else 1.0
-        return LTX2VideoCondition(_image(self._plan, placed), latent, strength)
+        return LTX2VideoCondition(_keyframe_image(self._plan, placed), latent, strength)
 
 
-class ZImage:
+class ZImageFamily:
     """Z-Image: stills from text."""
 
-    def __init__(self, parts: Parts, plan: ClipPlan, how: Sampling) -> None:
+    def __init__(self, parts: Modules, plan: ClipPlan, how: Sampling) -> None:
         self._parts, self._plan, self._how = parts, plan, how
-        self.runs = ZImagePipeline(**_common(parts))
+        self.pipeline = ZImagePipeline(**_shared_components(parts))
 
-    def words(self, prompt: str, negative: str) -> Arguments:
+    def encode_prompts(self, prompt: str, negative: str) -> Arguments:
         """Without guidance there is nothing to avoid."""
-        how = _encoding(self._parts, self._plan, self._how)
-        embeds, avoided = self.runs.encode_prompt(prompt, negative_prompt=negative, **how)
+        how = _encoding_arguments(self._parts, self._plan, self._how)
+        embeds, avoided = self.pipeline.encode_prompt(prompt, negative_prompt=negative, **how)
         return {"prompt_embeds": embeds, "negative_prompt_embeds": avoided}
 
-    def arguments(self, _window: Window) -> Arguments:
+    def call_arguments(self, _window: Window) -> Arguments:
         """Guidance counted from 0, where all others count from 1."""
         return {"guidance_scale": self._how.guidance_scale - 1}
 
-    def frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
+    def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
         """The only one."""
         vae = self._parts.vae
         ready = latents[:, :, 0].to(vae.dtype) / vae.config.scaling_factor + vae.config.shift_factor
-        yield _whole(self._parts, lambda: vae.decode(ready, return_dict=False)[0].unsqueeze(2))
+        yield _decode_at_once(self._parts, lambda: vae.decode(ready, return_dict=False)[0].unsqueeze(2))
 
 
-def _common(parts: Parts, **changed: Any) -> Arguments:
+def _shared_components(parts: Modules, **changed: Any) -> Arguments:
     """What every pipeline is built from. Its scheduler is its own, since they hold state."""
     return {
         "tokenizer": parts.tokenizer,
@@ -197,7 +203,7 @@ def _common(parts: Parts, **changed: Any) -> Arguments:
     }
 
 
-def _encoding(parts: Parts, plan: ClipPlan, how: Sampling) -> Arguments:
+def _encoding_arguments(parts: Modules, plan: ClipPlan, how: Sampling) -> Arguments:
     return {
         "do_classifier_free_guidance": how.guidance_scale > 1,
         "max_sequence_length": plan.model.max_prompt_tokens,
@@ -205,12 +211,12 @@ def _encoding(parts: Parts, plan: ClipPlan, how: Sampling) -> Arguments:
     }
 
 
-def _count(plan: ClipPlan, window: Window) -> int:
+def _frame_count(plan: ClipPlan, window: Window) -> int:
     """Frames of a window: the file may hold a few less."""
     return 1 + plan.model.temporal_compression * (window.latents - 1)
 
 
-def _image(plan: ClipPlan, placed: WindowKeyframe) -> Image.Image:
+def _keyframe_image(plan: ClipPlan, placed: WindowKeyframe) -> Image.Image:
     """A picture at native size."""
     if not isinstance(placed.image, ImageCondition):
         raise TypeError(placed)  # frames of films: these models are refused them at submit
@@ -218,12 +224,12 @@ def _image(plan: ClipPlan, placed: WindowKeyframe) -> Image.Image:
     return Image.fromarray(((pixels + 1) * 127.5).round().clip(0, 255).numpy().astype(np.uint8))
 
 
-def _whole(parts: Parts, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
+def _decode_at_once(parts: Modules, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
     """Frames decoded at once."""
-    return _frames(vae_tiling.decode_or_tile(parts.vae, parts.placement.tiling, decode))
+    return _to_frames(vae_tiling.decode_or_tile(parts.vae, parts.placement.tiling, decode))
 
 
-def _spread(vae: Any, *sides: int) -> None:
+def _set_tile_strides(vae: Any, *sides: int) -> None:
     """Lay LTX-2's tiles for a frame of so many latents in height and width so that none is a single latent wide: its
     decoder pads with a mirror image of what lies behind the edge, and fails where nothing does.
     """
@@ -233,19 +239,21 @@ def _spread(vae: Any, *sides: int) -> None:
         setattr(vae, f"tile_sample_stride_{name}", stride * vae.spatial_compression_ratio)
 
 
-def _one_by_one(vae: Any, ready: torch.Tensor, *, stop: bool) -> Iterator[torch.Tensor]:
+def _decode_latent_by_latent(vae: Any, ready: torch.Tensor, *, stop: bool) -> Iterator[torch.Tensor]:
     """Wan's frames, latent after latent. Where one finds no room they end with the one before if they may `stop`."""
     remembered: list[Any] = [None] * sum(isinstance(each, WanCausalConv3d) for each in vae.decoder.modules())
-    decoded = apply_forward_hook(_decoded)  # as the autoencoder's own: whatever moves its weights is told of a call
+    decoded = apply_forward_hook(
+        _decode_latent
+    )  # as the autoencoder's own: whatever moves its weights is told of a call
     for number in range(ready.shape[2]):
         decode = partial(decoded, vae, ready[:, :, number : number + 1], remembered, first=number == 0)
         video = vae_tiling.decode_if_fits(decode) if stop else decode()
         if video is None:
             return
-        yield _frames(video)
+        yield _to_frames(video)
 
 
-def _decoded(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bool) -> torch.Tensor:
+def _decode_latent(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bool) -> torch.Tensor:
     """One latent of Wan, by the steps of its own `decode`."""
     pixels = vae.decoder(vae.post_quant_conv(latent), feat_cache=remembered, feat_idx=[0], first_chunk=first)
     if vae.config.patch_size is not None:
@@ -254,13 +262,13 @@ def _decoded(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bo
     return clamped
 
 
-def _plain(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+def _denormalise(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     """Normalised latents as Wan's decoder takes them, by its pipeline's own arithmetic."""
     latents = latents.to(vae.dtype)
     deviation, mean = per_channel(vae.config.latents_std, latents), per_channel(vae.config.latents_mean, latents)
     return latents / (1.0 / deviation) + mean
 
 
-def _frames(video: torch.Tensor) -> torch.Tensor:
+def _to_frames(video: torch.Tensor) -> torch.Tensor:
     """[1, 3, F, h, w] in -1..1 -> [F, 3, h, w] in 0..1."""
     return video[0].transpose(0, 1).float() / 2 + 0.5

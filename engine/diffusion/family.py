@@ -13,33 +13,33 @@ import torch
 from engine.planning.plan import DecodeSpan, Window
 
 
-class Recipe(Protocol):
+class ClipSampler(Protocol):
     """One clip in the making, by one family.
 
     `latent` is the shape of one latent of its strips, by which is checked what an earlier attempt kept; None where the
     family cannot go on from that.
     """
 
-    latent: tuple[int, ...] | None
+    latent_shape: tuple[int, ...] | None
 
-    def read(self) -> None:
+    def encode_prompts(self) -> None:
         """Encode what the clip shows, once, before the first window."""
 
-    def prepare(self, window: Window) -> None:
+    def prepare_window(self, window: Window) -> None:
         """Encode what a window is given: pictures, films, and what it goes on from. Right before it is denoised."""
 
-    def denoise(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
+    def denoise_window(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Make a window's new latents and put them into its strip, yielding the number of each finished step.
 
         Raises Cancelled between two steps. Whoever stops iterating early closes it, which stops the work too.
         """
 
-    def glimpse(self, window: Window, number: int) -> torch.Tensor | None:
+    def decode_preview(self, window: Window, number: int) -> torch.Tensor | None:
         """What a latent of the window that is being denoised will roughly look like, as one native frame [1, 3, h, w];
         None where nobody can tell.
         """
 
-    def decode(self, shown: DecodeSpan) -> torch.Tensor:
+    def decode_span(self, shown: DecodeSpan) -> torch.Tensor:
         """The frames that are shown, at native size: [F, 3, h, w] floats around 0..1.
 
         Stretches are asked for in the clip's order, by one thread, while another may be denoising.

@@ -14,11 +14,11 @@ from typing import Any
 from diffusers.hooks import FirstBlockCacheConfig
 
 from engine.catalog.model import Sampling
-from engine.placement.lora import wear
+from engine.placement.lora import activate_loras
 
 
 @contextmanager
-def sampled(transformer: Any, how: Sampling, *others: Any, cached: bool = True) -> Iterator[None]:
+def sampling_hooks(transformer: Any, how: Sampling, *others: Any, cached: bool = True) -> Iterator[None]:
     """Sample as `how` says within the block; `cached` False leaves the step cache out whatever it says. `others` are
     further transformers of the model, which wear the same and have a cache each.
 
@@ -27,7 +27,7 @@ def sampled(transformer: Any, how: Sampling, *others: Any, cached: bool = True) 
     pipelines do.
     """
     for each in (transformer, *others):
-        wear(each, how.lora_weights)
+        activate_loras(each, how.lora_weights)
     with ExitStack() as over:
         for each in (transformer, *others) if cached and how.cache else ():
             if getattr(each, "_parallel_config", None) is None:  # else each GPU would skip as its part of it looks

@@ -12,14 +12,14 @@ from typing import Any, TypeAlias
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
-from engine.loading.loader import Parts
+from engine.loading.loader import Modules
 from engine.media.resize import image_to_native, video_to_native
 from engine.media.video_reader import VideoReader
 from engine.placement.vae_tiling import decode_or_tile
 from engine.planning.plan import ClipPlan, DecodeSpan, FrameRef, derive_seed
 from engine.types import ImageCondition
 
-Strip: TypeAlias = dict[int, torch.Tensor]
+LatentSequence: TypeAlias = dict[int, torch.Tensor]
 """A gap's latents so far by their number, each [1, C, 1, h, w]."""
 
 
@@ -29,79 +29,79 @@ class ClipState:
 
     plan: ClipPlan
     video_reader: VideoReader
-    latents: tuple[Strip, ...]
+    latents: tuple[LatentSequence, ...]
 
     @classmethod
-    def of(cls, plan: ClipPlan) -> ClipState:
+    def empty(cls, plan: ClipPlan) -> ClipState:
         """Nothing made yet."""
         return cls(plan, VideoReader(plan.fps), tuple({} for _ in plan.gaps))
 
 
 @torch.inference_mode()
-def decode(parts: Parts, cut: ClipState, shown: DecodeSpan) -> torch.Tensor:
+def decode_span(parts: Modules, cut: ClipState, shown: DecodeSpan) -> torch.Tensor:
     """The frames of the clip that are shown, at native size: [F, 3, h, w] floats around 0..1.
 
     When there is no room for whole frames it tries once more in tiles.
     """
     strip = cut.latents[shown.gap]
     latents = torch.cat([strip[latent] for latent in range(shown.decode_from, shown.decode_to)], dim=2)
-    skip = shown.first - cut.plan.gaps[shown.gap].origin - parts.temporal * shown.decode_from
-    return _decoded(parts, cut.plan, latents, shown)[skip : skip + shown.last - shown.first + 1]
+    skip = shown.first - cut.plan.gaps[shown.gap].origin - parts.temporal_compression * shown.decode_from
+    return _decode_latents(parts, cut.plan, latents, shown)[skip : skip + shown.last - shown.first + 1]
 
 
 @torch.inference_mode()
-def glimpse(parts: Parts, plan: ClipPlan, gap: int, number: int, latent: torch.Tensor) -> torch.Tensor:
+def decode_single_latent(parts: Modules, plan: ClipPlan, gap: int, number: int, latent: torch.Tensor) -> torch.Tensor:
     """What a latent of a strip [1, C, 1, h, w] looks like alone, as one native frame [1, 3, h, w]. Without neighbours
     it is but roughly a frame of its stretch, at an eighth of the cost.
     """
-    return _decoded(parts, plan, latent, DecodeSpan(gap, 0, 0, number, number + 1))
+    return _decode_latents(parts, plan, latent, DecodeSpan(gap, 0, 0, number, number + 1))
 
 
-def _decoded(parts: Parts, plan: ClipPlan, latents: torch.Tensor, shown: DecodeSpan) -> torch.Tensor:
+def _decode_latents(parts: Modules, plan: ClipPlan, latents: torch.Tensor, shown: DecodeSpan) -> torch.Tensor:
     """All frames of these latents [F, 3, h, w]; `shown` says which of a strip they are."""
-    mean, std = _statistics(parts)
+    mean, std = _channel_statistics(parts)
     latents = (latents * std / parts.vae.config.scaling_factor + mean).to(parts.dtype)
-    latents, level = _renoised(parts, plan, latents, shown)
+    latents, level = _add_decode_noise(parts, plan, latents, shown)
     video = decode_or_tile(
         parts.vae, parts.placement.tiling, lambda: parts.vae.decode(latents, level, return_dict=False)[0]
     )
     frames: torch.Tensor = video[0].transpose(0, 1).float() / 2 + 0.5
-    settle(parts)
+    wait_for_device(parts)
     return frames
 
 
-def encode(parts: Parts, pixels: torch.Tensor) -> torch.Tensor:
+def encode_frames(parts: Modules, pixels: torch.Tensor) -> torch.Tensor:
     """Pixels [1, 3, 1, h, w] in -1..1 -> normalised latents in float32: the likeliest ones, always the same."""
     latents: torch.Tensor = parts.vae.encode(pixels.to(parts.device, parts.dtype)).latent_dist.mode().float()
-    mean, std = _statistics(parts)
+    mean, std = _channel_statistics(parts)
     normalised: torch.Tensor = (latents - mean) * parts.vae.config.scaling_factor / std
     return normalised
 
 
-def stretch(parts: Parts, cut: ClipState, film: Path | None, first: int, last: int) -> torch.Tensor:
+def native_frames(parts: Modules, cut: ClipState, film: Path | None, first: int, last: int) -> torch.Tensor:
     """Frames of a film, or of the clip's own beginning, as native frames [1, 3, F, h, w] in -1..1."""
     if film is not None:
         return video_to_native(cut.video_reader.read_frames(film, first, last), cut.plan.native, cut.plan.size)
-    latest = -(-last // parts.temporal)
+    latest = -(-last // parts.temporal_compression)
     beginning = DecodeSpan(0, first, last, 0, min(latest + 2, 1 + max(cut.latents[0])))
-    return decode(parts, cut, beginning).transpose(0, 1)[None] * 2 - 1
+    return decode_span(parts, cut, beginning).transpose(0, 1)[None] * 2 - 1
 
 
-def still(parts: Parts, cut: ClipState, shown: ImageCondition | FrameRef) -> torch.Tensor:
+def native_image(parts: Modules, cut: ClipState, shown: ImageCondition | FrameRef) -> torch.Tensor:
     """A picture as a native frame [1, 3, 1, h, w] in -1..1."""
     if isinstance(shown, FrameRef):
-        return stretch(parts, cut, shown.video, shown.number, shown.number)
+        return native_frames(parts, cut, shown.video, shown.number, shown.number)
     return image_to_native(shown, cut.plan.native, cut.plan.size)
 
 
-def _statistics(parts: Parts) -> tuple[torch.Tensor, torch.Tensor]:
+def _channel_statistics(parts: Modules) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation of each latent channel."""
     like = torch.empty(0, device=parts.device, dtype=torch.float32)
     return per_channel(parts.vae.latents_mean, like), per_channel(parts.vae.latents_std, like)
 
 
-def _renoised(
-    parts: Parts, plan: ClipPlan, latents: torch.Tensor, shown: DecodeSpan
+def _add_decode_noise(
+    parts: Modules, plan: ClipPlan, latents: torch.Tensor, shown: DecodeSpan
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Decoders since 0.9.1 take the last denoising step themselves: they want a little noise, and its level.
 
@@ -128,7 +128,7 @@ def per_channel(values: Any, like: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float32).view(1, -1, 1, 1, 1).to(like.device, like.dtype)
 
 
-def settle(parts: Parts) -> None:
+def wait_for_device(parts: Modules) -> None:
     """Wait for the GPU: work is only queued there, so progress would run ahead of it and a cancel come late."""
     if parts.device.type == "cuda":
         torch.cuda.current_stream(parts.device).synchronize()

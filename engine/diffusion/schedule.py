@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.catalog.model import ModelEntry, Sampling
-from engine.placement.lora import key
+from engine.placement.lora import adapter_name
 from engine.types import LoraWeight, Request
 
 
-def sampling(model: ModelEntry, request: Request, adapters: Collection[str]) -> Sampling:
+def resolve_sampling(model: ModelEntry, request: Request, adapters: Collection[str]) -> Sampling:
     """The model's own sampling at this quality, with what the request says instead.
 
     `adapters` are the ones that came with the weights: not every folder has all that the catalogue names.
@@ -26,11 +26,11 @@ def sampling(model: ModelEntry, request: Request, adapters: Collection[str]) -> 
         steps=own.steps if request.steps is None else request.steps,
         guidance_scale=own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
         guidance_low=own.guidance_low if request.guidance_scale is None else None,
-        loras=tuple(LoraWeight(key(each.name), each.weight) for each in request.loras),
+        loras=tuple(LoraWeight(adapter_name(each.name), each.weight) for each in request.loras),
     )
 
 
-def scheduler(prototype: Any, how: Sampling, tokens: int, device: torch.device) -> Any:
+def new_scheduler(prototype: Any, how: Sampling, tokens: int, device: torch.device) -> Any:
     """A scheduler for one window of `tokens`: they hold state, so none is shared.
 
     Some models shift their levels by the number of tokens, along a line between two given points.

@@ -23,35 +23,35 @@ from transformers.utils import logging as transformers_logging
 
 from engine.catalog.model import ModelEntry
 from engine.loading import layouts
-from engine.loading.layouts import INDEX, LAYOUTS, Index
-from engine.parallel.host import HERE, Host
+from engine.loading.layouts import INDEX_FILE, LAYOUTS, FolderIndex
+from engine.parallel.host import THIS_HOST, Host
 from engine.placement import lora, vae_tiling
-from engine.placement.hardware import full
-from engine.placement.policy import Offload, Placement, choose
+from engine.placement.hardware import is_out_of_memory
+from engine.placement.policy import Offload, Placement, choose_placement
 from engine.types import EngineConfig, EngineError, LoraSource, LoraWeight
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
 _PACKAGE: Final = Path(__file__).parents[1]
-_PLAIN: Final = Placement(device="cpu", dtype="float32")
+_DEFAULT_PLACEMENT: Final = Placement(device="cpu", dtype="float32")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSource:
     """A model's weights on this disk: a diffusers folder, its index, and the names of the catalogue's adapters that lie
     in it.
     """
 
     folder: Path
     adapters: frozenset[str]
-    index: Index
+    index: FolderIndex
 
     def module_names(self, model: ModelEntry) -> list[str]:
         """The modules that the folder holds, in the order in which they are read."""
-        return [name for name in LAYOUTS[model.family].parts if name in self.index.classes]
+        return [name for name in LAYOUTS[model.family].modules if name in self.index.classes]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Modules:
     """The modules of one model, in evaluation mode on `device`.
 
     `spatial` and `temporal` are pixels and frames per latent, read from the VAE itself. `adapters` are the LoRAs that
@@ -68,29 +68,29 @@ class Parts:
     device: torch.device
     dtype: torch.dtype
     adapters: Mapping[str, str]
-    weights: str
+    weights_digest: str
     others: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    placement: Placement = _PLAIN
-    lost: Mapping[str, str] = field(default_factory=dict)
+    placement: Placement = _DEFAULT_PLACEMENT
+    lora_errors: Mapping[str, str] = field(default_factory=dict)
 
-    def identity(self, worn: Iterable[LoraWeight]) -> tuple[str, ...]:
+    def clip_fingerprint(self, worn: Iterable[LoraWeight]) -> tuple[str, ...]:
         """Everything besides its plan that decides a clip's pixels: the weights, the number formats in which they are
         stored and computed with, and the contents of the active LoRAs. Where the modules lie and which kernels run
         changes no more than the last bits.
         """
         formats = self.placement.dtype, self.placement.quantisation
-        return self.weights, *formats, *(self.adapters[weight.name] for weight in worn)
+        return self.weights_digest, *formats, *(self.adapters[weight.name] for weight in worn)
 
     @property
-    def spatial(self) -> int:
+    def spatial_compression(self) -> int:
         """Pixels per latent along each side."""
-        return layouts.compression(self.vae)[0]
+        return layouts.vae_compression(self.vae)[0]
 
     @property
-    def temporal(self) -> int:
+    def temporal_compression(self) -> int:
         """Frames per latent after the first."""
-        return layouts.compression(self.vae)[1]
+        return layouts.vae_compression(self.vae)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class _AttachedLoras:
     errors: Mapping[str, str]
 
 
-def use_threads(config: EngineConfig) -> int:
+def limit_threads(config: EngineConfig) -> int:
     """Bound torch's CPU threads to the cores this process may run on, and return their number.
 
     More threads than cores spin against each other: on a busy machine a forward pass takes twenty times as
@@ -113,56 +113,56 @@ def use_threads(config: EngineConfig) -> int:
     return count
 
 
-def locate(model: ModelEntry, config: EngineConfig) -> Source:
+def locate_weights(model: ModelEntry, config: EngineConfig) -> ModelSource:
     """Find the model's weights, and fetch them from the hub if need be.
 
     Raises EngineError `model_missing`, or `model_broken` for a folder of another family.
     """
     folder = _weights_folder(model, config)
-    adapters = frozenset(name for name in _catalogued_adapters(model) if (folder / name / lora.FILE).is_file())
-    return Source(folder, adapters, layouts.index(folder, model))
+    adapters = frozenset(name for name in _catalogued_adapters(model) if (folder / name / lora.LORA_FILE).is_file())
+    return ModelSource(folder, adapters, layouts.read_index(folder, model))
 
 
-def load(
-    model: ModelEntry, source: Source, config: EngineConfig, least: Offload = "none", host: Host = HERE
-) -> Generator[float, None, Parts]:
+def load_model(
+    model: ModelEntry, source: ModelSource, config: EngineConfig, min_offload: Offload = "none", host: Host = THIS_HOST
+) -> Generator[float, None, Modules]:
     """Load the located weights and put them on the machine, yielding the fraction done before each module, so that the
     caller may stop in between. `least` is the least offload where the setting is "auto", `host` the machine.
 
     Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
-    placement = choose(host.look(), model, config, least)
-    device = host.device(placement.device)
+    placement = choose_placement(host.inspect_machine(), model, config, min_offload)
+    device = host.torch_device(placement.device)
     modules = yield from _read_modules(model, source, placement, host)
     transformers = {name: module for name, module in modules.items() if name.startswith("transformer")}
     loras = _attach_loras(transformers.values(), source, [each for each in config.loras if each.model == model.name])
     vae_tiling.check_tiling(modules["vae"], placement.tiling)
     with _named_errors(source.folder):
-        host.arrange(modules, placement)
-        weights = layouts.digest(source.folder, source.module_names(model))
+        host.arrange_modules(modules, placement)
+        weights = layouts.weights_digest(source.folder, source.module_names(model))
     if placement.parallel > 1:
-        host.share(transformers, placement, source.folder, list(loras.sources.items()))
+        host.share_transformers(transformers, placement, source.folder, list(loras.sources.items()))
     yield 1.0
-    parts = Parts(
+    parts = Modules(
         **{name: modules.pop(name) for name in _COMMON},
         device=device,
         dtype=getattr(torch, placement.dtype),
         adapters=loras.digests,
-        weights=weights,
+        weights_digest=weights,
         others=modules,
         settings=source.index.settings,
         placement=placement,
-        lost=loras.errors,
+        lora_errors=loras.errors,
     )
     _check_against_catalogue(model, parts)
     return parts
 
 
 def _read_modules(
-    model: ModelEntry, source: Source, placement: Placement, host: Host
+    model: ModelEntry, source: ModelSource, placement: Placement, host: Host
 ) -> Generator[float, None, dict[str, Any]]:
     """Read each module and put it where its weights rest, yielding the fraction of bytes read before it."""
-    home, dtype = host.device(placement.home), getattr(torch, placement.dtype)
+    home, dtype = host.torch_device(placement.storage_device), getattr(torch, placement.dtype)
     names = source.module_names(model)
     sizes = [_folder_bytes(source.folder / name) for name in names]
     modules: dict[str, Any] = {}
@@ -170,9 +170,9 @@ def _read_modules(
         yield sum(sizes[:number]) / max(1, sum(sizes))
         folder = source.folder / name
         with _named_errors(folder):
-            modules[name] = module = layouts.read(model, name, source.index.classes[name], folder, dtype)
+            modules[name] = module = layouts.read_module(model, name, source.index.classes[name], folder, dtype)
             if isinstance(module, torch.nn.Module):
-                host.put(module, home)
+                host.place_module(module, home)
     return modules
 
 
@@ -190,8 +190,8 @@ def _weights_folder(model: ModelEntry, config: EngineConfig) -> Path:
 def _fetch_from_hub(repo: str, model: ModelEntry) -> Path:
     """Fetch the modules only: some repositories also hold a hundred gigabytes of other checkpoints."""
     try:
-        folders = (*LAYOUTS[model.family].parts, *_catalogued_adapters(model))
-        return Path(snapshot_download(repo, allow_patterns=[INDEX, *(f"{name}/*" for name in folders)]))
+        folders = (*LAYOUTS[model.family].modules, *_catalogued_adapters(model))
+        return Path(snapshot_download(repo, allow_patterns=[INDEX_FILE, *(f"{name}/*" for name in folders)]))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         message = (
             f"The weights of {model.name} could not be fetched as {repo!r}: {error} "
@@ -204,7 +204,7 @@ def _catalogued_adapters(model: ModelEntry) -> set[str]:
     return {sampling.adapter for sampling in model.sampling.values() if sampling.adapter}
 
 
-def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence[LoraSource]) -> _AttachedLoras:
+def _attach_loras(transformers: Collection[Any], source: ModelSource, named: Sequence[LoraSource]) -> _AttachedLoras:
     """Attach the adapters that came with the weights, and the operator's LoRAs. One of the latter that cannot be read
     fails only the jobs that ask for it.
     """
@@ -212,12 +212,12 @@ def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence
     digests, errors = {}, {}
     for name, place in sources.items():
         with _named_errors(Path(place)):
-            digests[name] = lora.hang(transformers, name, place)
+            digests[name] = lora.attach_lora(transformers, name, place)
     for each in named:
-        key = lora.key(each.name)
+        key = lora.adapter_name(each.name)
         try:
             with _named_errors(Path(each.source)):
-                digests[key] = lora.hang(transformers, key, each.source)
+                digests[key] = lora.attach_lora(transformers, key, each.source)
                 sources[key] = each.source
         except EngineError as error:
             if error.code != "model_broken":
@@ -226,8 +226,8 @@ def _attach_loras(transformers: Collection[Any], source: Source, named: Sequence
     return _AttachedLoras(digests, sources, errors)
 
 
-def _check_against_catalogue(model: ModelEntry, parts: Parts) -> None:
-    if reason := layouts.unlike(model, parts.vae, parts.transformer, parts.settings):
+def _check_against_catalogue(model: ModelEntry, parts: Modules) -> None:
+    if reason := layouts.catalogue_mismatch(model, parts.vae, parts.transformer, parts.settings):
         raise EngineError("model_broken", f"The weights given for {model.name} {reason}.")
 
 
@@ -237,7 +237,7 @@ def _named_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (MemoryError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        if full(error):
+        if is_out_of_memory(error):
             raise EngineError("out_of_memory", f"There is no room for the weights in {folder}.") from error
         raise EngineError("model_broken", f"The weights in {folder} cannot be read: {error}") from error
 

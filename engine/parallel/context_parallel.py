@@ -22,22 +22,22 @@ from diffusers.models._modeling_parallel import ContextParallelInput
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined] # public by its documentation
 from torch.distributed.distributed_c10d import _abort_process_group
 
-from engine.parallel.rank_processes import Crew, Start, start
-from engine.placement.offload import crosses
+from engine.parallel.rank_processes import RankProcesses, RankStarter, start_rank
+from engine.placement.offload import is_cross_attention
 from engine.placement.policy import Placement
 from engine.types import EngineError, LoraWeight
 
-_APART: Final = frozenset({"LTX2VideoTransformer3DModel"})
+_UNSHAREABLE: Final = frozenset({"LTX2VideoTransformer3DModel"})
 """Transformers whose context-parallel plan in diffusers splits the video's tokens, but not the coordinates by which
 their audio attends to them.
 """
-_PATIENCE: Final = timedelta(
+_EXCHANGE_TIMEOUT: Final = timedelta(
     minutes=5
 )  # for one exchange within a forward call; between calls the ranks wait without a limit
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class RankConfig:
     """What a rank needs to join. `port` is that of the group's store on this machine; `hung` are (name, source) of the
     attached LoRAs.
     """
@@ -47,27 +47,27 @@ class Seat:
     placement: Placement
     folder: Path
     transformers: tuple[str, ...]
-    hung: tuple[tuple[str, str], ...]
+    loras: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ForwardCall:
     """One forward call that all ranks make: the transformer, its active LoRAs, and the arguments. Of tensors it holds
     shapes and dtypes only; their contents are broadcast.
     """
 
     transformer: str
-    worn: tuple[LoraWeight, ...]
+    loras: tuple[LoraWeight, ...]
     tensors: Mapping[str, tuple[tuple[int, ...], torch.dtype]]
-    rest: Mapping[str, Any]
+    arguments: Mapping[str, Any]
 
 
-def share(
+def share_transformers(
     transformers: Mapping[str, Any],
     placement: Placement,
     folder: Path,
-    hung: Sequence[tuple[str, str]],
-    start: Start = start,
+    loras: Sequence[tuple[str, str]],
+    start: RankStarter = start_rank,
 ) -> None:
     """Make every forward call of these transformers in `placement.parallel` processes together, until the transformers
     are garbage-collected.
@@ -77,58 +77,60 @@ def share(
     in any rank, no further one is possible.
     """
     for transformer in transformers.values():
-        _plan(transformer)
+        _context_parallel_plan(transformer)
     others = range(1, placement.parallel)
-    processes = Crew([start(rank) for rank in others], _abandon)
+    processes = RankProcesses([start(rank) for rank in others], _abort_exchange)
     with ExitStack() as on_failure:
-        on_failure.callback(_leave, processes)
+        on_failure.callback(_close_group, processes)
         store = TCPStore("127.0.0.1", 0, placement.parallel, is_master=True, wait_for_workers=False)
-        processes.seat(
-            *(Seat(rank, store.port, placement, folder, tuple(transformers), tuple(hung)) for rank in others)
+        processes.configure(
+            *(RankConfig(rank, store.port, placement, folder, tuple(transformers), tuple(loras)) for rank in others)
         )
-        join(0, store, placement, list(transformers.values()))
+        join_group(0, store, placement, list(transformers.values()))
         on_failure.pop_all()
-    processes.watch()
+    processes.watch_failures()
     for name, transformer in transformers.items():
-        transformer.forward = _together(processes, name, transformer, torch.device(placement.device))
+        transformer.forward = _shared_forward(processes, name, transformer, torch.device(placement.device))
     weakref.finalize(
-        next(iter(transformers.values())), _leave, processes
+        next(iter(transformers.values())), _close_group, processes
     ).atexit = False  # at exit the ranks end by themselves
 
 
-def meet(port: int, world: int) -> Store:
+def connect_store(port: int, world: int) -> Store:
     """Connect to the group's store on this machine, as a rank above 0."""
     return TCPStore("127.0.0.1", port, world, is_master=False)
 
 
-def join(rank: int, store: Store, placement: Placement, transformers: Sequence[Any]) -> None:
+def join_group(rank: int, store: Store, placement: Placement, transformers: Sequence[Any]) -> None:
     """Join the process group as `rank`, and set the transformers to work on its share of the tokens."""
     on_gpu = placement.device.partition(":")[0] == "cuda"
     if on_gpu:
         torch.cuda.set_device(rank)
     world = placement.parallel
-    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=world, timeout=_PATIENCE)
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=world, timeout=_EXCHANGE_TIMEOUT
+    )
     for transformer in transformers:
         config = ContextParallelConfig(ulysses_degree=world, ulysses_anything=True)
-        with _a_processor_counts():
-            transformer.enable_parallelism(config=config, cp_plan=_plan(transformer))
+        with _count_cpu_as_device():
+            transformer.enable_parallelism(config=config, cp_plan=_context_parallel_plan(transformer))
         for name, layer in transformer.named_modules():
-            if hasattr(layer, "set_processor") and crosses(name):
+            if hasattr(layer, "set_processor") and is_cross_attention(name):
                 layer.processor._parallel_config = None  # noqa: SLF001 (text is whole in every rank)
 
 
-def exchange(tensor: torch.Tensor) -> torch.Tensor:
+def broadcast_tensor(tensor: torch.Tensor) -> torch.Tensor:
     """Broadcast rank 0's tensor to every rank, and return it."""
     contiguous = tensor.contiguous()
     dist.broadcast(contiguous.view(torch.uint8) if contiguous.dtype == torch.bool else contiguous, src=0)
     return contiguous
 
 
-def _plan(transformer: Any) -> dict[str, Any]:
+def _context_parallel_plan(transformer: Any) -> dict[str, Any]:
     """Diffusers' own plan, except that the text stays whole, so that it may have a mask, and that per-token noise
     levels are split like the tokens. Raises EngineError `bad_setting` where diffusers has no plan.
     """
-    if not getattr(transformer, "_cp_plan", None) or type(transformer).__name__ in _APART:
+    if not getattr(transformer, "_cp_plan", None) or type(transformer).__name__ in _UNSHAREABLE:
         reason = f"a {type(transformer).__name__} cannot be shared by several GPUs. Set it to 1."
         raise EngineError("bad_setting", f"The setting parallel cannot be done here: {reason}")
     plan = {
@@ -141,7 +143,7 @@ def _plan(transformer: Any) -> dict[str, Any]:
     return {module: inputs for module, inputs in plan.items() if inputs} | {"": per_token | plan.get("", {})}
 
 
-def _together(processes: Crew, name: str, transformer: Any, device: torch.device) -> Callable[..., Any]:
+def _shared_forward(processes: RankProcesses, name: str, transformer: Any, device: torch.device) -> Callable[..., Any]:
     """The transformer's own forward call, sent to the other ranks first and complete on the device at its return."""
     own_forward, reference = transformer.forward, weakref.ref(transformer)
 
@@ -149,9 +151,9 @@ def _together(processes: Crew, name: str, transformer: Any, device: torch.device
         tensors = {key: value.to(device) for key, value in arguments.items() if isinstance(value, torch.Tensor)}
         rest = {key: value for key, value in arguments.items() if key not in tensors}
         shapes = {key: (tuple(value.shape), value.dtype) for key, value in tensors.items()}
-        with processes.unbroken():
-            processes.say(Pass(name, getattr(reference(), "active_loras", ()), shapes, rest))
-            result = own_forward(**{key: exchange(value) for key, value in tensors.items()}, **rest)
+        with processes.guard_forward():
+            processes.send(ForwardCall(name, getattr(reference(), "active_loras", ()), shapes, rest))
+            result = own_forward(**{key: broadcast_tensor(value) for key, value in tensors.items()}, **rest)
             if device.type == "cuda":  # work that is only queued has not failed yet
                 torch.cuda.current_stream(device).synchronize()
             return result
@@ -159,20 +161,20 @@ def _together(processes: Crew, name: str, transformer: Any, device: torch.device
     return forward
 
 
-def _abandon() -> None:
+def _abort_exchange() -> None:
     """Abort the exchange in which this rank waits for a failed one. Gloo aborts it by itself."""
     if dist.is_initialized() and dist.get_backend() == "nccl":
         _abort_process_group()
 
 
-def _leave(processes: Crew) -> None:
-    processes.leave()
+def _close_group(processes: RankProcesses) -> None:
+    processes.close()
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 @contextmanager
-def _a_processor_counts() -> Iterator[None]:
+def _count_cpu_as_device() -> Iterator[None]:
     """Diffusers divides the ranks by the number of accelerators; without any, count the CPU as one."""
     count = torch.accelerator.device_count
     torch.accelerator.device_count = lambda: count() or 1

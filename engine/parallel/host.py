@@ -12,8 +12,8 @@ from typing import Any, Final
 import torch
 
 from engine.parallel import context_parallel
-from engine.placement.hardware import look
-from engine.placement.offload import arrange
+from engine.placement.hardware import inspect_machine
+from engine.placement.offload import arrange_modules
 from engine.placement.policy import Machine, Placement
 from engine.types import EngineError
 
@@ -21,11 +21,11 @@ from engine.types import EngineError
 class Host:
     """The machine that this process runs on."""
 
-    def look(self) -> Machine:
+    def inspect_machine(self) -> Machine:
         """Read the hardware."""
-        return look()
+        return inspect_machine()
 
-    def device(self, name: str) -> torch.device:
+    def torch_device(self, name: str) -> torch.device:
         """The torch device of this name. Raises EngineError `device_missing`."""
         try:
             device = torch.device(name)
@@ -35,19 +35,19 @@ class Host:
             raise EngineError("device_missing", message) from error
         return device
 
-    def put(self, module: torch.nn.Module, device: torch.device) -> None:
+    def place_module(self, module: torch.nn.Module, device: torch.device) -> None:
         """Move a module to the device. Raises torch.OutOfMemoryError."""
         module.to(device)
 
-    def arrange(self, modules: Mapping[str, Any], placement: Placement) -> None:
+    def arrange_modules(self, modules: Mapping[str, Any], placement: Placement) -> None:
         """As `engine.placement.offload.arrange`."""
-        arrange(modules, placement)
+        arrange_modules(modules, placement)
 
-    def share(
+    def share_transformers(
         self, transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]
     ) -> None:
         """As `engine.parallel.context_parallel.share`."""
-        context_parallel.share(transformers, placement, folder, hung)
+        context_parallel.share_transformers(transformers, placement, folder, hung)
 
 
-HERE: Final = Host()
+THIS_HOST: Final = Host()

@@ -23,66 +23,67 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 import torch  # noqa: E402
 from diffusers import AutoModel  # noqa: E402
 
-from engine.parallel.context_parallel import Pass, Seat, exchange, join, meet  # noqa: E402
+from engine.parallel.context_parallel import ForwardCall, RankConfig, broadcast_tensor, connect_store, join_group  # noqa: E402
 from engine.parallel.rank_processes import BROKEN, FULL, READY  # noqa: E402
-from engine.placement.hardware import full  # noqa: E402
-from engine.placement.lora import hang, wear  # noqa: E402
-from engine.placement.offload import attend  # noqa: E402
-from engine.placement.quantization import quantise  # noqa: E402
+from engine.placement.hardware import is_out_of_memory  # noqa: E402
+from engine.placement.lora import activate_loras, attach_lora  # noqa: E402
+from engine.placement.offload import set_attention_backend  # noqa: E402
+from engine.placement.quantization import quantise_module  # noqa: E402
 
 
-def main(commands: IO[bytes], read: Callable[[Seat, str, torch.device], Any]) -> None:
+def main(commands: IO[bytes], read: Callable[[RankConfig, str, torch.device], Any]) -> None:
     """Receive this rank's config from `commands`, read its transformers, and make forward calls until it closes."""
-    config: Seat = pickle.load(commands)  # noqa: S301 (from our own process)
+    config: RankConfig = pickle.load(commands)  # noqa: S301 (from our own process)
     kind = config.placement.device.partition(":")[0]
     device = torch.device(kind, config.rank if kind == "cuda" else 0)
     transformers = {name: read(config, name, device) for name in config.transformers}
-    _say(READY)
-    store = meet(config.port, config.placement.parallel)
-    join(config.rank, store, config.placement, list(transformers.values()))
+    _report(READY)
+    store = connect_store(config.port, config.placement.parallel)
+    join_group(config.rank, store, config.placement, list(transformers.values()))
     while True:
         try:
-            call: Pass = pickle.load(commands)  # noqa: S301 (the same)
+            call: ForwardCall = pickle.load(commands)  # noqa: S301 (the same)
         except EOFError:
             return
-        with _failing_aloud():
-            _pass(transformers[call.transformer], call, device)
+        with _report_failure():
+            _run_forward(transformers[call.transformer], call, device)
 
 
 @contextmanager
-def _failing_aloud() -> Iterator[None]:
+def _report_failure() -> Iterator[None]:
     """Report at once why a forward call fails: on GPUs the other ranks would wait in it, perhaps for this one."""
     try:
         yield
     except BaseException as error:
-        _say(FULL if full(error) else BROKEN)
+        _report(FULL if is_out_of_memory(error) else BROKEN)
         raise
 
 
-def _say(report: bytes) -> None:
+def _report(report: bytes) -> None:
     sys.stdout.buffer.write(report)
     sys.stdout.buffer.flush()
 
 
-def read(config: Seat, name: str, device: torch.device) -> Any:
+def read_transformer(config: RankConfig, name: str, device: torch.device) -> Any:
     """The transformer called `name`, as rank 0 has it."""
     dtype = getattr(torch, config.placement.dtype)
     transformer = AutoModel.from_pretrained(str(config.folder / name), torch_dtype=dtype).to(device).eval()
-    for lora, source in config.hung:
-        hang([transformer], lora, source)
-    quantise(transformer, config.placement.quantisation)
-    attend(transformer, config.placement.attention)
+    for lora, source in config.loras:
+        attach_lora([transformer], lora, source)
+    quantise_module(transformer, config.placement.quantisation)
+    set_attention_backend(transformer, config.placement.attention)
     return transformer
 
 
 @torch.inference_mode()
-def _pass(transformer: Any, call: Pass, device: torch.device) -> None:
-    wear(transformer, call.worn)
+def _run_forward(transformer: Any, call: ForwardCall, device: torch.device) -> None:
+    activate_loras(transformer, call.loras)
     tensors = {
-        name: exchange(torch.empty(shape, dtype=dtype, device=device)) for name, (shape, dtype) in call.tensors.items()
+        name: broadcast_tensor(torch.empty(shape, dtype=dtype, device=device))
+        for name, (shape, dtype) in call.tensors.items()
     }
-    transformer(**tensors, **call.rest)
+    transformer(**tensors, **call.arguments)
 
 
 if __name__ == "__main__":
-    main(sys.stdin.buffer, read)
+    main(sys.stdin.buffer, read_transformer)

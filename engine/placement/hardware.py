@@ -14,14 +14,14 @@ import torch
 from engine.placement.policy import ATTENTIONS, PACKAGES, Machine
 
 _GB: Final = 2.0**30
-_PROCESSOR_FULL: Final = "DefaultCPUAllocator"
+_CPU_ALLOCATOR: Final = "DefaultCPUAllocator"
 """The only mark of torch's error when host memory is full: its class is RuntimeError."""
 _OPTIONAL: Final = (*PACKAGES.values(), *filter(None, ATTENTIONS.values()))
 
 
-def look() -> Machine:
+def inspect_machine() -> Machine:
     """The best device of this machine, its memory in GB, and the optional packages that can be imported."""
-    packages = frozenset(name for name in _OPTIONAL if _has(name))
+    packages = frozenset(name for name in _OPTIONAL if _is_importable(name))
     host_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
     if not torch.cuda.is_available():
         metal = torch.backends.mps.is_available()
@@ -35,14 +35,14 @@ def look() -> Machine:
         capability=min((gpu.major, gpu.minor) for gpu in gpus),
         host_memory=host_memory,
         packages=packages,
-        compiler=_has("triton"),
+        compiler=_is_importable("triton"),
     )
 
 
-def full(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that the device's memory or the host's is exhausted."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or _PROCESSOR_FULL in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or _CPU_ALLOCATOR in str(error)
 
 
-def _has(package: str) -> bool:
+def _is_importable(package: str) -> bool:
     return importlib.util.find_spec(package) is not None

@@ -17,67 +17,67 @@ from diffusers.models.attention_dispatch import AttentionBackendName, _check_att
 from torch import nn
 
 from engine.placement.policy import MASKLESS, Placement
-from engine.placement.quantization import quantise
+from engine.placement.quantization import quantise_module
 from engine.types import EngineError
 
 
-def arrange(modules: Mapping[str, Any], placement: Placement) -> None:
+def arrange_modules(modules: Mapping[str, Any], placement: Placement) -> None:
     """Apply `placement` to modules that lie on `placement.home` in evaluation mode."""
     device = torch.device(placement.device)
     movable = {name: module for name, module in modules.items() if name.startswith(("transformer", "text_encoder"))}
     transformers = [module for name, module in movable.items() if name.startswith("transformer")]
     for module in movable.values():
-        quantise(module, placement.quantisation)
+        quantise_module(module, placement.quantisation)
     for transformer in transformers:
-        attend(transformer, placement.attention)
+        set_attention_backend(transformer, placement.attention)
     for name, module in modules.items():
         if isinstance(module, nn.Module) and name not in movable:
             module.to(device)
     if placement.offload == "model":
-        take_turns(movable.values(), device)
+        rotate_modules(movable.values(), device)
     elif placement.offload == "group":
         for module in movable.values():
-            stream(module, device)
+            stream_layers(module, device)
     if placement.compile:
         for transformer in transformers:
             compile_blocks(transformer)
 
 
-def take_turns(modules: Iterable[nn.Module], device: torch.device) -> None:
+def rotate_modules(modules: Iterable[nn.Module], device: torch.device) -> None:
     """Keep at most one of the modules on the device: a call moves its module there and the previous one to the CPU."""
-    rotation = _Turns(device)
+    rotation = _DeviceRotation(device)
     for module in modules:
-        module.register_forward_pre_hook(rotation.come)
-        module.register_forward_pre_hook(rotation.bring, with_kwargs=True)
+        module.register_forward_pre_hook(rotation.bring_module)
+        module.register_forward_pre_hook(rotation.move_inputs, with_kwargs=True)
 
 
-class _Turns:
+class _DeviceRotation:
     """Tracks which of several modules is on the device."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.here: nn.Module | None = None
+        self.resident: nn.Module | None = None
 
-    def come(self, module: nn.Module, _arguments: object) -> None:
-        if self.here is module:
+    def bring_module(self, module: nn.Module, _arguments: object) -> None:
+        if self.resident is module:
             return
-        if self.here is not None:
-            self.here.to("cpu")
-        self.here = None  # while the move runs, and if it fails for lack of memory
+        if self.resident is not None:
+            self.resident.to("cpu")
+        self.resident = None  # while the move runs, and if it fails for lack of memory
         module.to(self.device)
-        self.here = module
+        self.resident = module
 
-    def bring(
+    def move_inputs(
         self, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Move a call's tensors to the device: some callers put them where they find the weights, on the CPU."""
-        return tuple(map(self._brought, args)), {name: self._brought(value) for name, value in kwargs.items()}
+        return tuple(map(self._to_device, args)), {name: self._to_device(value) for name, value in kwargs.items()}
 
-    def _brought(self, value: Any) -> Any:
+    def _to_device(self, value: Any) -> Any:
         return value.to(self.device) if isinstance(value, torch.Tensor) else value
 
 
-def stream(module: nn.Module, device: torch.device) -> None:
+def stream_layers(module: nn.Module, device: torch.device) -> None:
     """Offload the module layer by layer; on a GPU the next layer is copied while the previous one computes."""
     apply_group_offloading(
         module,
@@ -88,7 +88,7 @@ def stream(module: nn.Module, device: torch.device) -> None:
     )
 
 
-def attend(transformer: Any, backend: str) -> None:
+def set_attention_backend(transformer: Any, backend: str) -> None:
     """Set the attention kernel. Backends without mask support serve self-attention only, since text comes masked.
 
     Raises EngineError `bad_setting` where the backend does not run on this machine.
@@ -100,17 +100,17 @@ def attend(transformer: Any, backend: str) -> None:
         _check_attention_backend_requirements(kernel)
     except (RuntimeError, ValueError) as error:
         raise EngineError("bad_setting", f"The setting attention={backend} cannot be done here: {error}") from error
-    for name, layer in _attentions(transformer):
-        if backend not in MASKLESS or not crosses(name):
+    for name, layer in attention_layers(transformer):
+        if backend not in MASKLESS or not is_cross_attention(name):
             layer.processor._attention_backend = kernel  # noqa: SLF001 (not every layer has a setter for it)
 
 
-def crosses(name: str) -> bool:
+def is_cross_attention(name: str) -> bool:
     """Whether the attention layer of this name attends to the text, by the naming of diffusers' transformers."""
     return name.rpartition(".")[2].removeprefix("audio_").startswith(("attn2", "cross"))
 
 
-def _attentions(transformer: Any) -> list[tuple[str, Any]]:
+def attention_layers(transformer: Any) -> list[tuple[str, Any]]:
     return [(name, layer) for name, layer in transformer.named_modules() if hasattr(layer, "set_processor")]
 
 

@@ -66,12 +66,12 @@ _MASKED: Final[frozenset[Family]] = frozenset({"z_image"})
 IN_PARALLEL: Final = frozenset({"native", "_native_cudnn", "_native_flash", "flash", "sage"})
 """Backends that diffusers' context parallelism works with."""
 
-_ROOM: Final = 0.9  # of a GPU's memory; the rest is for torch itself and fragmentation
-_SIZES: Final[Mapping[str, float]] = MappingProxyType({"none": 1.0, "float8": 0.6, "int8": 0.6, "nf4": 0.4})
+_USABLE_MEMORY: Final = 0.9  # of a GPU's memory; the rest is for torch itself and fragmentation
+_QUANTISED_SIZE: Final[Mapping[str, float]] = MappingProxyType({"none": 1.0, "float8": 0.6, "int8": 0.6, "nf4": 0.4})
 """Memory of a quantised model as a share of the unquantised: norms and activations do not shrink."""
-_LARGEST: Final = 0.7
+_LARGEST_MODULE: Final = 0.7
 """The largest module's share of a model's memory: LTX-Video 2B's T5 encoder is 9.5 of 16 GB."""
-_WORTH_COMPILING: Final = 8.0  # GB
+_MIN_COMPILED_GB: Final = 8.0  # GB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +106,15 @@ class Placement:
     compile: bool = False
     attention: str = "native"
     parallel: int = 1
-    movable: bool = False
+    adjustable: bool = False
 
     @property
-    def home(self) -> str:
+    def storage_device(self) -> str:
         """The device of weights that are not in use."""
         return self.device if self.offload == "none" else "cpu"
 
     def __str__(self) -> str:
-        phrases = [f"on {self.device} in {self.dtype}", *self._spared()]
+        phrases = [f"on {self.device} in {self.dtype}", *self._memory_savings()]
         if self.parallel > 1:
             phrases.append(f"shared by {self.parallel} GPUs")
         if self.compile:
@@ -123,37 +123,41 @@ class Placement:
             phrases.append(f"with {self.attention} attention")
         return ", ".join(phrases)
 
-    def _spared(self) -> list[str]:
+    def _memory_savings(self) -> list[str]:
         offloads = {"model": "one part at a time on the GPU", "group": "block by block through the GPU"}
         quantised = [] if self.quantisation == "none" else [f"weights kept as {self.quantisation}"]
         return [*quantised, offloads[self.offload]] if self.offload != "none" else quantised
 
 
-def choose(machine: Machine, model: ModelEntry, config: EngineConfig, least: Offload = "none") -> Placement:
+def choose_placement(
+    machine: Machine, model: ModelEntry, config: EngineConfig, min_offload: Offload = "none"
+) -> Placement:
     """The placement of `model` by the table above, with at least the offload `least`.
 
     Raises EngineError `bad_setting` for a setting that this machine does not support, with the remedy.
     """
-    kind = kind_of(machine, config)
+    kind = device_kind(machine, config)
     dtype = _one_of("dtype", config.dtype, ("auto", "float32", "bfloat16", "float16"))
     plain = Placement(
         device=kind if config.device == "auto" else config.device,
         dtype=dtype if dtype != "auto" else "bfloat16" if kind == "cuda" else "float32",
         tiling=cast("Tiling", _one_of("tiling", config.tiling, get_args(Tiling))),
-        attention=_attention(machine, kind, model, config),
+        attention=_resolve_attention(machine, kind, model, config),
     )
-    placed = _weights(machine, kind, model, config, replace(plain, parallel=_parallel(machine, kind, config)), least)
-    return replace(placed, compile=_compiles(machine, kind, model, config, placed))
+    placed = _place_weights(
+        machine, kind, model, config, replace(plain, parallel=_resolve_parallel(machine, kind, config)), min_offload
+    )
+    return replace(placed, compile=_resolve_compile(machine, kind, model, config, placed))
 
 
-def lower(placement: Placement) -> Offload | None:
+def next_offload(placement: Placement) -> Offload | None:
     """The next offload level after running out of memory; None at the last one or where the operator set it."""
     higher = OFFLOADS[OFFLOADS.index(placement.offload) + 1 :]
     on_gpu = placement.device.partition(":")[0] == "cuda"
-    return higher[0] if placement.movable and on_gpu and placement.parallel == 1 and higher else None
+    return higher[0] if placement.adjustable and on_gpu and placement.parallel == 1 and higher else None
 
 
-def kind_of(machine: Machine, config: EngineConfig) -> Kind:
+def device_kind(machine: Machine, config: EngineConfig) -> Kind:
     """The kind of the machine's best device, or of the one in the settings. Raises EngineError `device_missing`."""
     named, _, number = config.device.partition(":")
     if named == "cuda" and int(number or 0) >= machine.gpus:
@@ -161,88 +165,92 @@ def kind_of(machine: Machine, config: EngineConfig) -> Kind:
     return machine.kind if named == "auto" else cast("Kind", named)
 
 
-def _weights(
+def _place_weights(
     machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, plain: Placement, least: Offload
 ) -> Placement:
     """Complete `plain` with quantisation and offload."""
     wanted = _one_of("offload", config.offload, ("auto", *OFFLOADS))
     if wanted not in ("auto", "none") and kind != "cuda":
-        raise _refusal("offload", wanted, "there is no GPU to offload from", "Leave it out, or set it to none.")
+        raise _bad_setting("offload", wanted, "there is no GPU to offload from", "Leave it out, or set it to none.")
     if wanted not in ("auto", "none") and plain.parallel > 1:
-        raise _refusal("offload", wanted, "every GPU of several keeps the transformer", "Set parallel to 1.")
-    quantised = _quantisation(machine, kind, config)
+        raise _bad_setting("offload", wanted, "every GPU of several keeps the transformer", "Set parallel to 1.")
+    quantised = _resolve_quantisation(machine, kind, config)
     scale = model.memory_gb * (2.0 if plain.dtype == "float32" and kind == "cuda" else 1.0)
 
-    def rung(quantisation: Quantisation) -> Offload:
+    def offload_for(quantisation: Quantisation) -> Offload:
         if wanted != "auto":
             return cast("Offload", wanted)
-        needed = scale * _SIZES[quantisation]
+        needed = scale * _QUANTISED_SIZE[quantisation]
         if kind != "cuda" or plain.parallel > 1 or machine.host_memory < needed:
             return "none"
-        return max(_fitting(machine.memory, needed), least, key=OFFLOADS.index)
+        return max(_fitting_offload(machine.memory, needed), least, key=OFFLOADS.index)
 
     if quantised != "auto":
-        return replace(plain, quantisation=quantised, offload=rung(quantised), movable=wanted == "auto")
-    avoids_group = kind == "cuda" and rung("none") == "group" and rung("float8") != "group"
+        return replace(plain, quantisation=quantised, offload=offload_for(quantised), adjustable=wanted == "auto")
+    avoids_group = kind == "cuda" and offload_for("none") == "group" and offload_for("float8") != "group"
     chosen: Quantisation = "float8" if avoids_group else "none"
-    return replace(plain, quantisation=chosen, offload=rung(chosen), movable=wanted == "auto")
+    return replace(plain, quantisation=chosen, offload=offload_for(chosen), adjustable=wanted == "auto")
 
 
-def _fitting(memory: float, needed: float) -> Offload:
-    room = memory * _ROOM
-    return "none" if needed <= room else "model" if needed * _LARGEST <= room else "group"
+def _fitting_offload(memory: float, needed: float) -> Offload:
+    room = memory * _USABLE_MEMORY
+    return "none" if needed <= room else "model" if needed * _LARGEST_MODULE <= room else "group"
 
 
-def _quantisation(machine: Machine, kind: Kind, config: EngineConfig) -> Quantisation | Literal["auto"]:
+def _resolve_quantisation(machine: Machine, kind: Kind, config: EngineConfig) -> Quantisation | Literal["auto"]:
     wanted = _one_of("quantisation", config.quantisation, ("auto", *get_args(Quantisation)))
     if (package := PACKAGES.get(wanted)) and package not in machine.packages:
-        raise _refusal("quantisation", wanted, f"{package} is not installed", f"Install {package}, or choose float8.")
+        raise _bad_setting(
+            "quantisation", wanted, f"{package} is not installed", f"Install {package}, or choose float8."
+        )
     if wanted not in {"none", "auto"} and kind == "mps":
-        raise _refusal("quantisation", wanted, "Apple's GPUs have no such numbers", "Set it to none.")
+        raise _bad_setting("quantisation", wanted, "Apple's GPUs have no such numbers", "Set it to none.")
     return cast("Quantisation", wanted)
 
 
-def _attention(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig) -> str:
+def _resolve_attention(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig) -> str:
     wanted = _one_of("attention", config.attention, ("auto", *ATTENTIONS))
     if wanted == "auto":
         hopper = kind == "cuda" and machine.capability[0] == 9 and ATTENTIONS["_flash_3"] in machine.packages
         supported = model.family not in _MASKED and config.dtype != "float32" and config.parallel == 1
         return "_flash_3" if hopper and supported else "native"
     if (package := ATTENTIONS[wanted]) and package not in machine.packages:
-        raise _refusal("attention", wanted, f"{package} is not installed", f"Install {package}, or choose native.")
+        raise _bad_setting("attention", wanted, f"{package} is not installed", f"Install {package}, or choose native.")
     if wanted in GPU_ONLY and kind != "cuda":
-        raise _refusal("attention", wanted, "it runs on CUDA GPUs only", "Choose native.")
+        raise _bad_setting("attention", wanted, "it runs on CUDA GPUs only", "Choose native.")
     if wanted in MASKLESS and model.family in _MASKED:
-        raise _refusal("attention", wanted, f"{model.name} masks its text, which it cannot", "Choose native.")
+        raise _bad_setting("attention", wanted, f"{model.name} masks its text, which it cannot", "Choose native.")
     if config.parallel != 1 and wanted not in IN_PARALLEL:
         can = ", ".join(sorted(IN_PARALLEL))
-        raise _refusal("attention", wanted, "it cannot be shared by several GPUs", f"Choose one of {can}.")
+        raise _bad_setting("attention", wanted, "it cannot be shared by several GPUs", f"Choose one of {can}.")
     return wanted
 
 
-def _parallel(machine: Machine, kind: Kind, config: EngineConfig) -> int:
+def _resolve_parallel(machine: Machine, kind: Kind, config: EngineConfig) -> int:
     wanted = config.parallel or max(1, machine.gpus)
     if wanted < 1:
-        raise _refusal("parallel", wanted, "it counts GPUs", "Set it to 1, to more, or to 0 for all there are.")
+        raise _bad_setting("parallel", wanted, "it counts GPUs", "Set it to 1, to more, or to 0 for all there are.")
     if wanted > 1 and (kind != "cuda" or machine.gpus < wanted):
-        raise _refusal("parallel", wanted, f"this process sees {machine.gpus} CUDA GPUs", "Set it to what there is.")
+        raise _bad_setting(
+            "parallel", wanted, f"this process sees {machine.gpus} CUDA GPUs", "Set it to what there is."
+        )
     if wanted > 1 and ":" in config.device:
-        raise _refusal("parallel", wanted, f"the device is {config.device} alone", "Leave the device out.")
+        raise _bad_setting("parallel", wanted, f"the device is {config.device} alone", "Leave the device out.")
     return wanted
 
 
-def _compiles(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, placed: Placement) -> bool:
+def _resolve_compile(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, placed: Placement) -> bool:
     wanted = _one_of("compile", config.compile, ("auto", "on", "off"))
     if wanted == "on" and not machine.compiler:
-        raise _refusal("compile", wanted, "torch.compile finds no compiler here", "Install one, or set it to off.")
+        raise _bad_setting("compile", wanted, "torch.compile finds no compiler here", "Install one, or set it to off.")
     if wanted == "on" and placed.parallel > 1:
-        raise _refusal("compile", wanted, "what several GPUs share is not compiled", "Set it to off.")
+        raise _bad_setting("compile", wanted, "what several GPUs share is not compiled", "Set it to off.")
     if wanted != "auto":
         return wanted == "on"
     unmodified = placed.offload == "none" and placed.quantisation == "none" and placed.parallel == 1
     has_loras = any(lora.model == model.name for lora in config.loras)
     supported = kind == "cuda" and machine.capability >= (8, 0) and machine.compiler
-    return supported and unmodified and not has_loras and model.memory_gb >= _WORTH_COMPILING
+    return supported and unmodified and not has_loras and model.memory_gb >= _MIN_COMPILED_GB
 
 
 def _one_of(setting: str, value: str, known: tuple[str, ...]) -> str:
@@ -251,5 +259,5 @@ def _one_of(setting: str, value: str, known: tuple[str, ...]) -> str:
     return value
 
 
-def _refusal(setting: str, value: object, reason: str, remedy: str) -> EngineError:
+def _bad_setting(setting: str, value: object, reason: str, remedy: str) -> EngineError:
     return EngineError("bad_setting", f"The setting {setting}={value} cannot be done here: {reason}. {remedy}")

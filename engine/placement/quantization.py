@@ -18,7 +18,7 @@ from torch import nn
 
 from engine.placement.policy import Quantisation
 
-_KEPT: Final = (*DEFAULT_SKIP_MODULES_PATTERN, "^time", "shared", "embed_tokens", "wo", "lm_head", "lora_")
+_SKIPPED_LAYERS: Final = (*DEFAULT_SKIP_MODULES_PATTERN, "^time", "shared", "embed_tokens", "wo", "lm_head", "lora_")
 """Patterns of layer names that are not quantised: norms and the first and last layers, where rounding shows most, T5's
 `wo`, which overflows, and LoRAs.
 
@@ -27,29 +27,29 @@ a text encoder's output to the dtype of its first weights, which are the embeddi
 """
 
 
-def quantise(module: Any, quantisation: Quantisation) -> None:
+def quantise_module(module: Any, quantisation: Quantisation) -> None:
     """Store the module's large matrices in the format `quantisation`; "none" changes nothing."""
     if quantisation != "none":
-        _WAYS[quantisation](module)
+        _QUANTISERS[quantisation](module)
 
 
-def _float8(module: Any) -> None:
+def _cast_to_float8(module: Any) -> None:
     """Store the weights as float8, and cast them back to the module's dtype layer by layer as it computes."""
-    skipped = (*_KEPT, *(getattr(module, "_skip_layerwise_casting_patterns", None) or ()))
+    skipped = (*_SKIPPED_LAYERS, *(getattr(module, "_skip_layerwise_casting_patterns", None) or ()))
     apply_layerwise_casting(module, torch.float8_e4m3fn, module.dtype, skip_modules_pattern=skipped)
 
 
-def _int8(module: Any) -> None:
+def _quantise_to_int8(module: Any) -> None:
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
-    large = {name for name, _ in _matrices(module)}
+    large = {name for name, _ in _large_matrices(module)}
     quantize_(module, Int8WeightOnlyConfig(), filter_fn=lambda _layer, name: name in large)
 
 
-def _nf4(module: Any) -> None:
+def _quantise_to_nf4(module: Any) -> None:
     from bitsandbytes.nn import Linear4bit, Params4bit
 
-    for name, layer in list(_matrices(module)):
+    for name, layer in list(_large_matrices(module)):
         quantised = Linear4bit(
             layer.in_features, layer.out_features, layer.bias is not None, module.dtype, quant_type="nf4"
         )
@@ -59,13 +59,13 @@ def _nf4(module: Any) -> None:
         setattr(module.get_submodule(parent), child, quantised.to(layer.weight.device))
 
 
-def _matrices(module: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
+def _large_matrices(module: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
     """The linear layers that may be quantised, with their names."""
     for name, layer in module.named_modules():
-        if isinstance(layer, nn.Linear) and not any(re.search(pattern, name) for pattern in _KEPT):
+        if isinstance(layer, nn.Linear) and not any(re.search(pattern, name) for pattern in _SKIPPED_LAYERS):
             yield name, layer
 
 
-_WAYS: Final[Mapping[Quantisation, Callable[[Any], None]]] = MappingProxyType(
-    {"float8": _float8, "int8": _int8, "nf4": _nf4}
+_QUANTISERS: Final[Mapping[Quantisation, Callable[[Any], None]]] = MappingProxyType(
+    {"float8": _cast_to_float8, "int8": _quantise_to_int8, "nf4": _quantise_to_nf4}
 )

@@ -17,16 +17,16 @@ import torch
 from engine.catalog.model import ModelEntry
 from engine.catalog.validation import check_request
 from engine.diffusion.conditioning import preparing_units
-from engine.diffusion.family import Recipe
+from engine.diffusion.family import ClipSampler
 from engine.diffusion.latents import ClipState
-from engine.diffusion.ltx import Ltx
-from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts, Source, load, locate, use_threads
+from engine.diffusion.ltx import LtxSampler
+from engine.diffusion.schedule import resolve_sampling
+from engine.loading.loader import ModelSource, Modules, limit_threads, load_model, locate_weights
 from engine.media.video_writer import VideoWriter
-from engine.parallel.host import HERE, Host
-from engine.placement.hardware import full
-from engine.placement.lora import key
-from engine.placement.policy import Offload, choose, lower
+from engine.parallel.host import THIS_HOST, Host
+from engine.placement.hardware import is_out_of_memory
+from engine.placement.lora import adapter_name
+from engine.placement.policy import Offload, choose_placement, next_offload
 from engine.planning.plan import Window
 from engine.planning.timeline import plan_clip
 from engine.runtime.job import Job
@@ -44,16 +44,18 @@ class Engine:
     Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
     """
 
-    def __init__(self, config: EngineConfig, host: Host = HERE, preview_policy: PreviewPolicy = DEFAULT_POLICY) -> None:
+    def __init__(
+        self, config: EngineConfig, host: Host = THIS_HOST, preview_policy: PreviewPolicy = DEFAULT_POLICY
+    ) -> None:
         self._preview_policy = preview_policy
         self._config = config
         self._host = host
         self._rules = load_operator_rules(config.frame_rules)
         self.must_restart = False
-        self._threads = use_threads(config)
-        self._loaded_model: tuple[str, Parts] | None = None
+        self._threads = limit_threads(config)
+        self._loaded_model: tuple[str, Modules] | None = None
         self._least: dict[str, Offload] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, ModelSource] = {}
         self._rates: dict[tuple[str, Quality], StageRates] = {}
 
     def run(
@@ -73,7 +75,7 @@ class Engine:
             )
         _check_loras(request, self._config)
         film_plan = plan_clip(request)
-        how = sampling(film_plan.model, request, self._source(film_plan.model).adapters)
+        how = resolve_sampling(film_plan.model, request, self._source(film_plan.model).adapters)
         rates = self._rates.setdefault((request.model, request.quality), StageRates())
         job = Job(film_plan, request, how, rates, loaded=self._kept(request.model))
         previews = Previews(film_plan, rates, self._rules, out_dir, self._preview_policy)
@@ -94,9 +96,12 @@ class Engine:
         cannot be made again; its next try finds the room.
         """
         least = self._least.get(model.name, "none")
-        placement = choose(self._host.look(), model, self._config, least)
-        further = lower(placement)
-        if further is None or choose(self._host.look(), model, self._config, further).offload == placement.offload:
+        placement = choose_placement(self._host.inspect_machine(), model, self._config, least)
+        further = next_offload(placement)
+        if (
+            further is None
+            or choose_placement(self._host.inspect_machine(), model, self._config, further).offload == placement.offload
+        ):
             return False
         self._least[model.name], self._loaded_model = further, None
         return True
@@ -104,13 +109,13 @@ class Engine:
     def _kept(self, name: str) -> bool:
         return self._loaded_model is not None and self._loaded_model[0] == name
 
-    def _source(self, model: ModelEntry) -> Source:
+    def _source(self, model: ModelEntry) -> ModelSource:
         """Located once: a later look might find other adapters than those that are loaded."""
         if model.name not in self._sources:
-            self._sources[model.name] = locate(model, self._config)
+            self._sources[model.name] = locate_weights(model, self._config)
         return self._sources[model.name]
 
-    def _load(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+    def _load(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Modules]:
         if self._loaded_model is not None and self._loaded_model[0] == model.name:
             return self._loaded_model[1]
         self._loaded_model = None  # first let go of the other model: two may not fit
@@ -121,16 +126,16 @@ class Engine:
                 if error.code != "out_of_memory" or not self._step_down(model):
                     raise
 
-    def _read(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Parts]:
+    def _read(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Modules]:
         _free()  # also of what an error held that ended the try before
-        loading = load(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
+        loading = load_model(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
         before, began = 0.0, time.monotonic()
         while True:
             _stop_if(cancelled)
             try:
                 fraction = next(loading)
             except StopIteration as end:
-                parts: Parts = end.value
+                parts: Modules = end.value
                 self._loaded_model = (model.name, parts)
                 return parts
             now = time.monotonic()
@@ -141,7 +146,7 @@ class Engine:
 
 def _film(
     job: Job,
-    parts: Parts,
+    parts: Modules,
     out_dir: Path,
     threads: int,
     rules: tuple[FrameRule, ...],
@@ -151,18 +156,22 @@ def _film(
 ) -> Iterator[Event]:
     _stop_if(cancelled)
     began = time.monotonic()
-    cut = ClipState.of(job.plan)
+    cut = ClipState.empty(job.plan)
     stamped = plan_fingerprint(
-        job.plan, job.sampling, job.request.negative_prompt, parts.identity(job.sampling.lora_weights)
+        job.plan, job.sampling, job.request.negative_prompt, parts.clip_fingerprint(job.sampling.lora_weights)
     )
     recipe = _recipe(job, parts, cut)
-    recipe.read()
+    recipe.encode_prompts()
     yield job.record_work("encoding", 1.0, time.monotonic() - began)
     with (
         VideoWriter(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
         Postprocessor(recipe, cut, film, rules, cancelled) as darkroom,
     ):
-        done = restore_clip(cut, film, resume, stamped, recipe.latent, parts.device) if resume and recipe.latent else 0
+        done = (
+            restore_clip(cut, film, resume, stamped, recipe.latent_shape, parts.device)
+            if resume and recipe.latent_shape
+            else 0
+        )
         job.skip_steps(job.plan.steps[:done])
         for number, step in enumerate(job.plan.steps[done:], done + 1):
             _stop_if(cancelled)
@@ -172,32 +181,32 @@ def _film(
                         yield event
                         yield from job.to_events(darkroom.news())
             else:
-                state = partial(pack_latents, collect_latents(cut, number), stamped) if recipe.latent else None
+                state = partial(pack_latents, collect_latents(cut, number), stamped) if recipe.latent_shape else None
                 yield from job.to_events(darkroom.take(step, state))
         yield from job.to_events(darkroom.finish())
     yield Done(film.result())
 
 
-def _recipe(job: Job, parts: Parts, cut: ClipState) -> Recipe:
+def _recipe(job: Job, parts: Modules, cut: ClipState) -> ClipSampler:
     if job.plan.model.family == "ltx":
-        return Ltx(parts, cut, job.request, job.sampling)
+        return LtxSampler(parts, cut, job.request, job.sampling)
     from engine.diffusion.diffusers_family import (
-        Stock,  # here, because its pipelines take half a second that most workers never need
+        DiffusersSampler,  # here, because its pipelines take half a second that most workers never need
     )
 
-    return Stock(parts, cut, job.request, job.sampling)
+    return DiffusersSampler(parts, cut, job.request, job.sampling)
 
 
 def _denoise(
-    job: Job, recipe: Recipe, window: Window, previews: Previews, cancelled: Callable[[], bool]
+    job: Job, recipe: ClipSampler, window: Window, previews: Previews, cancelled: Callable[[], bool]
 ) -> Generator[Event, None, None]:
     job.window, job.step, passed = job.window + 1, 0, 0.0
     began = time.monotonic()
-    recipe.prepare(window)
+    recipe.prepare_window(window)
     yield job.record_work("preparing", preparing_units(job.plan, window), time.monotonic() - began)
     began = time.monotonic()
     # Closed however it ends, because what the transformer wears for this job must come off before the next.
-    with closing(recipe.denoise(window, cancelled)) as steps:
+    with closing(recipe.denoise_window(window, cancelled)) as steps:
         for step in steps:
             job.step, now = step, time.monotonic()
             passed += now - began
@@ -222,11 +231,13 @@ def _check_loras(request: Request, config: EngineConfig) -> None:
         raise EngineError("lora_missing", f"There is no LoRA {unknown[0]!r} for {request.model}; {there}.")
 
 
-def _check_hung(request: Request, parts: Parts) -> None:
+def _check_hung(request: Request, parts: Modules) -> None:
     """Raises EngineError `lora_missing` for one that could not be read."""
     for each in request.loras:
-        if key(each.name) in parts.lost:
-            raise EngineError("lora_missing", f"The LoRA {each.name!r} is missing. {parts.lost[key(each.name)]}")
+        if adapter_name(each.name) in parts.lora_errors:
+            raise EngineError(
+                "lora_missing", f"The LoRA {each.name!r} is missing. {parts.lora_errors[adapter_name(each.name)]}"
+            )
 
 
 def _free() -> None:
@@ -242,7 +253,7 @@ def _room() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not full(error):
+        if not is_out_of_memory(error):
             raise
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

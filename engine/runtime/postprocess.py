@@ -17,7 +17,7 @@ from typing import Final, Self, TypeAlias
 
 import torch
 
-from engine.diffusion.family import Recipe
+from engine.diffusion.family import ClipSampler
 from engine.diffusion.latents import ClipState
 from engine.media.resize import crop_and_scale, fit_to_file
 from engine.media.video_writer import VideoWriter
@@ -50,7 +50,7 @@ class Postprocessor:
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: ClipSampler,
         cut: ClipState,
         film: VideoWriter,
         rules: tuple[FrameRule, ...],
@@ -113,7 +113,7 @@ class Postprocessor:
         """The stretch, with the frames of films beside it."""
         self._stop()
         began = time.monotonic()
-        frames = self._recipe.decode(widen_span(self._cut.plan, shown))
+        frames = self._recipe.decode_span(widen_span(self._cut.plan, shown))
         self._told.put(StageDone("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
         return frames
 
@@ -156,7 +156,7 @@ class Postprocessor:
 
     def _edge(self, beside: AdjoiningFrame, made: torch.Tensor) -> Seam:
         if beside.video is None:
-            true = self._fitted(self._recipe.decode(CLIP_BEGINNING))
+            true = self._fitted(self._recipe.decode_span(CLIP_BEGINNING))
         else:
             film = self._cut.video_reader.read_frames(beside.video, beside.number, beside.number)
             true = crop_and_scale(film, self._cut.plan.size).to(made.device)

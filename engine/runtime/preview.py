@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from engine.catalog.model import Size
-from engine.diffusion.family import Recipe
+from engine.diffusion.family import ClipSampler
 from engine.media.resize import fit_to_file
 from engine.media.thumbnails import PREVIEW, encoded
 from engine.media.video_writer import write_whole
@@ -84,7 +84,7 @@ class Previews:
             return False
         return (self._looks + 1) * self._cost() <= self._policy.max_share * work
 
-    def take_preview(self, recipe: Recipe, window: Window) -> PreviewFrame | None:
+    def take_preview(self, recipe: ClipSampler, window: Window) -> PreviewFrame | None:
         """Look at the middle of what a window adds; at a clip's very beginning at its first frame, which is sharpest.
 
         Not every family knows what it is about to make. A guess that a rule refuses is not shown, and no more comes of
@@ -94,7 +94,7 @@ class Previews:
         began = time.monotonic()
         number = window.first + window.new // 2 if window.first else 0
         self._looks += 1
-        native = recipe.glimpse(window, number)
+        native = recipe.decode_preview(window, number)
         if native is None:
             return None
         file = self._finished(fit_to_file(native, self._size(), drawn=self._plan.model.flat_drawings))

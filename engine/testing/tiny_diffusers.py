@@ -40,7 +40,7 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from engine.testing.tiny_ltx import tokenizer
+from engine.testing.tiny_ltx import byte_tokenizer
 
 _TEXT_WIDTH: Final = 32
 _VOCABULARY: Final = 260
@@ -49,7 +49,7 @@ _PATCHES: Final = (32 // 8) ** 2
 _CHAT: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
-def write(kind: str, folder: Path | str, seed: int = 0) -> Path:
+def write_model(kind: str, folder: Path | str, seed: int = 0) -> Path:
     """Write the model of this kind, one of `KINDS`, into `folder` (created) and return it.
 
     The same seed writes the same weights, and the process's own random state is left as it was.
@@ -62,12 +62,14 @@ def write(kind: str, folder: Path | str, seed: int = 0) -> Path:
 
 def wan_text() -> DiffusionPipeline:
     """Wan 2.1 from text."""
-    return WanPipeline(**_wan(), transformer=_wan_transformer())
+    return WanPipeline(**_wan_components(), transformer=_wan_transformer())
 
 
 def wan_two() -> DiffusionPipeline:
     """Wan 2.2 from text, with a second transformer for low noise levels."""
-    return WanPipeline(**_wan(), transformer=_wan_transformer(), transformer_2=_wan_transformer(), boundary_ratio=0.875)
+    return WanPipeline(
+        **_wan_components(), transformer=_wan_transformer(), transformer_2=_wan_transformer(), boundary_ratio=0.875
+    )
 
 
 def wan_small() -> DiffusionPipeline:
@@ -83,35 +85,35 @@ def wan_small() -> DiffusionPipeline:
         latents_std=[1.0] * 48,
     )
     transformer = _wan_transformer(in_channels=48, out_channels=48)
-    return WanPipeline(**_wan() | {"vae": vae}, transformer=transformer, expand_timesteps=True)
+    return WanPipeline(**_wan_components() | {"vae": vae}, transformer=transformer, expand_timesteps=True)
 
 
 def wan_picture() -> DiffusionPipeline:
     """Wan 2.1 from a first frame, which an image encoder sees too."""
-    return WanImageToVideoPipeline(**_wan(), **_wan_sight())
+    return WanImageToVideoPipeline(**_wan_components(), **_wan_image_components())
 
 
 def wan_between() -> DiffusionPipeline:
     """Wan 2.1 between a first and a last frame, both of which the image encoder sees."""
-    return WanImageToVideoPipeline(**_wan(), **_wan_sight(pos_embed_seq_len=2 * (1 + _PATCHES)))
+    return WanImageToVideoPipeline(**_wan_components(), **_wan_image_components(pos_embed_seq_len=2 * (1 + _PATCHES)))
 
 
 def wan_ends() -> DiffusionPipeline:
     """Wan 2.2 from a first and a last frame."""
     first, second = _wan_transformer(in_channels=36), _wan_transformer(in_channels=36)
-    return WanImageToVideoPipeline(**_wan(), transformer=first, transformer_2=second, boundary_ratio=0.9)
+    return WanImageToVideoPipeline(**_wan_components(), transformer=first, transformer_2=second, boundary_ratio=0.9)
 
 
 def ltx2() -> DiffusionPipeline:
     """LTX-2, with everything that makes its sound."""
-    text_encoder, audio_vae = _gemma(), _ltx2_audio_vae()
+    text_encoder, audio_vae = _gemma_text_encoder(), _ltx2_audio_vae()
     text = text_encoder.config.text_config
     return LTX2Pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(),
         vae=_ltx2_vae(),
         audio_vae=audio_vae,
         text_encoder=text_encoder,
-        tokenizer=tokenizer(padding_side="left"),
+        tokenizer=byte_tokenizer(padding_side="left"),
         connectors=_ltx2_connectors(text.hidden_size, text.num_hidden_layers),
         transformer=_ltx2_transformer(text.hidden_size),
         vocoder=_ltx2_vocoder(audio_vae.config.output_channels * audio_vae.config.mel_bins),
@@ -154,7 +156,7 @@ def z_image() -> DiffusionPipeline:
             shift_factor=0.1159,
         ).eval(),
         text_encoder=Qwen3Model(text).eval(),
-        tokenizer=tokenizer(_CHAT),
+        tokenizer=byte_tokenizer(_CHAT),
         transformer=transformer,
     )
 
@@ -164,7 +166,7 @@ KINDS: Final[Mapping[str, Callable[[], DiffusionPipeline]]] = MappingProxyType(
 )
 
 
-def _wan() -> dict[str, Any]:
+def _wan_components() -> dict[str, Any]:
     """What all of Wan has."""
     text = UMT5Config(
         vocab_size=_VOCABULARY,
@@ -179,11 +181,11 @@ def _wan() -> dict[str, Any]:
         "scheduler": UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
         "vae": _wan_vae(),
         "text_encoder": UMT5EncoderModel(text).eval(),
-        "tokenizer": tokenizer(),
+        "tokenizer": byte_tokenizer(),
     }
 
 
-def _wan_sight(**changed: Any) -> dict[str, Any]:
+def _wan_image_components(**changed: Any) -> dict[str, Any]:
     """A transformer that is told what an image encoder sees, and that encoder."""
     sight = CLIPVisionConfig(
         hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
@@ -215,7 +217,7 @@ def _wan_transformer(**changed: Any) -> WanTransformer3DModel:
     ).eval()
 
 
-def _gemma() -> Gemma3ForConditionalGeneration:
+def _gemma_text_encoder() -> Gemma3ForConditionalGeneration:
     size = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     return Gemma3ForConditionalGeneration(
         Gemma3Config(

@@ -24,7 +24,7 @@ _TEXT_WIDTH: Final = 32
 _MAX_TOKENS: Final = 128
 
 
-def write(folder: Path | str, seed: int = 0) -> Path:
+def write_model(folder: Path | str, seed: int = 0) -> Path:
     """Write the model into `folder` (created) and return it; the same seed writes the same weights.
 
     The process's own random state is left as it was.
@@ -33,16 +33,16 @@ def write(folder: Path | str, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         pipeline = LTXPipeline(
             scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
-            vae=_vae(),
-            text_encoder=_text_encoder(),
-            tokenizer=tokenizer(),
-            transformer=_transformer(),
+            vae=_tiny_vae(),
+            text_encoder=_tiny_text_encoder(),
+            tokenizer=byte_tokenizer(),
+            transformer=_tiny_transformer(),
         )
     pipeline.save_pretrained(folder)
     return Path(folder)
 
 
-def _transformer() -> LTXVideoTransformer3DModel:
+def _tiny_transformer() -> LTXVideoTransformer3DModel:
     return LTXVideoTransformer3DModel(
         in_channels=_LATENT_CHANNELS,
         out_channels=_LATENT_CHANNELS,
@@ -54,7 +54,7 @@ def _transformer() -> LTXVideoTransformer3DModel:
     ).eval()
 
 
-def _vae() -> AutoencoderKLLTXVideo:
+def _tiny_vae() -> AutoencoderKLLTXVideo:
     vae = AutoencoderKLLTXVideo(
         latent_channels=_LATENT_CHANNELS,
         block_out_channels=(16, 32, 32, 32),
@@ -83,12 +83,12 @@ def _silence_posterior(vae: AutoencoderKLLTXVideo) -> None:
         convolution.bias[_LATENT_CHANNELS:].fill_(-30.0)
 
 
-def _text_encoder() -> T5EncoderModel:
+def _tiny_text_encoder() -> T5EncoderModel:
     config = T5Config(vocab_size=260, d_model=_TEXT_WIDTH, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
     return T5EncoderModel(config).eval()
 
 
-def tokenizer(chat: str | None = None, padding_side: str = "right") -> PreTrainedTokenizerFast:
+def byte_tokenizer(chat: str | None = None, padding_side: str = "right") -> PreTrainedTokenizerFast:
     """One token per byte, so that it needs no training data; `chat` is a template for those that are spoken to."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {symbol: index for index, symbol in enumerate(["<pad>", "</s>", "<unk>", *alphabet])}

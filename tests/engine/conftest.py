@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.loading.loader import Parts, use_threads
+from engine.loading.loader import Modules, limit_threads
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, Request
 from tests.support.engine_modules import read_modules
@@ -21,8 +21,8 @@ def config(weights: Path) -> EngineConfig:
 
 
 @pytest.fixture(scope="session")
-def parts(config: EngineConfig) -> Parts:
-    use_threads(config)
+def parts(config: EngineConfig) -> Modules:
+    limit_threads(config)
     return read_modules("kinora-mini", config)
 
 
@@ -30,16 +30,16 @@ def parts(config: EngineConfig) -> Parts:
 def families(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """The weights of a model of each kind of folder."""
     folder = tmp_path_factory.mktemp("families")
-    weights = {name: str(tiny_diffusers.write(kind, folder / kind)) for name, kind in KINDS.items()}
+    weights = {name: str(tiny_diffusers.write_model(kind, folder / kind)) for name, kind in KINDS.items()}
     return EngineConfig(weights=weights, device="cpu", threads=1)
 
 
 @pytest.fixture(scope="session")
-def parts_of(families: EngineConfig) -> Callable[[str], Parts]:
+def parts_of(families: EngineConfig) -> Callable[[str], Modules]:
     """Each model's parts, read by the ordinary loader and once."""
-    kept: dict[str, Parts] = {}
+    kept: dict[str, Modules] = {}
 
-    def read(name: str) -> Parts:
+    def read(name: str) -> Modules:
         if name not in kept:
             kept[name] = read_modules(name, families)
         return kept[name]

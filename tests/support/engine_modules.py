@@ -11,11 +11,11 @@ from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
 from engine.catalog.registry import find_model
-from engine.loading.loader import Parts, load, locate
+from engine.loading.loader import Modules, load_model, locate_weights
 from engine.types import EngineConfig
 
 
-def run_to_end(loading: Generator[float, None, Parts]) -> tuple[list[float], Parts]:
+def run_to_end(loading: Generator[float, None, Modules]) -> tuple[list[float], Modules]:
     """The fractions that a load reports, and the modules it returns."""
     fractions = []
     while True:
@@ -25,10 +25,10 @@ def run_to_end(loading: Generator[float, None, Parts]) -> tuple[list[float], Par
             return fractions, end.value
 
 
-def read_modules(name: str, config: EngineConfig) -> Parts:
+def read_modules(name: str, config: EngineConfig) -> Modules:
     """The modules of the model of this name."""
     model = find_model(name)
-    return run_to_end(load(model, locate(model, config), config))[1]
+    return run_to_end(load_model(model, locate_weights(model, config), config))[1]
 
 
 def read_transformer(config: EngineConfig) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from engine.parallel import rank_main
-from engine.parallel.context_parallel import Seat
+from engine.parallel.context_parallel import RankConfig
 
 
-def fail(*_: object) -> None:
+def fail_as_told(*_: object) -> None:
     match sys.argv[1]:
         case "full":
             raise torch.OutOfMemoryError("there is no room on this device")
@@ -23,11 +23,11 @@ def fail(*_: object) -> None:
             raise ZeroDivisionError
 
 
-def read(seat: Seat, name: str, device: torch.device) -> Any:
-    transformer = rank_main.read(seat, name, device)
-    transformer.transformer_blocks[1].attn2.register_forward_pre_hook(fail)
+def read_failing_transformer(seat: RankConfig, name: str, device: torch.device) -> Any:
+    transformer = rank_main.read_transformer(seat, name, device)
+    transformer.transformer_blocks[1].attn2.register_forward_pre_hook(fail_as_told)
     return transformer
 
 
 if __name__ == "__main__":
-    rank_main.main(sys.stdin.buffer, read)
+    rank_main.main(sys.stdin.buffer, read_failing_transformer)

@@ -14,10 +14,10 @@ from PIL import Image
 
 from engine.catalog.model import Size
 from engine.catalog.registry import find_model
-from engine.diffusion.diffusers_family import Stock
+from engine.diffusion.diffusers_family import DiffusersSampler
 from engine.diffusion.latents import ClipState
-from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts
+from engine.diffusion.schedule import resolve_sampling
+from engine.loading.loader import Modules
 from engine.planning.plan import ClipPlan, DecodeSpan
 from engine.planning.timeline import plan_clip
 from engine.types import ImageCondition, Request
@@ -33,44 +33,44 @@ KINDS = {
     "z-image-turbo": "z_image",
 }
 """A model of each kind of folder, and that folder."""
-PICTURED = [name for name in KINDS if find_model(name).image_positions != "none"]
+IMAGE_MODELS = [name for name in KINDS if find_model(name).image_positions != "none"]
 STEPS = 3
 SIZE = Size(64, 64)
 """Small enough to be quick; the models' own sizes are for the whole engine below."""
 
 
-def picture(color: str, size: Size = SIZE) -> bytes:
+def encode_image(color: str, size: Size = SIZE) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, color).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def asked(name: str, **changes: Any) -> Request:
+def make_request(name: str, **changes: Any) -> Request:
     """A second by this model, with the pictures that it cannot do without."""
     model = find_model(name)
-    given = tuple(ImageCondition(picture("white"), frame) for frame in model.required_images)
+    given = tuple(ImageCondition(encode_image("white"), frame) for frame in model.required_images)
     plain = Request(name, "a red ball", 256, 256, float(model.makes_videos), 7, conditions=given, steps=STEPS)
     return replace(plain, **changes)
 
 
-def never() -> bool:
+def never_cancelled() -> bool:
     return False
 
 
-def small(request: Request) -> ClipPlan:
+def small_plan(request: Request) -> ClipPlan:
     return replace(plan_clip(request), size=SIZE, native=SIZE)
 
 
-def recipe(parts: Parts, request: Request) -> tuple[Stock, ClipState]:
-    cut = ClipState.of(small(request))
-    made = Stock(parts, cut, request, sampling(cut.plan.model, request, ()))
-    made.read()
+def new_sampler(parts: Modules, request: Request) -> tuple[DiffusersSampler, ClipState]:
+    cut = ClipState.empty(small_plan(request))
+    made = DiffusersSampler(parts, cut, request, resolve_sampling(cut.plan.model, request, ()))
+    made.encode_prompts()
     return made, cut
 
 
-def film(parts: Parts, request: Request, cancelled: Callable[[], bool] = never) -> torch.Tensor:
+def render_frames(parts: Modules, request: Request, cancelled: Callable[[], bool] = never_cancelled) -> torch.Tensor:
     """All frames of the clip [F, 3, h, w]."""
-    made, cut = recipe(parts, request)
+    made, cut = new_sampler(parts, request)
     (window,) = cut.plan.windows
-    assert list(made.denoise(window, cancelled)) == list(range(1, STEPS + 1))
-    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
+    assert list(made.denoise_window(window, cancelled)) == list(range(1, STEPS + 1))
+    return torch.cat([made.decode_span(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])

@@ -16,19 +16,19 @@ from diffusers.loaders import LTXVideoLoraLoaderMixin
 from peft import LoraConfig, get_peft_model_state_dict
 
 from engine.parallel import context_parallel, rank_processes
-from engine.placement.lora import hang, wear
+from engine.placement.lora import activate_loras, attach_lora
 from engine.placement.policy import Placement
 from engine.types import LoraWeight
 
 TOKENS = 30
 
 
-def read(weights: Path) -> Any:
+def read_transformer(weights: Path) -> Any:
     return LTXVideoTransformer3DModel.from_pretrained(weights / "transformer").eval()
 
 
 @torch.inference_mode()
-def answer(transformer: Any) -> torch.Tensor:
+def run_forward(transformer: Any) -> torch.Tensor:
     """With a mask on the text and a noise level for each token."""
     generator = torch.Generator().manual_seed(3)
     mask = torch.ones(2, 7, dtype=torch.bool)
@@ -48,42 +48,42 @@ def answer(transformer: Any) -> torch.Tensor:
 
 def main(weights: Path, folder: Path) -> None:
     torch.set_num_threads(1)
-    alone, shared = read(weights), read(weights)
+    alone, shared = read_transformer(weights), read_transformer(weights)
     drawn = LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_v"])
     alone.add_adapter(drawn, "made")
     LTXVideoLoraLoaderMixin.save_lora_weights(folder, get_peft_model_state_dict(alone, adapter_name="made"))
-    alone = read(weights)
-    hang((alone, shared), "ink", str(folder))
+    alone = read_transformer(weights)
+    attach_lora((alone, shared), "ink", str(folder))
     two = Placement(device="cpu", dtype="float32", parallel=2)
-    context_parallel.share({"transformer": shared}, two, weights, [("ink", str(folder))], started)
-    plain = compare("plain:", alone, shared, ())
-    worn = compare("lora:", alone, shared, (LoraWeight("ink", 0.5),))
-    said(*([] if torch.allclose(plain, worn) else ["changed"]))
-    compare("after:", alone, shared, ())
-    others = list(OTHERS)
+    context_parallel.share_transformers({"transformer": shared}, two, weights, [("ink", str(folder))], start_recorded)
+    plain = compare_forwards("plain:", alone, shared, ())
+    worn = compare_forwards("lora:", alone, shared, (LoraWeight("ink", 0.5),))
+    report(*([] if torch.allclose(plain, worn) else ["changed"]))
+    compare_forwards("after:", alone, shared, ())
+    others = list(RANKS)
     del shared
     gc.collect()
-    said("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
+    report("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
 
 
-def compare(name: str, alone: Any, shared: Any, worn: tuple[LoraWeight, ...]) -> torch.Tensor:
+def compare_forwards(name: str, alone: Any, shared: Any, worn: tuple[LoraWeight, ...]) -> torch.Tensor:
     for transformer in (alone, shared):
-        wear(transformer, worn)
-    expected, found = answer(alone), answer(shared)
-    said(name, "same" if torch.allclose(expected, found, rtol=1e-4, atol=1e-5) else "different")
+        activate_loras(transformer, worn)
+    expected, found = run_forward(alone), run_forward(shared)
+    report(name, "same" if torch.allclose(expected, found, rtol=1e-4, atol=1e-5) else "different")
     return found
 
 
-def said(*words: str) -> None:
+def report(*words: str) -> None:
     print(*words, flush=True)  # noqa: T201 (the test reads it)
 
 
-def started(rank: int) -> Any:
-    OTHERS.append(rank_processes.start(rank))
-    return OTHERS[-1]
+def start_recorded(rank: int) -> Any:
+    RANKS.append(rank_processes.start_rank(rank))
+    return RANKS[-1]
 
 
-OTHERS: list[Any] = []
+RANKS: list[Any] = []
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -17,10 +17,10 @@ from diffusers import LTXVideoTransformer3DModel
 from engine import parent_death
 from engine.parallel import context_parallel, rank_processes
 from engine.placement.policy import Placement
-from tests.support.rank_zero import answer, read
+from tests.support.rank_zero import read_transformer, run_forward
 
-FOLLOWER = Path(__file__).with_name("failing_rank.py")
-SOON = 60.0  # seconds; whoever waits for an exchange does so for five minutes
+FAILING_RANK = Path(__file__).with_name("failing_rank.py")
+ABORT_LIMIT = 60.0  # seconds; whoever waits for an exchange does so for five minutes
 
 
 def main(folder: Path, how: str) -> None:
@@ -28,7 +28,7 @@ def main(folder: Path, how: str) -> None:
     others: list[subprocess.Popen[bytes]] = []
 
     def start(rank: int) -> subprocess.Popen[bytes]:
-        others.append(failing(how) if rank == 1 else rank_processes.start(rank))
+        others.append(start_failing_rank(how) if rank == 1 else rank_processes.start_rank(rank))
         return others[-1]
 
     LTXVideoTransformer3DModel(
@@ -40,20 +40,20 @@ def main(folder: Path, how: str) -> None:
         num_layers=2,
         caption_channels=32,
     ).save_pretrained(folder / "transformer")
-    transformer = read(folder)
+    transformer = read_transformer(folder)
     three = Placement(device="cpu", dtype="float32", parallel=3)
-    context_parallel.share({"transformer": transformer}, three, folder, [], start)
+    context_parallel.share_transformers({"transformer": transformer}, three, folder, [], start)
     began = time.monotonic()
     try:
-        answer(transformer)
+        run_forward(transformer)
     except Exception as error:  # noqa: BLE001 (whichever it is, the test reads its name)
-        print(type(error).__name__, "soon" if time.monotonic() - began < SOON else "late")  # noqa: T201
+        print(type(error).__name__, "soon" if time.monotonic() - began < ABORT_LIMIT else "late")  # noqa: T201
     print(*("gone" if other.poll() is not None else "stays" for other in others))  # noqa: T201
 
 
-def failing(how: str) -> subprocess.Popen[bytes]:
+def start_failing_rank(how: str) -> subprocess.Popen[bytes]:
     environment = os.environ | {parent_death.PARENT: str(os.getpid())}
-    command = [sys.executable, str(FOLLOWER), how]
+    command = [sys.executable, str(FAILING_RANK), how]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
 

@@ -14,17 +14,27 @@ import pytest
 import torch
 
 from engine.catalog.registry import find_model
-from engine.loading.loader import Parts
+from engine.loading.loader import Modules
 from engine.planning.plan import DecodeSpan
 from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, ImageCondition, Progress, Segment
-from tests.support.model_families import KINDS, PICTURED, STEPS, asked, film, never, picture, recipe, small
+from tests.support.model_families import (
+    IMAGE_MODELS,
+    KINDS,
+    STEPS,
+    encode_image,
+    make_request,
+    never_cancelled,
+    new_sampler,
+    render_frames,
+    small_plan,
+)
 from tests.support.videos import read_frames
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_request_becomes_four_files(families: EngineConfig, name: str, tmp_path: Path) -> None:
-    *events, last = Engine(families).run(asked(name), tmp_path, never)
+    *events, last = Engine(families).run(make_request(name), tmp_path, never_cancelled)
     assert isinstance(last, Done)
     model = find_model(name)
     assert read_frames(last.result.video).shape == (max(1, model.fps * model.makes_videos), 256, 256, 3)
@@ -34,51 +44,53 @@ def test_a_request_becomes_four_files(families: EngineConfig, name: str, tmp_pat
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_seed_and_the_words_reach_the_picture(parts_of: Callable[[str], Parts], name: str) -> None:
-    parts, request = parts_of(name), asked(name)
-    one = film(parts, request)
-    assert len(one) == small(request).frames
+def test_the_seed_and_the_words_reach_the_picture(parts_of: Callable[[str], Modules], name: str) -> None:
+    parts, request = parts_of(name), make_request(name)
+    one = render_frames(parts, request)
+    assert len(one) == small_plan(request).frames
     assert torch.isfinite(one).all()
-    assert torch.equal(one, film(parts, request))
-    assert not torch.allclose(one, film(parts, replace(request, seed=8)))
-    assert not torch.equal(one, film(parts, replace(request, prompt="a blue star")))
+    assert torch.equal(one, render_frames(parts, request))
+    assert not torch.allclose(one, render_frames(parts, replace(request, seed=8)))
+    assert not torch.equal(one, render_frames(parts, replace(request, prompt="a blue star")))
     guided = replace(request, guidance_scale=4.0)
-    assert not torch.equal(film(parts, guided), film(parts, replace(guided, negative_prompt="grass")))
+    assert not torch.equal(render_frames(parts, guided), render_frames(parts, replace(guided, negative_prompt="grass")))
 
 
-@pytest.mark.parametrize("name", PICTURED)
-def test_a_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: str) -> None:
+@pytest.mark.parametrize("name", IMAGE_MODELS)
+def test_a_picture_reaches_the_frames(parts_of: Callable[[str], Modules], name: str) -> None:
     """Random weights show no picture again; but which one was given must tell, from the first frame on."""
-    others = tuple(each for each in asked(name).conditions if each.frame != 0)
+    others = tuple(each for each in make_request(name).conditions if each.frame != 0)
     white, black = (
-        film(parts_of(name), asked(name, conditions=(ImageCondition(picture(color), 0), *others)))
+        render_frames(parts_of(name), make_request(name, conditions=(ImageCondition(encode_image(color), 0), *others)))
         for color in ("white", "black")
     )
     assert (white[0] - black[0]).abs().mean() > 1e-5
 
 
 @pytest.mark.parametrize("name", ["wan2.2-i2v-a14b", "ltx-2"])
-def test_a_last_picture_reaches_the_frames(parts_of: Callable[[str], Parts], name: str) -> None:
-    first = ImageCondition(picture("white"), 0)
-    alone = film(parts_of(name), asked(name, conditions=(first,)))
-    ends = film(parts_of(name), asked(name, conditions=(first, ImageCondition(picture("black"), -1))))
+def test_a_last_picture_reaches_the_frames(parts_of: Callable[[str], Modules], name: str) -> None:
+    first = ImageCondition(encode_image("white"), 0)
+    alone = render_frames(parts_of(name), make_request(name, conditions=(first,)))
+    ends = render_frames(
+        parts_of(name), make_request(name, conditions=(first, ImageCondition(encode_image("black"), -1)))
+    )
     assert not torch.allclose(alone[-1], ends[-1])
 
 
 @pytest.mark.parametrize("frames", [16, 17, 18, 19, 80])
 @pytest.mark.parametrize("last", [True, False])
 def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
-    parts_of: Callable[[str], Parts], frames: int, *, last: bool
+    parts_of: Callable[[str], Modules], frames: int, *, last: bool
 ) -> None:
     """Otherwise what is denoised beyond its length is left out at its end."""
     name = "wan2.2-i2v-a14b"
-    pictures = (ImageCondition(picture("white"), 0), ImageCondition(picture("black"), -1))[: 1 + last]
-    made, cut = recipe(parts_of(name), asked(name, seconds=frames / 16, conditions=pictures))
+    pictures = (ImageCondition(encode_image("white"), 0), ImageCondition(encode_image("black"), -1))[: 1 + last]
+    made, cut = new_sampler(parts_of(name), make_request(name, seconds=frames / 16, conditions=pictures))
     (window,) = cut.plan.windows
     torch.manual_seed(1)
     cut.latents[0].update({number: torch.randn(1, 16, 1, 8, 8) for number in range(window.latents)})
-    whole = torch.cat(list(made._pipeline.frames(torch.cat(list(cut.latents[0].values()), dim=2))))
-    shown = torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
+    whole = torch.cat(list(made._pipeline.decode_frames(torch.cat(list(cut.latents[0].values()), dim=2))))
+    shown = torch.cat([made.decode_span(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
     assert len(shown) == frames
     assert len(whole) - frames in range(4)
     assert torch.equal(shown[0], whole[0])
@@ -88,16 +100,18 @@ def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
     assert places == list(range(frames)) if not last else max(map(abs, map(sub, places, even))) <= 0.5
 
 
-def test_a_picture_of_ltx_2_lies_at_the_nearest_latent(parts_of: Callable[[str], Parts]) -> None:
-    request = asked("ltx-2", conditions=tuple(ImageCondition(picture("white"), frame) for frame in (0, 4, 6, 17, -1)))
-    made, cut = recipe(parts_of("ltx-2"), request)
+def test_a_picture_of_ltx_2_lies_at_the_nearest_latent(parts_of: Callable[[str], Modules]) -> None:
+    request = make_request(
+        "ltx-2", conditions=tuple(ImageCondition(encode_image("white"), frame) for frame in (0, 4, 6, 17, -1))
+    )
+    made, cut = new_sampler(parts_of("ltx-2"), request)
     (window,) = cut.plan.windows
-    placed = made._pipeline.arguments(window)["conditions"]
+    placed = made._pipeline.call_arguments(window)["conditions"]
     assert [condition.index for condition in placed] == [0, 1, 2, 3, window.latents - 1]
 
 
-def test_both_transformers_of_wan_2_2_are_asked_each_with_its_guidance(parts_of: Callable[[str], Parts]) -> None:
-    parts, request = parts_of("wan2.2-t2v-a14b"), asked("wan2.2-t2v-a14b")
+def test_both_transformers_of_wan_2_2_are_asked_each_with_its_guidance(parts_of: Callable[[str], Modules]) -> None:
+    parts, request = parts_of("wan2.2-t2v-a14b"), make_request("wan2.2-t2v-a14b")
     calls = dict.fromkeys(("transformer", "transformer_2"), 0)
 
     def count(name: str) -> Callable[..., None]:
@@ -110,23 +124,23 @@ def test_both_transformers_of_wan_2_2_are_asked_each_with_its_guidance(parts_of:
         module.register_forward_hook(count(name))
         for name, module in (("transformer", parts.transformer), ("transformer_2", parts.others["transformer_2"]))
     ]
-    made, cut = recipe(parts, request)
-    list(made.denoise(cut.plan.windows[0], never))
+    made, cut = new_sampler(parts, request)
+    list(made.denoise_window(cut.plan.windows[0], never_cancelled))
     for hook in hooks:
         hook.remove()
     assert min(calls.values()) > 0
     assert sum(calls.values()) == 2 * STEPS
-    how = made._pipeline.arguments(cut.plan.windows[0])
+    how = made._pipeline.call_arguments(cut.plan.windows[0])
     assert (how["guidance_scale"], how["guidance_scale_2"]) == (4.0, 3.0)
 
 
-def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Callable[[str], Parts]) -> None:
+def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Callable[[str], Modules]) -> None:
     for name in ("wan2.1-t2v-1.3b", "wan2.2-ti2v-5b"):
-        parts, request = parts_of(name), asked(name, seconds=5)
-        made, cut = recipe(parts, request)
-        list(made.denoise(cut.plan.windows[0], never))
+        parts, request = parts_of(name), make_request(name, seconds=5)
+        made, cut = new_sampler(parts, request)
+        list(made.denoise_window(cut.plan.windows[0], never_cancelled))
         shown = [step for step in cut.plan.steps if isinstance(step, DecodeSpan)]
-        stretches = [made.decode(step) for step in shown]
+        stretches = [made.decode_span(step) for step in shown]
         assert len(stretches) > 1
         (strip,) = cut.latents
         latents = torch.cat([strip[number] for number in sorted(strip)], dim=2)
@@ -140,8 +154,10 @@ def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(parts_of: Call
 
 
 def test_a_clip_of_wan_is_published_piece_by_piece(families: EngineConfig, tmp_path: Path) -> None:
-    request = asked("wan2.2-ti2v-5b", seconds=3, steps=1)
-    segments = [event for event in Engine(families).run(request, tmp_path, never) if isinstance(event, Segment)]
+    request = make_request("wan2.2-ti2v-5b", seconds=3, steps=1)
+    segments = [
+        event for event in Engine(families).run(request, tmp_path, never_cancelled) if isinstance(event, Segment)
+    ]
     assert {each.state for each in segments} == {None}, "nobody could go on from it"
     ends = [each.frames for each in segments]
     assert len(ends) > 1

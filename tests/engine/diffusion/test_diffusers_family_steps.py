@@ -14,47 +14,51 @@ import torch
 from diffusers import FirstBlockCacheConfig
 
 from engine.catalog.registry import find_model
-from engine.loading.loader import Parts
+from engine.loading.loader import Modules
 from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, JobCancelled, Progress
 from tests.support.cancels import cancel_after
 from tests.support.engine_modules import read_modules
-from tests.support.model_families import KINDS, STEPS, asked, film, never, recipe
+from tests.support.model_families import KINDS, STEPS, make_request, never_cancelled, new_sampler, render_frames
 
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("step", [0, 2])
-def test_a_cancel_stops_at_the_step_and_spoils_nothing(parts_of: Callable[[str], Parts], name: str, step: int) -> None:
-    parts, request = parts_of(name), asked(name)
-    before = film(parts, request)
+def test_a_cancel_stops_at_the_step_and_spoils_nothing(
+    parts_of: Callable[[str], Modules], name: str, step: int
+) -> None:
+    parts, request = parts_of(name), make_request(name)
+    before = render_frames(parts, request)
     passes: list[int] = []
     hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
-    made, cut = recipe(parts, request)
+    made, cut = new_sampler(parts, request)
     seen: list[int] = []
     with pytest.raises(JobCancelled):
-        seen.extend(made.denoise(cut.plan.windows[0], cancel_after(step)))
+        seen.extend(made.denoise_window(cut.plan.windows[0], cancel_after(step)))
     hook.remove()
     assert len(passes) <= 2 * step, "nothing is computed after the step at which the cancel is seen"
     assert cut.latents == ({},)
-    assert torch.equal(film(parts, request), before)
+    assert torch.equal(render_frames(parts, request), before)
 
 
 def test_a_cancel_leaves_no_step_cache_behind(families: EngineConfig) -> None:
     """A cache that speeds steps up keeps what it saw until the pipeline is told that the clip is over."""
     model = find_model("wan2.1-t2v-1.3b")
-    parts, request = read_modules(model.name, families), asked(model.name)
+    parts, request = read_modules(model.name, families), make_request(model.name)
     parts.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.9))
-    before = film(parts, request)
-    made, cut = recipe(parts, replace(request, prompt="a blue star", seed=8))
+    before = render_frames(parts, request)
+    made, cut = new_sampler(parts, replace(request, prompt="a blue star", seed=8))
     with pytest.raises(JobCancelled):
-        list(made.denoise(cut.plan.windows[0], cancel_after(2)))
-    assert torch.equal(film(parts, request), before)
+        list(made.denoise_window(cut.plan.windows[0], cancel_after(2)))
+    assert torch.equal(render_frames(parts, request), before)
 
 
 @pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "wan2.2-t2v-a14b", "wan2.2-ti2v-5b", "wan2.1-i2v-14b-480p"])
-def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Callable[[str], Parts], name: str) -> None:
-    parts, full = parts_of(name), asked(name, guidance_scale=5.0)
-    before = film(parts, full)
+def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(
+    parts_of: Callable[[str], Modules], name: str
+) -> None:
+    parts, full = parts_of(name), make_request(name, guidance_scale=5.0)
+    before = render_frames(parts, full)
     turbo, steps = replace(full, quality="turbo", steps=None), find_model(name).sampling["turbo"].steps
     computed: list[int] = []
     transformers = [each for each in (parts.transformer, parts.others.get("transformer_2")) if each is not None]
@@ -63,13 +67,13 @@ def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Call
         for transformer in transformers
         for number, block in enumerate(transformer.blocks)
     ]
-    for cancelled in (never, cancel_after(3)):
+    for cancelled in (never_cancelled, cancel_after(3)):
         computed.clear()
-        made, cut = recipe(parts, turbo)
-        with nullcontext() if cancelled is never else pytest.raises(JobCancelled):
-            assert list(made.denoise(cut.plan.windows[0], cancelled)) == list(range(1, steps + 1))
-        assert torch.equal(film(parts, full), before)
-        if cancelled is never:
+        made, cut = new_sampler(parts, turbo)
+        with nullcontext() if cancelled is never_cancelled else pytest.raises(JobCancelled):
+            assert list(made.denoise_window(cut.plan.windows[0], cancelled)) == list(range(1, steps + 1))
+        assert torch.equal(render_frames(parts, full), before)
+        if cancelled is never_cancelled:
             turbo_passes = computed[: -2 * 2 * STEPS]
             assert turbo_passes.count(0) == 2 * steps, "one for the prompt and one for what to avoid"
             assert 2 <= turbo_passes.count(1) < turbo_passes.count(0)
@@ -78,10 +82,10 @@ def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(parts_of: Call
         hook.remove()
 
 
-def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Parts]) -> None:
+def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Modules]) -> None:
     parts = parts_of("wan2.1-t2v-1.3b")
-    made, cut = recipe(parts, asked("wan2.1-t2v-1.3b"))
-    steps = made.denoise(cut.plan.windows[0], never)
+    made, cut = new_sampler(parts, make_request("wan2.1-t2v-1.3b"))
+    steps = made.denoise_window(cut.plan.windows[0], never_cancelled)
     assert next(steps) == 1
     steps.close()
     assert cut.latents == ({},)
@@ -92,12 +96,12 @@ def test_a_cancelled_job_leaves_no_file_and_the_next_is_whole(
     families: EngineConfig, name: str, tmp_path: Path
 ) -> None:
     engine = Engine(families)
-    request = asked(name, width=256, height=256)
+    request = make_request(name, width=256, height=256)
     seen: list[int] = []
     events = engine.run(request, tmp_path, lambda: seen[-1:] == [2])
     with pytest.raises(JobCancelled):
         seen.extend(event.step for event in events if isinstance(event, Progress) and event.stage == "denoising")
     assert seen == [1, 2]
     assert list(tmp_path.iterdir()) == []
-    *_, last = engine.run(request, tmp_path, never)
+    *_, last = engine.run(request, tmp_path, never_cancelled)
     assert isinstance(last, Done)

@@ -16,18 +16,18 @@ from PIL import Image
 
 from engine.catalog.model import ModelEntry
 from engine.catalog.registry import find_model
-from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts
+from engine.diffusion.schedule import resolve_sampling
+from engine.loading.loader import Modules
 from engine.planning.plan import ClipPlan
 from engine.types import EngineConfig, ImageCondition, Request
-from tests.support.model_families import KINDS, SIZE, asked, film, picture, small
+from tests.support.model_families import KINDS, SIZE, encode_image, make_request, render_frames, small_plan
 
 
 def theirs(families: EngineConfig, request: Request) -> torch.Tensor:
     """The same clip by the pipeline as diffusers loads it [F, 3, h, w]."""
     folder = families.weights[request.model]
-    model, made = find_model(request.model), small(request)
-    how = sampling(model, request, ())
+    model, made = find_model(request.model), small_plan(request)
+    how = resolve_sampling(model, request, ())
     pipe = _pipe(model, request, folder)
     pipe.set_progress_bar_config(disable=True)
     frames = pipe(
@@ -92,12 +92,14 @@ def _ftfy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_ftfy")
 @pytest.mark.parametrize("name", KINDS)
 def test_the_frames_are_those_of_the_pipeline_called_plainly(
-    families: EngineConfig, parts_of: Callable[[str], Parts], name: str
+    families: EngineConfig, parts_of: Callable[[str], Modules], name: str
 ) -> None:
-    request = asked(name, negative_prompt="blurry")
+    request = make_request(name, negative_prompt="blurry")
     if find_model(name).image_positions in ("ends", "any"):
-        both = (ImageCondition(picture("white"), 0), ImageCondition(picture("red"), -1))
+        both = (ImageCondition(encode_image("white"), 0), ImageCondition(encode_image("red"), -1))
         request = replace(request, conditions=both)
     if name == "wan2.2-ti2v-5b":
-        request = replace(request, conditions=(ImageCondition(picture("white"), 0),))
-    torch.testing.assert_close(film(parts_of(name), request).clip(0, 1), theirs(families, request), rtol=0, atol=2e-5)
+        request = replace(request, conditions=(ImageCondition(encode_image("white"), 0),))
+    torch.testing.assert_close(
+        render_frames(parts_of(name), request).clip(0, 1), theirs(families, request), rtol=0, atol=2e-5
+    )

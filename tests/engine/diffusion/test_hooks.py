@@ -13,8 +13,8 @@ import torch
 
 from engine.catalog.model import Sampling
 from engine.catalog.registry import MODELS
-from engine.diffusion.hooks import sampled
-from engine.loading.loader import Parts
+from engine.diffusion.hooks import sampling_hooks
+from engine.loading.loader import Modules
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, JobCancelled, Progress, Request
 
@@ -137,11 +137,11 @@ def test_leaving_in_the_middle_of_turbo_spoils_nothing(
     assert video(engine, full, tmp_path / "after") == before
 
 
-def test_an_edit_is_computed_in_full(parts: Parts) -> None:
+def test_an_edit_is_computed_in_full(parts: Modules) -> None:
     how = Sampling(steps=2, guidance_scale=1.0, cache=0.1)
-    with sampled(parts.transformer, how, cached=False):
+    with sampling_hooks(parts.transformer, how, cached=False):
         assert not parts.transformer.is_cache_enabled
-    with sampled(parts.transformer, how):
+    with sampling_hooks(parts.transformer, how):
         assert parts.transformer.is_cache_enabled
     assert not parts.transformer.is_cache_enabled
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.catalog.model import Sampling
 from engine.catalog.registry import MODELS, find_model
-from engine.diffusion.schedule import noise_levels, sampling, scheduler
+from engine.diffusion.schedule import new_scheduler, noise_levels, resolve_sampling
 from engine.types import Request
 
 
@@ -50,15 +50,15 @@ def test_a_request_overrides_what_it_names(name: str) -> None:
     model = find_model(name)
     own = model.sampling["turbo"]
     request = Request(name, "x", 320, 192, 5, 1, quality="turbo")
-    assert sampling(model, request, {own.adapter}) == own
-    asked = sampling(model, replace(request, steps=3, guidance_scale=2), {own.adapter})
+    assert resolve_sampling(model, request, {own.adapter}) == own
+    asked = resolve_sampling(model, replace(request, steps=3, guidance_scale=2), {own.adapter})
     assert (asked.steps, asked.guidance_scale, asked.sigmas, asked.adapter) == (3, 2, own.sigmas, own.adapter)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_without_the_adapter_are_sampled_without_it(name: str) -> None:
     for quality in ("turbo", "full"):
-        how = sampling(find_model(name), Request(name, "x", 320, 192, 5, 1, quality=quality), frozenset())
+        how = resolve_sampling(find_model(name), Request(name, "x", 320, 192, 5, 1, quality=quality), frozenset())
         assert how.adapter == ""
 
 
@@ -67,6 +67,6 @@ def test_a_scheduler_that_shifts_does_so_by_the_number_of_tokens() -> None:
         use_dynamic_shifting=True, base_shift=0.95, max_shift=2.05, base_image_seq_len=1024, shift_terminal=0.1
     )
     how = Sampling(steps=8, guidance_scale=3)
-    few, many = (scheduler(prototype, how, tokens, torch.device("cpu")) for tokens in (1024, 4096))
+    few, many = (new_scheduler(prototype, how, tokens, torch.device("cpu")) for tokens in (1024, 4096))
     assert (many.sigmas[1:-2] > few.sigmas[1:-2]).all()
     assert many is not prototype

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from engine.catalog.registry import find_model
 from engine.diffusion import ltx
-from engine.diffusion.conditioning import prepare
+from engine.diffusion.conditioning import prepare_tokens
 from engine.diffusion.latents import ClipState
-from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts
+from engine.diffusion.schedule import resolve_sampling
+from engine.loading.loader import Modules
 from engine.mini.training.train_turbo import ADAPTER
 from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
@@ -34,7 +34,7 @@ def never() -> bool:
 
 
 @pytest.fixture(scope="module")
-def quick_weights(parts: Parts, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quick_weights(parts: Modules, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that came with an adapter."""
     copy = shutil.copytree(weights, tmp_path_factory.mktemp("turbo") / "weights")
     write_turbo_adapter(parts.transformer, copy / ADAPTER)
@@ -47,20 +47,20 @@ def quick_config(quick_weights: Path) -> EngineConfig:
 
 
 @pytest.fixture(scope="module")
-def quick(quick_config: EngineConfig) -> Parts:
+def quick(quick_config: EngineConfig) -> Modules:
     return read_modules(MINI.name, quick_config)
 
 
-def latents(parts: Parts, request: Request) -> torch.Tensor:
-    made, how = plan_clip(request), sampling(MINI, request, parts.adapters)
-    text = ltx.encode_text(parts, made, "", how)
-    tokens = prepare(parts, ClipState.of(made), made.windows[0])
-    list(ltx.denoise(parts, made, how, text, tokens, request.seed, never))
+def latents(parts: Modules, request: Request) -> torch.Tensor:
+    made, how = plan_clip(request), resolve_sampling(MINI, request, parts.adapters)
+    text = ltx.encode_prompts(parts, made, "", how)
+    tokens = prepare_tokens(parts, ClipState.empty(made), made.windows[0])
+    list(ltx.denoise_tokens(parts, made, how, text, tokens, request.seed, never))
     return tokens.latents
 
 
 def test_full_quality_is_bit_for_bit_what_it_is_without_an_adapter(
-    parts: Parts, quick: Parts, request_: Request
+    parts: Modules, quick: Modules, request_: Request
 ) -> None:
     turbo = replace(request_, quality="turbo")
     before = latents(quick, request_)
@@ -73,13 +73,13 @@ def test_full_quality_is_bit_for_bit_what_it_is_without_an_adapter(
     assert not torch.allclose(fast, latents(quick, alone), atol=1e-2), "the adapter must do something"
 
 
-def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Parts, request_: Request) -> None:
+def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Modules, request_: Request) -> None:
     before = latents(quick, request_)
     turbo = replace(request_, quality="turbo")
-    made, how = plan_clip(turbo), sampling(MINI, turbo, quick.adapters)
-    text = ltx.encode_text(quick, made, "", how)
-    tokens = prepare(quick, ClipState.of(made), made.windows[0])
-    steps: Iterator[int] = ltx.denoise(quick, made, how, text, tokens, turbo.seed, never)
+    made, how = plan_clip(turbo), resolve_sampling(MINI, turbo, quick.adapters)
+    text = ltx.encode_prompts(quick, made, "", how)
+    tokens = prepare_tokens(quick, ClipState.empty(made), made.windows[0])
+    steps: Iterator[int] = ltx.denoise_tokens(quick, made, how, text, tokens, turbo.seed, never)
     next(steps)  # and never closed
     assert torch.equal(latents(quick, request_), before)
 

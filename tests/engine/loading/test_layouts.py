@@ -12,17 +12,19 @@ import pytest
 import torch
 
 from engine.catalog.registry import find_model
-from engine.loading.loader import Parts, load, locate
-from engine.placement.offload import _attentions
+from engine.loading.loader import Modules, load_model, locate_weights
+from engine.placement.offload import attention_layers
 from engine.types import EngineConfig, EngineError
 from tests.support.engine_modules import read_modules, run_to_end
-from tests.support.model_families import KINDS, asked, film
+from tests.support.model_families import KINDS, make_request, render_frames
 
 
 def refusal(families: EngineConfig, name: str, folder: str) -> EngineError:
     with pytest.raises(EngineError) as caught:
         run_to_end(
-            load(find_model(name), locate(find_model(name), replace(families, weights={name: folder})), families)
+            load_model(
+                find_model(name), locate_weights(find_model(name), replace(families, weights={name: folder})), families
+            )
         )
     return caught.value
 
@@ -55,7 +57,7 @@ def test_a_folder_without_an_index_is_named(families: EngineConfig, tmp_path: Pa
 
 def test_a_model_that_no_hub_has_says_what_to_do() -> None:
     with pytest.raises(EngineError, match="KINORA_WEIGHTS") as caught:
-        locate(find_model("ltx-video-2b-distilled"), EngineConfig(device="cpu"))
+        locate_weights(find_model("ltx-video-2b-distilled"), EngineConfig(device="cpu"))
     assert caught.value.code == "model_missing"
 
 
@@ -65,7 +67,7 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConf
     parts = read_modules(name, halved)
     assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
     assert parts.vae.dtype == (torch.float32 if find_model(name).family == "wan" else torch.bfloat16)
-    assert torch.isfinite(film(parts, asked(name, guidance_scale=3.0))).all()
+    assert torch.isfinite(render_frames(parts, make_request(name, guidance_scale=3.0))).all()
 
 
 @pytest.mark.parametrize(
@@ -73,11 +75,13 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConf
     [*((name, "_native_flash") for name in KINDS if name != "z-image-turbo"), ("z-image-turbo", "_native_math")],
 )
 def test_attention_by_another_kernel_shows_the_same(
-    parts_of: Callable[[str], Parts], families: EngineConfig, name: str, backend: str
+    parts_of: Callable[[str], Modules], families: EngineConfig, name: str, backend: str
 ) -> None:
     chosen = replace(families, attention=backend)
     parts = read_modules(name, chosen)
-    used = {getattr(layer.processor, "_attention_backend", None) for _, layer in _attentions(parts.transformer)}
+    used = {getattr(layer.processor, "_attention_backend", None) for _, layer in attention_layers(parts.transformer)}
     assert backend in used
-    request = asked(name, guidance_scale=3.0)
-    torch.testing.assert_close(film(parts, request), film(parts_of(name), request), rtol=1e-3, atol=1e-4)
+    request = make_request(name, guidance_scale=3.0)
+    torch.testing.assert_close(
+        render_frames(parts, request), render_frames(parts_of(name), request), rtol=1e-3, atol=1e-4
+    )

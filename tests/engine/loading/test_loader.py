@@ -9,15 +9,15 @@ import torch
 
 from engine.catalog.model import ModelEntry
 from engine.catalog.registry import find_model
-from engine.loading.loader import Parts, load, locate, use_threads
+from engine.loading.loader import Modules, limit_threads, load_model, locate_weights
 from engine.types import EngineConfig, EngineError
 from tests.support.engine_modules import run_to_end
 
 mini = find_model("kinora-mini")
 
 
-def reading(model: ModelEntry, config: EngineConfig) -> tuple[list[float], Parts]:
-    return run_to_end(load(model, locate(model, config), config))
+def reading(model: ModelEntry, config: EngineConfig) -> tuple[list[float], Modules]:
+    return run_to_end(load_model(model, locate_weights(model, config), config))
 
 
 def failure(config: EngineConfig, name: str = "kinora-mini") -> EngineError:
@@ -36,7 +36,7 @@ def test_loading_reports_how_far_it_is(config: EngineConfig) -> None:
     assert fractions[0] == 0
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert (parts.spatial, parts.temporal) == (32, 8)
+    assert (parts.spatial_compression, parts.temporal_compression) == (32, 8)
     assert parts.device.type == "cpu"
     assert not parts.transformer.training
     assert not parts.text_encoder.training
@@ -96,7 +96,7 @@ def test_an_unknown_dtype_is_refused(config: EngineConfig) -> None:
 
 
 def test_threads_are_bounded(config: EngineConfig) -> None:
-    assert use_threads(config) == torch.get_num_threads() == 1
+    assert limit_threads(config) == torch.get_num_threads() == 1
 
 
 def test_weights_of_another_compression_than_the_catalogue_s_are_refused(weights: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.parallel.context_parallel import share
+from engine.parallel.context_parallel import share_transformers
 from engine.placement.policy import Placement
 from engine.testing import tiny_diffusers
 from engine.types import EngineError
@@ -43,14 +43,14 @@ def test_two_processes_compute_what_one_does_and_the_other_ends_with_it(weights:
 
 def test_a_transformer_without_a_plan_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="a Linear cannot be shared") as caught:
-        share({"transformer": torch.nn.Linear(1, 1)}, TWO, tmp_path, [])
+        share_transformers({"transformer": torch.nn.Linear(1, 1)}, TWO, tmp_path, [])
     assert caught.value.code == "bad_setting"
 
 
 def test_a_transformer_with_sound_is_refused_by_name(tmp_path: Path) -> None:
     """Diffusers' plan for it parts the tokens of the picture and not where its sound looks for them."""
     with pytest.raises(EngineError, match="cannot be shared") as caught:
-        share({"transformer": tiny_diffusers.ltx2().transformer}, TWO, tmp_path, [])
+        share_transformers({"transformer": tiny_diffusers.ltx2().transformer}, TWO, tmp_path, [])
     assert caught.value.code == "bad_setting"
 
 
@@ -64,6 +64,8 @@ def test_where_one_process_fails_to_start_none_stays(tmp_path: Path, seats: tupl
         return others[-1]
 
     with pytest.raises(EngineError) as caught:
-        share({"transformer": tiny_diffusers.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [], start)
+        share_transformers(
+            {"transformer": tiny_diffusers.wan_text().transformer}, replace(TWO, parallel=3), tmp_path, [], start
+        )
     assert caught.value.code == "model_broken"
     assert all(other.poll() is not None for other in others)

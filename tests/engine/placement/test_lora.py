@@ -14,8 +14,8 @@ from peft import LoraConfig, get_peft_model_state_dict
 
 from engine.catalog.model import Sampling
 from engine.catalog.registry import find_model
-from engine.diffusion.hooks import sampled
-from engine.placement.lora import hang, wear
+from engine.diffusion.hooks import sampling_hooks
+from engine.placement.lora import activate_loras, attach_lora
 from engine.runtime.engine import Engine
 from engine.testing import tiny_diffusers
 from engine.types import EngineConfig, EngineError, LoraSource, LoraWeight, Request
@@ -68,8 +68,8 @@ def test_a_lora_counts_as_much_as_its_weight(
 
 def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Path, ink: Path) -> None:
     made = read_transformer(config)
-    hang([made], "turbo", str(ink))
-    hang([made], "lora_film", str(film))
+    attach_lora([made], "turbo", str(ink))
+    attach_lora([made], "lora_film", str(film))
     seen = []
     for worn in (
         (),
@@ -78,7 +78,7 @@ def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Pa
         (LoraWeight("turbo"),),
         (),
     ):
-        wear(made, worn)
+        activate_loras(made, worn)
         seen.append(answer(made))
     none, turbo, both, turbo_again, none_again = seen
     assert torch.equal(none, none_again)
@@ -125,7 +125,7 @@ def test_one_that_cannot_be_worn_is_named_and_the_next_job_runs(
 
 def test_what_is_for_another_kind_of_model_is_refused() -> None:
     with pytest.raises(ValueError, match="a Linear takes no LoRA"):
-        hang([torch.nn.Linear(1, 1)], "film", "somewhere")
+        attach_lora([torch.nn.Linear(1, 1)], "film", "somewhere")
 
 
 def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_file_of_something_else_is_refused(config: EngineConfig, tmp_path: Pat
 
     save_file({"text_encoder.x.lora_A.weight": torch.ones(1)}, tmp_path / "pytorch_lora_weights.safetensors")
     with pytest.raises(ValueError, match="holds nothing"):
-        hang([read_transformer(config)], "film", str(tmp_path))
+        attach_lora([read_transformer(config)], "film", str(tmp_path))
 
 
 # --- two transformers ----------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ TWO = find_model("wan2.2-t2v-a14b")
 def both(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """Wan 2.2 with a transformer for high noise and one for low, and a LoRA for such."""
     folder, film = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("wan")
-    tiny_diffusers.write("wan_two", folder)
+    tiny_diffusers.write_model("wan_two", folder)
     made = tiny_diffusers.wan_two().transformer
     made.add_adapter(LoraConfig(r=4, lora_alpha=4, init_lora_weights=False, target_modules=["to_q", "to_v"]), "made")
     WanLoraLoaderMixin.save_lora_weights(film, get_peft_model_state_dict(made, adapter_name="made"))
@@ -171,11 +171,11 @@ def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: En
     for name in mine:
         pipe.load_lora_weights(both.loras[0].source, adapter_name=name, load_into_transformer_2=name != "transformer")
     how = Sampling(steps=1, guidance_scale=1.0, loras=(LoraWeight("lora_film"),))
-    with sampled(mine["transformer"], how, mine["transformer_2"]):
+    with sampling_hooks(mine["transformer"], how, mine["transformer_2"]):
         for name, each in mine.items():
             assert torch.equal(moved(each), moved(getattr(pipe, name)))
             assert not torch.allclose(moved(each), before[name])
-    with sampled(mine["transformer"], replace(how, loras=()), mine["transformer_2"]):
+    with sampling_hooks(mine["transformer"], replace(how, loras=()), mine["transformer_2"]):
         assert all(torch.equal(moved(each), before[name]) for name, each in mine.items())
 
 

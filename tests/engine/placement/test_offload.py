@@ -18,10 +18,10 @@ from diffusers.models.attention_dispatch import AttentionBackendName, _Attention
 from engine.catalog.model import Sampling
 from engine.catalog.registry import find_model
 from engine.diffusion import ltx
-from engine.diffusion.conditioning import keep, prepare
-from engine.diffusion.latents import ClipState, decode
-from engine.loading.loader import Parts
-from engine.placement.offload import _Turns, arrange, attend, take_turns
+from engine.diffusion.conditioning import prepare_tokens, store_latents
+from engine.diffusion.latents import ClipState, decode_span
+from engine.loading.loader import Modules
+from engine.placement.offload import _DeviceRotation, arrange_modules, rotate_modules, set_attention_backend
 from engine.placement.policy import Placement
 from engine.planning.plan import DecodeSpan, Window
 from engine.planning.timeline import plan_clip
@@ -34,50 +34,54 @@ HOW: Final = Sampling(steps=2, guidance_scale=3.0)
 
 
 @pytest.fixture
-def fresh(config: EngineConfig) -> Callable[[], Parts]:
+def fresh(config: EngineConfig) -> Callable[[], Modules]:
     return lambda: read_modules(MINI.name, config)
 
 
 @pytest.fixture(scope="module")
-def truth(parts: Parts) -> torch.Tensor:
+def truth(parts: Modules) -> torch.Tensor:
     return clip(parts)
 
 
-def modules(parts: Parts) -> dict[str, Any]:
+def modules(parts: Modules) -> dict[str, Any]:
     return {name: getattr(parts, name) for name in ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")}
 
 
-def arranged(fresh: Callable[[], Parts], **how: Any) -> Parts:
+def arranged(fresh: Callable[[], Modules], **how: Any) -> Modules:
     parts = fresh()
-    arrange(modules(parts), replace(PLAIN, **how))
+    arrange_modules(modules(parts), replace(PLAIN, **how))
     return parts
 
 
-def clip(parts: Parts) -> torch.Tensor:
+def clip(parts: Modules) -> torch.Tensor:
     """All frames of a short clip, through text encoder, transformer and autoencoder."""
     request = Request("kinora-mini", "a red ball", 160, 96, 2, 7, negative_prompt="a")
     made = plan_clip(request)
-    cut = ClipState.of(made)
-    text = ltx.encode_text(parts, made, request.negative_prompt, HOW)
+    cut = ClipState.empty(made)
+    text = ltx.encode_prompts(parts, made, request.negative_prompt, HOW)
     frames = []
     for step in made.steps:
         if isinstance(step, Window):
-            tokens = prepare(parts, cut, step)
-            list(ltx.denoise(parts, made, HOW, text.at(step.prompt_weights), tokens, step.seed, lambda: False))
-            keep(parts, cut, step, tokens)
+            tokens = prepare_tokens(parts, cut, step)
+            list(
+                ltx.denoise_tokens(
+                    parts, made, HOW, text.select_prompts(step.prompt_weights), tokens, step.seed, lambda: False
+                )
+            )
+            store_latents(parts, cut, step, tokens)
         elif isinstance(step, DecodeSpan):
-            frames.append(decode(parts, cut, step))
+            frames.append(decode_span(parts, cut, step))
     return torch.cat(frames)
 
 
 @pytest.mark.parametrize("offload", ["none", "model", "group"])
-def test_offloading_changes_no_bit(fresh: Callable[[], Parts], truth: torch.Tensor, offload: str) -> None:
+def test_offloading_changes_no_bit(fresh: Callable[[], Modules], truth: torch.Tensor, offload: str) -> None:
     parts = arranged(fresh, offload=offload)
     assert torch.equal(clip(parts), truth)
     assert torch.equal(clip(parts), truth), "nor the second time"
 
 
-def test_blocks_really_travel_under_group_offload(fresh: Callable[[], Parts]) -> None:
+def test_blocks_really_travel_under_group_offload(fresh: Callable[[], Modules]) -> None:
     parts = arranged(fresh, offload="group")
     for module in (parts.transformer, parts.text_encoder):
         assert any("group_offloading" in each._diffusers_hook.hooks for each in hooked(module))
@@ -90,42 +94,42 @@ def hooked(module: torch.nn.Module) -> Iterator[Any]:
 
 def test_one_part_at_a_time_is_on_the_device() -> None:
     """On torch's device without storage, where one sees who is there; coming home from it is another matter."""
-    turns = _Turns(torch.device("meta"))
+    turns = _DeviceRotation(torch.device("meta"))
     first, second = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
-    first.register_forward_pre_hook(turns.come)
+    first.register_forward_pre_hook(turns.bring_module)
     first(torch.empty(1, 2, device="meta"))
     assert first.weight.device.type == "meta"
     assert second.weight.device.type == "cpu"
-    assert turns.here is first
+    assert turns.resident is first
     sent: list[str] = []
     first.to = sent.append  # type: ignore[method-assign, assignment]
-    turns.come(second, ())
+    turns.bring_module(second, ())
     assert sent == ["cpu"]
-    assert turns.here is second
+    assert turns.resident is second
     assert second.weight.device.type == "meta"
 
 
 def test_what_a_part_is_called_with_follows_it() -> None:
     """Diffusers' pipelines for Wan put words where they find the text encoder's weights, which is at home."""
     module = torch.nn.Linear(2, 2)
-    take_turns([module], torch.device("meta"))
+    rotate_modules([module], torch.device("meta"))
     assert module(torch.empty(1, 2)).device.type == "meta"
     assert module(input=torch.empty(1, 2)).device.type == "meta"
 
 
 def test_a_part_that_finds_no_room_leaves_nobody_there() -> None:
-    turns, module = _Turns(torch.device("cpu")), torch.nn.Linear(2, 2)
+    turns, module = _DeviceRotation(torch.device("cpu")), torch.nn.Linear(2, 2)
 
     def full(*_arguments: object) -> None:
         raise torch.OutOfMemoryError
 
     module.to = full  # type: ignore[method-assign, assignment]
     with pytest.raises(torch.OutOfMemoryError):
-        turns.come(module, ())
-    assert turns.here is None
+        turns.bring_module(module, ())
+    assert turns.resident is None
 
 
-def test_float8_storage_stays_close(fresh: Callable[[], Parts], truth: torch.Tensor) -> None:
+def test_float8_storage_stays_close(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
     parts = arranged(fresh, quantisation="float8")
     kinds = {layer.weight.dtype for layer in parts.transformer.modules() if isinstance(layer, torch.nn.Linear)}
     assert torch.float8_e4m3fn in kinds
@@ -134,7 +138,7 @@ def test_float8_storage_stays_close(fresh: Callable[[], Parts], truth: torch.Ten
     assert (frames - truth).abs().mean() < 0.05 * truth.std()
 
 
-def test_float8_storage_travels_too(fresh: Callable[[], Parts]) -> None:
+def test_float8_storage_travels_too(fresh: Callable[[], Modules]) -> None:
     assert torch.equal(
         clip(arranged(fresh, quantisation="float8", offload="group")), clip(arranged(fresh, quantisation="float8"))
     )
@@ -143,7 +147,7 @@ def test_float8_storage_travels_too(fresh: Callable[[], Parts]) -> None:
 @pytest.mark.parametrize(("how", "package"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
 @pytest.mark.filterwarnings("ignore")  # theirs, of kernels for GPUs that are not here
 def test_other_packages_quantise_where_they_are_installed(
-    fresh: Callable[[], Parts], truth: torch.Tensor, how: str, package: str
+    fresh: Callable[[], Modules], truth: torch.Tensor, how: str, package: str
 ) -> None:
     pytest.importorskip(package)
     frames = clip(arranged(fresh, quantisation=how))
@@ -154,12 +158,12 @@ def test_other_packages_quantise_where_they_are_installed(
 @pytest.mark.parametrize("backend", ["native", "_native_math", "flex"])
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
 def test_attention_by_another_kernel_computes_the_same(
-    fresh: Callable[[], Parts], truth: torch.Tensor, backend: str
+    fresh: Callable[[], Modules], truth: torch.Tensor, backend: str
 ) -> None:
     torch.testing.assert_close(clip(arranged(fresh, attention=backend)), truth, rtol=1e-3, atol=1e-4)
 
 
-def test_a_kernel_without_masks_serves_self_attention_alone(fresh: Callable[[], Parts], truth: torch.Tensor) -> None:
+def test_a_kernel_without_masks_serves_self_attention_alone(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
     parts = arranged(fresh, attention="_native_flash")
     (block, *_) = parts.transformer.transformer_blocks
     assert block.attn1.processor._attention_backend == AttentionBackendName._NATIVE_FLASH
@@ -168,15 +172,15 @@ def test_a_kernel_without_masks_serves_self_attention_alone(fresh: Callable[[], 
     torch.testing.assert_close(clip(parts), truth, rtol=1e-3, atol=1e-4)
 
 
-def test_a_kernel_that_diffusers_refuses_is_named(parts: Parts) -> None:
+def test_a_kernel_that_diffusers_refuses_is_named(parts: Modules) -> None:
     with pytest.raises(EngineError, match="attention=sage") as caught:
-        attend(parts.transformer, "sage")
+        set_attention_backend(parts.transformer, "sage")
     assert caught.value.code == "bad_setting"
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a compiler")
 @pytest.mark.filterwarnings("ignore")  # the compiler's own, of how it is built
-def test_a_compiled_block_computes_the_same(fresh: Callable[[], Parts], truth: torch.Tensor) -> None:
+def test_a_compiled_block_computes_the_same(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
     parts = arranged(fresh, compile=True)
     torch.testing.assert_close(clip(parts), truth, rtol=1e-3, atol=1e-4)
     assert all(block._compiled_call_impl is not None for block in parts.transformer.transformer_blocks)

@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
 
 from engine.catalog.registry import find_model
-from engine.loading.loader import Parts, load, locate
+from engine.loading.loader import Modules, load_model, locate_weights
 from engine.parallel.host import Host
 from engine.placement.policy import Machine, Offload, Placement
 from engine.runtime.engine import Engine
@@ -25,7 +25,7 @@ from tests.support.engine_modules import run_to_end
 GPU = Machine(kind="cuda", gpus=1, memory=80.0, capability=(9, 0), host_memory=256.0)
 
 
-class Pretending(Host):
+class FakeHost(Host):
     """A machine that believes it has GPUs. What is put on one goes to the processor all the same; it writes down how
     much of each model it was to offload and what its GPUs were to share.
     """
@@ -36,29 +36,29 @@ class Pretending(Host):
         self.placed: list[Offload] = []
         self.shared: list[tuple[list[str], Placement, Path, list[tuple[str, str]]]] = []
 
-    def look(self) -> Machine:
+    def inspect_machine(self) -> Machine:
         return self.machine
 
-    def device(self, name: str) -> torch.device:
-        return super().device(name.replace("cuda", "cpu"))
+    def torch_device(self, name: str) -> torch.device:
+        return super().torch_device(name.replace("cuda", "cpu"))
 
-    def put(self, module: torch.nn.Module, device: torch.device) -> None:
+    def place_module(self, module: torch.nn.Module, device: torch.device) -> None:
         self.no_room(module)
-        super().put(module, device)
+        super().place_module(module, device)
 
-    def arrange(self, modules: Mapping[str, Any], placement: Placement) -> None:
+    def arrange_modules(self, modules: Mapping[str, Any], placement: Placement) -> None:
         assert "vae" in modules
         self.placed.append(placement.offload)
 
-    def share(
-        self, transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]
+    def share_transformers(
+        self, transformers: Mapping[str, Any], placement: Placement, folder: Path, loras: Sequence[tuple[str, str]]
     ) -> None:
-        self.shared.append((list(transformers), placement, folder, list(hung)))
+        self.shared.append((list(transformers), placement, folder, list(loras)))
 
 
 @pytest.fixture
-def host() -> Pretending:
-    return Pretending()
+def host() -> FakeHost:
+    return FakeHost()
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def failed(engine: Engine, request: Request, folder: Path) -> EngineError:
 
 
 def test_loading_goes_down_the_rungs_until_there_is_room(
-    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
+    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     host.no_room = lacking(LTXVideoTransformer3DModel, failing(2))
     events: list[Event] = list(Engine(auto, host).run(request_, tmp_path, never))
@@ -113,7 +113,7 @@ def test_loading_goes_down_the_rungs_until_there_is_room(
 
 
 def test_loading_that_never_finds_room_is_named_and_the_engine_lives(
-    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
+    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     engine = Engine(auto, host)
     host.no_room = lacking(AutoencoderKLLTXVideo, failing(3))
@@ -125,7 +125,7 @@ def test_loading_that_never_finds_room_is_named_and_the_engine_lives(
 
 
 def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
-    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
+    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     engine = Engine(auto, host)
     list(engine.run(request_, tmp_path / "before", never))
@@ -139,7 +139,7 @@ def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
 
 
 def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
-    host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path
+    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     host.machine = replace(GPU, gpus=2)
     engine = Engine(replace(auto, parallel=2), host)
@@ -155,16 +155,16 @@ def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
 
 
 def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
-    host, model = Pretending(replace(GPU, gpus=2)), find_model("wan2.2-t2v-a14b")
+    host, model = FakeHost(replace(GPU, gpus=2)), find_model("wan2.2-t2v-a14b")
     two = EngineConfig(
-        weights={model.name: str(tiny_diffusers.write("wan_two", tmp_path))}, dtype="float32", parallel=2
+        weights={model.name: str(tiny_diffusers.write_model("wan_two", tmp_path))}, dtype="float32", parallel=2
     )
-    run_to_end(load(model, locate(model, two), two, host=host))
+    run_to_end(load_model(model, locate_weights(model, two), two, host=host))
     assert host.placed == ["none"]
     assert host.shared[0][0] == ["transformer", "transformer_2"]
 
 
-def test_what_the_operator_chose_stays(host: Pretending, auto: EngineConfig, request_: Request, tmp_path: Path) -> None:
+def test_what_the_operator_chose_stays(host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(replace(auto, offload="none"), host)
     list(engine.run(request_, tmp_path, never))
     transformer(engine).register_forward_pre_hook(failing(1))
@@ -212,7 +212,7 @@ def test_a_processor_without_room_is_named_too(config: EngineConfig, request_: R
 def test_a_processor_without_room_for_the_weights_is_named_too(
     config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    host = Pretending(Machine(kind="cpu"), lacking(AutoencoderKLLTXVideo, lambda: torch.empty(2**55)))
+    host = FakeHost(Machine(kind="cpu"), lacking(AutoencoderKLLTXVideo, lambda: torch.empty(2**55)))
     tmp_path.joinpath("failed").mkdir()
     failed(Engine(config, host), request_, tmp_path / "failed")
 
@@ -226,7 +226,7 @@ def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request
     hook.remove()
 
 
-def parts(engine: Engine) -> Parts:
+def parts(engine: Engine) -> Modules:
     assert engine._loaded_model is not None
     return engine._loaded_model[1]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from engine.catalog.registry import find_model
-from engine.placement.hardware import look
-from engine.placement.policy import Machine, Placement, choose, lower
+from engine.placement.hardware import inspect_machine
+from engine.placement.policy import Machine, Placement, choose_placement, next_offload
 from engine.types import EngineConfig, EngineError, LoraSource
 
 PROCESSOR = Machine(kind="cpu", host_memory=16.0, compiler=True)
@@ -25,21 +25,23 @@ def gpu(memory: float) -> Machine:
 
 def refused(machine: Machine, config: EngineConfig) -> str:
     with pytest.raises(EngineError) as caught:
-        choose(machine, SMALL, config)
+        choose_placement(machine, SMALL, config)
     assert caught.value.code == "bad_setting"
     return str(caught.value)
 
 
 def test_a_processor_computes_in_float32_and_spares_nothing() -> None:
-    assert choose(PROCESSOR, LARGE, EngineConfig()) == Placement(device="cpu", dtype="float32", movable=True)
-    assert choose(APPLE, LARGE, EngineConfig()).device == "mps"
+    assert choose_placement(PROCESSOR, LARGE, EngineConfig()) == Placement(
+        device="cpu", dtype="float32", adjustable=True
+    )
+    assert choose_placement(APPLE, LARGE, EngineConfig()).device == "mps"
 
 
 def test_a_model_that_fits_lies_on_the_gpu_as_it_is_and_is_compiled() -> None:
-    chosen = choose(H100, LARGE, EngineConfig())
+    chosen = choose_placement(H100, LARGE, EngineConfig())
     assert (chosen.device, chosen.dtype, chosen.offload, chosen.quantisation) == ("cuda", "bfloat16", "none", "none")
     assert chosen.compile
-    assert chosen.home == "cuda"
+    assert chosen.storage_device == "cuda"
 
 
 @pytest.mark.parametrize(
@@ -54,29 +56,29 @@ def test_a_model_that_fits_lies_on_the_gpu_as_it_is_and_is_compiled() -> None:
     ],
 )
 def test_what_does_not_fit_is_offloaded_rung_by_rung(memory: float, offload: str, quantisation: str) -> None:
-    chosen = choose(gpu(memory), LARGE, EngineConfig())
+    chosen = choose_placement(gpu(memory), LARGE, EngineConfig())
     assert (chosen.offload, chosen.quantisation) == (offload, quantisation)
-    assert (chosen.home == "cpu") == (offload != "none")
+    assert (chosen.storage_device == "cpu") == (offload != "none")
 
 
 def test_numbers_of_twice_the_size_need_twice_the_room() -> None:
-    assert choose(gpu(24.0), SMALL, EngineConfig(quantisation="none")).offload == "none"
-    assert choose(gpu(24.0), SMALL, EngineConfig(quantisation="none", dtype="float32")).offload == "group"
+    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantisation="none")).offload == "none"
+    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantisation="none", dtype="float32")).offload == "group"
 
 
 def test_nothing_is_sent_home_where_the_machine_cannot_hold_it() -> None:
-    assert choose(replace(gpu(32.0), host_memory=8.0), LARGE, EngineConfig()).offload == "none"
+    assert choose_placement(replace(gpu(32.0), host_memory=8.0), LARGE, EngineConfig()).offload == "none"
 
 
 def test_compiling_is_for_large_models_that_stay_as_they_are() -> None:
     lora = LoraSource("film", LARGE.name, "/loras/film")
-    assert not choose(H100, MINI, EngineConfig()).compile
-    assert not choose(replace(H100, capability=(7, 5)), LARGE, EngineConfig()).compile
-    assert not choose(replace(H100, compiler=False), LARGE, EngineConfig()).compile
-    assert not choose(gpu(32.0), LARGE, EngineConfig()).compile
-    assert not choose(H100, LARGE, EngineConfig(loras=(lora,))).compile
-    assert choose(H100, SMALL, EngineConfig(loras=(lora,))).compile
-    assert choose(PROCESSOR, MINI, EngineConfig(compile="on")).compile
+    assert not choose_placement(H100, MINI, EngineConfig()).compile
+    assert not choose_placement(replace(H100, capability=(7, 5)), LARGE, EngineConfig()).compile
+    assert not choose_placement(replace(H100, compiler=False), LARGE, EngineConfig()).compile
+    assert not choose_placement(gpu(32.0), LARGE, EngineConfig()).compile
+    assert not choose_placement(H100, LARGE, EngineConfig(loras=(lora,))).compile
+    assert choose_placement(H100, SMALL, EngineConfig(loras=(lora,))).compile
+    assert choose_placement(PROCESSOR, MINI, EngineConfig(compile="on")).compile
 
 
 def test_a_model_whose_attention_is_masked_throughout_takes_no_kernel_without_masks() -> None:
@@ -84,36 +86,38 @@ def test_a_model_whose_attention_is_masked_throughout_takes_no_kernel_without_ma
         replace(H100, packages=frozenset({"flash_attn_interface", "sageattention"})),
         find_model("z-image-turbo"),
     )
-    assert choose(packed, stills, EngineConfig()).attention == "native"
-    assert choose(packed, stills, EngineConfig(attention="_native_cudnn")).attention == "_native_cudnn"
+    assert choose_placement(packed, stills, EngineConfig()).attention == "native"
+    assert choose_placement(packed, stills, EngineConfig(attention="_native_cudnn")).attention == "_native_cudnn"
     with pytest.raises(EngineError, match="Choose native") as caught:
-        choose(packed, stills, EngineConfig(attention="sage"))
+        choose_placement(packed, stills, EngineConfig(attention="sage"))
     assert caught.value.code == "bad_setting"
 
 
 def test_attention_takes_hopper_s_own_kernels_where_they_are() -> None:
     packed = frozenset({"flash_attn_interface", "sageattention"})
-    assert choose(H100, LARGE, EngineConfig()).attention == "native"
-    assert choose(replace(H100, packages=packed), LARGE, EngineConfig()).attention == "_flash_3"
-    assert choose(replace(gpu(80.0), packages=packed), LARGE, EngineConfig()).attention == "native"
-    assert choose(replace(gpu(80.0), packages=packed), LARGE, EngineConfig(attention="sage")).attention == "sage"
+    assert choose_placement(H100, LARGE, EngineConfig()).attention == "native"
+    assert choose_placement(replace(H100, packages=packed), LARGE, EngineConfig()).attention == "_flash_3"
+    assert choose_placement(replace(gpu(80.0), packages=packed), LARGE, EngineConfig()).attention == "native"
+    assert (
+        choose_placement(replace(gpu(80.0), packages=packed), LARGE, EngineConfig(attention="sage")).attention == "sage"
+    )
 
 
 def test_several_gpus_share_a_clip_only_when_told() -> None:
     two = replace(H100, gpus=2)
-    assert choose(two, LARGE, EngineConfig()).parallel == 1
-    shared = choose(two, LARGE, EngineConfig(parallel=0))
+    assert choose_placement(two, LARGE, EngineConfig()).parallel == 1
+    shared = choose_placement(two, LARGE, EngineConfig(parallel=0))
     assert (shared.parallel, shared.offload, shared.compile) == (2, "none", False)
-    assert choose(PROCESSOR, MINI, EngineConfig(parallel=0)).parallel == 1
+    assert choose_placement(PROCESSOR, MINI, EngineConfig(parallel=0)).parallel == 1
 
 
 def test_what_an_operator_says_is_done() -> None:
     config = EngineConfig(offload="group", quantisation="float8", tiling="on", dtype="float16", device="cuda:0")
-    chosen = choose(H100, MINI, config)
+    chosen = choose_placement(H100, MINI, config)
     assert (chosen.offload, chosen.quantisation, chosen.tiling) == ("group", "float8", "on")
     assert (chosen.dtype, chosen.device) == ("float16", "cuda:0")
     packed = replace(H100, packages=frozenset({"torchao"}))
-    assert choose(packed, MINI, EngineConfig(quantisation="int8")).quantisation == "int8"
+    assert choose_placement(packed, MINI, EngineConfig(quantisation="int8")).quantisation == "int8"
 
 
 @pytest.mark.parametrize(
@@ -148,29 +152,29 @@ def test_what_the_machine_cannot_do_is_refused_with_a_remedy(
 @pytest.mark.parametrize(("machine", "device"), [(PROCESSOR, "cuda"), (H100, "cuda:1")])
 def test_a_gpu_that_is_not_there_is_named(machine: Machine, device: str) -> None:
     with pytest.raises(EngineError, match=f"no {device} here") as caught:
-        choose(machine, MINI, EngineConfig(device=device))
+        choose_placement(machine, MINI, EngineConfig(device=device))
     assert caught.value.code == "device_missing"
 
 
 def test_running_out_of_memory_leads_down_the_rungs_unless_the_operator_chose() -> None:
-    chosen = choose(H100, LARGE, EngineConfig())
-    assert lower(chosen) == "model"
-    assert lower(choose(H100, LARGE, EngineConfig(), "model")) == "group"
-    assert lower(choose(H100, LARGE, EngineConfig(), "group")) is None
-    assert lower(choose(H100, LARGE, EngineConfig(offload="none"))) is None
-    assert lower(choose(PROCESSOR, LARGE, EngineConfig())) is None
+    chosen = choose_placement(H100, LARGE, EngineConfig())
+    assert next_offload(chosen) == "model"
+    assert next_offload(choose_placement(H100, LARGE, EngineConfig(), "model")) == "group"
+    assert next_offload(choose_placement(H100, LARGE, EngineConfig(), "group")) is None
+    assert next_offload(choose_placement(H100, LARGE, EngineConfig(offload="none"))) is None
+    assert next_offload(choose_placement(PROCESSOR, LARGE, EngineConfig())) is None
 
 
 def test_a_placement_reads_as_a_sentence() -> None:
-    assert str(choose(PROCESSOR, MINI, EngineConfig())) == "on cpu in float32"
-    assert str(choose(gpu(20.0), LARGE, EngineConfig())) == (
+    assert str(choose_placement(PROCESSOR, MINI, EngineConfig())) == "on cpu in float32"
+    assert str(choose_placement(gpu(20.0), LARGE, EngineConfig())) == (
         "on cuda in bfloat16, weights kept as float8, one part at a time on the GPU"
     )
-    assert str(choose(replace(H100, gpus=2), LARGE, EngineConfig(parallel=2))).endswith("shared by 2 GPUs")
+    assert str(choose_placement(replace(H100, gpus=2), LARGE, EngineConfig(parallel=2))).endswith("shared by 2 GPUs")
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    found = look()
+    found = inspect_machine()
     assert found.host_memory > 0
     assert (found.gpus > 0) == (found.kind == "cuda")
-    assert choose(found, MINI, EngineConfig(device="cpu")).device == "cpu"
+    assert choose_placement(found, MINI, EngineConfig(device="cpu")).device == "cpu"

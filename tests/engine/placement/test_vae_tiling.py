@@ -17,10 +17,10 @@ from diffusers import VQModel
 
 from engine.catalog.model import Size
 from engine.catalog.registry import find_model
-from engine.diffusion.diffusers_family import Stock
+from engine.diffusion.diffusers_family import DiffusersSampler
 from engine.diffusion.latents import ClipState
-from engine.diffusion.schedule import sampling
-from engine.loading.loader import Parts
+from engine.diffusion.schedule import resolve_sampling
+from engine.loading.loader import Modules
 from engine.placement import vae_tiling
 from engine.placement.policy import Tiling
 from engine.planning.plan import DecodeSpan
@@ -43,13 +43,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=KINDS)
-def parts(request: pytest.FixtureRequest, folder: Path) -> Parts:
+def parts(request: pytest.FixtureRequest, folder: Path) -> Modules:
     return read(request.param, folder)
 
 
-def read(name: str, folder: Path, tiling: str = "auto") -> Parts:
+def read(name: str, folder: Path, tiling: str = "auto") -> Modules:
     if not (at := folder / KINDS[name]).is_dir():
-        tiny_diffusers.write(KINDS[name], at)
+        tiny_diffusers.write_model(KINDS[name], at)
     config = EngineConfig(weights={name: str(at)}, device="cpu", tiling=tiling)
     parts = read_modules(name, config)
     small(parts.vae, *SIZES.get(name, OTHERS)[1:])
@@ -65,19 +65,19 @@ def small(vae: Any, side: int, stride: int) -> None:
         vae.tile_sample_stride_height = vae.tile_sample_stride_width = stride
 
 
-def wanting(parts: Parts, tiling: Tiling) -> Parts:
+def wanting(parts: Modules, tiling: Tiling) -> Modules:
     return replace(parts, placement=replace(parts.placement, tiling=tiling))
 
 
-def recipe(parts: Parts) -> tuple[Stock, ClipState]:
+def recipe(parts: Modules) -> tuple[DiffusersSampler, ClipState]:
     """A clip of this model with latents that nobody denoised, read and ready to be decoded."""
     (name,) = (name for name in KINDS if Path(parts.vae.config._name_or_path).parent.name == KINDS[name])
     request = Request(name, "a red ball", 256, 256, float(find_model(name).makes_videos), 7, steps=1)
     size = SIZES.get(name, OTHERS)[0]
-    cut = ClipState.of(replace(plan_clip(request), size=size, native=size))
-    made = Stock(parts, cut, request, sampling(cut.plan.model, request, ()))
-    made.read()
-    spatial, (window,) = parts.spatial, cut.plan.windows
+    cut = ClipState.empty(replace(plan_clip(request), size=size, native=size))
+    made = DiffusersSampler(parts, cut, request, resolve_sampling(cut.plan.model, request, ()))
+    made.encode_prompts()
+    spatial, (window,) = parts.spatial_compression, cut.plan.windows
     channels = parts.vae.config.get("z_dim") or parts.vae.config.latent_channels
     shape = 1, channels, 1, size.height // spatial, size.width // spatial
     torch.manual_seed(1)
@@ -85,13 +85,13 @@ def recipe(parts: Parts) -> tuple[Stock, ClipState]:
     return made, cut
 
 
-def film(parts: Parts) -> torch.Tensor:
+def film(parts: Modules) -> torch.Tensor:
     made, cut = recipe(parts)
     return shown(made, cut)
 
 
-def shown(made: Stock, cut: ClipState) -> torch.Tensor:
-    return torch.cat([made.decode(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
+def shown(made: DiffusersSampler, cut: ClipState) -> torch.Tensor:
+    return torch.cat([made.decode_span(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])
 
 
 def full(*, after: int, times: int = 1) -> Callable[..., None]:
@@ -105,7 +105,7 @@ def full(*, after: int, times: int = 1) -> Callable[..., None]:
     return raising
 
 
-def test_tiles_are_used_when_they_are_asked_for_and_come_close_to_whole_frames(parts: Parts) -> None:
+def test_tiles_are_used_when_they_are_asked_for_and_come_close_to_whole_frames(parts: Modules) -> None:
     whole = film(wanting(parts, "off"))
     tiled = film(wanting(parts, "on"))
     assert parts.vae.use_tiling
@@ -115,7 +115,7 @@ def test_tiles_are_used_when_they_are_asked_for_and_come_close_to_whole_frames(p
     assert torch.equal(film(wanting(parts, "off")), whole), "nothing of it stays for the next clip"
 
 
-def test_a_decoder_without_room_goes_on_in_tiles(parts: Parts) -> None:
+def test_a_decoder_without_room_goes_on_in_tiles(parts: Modules) -> None:
     tiled = film(wanting(parts, "on"))
     hook = parts.vae.decoder.register_forward_pre_hook(full(after=0))
     assert torch.equal(film(parts), tiled)
@@ -134,7 +134,7 @@ def test_what_wan_decoded_before_there_was_no_room_stays_as_it_was_shown(name: s
     assert torch.equal(film(parts), whole), "and the next clip is decoded in whole frames again"
 
 
-def test_who_wants_no_tiles_gets_none(parts: Parts) -> None:
+def test_who_wants_no_tiles_gets_none(parts: Modules) -> None:
     hook = parts.vae.decoder.register_forward_pre_hook(full(after=0))
     with pytest.raises(torch.OutOfMemoryError):
         film(wanting(parts, "off"))
@@ -142,7 +142,7 @@ def test_who_wants_no_tiles_gets_none(parts: Parts) -> None:
     assert not parts.vae.use_tiling
 
 
-def test_without_room_for_tiles_either_the_error_is_torch_s(parts: Parts) -> None:
+def test_without_room_for_tiles_either_the_error_is_torch_s(parts: Modules) -> None:
     hook = parts.vae.decoder.register_forward_pre_hook(full(after=0, times=9))
     with pytest.raises(torch.OutOfMemoryError):
         film(parts)

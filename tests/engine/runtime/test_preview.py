@@ -8,10 +8,10 @@ from PIL import Image
 
 from engine.catalog.model import Sampling
 from engine.diffusion import ltx
-from engine.diffusion.conditioning import guessed, prepare
+from engine.diffusion.conditioning import predicted_latent, prepare_tokens
 from engine.diffusion.latents import ClipState
-from engine.diffusion.ltx import Ltx
-from engine.loading.loader import Parts
+from engine.diffusion.ltx import LtxSampler
+from engine.loading.loader import Modules
 from engine.planning.plan import Window
 from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
@@ -56,14 +56,14 @@ def test_looks_change_nothing(engine: Engine, config: EngineConfig, tmp_path: Pa
     assert seen == unseen
 
 
-def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Parts) -> None:
+def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Modules) -> None:
     made, how = plan_clip(LONG), Sampling(steps=6, guidance_scale=1.0)
     window = made.windows[0]
-    tokens = prepare(parts, ClipState.of(made), window)
-    text = ltx.encode_text(parts, made, "", how)
-    steps = ltx.denoise(parts, made, how, text, tokens, window.seed, lambda: False)
-    guesses = [guessed(parts, made, window, tokens, 0) for _ in steps]
-    final = guessed(parts, made, window, replace(tokens, guess=None), 0)
+    tokens = prepare_tokens(parts, ClipState.empty(made), window)
+    text = ltx.encode_prompts(parts, made, "", how)
+    steps = ltx.denoise_tokens(parts, made, how, text, tokens, window.seed, lambda: False)
+    guesses = [predicted_latent(parts, made, window, tokens, 0) for _ in steps]
+    final = predicted_latent(parts, made, window, replace(tokens, prediction=None), 0)
     off = [float((guess - final).abs().mean()) for guess in guesses]
     assert off[-1] == pytest.approx(0, abs=1e-5)
     assert off[0] > 2 * off[-2] > 0
@@ -80,14 +80,14 @@ def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path:
     assert list((tmp_path / "bad").iterdir()) == []
 
 
-def test_a_full_disk_is_named_as_it_is_for_a_film(parts: Parts, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_as_it_is_for_a_film(parts: Modules, tmp_path: Path) -> None:
     """An error without a name would end the engine's process."""
     made = plan_clip(LONG)
-    cut, window = ClipState.of(made), made.windows[0]
-    recipe = Ltx(parts, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
-    recipe.read()
-    recipe.prepare(window)
-    list(recipe.denoise(window, lambda: False))
+    cut, window = ClipState.empty(made), made.windows[0]
+    recipe = LtxSampler(parts, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
+    recipe.encode_prompts()
+    recipe.prepare_window(window)
+    list(recipe.denoise_window(window, lambda: False))
     (tmp_path / "preview-0000.part").symlink_to("/dev/full")
     with pytest.raises(EngineError) as caught:
         Previews(made, StageRates(), (), tmp_path).take_preview(recipe, window)

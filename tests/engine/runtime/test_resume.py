@@ -251,7 +251,7 @@ def test_the_state_of_other_weights_is_not_taken(
     engine: Engine, config: EngineConfig, request_: Request, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     if "weights" in change:
-        change = {"weights": {MINI.name: str(tiny_ltx.write(tmp_path / "weights", seed=1))}}
+        change = {"weights": {MINI.name: str(tiny_ltx.write_model(tmp_path / "weights", seed=1))}}
     segments = published(engine, request_, tmp_path / "whole")
     events = list(Engine(replace(config, **change)).run(request_, tmp_path / "other", never, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == 0

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 
 from engine.catalog.registry import find_model
 from engine.diffusion import ltx
-from engine.diffusion.conditioning import prepare
+from engine.diffusion.conditioning import prepare_tokens
 from engine.diffusion.latents import ClipState
-from engine.loading.loader import Parts
+from engine.loading.loader import Modules
 from engine.mini.training import train_turbo
 from engine.mini.training.components import new_transformer
 from engine.mini.training.config import SMALL
@@ -37,7 +37,7 @@ def never() -> bool:
     return False
 
 
-def taught(parts: Parts, course: Course = COURSE) -> Teacher:
+def taught(parts: Modules, course: Course = COURSE) -> Teacher:
     return Teacher(parts.transformer, course, torch.zeros(1, 3, 32), torch.ones(1, 3))
 
 
@@ -54,7 +54,7 @@ def lane(*, given: bool = False, course: Course = COURSE) -> Lane:
 
 
 @pytest.fixture(scope="module")
-def quick_weights(parts: Parts, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quick_weights(parts: Modules, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that came with an adapter."""
     copy = shutil.copytree(weights, tmp_path_factory.mktemp("turbo") / "weights")
     write_turbo_adapter(parts.transformer, copy / ADAPTER)
@@ -69,15 +69,15 @@ def test_the_course_is_what_the_catalogue_samples() -> None:
     assert course.guidance == FULL.guidance_scale
 
 
-def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request) -> None:
+def test_the_teacher_goes_where_the_engine_does(parts: Modules, request_: Request) -> None:
     """Two guided steps of the engine's own loop, of four, are one step of a course of two."""
     how = replace(FULL, steps=4, schedule="linear")
     clip = replace(request_, negative_prompt="blurry")
     made = plan_clip(clip)
-    text = ltx.encode_text(parts, made, clip.negative_prompt, how)
-    tokens = prepare(parts, ClipState.of(made), made.windows[0])
+    text = ltx.encode_prompts(parts, made, clip.negative_prompt, how)
+    tokens = prepare_tokens(parts, ClipState.empty(made), made.windows[0])
     start = tokens.latents.clone()
-    steps = ltx.denoise(parts, made, how, text, tokens, clip.seed, never)
+    steps = ltx.denoise_tokens(parts, made, how, text, tokens, clip.seed, never)
     next(steps), next(steps)
 
     course = Course((1.0, 0.5, 0.0), 2, how.guidance_scale)
@@ -87,7 +87,7 @@ def test_the_teacher_goes_where_the_engine_does(parts: Parts, request_: Request)
     torch.testing.assert_close(start - 0.5 * flow, tokens.latents, rtol=1e-4, atol=1e-4)
 
 
-def test_a_new_student_of_an_unguided_teacher_has_nothing_to_learn(parts: Parts) -> None:
+def test_a_new_student_of_an_unguided_teacher_has_nothing_to_learn(parts: Modules) -> None:
     same = Course((1.0, 0.5, 0.0), substeps=1, guidance=1.0)
     student = train_turbo.new_student(parts.transformer)
     assert train_turbo.lesson(taught(parts, same), student, lane(course=same))[0] < 1e-9
@@ -95,7 +95,7 @@ def test_a_new_student_of_an_unguided_teacher_has_nothing_to_learn(parts: Parts)
     assert off == untaught > 1e-6
 
 
-def test_a_lane_goes_the_student_s_way_and_leaves_what_is_given(parts: Parts) -> None:
+def test_a_lane_goes_the_student_s_way_and_leaves_what_is_given(parts: Modules) -> None:
     student, under_way = train_turbo.new_student(parts.transformer), lane(given=True)
     randomise_adapter(student)
     before = under_way.x.clone()
@@ -106,7 +106,7 @@ def test_a_lane_goes_the_student_s_way_and_leaves_what_is_given(parts: Parts) ->
     torch.testing.assert_close(under_way.x[:, 6:], (before - 0.5 * said)[:, 6:])
 
 
-def test_lanes_begin_as_noise_or_as_clips_under_noise(parts: Parts) -> None:
+def test_lanes_begin_as_noise_or_as_clips_under_noise(parts: Modules) -> None:
     course = Course((1.0, 0.75, 0.5, 0.25, 0.0), 2, 4.0)
     rng = np.random.default_rng(0)
     clean = torch.full((2, 12, 16), 9.0)
@@ -117,7 +117,7 @@ def test_lanes_begin_as_noise_or_as_clips_under_noise(parts: Parts) -> None:
         assert each.x.mean().item() == pytest.approx(9 * (1 - course.levels[each.step]), abs=0.3)
 
 
-def test_distilling_brings_the_student_nearer_and_leaves_the_teacher(parts: Parts) -> None:
+def test_distilling_brings_the_student_nearer_and_leaves_the_teacher(parts: Modules) -> None:
     before = {name: weight.clone() for name, weight in parts.transformer.state_dict().items()}
     here = Distillation(taught(parts), same_lane)
     apart = off(here)
@@ -138,7 +138,7 @@ def off(here: Distillation) -> float:
     return sum(train_turbo.lesson(here.teacher, here.student, under_way)[0].item() for _ in COURSE.levels[1:])
 
 
-def test_distilling_goes_on_where_it_was(parts: Parts, tmp_path: Path) -> None:
+def test_distilling_goes_on_where_it_was(parts: Modules, tmp_path: Path) -> None:
     file = tmp_path / "turbo.pt"
     first, second, other = (Distillation(taught(parts), same_lane) for _ in range(3))
     assert first.resume(file) == 0
@@ -193,7 +193,7 @@ def test_no_adapter_is_better_than_one_that_does_not_fit(work: Path, missing: st
 
 
 @pytest.mark.parametrize("kind", [LTXPipeline, LTXConditionPipeline])
-def test_diffusers_own_pipelines_load_the_adapter(parts: Parts, quick_weights: Path, kind: Any) -> None:
+def test_diffusers_own_pipelines_load_the_adapter(parts: Modules, quick_weights: Path, kind: Any) -> None:
     torch.manual_seed(0)
     student = train_turbo.new_student(parts.transformer)
     randomise_adapter(student)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.catalog.registry import DEFAULT_MODEL, find_model
-from engine.loading.loader import locate
+from engine.loading.loader import locate_weights
 from engine.mini import train
 from engine.mini.dataset.scenes import random_scene
 from engine.mini.training import (
@@ -118,7 +118,7 @@ def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_pat
     train_turbo.train(work, A_MOMENT, compiled=False)
     train.export(work, tmp_path)
     mini = find_model(DEFAULT_MODEL)
-    assert locate(mini, EngineConfig(weights={DEFAULT_MODEL: str(tmp_path)})).adapters == {
+    assert locate_weights(mini, EngineConfig(weights={DEFAULT_MODEL: str(tmp_path)})).adapters == {
         mini.sampling["turbo"].adapter
     }
 
