@@ -1,4 +1,4 @@
-"""`python -m bench [names…]`: measure, print one table. Judges nothing: a figure is read, not asserted."""
+"""`python -m bench [names…]`: runs measurements and prints one table. It asserts no figure."""
 
 from __future__ import annotations
 

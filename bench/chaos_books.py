@@ -1,4 +1,4 @@
-"""What must hold when everything has ended, asked of the tables and of the files. Knows nothing of how it got there."""
+"""Checks the tables and files after all jobs have ended. Knows nothing of what happened before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever kills, and keeps count. A kill counts only if it hit an attempt that PostgreSQL says was under its lease."""
+"""Kills processes and counts the kills: only those that hit an attempt which, by PostgreSQL, was under its lease."""
 
 from __future__ import annotations
 

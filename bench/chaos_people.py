@@ -1,7 +1,7 @@
-"""Those who ask for clips all the while: over HTTP, with a key for each create, again and again until answered.
+"""Simulated users who create clips over HTTP, with an idempotency key for each, and retry until they get a response.
 
-A person has one clip made after another and now and then cancels one. When a clip has ended they send its create
-once more, and the answer must name the same video.
+A user creates one clip after another and now and then cancels one. When a clip has ended, its create is sent once
+more, and the response must name the same video.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The processes that chaos kills: real workers and a real web process, started again after each fall.
+"""The processes that chaos kills: real workers and a real web process, started again after each kill.
 
-Knows pids, families of processes and what a worker's log tells of it; knows no job. Linux only: it takes hold of
-processes by descriptor, so that neither a zombie nor a number used again passes for one that lives.
+Knows pids, process trees and the events in a worker's log; knows no job. Linux only: processes are held by
+descriptor, so that neither a zombie nor a reused pid passes for a live one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From the commit of a create to the commit of its claim, by an idle worker; and what that worker costs idle.
+"""Measures the time from the commit of a create to the commit of its claim by an idle worker, and the worker's cost.
 
-PostgreSQL itself notes when each transaction commits (`track_commit_timestamp`), and a trigger of this measurement
-notes which transaction moved which row: two times by one clock, whoever asks and however late.
+PostgreSQL records when each transaction commits (`track_commit_timestamp`), and a trigger of this measurement records
+which transaction changed which row: both times are by the same clock.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ async def fetch_claim_delays(app_state: AppState, made: list[str]) -> list[float
 
 
 def build_rows(waits: list[float], share: float) -> list[Row]:
-    """The table's part."""
+    """The rows of the table."""
     median, late, last = (f"{format_figure(quantile(waits, part) * 1000)} ms" for part in (0.5, 0.95, 1.0))
     return [
         Row("create → claim, idle worker: median", median, goal="≤ 10 ms"),

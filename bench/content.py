@@ -1,6 +1,6 @@
-"""A large file through GET content, beside nginx, or beside `sendfile` alone where there is no nginx.
+"""Measures the download of a large file, beside nginx, or beside `sendfile` alone where there is no nginx.
 
-The reader throws the bytes away as the kernel hands them over, and counts them.
+The reader counts the bytes and discards them.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ async def _check_listening(port: int) -> None:
 
 
 def build_rows(ours: DownloadContender, theirs: DownloadContender, name: str) -> list[Row]:
-    """The table's part."""
+    """The rows of the table."""
     return [
         Row(
             "content of 64 MiB, MB each second",

@@ -1,7 +1,7 @@
-"""Creates per second through HTTP, beside the same statements without the web process: bare asyncpg, pgbench.
+"""Measures creates per second over HTTP, beside the same statements sent by bare asyncpg and by pgbench.
 
-All use as many connections to one database, in turns of seconds, so that what else the machine does meanwhile
-falls on all alike.
+All use the same number of connections to one database and take turns of a few seconds, so that other load on the
+machine affects all alike.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ async def verify_creates(settings: Settings, creates: int) -> None:
 
 
 def build_rows(http: HttpCreates, bare: AsyncpgCreates, pgbench: PgbenchCreates | None, count: int) -> list[Row]:
-    """The table's part."""
+    """The rows of the table."""
     ours, theirs = (each.tally.count / each.tally.seconds for each in (http, bare))
     server, _, postgres = (seconds / http.tally.count * 1e6 for seconds in http.spent.cpu)
     client, backends = (seconds / bare.tally.count * 1e6 for seconds in bare.spent.cpu)

@@ -1,6 +1,6 @@
-"""Clips of the bundled model, asked for and watched alike: what the measurements of the engine have in common.
+"""Requests, engines and timings of clips of the bundled model, shared by the measurements of the engine.
 
-Everything here runs in the process that measures, and what it loads stays loaded there.
+Everything here runs in the measuring process, and what it loads stays loaded there.
 """
 
 from __future__ import annotations

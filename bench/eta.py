@@ -1,4 +1,4 @@
-"""What a warm engine says of the time that is left when half of it is over, beside what is left in truth."""
+"""Measures the error of a warm engine's estimate at half-way: its last remaining time against the actual one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def estimate_error(clip: ClipTiming) -> float:
 
 
 def build_rows(errors: list[float], clips: tuple[tuple[float, Quality], ...]) -> list[Row]:
-    """The table's part."""
+    """The rows of the table."""
     worst, clip = max(zip(errors, clips, strict=True), key=lambda each: abs(each[0]))
     seconds, quality = clip
     return [

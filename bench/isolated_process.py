@@ -1,6 +1,6 @@
-"""Runs functions in a process of their own: fresh, so that its memory and its threads are theirs alone.
+"""Runs functions in a fresh process, whose memory and threads are theirs alone.
 
-A process lives as long as its `with` block, so that what one call loaded the next one finds.
+A process lives as long as its `with` block, so that a call finds what an earlier one has loaded.
 """
 
 from __future__ import annotations

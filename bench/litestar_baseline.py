@@ -1,4 +1,4 @@
-"""A Litestar application that only answers bytes it was given: the floor under every route of ours.
+"""A Litestar application that only returns fixed bytes: the lower bound for every route of the API.
 
 `python -m bench.litestar_baseline --fd N FILE…`: the first file is the answer to `/0`, the next to `/1`.
 """

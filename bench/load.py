@@ -1,6 +1,6 @@
-"""A load generator that costs little: ready-made bytes over keep-alive connections, counted and not read.
+"""A cheap load generator: ready-made requests over keep-alive connections, whose responses are counted and not parsed.
 
-An HTTP library would take more of the two cores than the server it asks. Every load ends by count or by time.
+An HTTP library would take more of the two cores than the server under test. Every load ends by count or by time.
 """
 
 from __future__ import annotations

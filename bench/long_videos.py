@@ -1,5 +1,5 @@
-"""Twenty seconds: by the engine and by diffusers' `LTXI2VLongMultiPromptPipeline` on the same modules; and what length
-costs the engine, in time and in memory.
+"""Measures twenty seconds in the engine and in diffusers' `LTXI2VLongMultiPromptPipeline` on the same modules, and the
+cost of length in the engine, in time and in memory.
 
 Theirs gets windows as long as the model was trained on, with the context that ours hands on; it makes all latents,
 then decodes all of them, so nothing can be watched before. Its frames go through the same encoder.
@@ -188,7 +188,7 @@ def _comparison_rows(clips: Clips, long: int, quality: Quality) -> list[Row]:
             format_ratio(ours.second, other.second),
         ),
         Row(
-            "… to the whole film",
+            "… to the whole video",
             format_figure(ours.whole),
             format_figure(other.whole),
             format_ratio(ours.whole, other.whole),

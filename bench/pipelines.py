@@ -1,7 +1,7 @@
-"""One window by our loop and by diffusers' `LTXConditionPipeline`: the same modules, seed, noise levels and words.
+"""Measures one window in our loop and in diffusers' `LTXConditionPipeline`, on the same modules, seed and noise.
 
-What is timed starts from the same encoded words, so that it is the loop; the frames are compared with words that each
-encodes itself.
+The timing starts from the same encoded prompt, so that it is that of the loop; for the comparison of the frames each
+side encodes the prompt itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Duration(NamedTuple):
 
 
 class PipelineCase(NamedTuple):
-    """What is asked for: at which quality, and whether a picture is given that the clip begins with."""
+    """A request: its quality, and whether it has an image as the first frame (`given`)."""
 
     name: str
     quality: Quality
@@ -57,9 +57,9 @@ class PipelineCase(NamedTuple):
 
 
 CASES = (
-    PipelineCase("from words, full", "full", given=False),
-    PipelineCase("from words, turbo", "turbo", given=False),
-    PipelineCase("from a picture, full", "full", given=True),
+    PipelineCase("from a prompt, full", "full", given=False),
+    PipelineCase("from a prompt, turbo", "turbo", given=False),
+    PipelineCase("from an image, full", "full", given=True),
 )
 
 
@@ -185,7 +185,7 @@ class PipelineComparison:
 
 
 def largest_difference(ours: torch.Tensor, theirs: torch.Tensor) -> int:
-    """By how many levels two films of the same shape, 0..1, differ where they differ most."""
+    """The largest difference of two videos of the same shape, 0..1, in levels of 255."""
     assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
     levels = [(frames * LEVELS).round() for frames in (ours, theirs)]
     return int((levels[0] - levels[1]).abs().max())
@@ -233,8 +233,8 @@ def build_rows(
     whole: Sequence[Duration],
     outside: Sequence[float],
 ) -> list[Row]:
-    """The table's part for one case."""
-    (ours, theirs), (film, their_film) = denoising, whole
+    """The rows of one case."""
+    (ours, theirs), (decoded, decoded_theirs) = denoising, whole
     name = f"one window {sides.case.name}, {sides.sampling.steps} steps: ms to denoise"
     return [
         Row(
@@ -247,9 +247,9 @@ def build_rows(
         Row("… CPU ms of it", format_figure(ours.cpu), format_figure(theirs.cpu), format_ratio(ours.cpu, theirs.cpu)),
         Row(
             "… ms with decoding",
-            format_figure(film.wall),
-            format_figure(their_film.wall),
-            format_ratio(film.wall, their_film.wall),
+            format_figure(decoded.wall),
+            format_figure(decoded_theirs.wall),
+            format_ratio(decoded.wall, decoded_theirs.wall),
         ),
         Row("… outside the transformer, of denoising", format_percent(outside[0]), format_percent(outside[1])),
         Row(f"… most that a pixel differs, levels of {LEVELS}", str(apart), goal=f"≤ {ROUNDED}"),

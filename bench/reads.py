@@ -1,4 +1,4 @@
-"""Reading one video and a page of them, beside a bare Litestar route that returns the same bytes."""
+"""Measures getting one video and a page of them, beside a bare Litestar route that returns the same bytes."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def run_in_turns(routes: list[RouteContender]) -> None:
 
 
 def build_rows(what: str, answer: bytes, ours: RouteContender, bare: RouteContender) -> list[Row]:
-    """The table's part for one route."""
+    """The rows of one route."""
     share = ours.spent.cpu[0] / ours.spent.wall
     return [
         Row(

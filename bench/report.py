@@ -1,4 +1,4 @@
-"""The one table: figures of one run side by side, so that what is read is a ratio and not this machine's mood."""
+"""The table of results: figures of one run side by side, so that the ratio matters and not the machine's speed."""
 
 from __future__ import annotations
 

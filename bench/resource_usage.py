@@ -1,4 +1,4 @@
-"""What processes use: processor time and memory, as the kernel counts them."""
+"""Processor time and memory of processes, as the kernel counts them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The Python SDK beside OpenAI's and Runway's: what importing it costs, what a call costs, what reading a list costs.
+"""Compares the Python SDK with OpenAI's and Runway's: the cost of importing it, of a call, and of reading a list.
 
-The calls go to one local server that answers prepared bytes. What counts is the client's own processor time, less
-what sending the same request over a bare socket takes: the machine's other work does not get into it.
+The calls go to a local server with canned responses. The figure is the client's own processor time, less that of
+the same request over a bare socket, so that other load on the machine does not count.
 """
 
 from __future__ import annotations

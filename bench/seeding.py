@@ -1,6 +1,6 @@
-"""A crowd that is already signed in, and clips that are already made: put into the database in a few statements.
+"""Inserts signed-in users and completed clips into the database in a few statements.
 
-Its ids are numbers in the form of ids (`user_0…07`), so that a script in plain SQL can name any of them.
+Their ids are numbers in the form of ids (`user_0…07`), so that a script in plain SQL can name any of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The least a server can do with a file: read a request's head, answer, and let the kernel send it.
+"""A minimal file server: reads a request's head, responds, and lets the kernel send the file.
 
 `python -m bench.sendfile --fd N FILE`. It answers every path alike.
 """

@@ -1,7 +1,7 @@
-"""The statements of one request, recorded as the database got them, and said again without the web process.
+"""Records the statements of one request as the database received them, and replays them without the web process.
 
-An id in them that belongs to the person who asked stands for whoever asks next; any other id was made for the
-request and is made anew each time. Knows nothing of what the statements do.
+An id of the user who sent the request is replaced by that of the next user; any other id was generated for the
+request and is generated anew each time. Knows nothing of what the statements do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Event streams: how many one process holds, what each takes, and how soon a change reaches the last of them.
+"""Measures event streams: how many one process holds, the cost of each, and how soon a change reaches the last of them.
 
-A change is a worker's progress report: its row has moved, then its owner's channel is told. The clock starts when
-Redis is told and stops when a connection has the whole event; readers and server share the machine.
+A change is a worker's progress report: its row is updated, then its owner's channel is notified. The clock starts with
+the publication to Redis and stops when a connection has the whole event; readers and server share the machine.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ async def announce_changes(announcer: Announcer, clips: Iterable[RunningVideo], 
 
 
 def build_rows(found: StreamFigures) -> list[Row]:
-    """The table's part."""
+    """The rows of the table."""
     return [
         Row("event streams held", f"{found.connections:,}"),
         Row("… memory for each", f"{found.memory / 1024:.1f} KiB"),

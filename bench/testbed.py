@@ -1,4 +1,4 @@
-"""What every measurement stands on: durable servers in a temporary folder, and Kinora's own processes on them."""
+"""Durable servers in a temporary directory, and Kinora's own processes on them, for the service's measurements."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def run_process(
 
 @asynccontextmanager
 async def open_state(settings: Settings) -> AsyncIterator[AppState]:
-    """The app_state a web process has, in this one: for looking, and for doing what a worker does."""
+    """The state of a web process, in this process: for reading it, and for doing what a worker does."""
     pool = await db.connect(settings.database_url, connections=2)
     async with build_app_state(settings, pool) as app_state:
         yield app_state

@@ -1,6 +1,6 @@
-"""Turbo beside full: the same held-out prompts and seeds, how fast, how alike, and how much of it is right.
+"""Compares turbo with full on the same held-out prompts and seeds: speed, similarity, and the share of correct clips.
 
-The judge is the one of `engine.mini.evaluate`, which with `--turbo` asks for more clips than there is time for here.
+The checks are those of `engine.mini.evaluate`, which with `--turbo` makes more clips than there is time for here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class JudgedClips(NamedTuple):
 
 
 async def measure_turbo() -> list[Row]:
-    """In a process of its own."""
+    """Measure in a process of its own."""
     return await run_isolated(compare_qualities, engine_clips.BUNDLED, PROMPTS)
 
 
@@ -61,7 +61,7 @@ def twin_psnr(turbo: Sequence[Trial], full: Sequence[Trial]) -> list[float]:
 
 
 def build_rows(turbo: JudgedClips, full: JudgedClips) -> list[Row]:
-    """The table's part."""
+    """The rows of the table."""
     fast, slow = sum(turbo.seconds), sum(full.seconds)
     decibels = twin_psnr(turbo.trials, full.trials)
     clips = len(decibels)
