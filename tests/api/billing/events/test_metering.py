@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,13 +18,12 @@ from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import EventDestinations
 from api.billing.stripe.event_types import REPORT
 from api.http.state import AppState
-from api.settings import Settings
 from api.sql import meter_events
 from api.sql.connection import Pool, transaction
 from api.sql.stripe_events import InboxEvent
 from tests.support.customer_histories import SOLD
 from tests.support.factories import CREDITS, add_account, add_generation
-from tests.support.stripe_process import Local, running
+from tests.support.stripe_process import Local
 
 HOUR = timedelta(hours=1)
 
@@ -35,19 +33,6 @@ class User(NamedTuple):
 
     id: str
     customer: str
-
-
-@pytest.fixture(scope="module")
-async def account(base_settings: Settings) -> AsyncIterator[Local]:
-    async with running(base_settings) as found:
-        yield found
-
-
-@pytest.fixture
-async def local(account: Local) -> Local:
-    """The double as new, on the real clock."""
-    await account.renew()
-    return account
 
 
 @pytest.fixture

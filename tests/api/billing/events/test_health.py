@@ -1,0 +1,30 @@
+"""Events that are stuck are shown by the metrics and by the doctor."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api.http.metrics import REGISTRY, Observer
+from api.http.state import AppState
+from api.local import doctor
+from tests.support.stripe_process import Local
+from tests.support.subscribers import put, run
+
+
+async def test_whoever_runs_the_server_sees_what_is_stuck(real: AppState, local: Local) -> None:
+    await put(real.pool, "evt_1", "invoice", "in_1")
+    await put(real.pool, "evt_2", "invoice", "in_2")
+    await run(
+        real.pool,
+        "UPDATE stripe_events SET not_before = 'infinity', error = 'PaymentsRefused: gone',"
+        " received_at = now() - interval '2 days' WHERE id = 'evt_1'",
+    )
+    await Observer().observe(real.pool, real.settings.data)
+    shown = {
+        state: REGISTRY.get_sample_value("kinora_stripe_events", {"state": state}) for state in ("waiting", "parked")
+    }
+    assert shown == {"waiting": 1, "parked": 1}
+    assert (REGISTRY.get_sample_value("kinora_stripe_event_oldest_seconds") or 0) > 172_000
+    finding = await doctor._money(msgspec.structs.replace(local.settings, database_url=real.settings.database_url))
+    assert finding.grade == "note"
+    assert "PaymentsRefused: gone" in finding.sentence

@@ -1,0 +1,57 @@
+"""Payments: what they grant, and what refunds take back, in whatever order they are heard of."""
+
+from __future__ import annotations
+
+from api.billing.events.payments import PaymentHandlers
+from api.billing.stripe import checkout_sessions, lookup_keys, reads
+from api.billing.stripe.invoice_objects import Refund
+from api.billing.stripe.lookup_keys import PriceCatalog
+from api.http.state import AppState
+from tests.support.customer_histories import SOLD, World
+from tests.support.late_readers import Dawdling, overtaken
+from tests.support.stripe_process import Local
+from tests.support.subscribers import apply, lots, subscriber
+
+
+async def test_claims_on_a_payment_take_turns(real: AppState, local: Local) -> None:
+    """A refund that was seen on its way and has failed since must not be taken back after all."""
+    user = await subscriber(real, local, "packs", number=8)
+    (payment,) = (await local.call("GET", "/v1/payment_intents", customer=user.customer))["data"]
+    await local.call("POST", "/v1/refunds", payment_intent=payment["id"])
+    slow = Dawdling(local.settings, Refund)
+    await overtaken(
+        real.pool,
+        slow,
+        PaymentHandlers(real.pool, slow, SOLD).apply_payment(payment["id"]),
+        lambda: local.control("clock", days=1),
+        PaymentHandlers(real.pool, local.stripe, SOLD).apply_payment(payment["id"]),
+    )
+    assert [one.status for one in await reads.list_refunds(local.stripe, payment["id"])] == ["failed"]
+    ((granted, remaining),) = (await lots(real.pool, user)).values()
+    assert granted == remaining > 0
+
+
+async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: AppState, local: Local) -> None:
+    user = await subscriber(real, local)
+    seen = await reads.retrieve_subscription(local.stripe, user.subscription)
+    payment = (await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")).payment_intent
+    refund = await local.call("POST", "/v1/refunds", payment_intent=payment, amount=333)
+    await apply(real, local, "refund", refund["id"])
+    await apply(real, local, "charge", refund["charge"])
+    await apply(real, local, "invoice", seen.latest_invoice or "")
+    assert list((await lots(real.pool, user)).values()) == [(3000, 2000)]
+
+
+async def test_a_page_that_nobody_paid_at_is_closed(real: AppState, local: Local) -> None:
+    user = await subscriber(real, local, "packs")
+    (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
+    world = World(local, [real.pool])
+    order = world._order(user, price=price)
+    session = await checkout_sessions.create_pack_checkout(local.stripe, order)
+    await world._bought(user, order, "pack", "small", session.id)
+    await apply(real, local, "checkout.session", session.id)
+    await checkout_sessions.expire_session(local.stripe, session.id)
+    await apply(real, local, "checkout.session", session.id)
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT state FROM checkouts WHERE id = $1", order.id) == "expired"
+    assert await lots(real.pool, user) == {}

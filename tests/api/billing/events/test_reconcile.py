@@ -1,0 +1,87 @@
+"""Reconciliation: undelivered events and overdue subscriptions, once a day and on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+
+import msgspec
+
+from api.billing.events import health, reconcile
+from api.billing.events.handlers import EventHandlers
+from api.billing.events.inbox import Inbox
+from api.billing.stripe.event_types import EVENTS, RENEWAL
+from api.http.state import AppState
+from api.sql import stripe_events
+from tests.support.customer_histories import SOLD
+from tests.support.stripe_process import Local
+from tests.support.subscribers import apply, lots, plan, put, run, subscriber
+
+
+async def test_what_did_not_arrive_is_fetched_once_a_day(real: AppState, local: Local) -> None:
+    await local.listen("http://127.0.0.1:9/", list(EVENTS))
+    user = await subscriber(real, local)
+    await local.control("deliveries/flush")
+    found = await reconcile.reconcile_daily(real.pool, local.stripe)
+    assert found
+    assert found.undelivered >= 3
+    assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
+    await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
+    assert await plan(real.pool, user) == ("plus", 1)
+    assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
+    again = await reconcile.reconcile_account(real.pool, local.stripe)
+    assert again.undelivered == 0
+
+
+async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: AppState, local: Local) -> None:
+    user = await subscriber(real, local)
+    await apply(real, local, "subscription", user.subscription)
+    await run(
+        real.pool,
+        "UPDATE subscriptions SET period_end = now() - interval '2 hours', synced_at = now() - interval '2 hours'",
+    )
+    for looks in (1, 0):
+        assert (await reconcile.reconcile_account(real.pool, local.stripe)).overdue == looks
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT object_type FROM stripe_events") == RENEWAL
+    await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
+    assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
+    async with real.pool.acquire() as db:
+        assert await db.fetchval("SELECT period_end > now() FROM subscriptions")
+
+
+async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: AppState, local: Local) -> None:
+    await local.control("faults", kind="500_before", route="GET /v1/events", count=None)
+    assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
+    await local.web.delete("/_local/faults")
+    assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
+    await run(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
+    assert await reconcile.reconcile_daily(real.pool, local.stripe)
+
+
+async def test_on_demand_everything_set_aside_is_tried_again(real: AppState, local: Local) -> None:
+    await put(real.pool, "evt_1", "invoice", "in_1")
+    await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
+    async with real.pool.acquire() as db:
+        (sentence,) = await health.list_troubles(db)
+    assert "1 events from Stripe could not be applied for a day" in sentence
+    said = await reconcile.reconcile_now(
+        msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
+    )
+    assert said[1].startswith("1 events wait")
+    async with real.pool.acquire() as db:
+        assert (await stripe_events.read_inbox_status(db)).parked == 0
+
+
+async def test_the_command_reconciles(real: AppState, local: Local) -> None:
+    await put(real.pool, "evt_1", "invoice", "in_1")
+    await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity'")
+    settings = msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api.cli", "stripe", "reconcile", stdout=PIPE, env=os.environ | settings.environment()
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    assert b"1 events wait to be applied" in said

@@ -1,0 +1,109 @@
+"""A user of our billing routes, with the Stripe double behind them, who clicks as a person clicks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httpx
+import msgspec
+from litestar import Litestar
+
+from api.billing.events.handlers import EventHandlers
+from api.billing.stripe.client import PAGE_SIZE
+from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent
+from api.http.middleware import envelope
+from api.http.state import AppState, build_app_state
+from api.settings import Settings
+from api.sql import connection as db
+from api.sql.stripe_events import InboxEvent
+from tests.support.stripe_process import Local
+from tests.support.users import Person, sign_up
+
+PAID = "https://example.org/paid"
+DECLINED, POOR = "4000000000000002", "insufficient_funds"
+WEBHOOKS = "http://127.0.0.1:9"
+"""Where nobody listens: these tests hear of events by reading them."""
+
+
+class Shop:
+    """Our routes, the double behind them, and one person who buys."""
+
+    def __init__(self, app_state: AppState, web: httpx.AsyncClient, local: Local, person: Person) -> None:
+        self.app_state, self.web, self.local, self.person = app_state, web, local, person
+        self.heard: set[str] = set()
+
+    async def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
+        return await self.web.post(f"/v1/billing{path}", json=body, headers=self.person.headers | headers)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        answer = await self.web.get(f"/v1/billing{path}", headers=self.person.headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def page(self, plan: str = "plus", **more: Any) -> dict[str, Any]:
+        answer = await self.post("/checkout", {"plan": plan, "success_url": PAID, **more})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def subscribe(self, plan: str, *, trial: bool = False) -> dict[str, Any]:
+        """Click through the page, and hear what Stripe tells; answers the subscription."""
+        if not trial:
+            async with self.app_state.pool.acquire() as connection:
+                await connection.execute("UPDATE users SET trialled_at = now() WHERE id = $1", self.person.id)
+        await self.local.pay((await self.page(plan))["url"])
+        return await self.hear()
+
+    async def hear(self) -> dict[str, Any]:
+        """Apply every event there is that has not been; answers the subscription."""
+        applying = EventHandlers(self.app_state.pool, self.app_state.stripe, self.app_state.tariff)
+        for event in await self.events():
+            if event.id not in self.heard:
+                await applying.apply_event(InboxEvent(event.id, event.type, event.object_type, event.object_id, 1))
+            self.heard.add(event.id)
+        return await self.get("/subscription")
+
+    async def events(self) -> list[ReceivedEvent]:
+        """All there ever were of the kinds that matter here, oldest first."""
+        found = self.local.stripe.list_all(lambda c: c.v1.events.list_async({"limit": PAGE_SIZE}), SnapshotEvent)
+        told = [event.to_received_event() async for event in found]
+        return [one for one in told if one.object_type in ("subscription", "invoice", "checkout.session")][::-1]
+
+    async def change(self, plan: str, **more: Any) -> dict[str, Any]:
+        answer = await self.post("/subscription/change", {"plan": plan, **more})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def customer(self) -> str:
+        async with self.app_state.pool.acquire() as connection:
+            found: str = await connection.fetchval("SELECT stripe_customer FROM users WHERE id = $1", self.person.id)
+        return found
+
+    async def there(self, path: str, **params: Any) -> list[dict[str, Any]]:
+        """What the double has of this customer, newest first."""
+        found: list[dict[str, Any]] = (await self.local.call("GET", path, customer=await self.customer(), **params))[
+            "data"
+        ]
+        return found
+
+
+@asynccontextmanager
+async def opened(local: Local, settings: Settings, app: Litestar) -> AsyncIterator[Shop]:
+    selling = msgspec.structs.replace(settings, stripe_key=local.settings.stripe_key, stripe_url=local.url)
+    pool = await db.connect(settings.database_url, connections=10)
+    async with build_app_state(selling, pool) as app_state:
+        app.state.app_state = app_state
+        transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
+            shop = Shop(app_state, web, local, await sign_up(web))
+            shop.heard = {event.id for event in await shop.events()}
+            yield shop
+    await pool.close()
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
