@@ -1,1 +1,1 @@
-"""Money: plans, prices and the ledger. Knows no HTTP."""
+"""Plans, prices, the credit ledger, and payments through Stripe. Knows no HTTP."""

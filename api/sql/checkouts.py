@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 class CheckoutTerms(Struct, frozen=True, kw_only=True):
-    """What a page sells, and where it leads afterwards. Requests with equal terms share a page."""
+    """The item that a page sells, and its return URLs. Requests with equal terms share a page."""
 
     kind: CheckoutKind
     item: str
@@ -46,7 +46,7 @@ class CheckoutRow(CheckoutTerms, frozen=True, kw_only=True):
 
 
 class CheckoutPurchase(Struct, frozen=True):
-    """What a checkout sells, and to whom."""
+    """The item that a checkout sells, and its buyer."""
 
     id: str
     user_id: str
@@ -116,7 +116,7 @@ async def close_checkout(db: Database, id: str, state: CheckoutState) -> None:
 
 
 async def find_purchase(db: Database, session: str, checkout_id: str | None) -> CheckoutPurchase | None:
-    """What a session sells, by its id at Stripe or by the checkout it was created for; None if it is not ours."""
+    """The purchase of a session, by its id at Stripe or by the checkout it was created for; None if it is not ours."""
     query = """
         SELECT id, user_id, kind, item, version, quantity
         FROM checkouts

@@ -1,6 +1,6 @@
 """The lots table: credits that are granted together, spent in order and expire together.
 
-Whoever changes a lot holds the lock of its user (`ledger_users.lock_user`) and books the same amounts as ledger
+A caller that changes a lot holds the lock of its user (`ledger_users.lock_user`) and books the same amounts as ledger
 entries, so that `remaining` always equals the sum of the lot's entries on the account `available`.
 """
 

@@ -148,7 +148,7 @@ async def mark_refused(db: Database, entry_ids: list[str], error: str) -> list[s
 
 
 async def mark_unclear(db: Database, entry_ids: list[str], error: str) -> None:
-    """Nobody knows which of these entries Stripe has; a person must look."""
+    """It cannot be inferred which of these entries Stripe has; an operator must look."""
     query = """
         UPDATE meter_events
         SET state = 'unclear', error = $2

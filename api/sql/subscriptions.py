@@ -39,8 +39,8 @@ class SubscriptionRow(Struct, frozen=True):
     created_at: datetime
 
 
-class SubscriptionUpdate(Struct, frozen=True):
-    """What is updated of a subscription whose price is none of ours; the plan stays."""
+class SubscriptionPatch(Struct, frozen=True):
+    """New values of a subscription whose price is none of ours; the plan stays."""
 
     status: str
     metered_item: str | None
@@ -102,7 +102,7 @@ async def upsert_subscription(db: Database, subscription: SubscriptionRow) -> No
     await db.execute(mark_trialled, subscription.user_id, subscription.trial_end)
 
 
-async def update_subscription(db: Database, id: str, update: SubscriptionUpdate) -> bool:
+async def update_subscription(db: Database, id: str, update: SubscriptionPatch) -> bool:
     """Update a subscription but for its plan; False if it is not known here."""
     query = """
         UPDATE subscriptions

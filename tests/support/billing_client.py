@@ -16,7 +16,7 @@ from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent
 from api.http.middleware import envelope
 from api.http.state import AppState, build_app_state
 from api.settings import Settings
-from api.sql import connection as db
+from api.sql.connection import connect
 from api.sql.stripe_events import InboxEvent
 from tests.support.stripe_process import Local
 from tests.support.users import Person, sign_up
@@ -27,7 +27,7 @@ WEBHOOKS = "http://127.0.0.1:9"
 """Where nobody listens: these tests hear of events by reading them."""
 
 
-class Shop:
+class BillingClient:
     """Our routes, the double behind them, and one person who buys."""
 
     def __init__(self, app_state: AppState, web: httpx.AsyncClient, local: Local, person: Person) -> None:
@@ -92,18 +92,18 @@ class Shop:
 
 
 @asynccontextmanager
-async def opened(local: Local, settings: Settings, app: Litestar) -> AsyncIterator[Shop]:
+async def open_billing(local: Local, settings: Settings, app: Litestar) -> AsyncIterator[BillingClient]:
     selling = msgspec.structs.replace(settings, stripe_key=local.settings.stripe_key, stripe_url=local.url)
-    pool = await db.connect(settings.database_url, connections=10)
+    pool = await connect(settings.database_url, connections=10)
     async with build_app_state(selling, pool) as app_state:
         app.state.app_state = app_state
         transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
-            shop = Shop(app_state, web, local, await sign_up(web))
+            shop = BillingClient(app_state, web, local, await sign_up(web))
             shop.heard = {event.id for event in await shop.events()}
             yield shop
     await pool.close()
 
 
-def code(answer: httpx.Response) -> tuple[int, str]:
+def problem_code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]

@@ -11,10 +11,10 @@ from typing import Any
 
 from api import ids
 from api.billing.stripe import checkout_sessions, customers, lookup_keys, reads
-from api.billing.stripe import subscriptions as stripe_subscriptions
 from api.billing.stripe.checkout_sessions import CheckoutSpec
 from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import StripeSubscription
+from api.billing.stripe.subscriptions import schedule_change, upgrade_now
 from api.billing.tariff import tariff
 from api.errors import CardDeclined
 from api.sql.connection import Pool
@@ -168,10 +168,10 @@ class World:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("pro")))
             now = (await self._local.web.get("/_local/clock")).json()["now"]
             with suppress(CardDeclined):
-                await stripe_subscriptions.upgrade_now(self._stripe, seen, item, price, now, ids.new("x"))
+                await upgrade_now(self._stripe, seen, item, price, now, ids.new("x"))
         elif act == "downgrade" and pro and not seen.cancel_at:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("plus")))
-            await stripe_subscriptions.schedule_change(self._stripe, seen, item, price)
+            await schedule_change(self._stripe, seen, item, price)
 
     async def _claim(self, history: History, act: str) -> None:
         charges = (await self._local.call("GET", "/v1/payment_intents", customer=history.customer))["data"]

@@ -24,8 +24,7 @@ from api.local.servers import Servers
 from api.messaging.events import Outbox
 from api.messaging.wakeups import Bell
 from api.settings import Settings
-from api.sql import connection as db
-from api.sql.connection import Pool
+from api.sql.connection import Pool, connect
 from tests.conftest import cloned
 from tests.support.customer_histories import SOLD, World
 from tests.support.stripe_process import Local, running
@@ -133,7 +132,7 @@ async def scene(settings: Settings, servers: Servers, redis: Redis, seed: int) -
 async def side(local: Local, servers: Servers, redis: Redis) -> AsyncIterator[Side]:
     stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
     async with cloned(servers) as url:
-        pool = await db.connect(url, connections=24)
+        pool = await connect(url, connections=24)
         yield Side(pool, stripe, Bell(redis, Outbox(redis)))
         await pool.close()
         await stripe.close()

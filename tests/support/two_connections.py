@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import asyncpg
 
 from api.errors import Conflict, InsufficientCredits
-from api.sql import connection as postgres
-from api.sql.connection import Database
+from api.sql.connection import Database, prepare
 
 T = TypeVar("T")
 
@@ -75,7 +74,7 @@ class Stage:
 
     async def _connect(self, url: str) -> asyncpg.Connection[Any]:
         connection = await asyncpg.connect(url)
-        await postgres.prepare(connection)
+        await prepare(connection)
         return connection
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Stripe's events, from the webhook to what they do here, and the usage that is reported back."""
+"""Stripe's events, from the webhook to their effects, and the usage that is reported back."""

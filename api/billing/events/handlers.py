@@ -73,7 +73,7 @@ class EventHandlers:
             await self._undo_duplicate(duplicate)
 
     async def _undo_duplicate(self, duplicate: StripeSubscription) -> None:
-        """Refund first: a subscription that has ended would not be found here again."""
+        """Refund first: a subscription that has ended would not be listed again."""
         log.warning("second_subscription", subscription_id=duplicate.id, customer_id=duplicate.customer)
         invoice_id = duplicate.latest_invoice
         invoice = await reads.retrieve_invoice(self._stripe, invoice_id) if invoice_id else None

@@ -35,8 +35,8 @@ def _outbox_troubles(outbox: OutboxStatus) -> Iterator[str]:
     why = f" The oldest says: {outbox.error}." if outbox.error else ""
     if outbox.oldest > ALERT_AFTER:
         yield (
-            f"Overage has waited {outbox.oldest / 86400:.0f} days to be told to Stripe, which takes none older than 35:"
-            f" it will not be billed.{why}"
+            f"Overage has waited {outbox.oldest / 86400:.0f} days to be reported to Stripe, which takes none older than"
+            f" 35: it will not be billed.{why}"
         )
     if outbox.refused:
         cure = ""
@@ -47,6 +47,6 @@ def _outbox_troubles(outbox: OutboxStatus) -> Iterator[str]:
         yield f"Stripe has refused {outbox.refused} entries of overage, which are not billed.{why}{cure}"
     if outbox.unclear:
         yield (
-            f"Whether Stripe has {outbox.unclear} entries of overage cannot be told from its sums.{why} Compare the"
+            f"It is unclear whether Stripe has {outbox.unclear} entries of overage.{why} Compare the"
             " customer's meter events there with the table meter_events, and set each row to `sent` or `waiting`."
         )

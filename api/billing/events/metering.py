@@ -144,9 +144,8 @@ class UsageReporter:
                 await meter_events.mark_sent(db, sorted(counted))
                 await meter_events.mark_unsent(db, sorted(now.doubtful.keys() - counted))
                 return
-            reason = (
-                f"Stripe counts {total} credits in the hour from {start:%Y-%m-%d %H:%M} UTC; {now.reported} are told."
-            )
+            hour = f"{start:%Y-%m-%d %H:%M} UTC"
+            reason = f"Stripe counts {total} credits in the hour from {hour}; {now.reported} were reported."
             await meter_events.mark_unclear(db, sorted(now.doubtful), reason)
         log.error("usage_unclear", user_id=usage.user_id, entry_ids=sorted(now.doubtful))
 

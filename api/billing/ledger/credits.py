@@ -28,7 +28,7 @@ MONTHLY_KEY = "allowance"
 
 
 class SpendableCredits(NamedTuple):
-    """What a user may spend until the transaction ends, locked. `lots` are in the order in which they are spent; with
+    """Credits that a user may spend, locked until the transaction ends. `lots` are in the order of spending; with
     `may_relax`, work beyond them is done for nothing when no paid work waits.
     """
 
@@ -106,7 +106,7 @@ class CreditLedger:
         return hold
 
     async def balance(self, db: Database, user_id: str) -> Balance:
-        """What may be spent now, what is held, and the buckets it lies in."""
+        """Credits that are available and held, by bucket."""
         await ledger_users.lock_user(db, user_id)
         await expire_lots(db, user_id)
         spendable = await self.lock_spendable(db, user_id)
@@ -185,7 +185,7 @@ def _allocate_lots(prices: dict[str, int], spendable: list[Lot]) -> list[NewHold
 
 
 def _lot_changes(parts: Sequence[LotAmount]) -> list[LotChange]:
-    """What the parts take from each lot."""
+    """The change of each lot: less the parts taken from it."""
     amounts: dict[str, int] = {}
     for part in parts:
         amounts[part.lot] = amounts.get(part.lot, 0) + part.amount

@@ -46,6 +46,6 @@ def _refuse_unpaid(subscription: SubscriptionRow | None) -> None:
         raise SubscriptionUnpaid(UNPAID_REASONS[subscription.status])
     if subscription.metered_item is None:
         raise Conflict(
-            "This subscription was made or changed by hand and has no price for overage. Write to whoever runs this"
-            " server, or use packs: POST /v1/billing/packs/checkout."
+            "This subscription was made or changed by hand and has no price for overage. Write to the operator of"
+            " this server, or use packs: POST /v1/billing/packs/checkout."
         )

@@ -35,7 +35,7 @@ TIMEOUT = 20.0
 RESOURCE_MISSING = "resource_missing"
 """Stripe's error code for an object that the account does not have."""
 CREATE_RETRIES = 4
-"""How often a creation is tried again after the library has given up, before the caller is told to come back."""
+"""How often a creation is tried again after the library has given up, before the caller has to come back."""
 CREATE_TIMEOUT = 60.0
 """Seconds for one creation with all its tries; a later request with the same key continues where it stopped."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
@@ -90,7 +90,7 @@ class Stripe:
 
     async def _client(self) -> StripeClient:
         if not self.has_key:
-            raise NothingSold("Whoever runs this server has set no KINORA_STRIPE_KEY, so nothing is sold here.")
+            raise NothingSold("This server has no KINORA_STRIPE_KEY, so nothing is sold here.")
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         client, _ = await asyncio.shield(self._connecting)
@@ -233,7 +233,7 @@ async def _send(
 
 
 def _retry_verdict(response: tuple[Any, int, Mapping[str, str]] | None) -> bool | None:
-    """Whether to send a request again where we decide otherwise than the library; None leaves it to the library.
+    """True or False where we decide otherwise than the library whether to send a request again; else None.
 
     A replayed answer is final: it would be replayed for a day. A 429 is worth another try unless Stripe forbids it.
     """

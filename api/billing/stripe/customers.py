@@ -8,7 +8,7 @@ from api.billing.stripe.client import PAGE_SIZE, Stripe
 from api.billing.stripe.objects import PortalConfiguration, PortalSession, StripeCustomer
 
 PORTAL_MARK = ("kinora", "portal")
-"""Metadata key and value by which our portal configuration is told from others of the account."""
+"""Metadata key and value that mark our portal configuration among others of the account."""
 
 
 async def create_customer(stripe: Stripe, user_id: str, email: str, *, instead_of: str | None = None) -> StripeCustomer:

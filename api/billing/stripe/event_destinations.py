@@ -39,7 +39,7 @@ class EventTargets(Protocol):
 
 
 async def _find_nothing() -> None:
-    """In place of a search for what was created: a target that is found shows no secret, so it is of no use."""
+    """Finds no earlier target, on purpose: an existing one shows no secret, so it is of no use."""
 
 
 class WebhookEndpoints:

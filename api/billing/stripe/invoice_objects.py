@@ -111,7 +111,7 @@ class Invoice(Struct, frozen=True):
     @property
     def payment_intent(self) -> str | None:
         """Id of the payment intent that paid it; None where nothing was due."""
-        paid = [one for one in (self.payments.data if self.payments else []) if one.status == "paid"]
+        paid = [payment for payment in (self.payments.data if self.payments else []) if payment.status == "paid"]
         return next((one.payment.payment_intent for one in paid if one.payment.payment_intent), None)
 
 

@@ -1,4 +1,4 @@
-"""What is read at Stripe: objects as they are now, by their ids, and lists of them."""
+"""Reading from Stripe: objects as they are now, by their ids, and lists of them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Plans and packs as a person buys and changes them."""
+"""Checkouts, plan changes, and the copies of Stripe's subscriptions."""

@@ -1,5 +1,5 @@
 """Pages on which users pay. A user has one open page for each kind of purchase: the same request returns the same page,
-and another request closes the first page, so that nobody pays twice from two screens.
+and another request closes the first page, so that no purchase is paid twice from two screens.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import FREE, Tariff
 from api.sql import subscriptions
 from api.sql.connection import Database, Pool
-from api.sql.subscriptions import SubscriptionRow, SubscriptionUpdate
+from api.sql.subscriptions import SubscriptionPatch, SubscriptionRow
 
 log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ async def _sync_foreign_price(db: Database, subscription: StripeSubscription) ->
     item = subscription.plan_item or subscription.metered_item
     if item is None:
         return
-    update = SubscriptionUpdate(
+    update = SubscriptionPatch(
         status=subscription.status,
         metered_item=subscription.metered_item.id if subscription.metered_item else None,
         period_start=from_unix_time(item.current_period_start),

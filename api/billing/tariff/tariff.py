@@ -90,7 +90,7 @@ def _find_version(kind: str, offers: Sequence[V], name: str, version: int | None
     offer = versions.get(max(versions, default=0) if version is None else version)
     if offer is None:
         which = f"{kind} {name}" if version is None else f"version {version} of the {kind} {name}"
-        raise TariffError(f"The tariff has no {which}, but somebody has it: put it back into the file.")
+        raise TariffError(f"The tariff has no {which}, but a user has it: put it back into the file.")
     return offer
 
 

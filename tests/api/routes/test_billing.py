@@ -81,7 +81,7 @@ async def test_everything_that_is_sold_is_public(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize(("seconds", "size", "quality", "n"), [(4, "320x192", "full", 1), (7, "1280x720", "turbo", 3)])
-async def test_the_published_prices_are_what_is_charged(
+async def test_the_published_prices_are_charged(
     client: httpx.AsyncClient, account: Person, seconds: int, size: str, quality: str, n: int
 ) -> None:
     shown = (await client.get("/v1/billing/plans")).json()["prices"]
@@ -124,7 +124,7 @@ async def test_limits_are_those_of_the_version_that_was_bought(
         assert (refused.status_code, refused.json()["limit"]) == (403, 3)
 
 
-async def test_a_spent_pro_plan_is_told_that_it_waits(
+async def test_a_spent_pro_plan_goes_to_the_relaxed_queue(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any]
 ) -> None:
     await subscribe(connection, account, "pro")
@@ -198,7 +198,7 @@ async def test_a_key_needs_the_scope_to_allow_overage(client: httpx.AsyncClient,
 
 
 @pytest.mark.parametrize(("locale", "said"), [("en", "20 of 40 credits could be"), ("fr", "20 crédits sur 40 ont pu")])
-async def test_a_refund_that_comes_too_late_says_so(
+async def test_a_clawback_of_held_credits_is_noted(
     client: httpx.AsyncClient, account: Person, connection: asyncpg.Connection[Any], locale: str, said: str
 ) -> None:
     await connection.execute("UPDATE users SET locale = $2 WHERE id = $1", account.id, locale)

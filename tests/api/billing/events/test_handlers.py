@@ -26,7 +26,7 @@ async def test_a_subscription_gives_its_plan_and_its_invoice_the_credits(real: A
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
 
 
-async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: AppState, local: Local) -> None:
+async def test_a_version_that_the_tariff_lacks_is_an_error_with_advice(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await put(real.pool, "evt_1", "subscription", user.subscription)
     changed = [msgspec.structs.replace(one, version=2) if one.name == "plus" else one for one in SOLD.plans]
@@ -36,7 +36,7 @@ async def test_a_version_that_the_tariff_has_lost_is_an_error_and_says_so(real: 
         assert "put it back into the file" in ((await stripe_events.read_inbox_status(db)).error or "")
 
 
-async def test_a_second_subscription_is_ended_and_paid_back(real: AppState, local: Local) -> None:
+async def test_a_second_subscription_is_ended_and_refunded(real: AppState, local: Local) -> None:
     """Two phones, two pages, two payments: whichever is heard of first."""
     for turned in (False, True):
         user = await subscriber(real, local)
@@ -60,7 +60,7 @@ async def test_a_second_subscription_is_ended_and_paid_back(real: AppState, loca
         assert list((await lots(real.pool, user)).values()) == [(3000, 0)]
 
 
-async def test_an_elder_subscription_that_has_ended_meanwhile_ends_no_other(real: AppState, local: Local) -> None:
+async def test_an_older_subscription_that_has_ended_ends_no_other(real: AppState, local: Local) -> None:
     """Our row of it is old: its own event is still on the way."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)

@@ -11,7 +11,7 @@ from tests.support.stripe_process import Local
 from tests.support.subscribers import put, run
 
 
-async def test_whoever_runs_the_server_sees_what_is_stuck(real: AppState, local: Local) -> None:
+async def test_the_operator_sees_stuck_events(real: AppState, local: Local) -> None:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await put(real.pool, "evt_2", "invoice", "in_2")
     await run(

@@ -58,7 +58,7 @@ async def test_events_are_applied_once_each(real: AppState) -> None:
     assert all([(await state(real.pool, f"evt_{number}"))["applied"] for number in range(20)])
 
 
-async def test_one_look_answers_for_every_event_that_came_before_it(real: AppState) -> None:
+async def test_one_read_applies_every_earlier_event_of_the_object(real: AppState) -> None:
     seen: list[str] = []
 
     async def apply(event: InboxEvent) -> None:
@@ -93,7 +93,7 @@ async def test_a_poisoned_event_stops_no_other(real: AppState) -> None:
     assert 0 < poisoned["due_in"] < 5
 
 
-async def test_what_failed_is_tried_later_and_later_and_set_aside_after_a_day(real: AppState) -> None:
+async def test_failed_events_back_off_and_are_parked_after_a_day(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
         raise PaymentsAway
 
@@ -145,7 +145,7 @@ async def test_an_event_of_a_worker_that_died_is_taken_up_when_its_lease_is_over
     }  # fmt: skip
 
 
-async def test_an_object_in_other_hands_costs_no_try(real: AppState) -> None:
+async def test_a_locked_object_costs_no_try(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
         raise ObjectBusyError
 
@@ -167,7 +167,7 @@ async def test_an_object_is_locked_by_one_worker_at_a_time(real: AppState) -> No
         pass
 
 
-async def test_whoever_fails_with_an_object_lets_go_of_it(real: AppState) -> None:
+async def test_a_failure_releases_the_lock_of_its_object(real: AppState) -> None:
     with pytest.raises(KeyError):
         async with lock_object(real.pool, "subscription", "sub_1"):
             raise KeyError

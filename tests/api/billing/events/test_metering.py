@@ -104,7 +104,7 @@ async def test_each_entry_is_billed_once_whatever_goes_wrong(real: AppState, loc
     assert len(struck) == 6, struck
 
 
-async def test_an_event_says_when_it_was_settled(real: AppState, local: Local, user: User) -> None:
+async def test_a_meter_event_carries_the_time_of_its_settlement(real: AppState, local: Local, user: User) -> None:
     await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '5 hours'")
     await UsageReporter(real.pool, local.stripe).drain()
@@ -136,7 +136,7 @@ async def lost(real: AppState, local: Local, entry: str, *, arrived: bool) -> No
     )
 
 
-async def test_after_a_day_what_stripe_has_is_not_sent_again(real: AppState, local: Local, user: User) -> None:
+async def test_after_a_day_counted_usage_is_not_sent_again(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=True)
     await a_day_later(real, local)
@@ -145,7 +145,7 @@ async def test_after_a_day_what_stripe_has_is_not_sent_again(real: AppState, loc
     assert await total(local.stripe, user) == 8
 
 
-async def test_after_a_day_what_stripe_has_not_is_sent(real: AppState, local: Local, user: User) -> None:
+async def test_after_a_day_uncounted_usage_is_sent(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=False)
     assert await states(real.pool) == {entry: "waiting"}
@@ -168,7 +168,7 @@ async def test_sums_tell_which_of_several_arrived(real: AppState, local: Local, 
     assert await total(local.stripe, user) == 17
 
 
-async def test_what_sums_cannot_tell_is_left_to_a_person(real: AppState, local: Local, user: User) -> None:
+async def test_ambiguous_sums_are_left_to_the_operator(real: AppState, local: Local, user: User) -> None:
     first = await use(real.pool, user, 8)
     await lost(real, local, first, arrived=True)
     second = await use(real.pool, user, 8)
@@ -182,7 +182,7 @@ async def test_what_sums_cannot_tell_is_left_to_a_person(real: AppState, local: 
     assert "2 entries" in sentence
 
 
-async def test_nothing_is_decided_while_the_hour_still_moves(real: AppState, local: Local, user: User) -> None:
+async def test_an_hour_is_not_resolved_while_an_entry_is_under_way(real: AppState, local: Local, user: User) -> None:
     """Stripe counts in its own time, so what it was told a moment ago may not be in the sum."""
     doubtful = await use(real.pool, user, 8)
     await lost(real, local, doubtful, arrived=True)
@@ -196,7 +196,7 @@ async def test_nothing_is_decided_while_the_hour_still_moves(real: AppState, loc
     assert await total(local.stripe, user) == 16
 
 
-async def test_stripe_being_away_costs_one_try_and_ends_the_round(real: AppState, local: Local, user: User) -> None:
+async def test_an_outage_of_stripe_costs_one_try_and_ends_the_round(real: AppState, local: Local, user: User) -> None:
     for amount in (1, 2, 3):
         await use(real.pool, user, amount)
     await local.control("faults", kind="500_before", route="POST /v1/billing/meter_events", count=None)
@@ -205,7 +205,7 @@ async def test_stripe_being_away_costs_one_try_and_ends_the_round(real: AppState
         assert await db.fetchval("SELECT sum(tries) FROM meter_events") == 1
 
 
-async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: AppState, local: Local, user: User) -> None:
+async def test_usage_too_old_for_stripe_is_refused_and_logged(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '34 days 1 hour'")
     async with real.pool.acquire() as db:
@@ -216,7 +216,7 @@ async def test_what_is_too_old_for_stripe_is_said_and_given_up(real: AppState, l
     assert await states(real.pool) == {entry: "refused"}
 
 
-async def test_a_report_of_stripes_refuses_what_it_names(real: AppState, local: Local, user: User) -> None:
+async def test_an_error_report_refuses_the_entries_it_names(real: AppState, local: Local, user: User) -> None:
     """A customer deleted at Stripe: the event is taken, and reported some time after."""
     good, bad = await use(real.pool, user, 8), await use(real.pool, user, 5)
     await run(real.pool, f"UPDATE meter_events SET not_before = now() + interval '1 hour' WHERE entry_id = '{bad}'")
@@ -250,7 +250,7 @@ async def relinked(real: AppState, local: Local, user: User, entry: str) -> None
     assert await total(local.stripe, User(user.id, made.id)) == 5
 
 
-async def test_whoever_has_no_customer_waits(real: AppState, local: Local, user: User) -> None:
+async def test_usage_without_a_customer_waits(real: AppState, local: Local, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE users SET stripe_customer = NULL")
     await UsageReporter(real.pool, local.stripe).drain()

@@ -13,7 +13,7 @@ from tests.support.stripe_process import Local
 from tests.support.subscribers import apply, lots, subscriber
 
 
-async def test_claims_on_a_payment_take_turns(real: AppState, local: Local) -> None:
+async def test_claims_on_a_payment_are_serialised(real: AppState, local: Local) -> None:
     """A refund that was seen on its way and has failed since must not be taken back after all."""
     user = await subscriber(real, local, "packs", number=8)
     (payment,) = (await local.call("GET", "/v1/payment_intents", customer=user.customer))["data"]
@@ -31,7 +31,7 @@ async def test_claims_on_a_payment_take_turns(real: AppState, local: Local) -> N
     assert granted == remaining > 0
 
 
-async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: AppState, local: Local) -> None:
+async def test_a_refund_that_arrives_before_its_invoice_takes_credits_back(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     seen = await reads.retrieve_subscription(local.stripe, user.subscription)
     payment = (await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")).payment_intent
@@ -42,7 +42,7 @@ async def test_a_refund_that_is_heard_of_first_takes_back_all_the_same(real: App
     assert list((await lots(real.pool, user)).values()) == [(3000, 2000)]
 
 
-async def test_a_page_that_nobody_paid_at_is_closed(real: AppState, local: Local) -> None:
+async def test_an_expired_page_is_closed_without_a_grant(real: AppState, local: Local) -> None:
     user = await subscriber(real, local, "packs")
     (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
     world = World(local, [real.pool])

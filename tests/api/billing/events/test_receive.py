@@ -186,7 +186,7 @@ async def test_without_a_secret_it_is_closed(client: httpx.AsyncClient, app_stat
     assert await kept(app_state) == []
 
 
-async def test_nobody_counts_how_often_stripe_comes(limited_client: httpx.AsyncClient) -> None:
+async def test_webhooks_are_not_rate_limited(limited_client: httpx.AsyncClient) -> None:
     """Public routes forgive fifty at once."""
     statuses = {(await post(limited_client, b"{}", {})).status_code for _ in range(60)}
     assert statuses == {503}

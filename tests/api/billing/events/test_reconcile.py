@@ -20,7 +20,7 @@ from tests.support.stripe_process import Local
 from tests.support.subscribers import apply, lots, plan, put, run, subscriber
 
 
-async def test_what_did_not_arrive_is_fetched_once_a_day(real: AppState, local: Local) -> None:
+async def test_undelivered_events_are_fetched_once_a_day(real: AppState, local: Local) -> None:
     await local.listen("http://127.0.0.1:9/", list(EVENTS))
     user = await subscriber(real, local)
     await local.control("deliveries/flush")
@@ -35,7 +35,7 @@ async def test_what_did_not_arrive_is_fetched_once_a_day(real: AppState, local: 
     assert again.undelivered == 0
 
 
-async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: AppState, local: Local) -> None:
+async def test_an_overdue_subscription_is_read_with_its_invoice(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     await run(
@@ -52,7 +52,7 @@ async def test_a_quiet_subscription_is_looked_at_with_its_invoice(real: AppState
         assert await db.fetchval("SELECT period_end > now() FROM subscriptions")
 
 
-async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: AppState, local: Local) -> None:
+async def test_reconciliation_is_retried_soon_after_an_outage(real: AppState, local: Local) -> None:
     await local.control("faults", kind="500_before", route="GET /v1/events", count=None)
     assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await local.web.delete("/_local/faults")
@@ -61,7 +61,7 @@ async def test_reconciling_is_tried_again_soon_when_stripe_is_away(real: AppStat
     assert await reconcile.reconcile_daily(real.pool, local.stripe)
 
 
-async def test_on_demand_everything_set_aside_is_tried_again(real: AppState, local: Local) -> None:
+async def test_on_demand_parked_events_become_due(real: AppState, local: Local) -> None:
     await put(real.pool, "evt_1", "invoice", "in_1")
     await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
     async with real.pool.acquire() as db:

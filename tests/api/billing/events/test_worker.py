@@ -83,7 +83,7 @@ async def until(pool: Pool, user: History, name: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_ring_that_nobody_heard_costs_seconds(real: AppState, local: Local) -> None:
+async def test_an_event_without_a_wakeup_is_applied_within_seconds(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     till = BillingWorker(real.pool, local.stripe, SOLD)
     async with at_work(real.settings, till, 0.1):
@@ -91,6 +91,6 @@ async def test_a_ring_that_nobody_heard_costs_seconds(real: AppState, local: Loc
         await until(real.pool, user, "plus")
 
 
-async def test_a_server_that_sells_nothing_has_no_till(settings: Settings) -> None:
+async def test_a_server_without_a_stripe_key_has_no_billing_worker(settings: Settings) -> None:
     async with main._till(settings, SOLD) as till:
         assert till is None

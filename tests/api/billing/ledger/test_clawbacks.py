@@ -52,7 +52,7 @@ async def test_a_refund_takes_its_share_once_and_gives_it_back(pool: Pool) -> No
     await books(pool, account.id)
 
 
-async def test_what_was_spent_is_not_asked_for_and_what_was_held_is_taken_when_it_comes_back(pool: Pool) -> None:
+async def test_spent_credits_stay_owed_and_held_ones_are_taken_on_release(pool: Pool) -> None:
     async with transaction(pool) as db:
         account, payment = await bought(db)
         await CREDITS.settle(db, await held(db, account, 30))
@@ -92,7 +92,7 @@ async def test_another_payment_is_left_alone(pool: Pool) -> None:
     await books(pool, account.id)
 
 
-async def test_what_a_lost_allowance_gets_back_is_good_for_the_present_period(pool: Pool) -> None:
+async def test_credits_returned_to_an_expired_allowance_last_for_the_present_period(pool: Pool) -> None:
     async with transaction(pool) as db:
         account, _ = await bought(db, 0)
         ends = await database_time(db) + timedelta(days=3)

@@ -81,7 +81,7 @@ async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> N
     await books(pool, account.id)
 
 
-async def test_part_of_a_hold_is_charged_to_what_expires_first(pool: Pool) -> None:
+async def test_a_partial_charge_takes_the_lots_that_expire_first(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         await buy(db, account, 50)
@@ -117,7 +117,7 @@ async def test_several_generations_share_the_lots(pool: Pool) -> None:
     await books(pool, account.id)
 
 
-async def test_what_is_not_there_cannot_be_held(pool: Pool) -> None:
+async def test_a_hold_beyond_the_balance_is_refused(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         video = await add_generation(db, account)
@@ -159,7 +159,7 @@ def test_buckets_are_named_as_on_the_wire() -> None:
         "UPDATE users SET overage_cap = 0",
     ],
 )
-async def test_the_tables_refuse_what_cannot_be(pool: Pool, wrong: str) -> None:
+async def test_the_tables_refuse_impossible_figures(pool: Pool, wrong: str) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         await buy(db, account, 100)
@@ -170,7 +170,7 @@ async def test_the_tables_refuse_what_cannot_be(pool: Pool, wrong: str) -> None:
                 await db.execute(wrong)
 
 
-async def test_a_charge_of_overage_is_told_once(pool: Pool) -> None:
+async def test_charged_overage_is_queued_once(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await add_account(db)
         await buy(db, account, 100)

@@ -44,7 +44,7 @@ async def balance(db: Database, account: LedgerUser) -> Balance:
     return await CREDITS.balance(db, account.id)
 
 
-async def test_overage_is_what_is_used_last(pool: Pool) -> None:
+async def test_overage_is_spent_last(pool: Pool) -> None:
     async with transaction(pool) as db:
         account = await subscribed(db)
         await overage.allow_overage(db, account.id, 50, TERMS)
@@ -121,7 +121,7 @@ async def test_the_next_period_begins_a_line_of_its_own(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("status", ["trialing", "past_due"])
-async def test_what_is_not_paid_for_has_no_overage(pool: Pool, status: str) -> None:
+async def test_unpaid_plans_have_no_overage(pool: Pool, status: str) -> None:
     async with transaction(pool) as db:
         account = await subscribed(db, status)
         with pytest.raises(SubscriptionUnpaid, match="allow"):

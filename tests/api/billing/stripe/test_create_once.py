@@ -18,7 +18,6 @@ import pytest
 import structlog
 
 from api.billing.stripe import checkout_sessions, customers, lookup_keys, reads
-from api.billing.stripe import subscriptions as stripe_subscriptions
 from api.billing.stripe.checkout_sessions import CheckoutSpec
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.lookup_keys import PriceCatalog
@@ -30,6 +29,7 @@ from api.billing.stripe.objects import (
     SubscriptionSchedule,
 )
 from api.billing.stripe.provision import AccountSync
+from api.billing.stripe.subscriptions import refund_payment, schedule_change, upgrade_now
 from api.billing.tariff import tariff
 from api.errors import PaymentsAway
 from api.settings import Settings
@@ -198,22 +198,20 @@ async def bought(local: Local, page: CheckoutSession) -> StripeSubscription:
 async def upgrade(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> StripeSubscription:
     assert seen.plan_item
     item, at = seen.plan_item, int(time.time())
-    return await caller.twice(
-        lambda: stripe_subscriptions.upgrade_now(caller.stripe, seen, item, prices["pro"], at, "change_1")
-    )
+    return await caller.twice(lambda: upgrade_now(caller.stripe, seen, item, prices["pro"], at, "change_1"))
 
 
 async def schedule(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> SubscriptionSchedule:
     assert seen.plan_item
     item = seen.plan_item
-    return await caller.twice(lambda: stripe_subscriptions.schedule_change(caller.stripe, seen, item, prices["plus"]))
+    return await caller.twice(lambda: schedule_change(caller.stripe, seen, item, prices["plus"]))
 
 
 async def pay_back(caller: Caller, local: Local, seen: StripeSubscription) -> None:
     invoice = await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")
     assert invoice.payment_intent
     payment = invoice.payment_intent
-    await caller.twice(lambda: stripe_subscriptions.refund_payment(caller.stripe, payment))
+    await caller.twice(lambda: refund_payment(caller.stripe, payment))
 
 
 async def counted(local: Local, customers: list[StripeCustomer]) -> dict[str, int]:

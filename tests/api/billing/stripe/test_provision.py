@@ -30,7 +30,7 @@ async def local(base_settings: Settings) -> AsyncIterator[Local]:
         yield local
 
 
-async def test_a_second_round_changes_nothing_and_says_so(local: Local) -> None:
+async def test_a_second_provisioning_changes_nothing(local: Local) -> None:
     variables: dict[str, Any] = {
         "KINORA_STRIPE_KEY": KEY,
         "KINORA_STRIPE_URL": local.url,
@@ -62,7 +62,7 @@ async def everything(local: Local) -> list[object]:
     ]
 
 
-async def test_lost_secrets_are_had_again(local: Local) -> None:
+async def test_lost_secrets_are_replaced(local: Local) -> None:
     first = provision.AccountSync(local.stripe, tariff.load_tariff())
     await first.sync_all(ORIGIN)
     again = provision.AccountSync(local.stripe, tariff.load_tariff())
@@ -109,7 +109,7 @@ async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tm
     ).keys()
 
 
-async def test_an_address_stripe_cannot_reach_is_not_told_to_it(local: Local) -> None:
+async def test_an_unreachable_address_gets_no_event_target(local: Local) -> None:
     private = msgspec.structs.replace(local.settings, stripe_url="", public_url="")
     assert provision.public_origin(private) is None
     assert provision.public_origin(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from api.billing.stripe import provision
 from api.billing.tariff import tariff
 from api.settings import Settings
-from tests.support.billing_client import WEBHOOKS, Shop, opened
+from tests.support.billing_client import WEBHOOKS, BillingClient, open_billing
 from tests.support.stripe_process import Local, running
 
 
@@ -33,13 +33,17 @@ async def own(base_settings: Settings) -> AsyncIterator[Local]:
 
 
 @pytest.fixture
-async def shop(market: Local, database: str, settings: Settings, app: Litestar, redis: Redis) -> AsyncIterator[Shop]:
-    async with opened(market, msgspec.structs.replace(settings, database_url=database), app) as shop:
+async def shop(
+    market: Local, database: str, settings: Settings, app: Litestar, redis: Redis
+) -> AsyncIterator[BillingClient]:
+    async with open_billing(market, msgspec.structs.replace(settings, database_url=database), app) as shop:
         yield shop
 
 
 @pytest.fixture
-async def lasting(own: Local, database: str, settings: Settings, app: Litestar, redis: Redis) -> AsyncIterator[Shop]:
+async def lasting(
+    own: Local, database: str, settings: Settings, app: Litestar, redis: Redis
+) -> AsyncIterator[BillingClient]:
     """A shop in which time may pass."""
-    async with opened(own, msgspec.structs.replace(settings, database_url=database), app) as shop:
+    async with open_billing(own, msgspec.structs.replace(settings, database_url=database), app) as shop:
         yield shop

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.support.billing_client import PAID, Shop, code
+from tests.support.billing_client import PAID, BillingClient, problem_code
 
 
-async def elsewhere(shop: Shop) -> None:
+async def elsewhere(shop: BillingClient) -> None:
     """What was known of Stripe is of another account: the key has been changed, as after a time with the stand-in."""
     async with shop.app_state.pool.acquire() as connection:
         await connection.execute("UPDATE users SET stripe_customer = 'cus_elsewhere'")
         await connection.execute("UPDATE checkouts SET session = 'cs_elsewhere'")
 
 
-async def test_whoever_was_a_customer_of_another_account_buys_at_this_one(shop: Shop) -> None:
+async def test_a_customer_of_another_account_can_buy(shop: BillingClient) -> None:
     before = await shop.page("plus")
     await elsewhere(shop)
     after = await shop.page("plus")
@@ -20,15 +20,15 @@ async def test_whoever_was_a_customer_of_another_account_buys_at_this_one(shop: 
     assert (await shop.there("/v1/checkout/sessions"))[0]["url"] == after["url"]
 
 
-async def test_nobody_subscribes_twice_because_a_wrong_key_was_set(shop: Shop) -> None:
+async def test_a_wrong_key_does_not_lead_to_a_second_subscription(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     await elsewhere(shop)
     answer = await shop.post("/checkout", {"plan": "plus", "success_url": PAID})
-    assert code(answer) == (500, "payments_refused")
+    assert problem_code(answer) == (500, "payments_refused")
     assert await shop.customer() == "cus_elsewhere"
 
 
-async def test_bills_follow_the_language_of_their_reader(shop: Shop) -> None:
+async def test_invoices_follow_the_language_of_the_user(shop: BillingClient) -> None:
     await shop.page("plus")
     await shop.web.patch("/v1/me", json={"locale": "fr"}, headers=shop.person.headers)
     page = await shop.page("plus")

@@ -13,11 +13,11 @@ from redis.asyncio import Redis
 from api.billing.stripe import provision
 from api.billing.tariff import tariff
 from api.settings import Settings
-from tests.support.billing_client import POOR, Shop, code, opened
+from tests.support.billing_client import POOR, BillingClient, open_billing, problem_code
 from tests.support.stripe_process import Local
 
 
-async def test_an_upgrade_costs_exactly_what_was_shown_and_brings_it(lasting: Shop) -> None:
+async def test_an_upgrade_costs_and_grants_exactly_what_was_previewed(lasting: BillingClient) -> None:
     await lasting.subscribe("plus")
     before = (await lasting.get("/balance"))["available"]
     shown = (await lasting.post("/subscription/preview", {"plan": "pro"})).json()
@@ -32,15 +32,15 @@ async def test_an_upgrade_costs_exactly_what_was_shown_and_brings_it(lasting: Sh
     assert (await lasting.get("/balance"))["available"] - before == shown["credits"] > 0
 
 
-async def test_a_price_holds_for_an_hour(shop: Shop) -> None:
+async def test_a_price_holds_for_an_hour(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     for date in (int(time.time()) - 3700, int(time.time()) + 3600):
         answer = await shop.post("/subscription/change", {"plan": "pro", "proration_date": date})
-        assert code(answer) == (409, "preview_too_old")
+        assert problem_code(answer) == (409, "preview_too_old")
     assert (await shop.hear())["plan"] == "plus"
 
 
-async def test_a_downgrade_waits_for_the_periods_end_and_can_be_taken_back(lasting: Shop) -> None:
+async def test_a_downgrade_waits_for_the_periods_end_and_can_be_undone(lasting: BillingClient) -> None:
     subscribed = await lasting.subscribe("pro")
     shown = (await lasting.post("/subscription/preview", {"plan": "plus"})).json()
     assert (shown["amount_due"], shown["proration_date"]) == (0, None)
@@ -56,7 +56,7 @@ async def test_a_downgrade_waits_for_the_periods_end_and_can_be_taken_back(lasti
     assert (await lasting.there("/v1/invoices"))[0]["amount_paid"] == 999
 
 
-async def test_leaving_waits_for_the_periods_end_and_can_be_taken_back(lasting: Shop) -> None:
+async def test_a_cancellation_waits_for_the_periods_end_and_can_be_undone(lasting: BillingClient) -> None:
     await lasting.subscribe("plus")
     leaving = await lasting.change("free")
     assert (leaving["plan"], leaving["cancel_at"]) == ("plus", leaving["current_period_end"])
@@ -64,10 +64,10 @@ async def test_leaving_waits_for_the_periods_end_and_can_be_taken_back(lasting: 
     await lasting.change("free")
     await lasting.local.control("clock", days=32)
     assert (await lasting.hear())["plan"] == "free"
-    assert code(await lasting.post("/subscription/change", {"plan": "plus"})) == (409, "not_subscribed")
+    assert problem_code(await lasting.post("/subscription/change", {"plan": "plus"})) == (409, "not_subscribed")
 
 
-async def test_leaving_takes_the_place_of_a_downgrade_and_the_other_way_round(shop: Shop) -> None:
+async def test_a_cancellation_and_a_downgrade_replace_each_other(shop: BillingClient) -> None:
     await shop.subscribe("pro")
     await shop.change("plus")
     leaving = await shop.change("free")
@@ -76,7 +76,7 @@ async def test_leaving_takes_the_place_of_a_downgrade_and_the_other_way_round(sh
     assert (staying["next_plan"], staying["cancel_at"]) == ("plus", None)
 
 
-async def test_an_upgrade_takes_the_place_of_what_was_to_come(
+async def test_an_upgrade_replaces_a_scheduled_change(
     own: Local, database: str, settings: Settings, app: Litestar, redis: Redis, tmp_path: Path
 ) -> None:
     dearer = tmp_path / "tariff.toml"
@@ -88,7 +88,7 @@ async def test_an_upgrade_takes_the_place_of_what_was_to_come(
     )
     changed = msgspec.structs.replace(settings, database_url=database, tariff=dearer)
     await provision.AccountSync(own.stripe, tariff.load_tariff(dearer)).sync_prices()
-    async with opened(own, changed, app) as shop:
+    async with open_billing(own, changed, app) as shop:
         await shop.subscribe("pro")
         await shop.change("plus")
         upgraded = await shop.change("studio")
@@ -97,19 +97,19 @@ async def test_an_upgrade_takes_the_place_of_what_was_to_come(
         assert (await shop.get("/subscription"))["cancel_at"]
 
 
-async def test_an_upgrade_of_whoever_was_leaving_means_staying(shop: Shop) -> None:
+async def test_an_upgrade_undoes_a_cancellation(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     await shop.change("free")
     upgraded = await shop.change("pro")
     assert (upgraded["plan"], upgraded["cancel_at"]) == ("pro", None)
 
 
-async def test_an_upgrade_the_bank_declines_changes_nothing_and_says_what_to_do(shop: Shop) -> None:
+async def test_a_declined_upgrade_changes_nothing_and_gives_advice(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     customer = await shop.customer()
     await shop.local.control("cards", customer=customer, count=None, decline_code=POOR)
     answer = await shop.post("/subscription/change", {"plan": "pro"})
-    assert code(answer) == (402, "card_declined")
+    assert problem_code(answer) == (402, "card_declined")
     problem = answer.json()
     assert (problem["reason"], problem["portal"]) == (POOR, "/v1/billing/portal")
     assert (await shop.local.web.get(problem["invoice"])).status_code == 200
@@ -120,27 +120,27 @@ async def test_an_upgrade_the_bank_declines_changes_nothing_and_says_what_to_do(
     assert len(paid) == 2  # the plan, and one upgrade
 
 
-async def test_a_change_that_waits_for_its_payment_is_taken_back_by_the_present_plan(shop: Shop) -> None:
+async def test_a_change_that_awaits_payment_is_undone_by_the_current_plan(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     await shop.local.control("cards", customer=await shop.customer(), count=None, decline_code=POOR)
-    assert code(await shop.post("/subscription/change", {"plan": "pro"})) == (402, "card_declined")
+    assert problem_code(await shop.post("/subscription/change", {"plan": "pro"})) == (402, "card_declined")
     await shop.change("plus")
     [seen] = await shop.there("/v1/subscriptions")
     assert seen["pending_update"] is None
     assert "open" not in {one["status"] for one in await shop.there("/v1/invoices")}
 
 
-async def test_whoever_owes_pays_first(lasting: Shop) -> None:
+async def test_an_unpaid_invoice_blocks_upgrades(lasting: BillingClient) -> None:
     await lasting.subscribe("plus")
     await lasting.local.control("cards", customer=await lasting.customer(), count=None, decline_code=POOR)
     await lasting.local.control("clock", days=32)
     assert (await lasting.hear())["status"] == "past_due"
     for path in ("/subscription/preview", "/subscription/change"):
-        assert code(await lasting.post(path, {"plan": "pro"})) == (402, "card_declined")
+        assert problem_code(await lasting.post(path, {"plan": "pro"})) == (402, "card_declined")
     assert (await lasting.change("free"))["cancel_at"]
 
 
-async def test_changes_at_once_charge_once(shop: Shop) -> None:
+async def test_changes_at_once_charge_once(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     answers = await asyncio.gather(*(shop.post("/subscription/change", {"plan": "pro"}) for _ in range(6)))
     assert {answer.status_code for answer in answers} <= {200, 409}
@@ -148,7 +148,7 @@ async def test_changes_at_once_charge_once(shop: Shop) -> None:
     assert len(paid) == 2
 
 
-async def test_changes_that_contradict_each_other_leave_one_of_them(shop: Shop) -> None:
+async def test_changes_that_contradict_each_other_leave_one_of_them(shop: BillingClient) -> None:
     await shop.subscribe("pro")
     for _ in range(5):
         wishes = [shop.post("/subscription/change", {"plan": plan}) for plan in ("plus", "free")]
@@ -158,20 +158,20 @@ async def test_changes_that_contradict_each_other_leave_one_of_them(shop: Shop) 
         assert (await shop.change("pro"))["cancel_at"] is None
 
 
-async def test_without_a_subscription_there_is_nothing_to_change(shop: Shop) -> None:
+async def test_without_a_subscription_there_is_nothing_to_change(shop: BillingClient) -> None:
     for path in ("/subscription/preview", "/subscription/change"):
         answer = await shop.post(path, {"plan": "pro"})
-        assert code(answer) == (409, "not_subscribed")
+        assert problem_code(answer) == (409, "not_subscribed")
         assert "/v1/billing/checkout" in answer.json()["detail"]
 
 
-async def test_a_plan_that_is_not_there_is_refused_by_name(shop: Shop) -> None:
+async def test_a_plan_that_is_not_there_is_refused_by_name(shop: BillingClient) -> None:
     await shop.subscribe("plus")
     answer = await shop.post("/subscription/change", {"plan": "gold"})
     assert (answer.status_code, answer.json()["param"]) == (422, "plan")
 
 
-async def test_a_trial_upgrades_without_a_bill(shop: Shop) -> None:
+async def test_a_trial_upgrades_without_a_bill(shop: BillingClient) -> None:
     await shop.subscribe("plus", trial=True)
     shown = (await shop.post("/subscription/preview", {"plan": "pro"})).json()
     assert (shown["amount_due"], shown["credits"]) == (0, 0)

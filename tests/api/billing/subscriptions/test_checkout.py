@@ -11,11 +11,11 @@ from litestar import Litestar
 
 from api.billing.stripe.client import Stripe
 from api.billing.subscriptions.checkout import is_return_url_allowed
-from tests.support.billing_client import DECLINED, PAID, Shop, code
+from tests.support.billing_client import DECLINED, PAID, BillingClient, problem_code
 from tests.support.users import Person
 
 
-async def test_a_person_subscribes_by_clicking_through_the_page(shop: Shop) -> None:
+async def test_a_user_subscribes_on_the_checkout_page(shop: BillingClient) -> None:
     assert await shop.get("/subscription") == {
         **dict.fromkeys(
             ("version", "status", "current_period_start", "current_period_end", "trial_end", "cancel_at", "next_plan")
@@ -37,19 +37,22 @@ async def test_a_person_subscribes_by_clicking_through_the_page(shop: Shop) -> N
     assert {"user": shop.person.id, "plan": "plus", "version": "1"}.items() <= made["metadata"].items()
 
 
-async def test_whoever_has_a_subscription_is_told_to_change_it(shop: Shop) -> None:
+async def test_a_second_subscription_is_refused(shop: BillingClient) -> None:
     await shop.subscribe("plus", trial=True)
     answer = await shop.post("/checkout", {"plan": "pro", "success_url": PAID})
-    assert code(answer) == (409, "already_subscribed")
+    assert problem_code(answer) == (409, "already_subscribed")
     assert "/v1/billing/subscription/change" in answer.json()["detail"]
 
 
-async def test_a_subscription_nobody_told_us_of_yet_counts_too(shop: Shop) -> None:
+async def test_a_subscription_without_an_event_so_far_counts_too(shop: BillingClient) -> None:
     await shop.local.pay((await shop.page("plus"))["url"])
-    assert code(await shop.post("/checkout", {"plan": "plus", "success_url": PAID})) == (409, "already_subscribed")
+    assert problem_code(await shop.post("/checkout", {"plan": "plus", "success_url": PAID})) == (
+        409,
+        "already_subscribed",
+    )
 
 
-async def test_a_trial_is_had_once(shop: Shop) -> None:
+async def test_a_user_has_one_trial(shop: BillingClient) -> None:
     await shop.subscribe("plus", trial=True)
     [made] = await shop.there("/v1/subscriptions")
     await shop.local.call("DELETE", f"/v1/subscriptions/{made['id']}")
@@ -61,7 +64,7 @@ async def test_a_trial_is_had_once(shop: Shop) -> None:
     assert (await shop.hear())["status"] == "active"
 
 
-async def test_packs_are_paid_together_and_stay(shop: Shop) -> None:
+async def test_packs_are_paid_together_and_stay(shop: BillingClient) -> None:
     answer = await shop.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})
     page = answer.json()
     assert (page["kind"], page["item"], page["quantity"], page["amount"]) == ("pack", "small", 2, 998)
@@ -73,7 +76,7 @@ async def test_packs_are_paid_together_and_stay(shop: Shop) -> None:
     ] != page["id"]
 
 
-async def test_a_declined_card_buys_nothing(shop: Shop) -> None:
+async def test_a_declined_card_buys_nothing(shop: BillingClient) -> None:
     page = await shop.page("pro")
     answer = await shop.local.web.post(page["url"], data={"card": DECLINED})
     assert answer.status_code == 200
@@ -81,13 +84,13 @@ async def test_a_declined_card_buys_nothing(shop: Shop) -> None:
     assert (await shop.page("pro"))["url"] == page["url"]
 
 
-async def test_the_portal_opens(shop: Shop) -> None:
+async def test_the_portal_opens(shop: BillingClient) -> None:
     answer = await shop.post("/portal", {"return_url": "http://localhost:3000/account"})
     assert answer.status_code == 200, answer.text
     assert (await shop.local.web.get(answer.json()["url"])).status_code == 200
 
 
-async def test_a_key_opens_another_portal_since_its_address_is_a_secret(shop: Shop) -> None:
+async def test_a_repeated_key_opens_another_portal(shop: BillingClient) -> None:
     first = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
     again = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
     assert (first.status_code, again.status_code) == (200, 200)
@@ -95,7 +98,7 @@ async def test_a_key_opens_another_portal_since_its_address_is_a_secret(shop: Sh
     async with shop.app_state.pool.acquire() as connection:
         assert await connection.fetchval("SELECT body FROM idempotency WHERE user_id = $1", shop.person.id) == b""
     other = await shop.post("/portal", {"return_url": PAID}, **{"Idempotency-Key": "one"})
-    assert code(other) == (422, "idempotency_key_reused")
+    assert problem_code(other) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +113,8 @@ async def test_a_key_opens_another_portal_since_its_address_is_a_secret(shop: Sh
         ("/portal", {"return_url": "ftp://example.org"}, "return_url"),
     ],
 )
-async def test_what_is_not_sold_or_leads_astray_is_refused_by_name(
-    shop: Shop, path: str, body: dict[str, Any], param: str
+async def test_unknown_offers_and_unsafe_urls_are_refused_by_param(
+    shop: BillingClient, path: str, body: dict[str, Any], param: str
 ) -> None:
     answer = await shop.post(path, body)
     assert (answer.status_code, answer.json()["param"]) == (422, param)
@@ -146,12 +149,12 @@ async def test_without_a_key_nothing_is_sold(client: httpx.AsyncClient, account:
     }
     for path, body in bodies.items():
         answer = await client.post(f"/v1/billing{path}", json=body, headers=account.headers)
-        assert code(answer) == (404, "nothing_sold")
+        assert problem_code(answer) == (404, "nothing_sold")
     answer = await client.get("/v1/billing/subscription", headers=account.headers)
     assert answer.json()["plan"] == "free"
 
 
-async def test_a_stripe_that_is_away_is_503_with_when_to_come_back(shop: Shop, app: Litestar) -> None:
+async def test_an_outage_of_stripe_is_503_with_retry_after(shop: BillingClient, app: Litestar) -> None:
     nowhere = msgspec.structs.replace(shop.app_state.settings, stripe_url="http://127.0.0.1:9")
     away = Stripe(nowhere, pause=0.001, timeout=0.2)
     purchases = type(shop.app_state.purchases)(
@@ -159,7 +162,7 @@ async def test_a_stripe_that_is_away_is_503_with_when_to_come_back(shop: Shop, a
     )
     app.state.app_state = shop.app_state._replace(purchases=purchases)
     answer = await shop.post("/portal", {})
-    assert code(answer) == (503, "payments_away")
+    assert problem_code(answer) == (503, "payments_away")
     assert int(answer.headers["retry-after"]) > 0
     await away.close()
 

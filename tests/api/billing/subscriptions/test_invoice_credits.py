@@ -81,7 +81,7 @@ def test_rests_count_as_rests_in_whichever_shape_they_come() -> None:
     assert in_items == granted(line("il_1", -500, proration=True), line("il_2", 2500, "price_pro", proration=True))
 
 
-def test_what_is_paid_back_by_hand_grants_nothing() -> None:
+def test_a_manual_credit_line_grants_nothing() -> None:
     assert granted(item_line("il_1", -999, proration=False)) == []
 
 
@@ -89,7 +89,7 @@ def test_a_change_to_less_in_the_middle_grants_nothing() -> None:
     assert granted(line("il_1", -2500, "price_pro", proration=True), line("il_2", 500, proration=True)) == []
 
 
-def test_what_is_paid_back_is_taken_once_from_several_lines() -> None:
+def test_a_proration_credit_is_deducted_once_from_several_lines() -> None:
     unused = line("il_1", -999, proration=True)
     rests = [line(f"il_{number}", 999, proration=True) for number in (2, 3)]
     assert granted(unused, *rests) == [("il_3", 3000)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from api.billing.stripe import reads
-from api.billing.stripe import subscriptions as stripe_subscriptions
 from api.billing.stripe.client import Call, Stripe, T
 from api.billing.stripe.objects import StripeList, StripeSubscription
+from api.billing.stripe.subscriptions import cancel_now
 from api.billing.subscriptions.sync import sync_subscription
 from api.http.state import AppState
 from tests.support.customer_histories import SOLD, World
@@ -16,7 +16,7 @@ from tests.support.stripe_process import Local
 from tests.support.subscribers import apply, lots, plan, run, subscriber
 
 
-async def test_what_was_read_first_is_never_written_last(real: AppState, local: Local) -> None:
+async def test_a_stale_read_is_never_written_over_a_newer_one(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     slow = Dawdling(local.settings, StripeSubscription)
     await overtaken(
@@ -29,7 +29,7 @@ async def test_what_was_read_first_is_never_written_last(real: AppState, local: 
     assert await plan(real.pool, user) == ("free", None)
 
 
-async def test_a_subscription_of_nobody_here_is_left_alone(real: AppState, local: Local) -> None:
+async def test_a_subscription_without_an_owner_is_ignored(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await run(real.pool, "UPDATE users SET stripe_customer = 'cus_another'")
     seen = await reads.retrieve_subscription(local.stripe, user.subscription)
@@ -39,7 +39,7 @@ async def test_a_subscription_of_nobody_here_is_left_alone(real: AppState, local
     assert await lots(real.pool, user) == {}
 
 
-async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(real: AppState, local: Local) -> None:
+async def test_a_known_subscription_ends_under_another_customer(real: AppState, local: Local) -> None:
     """The customer was deleted at Stripe, which ends the subscription, and another was made before that was heard."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
@@ -47,19 +47,19 @@ async def test_a_subscription_that_is_known_ends_whoever_its_customer_is_now(rea
     seen = await reads.retrieve_subscription(local.stripe, user.subscription)
     await apply(real, local, "invoice", seen.latest_invoice or "")
     assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
-    await stripe_subscriptions.cancel_now(local.stripe, user.subscription)
+    await cancel_now(local.stripe, user.subscription)
     await apply(real, local, "subscription", user.subscription)
     assert await plan(real.pool, user) == ("free", None)
 
 
-async def test_a_subscription_that_is_known_ends_whatever_its_price_is_now(real: AppState, local: Local) -> None:
+async def test_a_known_subscription_ends_under_another_price(real: AppState, local: Local) -> None:
     """Somebody has agreed another price with the customer, by hand at Stripe."""
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
     by_hand = Agreeing(local.settings, pause=0.02)
     await sync_subscription(real.pool, by_hand, SOLD, user.subscription)
     assert await plan(real.pool, user) == ("plus", 1)
-    await stripe_subscriptions.cancel_now(local.stripe, user.subscription)
+    await cancel_now(local.stripe, user.subscription)
     await sync_subscription(real.pool, by_hand, SOLD, user.subscription)
     assert await plan(real.pool, user) == ("free", None)
     await by_hand.close()
@@ -79,10 +79,10 @@ class Agreeing(Stripe):
         return msgspec.structs.replace(answer, items=StripeList(items))
 
 
-async def test_a_plan_that_was_given_outlasts_news_of_a_subscription_that_is_over(real: AppState, local: Local) -> None:
+async def test_a_given_plan_outlasts_events_of_an_ended_subscription(real: AppState, local: Local) -> None:
     user = await subscriber(real, local)
     await apply(real, local, "subscription", user.subscription)
-    await stripe_subscriptions.cancel_now(local.stripe, user.subscription)
+    await cancel_now(local.stripe, user.subscription)
     await apply(real, local, "subscription", user.subscription)
     assert await plan(real.pool, user) == ("free", None)
     await run(real.pool, "UPDATE users SET plan = 'pro'")

@@ -67,7 +67,7 @@ def test_a_dearer_model_or_operation_never_costs_less(given: Prices, work: Price
 
 
 @given(PRICES, WORK)
-def test_variations_cost_what_each_costs(given: Prices, work: PricedWork) -> None:
+def test_variations_cost_the_sum_of_their_prices(given: Prices, work: PricedWork) -> None:
     assert price_in_credits(given, work) == work.variations * price_in_credits(given, work._replace(variations=1))
 
 

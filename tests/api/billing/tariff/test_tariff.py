@@ -80,7 +80,7 @@ def own(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
-def test_what_makes_no_sense_is_refused_with_a_sentence(own: Path, old: str, new: str, said: str) -> None:
+def test_invalid_tariffs_are_refused_with_a_sentence(own: Path, old: str, new: str, said: str) -> None:
     assert old in OWN
     own.write_text(OWN.replace(old, new))
     with pytest.raises(TariffError) as refused:
@@ -90,7 +90,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(own: Path, old: str, new
     assert str(refused.value).endswith(".")
 
 
-def test_ours_offers_what_is_promised() -> None:
+def test_the_default_tariff_offers_the_documented_plans() -> None:
     assert [(plan.name, plan.monthly_credits) for plan in TARIFF.offered_plans()] == [
         ("free", 300),
         ("plus", 3_000),
@@ -117,7 +117,7 @@ def test_people_keep_the_version_they_bought(own: Path) -> None:
 
 
 @given(tariffs())
-def test_what_makes_sense_is_taken(drawn: Tariff) -> None:
+def test_valid_tariffs_are_accepted(drawn: Tariff) -> None:
     assert tariff.check_tariff(drawn) is drawn
     for plan in drawn.offered_plans():
         assert plan is drawn.find_plan(plan.name)
@@ -156,7 +156,7 @@ def test_nothing_starts_with_a_tariff_that_will_not_do(
     assert "full quality must not cost less" in capsys.readouterr().err
 
 
-async def test_the_doctor_misses_what_people_have(database: str) -> None:
+async def test_the_doctor_reports_versions_that_users_have_and_the_tariff_lacks(database: str) -> None:
     named = Settings(database_url=database)
     assert (await doctor._tariff(named)).grade == "ok"
     connection = await asyncpg.connect(database)
