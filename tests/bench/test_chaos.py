@@ -21,7 +21,7 @@ from api.videos.renditions import SUFFIXES, TYPES
 from bench.chaos import run_chaos
 from bench.chaos_books import audit_books
 from bench.chaos_people import SimulatedUsers
-from tests.api.videos.test_lifecycle import claim, create, person
+from tests.support.generations import claim, create, person
 
 KILLS = 5
 PUBLISHED = "INSERT INTO segments (generation_id, number, attempt, head, seconds, discontinuity)"

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from tests.api.routes.test_videos import png
 from tests.support.media_files import encode_video
 from tests.support.users import Person
+from tests.support.video_requests import png
 
 TUS = {"Tus-Resumable": "1.0.0"}
 

@@ -7,9 +7,9 @@ from litestar import Litestar
 
 from api.http.state import AppState
 from api.sql.connection import transaction
-from tests.api.routes.test_videos import available
 from tests.support.rebuilt import with_image_wait
 from tests.support.users import Person
+from tests.support.video_requests import available
 
 ASK = {"prompt": "a red ball"}
 

@@ -14,10 +14,9 @@ from api.http.state import AppState
 from api.schemas.video_requests import ImageCreate, VideoCreate
 from api.settings import Settings
 from api.videos.quote import build_quote
-from tests.api.routes.test_video_create import finished
-from tests.api.routes.test_videos import PROMPT, available, png
 from tests.support.factories import terms
 from tests.support.users import Person
+from tests.support.video_requests import PROMPT, available, finished, png
 
 SERVED = ["kinora-mini", "wan2.1-t2v-1.3b", "wan2.2-i2v-a14b", "ltx-2", "z-image-turbo"]
 

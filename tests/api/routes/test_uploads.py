@@ -10,9 +10,9 @@ from PIL import Image
 
 from api.http.state import AppState
 from engine.media.video_reader import VideoReader
-from tests.api.routes.test_video_create import claim, post
 from tests.support.uploads import PNG, VIDEO, append_bytes, create_upload, upload_form_file
 from tests.support.users import Person, sign_up
+from tests.support.video_requests import claim, post
 
 
 async def test_a_form_uploads_a_whole_file(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:

@@ -1,11 +1,11 @@
-"""The studio on the wire: what a clip made from clips costs, is made from and keeps, and what is refused by name."""
+"""Routes that create videos from videos: what they cost, what they are made from, and what is refused by name."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import av
 import httpx
@@ -17,41 +17,12 @@ from api.routes.video_create import BODIES, _choose_request_type
 from api.schemas import operations
 from api.schemas.operations import Operation
 from api.schemas.video_requests import CreateRequest
-from api.sql.media import RenditionRow
-from api.sql.transitions import ClaimedGeneration
-from api.videos.operations import VideoFile, generated_seconds, to_engine_request
+from api.videos.operations import VideoFile, to_engine_request
 from api.videos.styles import BUILT_IN
 from api.worker.segment_publisher import Publisher
-from engine.catalog import validation
 from engine.types import Request, Segment
-from tests.api.routes.test_videos import available, create, png
-from tests.support.users import Person, sign_up
-
-FILM = VideoFile(Path("film.mp4"), 5.0)
-OTHER = VideoFile(Path("other.mp4"), 3.0)
-ASKED = Request("kinora-mini", "a red ball", 320, 192, 5.0, 1)
-
-
-async def finished(client: httpx.AsyncClient, app_state: AppState, account: Person, **asked: Any) -> str:
-    """A video that is done, though no engine made it: its file holds a few bytes."""
-    video_id = str((await create(client, account, **asked)).json()["id"])
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    key = f"videos/{video_id}/1/video.mp4"
-    app_state.storage.write(key, b"film of " + video_id.encode())
-    medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
-    assert await app_state.lifecycle.complete(claimed, [medium])
-    return video_id
-
-
-async def post(client: httpx.AsyncClient, account: Person, path: str, body: dict[str, Any]) -> httpx.Response:
-    return await client.post(f"/v1/videos/{path}", json=body, headers=account.headers)
-
-
-async def claim(app_state: AppState) -> ClaimedGeneration:
-    claimed = await app_state.lifecycle.claim("worker_b")
-    assert claimed
-    return claimed
+from tests.support.users import Person
+from tests.support.video_requests import available, claim, create, finished, png, post
 
 
 @pytest.mark.parametrize(
@@ -105,35 +76,6 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     _, films = await app_state.lifecycle.load_inputs(claimed)
     assert {app_state.storage.read(film.key) for film in films} == {b"film of " + source.encode()}
     assert {film.seconds for film in films} == {4.0}
-
-
-async def test_a_clip_keeps_its_film_when_the_source_goes(
-    client: httpx.AsyncClient, app_state: AppState, account: Person
-) -> None:
-    source = await finished(client, app_state, account)
-    made = (await post(client, account, "loops", {"video": source})).json()
-    await client.delete(f"/v1/videos/{source}", headers=account.headers)
-    app_state.storage.remove(f"videos/{source}")
-    claimed = await claim(app_state)
-    assert claimed.id == made["id"]
-    _, [film] = await app_state.lifecycle.load_inputs(claimed)
-    assert app_state.storage.read(film.key) == b"film of " + source.encode()
-    gone = await post(client, account, "loops", {"video": source})
-    assert (gone.status_code, gone.json()["param"]) == (404, "video")
-
-
-async def test_a_repetition_is_answered_when_the_source_is_gone(
-    client: httpx.AsyncClient, app_state: AppState, account: Person
-) -> None:
-    source = await finished(client, app_state, account)
-    ask: dict[str, Any] = {
-        "url": "/v1/videos/loops",
-        "json": {"video": source},
-        "headers": account.headers | {"Idempotency-Key": "k"},
-    }
-    first = await client.post(**ask)
-    await client.delete(f"/v1/videos/{source}", headers=account.headers)
-    assert (await client.post(**ask)).content == first.content
 
 
 async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
@@ -214,20 +156,6 @@ async def test_a_card_that_does_not_fit_is_named(
     assert words in answer.json()["detail"]
 
 
-async def test_a_film_that_is_not_there_is_refused_by_its_field(
-    client: httpx.AsyncClient, app_state: AppState, account: Person
-) -> None:
-    stranger = await sign_up(client)
-    theirs = await finished(client, app_state, stranger)
-    queued = (await create(client, account)).json()["id"]
-    for source, status in ((theirs, 404), ("video_x", 404), (queued, 409)):
-        answer = await post(client, account, "blends", {"from": source, "to": source})
-        assert (answer.status_code, answer.json()["param"]) == (status, "from"), answer.text
-        assert answer.json()["error"]["param"] == "from"
-    remix = await post(client, account, f"{theirs}/remix", {"prompt": "mine"})
-    assert (remix.status_code, remix.json()["param"]) == (404, "video")
-
-
 async def test_a_remix_names_its_video_in_the_path_alone(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
@@ -276,34 +204,6 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     assert await available(client, account) == before + 4 - charged
 
 
-async def test_a_picture_is_no_film(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
-    source = await finished(client, app_state, account)
-    async with app_state.pool.acquire() as db:
-        await db.execute("UPDATE generations SET kind = 'image', seconds = 0 WHERE id = $1", source)
-    answer = await post(client, account, "loops", {"video": source})
-    assert (answer.status_code, answer.json()["param"]) == (422, "video")
-
-
-async def test_what_cannot_be_paid_leaves_no_files(
-    client: httpx.AsyncClient, app_state: AppState, account: Person
-) -> None:
-    async with app_state.pool.acquire() as db:
-        await db.execute("UPDATE lots SET remaining = 0 WHERE user_id = $1", account.id)
-    files = {"first_frame": ("a.png", png(), "image/png")}
-    answer = await client.post("/v1/videos", data={"prompt": "x", "n": "4"}, files=files, headers=account.headers)
-    assert answer.status_code == 402
-    assert not list((app_state.storage.root / "inputs").iterdir())
-
-
-async def test_variations_share_the_bytes_of_their_picture(
-    client: httpx.AsyncClient, app_state: AppState, account: Person
-) -> None:
-    files = {"first_frame": ("a.png", png(), "image/png")}
-    answer = await client.post("/v1/videos", data={"prompt": "x", "n": "3"}, files=files, headers=account.headers)
-    kept = [app_state.storage.path(f"inputs/{each}/0.png").stat() for each in answer.json()["variations"]]
-    assert {(each.st_ino, each.st_nlink) for each in kept} == {(kept[0].st_ino, 3)}
-
-
 async def test_without_words_a_clip_goes_on_in_its_style(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
@@ -338,30 +238,6 @@ def bodies() -> Iterator[tuple[type[CreateRequest], set[str]]]:
 @pytest.mark.parametrize(("kind", "names"), list(bodies()))
 def test_an_estimate_knows_a_body_by_its_fields(kind: type[CreateRequest], names: set[str]) -> None:
     assert _choose_request_type(names) is kind
-
-
-OPERATIONS: list[Operation] = [
-    operations.Remix("strong"),
-    operations.Edit("mild", "was"),
-    operations.Extension(2.0, "backward"),
-    operations.Recut(((0.0, 1.0), (2.0, 3.0))),
-    operations.Blend("late", ("one", "other")),
-    operations.Loop("long"),
-    operations.Storyboard((operations.Shot(0.0, prompt="a"), operations.Shot(2.0, film=1)), loop=False),
-]
-
-
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: type(operation).__name__)
-def test_an_operation_is_kept_whole_and_lays_a_request_the_engine_takes(operation: Operation) -> None:
-    assert msgspec.json.decode(msgspec.json.encode(operation), type=Operation) == operation
-    request = to_engine_request(operation, ASKED, [FILM, OTHER])
-    assert not validation.check_request(request)
-    assert 0 < generated_seconds(request) <= request.seconds
-    assert {take.video for take in request.source_spans} <= {FILM.path, OTHER.path}
-
-
-def test_every_operation_has_a_test() -> None:
-    assert {type(operation) for operation in OPERATIONS} == set(get_args(Operation))
 
 
 @pytest.mark.xdist_group("backend")

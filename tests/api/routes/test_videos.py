@@ -1,47 +1,20 @@
-"""Videos over HTTP: what is accepted, what is refused and in which words, and what repeating does."""
+"""Videos over HTTP: created, listed, cancelled and deleted, and what is refused."""
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 from litestar import Litestar
-from PIL import Image
 from redis.asyncio import Redis
 
 from api.http.rate_limit import Limiter
 from api.http.state import AppState
 from tests.support.rebuilt import rebuild_creates
-from tests.support.users import Person, sign_up
-
-PROMPT = "a red ball bounces over green hills at sunset"
-
-
-def png(width: int = 64, height: int = 48, colour: str = "teal") -> bytes:
-    drawn = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(drawn, "PNG")
-    return drawn.getvalue()
-
-
-async def create(
-    client: httpx.AsyncClient, account: Person, headers: dict[str, str] | None = None, **body: Any
-) -> httpx.Response:
-    return await client.post("/v1/videos", json={"prompt": PROMPT} | body, headers=account.headers | (headers or {}))
-
-
-async def available(client: httpx.AsyncClient, account: Person) -> int:
-    return int((await client.get("/v1/billing/balance", headers=account.headers)).json()["available"])
-
-
-def fill_disk(app: Litestar) -> None:
-    """Let any disk count as full."""
-    app_state: AppState = app.state.app_state
-    full = msgspec.structs.replace(app_state.settings, full_disk=0.0)
-    app.state.app_state = rebuild_creates(app_state._replace(settings=full))
+from tests.support.users import Person
+from tests.support.video_requests import PROMPT, available, create, fill_disk
 
 
 async def test_a_create_answers_the_whole_object(client: httpx.AsyncClient, account: Person) -> None:
@@ -154,49 +127,6 @@ async def test_an_estimate_is_the_price_and_the_refusals(client: httpx.AsyncClie
     assert [(one["code"], one["param"]) for one in over["refusals"]] == [("plan_limit", "seconds")]
 
 
-async def test_a_key_replays_across_encodings(client: httpx.AsyncClient, account: Person) -> None:
-    key = {"Idempotency-Key": "first try"}
-    first = await create(client, account, key, seconds=5)
-    again = await create(client, account, key, seconds=5)
-    form = {"prompt": PROMPT, "seconds": "5"}
-    as_form = await client.post("/v1/videos", data=form, headers=account.headers | key)
-    parts = {name: (None, value) for name, value in form.items()}
-    as_parts = await client.post("/v1/videos", files=parts, headers=account.headers | key)
-    assert first.status_code == again.status_code == 200
-    assert first.content == again.content == as_form.content == as_parts.content
-    assert again.headers["location"] == first.headers["location"]
-    other = await create(client, account, key, seconds=6)
-    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
-    stranger = await sign_up(client)
-    assert (await create(client, stranger, key, seconds=5)).json()["id"] != first.json()["id"]
-    assert await available(client, account) == 290
-
-
-async def test_a_key_belongs_to_one_request_whatever_it_is(client: httpx.AsyncClient, account: Person) -> None:
-    first, second = [(await create(client, account)).json()["id"] for _ in range(2)]
-    keyed = account.headers | {"Idempotency-Key": "stop"}
-    for _ in range(2):
-        answer = await client.post(f"/v1/videos/{first}/cancel", headers=keyed)
-        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
-    refused = await client.post(f"/v1/videos/{second}/cancel", headers=keyed)
-    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "idempotency_key_reused")
-    long = account.headers | {"Idempotency-Key": "x" * 256}
-    for path in (f"{second}/cancel", "estimate"):
-        answer = await client.post(f"/v1/videos/{path}", json={"prompt": PROMPT}, headers=long)
-        assert (answer.status_code, answer.json()["param"]) == (422, "Idempotency-Key")
-
-
-async def test_a_repeated_create_is_answered_even_when_its_video_is_gone_or_the_disk_is_full(
-    client: httpx.AsyncClient, account: Person, app: Litestar
-) -> None:
-    key = {"Idempotency-Key": "k", "Prefer": "wait=1"}
-    first = await create(client, account, {"Idempotency-Key": "k"})
-    await client.delete(first.headers["location"], headers=account.headers)
-    fill_disk(app)
-    again = await create(client, account, key)
-    assert (again.status_code, again.content) == (200, first.content)
-
-
 async def test_what_openai_offers_and_we_do_not_is_said(client: httpx.AsyncClient, account: Person) -> None:
     for method, path in (("POST", "characters"), ("GET", "characters/char_1")):
         answer = await client.request(method, f"/v1/videos/{path}", headers=account.headers)
@@ -206,85 +136,6 @@ async def test_what_openai_offers_and_we_do_not_is_said(client: httpx.AsyncClien
 async def test_plans_are_public(client: httpx.AsyncClient) -> None:
     plans = (await client.get("/v1/billing/plans")).json()["data"]
     assert [(plan["id"], plan["monthly_credits"]) for plan in plans] == [("free", 300), ("plus", 3000), ("pro", 30000)]
-
-
-async def test_keys_have_a_shape(client: httpx.AsyncClient, account: Person) -> None:
-    for key in ("x" * 256, "", "caf\xe9"):
-        headers = {
-            b"Authorization": account.headers["Authorization"].encode(),
-            b"Idempotency-Key": key.encode("latin-1"),
-        }
-        answer = await client.post("/v1/videos", json={"prompt": PROMPT}, headers=headers)
-        assert (answer.status_code, answer.json()["param"]) == (422, "Idempotency-Key")
-
-
-async def test_a_picture_is_kept_without_its_metadata(
-    client: httpx.AsyncClient, account: Person, app_state: AppState
-) -> None:
-    drawn = io.BytesIO()
-    exif = Image.Exif()
-    exif[0x010E] = "where I live"
-    Image.new("RGB", (4000, 1000), "red").save(drawn, "JPEG", exif=exif)
-    answer = await client.post(
-        "/v1/videos",
-        data={"prompt": PROMPT},
-        files={"input_reference": ("me.jpg", drawn.getvalue(), "image/jpeg")},
-        headers=account.headers,
-    )
-    assert answer.status_code == 200, answer.text
-    kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
-    assert b"where I live" not in kept
-    assert Image.open(io.BytesIO(kept)).size == (2048, 512)
-    url = "data:image/png;base64," + base64.b64encode(png()).decode()
-    inline = await create(client, account, input_reference={"image_url": url})
-    assert Image.open(io.BytesIO(app_state.storage.read(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
-
-
-async def test_a_photo_is_turned_as_the_camera_was_held(
-    client: httpx.AsyncClient, account: Person, app_state: AppState
-) -> None:
-    sideways, broken = io.BytesIO(), io.BytesIO()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 20), "red").save(sideways, "JPEG", exif=exif)
-    # An orientation whose type is text: cameras do write such things.
-    odd = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0ABC\0\0\0\0\0"
-    Image.new("RGB", (40, 20), "red").save(broken, "JPEG", exif=odd)
-    for photo, size in ((sideways, (20, 40)), (broken, (40, 20))):
-        answer = await client.post(
-            "/v1/videos",
-            data={"prompt": PROMPT},
-            files={"input_reference": ("me.jpg", photo.getvalue(), "image/jpeg")},
-            headers=account.headers,
-        )
-        assert answer.status_code == 200, answer.text
-        kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
-        assert Image.open(io.BytesIO(kept)).size == size
-
-
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
-        (b"", 415),
-        (b"not a picture", 415),
-        (b"GIF89a" + bytes(40), 415),
-        (png()[:60], 422),
-        (png(5001, 5000), 422),
-        (bytes(50 * 1024 * 1024 + 1), 413),
-    ],
-    ids=["empty", "text", "gif", "cut short", "too many pixels", "too many bytes"],
-)
-async def test_a_hostile_picture_is_refused(
-    client: httpx.AsyncClient, account: Person, content: bytes, status: int
-) -> None:
-    answer = await client.post(
-        "/v1/videos",
-        data={"prompt": PROMPT},
-        files={"input_reference": ("a.png", content, "image/png")},
-        headers=account.headers,
-    )
-    assert (answer.status_code, answer.json()["param"]) == (status, "input_reference"), answer.text
-    assert await available(client, account) == 300
 
 
 async def test_a_full_disk_refuses_and_says_so(client: httpx.AsyncClient, account: Person, app: Litestar) -> None:

@@ -16,9 +16,9 @@ from api.schemas.video_requests import VideoReference
 from api.settings import Settings
 from api.uploads.ingest import Uploads
 from engine.media.video_reader import VideoReader
-from tests.api.routes.test_video_create import claim, post
 from tests.support.media_files import encode_video
 from tests.support.users import Person
+from tests.support.video_requests import claim, post
 
 
 async def test_a_video_is_reencoded_and_stored(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:

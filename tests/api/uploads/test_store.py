@@ -22,8 +22,8 @@ from api.storage.keys import received_key
 from api.uploads.ingest import Upload, Uploads
 from api.uploads.store import UploadLimits, UploadStore
 from api.uploads.tus import Creation
-from tests.api.videos.test_lifecycle import person
 from tests.api.worker.test_sweeper import sweeper_of
+from tests.support.generations import person
 from tests.support.uploads import PNG, TUS, append_bytes, create_upload, get_offset, get_upload
 from tests.support.users import Person, sign_up
 

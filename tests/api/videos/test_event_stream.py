@@ -15,7 +15,7 @@ from api.http.state import AppState
 from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
 from api.videos import event_stream
 from api.videos.event_stream import VideoEventStreams
-from tests.api.videos.test_lifecycle import MEDIA, claim, create, person
+from tests.support.generations import MEDIA, claim, create, person
 from tests.support.users import Person, sign_up
 
 

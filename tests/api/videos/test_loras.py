@@ -12,9 +12,9 @@ from litestar import Litestar
 
 from api.http.state import AppState
 from api.settings import Settings, SettingsError
-from tests.api.routes.test_videos import create
 from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
+from tests.support.video_requests import create
 
 OURS = {"KINORA_SECRET": "0123456789abcdef", "KINORA_MODELS": "kinora-mini,ltx-video-2b"}
 LORAS = {"ink": "/loras/ink@kinora-mini", "film": "someone/film-lora", "other": "/loras/o@ltx-video-2b"}

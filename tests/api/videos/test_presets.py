@@ -13,8 +13,8 @@ from api.sql import presets
 from api.videos import quote
 from api.videos.presets import MAX_PRESETS
 from api.videos.styles import BUILT_IN
-from tests.api.routes.test_videos import PROMPT, create, png
 from tests.support.users import Person, sign_up
+from tests.support.video_requests import PROMPT, create, png
 
 BRAND = {"name": "Brand", "prompt": "flat colours, thick outlines", "negative_prompt": "shadows"}
 

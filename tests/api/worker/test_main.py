@@ -26,8 +26,8 @@ from api.videos.quote import build_quote
 from api.videos.renditions import SUFFIXES
 from api.videos.submission import Submission
 from tests.api.videos.test_event_stream import following
-from tests.api.videos.test_lifecycle import balance, create, drawn, person
 from tests.support.factories import books, terms
+from tests.support.generations import balance, create, drawn, person
 from tests.support.workers import (
     LONG,
     PATIENCE,

@@ -16,8 +16,8 @@ from api.sql import media
 from api.videos import hls
 from api.worker.runner import time_left
 from engine.types import Progress, Resume, Stage
-from tests.api.videos.test_lifecycle import create, person
 from tests.support.factories import books
+from tests.support.generations import create, person
 from tests.support.workers import (
     LONG,
     SHORT,

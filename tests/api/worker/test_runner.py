@@ -20,9 +20,9 @@ from api.settings import Settings
 from api.videos import hls
 from api.worker import main
 from engine.process.client import EngineDied
-from tests.api.routes.test_videos import png
-from tests.api.videos.test_lifecycle import balance, create, drawn, person, submission
 from tests.support.factories import books
+from tests.support.generations import balance, create, drawn, person, submission
+from tests.support.video_requests import png
 from tests.support.workers import (
     LONG,
     SHORT,

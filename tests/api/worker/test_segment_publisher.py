@@ -15,8 +15,8 @@ from api.http.state import AppState
 from api.sql.transitions import ClaimedGeneration
 from api.worker.segment_publisher import Publisher
 from tests.api.videos.test_event_stream import following
-from tests.api.videos.test_lifecycle import claim, create
-from tests.api.videos.test_lifecycle import person as rich
+from tests.support.generations import claim, create
+from tests.support.generations import person as rich
 from tests.support.segments import REQUEST, guess, made, shown
 from tests.support.users import Person, sign_up
 

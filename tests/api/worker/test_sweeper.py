@@ -18,8 +18,8 @@ from api.settings import Settings
 from api.sql.connection import transaction
 from api.videos.lifecycle import VideoLifecycle
 from api.worker.sweeper import Sweeper
-from tests.api.routes.test_videos import png
-from tests.api.videos.test_lifecycle import balance, claim, create, drawn, person, submission
+from tests.support.generations import balance, claim, create, drawn, person, submission
+from tests.support.video_requests import png
 from tests.support.workers import (
     SHORT,
     ended,

@@ -9,9 +9,9 @@ import kinora
 import pytest
 from kinora import Kinora
 
-from tests.api.routes.test_videos import png
 from tests.support.media_files import encode_video
 from tests.support.sdk_programs import run_program
+from tests.support.video_requests import png
 
 BEGUN = """
 import os, sys

@@ -1,0 +1,83 @@
+"""Images that a create names: re-encoded, turned upright, and refused where they are hostile."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import httpx
+import pytest
+from PIL import Image
+
+from api.http.state import AppState
+from tests.support.users import Person
+from tests.support.video_requests import PROMPT, available, create, png
+
+
+async def test_a_picture_is_kept_without_its_metadata(
+    client: httpx.AsyncClient, account: Person, app_state: AppState
+) -> None:
+    drawn = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    Image.new("RGB", (4000, 1000), "red").save(drawn, "JPEG", exif=exif)
+    answer = await client.post(
+        "/v1/videos",
+        data={"prompt": PROMPT},
+        files={"input_reference": ("me.jpg", drawn.getvalue(), "image/jpeg")},
+        headers=account.headers,
+    )
+    assert answer.status_code == 200, answer.text
+    kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
+    assert b"where I live" not in kept
+    assert Image.open(io.BytesIO(kept)).size == (2048, 512)
+    url = "data:image/png;base64," + base64.b64encode(png()).decode()
+    inline = await create(client, account, input_reference={"image_url": url})
+    assert Image.open(io.BytesIO(app_state.storage.read(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
+
+
+async def test_a_photo_is_turned_as_the_camera_was_held(
+    client: httpx.AsyncClient, account: Person, app_state: AppState
+) -> None:
+    sideways, broken = io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20), "red").save(sideways, "JPEG", exif=exif)
+    # An orientation whose type is text: cameras do write such things.
+    odd = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0ABC\0\0\0\0\0"
+    Image.new("RGB", (40, 20), "red").save(broken, "JPEG", exif=odd)
+    for photo, size in ((sideways, (20, 40)), (broken, (40, 20))):
+        answer = await client.post(
+            "/v1/videos",
+            data={"prompt": PROMPT},
+            files={"input_reference": ("me.jpg", photo.getvalue(), "image/jpeg")},
+            headers=account.headers,
+        )
+        assert answer.status_code == 200, answer.text
+        kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
+        assert Image.open(io.BytesIO(kept)).size == size
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 415),
+        (b"not a picture", 415),
+        (b"GIF89a" + bytes(40), 415),
+        (png()[:60], 422),
+        (png(5001, 5000), 422),
+        (bytes(50 * 1024 * 1024 + 1), 413),
+    ],
+    ids=["empty", "text", "gif", "cut short", "too many pixels", "too many bytes"],
+)
+async def test_a_hostile_picture_is_refused(
+    client: httpx.AsyncClient, account: Person, content: bytes, status: int
+) -> None:
+    answer = await client.post(
+        "/v1/videos",
+        data={"prompt": PROMPT},
+        files={"input_reference": ("a.png", content, "image/png")},
+        headers=account.headers,
+    )
+    assert (answer.status_code, answer.json()["param"]) == (status, "input_reference"), answer.text
+    assert await available(client, account) == 300
