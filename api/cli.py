@@ -118,14 +118,14 @@ def _up(options: argparse.Namespace) -> int:
     logs.configure(settings.log_level)
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
-    return _supervised(lambda: supervisor.run(settings, port, asked=asked, tell=_tell))
+    return _supervised(lambda: supervisor.run_foreground(settings, port, port_required=asked, report=_tell))
 
 
 def _demo(options: argparse.Namespace) -> int:
     from api.local import demo
 
     try:
-        return _supervised(lambda: demo.run(options.prompt or os.environ.get("PROMPT") or demo.PROMPT))
+        return _supervised(lambda: demo.run_demo(options.prompt or os.environ.get("PROMPT") or demo.PROMPT))
     except demo.DemoError as error:
         raise _Refusal(str(error)) from error
 
@@ -135,7 +135,7 @@ def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
     from api.local import supervisor
 
     try:
-        return supervisor.until_told(start())
+        return supervisor.run_until_signal(start())
     except supervisor.FAILURES as failure:
         raise _Refusal(str(failure)) from failure
 
@@ -232,7 +232,7 @@ def _doctor(_options: argparse.Namespace) -> int:
     from api.local import doctor
 
     _in_sentences()
-    return doctor.run(_settings())
+    return doctor.run_doctor(_settings())
 
 
 if __name__ == "__main__":

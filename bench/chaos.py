@@ -89,7 +89,7 @@ async def _start_processes(settings: Settings) -> AsyncIterator[tuple[str, Chaos
     logs = settings.data / "logs"
     logs.mkdir(parents=True)
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(supervisor.listen("127.0.0.1", 0))
+        listener = stack.enter_context(supervisor.open_listener("127.0.0.1", 0))
         descriptor = listener.fileno()
         web = ChaosProcess("web", settings, logs, "serve", "--fd", str(descriptor), shared=(descriptor,))
         workers = [WorkerProcess(number, settings, logs) for number in range(WORKERS)]
@@ -136,11 +136,11 @@ async def _run_on_own_servers(folder: Path, kills: int, seed: int) -> ChaosRepor
 
     logging.disable_progress_bar()
     weights = await asyncio.to_thread(tiny_ltx.write_model, folder / "weights")
-    async with embedded.servers(folder / "servers", durable=False) as servers:
-        await db.migrate(servers.database)
+    async with embedded.run_servers(folder / "servers", durable=False) as servers:
+        await db.migrate(servers.database_url)
         settings = Settings(
-            database_url=servers.database,
-            redis_url=servers.redis,
+            database_url=servers.database_url,
+            redis_url=servers.redis_url,
             data=folder / "data",
             secret="of no value, for this run only",  # noqa: S106 - it opens nothing
             weights={"kinora-mini": str(weights)},

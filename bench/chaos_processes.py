@@ -61,9 +61,11 @@ class ChaosProcess:
         log = self._logs / f"{self.name}.{len(self._lives)}.log"
         self._lives.append((log, time.time()))
         # Nothing is left to be done when we stop it, so it is not asked but killed.
-        self._child = Child(Program(self.name, self._argv, self._environment, log=log, stops=(), shared=self._shared))
+        self._child = Child(
+            Program(self.name, self._argv, self._environment, log=log, stop_signals=(), inherited_fds=self._shared)
+        )
         await self._child.start()
-        self._end = asyncio.create_task(self._child.ended())
+        self._end = asyncio.create_task(self._child.wait_ended())
 
     def raise_if_ended(self) -> None:
         """Raise ChildEndedError if it has ended though nobody killed it."""

@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from api.local.child_process import Child, Program, eventually
-from api.local.supervisor import listen
+from api.local.child_process import Child, Program, retry_until_ready
+from api.local.supervisor import open_listener
 from bench import load, seeding
 from bench.report import Row, format_figure, format_ratio
 from bench.resource_usage import ResourceUsage, measure_usage
@@ -110,17 +110,17 @@ def select_peer(file: Path, folder: Path) -> tuple[str, AbstractAsyncContextMana
 
 @asynccontextmanager
 async def _run_nginx(binary: str, root: Path, folder: Path) -> AsyncIterator[HttpProcess]:
-    with listen(HOST, 0) as free:  # nginx opens its own socket, so this one only finds a port
+    with open_listener(HOST, 0) as free:  # nginx opens its own socket, so this one only finds a port
         port = free.getsockname()[1]
     user = "user root root;" if os.geteuid() == 0 else ""  # the folder is private to whoever runs this
     configuration = folder / "nginx.conf"
     configuration.write_text(NGINX.format(folder=folder, host=HOST, port=port, root=root, user=user))
     log = folder / "nginx.log"
     argv = [binary, "-c", str(configuration), "-e", str(log)]
-    child = Child(Program(name="nginx", argv=argv, env=os.environ, log=log, stops=((signal.SIGTERM, 5.0),)))
+    child = Child(Program(name="nginx", argv=argv, env=os.environ, log=log, stop_signals=((signal.SIGTERM, 5.0),)))
     await child.start()
     try:
-        await eventually(lambda: _check_listening(port), (OSError,), child, READY_WITHIN)
+        await retry_until_ready(lambda: _check_listening(port), (OSError,), child, READY_WITHIN)
         yield HttpProcess(child.pid, port)
     finally:
         await child.stop()

@@ -177,7 +177,7 @@ class PgbenchCreates:
     @staticmethod
     def find_binary() -> str | None:
         """The program that comes with the embedded PostgreSQL, or the one on the path."""
-        beside = cluster.binaries() / "pgbench"
+        beside = cluster.postgres_binaries() / "pgbench"
         return str(beside) if beside.exists() else shutil.which("pgbench")
 
     async def run_turn(self, number: int) -> None:

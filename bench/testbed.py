@@ -17,8 +17,8 @@ import msgspec
 
 from api.http.state import AppState, build_app_state
 from api.local import servers as embedded
-from api.local.child_process import Child, Program, eventually
-from api.local.supervisor import listen
+from api.local.child_process import Child, Program, retry_until_ready
+from api.local.supervisor import open_listener
 from api.settings import Settings
 from api.sql import connection as db
 
@@ -56,11 +56,11 @@ async def run_servers(*, system: str = "", **changes: Any) -> AsyncIterator[Benc
         data = Path(folder)
         if system:
             await _alter_system(data, system)
-        async with embedded.servers(data, durable=True) as servers:
-            await db.migrate(servers.database)
+        async with embedded.run_servers(data, durable=True) as servers:
+            await db.migrate(servers.database_url)
             settings = Settings(
-                database_url=servers.database,
-                redis_url=servers.redis,
+                database_url=servers.database_url,
+                redis_url=servers.redis_url,
                 data=data,
                 secret="of no value beyond this run",  # noqa: S106 (servers on loopback, gone in a minute)
                 **changes,
@@ -69,8 +69,8 @@ async def run_servers(*, system: str = "", **changes: Any) -> AsyncIterator[Benc
 
 
 async def _alter_system(data: Path, system: str) -> None:
-    async with embedded.servers(data) as servers:
-        connection = await asyncpg.connect(servers.database)
+    async with embedded.run_servers(data) as servers:
+        connection = await asyncpg.connect(servers.database_url)
         await connection.execute(system)
         await connection.close()
 
@@ -88,11 +88,13 @@ async def run_http_process(
     module: Sequence[str], arguments: Sequence[str], log: Path, *, environment: dict[str, str] | None = None
 ) -> AsyncIterator[HttpProcess]:
     """A Python module that takes a listening socket as `--fd`, until the block ends."""
-    with listen(HOST, 0) as listener:
+    with open_listener(HOST, 0) as listener:
         handed = ("--fd", str(listener.fileno()), *arguments)
         running = HttpProcess(0, listener.getsockname()[1])
         async with run_process((*module, *handed), log, environment, shared=(listener.fileno(),)) as child:
-            await eventually(lambda: _check_ready(running.base_url), (httpx.TransportError,), child, READY_WITHIN)
+            await retry_until_ready(
+                lambda: _check_ready(running.base_url), (httpx.TransportError,), child, READY_WITHIN
+            )
             yield running._replace(pid=child.pid)
 
 
@@ -116,7 +118,7 @@ async def run_process(
     """`python -m` with these words, stopped when the block ends."""
     argv = [sys.executable, "-m", *module]
     env = os.environ | (environment or {})
-    child = Child(Program(name=module[0], argv=argv, env=env, log=log, stops=STOPS, shared=shared))
+    child = Child(Program(name=module[0], argv=argv, env=env, log=log, stop_signals=STOPS, inherited_fds=shared))
     await child.start()
     try:
         yield child

@@ -54,10 +54,10 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def servers(folder: Path) -> AsyncIterator[Servers]:
     """PostgreSQL with a migrated template and a database for rolled-back tests; Redis."""
-    async with embedded.servers(folder / "servers", durable=False) as running:
-        connection = await asyncpg.connect(running.database)
+    async with embedded.run_servers(folder / "servers", durable=False) as running:
+        connection = await asyncpg.connect(running.database_url)
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        await db.migrate(named(running.database, TEMPLATE))
+        await db.migrate(named(running.database_url, TEMPLATE))
         await connection.execute(f"CREATE DATABASE {ROLLED_BACK} TEMPLATE {TEMPLATE}")
         await connection.close()
         yield running
@@ -74,8 +74,8 @@ def weights(folder: Path) -> Path:
 def base_settings(servers: Servers, folder: Path) -> Settings:
     """Settings of a process on the rolled-back database."""
     return Settings(
-        database_url=named(servers.database, ROLLED_BACK),
-        redis_url=servers.redis,
+        database_url=named(servers.database_url, ROLLED_BACK),
+        redis_url=servers.redis_url,
         data=folder / "data",
         secret="a secret for tests only, of no value",
         rate_limits=False,
@@ -125,7 +125,7 @@ async def pool(connection: asyncpg.Connection[Any]) -> AsyncIterator[OneConnecti
 @pytest.fixture
 async def redis(servers: Servers) -> AsyncIterator[Redis]:
     """An empty Redis."""
-    async with Redis.from_url(servers.redis) as client:
+    async with Redis.from_url(servers.redis_url) as client:
         await client.flushdb()
         yield client
 
@@ -169,9 +169,9 @@ async def account(client: httpx.AsyncClient) -> Person:
 async def cloned(servers: Servers) -> AsyncIterator[str]:
     """The URL of a fresh clone of the template, dropped at the end."""
     name = f"kinora_{next(_counter)}"
-    connection = await asyncpg.connect(servers.database)
+    connection = await asyncpg.connect(servers.database_url)
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield named(servers.database, name)
+    yield named(servers.database_url, name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 
@@ -205,14 +205,14 @@ async def site(base_settings: Settings, servers: Servers, weights: Path, folder:
         settings = msgspec.structs.replace(
             base_settings,
             database_url=url,
-            redis_url=f"{servers.redis}?db=1",
+            redis_url=f"{servers.redis_url}?db=1",
             data=folder / "site",
             weights={"kinora-mini": str(weights)},
             threads=1,
             lease=5.0,
         )
-        listener = supervisor.listen("127.0.0.1", 0)
-        async with supervisor.backend(settings, listener, lambda _: None, log=folder / "site.log") as backend:
+        listener = supervisor.open_listener("127.0.0.1", 0)
+        async with supervisor.run_backend(settings, listener, lambda _: None, log=folder / "site.log") as backend:
             yield backend.url
 
 

@@ -21,9 +21,9 @@ from engine import parent_death
 
 Answer = TypeVar("Answer")
 
-PAUSES = (0.1, 0.5, 2.0, 10.0)
+RESTART_DELAYS = (0.1, 0.5, 2.0, 10.0)
 """Seconds before the first, second, … restart in a row; the last one stays."""
-LONG_ENOUGH = 60.0
+STABLE_AFTER = 60.0
 """A program that ran this many seconds had started well: its next fall counts as the first."""
 
 
@@ -46,17 +46,17 @@ class Program:
     env: Mapping[str, str]
     stdin: bytes = b""
     log: Path | None = None
-    leash: signal.Signals = signal.SIGKILL
-    stops: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),)
-    shared: Sequence[int] = ()
-    refusals: Sequence[int] = ()
+    parent_death_signal: signal.Signals = signal.SIGKILL
+    stop_signals: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),)
+    inherited_fds: Sequence[int] = ()
+    config_error_statuses: Sequence[int] = ()
 
-    def leashed(self) -> list[str]:
+    def command_line(self) -> list[str]:
         """The command line that ties the program to this process before it becomes the program."""
-        tie = [sys.executable, "-I", "-S", parent_death.__file__, self.leash.name, str(os.getpid())]
+        tie = [sys.executable, "-I", "-S", parent_death.__file__, self.parent_death_signal.name, str(os.getpid())]
         return [*tie, *self.argv]
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of its log, to show with a failure."""
         if self.log is None or not self.log.exists():
             return ""
@@ -73,10 +73,10 @@ class Child:
     @property
     def pid(self) -> int:
         """The process that runs it at this moment."""
-        return self._running.pid
+        return self._current_process.pid
 
     @property
-    def _running(self) -> Process:
+    def _current_process(self) -> Process:
         if self._process is None:
             raise RuntimeError(f"{self.program.name} was never started")
         return self._process
@@ -86,47 +86,47 @@ class Child:
         with contextlib.ExitStack() as stack:
             words = stack.enter_context(self.program.log.open("ab")) if self.program.log else sys.stderr
             self._process = await asyncio.create_subprocess_exec(
-                *self.program.leashed(),
+                *self.program.command_line(),
                 env=dict(self.program.env),
                 stdin=PIPE if self.program.stdin else DEVNULL,
                 stdout=words,
                 stderr=words,
-                pass_fds=tuple(self.program.shared),
+                pass_fds=tuple(self.program.inherited_fds),
                 start_new_session=True,  # Ctrl-C in a terminal is for us; we stop the others in order
             )
         if self._process.stdin is not None:
             self._process.stdin.write(self.program.stdin)
             self._process.stdin.close()
 
-    async def ended(self) -> ChildEndedError:
+    async def wait_ended(self) -> ChildEndedError:
         """Wait until it has ended, and say how."""
-        status = await self._running.wait()
+        status = await self._current_process.wait()
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        if status in self.program.refusals:
+        if status in self.program.config_error_statuses:
             how = f"cannot run as it is set up (status {status}): mend what it names"
-        words = self.program.last_words()
+        words = self.program.log_tail()
         return ChildEndedError(f"{self.program.name} {how}." + (f" Its last words:\n{words}" if words else ""))
 
     async def stop(self) -> None:
         """Ask it to stop, more and more firmly, and return when it is gone."""
-        for deadly, seconds in (*self.program.stops, (signal.SIGKILL, None)):
-            if self._running.returncode is not None:
+        for deadly, seconds in (*self.program.stop_signals, (signal.SIGKILL, None)):
+            if self._current_process.returncode is not None:
                 return
-            self._running.send_signal(deadly)
+            self._current_process.send_signal(deadly)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._running.wait(), seconds)
+                await asyncio.wait_for(self._current_process.wait(), seconds)
 
-    async def keep(self, tell: Callable[[str], None]) -> ChildEndedError:
+    async def keep_running(self, tell: Callable[[str], None]) -> ChildEndedError:
         """Start it again whenever it ends, until this task is cancelled or it refuses; `tell` hears of each fall."""
         falls = 0
         while True:
             began = time.monotonic()
-            fall = await self.ended()
-            if self._running.returncode in self.program.refusals:
+            fall = await self.wait_ended()
+            if self._current_process.returncode in self.program.config_error_statuses:
                 return fall
-            falls = 0 if time.monotonic() - began > LONG_ENOUGH else falls
+            falls = 0 if time.monotonic() - began > STABLE_AFTER else falls
             tell(f"starting {self.program.name} again: {fall}")
-            await asyncio.sleep(PAUSES[min(falls, len(PAUSES) - 1)])
+            await asyncio.sleep(RESTART_DELAYS[min(falls, len(RESTART_DELAYS) - 1)])
             falls += 1
             try:
                 await self.start()
@@ -134,7 +134,7 @@ class Child:
                 tell(f"{self.program.name} does not start: {error}.")
 
 
-async def eventually(
+async def retry_until_ready(
     attempt: Callable[[], Awaitable[Answer]], not_yet: tuple[type[Exception], ...], child: Child, within: float
 ) -> Answer:
     """What `attempt` returns once it no longer raises one of `not_yet`.
@@ -142,7 +142,7 @@ async def eventually(
     Nobody announces that a server is ready, so this asks again every 20 ms. Raises ChildEndedError as soon as the
     child has ended, TimeoutError after `within` seconds; both in words for a person.
     """
-    end = asyncio.ensure_future(child.ended())
+    end = asyncio.ensure_future(child.wait_ended())
     try:
         async with asyncio.timeout(within):
             while not end.done():

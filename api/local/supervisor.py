@@ -23,7 +23,7 @@ from api.billing.stripe.provision import ProvisionError
 from api.errors import Problem
 from api.local import fake_stripe
 from api.local import servers as embedded
-from api.local.child_process import Child, ChildEndedError, Program, eventually
+from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
 from api.settings import Settings
 from api.sql import connection
 
@@ -36,10 +36,10 @@ WEB_STOPS = ((signal.SIGTERM, 10.0),)
 UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 """What "any address" is called, and how this machine reaches itself then."""
 
-REFUSALS = (os.EX_CONFIG,)
+CONFIG_ERROR_STATUSES = (os.EX_CONFIG,)
 """How `kinora worker` ends when it cannot work as it is set up."""
 
-Tell = Callable[[str], None]
+Reporter = Callable[[str], None]
 Result = TypeVar("Result")
 
 
@@ -66,14 +66,14 @@ class Backend:
     url: str
     keepers: Sequence[asyncio.Task[ChildEndedError]]
 
-    async def refused(self) -> ChildEndedError:
+    async def wait_refused(self) -> ChildEndedError:
         """Wait until a part has ended that would end so again, and say how."""
         done, _ = await asyncio.wait(self.keepers, return_when=asyncio.FIRST_COMPLETED)
         return done.pop().result()
 
-    async def during(self, work: Coroutine[Any, Any, Result]) -> Result:
+    async def run_guarded(self, work: Coroutine[Any, Any, Result]) -> Result:
         """What `work` gives, unless a part refuses before. Raises ChildEndedError, and what `work` raises."""
-        working, refusing = asyncio.ensure_future(work), asyncio.ensure_future(self.refused())
+        working, refusing = asyncio.ensure_future(work), asyncio.ensure_future(self.wait_refused())
         try:
             await asyncio.wait((working, refusing), return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -85,7 +85,7 @@ class Backend:
             await asyncio.gather(working, refusing, return_exceptions=True)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 takes any that is free. Raises AddressError.
 
     It is opened here and handed to the web process, so that nobody takes the port in between and callers wait
@@ -102,36 +102,36 @@ def listen(host: str, port: int) -> socket.socket:
         raise AddressError(f"Cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}.") from error
 
 
-def listen_near(host: str, port: int, tell: Tell) -> socket.socket:
+def open_listener_near(host: str, port: int, tell: Reporter) -> socket.socket:
     """The same for a port nobody insists on: another one is taken if it has to be. Raises AddressError."""
     try:
-        return listen(host, port)
+        return open_listener(host, port)
     except AddressError:
-        found = listen(host, 0)
+        found = open_listener(host, 0)
         tell(f"port {port} is taken; using {found.getsockname()[1]}")
         return found
 
 
-async def run(settings: Settings, port: int, *, asked: bool, tell: Tell) -> int:
+async def run_foreground(settings: Settings, port: int, *, port_required: bool, report: Reporter) -> int:
     """Run it all until cancelled. A port that was asked for is taken or refused; another gives way to a free one.
 
     Raises FAILURES, also when a part says later that it cannot run as it is set up.
     """
-    listener = listen(settings.host, port) if asked else listen_near(settings.host, port, tell)
-    async with backend(settings, listener, tell, sells=True) as running:
+    listener = open_listener(settings.host, port) if port_required else open_listener_near(settings.host, port, report)
+    async with run_backend(settings, listener, report, with_fake_stripe=True) as running:
         print(f"ready {running.url}\ndocs  {running.url}/docs", flush=True)
-        raise await running.refused()
+        raise await running.wait_refused()
 
 
 @contextlib.asynccontextmanager
-async def backend(
+async def run_backend(
     settings: Settings,
     listener: socket.socket,
-    tell: Tell,
+    report: Reporter,
     *,
     log: Path | None = None,
     durable: bool = True,
-    sells: bool = False,
+    with_fake_stripe: bool = False,
 ) -> AsyncIterator[Backend]:
     """Run it all until the block ends, then stop it in order: worker, web process, Redis, PostgreSQL.
 
@@ -142,44 +142,44 @@ async def backend(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
         servers = await stack.enter_async_context(
-            embedded.servers(
+            embedded.run_servers(
                 settings.data, database_url=settings.database_url, redis_url=settings.redis_url, durable=durable
             )
         )
-        settings = _located(settings, servers, listener)
+        settings = _resolve_addresses(settings, servers, listener)
         for name in await connection.migrate(settings.database_url):
-            tell(f"migrated {name}")
+            report(f"migrated {name}")
         children = [*servers.children]
-        if sells and not settings.stripe_key:
-            selling = await stack.enter_async_context(_selling(settings, listener, tell, log))
+        if with_fake_stripe and not settings.stripe_key:
+            selling = await stack.enter_async_context(_run_fake_stripe(settings, listener, report, log))
             settings = selling.settings
             children.append(selling.child)
-        web = await stack.enter_async_context(_part("serve", settings, WEB_STOPS, log, listener))
-        worker = await stack.enter_async_context(_part("worker", settings, WORKER_STOPS, log))
-        url = _reachable(listener)
-        await eventually(lambda: _ready(url), (httpx.TransportError, _NotReadyError), web, READY_WITHIN)
-        keepers = await stack.enter_async_context(_kept((*children, web, worker), tell))
+        web = await stack.enter_async_context(_run_command("serve", settings, WEB_STOPS, log, listener))
+        worker = await stack.enter_async_context(_run_command("worker", settings, WORKER_STOPS, log))
+        url = _listener_url(listener)
+        await retry_until_ready(lambda: _check_ready(url), (httpx.TransportError, _NotReadyError), web, READY_WITHIN)
+        keepers = await stack.enter_async_context(_keep_running((*children, web, worker), report))
         yield Backend(url, keepers)
 
 
 @contextlib.asynccontextmanager
-async def _selling(
-    settings: Settings, listener: socket.socket, tell: Tell, log: Path | None
-) -> AsyncIterator[fake_stripe.StandIn]:
+async def _run_fake_stripe(
+    settings: Settings, listener: socket.socket, tell: Reporter, log: Path | None
+) -> AsyncIterator[fake_stripe.RunningFakeStripe]:
     """The stand-in for Stripe, at the next port if that is free. Whoever reaches us must reach its pages."""
-    with listen_near(settings.host, min(settings.port + 1, 65535), tell) as counter:
-        reached, api = _reachable(counter), _reachable(listener)
-        async with fake_stripe.running(settings, counter, reached=reached, api=api, log=log) as running:
+    with open_listener_near(settings.host, min(settings.port + 1, 65535), tell) as counter:
+        reached, api = _listener_url(counter), _listener_url(listener)
+        async with fake_stripe.run_fake_stripe(settings, counter, reached=reached, api=api, log=log) as running:
             tell(f"nothing is really sold: a stand-in for Stripe takes test cards at {running.pages}")
             if not settings.loopback:
                 tell("whoever reaches this server can have any plan for nothing until KINORA_STRIPE_KEY is set")
             yield running
 
 
-def _located(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:
+def _resolve_addresses(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:
     """The settings with what is known by now. Signed URLs name an address that a phone beside us reaches too."""
     host, port = listener.getsockname()[:2]
-    found = msgspec.structs.replace(settings, database_url=servers.database, redis_url=servers.redis, port=port)
+    found = msgspec.structs.replace(settings, database_url=servers.database_url, redis_url=servers.redis_url, port=port)
     if settings.public_url or host not in UNSPECIFIED:
         return found
     return msgspec.structs.replace(found, public_url=f"http://{_own_address()}:{port}")
@@ -196,7 +196,7 @@ def _own_address() -> str:
 
 
 @contextlib.asynccontextmanager
-async def _part(
+async def _run_command(
     command: str,
     settings: Settings,
     stops: Sequence[tuple[signal.Signals, float]],
@@ -211,9 +211,9 @@ async def _part(
             argv=[sys.executable, "-m", "api.cli", command, *handed],
             env=os.environ | settings.environment(),
             log=log,
-            stops=stops,
-            shared=(listener.fileno(),) if listener else (),
-            refusals=REFUSALS,
+            stop_signals=stops,
+            inherited_fds=(listener.fileno(),) if listener else (),
+            config_error_statuses=CONFIG_ERROR_STATUSES,
         )
     )
     await child.start()
@@ -224,9 +224,11 @@ async def _part(
 
 
 @contextlib.asynccontextmanager
-async def _kept(children: Sequence[Child], tell: Tell) -> AsyncIterator[Sequence[asyncio.Task[ChildEndedError]]]:
+async def _keep_running(
+    children: Sequence[Child], tell: Reporter
+) -> AsyncIterator[Sequence[asyncio.Task[ChildEndedError]]]:
     """While the block runs, whatever falls is started again, unless it refuses: its keeper then says how it ended."""
-    keepers = [asyncio.create_task(child.keep(tell)) for child in children]
+    keepers = [asyncio.create_task(child.keep_running(tell)) for child in children]
     try:
         yield keepers
     finally:
@@ -239,28 +241,28 @@ class _NotReadyError(Exception):
     pass
 
 
-async def _ready(url: str) -> None:
+async def _check_ready(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(f"{url}/health/ready", timeout=5.0)
     if answer.status_code != httpx.codes.OK:
         raise _NotReadyError
 
 
-def _reachable(listener: socket.socket) -> str:
+def _listener_url(listener: socket.socket) -> str:
     """The address at which this machine reaches the listener; "any address" is none to connect to."""
     host, port = listener.getsockname()[:2]
     host = UNSPECIFIED.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def until_told(main: Coroutine[Any, Any, int]) -> int:
+def run_until_signal(main: Coroutine[Any, Any, int]) -> int:
     """Run it until it returns, or until SIGTERM, SIGINT or SIGHUP asks for the end; gives the exit status.
 
     Only the first of these counts: terminals and service managers like to send several, and the second must not
     cut short the orderly stop that the first began.
     """
 
-    async def governed() -> int:
+    async def run_and_wait() -> int:
         task = asyncio.ensure_future(main)
         asked = asyncio.Event()
         for deadly in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -273,4 +275,4 @@ def until_told(main: Coroutine[Any, Any, int]) -> int:
             return await task
         return 0
 
-    return asyncio.run(governed())
+    return asyncio.run(run_and_wait())

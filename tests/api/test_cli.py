@@ -142,14 +142,14 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_refused(data: Path) -> 
 )
 def test_an_address_that_cannot_be_listened_on_is_a_sentence(host: str, port: int) -> None:
     with pytest.raises(supervisor.AddressError, match=r"^[^()]+\.$"):
-        supervisor.listen(host, port)
+        supervisor.open_listener(host, port)
 
 
 def test_a_port_nobody_insists_on_gives_way() -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with supervisor.listen_near("127.0.0.1", port, told.append) as found:
+        with supervisor.open_listener_near("127.0.0.1", port, told.append) as found:
             assert told == [f"port {port} is taken; using {found.getsockname()[1]}"]
 
 
@@ -191,16 +191,16 @@ async def test_the_web_process_never_imports_torch() -> None:
 
 
 async def test_the_doctor_finds_what_is_there(settings: Settings) -> None:
-    findings = await doctor.examine(settings)
+    findings = await doctor.run_checks(settings)
     assert not [finding for finding in findings if finding.grade == "lack"]
     assert [finding.sentence for finding in findings if "PostgreSQL 18 answers" in finding.sentence]
 
 
 async def test_the_doctor_says_how_models_are_put_on_this_machine(settings: Settings) -> None:
     here = msgspec.structs.replace(settings, device="cpu")
-    assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.examine(here))
+    assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.run_checks(here))
     wrong = msgspec.structs.replace(here, quantisation="nf4", offload="group")
-    [(grade, sentence)] = [each for each in placements(await doctor.examine(wrong)) if "setting" in each[1]]
+    [(grade, sentence)] = [each for each in placements(await doctor.run_checks(wrong)) if "setting" in each[1]]
     assert (grade, "offload=group" in sentence) == ("lack", True)
 
 
@@ -230,7 +230,7 @@ async def test_the_doctor_says_where_a_lora_is_not(settings: Settings, tmp_path:
         (tmp_path / file).touch()
     named = msgspec.structs.replace(settings, loras={"ink": source.replace("{here}", str(tmp_path))})
     [found] = [
-        finding for finding in await doctor.examine(named) if "LoRA" in finding.sentence or "hub" in finding.sentence
+        finding for finding in await doctor.run_checks(named) if "LoRA" in finding.sentence or "hub" in finding.sentence
     ]
     assert found.grade == grade
 
@@ -245,7 +245,7 @@ async def test_the_doctor_says_which_weights_are_not_there(settings: Settings, w
     ):
         changed = msgspec.structs.replace(settings, models=[model], weights={model: own} if own else {})
         [found] = [
-            each for each in await doctor.examine(changed) if "eights" in each.sentence or "hub" in each.sentence
+            each for each in await doctor.run_checks(changed) if "eights" in each.sentence or "hub" in each.sentence
         ]
         assert found.grade == grade, found
 
@@ -257,7 +257,7 @@ async def test_the_doctor_names_what_is_not(servers: Servers, tmp_path: Path) ->
         data=tmp_path,
         frame_rules="nowhere:rule",
     )
-    lacks = [finding.sentence for finding in await doctor.examine(nowhere) if finding.grade == "lack"]
+    lacks = [finding.sentence for finding in await doctor.run_checks(nowhere) if finding.grade == "lack"]
     assert [lack.split(" does")[0] for lack in lacks] == [
         "The PostgreSQL of DATABASE_URL",
         "The Redis of REDIS_URL",
@@ -280,7 +280,7 @@ async def test_only_the_first_signal_counts() -> None:
         "        await asyncio.sleep(0)\n"
         "        await asyncio.sleep(0)\n"
         "        print('in order')\n"
-        "raise SystemExit(supervisor.until_told(main()))\n"
+        "raise SystemExit(supervisor.run_until_signal(main()))\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=PIPE)
     said, _ = await process.communicate()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import stripe
 
-from api.local.child_process import Child, Program, eventually
+from api.local.child_process import Child, Program, retry_until_ready
 from tests.support.checked_stripe_client import CheckedClient
 from tests.support.webhook_receiver import WebhookReceiver
 
@@ -111,7 +111,7 @@ async def start_fake_stripe(listener: Any, data: str, log: Path) -> Child:
             ],
             env=os.environ,
             log=log,
-            shared=(listener.fileno(),),
+            inherited_fds=(listener.fileno(),),
         )
     )
     await child.start()
@@ -120,4 +120,4 @@ async def start_fake_stripe(listener: Any, data: str, log: Path) -> Child:
 
 async def wait_until_ready(url: str, child: Child) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
-        await eventually(lambda: http.get("/_local/clock"), (httpx.TransportError,), child, 30)
+        await retry_until_ready(lambda: http.get("/_local/clock"), (httpx.TransportError,), child, 30)

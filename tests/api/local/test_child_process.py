@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.local.child_process import Child, ChildEndedError, Program, eventually
+from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 
@@ -19,7 +19,7 @@ DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('dea
 def python(script: str, log: Path) -> Program:
     """The script as a program that is asked once to stop and has no time for it."""
     stops = ((signal.SIGTERM, 0.01),)
-    return Program("the script", [sys.executable, "-c", script], dict(os.environ), log=log, stops=stops)
+    return Program("the script", [sys.executable, "-c", script], dict(os.environ), log=log, stop_signals=stops)
 
 
 async def said(log: Path, word: str) -> None:
@@ -31,7 +31,7 @@ async def test_what_falls_is_started_again(tmp_path: Path) -> None:
     child = Child(python("import sys; sys.exit(3)", tmp_path / "log"))
     falls: asyncio.Queue[str] = asyncio.Queue()
     await child.start()
-    keeper = asyncio.create_task(child.keep(falls.put_nowait))
+    keeper = asyncio.create_task(child.keep_running(falls.put_nowait))
     for _ in range(2):
         assert "the script ended with status 3" in await falls.get()
     keeper.cancel()
@@ -40,10 +40,12 @@ async def test_what_falls_is_started_again(tmp_path: Path) -> None:
 
 async def test_what_refuses_is_not_started_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    child = Child(replace(python("import sys; print('no such folder'); sys.exit(78)", log), refusals=(78,)))
+    child = Child(
+        replace(python("import sys; print('no such folder'); sys.exit(78)", log), config_error_statuses=(78,))
+    )
     falls: list[str] = []
     await child.start()
-    end = str(await asyncio.wait_for(child.keep(falls.append), 60))
+    end = str(await asyncio.wait_for(child.keep_running(falls.append), 60))
     assert (falls, log.read_text()) == ([], "no such folder\n")
     assert end.startswith("the script cannot run as it is set up (status 78): mend what it names.")
     assert end.endswith("no such folder")
@@ -53,9 +55,9 @@ async def test_what_does_not_listen_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = Child(python(DEAF, log))
     await child.start()
-    await eventually(lambda: said(log, "deaf"), (LookupError,), child, within=60.0)
+    await retry_until_ready(lambda: said(log, "deaf"), (LookupError,), child, within=60.0)
     await child.stop()
-    assert "SIGKILL" in str(await child.ended())
+    assert "SIGKILL" in str(await child.wait_ended())
 
 
 async def test_waiting_for_a_child_ends_with_it_and_gives_its_last_words(tmp_path: Path) -> None:
@@ -63,7 +65,7 @@ async def test_waiting_for_a_child_ends_with_it_and_gives_its_last_words(tmp_pat
     child = Child(python("import sys; sys.exit('no room')", log))
     await child.start()
     with pytest.raises(ChildEndedError, match=r"ended with status 1(.|\n)*no room"):
-        await eventually(lambda: said(log, "ready"), (LookupError,), child, within=60.0)
+        await retry_until_ready(lambda: said(log, "ready"), (LookupError,), child, within=60.0)
 
 
 async def test_waiting_has_an_end(tmp_path: Path) -> None:
@@ -71,14 +73,14 @@ async def test_waiting_has_an_end(tmp_path: Path) -> None:
     child = Child(python("import signal; signal.pause()", log))
     await child.start()
     with pytest.raises(TimeoutError):
-        await eventually(lambda: said(log, "ready"), (LookupError,), child, within=0.05)
+        await retry_until_ready(lambda: said(log, "ready"), (LookupError,), child, within=0.05)
     await child.stop()
 
 
 async def test_a_program_that_is_not_there_ends_in_words(tmp_path: Path) -> None:
     child = Child(Program("nothing", ["/nowhere/at-all"], {}, log=tmp_path / "log"))
     await child.start()
-    assert "/nowhere/at-all" in str(await child.ended())
+    assert "/nowhere/at-all" in str(await child.wait_ended())
 
 
 async def test_the_kernel_ends_a_child_whose_parent_is_killed(tmp_path: Path) -> None:

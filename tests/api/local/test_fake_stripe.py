@@ -92,4 +92,4 @@ async def read(web: httpx.AsyncClient, person: Person, path: str) -> dict[str, A
 )
 def test_its_pages_are_where_the_api_is(settings: Settings, host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert fake_stripe._pages(settings, listener) == f"{host}:{listener.getsockname()[1]}"
+        assert fake_stripe._pages_url(settings, listener) == f"{host}:{listener.getsockname()[1]}"

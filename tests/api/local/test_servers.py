@@ -26,8 +26,8 @@ from pathlib import Path
 from api.local import servers as embedded
 
 async def main():
-    async with embedded.servers(Path(sys.argv[1])) as servers:
-        print(servers.database, flush=True)
+    async with embedded.run_servers(Path(sys.argv[1])) as servers:
+        print(servers.database_url, flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -73,25 +73,25 @@ async def ping(url: str) -> bool:
 
 
 async def test_both_answer_and_the_database_keeps_what_was_written(data: Path) -> None:
-    async with embedded.servers(data) as servers:
-        assert await ping(servers.redis)
-        await ask(servers.database, "CREATE TABLE kept ()")
-    async with embedded.servers(data) as servers:
-        assert await ask(servers.database, "SELECT to_regclass('kept') IS NOT NULL")
-        assert await ask(servers.database, "SHOW fsync") == "on"
+    async with embedded.run_servers(data) as servers:
+        assert await ping(servers.redis_url)
+        await ask(servers.database_url, "CREATE TABLE kept ()")
+    async with embedded.run_servers(data) as servers:
+        assert await ask(servers.database_url, "SELECT to_regclass('kept') IS NOT NULL")
+        assert await ask(servers.database_url, "SHOW fsync") == "on"
 
 
 async def test_a_named_server_is_not_started(data: Path) -> None:
     database, redis = "postgresql://elsewhere/kinora", "redis://elsewhere"
-    async with embedded.servers(data, database_url=database, redis_url=redis) as servers:
+    async with embedded.run_servers(data, database_url=database, redis_url=redis) as servers:
         assert servers == embedded.Servers(database, redis, ())
 
 
 async def test_passwords_are_asked_for_and_readable_by_the_owner_alone(data: Path) -> None:
-    async with embedded.servers(data, durable=False) as servers:
+    async with embedded.run_servers(data, durable=False) as servers:
         password = (data / "postgres" / "password").read_text()
         with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(servers.database.replace(password, "guess"))
+            await asyncpg.connect(servers.database_url.replace(password, "guess"))
         assert (data / "postgres" / "password").stat().st_mode & 0o077 == 0
         assert (data / "run").stat().st_mode & 0o077 == 0
 
@@ -99,7 +99,7 @@ async def test_passwords_are_asked_for_and_readable_by_the_owner_alone(data: Pat
 async def test_a_folder_in_use_is_refused_with_the_process_that_uses_it(data: Path) -> None:
     async with owner(data) as (process, _):
         with pytest.raises(embedded.EmbeddedError, match=rf"process {process.pid}.*{data}"):
-            async with embedded.servers(data):
+            async with embedded.run_servers(data):
                 pass
 
 
@@ -111,13 +111,13 @@ async def test_nothing_outlives_a_killed_owner_and_the_next_start_recovers(data:
         process.kill()
         await process.wait()
         # The start waits until the kernel says that the last of them is gone.
-        async with embedded.servers(data, durable=False) as servers:
+        async with embedded.run_servers(data, durable=False) as servers:
             assert not living(family)
-            assert await ask(servers.database, "SELECT to_regclass('kept') IS NOT NULL")
+            assert await ask(servers.database_url, "SELECT to_regclass('kept') IS NOT NULL")
 
 
 async def test_what_a_crash_left_lying_about_is_no_obstacle(data: Path) -> None:
-    async with embedded.servers(data, durable=False):
+    async with embedded.run_servers(data, durable=False):
         pass
     (data / "postgres.new").mkdir()  # an initdb cut short
     (data / "postgres" / "cluster" / "postmaster.pid").write_text(
@@ -125,40 +125,40 @@ async def test_what_a_crash_left_lying_about_is_no_obstacle(data: Path) -> None:
     )  # a pid that is someone else's now
     (data / "run").mkdir()
     (data / "run" / ".s.PGSQL.5432.lock").write_text(f"{os.getppid()}\n")
-    async with embedded.servers(data, durable=False) as servers:
-        assert await ask(servers.database, "SELECT 1") == 1
+    async with embedded.run_servers(data, durable=False) as servers:
+        assert await ask(servers.database_url, "SELECT 1") == 1
 
 
 async def test_a_first_start_cut_short_is_begun_again(data: Path) -> None:
     half = data / "postgres.new"
     (half / "cluster" / "base").mkdir(parents=True)
     (half / "password").write_text("lost")
-    async with embedded.servers(data, durable=False) as servers:
-        assert await ask(servers.database, "SELECT 1") == 1
+    async with embedded.run_servers(data, durable=False) as servers:
+        assert await ask(servers.database_url, "SELECT 1") == 1
     assert not half.exists()
 
 
 async def test_a_path_too_long_for_a_socket_is_served_from_a_shorter_one(data: Path) -> None:
     deep = data / ("d" * 120)
-    async with embedded.servers(deep, durable=False) as servers:
-        assert await ask(servers.database, "SELECT 1") == 1
-        assert await ping(servers.redis)
+    async with embedded.run_servers(deep, durable=False) as servers:
+        assert await ask(servers.database_url, "SELECT 1") == 1
+        assert await ping(servers.redis_url)
 
 
 async def test_a_cluster_of_another_version_is_refused(data: Path) -> None:
     (data / "postgres" / "cluster").mkdir(parents=True)
     (data / "postgres" / "cluster" / "PG_VERSION").write_text("12\n")
     with pytest.raises(embedded.EmbeddedError, match="made by PostgreSQL 12"):
-        async with embedded.servers(data):
+        async with embedded.run_servers(data):
             pass
 
 
 async def test_a_server_that_cannot_start_says_its_last_words(data: Path) -> None:
-    async with embedded.servers(data, durable=False):
+    async with embedded.run_servers(data, durable=False):
         pass
     (data / "postgres" / "cluster" / "global" / "pg_control").unlink()
     with pytest.raises(embedded.EmbeddedError, match="pg_control"):
-        async with embedded.servers(data):
+        async with embedded.run_servers(data):
             pass
 
 
@@ -172,7 +172,7 @@ async def test_root_steps_down_where_user_namespaces_are_forbidden(data: Path, t
         assert postgres.uids().effective != 0
         process.kill()
         await process.wait()
-        async with embedded.servers(data / "another", durable=False):
+        async with embedded.run_servers(data / "another", durable=False):
             assert not living([postgres])
 
 

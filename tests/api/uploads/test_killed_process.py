@@ -25,7 +25,7 @@ from tests.support.users import sign_up
 async def run_web_process(settings: Settings) -> AsyncIterator[tuple[ChaosProcess, httpx.AsyncClient]]:
     """A real web process behind a socket that outlives it, and a client."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    with supervisor.listen("127.0.0.1", 0) as listener:
+    with supervisor.open_listener("127.0.0.1", 0) as listener:
         arguments, fd = ("serve", "--fd", str(listener.fileno())), listener.fileno()
         web = ChaosProcess("web", settings, settings.data, *arguments, shared=(fd,))
         await web.start()

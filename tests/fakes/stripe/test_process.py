@@ -32,7 +32,7 @@ async def test_the_process_prints_its_url_and_stops_on_sigterm() -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 async def test_objects_and_clock_survive_a_restart(tmp_path: Path, end: signal.Signals) -> None:
-    with supervisor.listen("127.0.0.1", 0) as listener:
+    with supervisor.open_listener("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         client, created, times = new_client(url, max_network_retries=5), set(), []
         for _ in range(2):
@@ -42,7 +42,7 @@ async def test_objects_and_clock_survive_a_restart(tmp_path: Path, end: signal.S
             async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
                 times.append((await http.post("/_local/clock", json={"seconds": 1000})).json()["now"])
             os.kill(child.pid, end)
-            await child.ended()
+            await child.wait_ended()
     assert len(created) == 1
     assert times[1] >= times[0] + 1000
 
@@ -66,11 +66,11 @@ from api.local import supervisor
 from tests.support.fake_stripe import start_fake_stripe, wait_until_ready
 
 async def main():
-    with supervisor.listen("127.0.0.1", 0) as listener:
+    with supervisor.open_listener("127.0.0.1", 0) as listener:
         child = await start_fake_stripe(listener, ":memory:", Path(sys.argv[1]))
         await wait_until_ready(f"http://127.0.0.1:{listener.getsockname()[1]}", child)
         print(child.pid, flush=True)
-        await child.ended()
+        await child.wait_ended()
 
 asyncio.run(main())
 """

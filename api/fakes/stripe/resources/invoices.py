@@ -20,7 +20,7 @@ from api.fakes.stripe.simulation import (
     renewals,
     subscription_items,
 )
-from api.fakes.stripe.simulation.changes import SubscriptionUpdate
+from api.fakes.stripe.simulation.changes import SubscriptionUpdateRequest
 from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 KIND = "invoice"
@@ -104,9 +104,9 @@ def _check_owner(subscription: Json, customer: str | None) -> None:
         raise errors.invalid_request("The subscription does not belong to the customer.", param="subscription")
 
 
-def _read_subscription_update(account: StripeAccount, details: Params, subscription: Json) -> SubscriptionUpdate:
+def _read_subscription_update(account: StripeAccount, details: Params, subscription: Json) -> SubscriptionUpdateRequest:
     end = details.optional_text("trial_end")
-    change = SubscriptionUpdate(
+    change = SubscriptionUpdateRequest(
         subscriptions.read_requested_items(account, details, subscription),
         details.optional_int("proration_date") or account.now(),
         details.one_of("proration_behavior", changes.PRORATION_BEHAVIORS, "create_prorations"),

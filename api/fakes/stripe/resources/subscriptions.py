@@ -18,7 +18,7 @@ from api.fakes.stripe.simulation import (
     subscription_start,
 )
 from api.fakes.stripe.simulation.cancellation import ENDED_STATUSES
-from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS, SubscriptionUpdate
+from api.fakes.stripe.simulation.changes import PRORATION_BEHAVIORS, SubscriptionUpdateRequest
 from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 from api.fakes.stripe.simulation.subscription_start import MISSING_PAYMENT_METHOD, NewSubscription
 
@@ -146,7 +146,7 @@ def _check_pending_params(params: Params) -> None:
         raise errors.invalid_request(message, param=others[0])
 
 
-def _read_update(account: StripeAccount, params: Params, subscription: Json) -> SubscriptionUpdate | None:
+def _read_update(account: StripeAccount, params: Params, subscription: Json) -> SubscriptionUpdateRequest | None:
     """The update of items or trial; None if there is none. Raises StripeError."""
     proration = params.one_of("proration_behavior", PRORATION_BEHAVIORS, "create_prorations")
     payment_behavior = params.one_of("payment_behavior", PAYMENT_BEHAVIORS, "allow_incomplete")
@@ -156,7 +156,8 @@ def _read_update(account: StripeAccount, params: Params, subscription: Json) -> 
         return None
     items = read_requested_items(account, params, subscription)
     return changes.check_update(
-        subscription, SubscriptionUpdate(items, proration_date, proration, payment_behavior, ends_trial=ends_trial)
+        subscription,
+        SubscriptionUpdateRequest(items, proration_date, proration, payment_behavior, ends_trial=ends_trial),
     )
 
 

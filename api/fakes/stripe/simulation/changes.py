@@ -29,7 +29,7 @@ PENDING_UPDATE_LIFETIME = 23 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriptionUpdate:
+class SubscriptionUpdateRequest:
     """An update. Prorations count from `proration_date`; `ends_trial` ends a trial now."""
 
     items: list[RequestedItem]
@@ -39,7 +39,7 @@ class SubscriptionUpdate:
     ends_trial: bool = False
 
 
-def check_update(subscription: Json, update: SubscriptionUpdate) -> SubscriptionUpdate:
+def check_update(subscription: Json, update: SubscriptionUpdateRequest) -> SubscriptionUpdateRequest:
     """Raises StripeError if the update cannot be made."""
     start, end = subscription_items.current_period(subscription)
     if not start <= update.proration_date <= end:
@@ -51,7 +51,7 @@ def check_update(subscription: Json, update: SubscriptionUpdate) -> Subscription
     return update
 
 
-def update_lines(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> list[Json]:
+def update_lines(account: StripeAccount, subscription: Json, update: SubscriptionUpdateRequest) -> list[Json]:
     """The invoice lines of the update itself."""
     if update.ends_trial:
         return _first_period_lines(account, subscription, update)
@@ -60,7 +60,7 @@ def update_lines(account: StripeAccount, subscription: Json, update: Subscriptio
     return invoice_lines.proration_lines(account, subscription, update.items, update.proration_date)
 
 
-def _first_period_lines(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> list[Json]:
+def _first_period_lines(account: StripeAccount, subscription: Json, update: SubscriptionUpdateRequest) -> list[Json]:
     """A trial that ends now is followed by a full period."""
     lines = subscription_items.licensed_items(
         subscription_items.apply_requested_items(account, subscription, update.items)
@@ -73,7 +73,7 @@ def _first_period_lines(account: StripeAccount, subscription: Json, update: Subs
     return [invoice_lines.full_period_line(account, subscription, item, period) for item in lines]
 
 
-def preview_update(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> Json:
+def preview_update(account: StripeAccount, subscription: Json, update: SubscriptionUpdateRequest) -> Json:
     """The invoice that the update would create, or the next invoice with the update in it."""
     lines = update_lines(account, subscription, update)
     customer = account.require_object("customer", subscription["customer"])
@@ -101,7 +101,7 @@ def preview_update(account: StripeAccount, subscription: Json, update: Subscript
 
 
 def _next_invoice_lines(
-    account: StripeAccount, subscription: Json, update: SubscriptionUpdate, lines: list[Json]
+    account: StripeAccount, subscription: Json, update: SubscriptionUpdateRequest, lines: list[Json]
 ) -> list[Json]:
     end = subscription_items.current_period(subscription)[1]
     for item in subscription_items.metered_items(subscription["items"]["data"]):
@@ -119,7 +119,7 @@ def _next_invoice_lines(
     return lines
 
 
-def apply_update(account: StripeAccount, subscription: Json, update: SubscriptionUpdate) -> Json:
+def apply_update(account: StripeAccount, subscription: Json, update: SubscriptionUpdateRequest) -> Json:
     """Apply the update; returns the new subscription. Raises StripeError for `error_if_incomplete`."""
     payment_outcomes.drop_pending_update(account, subscription)
     lines = update_lines(account, subscription, update)
@@ -137,7 +137,11 @@ def apply_update(account: StripeAccount, subscription: Json, update: Subscriptio
 
 
 def _invoice_update(
-    account: StripeAccount, subscription: Json, update: SubscriptionUpdate, new_items: list[Json], lines: list[Json]
+    account: StripeAccount,
+    subscription: Json,
+    update: SubscriptionUpdateRequest,
+    new_items: list[Json],
+    lines: list[Json],
 ) -> Json:
     """Invoice the update and collect; `payment_behavior` decides what follows a failed payment."""
     pending = invoice_items.pending_lines(account, subscription)

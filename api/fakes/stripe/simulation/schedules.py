@@ -8,7 +8,7 @@ from api.fakes.stripe import errors
 from api.fakes.stripe.account import StripeAccount, new_id
 from api.fakes.stripe.errors import Json
 from api.fakes.stripe.simulation import changes, periods, subscription_items
-from api.fakes.stripe.simulation.changes import SubscriptionUpdate
+from api.fakes.stripe.simulation.changes import SubscriptionUpdateRequest
 from api.fakes.stripe.simulation.invoice_lines import RequestedItem
 
 DEFAULT_SETTINGS: Json = {
@@ -160,7 +160,9 @@ def _start_phase(account: StripeAccount, schedule: Json, phase: Json) -> None:
     if phase["metadata"]:
         subscription["metadata"] = {**subscription["metadata"], **phase["metadata"]}
     items = match_phase_items(account, subscription, phase["items"])
-    changes.apply_update(account, subscription, SubscriptionUpdate(items, account.now(), phase["proration_behavior"]))
+    changes.apply_update(
+        account, subscription, SubscriptionUpdateRequest(items, account.now(), phase["proration_behavior"])
+    )
 
 
 def match_phase_items(account: StripeAccount, subscription: Json, phase_items: Sequence[Json]) -> list[RequestedItem]:

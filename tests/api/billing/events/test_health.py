@@ -25,6 +25,8 @@ async def test_the_operator_sees_stuck_events(real: AppState, local: Local) -> N
     }
     assert shown == {"waiting": 1, "parked": 1}
     assert (REGISTRY.get_sample_value("kinora_stripe_event_oldest_seconds") or 0) > 172_000
-    finding = await doctor._money(msgspec.structs.replace(local.settings, database_url=real.settings.database_url))
+    finding = await doctor._check_payments(
+        msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
+    )
     assert finding.grade == "note"
     assert "PaymentsRefused: gone" in finding.sentence

@@ -131,17 +131,17 @@ async def test_a_key_stripe_does_not_know_is_a_sentence(local: Local) -> None:
 
 async def test_doctor_compares_the_account_with_the_tariff(local: Local) -> None:
     settings = msgspec.structs.replace(local.settings, public_url=ORIGIN, stripe_webhook_secrets=["whsec_x"])
-    lacking = await doctor._stripe(settings)
+    lacking = await doctor._check_stripe(settings)
     assert lacking.grade == "lack"
     assert "kinora_plus_v1" in lacking.sentence
     assert (await local.call("GET", "/v1/products"))["data"] == []
     await provision.provision_account(settings)
-    assert (await doctor._stripe(settings)).grade == "ok"
-    closed = await doctor._stripe(msgspec.structs.replace(settings, stripe_webhook_secrets=[]))
+    assert (await doctor._check_stripe(settings)).grade == "ok"
+    closed = await doctor._check_stripe(msgspec.structs.replace(settings, stripe_webhook_secrets=[]))
     assert (closed.grade, "KINORA_STRIPE_WEBHOOK_SECRETS" in closed.sentence) == ("lack", True)
-    wrong = await doctor._stripe(msgspec.structs.replace(settings, stripe_key="sk_test_wrong"))
+    wrong = await doctor._check_stripe(msgspec.structs.replace(settings, stripe_key="sk_test_wrong"))
     assert (wrong.grade, "Invalid API Key" in wrong.sentence) == ("lack", True)
-    assert (await doctor._stripe(msgspec.structs.replace(settings, stripe_key=""))).grade == "note"
+    assert (await doctor._check_stripe(msgspec.structs.replace(settings, stripe_key=""))).grade == "note"
 
 
 def test_a_web_process_starts_without_stripes_library() -> None:

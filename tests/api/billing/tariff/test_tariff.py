@@ -158,18 +158,18 @@ def test_nothing_starts_with_a_tariff_that_will_not_do(
 
 async def test_the_doctor_reports_versions_that_users_have_and_the_tariff_lacks(database: str) -> None:
     named = Settings(database_url=database)
-    assert (await doctor._tariff(named)).grade == "ok"
+    assert (await doctor._check_tariff(named)).grade == "ok"
     connection = await asyncpg.connect(database)
     await add_account(connection, plan="plus")
     await connection.execute("UPDATE users SET plan_version = 7")
     await connection.close()
-    finding = await doctor._tariff(named)
+    finding = await doctor._check_tariff(named)
     assert (finding.grade, "no version 7 of the plan plus" in finding.sentence) == ("lack", True)
 
 
 def test_the_doctor_reads_it(own: Path) -> None:
     named = Settings(tariff=own)
-    assert asyncio.run(doctor._tariff(named)).grade == "ok"
+    assert asyncio.run(doctor._check_tariff(named)).grade == "ok"
     own.write_text(OWN.replace("turbo = 1", "turbo = 3"))
-    finding = asyncio.run(doctor._tariff(named))
+    finding = asyncio.run(doctor._check_tariff(named))
     assert (finding.grade, "full quality" in finding.sentence) == ("lack", True)
