@@ -153,7 +153,7 @@ def _worker(_options: argparse.Namespace) -> int:
     from api.worker import main as worker
 
     try:
-        worker.run(settings)
+        worker.run_worker_process(settings)
     except worker.WrongSettingError as error:
         raise _Refusal(str(error), os.EX_CONFIG) from error
     return 0

@@ -111,7 +111,9 @@ async def _find_damaged_files(db: Database, storage: Storage) -> list[str]:
     """Keys of files that are missing, or not of the size and content that were recorded."""
     files = await db.fetch("SELECT key, bytes, etag FROM media")
     return [
-        file["key"] for file in files if _read_fingerprint(storage.path(file["key"])) != (file["bytes"], file["etag"])
+        file["key"]
+        for file in files
+        if _read_fingerprint(storage.file_path(file["key"])) != (file["bytes"], file["etag"])
     ]
 
 

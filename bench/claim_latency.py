@@ -76,7 +76,7 @@ async def time_one_claim(app_state: AppState, site: HttpProcess, person: SignedI
         video_id: str = answer.json()["id"]
         async with app_state.hub.watch(person.user_id, video_id) as watcher:
             while (await app_state.library.get(video_id, person.user_id)).state == "queued":
-                await watcher.take(1.0)
+                await watcher.take_snapshots(1.0)
         await app_state.lifecycle.cancel(video_id, person.user_id)
         return video_id
 

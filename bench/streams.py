@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 from api.http.state import AppState
-from api.messaging.events import Announcer, Outbox
+from api.messaging.events import Announcer, CommandOutbox
 from bench import load, seeding
 from bench.report import Row, format_figure
 from bench.resource_usage import measure_usage, quantile, resident_bytes
@@ -172,7 +172,7 @@ async def publish_changes(
     async with app_state.pool.acquire() as connection:
         await connection.execute(PROGRESS, [clip.video_id for clip in clips])
     audience.expect_events(len(audience.ears))
-    told = await announce_changes(Announcer(Outbox(app_state.redis)), clips, every)
+    told = await announce_changes(Announcer(CommandOutbox(app_state.redis)), clips, every)
     await audience.wait_until_received()
     return [ear.at - told[ear.clip.video_id] for ear in audience.ears]
 
@@ -184,7 +184,7 @@ async def announce_changes(announcer: Announcer, clips: Iterable[RunningVideo], 
         if every:
             await asyncio.sleep(max(0.0, began + number * every - time.perf_counter()))
         told[clip.video_id] = time.perf_counter()
-        announcer.changed(clip.owner.user_id, clip.video_id)
+        announcer.announce_change(clip.owner.user_id, clip.video_id)
     return told
 
 

@@ -35,7 +35,7 @@ async def create_api_key(pool: Pool, request: ApiKeyCreate, identity: RequestIde
 
 async def _insert_api_key(db: Database, user_id: str, request: ApiKeyCreate, secret: str) -> NewApiKey:
     """The new key without its secret, in the form that may be stored for replay."""
-    row = await api_keys.add(
+    row = await api_keys.insert_api_key(
         db,
         id=ids.new(ids.API_KEY),
         user_id=user_id,
@@ -50,5 +50,5 @@ async def _insert_api_key(db: Database, user_id: str, request: ApiKeyCreate, sec
 async def revoke_api_key(pool: Pool, user_id: str, key_id: str) -> None:
     """Revoke a key at once. Raises NotFound."""
     async with transaction(pool) as db:
-        if not ids.valid(key_id, ids.API_KEY) or not await api_keys.revoke(db, key_id, user_id):
+        if not ids.valid(key_id, ids.API_KEY) or not await api_keys.revoke_api_key(db, key_id, user_id):
             raise NotFound("You have no API key with this id; GET /v1/api_keys lists them.")

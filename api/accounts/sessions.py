@@ -87,18 +87,18 @@ class Accounts:
     async def end_session(self, user_id: str, session_id: str) -> None:
         """Sign a device out; its access tokens stop working too. Raises NotFound."""
         async with transaction(self._pool) as db:
-            if not ids.valid(session_id, ids.SESSION) or not await sessions.revoke(db, session_id, user_id):
+            if not ids.valid(session_id, ids.SESSION) or not await sessions.revoke_session(db, session_id, user_id):
                 raise NotFound("You have no open session with this id; GET /v1/auth/sessions lists them.")
 
     async def _open_session(self, db: Database, user_id: str, user_agent: str) -> Tokens:
         session_id, refresh_token = ids.new(ids.SESSION), keyring.new_refresh_token()
-        await sessions.add(
+        await sessions.insert_session(
             db,
             id=session_id,
             user_id=user_id,
             user_agent=user_agent[:USER_AGENT_LENGTH],
             refresh_hash=keyring.digest(refresh_token),
-            life=SESSION_LIFETIME,
+            lifetime=SESSION_LIFETIME,
         )
         return await self._issue_tokens(db, user_id, session_id, refresh_token)
 
@@ -117,20 +117,20 @@ class Accounts:
         _refuse_suspended(suspended=rotation.suspended)
         successor = await self._successor_token(db, rotation, refresh_token)
         if successor is None:
-            await sessions.revoke(db, rotation.session_id, rotation.user_id)
+            await sessions.revoke_session(db, rotation.session_id, rotation.user_id)
             return None
         return await self._issue_tokens(db, rotation.user_id, rotation.session_id, successor)
 
-    async def _successor_token(self, db: Database, rotation: sessions.Rotation, refresh_token: str) -> str | None:
+    async def _successor_token(self, db: Database, rotation: sessions.TokenRotation, refresh_token: str) -> str | None:
         """The next token: a new one, the same again within the grace period, or None for a reused token."""
         candidates = {keyring.digest(token): token for token in self._keyring.successors(refresh_token)}
         if rotation.used_ago is None:
             new = next(iter(candidates))
-            await sessions.rotate(db, rotation.session_id, keyring.digest(refresh_token), new)
+            await sessions.rotate_token(db, rotation.session_id, keyring.digest(refresh_token), new)
             return candidates[new]
         if rotation.used_ago > REFRESH_GRACE:
             return None
-        issued = await sessions.unused(db, rotation.session_id, list(candidates))
+        issued = await sessions.find_unused_token(db, rotation.session_id, list(candidates))
         return None if issued is None else candidates[issued]
 
 

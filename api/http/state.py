@@ -16,12 +16,12 @@ from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
 from api.http.rate_limit import Limiter
 from api.keyring import Keyring
-from api.messaging.events import Announcer, Hub, Outbox
-from api.messaging.wakeups import Bell
+from api.messaging.events import Announcer, CommandOutbox, EventHub
+from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql.connection import Pool
 from api.storage.local import Storage
-from api.uploads.ingest import Uploads
+from api.uploads.ingest import MediaIngester
 from api.uploads.store import UploadStore
 from api.videos import event_stream
 from api.videos.create import VideoCreator
@@ -48,13 +48,13 @@ class AppState(NamedTuple):
     stripe: Stripe
     purchases: Purchases
     changes: SubscriptionChanges
-    bell: Bell
+    wakeups: Wakeups
     pool: Pool
     redis: Redis
     storage: Storage
     keyring: Keyring
     limiter: Limiter
-    hub: Hub
+    hub: EventHub
     accounts: Accounts
     submissions: VideoSubmissions
     lifecycle: VideoLifecycle
@@ -63,7 +63,7 @@ class AppState(NamedTuple):
     creator: VideoCreator
     estimator: VideoEstimator
     images: ImageCreator
-    uploads: Uploads
+    media_ingester: MediaIngester
     upload_store: UploadStore
     presets: PresetLibrary
     event_streams: VideoEventStreams
@@ -74,9 +74,9 @@ class AppState(NamedTuple):
 async def build_app_state(settings: Settings, pool: Pool) -> AsyncIterator[AppState]:
     """Build the state on an open pool, and close what this opened at the end. Raises TariffError."""
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=REDIS_TIMEOUT, health_check_interval=30)
-    outbox, stripe = Outbox(redis), Stripe(settings)
+    outbox, stripe = CommandOutbox(redis), Stripe(settings)
     serializer = VideoSerializer(settings, Keyring(settings.secret, settings.previous_secret), RenderPace(pool))
-    async with redis, Hub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
+    async with redis, EventHub(settings.redis_url, event_stream.snapshot_loader(pool, serializer)) as hub:
         try:
             yield _connect_services(settings, pool, redis, outbox, hub, stripe, serializer)
         finally:
@@ -88,17 +88,17 @@ def _connect_services(
     settings: Settings,
     pool: Pool,
     redis: Redis,
-    outbox: Outbox,
-    hub: Hub,
+    outbox: CommandOutbox,
+    hub: EventHub,
     stripe: Stripe,
     serializer: VideoSerializer,
 ) -> AppState:
     prices, catalog = tariff.load_tariff(settings.tariff), PriceCatalog(stripe)
     credits, storage = CreditLedger(prices), Storage(settings.data / "media")
-    bell, announcer = Bell(redis, outbox), Announcer(outbox)
+    bell, announcer = Wakeups(redis, outbox), Announcer(outbox)
     keyring = Keyring(settings.secret, settings.previous_secret)
     lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
-    library, uploads, presets = VideoLibrary(pool, lifecycle), Uploads(settings), PresetLibrary(pool, storage)
+    library, uploads, presets = VideoLibrary(pool, lifecycle), MediaIngester(settings), PresetLibrary(pool, storage)
     upload_store = UploadStore(settings, pool, storage, uploads)
     references = ReferenceResolver(pool, storage, library, uploads, upload_store)
     submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
@@ -111,7 +111,7 @@ def _connect_services(
         stripe=stripe,
         purchases=Purchases(settings, pool, stripe, prices, catalog),
         changes=SubscriptionChanges(pool, stripe, prices, catalog),
-        bell=bell,
+        wakeups=bell,
         pool=pool,
         redis=redis,
         storage=storage,
@@ -125,7 +125,7 @@ def _connect_services(
         references=references,
         creator=creator,
         estimator=VideoEstimator(pool, creator, credits, serializer.pace),
-        uploads=uploads,
+        media_ingester=uploads,
         upload_store=upload_store,
         presets=presets,
         images=ImageCreator(pool, storage, creator, event_streams, serializer),

@@ -182,15 +182,15 @@ def _error_text(error: Exception) -> str:
 
 async def _check_sources(settings: Settings) -> Finding:
     """Whether weights and LoRAs are where the settings say."""
-    if lacking := preflight.lacking(settings):
+    if lacking := preflight.list_missing_sources(settings):
         return Finding("lack", " ".join(lacking))
-    if fetched := preflight.fetched(settings):
+    if fetched := preflight.list_hub_sources(settings):
         return Finding("note", f"Fetched from the hub when first needed, if no run before did: {', '.join(fetched)}.")
     return Finding("ok", "Weights and LoRAs that are named are there.")
 
 
 async def _check_frame_rules(settings: Settings) -> Finding:
-    if reason := await asyncio.to_thread(preflight.unusable_rule, settings.frame_rules):
+    if reason := await asyncio.to_thread(preflight.frame_rule_error, settings.frame_rules):
         return Finding("lack", reason)
     whose = f"Kinora's own rules and by {settings.frame_rules}" if settings.frame_rules else "Kinora's own rules"
     return Finding("ok", f"Frames are judged by {whose} before they leave.")

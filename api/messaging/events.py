@@ -21,15 +21,15 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 
-CHANGED = "kinora:changed:"
-STOP = "kinora:stop"
-PATIENCE = 1.0  # seconds a command may take
-RECONNECT = 1.0  # seconds between tries while Redis is away
-TOGETHER = 50  # changed videos read with one statement
-CONFIRM = 1.0  # seconds to wait for Redis to confirm a subscription before going on without it
+CHANGED_CHANNEL = "kinora:changed:"
+STOP_CHANNEL = "kinora:stop"
+COMMAND_TIMEOUT = 1.0  # seconds a command may take
+RECONNECT_SECONDS = 1.0  # seconds between tries while Redis is away
+READ_BATCH = 50  # changed videos read with one statement
+CONFIRM_SECONDS = 1.0  # seconds to wait for Redis to confirm a subscription before going on without it
 
 
-class Snapshot(NamedTuple):
+class VideoSnapshot(NamedTuple):
     """A video as it was at `version` (microseconds of its last change); `data` is its JSON."""
 
     video_id: str
@@ -39,11 +39,11 @@ class Snapshot(NamedTuple):
     data: bytes
 
 
-Load = Callable[[list[str]], Awaitable[list[Snapshot]]]
+SnapshotLoader = Callable[[list[str]], Awaitable[list[VideoSnapshot]]]
 """Reads videos by id. One it cannot give, deleted or out of reach, is left out."""
 
 
-class Outbox:
+class CommandOutbox:
     """Commands to Redis whose answers nobody waits for: what gathers while one batch is under way goes with the next.
 
     Those that Redis does not take are dropped: they say only that it is worth looking, and looks happen anyway.
@@ -54,53 +54,53 @@ class Outbox:
         self._waiting: list[tuple[str | bytes | int, ...]] = []
         self._sending: asyncio.Task[None] | None = None
 
-    def put(self, *command: str | bytes | int) -> None:
+    def send_soon(self, *command: str | bytes | int) -> None:
         """Send a command soon."""
         self._waiting.append(command)
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send())
+            self._sending = asyncio.create_task(self._send_waiting())
 
     async def drain(self) -> None:
         """Wait until everything has been sent or dropped."""
         if self._sending:
             await asyncio.wait([self._sending])
 
-    async def _send(self) -> None:
+    async def _send_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             pipe = self._redis.pipeline(transaction=False)
             for command in batch:
                 pipe.execute_command(*command)
             with suppress(RedisError, OSError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(COMMAND_TIMEOUT):
                     await pipe.execute(raise_on_error=False)
 
 
 class Announcer:
     """The sending side. A message that is lost delays a watcher until its next look."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: CommandOutbox) -> None:
         self._outbox = outbox
 
-    def changed(self, user_id: str, video_id: str) -> None:
+    def announce_change(self, user_id: str, video_id: str) -> None:
         """Say that a video is not as it was."""
-        self._outbox.put("PUBLISH", CHANGED + user_id, video_id)
+        self._outbox.send_soon("PUBLISH", CHANGED_CHANNEL + user_id, video_id)
 
-    def stop(self, video_id: str) -> None:
+    def announce_stop(self, video_id: str) -> None:
         """Ask whichever worker has this video to stop at once; its lease is gone already."""
-        self._outbox.put("PUBLISH", STOP, video_id)
+        self._outbox.send_soon("PUBLISH", STOP_CHANNEL, video_id)
 
 
-async def stops(redis_url: str) -> AsyncIterator[str]:
+async def listen_for_stops(redis_url: str) -> AsyncIterator[str]:
     """Ids of videos to stop, for ever; quiet while Redis is away."""
     while True:
         with suppress(RedisError, OSError):
             async with Redis.from_url(redis_url, health_check_interval=15) as redis, redis.pubsub() as pubsub:
-                await pubsub.subscribe(STOP)
+                await pubsub.subscribe(STOP_CHANNEL)
                 async for message in pubsub.listen():
                     if message["type"] == "message":
                         yield message["data"].decode()
-        await asyncio.sleep(RECONNECT)
+        await asyncio.sleep(RECONNECT_SECONDS)
 
 
 class Watcher:
@@ -110,20 +110,20 @@ class Watcher:
 
     def __init__(self, video_id: str | None) -> None:
         self.video_id = video_id
-        self._fresh: dict[str, Snapshot] = {}
+        self._fresh: dict[str, VideoSnapshot] = {}
         self._news = asyncio.Event()
 
-    def offer(self, snapshot: Snapshot) -> None:
+    def offer_snapshot(self, snapshot: VideoSnapshot) -> None:
         """Put a newer state in place of an older one."""
         if self.video_id in (None, snapshot.video_id):
             self._fresh[snapshot.video_id] = snapshot
             self._news.set()
 
-    def nudge(self) -> None:
+    def prompt_read(self) -> None:
         """Say that news may have been missed."""
         self._news.set()
 
-    async def take(self, timeout: float) -> list[Snapshot]:
+    async def take_snapshots(self, timeout: float) -> list[VideoSnapshot]:
         """What is new, at once or within `timeout` seconds; empty if its reader should look for itself."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -134,10 +134,10 @@ class Watcher:
         return fresh
 
 
-class Hub:
+class EventHub:
     """The receiving side of one web process: one Redis connection, any number of watchers."""
 
-    def __init__(self, redis_url: str, load: Load) -> None:
+    def __init__(self, redis_url: str, load: SnapshotLoader) -> None:
         self._redis = Redis.from_url(redis_url, health_check_interval=15)
         self._load = load
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
@@ -148,17 +148,17 @@ class Hub:
         self.connected = False
 
     @property
-    def watching(self) -> int:
+    def watcher_count(self) -> int:
         """How many watchers there are."""
         return sum(map(len, self._watchers.values()))
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._deliver())]
+        self._tasks = [asyncio.create_task(self._listen_to_channels()), asyncio.create_task(self._deliver_changes())]
         for task in self._tasks:
-            task.add_done_callback(self._ended)
+            task.add_done_callback(self._log_crash)
         return self
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _log_crash(self, task: asyncio.Task[None]) -> None:
         """A side that fell leaves the watchers looking for themselves, and an error in the log."""
         if not task.cancelled() and (error := task.exception()):
             self.connected = False
@@ -176,78 +176,78 @@ class Hub:
         watcher = Watcher(video_id)
         self._watchers[user_id].add(watcher)
         try:
-            await self._subscribe(user_id)
+            await self._subscribe_user(user_id)
             yield watcher
         finally:
             self._watchers[user_id].discard(watcher)
             if not self._watchers[user_id]:
-                await self._unsubscribe(user_id)
+                await self._unsubscribe_user(user_id)
 
-    async def _subscribe(self, user_id: str) -> None:
+    async def _subscribe_user(self, user_id: str) -> None:
         confirmed = self._confirmed[user_id]
         if confirmed.is_set() or self._pubsub is None:
             return
         with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(CONFIRM):
-                await self._pubsub.subscribe(CHANGED + user_id)
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self._pubsub.subscribe(CHANGED_CHANNEL + user_id)
                 await confirmed.wait()
 
-    async def _unsubscribe(self, user_id: str) -> None:
+    async def _unsubscribe_user(self, user_id: str) -> None:
         del self._watchers[user_id]
         self._confirmed.pop(user_id, None)
         if self._pubsub is not None:
             with suppress(RedisError, OSError):
-                await self._pubsub.unsubscribe(CHANGED + user_id)
+                await self._pubsub.unsubscribe(CHANGED_CHANNEL + user_id)
 
-    async def _listen(self) -> None:
+    async def _listen_to_channels(self) -> None:
         while True:
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as pubsub:
                     self._pubsub = pubsub
-                    await pubsub.subscribe("kinora:hub", *(CHANGED + user for user in self._watchers))
+                    await pubsub.subscribe("kinora:hub", *(CHANGED_CHANNEL + user for user in self._watchers))
                     self.connected = True
                     async for message in pubsub.listen():
-                        self._hear(message["type"], message["channel"].decode(), message["data"])
+                        self._receive_message(message["type"], message["channel"].decode(), message["data"])
             self._pubsub, self.connected = None, False
-            await asyncio.sleep(RECONNECT)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _hear(self, kind: str, channel: str, data: bytes) -> None:
-        user_id = channel.removeprefix(CHANGED)
+    def _receive_message(self, kind: str, channel: str, data: bytes) -> None:
+        user_id = channel.removeprefix(CHANGED_CHANNEL)
         if kind == "subscribe" and user_id in self._watchers:
-            self._confirm(user_id)
+            self._confirm_subscription(user_id)
         elif kind == "message" and user_id in self._watchers:
             self._dirty[data.decode()] = user_id
             self._work.set()
 
-    def _confirm(self, user_id: str) -> None:
+    def _confirm_subscription(self, user_id: str) -> None:
         """From here on nothing is missed. Confirmed again means that the connection was lost in between."""
         if self._confirmed[user_id].is_set():
             for watcher in self._watchers[user_id]:
-                watcher.nudge()
+                watcher.prompt_read()
         self._confirmed[user_id].set()
 
-    async def _deliver(self) -> None:
+    async def _deliver_changes(self) -> None:
         """Read each changed video once, however often it was announced meanwhile, many with one statement."""
         while True:
             await self._work.wait()
             self._work.clear()
             while self._dirty:
-                await self._read(list(islice(self._dirty, TOGETHER)))
+                await self._deliver_batch(list(islice(self._dirty, READ_BATCH)))
 
-    async def _read(self, video_ids: list[str]) -> None:
+    async def _deliver_batch(self, video_ids: list[str]) -> None:
         told = {video_id: self._dirty.pop(video_id) for video_id in video_ids}
-        watched = {video_id: user_id for video_id, user_id in told.items() if self._anybody(user_id, video_id)}
+        watched = {video_id: user_id for video_id, user_id in told.items() if self._is_watched(user_id, video_id)}
         for snapshot in await self._load(list(watched)) if watched else ():
-            self._tell(watched.pop(snapshot.video_id), snapshot)
+            self._offer_to_watchers(watched.pop(snapshot.video_id), snapshot)
         for user_id in watched.values():
-            self._tell(user_id, None)
+            self._offer_to_watchers(user_id, None)
 
-    def _anybody(self, user_id: str, video_id: str) -> bool:
+    def _is_watched(self, user_id: str, video_id: str) -> bool:
         return any(watcher.video_id in (None, video_id) for watcher in self._watchers.get(user_id, ()))
 
-    def _tell(self, user_id: str, snapshot: Snapshot | None) -> None:
+    def _offer_to_watchers(self, user_id: str, snapshot: VideoSnapshot | None) -> None:
         for watcher in self._watchers.get(user_id, ()):
             if snapshot is None:
-                watcher.nudge()
+                watcher.prompt_read()
             elif snapshot.user_id == user_id:
-                watcher.offer(snapshot)
+                watcher.offer_snapshot(snapshot)

@@ -43,7 +43,7 @@ async def list_api_keys(
 ) -> Page[ApiKey]:
     """List the API keys that have not been deleted, without the keys themselves."""
     async with app_state.pool.acquire() as db:
-        rows = await api_keys.page(db, request.user.user_id, after, limit + 1, descending=order == "desc")
+        rows = await api_keys.list_api_keys(db, request.user.user_id, after, limit + 1, descending=order == "desc")
     return page(rows, limit)
 
 

@@ -100,7 +100,9 @@ async def list_sessions(
     """List the active sessions of the user."""
     caller, newest_first = request.user, order == "desc"
     async with app_state.pool.acquire() as db:
-        rows = await sessions.page(db, caller.user_id, caller.session_id, after, limit + 1, descending=newest_first)
+        rows = await sessions.list_sessions(
+            db, caller.user_id, caller.session_id, after, limit + 1, descending=newest_first
+        )
     return page(rows, limit)
 
 

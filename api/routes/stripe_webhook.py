@@ -33,7 +33,7 @@ async def receive_stripe_event(request: Request[None, None, State], app_state: N
         raise WebhookClosed
     header = request.headers.get("stripe-signature", "")
     event = verify_event(await request.body(), header, app_state.settings.stripe_webhook_secrets, time.time())
-    await receive.receive_event(app_state.pool, app_state.bell, event)
+    await receive.receive_event(app_state.pool, app_state.wakeups, event)
 
 
 router = Router(

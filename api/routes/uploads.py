@@ -218,7 +218,7 @@ async def override_method(
 
 
 @route(["/", "/{upload_id:str}"], http_method=[HttpMethod.OPTIONS], include_in_schema=False, status_code=204)
-async def discover(app_state: NamedDependency[AppState]) -> Response[None]:
+async def describe_protocol(app_state: NamedDependency[AppState]) -> Response[None]:
     """Supported tus version, extensions and size limit."""
     return Response(None, status_code=204, headers=tus.discovery_headers(app_state.settings.max_upload))
 
@@ -226,7 +226,7 @@ async def discover(app_state: NamedDependency[AppState]) -> Response[None]:
 router = Router(
     path="/uploads",
     route_handlers=[
-        discover,  # first, or the framework puts an answer of its own to OPTIONS in its place
+        describe_protocol,  # first, or the framework puts an answer of its own to OPTIONS in its place
         create_upload,
         list_uploads,
         get_upload,

@@ -98,7 +98,7 @@ def _find_stream_file(
 
     A file that has a name there never changes, so the name is its validator.
     """
-    path = app_state.storage.path(hls.storage_key(video_id, name)) if names.fullmatch(name) else None
+    path = app_state.storage.file_path(hls.storage_key(video_id, name)) if names.fullmatch(name) else None
     if path is None or not path.is_file():
         return None
     state = path.stat()

@@ -128,7 +128,7 @@ async def get_video_content(
     """Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests."""
     user_id = reader.authorize_path(f"{video_id}/{variant}")
     rendition = await renditions.find_rendition(app_state.pool, video_id, variant, user_id)
-    return _rendition_response(rendition, app_state.storage.path(rendition.key), Asked.of(request.headers))
+    return _rendition_response(rendition, app_state.storage.file_path(rendition.key), Asked.of(request.headers))
 
 
 def _rendition_response(rendition: Rendition, path: Path, asked: Asked) -> FileBody:

@@ -13,7 +13,9 @@ _KEY = (
 )
 
 
-async def add(db: Database, *, id: str, user_id: str, name: str, hash: bytes, hint: str, scopes: list[str]) -> ApiKey:
+async def insert_api_key(
+    db: Database, *, id: str, user_id: str, name: str, hash: bytes, hint: str, scopes: list[str]
+) -> ApiKey:
     """Add a key."""
     record = await db.fetchrow(
         "INSERT INTO api_keys (id, user_id, name, hash, hint, scopes) VALUES ($1, $2, $3, $4, $5, $6)"
@@ -28,7 +30,7 @@ async def add(db: Database, *, id: str, user_id: str, name: str, hash: bytes, hi
     return msgspec.convert(record, ApiKey)
 
 
-async def page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[ApiKey]:
+async def list_api_keys(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[ApiKey]:
     """The user's keys by age."""
     order, sign = ("DESC", "<") if descending else ("ASC", ">")
     records = await db.fetch(
@@ -41,7 +43,7 @@ async def page(db: Database, user_id: str, after: str | None, limit: int, *, des
     return rows(records, ApiKey)
 
 
-async def revoke(db: Database, key_id: str, user_id: str) -> bool:
+async def revoke_api_key(db: Database, key_id: str, user_id: str) -> bool:
     """End a key; False if the user has no such key."""
     tag = await db.execute(
         "UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL",

@@ -10,7 +10,7 @@ from api.schemas.accounts import Session
 from api.sql.connection import Database, changed_one_row, row, rows
 
 
-class Rotation(Struct, frozen=True):
+class TokenRotation(Struct, frozen=True):
     """A refresh token with its family, locked. `used_ago` is in seconds, None while the token is unused."""
 
     session_id: str
@@ -20,7 +20,9 @@ class Rotation(Struct, frozen=True):
     suspended: bool
 
 
-async def add(db: Database, *, id: str, user_id: str, user_agent: str, refresh_hash: bytes, life: timedelta) -> None:
+async def insert_session(
+    db: Database, *, id: str, user_id: str, user_agent: str, refresh_hash: bytes, lifetime: timedelta
+) -> None:
     """Open a session with its first refresh token."""
     await db.execute(
         "WITH session AS (INSERT INTO sessions (id, user_id, user_agent, expires_at)"
@@ -29,12 +31,12 @@ async def add(db: Database, *, id: str, user_id: str, user_agent: str, refresh_h
         id,
         user_id,
         user_agent,
-        life,
+        lifetime,
         refresh_hash,
     )
 
 
-async def lock_rotation(db: Database, refresh_hash: bytes) -> Rotation | None:
+async def lock_rotation(db: Database, refresh_hash: bytes) -> TokenRotation | None:
     """The refresh token and its session, so that only one request at a time rotates a family."""
     record = await db.fetchrow(
         "SELECT t.session_id, s.user_id, extract(epoch FROM now() - t.used_at)::float8 AS used_ago,"
@@ -44,17 +46,17 @@ async def lock_rotation(db: Database, refresh_hash: bytes) -> Rotation | None:
         " WHERE t.hash = $1 FOR UPDATE OF t, s",
         refresh_hash,
     )
-    return row(record, Rotation)
+    return row(record, TokenRotation)
 
 
-async def rotate(db: Database, session_id: str, old: bytes, new: bytes) -> None:
+async def rotate_token(db: Database, session_id: str, old: bytes, new: bytes) -> None:
     """Spend one refresh token for the next."""
     await db.execute("UPDATE refresh_tokens SET used_at = now() WHERE hash = $1", old)
     await db.execute("INSERT INTO refresh_tokens (hash, session_id) VALUES ($1, $2)", new, session_id)
     await db.execute("UPDATE sessions SET used_at = now() WHERE id = $1", session_id)
 
 
-async def unused(db: Database, session_id: str, hashes: list[bytes]) -> bytes | None:
+async def find_unused_token(db: Database, session_id: str, hashes: list[bytes]) -> bytes | None:
     """The one of these refresh tokens that was given out and has not come back."""
     value: bytes | None = await db.fetchval(
         "SELECT hash FROM refresh_tokens WHERE session_id = $1 AND hash = ANY($2) AND used_at IS NULL",
@@ -64,7 +66,7 @@ async def unused(db: Database, session_id: str, hashes: list[bytes]) -> bytes | 
     return value
 
 
-async def revoke(db: Database, session_id: str, user_id: str) -> bool:
+async def revoke_session(db: Database, session_id: str, user_id: str) -> bool:
     """End a session; False if the user has no such session open."""
     tag = await db.execute(
         "UPDATE sessions SET revoked_at = now()"
@@ -75,7 +77,7 @@ async def revoke(db: Database, session_id: str, user_id: str) -> bool:
     return changed_one_row(tag)
 
 
-async def page(
+async def list_sessions(
     db: Database, user_id: str, current: str | None, after: str | None, limit: int, *, descending: bool
 ) -> list[Session]:
     """The user's open sessions by age; `current` is the one that asks."""

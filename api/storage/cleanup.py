@@ -23,4 +23,4 @@ async def remove_unnamed_files(
     finally:
         named = await find_named(ids)
         for unnamed in set(ids) - named:
-            await asyncio.to_thread(storage.remove, f"{folder}/{unnamed}")
+            await asyncio.to_thread(storage.remove_folder, f"{folder}/{unnamed}")

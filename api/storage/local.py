@@ -16,7 +16,7 @@ from typing import NamedTuple
 CHUNK = 1 << 20
 
 
-class Stored(NamedTuple):
+class StoredFile(NamedTuple):
     """A file that is in place: its size in bytes and the SHA-256 of its content."""
 
     bytes: int
@@ -29,16 +29,16 @@ class Storage:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def path(self, key: str) -> Path:
+    def file_path(self, key: str) -> Path:
         """Where the key lies. Keys are made by us, never by a client; one that leaves the root is a bug."""
         path = (self.root / key).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise ValueError(key)
         return path
 
-    def adopt(self, source: Path, key: str) -> Stored:
+    def adopt_file(self, source: Path, key: str) -> StoredFile:
         """Move a finished file in, by rename where the disk is the same; flushed before it is named."""
-        target = self._target(key)
+        target = self._prepare_target(key)
         arriving = target.with_name(f".{target.name}.arriving")
         shutil.move(source, arriving)
         digest = hashlib.sha256()
@@ -46,24 +46,24 @@ class Storage:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
             os.fsync(file.fileno())
-        _rename(arriving, target)
-        return Stored(target.stat().st_size, digest.hexdigest())
+        _move_into_place(arriving, target)
+        return StoredFile(target.stat().st_size, digest.hexdigest())
 
-    def write(self, key: str, content: bytes) -> None:
+    def write_file(self, key: str, content: bytes) -> None:
         """Put bytes under a key."""
-        target = self._target(key)
+        target = self._prepare_target(key)
         arriving = target.with_name(f".{target.name}.arriving")
         with arriving.open("wb") as file:
             file.write(content)
             os.fsync(file.fileno())
-        _rename(arriving, target)
+        _move_into_place(arriving, target)
 
-    def link(self, source: Path, key: str) -> None:
+    def link_file(self, source: Path, key: str) -> None:
         """Keep a finished file under a further key, whatever becomes of the first; a copy where links do not reach.
 
         Raises FileNotFoundError.
         """
-        target = self._target(key)
+        target = self._prepare_target(key)
         arriving = target.with_name(f".{target.name}.arriving")
         arriving.unlink(missing_ok=True)  # a copy must never be written into somebody else's link
         try:
@@ -72,15 +72,15 @@ class Storage:
             raise
         except OSError:
             shutil.copyfile(source, arriving)
-        _rename(arriving, target)
+        _move_into_place(arriving, target)
 
-    def hold(self, key: str) -> int:
+    def lock_file(self, key: str) -> int:
         """A file that grows, as a descriptor for one writer at a time; its name is durable before its bytes are.
 
         Who holds it is a lock of the kernel's, over all processes that share the folder: a writer that dies lets go.
         Raises BlockingIOError where somebody else holds it.
         """
-        path = self._target(key)
+        path = self._prepare_target(key)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,12 +90,12 @@ class Storage:
         _flush_folder(path.parent)
         return file
 
-    def release(self, file: int) -> None:
+    def unlock_file(self, file: int) -> None:
         """Let go of a file that is held, also where a child that is about to begin has its descriptor too."""
         fcntl.flock(file, fcntl.LOCK_UN)
         os.close(file)
 
-    def extend(self, file: int, position: int, content: bytes) -> None:
+    def write_at(self, file: int, position: int, content: bytes) -> None:
         """Write bytes at a position of a file that is held; they are durable when this returns."""
         left = memoryview(content)
         while left:
@@ -103,25 +103,25 @@ class Storage:
             left = left[written:]
         os.fsync(file)
 
-    def read(self, key: str) -> bytes:
+    def read_file(self, key: str) -> bytes:
         """All of a small file. Raises FileNotFoundError."""
-        return self.path(key).read_bytes()
+        return self.file_path(key).read_bytes()
 
-    def remove(self, prefix: str) -> None:
+    def remove_folder(self, prefix: str) -> None:
         """Remove everything under a folder of keys; nothing there is no error. Raises OSError if it cannot."""
         with suppress(FileNotFoundError):
-            shutil.rmtree(self.path(prefix))
+            shutil.rmtree(self.file_path(prefix))
 
-    def folders(self, prefix: str) -> list[tuple[str, float]]:
+    def list_folders(self, prefix: str) -> list[tuple[str, float]]:
         """Names directly under a folder of keys, and when each was last changed (Unix seconds)."""
         found = []
-        with suppress(FileNotFoundError), os.scandir(self.path(prefix)) as entries:
+        with suppress(FileNotFoundError), os.scandir(self.file_path(prefix)) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     found.append((entry.name, entry.stat().st_mtime))
         return found
 
-    def fullness(self) -> float:
+    def used_share(self) -> float:
         """The share of the disk that is used, from 0 to 1."""
         try:
             usage = shutil.disk_usage(self.root)
@@ -130,13 +130,13 @@ class Storage:
             usage = shutil.disk_usage(self.root)
         return usage.used / usage.total
 
-    def _target(self, key: str) -> Path:
-        target = self.path(key)
+    def _prepare_target(self, key: str) -> Path:
+        target = self.file_path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
 
-def _rename(arriving: Path, target: Path) -> None:
+def _move_into_place(arriving: Path, target: Path) -> None:
     """Put a flushed file in place for good: a name is safe only once its folder is flushed too."""
     arriving.replace(target)
     _flush_folder(target.parent)

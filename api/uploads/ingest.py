@@ -29,15 +29,18 @@ from engine.catalog import registry, upload_limits
 
 log = structlog.get_logger()
 
-AT_ONCE = 2  # children; each may take a core and a gigabyte for some seconds
-WAITING = 20  # files that may wait for a child or be with one; each is held in memory
-PATIENCE = 180.0  # seconds for one file; the child limits its own computing to less
+MAX_PROCESSES = 2  # children; each may take a core and a gigabyte for some seconds
+MAX_WAITING = 20  # files that may wait for a child or be with one; each is held in memory
+INGEST_TIMEOUT = 180.0  # seconds for one file; the child limits its own computing to less
 Kind = Literal["picture", "film"]
 NOUNS: dict[Kind, str] = {"picture": "image", "film": "video"}  # as problems call them
-KINDS: dict[Kind, tuple[str, ...]] = {"picture": upload_limits.IMAGE_FORMATS, "film": upload_limits.VIDEO_FORMATS}
+ACCEPTED_FORMATS: dict[Kind, tuple[str, ...]] = {
+    "picture": upload_limits.IMAGE_FORMATS,
+    "film": upload_limits.VIDEO_FORMATS,
+}
 
 
-class Answer(Struct, frozen=True):
+class IngestResult(Struct, frozen=True):
     """What the child says: what it wrote, or why it refuses."""
 
     width: int = 0
@@ -48,7 +51,7 @@ class Answer(Struct, frozen=True):
     limit: float = 0.0
 
 
-class Upload(NamedTuple):
+class IngestedFile(NamedTuple):
     """A file that was read: ours now, gone when its folder is left."""
 
     file: Path
@@ -57,19 +60,19 @@ class Upload(NamedTuple):
     seconds: float
 
 
-class Uploads:
+class MediaIngester:
     """Reads files for one web process, a few at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._work = settings.data / "work"
-        self._most = settings.max_upload
-        self._longest = max((registry.find_model(name).max_seconds for name in settings.film_makers), default=0.0)
+        self._max_bytes = settings.max_upload
+        self._max_seconds = max((registry.find_model(name).max_seconds for name in settings.film_makers), default=0.0)
         self._stills_only = "" if settings.film_makers else ", ".join(settings.models)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._process_slots = asyncio.Semaphore(MAX_PROCESSES)
         self._waiting = 0
 
     @asynccontextmanager
-    async def folder(self) -> AsyncIterator[Path]:
+    async def work_folder(self) -> AsyncIterator[Path]:
         """Where files lie while their request is answered. One that a crash leaves behind is the sweeper's."""
         folder = self._work / ids.new("upload")
         await asyncio.to_thread(folder.mkdir, parents=True)
@@ -78,84 +81,88 @@ class Uploads:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def picture(self, reference: ImageReference, field: str) -> bytes:
+    async def ingest_image(self, reference: ImageReference, field: str) -> bytes:
         """The picture as a PNG without metadata. Raises problems that name the field."""
         content = reference.file
         if content is None:
-            content = await asyncio.to_thread(_inline, reference.image_url or "", "image", f"{field}.image_url")
-        async with self.folder() as folder:
-            upload = await self._laid("picture", content, folder, field)
+            content = await asyncio.to_thread(
+                _decode_data_url, reference.image_url or "", "image", f"{field}.image_url"
+            )
+        async with self.work_folder() as folder:
+            upload = await self._ingest_bytes("picture", content, folder, field)
             return await asyncio.to_thread(upload.file.read_bytes)
 
-    async def film(self, reference: VideoReference, folder: Path, field: str) -> Upload:
+    async def ingest_video(self, reference: VideoReference, folder: Path, field: str) -> IngestedFile:
         """The film as one of ours, in `folder`. Raises problems that name the field."""
-        self._refuse_films(field)
+        self._refuse_videos(field)
         content = reference.file
         if content is None:
-            content = await asyncio.to_thread(_inline, reference.video_url or "", "video", f"{field}.video_url")
-        return await self._laid("film", content, folder, field)
+            content = await asyncio.to_thread(
+                _decode_data_url, reference.video_url or "", "video", f"{field}.video_url"
+            )
+        return await self._ingest_bytes("film", content, folder, field)
 
-    def _refuse_films(self, field: str) -> None:
+    def _refuse_videos(self, field: str) -> None:
         if self._stills_only:
             detail = f"No model here makes videos; {self._stills_only} makes images only."
             raise Invalid(detail, param=field)
 
-    async def _laid(self, kind: Kind, content: bytes, folder: Path, field: str) -> Upload:
+    async def _ingest_bytes(self, kind: Kind, content: bytes, folder: Path, field: str) -> IngestedFile:
         """What these bytes are, once they lie in a file."""
         self.check_size(len(content), NOUNS[kind], field)
-        self._refuse_crowd()
+        self._refuse_when_busy()
         source = folder / ids.new(kind)
         await asyncio.to_thread(source.write_bytes, content)
-        return await self.read(kind, source, folder, field)
+        return await self.ingest_file(kind, source, folder, field)
 
-    def check_size(self, size: int, what: str, field: str) -> None:
+    def check_size(self, size: int, noun: str, field: str) -> None:
         """Raises PayloadTooLarge."""
-        if size > self._most:
-            detail = f"The {what} may have at most {self._most} bytes; this one has {size}."
+        if size > self._max_bytes:
+            detail = f"The {noun} may have at most {self._max_bytes} bytes; this one has {size}."
             raise PayloadTooLarge(detail, param=field)
 
-    def _refuse_crowd(self) -> None:
-        if self._waiting >= WAITING:
+    def _refuse_when_busy(self) -> None:
+        if self._waiting >= MAX_WAITING:
             raise Unavailable("Too many files are being read at this moment.", headers={"Retry-After": "5"})
 
-    async def read(self, kind: Kind, source: Path, folder: Path, field: str) -> Upload:
+    async def ingest_file(self, kind: Kind, source: Path, folder: Path, field: str) -> IngestedFile:
         """What lies in a file, as one of ours in `folder`. Raises problems that name the field."""
         if kind == "film":
-            self._refuse_films(field)
-        self._refuse_crowd()
+            self._refuse_videos(field)
+        self._refuse_when_busy()
         target = folder / f"{ids.new(kind)}.read"
         self._waiting += 1
         try:
-            async with self._turns:
-                answer = await self._child(kind, source, target)
+            async with self._process_slots:
+                answer = await self._run_process(kind, source, target)
         finally:
             self._waiting -= 1
         if answer.refused:
-            raise _problem(kind, answer, field)
-        return Upload(target, answer.width, answer.height, answer.seconds)
+            raise _ingest_problem(kind, answer, field)
+        return IngestedFile(target, answer.width, answer.height, answer.seconds)
 
-    async def _child(self, kind: Kind, source: Path, target: Path) -> Answer:
+    async def _run_process(self, kind: Kind, source: Path, target: Path) -> IngestResult:
         """Run the reader with nothing of ours in its environment; a child that falls has met a file it cannot read."""
-        argv = ["-I", "-m", "engine.media.ingest", kind, str(source), str(target), "--seconds", str(self._longest)]
+        argv = ["-I", "-m", "engine.media.ingest", kind, str(source), str(target), "--seconds", str(self._max_seconds)]
         child = await asyncio.create_subprocess_exec(
             sys.executable, *argv, env={}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
         )
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(INGEST_TIMEOUT):
                 said, words = await child.communicate()
         except TimeoutError:
-            return Answer(refused="damaged")
+            return IngestResult(refused="damaged")
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
         if child.returncode:
             log.warning("media_reader_failed", media_kind=kind, exit_code=child.returncode, error=_error_class(words))
-            return Answer(refused="damaged")
-        return msgspec.json.decode(said, type=Answer)
+            return IngestResult(refused="damaged")
+        return msgspec.json.decode(said, type=IngestResult)
 
 
-def _inline(url: str, family: str, field: str) -> bytes:
+def _decode_data_url(url: str, family: str, field: str) -> bytes:
     head, comma, content = url.partition(",")
     if not head.startswith(f"data:{family}/") or not head.endswith(";base64") or not comma:
         detail = f"It takes a data: URL (data:{family}/…;base64,…); other addresses are not fetched."
@@ -172,16 +179,18 @@ def _error_class(stderr: bytes) -> str | None:
     return match[1].decode() if match else None
 
 
-def kind_of(beginning: bytes) -> Kind:
+def detect_kind(beginning: bytes) -> Kind:
     """What a file claims to be by its first bytes; what is no picture is tried as a film."""
     picture = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
     return "picture" if picture else "film"
 
 
-def _problem(kind: Kind, answer: Answer, field: str) -> Problem:
+def _ingest_problem(kind: Kind, answer: IngestResult, field: str) -> Problem:
     noun = NOUNS[kind]
     if answer.refused == "format":
-        return UnsupportedMediaType(f"The {noun} must be one of {', '.join(KINDS[kind])}, and whole.", param=field)
+        return UnsupportedMediaType(
+            f"The {noun} must be one of {', '.join(ACCEPTED_FORMATS[kind])}, and whole.", param=field
+        )
     details = {
         "pixels": f"The {noun} may have at most {answer.limit:.0f} pixels; this one has {answer.found:.0f}.",
         "seconds": f"A video may last at most {answer.limit:g} seconds; this one lasts {answer.found:.1f}.",

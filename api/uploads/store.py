@@ -25,7 +25,7 @@ from api.storage.cleanup import remove_unnamed_files
 from api.storage.disk_space import refuse_full_disk
 from api.storage.local import Storage
 from api.uploads.availability import find_available, require_upload, upload_not_found
-from api.uploads.ingest import Uploads
+from api.uploads.ingest import MediaIngester
 from api.uploads.inspection import UploadInspector, mark_ready
 from api.uploads.tus import Creation, display_filename
 
@@ -43,14 +43,19 @@ class UploadStore:
     """Creates, receives, finds and deletes uploads."""
 
     def __init__(
-        self, settings: Settings, pool: Pool, storage: Storage, reader: Uploads, limits: UploadLimits | None = None
+        self,
+        settings: Settings,
+        pool: Pool,
+        storage: Storage,
+        ingester: MediaIngester,
+        limits: UploadLimits | None = None,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
-        self._reader = reader
+        self._ingester = ingester
         self._limits = limits or UploadLimits()
-        self._inspector = UploadInspector(pool, storage, reader)
+        self._inspector = UploadInspector(pool, storage, ingester)
 
     async def create_upload(self, creation: Creation, identity: RequestIdentity) -> UploadRow:
         """Create an upload that will come in parts. Repeated under one Idempotency-Key, it returns the first.
@@ -61,7 +66,7 @@ class UploadStore:
         async with transaction(self._pool) as db:
 
             async def create() -> StoredAnswer:
-                row = await self._insert(db, ids.new(ids.UPLOAD), identity.user_id, creation)
+                row = await self._insert_upload(db, ids.new(ids.UPLOAD), identity.user_id, creation)
                 return _created_answer(row, identity.fingerprint)
 
             outcome = await idempotency.answer_once(db, identity, create)
@@ -76,15 +81,15 @@ class UploadStore:
         self._refuse_large_or_full(len(content), field)
         creation, upload_id = Creation(len(content), "", display_filename(name)), ids.new(ids.UPLOAD)
         async with remove_unnamed_files(self._storage, keys.UPLOADS, [upload_id], self._find_existing):
-            async with self._reader.folder() as folder:
+            async with self._ingester.work_folder() as folder:
                 source = folder / "upload"
                 await asyncio.to_thread(source.write_bytes, content)
                 ingested = await self._inspector.ingest_file(source, folder, field)
-                await asyncio.to_thread(self._storage.adopt, ingested.file, keys.ingested_key(upload_id))
+                await asyncio.to_thread(self._storage.adopt_file, ingested.file, keys.ingested_key(upload_id))
             async with transaction(self._pool) as db:
 
                 async def create() -> StoredAnswer:
-                    row = await self._insert(db, upload_id, identity.user_id, creation)
+                    row = await self._insert_upload(db, upload_id, identity.user_id, creation)
                     ready = require_upload(await mark_ready(db, row.id, ingested), row.id)
                     return _created_answer(ready, identity.fingerprint)
 
@@ -134,13 +139,13 @@ class UploadStore:
         async with transaction(self._pool) as db:
             if not ids.valid(upload_id, ids.UPLOAD) or not await uploads.delete_upload(db, upload_id, user_id):
                 raise upload_not_found(upload_id)
-        await asyncio.to_thread(self._storage.remove, keys.upload_folder(upload_id))
+        await asyncio.to_thread(self._storage.remove_folder, keys.upload_folder(upload_id))
 
     def _refuse_large_or_full(self, size: int, field: str) -> None:
-        self._reader.check_size(size, "file", field)
+        self._ingester.check_size(size, "file", field)
         refuse_full_disk(self._storage, self._settings.full_disk, "no upload is accepted just now")
 
-    async def _insert(self, db: Database, upload_id: str, user_id: str, creation: Creation) -> UploadRow:
+    async def _insert_upload(self, db: Database, upload_id: str, user_id: str, creation: Creation) -> UploadRow:
         """Insert the row within the user's limits. Raises UploadLimit."""
         usage, limits = await uploads.lock_usage(db, user_id), self._limits
         total = limits.files_of_largest_size * self._settings.max_upload
@@ -167,14 +172,14 @@ class UploadStore:
     async def _hold_file(self, upload_id: str) -> AsyncIterator[int]:
         """The received file's descriptor, with nobody else writing to it. Raises Locked."""
         try:
-            file = await asyncio.to_thread(self._storage.hold, keys.received_key(upload_id))
+            file = await asyncio.to_thread(self._storage.lock_file, keys.received_key(upload_id))
         except BlockingIOError as error:
             detail = "Another request is writing to this upload; get its offset with HEAD and continue from there."
             raise Locked(detail, headers={"Retry-After": "5"}) from error
         try:
             yield file
         finally:
-            self._storage.release(file)
+            self._storage.unlock_file(file)
 
     async def _receive_chunks(self, row: UploadRow, file: int, chunks: AsyncIterator[bytes]) -> UploadRow:
         buffer = bytearray()
@@ -184,18 +189,18 @@ class UploadStore:
                     raise _beyond_length(row)
                 buffer += chunk
                 if len(buffer) >= self._limits.flush_bytes:
-                    row = await self._flush(row, file, buffer)
+                    row = await self._flush_bytes(row, file, buffer)
                     buffer.clear()
         except Malformed:
-            await self._flush(row, file, buffer)
+            await self._flush_bytes(row, file, buffer)
             raise
-        return await self._flush(row, file, buffer)
+        return await self._flush_bytes(row, file, buffer)
 
-    async def _flush(self, row: UploadRow, file: int, content: bytearray) -> UploadRow:
+    async def _flush_bytes(self, row: UploadRow, file: int, content: bytearray) -> UploadRow:
         """Make the bytes durable, then advance the row. Raises NotFound if it was deleted meanwhile."""
         if not content:
             return row
-        await asyncio.to_thread(self._storage.extend, file, row.received, bytes(content))
+        await asyncio.to_thread(self._storage.write_at, file, row.received, bytes(content))
         async with transaction(self._pool) as db:
             advanced = await uploads.advance_received(db, row.id, row.received, row.received + len(content))
             return require_upload(advanced, row.id)

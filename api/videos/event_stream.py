@@ -13,7 +13,7 @@ from time import monotonic
 
 from api import ids
 from api.errors import NotFound
-from api.messaging.events import Hub, Load, Snapshot
+from api.messaging.events import EventHub, SnapshotLoader, VideoSnapshot
 from api.schemas.videos import TERMINAL_STATUSES
 from api.sql import generations
 from api.sql.connection import AWAY, Pool
@@ -30,7 +30,7 @@ RECONNECT_FRAME = b"event: reconnect\nretry: 500\ndata: {}\n\n"
 EVENT_ID = re.compile(r"(\d{1,17})-(\w{1,64})")
 
 
-def encode_event(snapshot: Snapshot) -> bytes:
+def encode_event(snapshot: VideoSnapshot) -> bytes:
     """A server-sent event with the whole video."""
     return b"id: %d-%s\nevent: video\ndata: %s\n\n" % (snapshot.version, snapshot.video_id.encode(), snapshot.data)
 
@@ -38,7 +38,7 @@ def encode_event(snapshot: Snapshot) -> bytes:
 class VideoEventStreams:
     """Streams of changes that the hub announces and the library reads."""
 
-    def __init__(self, hub: Hub, library: VideoLibrary, serializer: VideoSerializer) -> None:
+    def __init__(self, hub: EventHub, library: VideoLibrary, serializer: VideoSerializer) -> None:
         self._hub = hub
         self._library = library
         self._serializer = serializer
@@ -55,7 +55,7 @@ class VideoEventStreams:
                 seen = max((snapshot.version for snapshot in newer), default=seen)
                 if snapshots[-1].terminal:
                     return
-                snapshots = await watcher.take(self._seconds_until_check(ends))
+                snapshots = await watcher.take_snapshots(self._seconds_until_check(ends))
                 snapshots = snapshots or await self._load_present(video_id, user_id)
         if snapshots:
             yield RECONNECT_FRAME
@@ -72,7 +72,7 @@ class VideoEventStreams:
                 yield b"".join(map(encode_event, fresh)) or PING_FRAME
                 sent |= {snapshot.video_id: snapshot.version for snapshot in fresh}
                 since = max((_changed_at(snapshot) for snapshot in fresh), default=since)
-                snapshots = await watcher.take(self._seconds_until_check(ends))
+                snapshots = await watcher.take_snapshots(self._seconds_until_check(ends))
                 snapshots = snapshots or await self._load_changed(user_id, since - OVERLAP)
         yield RECONNECT_FRAME
 
@@ -82,25 +82,25 @@ class VideoEventStreams:
         async with self._hub.watch(user_id, video_id) as watcher:
             row = await self._library.get(video_id, user_id)
             while row.state not in TERMINAL_STATUSES and monotonic() < ends:
-                await watcher.take(self._seconds_until_check(ends))
+                await watcher.take_snapshots(self._seconds_until_check(ends))
                 row = await self._library.get(video_id, user_id)
         return row
 
     def _seconds_until_check(self, ends: float) -> float:
         return max(0.0, min(PING_SECONDS if self._hub.connected else POLL_SECONDS, ends - monotonic()))
 
-    async def _load_present(self, video_id: str, user_id: str) -> list[Snapshot]:
+    async def _load_present(self, video_id: str, user_id: str) -> list[VideoSnapshot]:
         """The video as it is now; nothing once it is deleted."""
         try:
             return [self._serializer.to_snapshot(await self._library.get(video_id, user_id))]
         except NotFound:
             return []
 
-    async def _load_changed(self, user_id: str, since: datetime | None) -> list[Snapshot]:
+    async def _load_changed(self, user_id: str, since: datetime | None) -> list[VideoSnapshot]:
         return [self._serializer.to_snapshot(row) for row in await self._library.list_changed(user_id, since)]
 
 
-def _changed_at(snapshot: Snapshot) -> datetime:
+def _changed_at(snapshot: VideoSnapshot) -> datetime:
     return datetime.fromtimestamp(snapshot.version / 1_000_000, UTC)
 
 
@@ -112,10 +112,10 @@ def parse_last_event_id(last_event_id: str | None) -> datetime | None:
     return datetime.fromtimestamp(int(match[1]) / 1_000_000, UTC)
 
 
-def snapshot_loader(pool: Pool, serializer: VideoSerializer) -> Load:
+def snapshot_loader(pool: Pool, serializer: VideoSerializer) -> SnapshotLoader:
     """The function by which the hub reads videos that have changed."""
 
-    async def load(video_ids: list[str]) -> list[Snapshot]:
+    async def load(video_ids: list[str]) -> list[VideoSnapshot]:
         """An empty list while PostgreSQL is away: a watcher that hears nothing reads the database itself."""
         await serializer.pace.refresh_if_stale()
         try:

@@ -67,7 +67,7 @@ class ImageCreator:
             detail = f"The image is still being generated; send the request again, or poll GET /v1/videos/{row.id}."
             raise Unavailable(detail, headers={"Retry-After": "5"})
         rendition = await find_rendition(self._pool, row.id, "poster", row.user_id)
-        content = await asyncio.to_thread(self._storage.read, rendition.key) if inline else None
+        content = await asyncio.to_thread(self._storage.read_file, rendition.key) if inline else None
         return GeneratedImage(
             id=row.id,
             url=None if inline else self._serializer.to_video(row).assets.poster,

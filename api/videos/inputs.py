@@ -55,9 +55,9 @@ class InputStore:
         for number, (image, (frame, strength)) in enumerate(zip(images, quote.keyframes, strict=False)):
             key = f"{INPUTS}/{video_id}/{number}.png"
             if first is None:
-                await asyncio.to_thread(self._storage.write, key, image)
+                await asyncio.to_thread(self._storage.write_file, key, image)
             else:
-                await asyncio.to_thread(self._storage.link, self._storage.path(first[number].key), key)
+                await asyncio.to_thread(self._storage.link_file, self._storage.file_path(first[number].key), key)
             rows.append(ImageInputRow(key=key, frame=frame, strength=strength, resize=quote.spec.resize))
         return rows
 
@@ -66,7 +66,7 @@ class InputStore:
         for number, source in enumerate(sources):
             key = f"{INPUTS}/{video_id}/{number}.mp4"
             try:
-                await asyncio.to_thread(self._storage.link, source.file.path, key)
+                await asyncio.to_thread(self._storage.link_file, source.file.path, key)
             except FileNotFoundError as error:  # deleted since it was resolved
                 raise video_not_found(source.id or "") from error
             rows.append(VideoInputRow(key=key, seconds=source.file.seconds))

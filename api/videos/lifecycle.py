@@ -15,7 +15,7 @@ from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import pricing
 from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
-from api.messaging.wakeups import Bell
+from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql import generations, media, segments, transitions
 from api.sql.connection import Database, Pool, transaction
@@ -35,11 +35,13 @@ RETRY_WAITS = (1.0, 5.0, 20.0)  # seconds before the second, third and later tri
 class VideoLifecycle:
     """The state machine of generations."""
 
-    def __init__(self, settings: Settings, pool: Pool, credits: CreditLedger, bell: Bell, announcer: Announcer) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, credits: CreditLedger, wakeups: Wakeups, announcer: Announcer
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._credits = credits
-        self._bell = bell
+        self._wakeups = wakeups
         self._announcer = announcer
 
     async def cancel(self, video_id: str, user_id: str, identity: RequestIdentity | None = None) -> Generation:
@@ -67,15 +69,15 @@ class VideoLifecycle:
 
     def announce_cancelled(self, video_id: str, user_id: str) -> None:
         """After the commit of a cancel, stop the worker and notify watchers."""
-        self._announcer.stop(video_id)
-        self._announcer.changed(user_id, video_id)
+        self._announcer.announce_stop(video_id)
+        self._announcer.announce_change(user_id, video_id)
 
     async def claim(self, worker: str) -> ClaimedGeneration | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
             claimed = await transitions.claim_next(db, self._settings.pool, worker, self._settings.lease)
         if claimed:
-            self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.announce_change(claimed.user_id, claimed.id)
         return claimed
 
     async def load_inputs(self, claimed: ClaimedGeneration) -> ClipInputs:
@@ -95,7 +97,7 @@ class VideoLifecycle:
             lease = self._settings.lease
             held = await transitions.report_progress(db, claimed.id, claimed.attempt, lease, progress, eta_seconds)
         if held:
-            self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.announce_change(claimed.user_id, claimed.id)
         return held
 
     async def publish_segment(
@@ -108,7 +110,7 @@ class VideoLifecycle:
         async with transaction(self._pool) as db:
             held = await segments.publish_segment(db, claimed.id, segment, published, generated)
         if held:
-            self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.announce_change(claimed.user_id, claimed.id)
         return held
 
     async def publish_preview(self, claimed: ClaimedGeneration, name: str, at: float) -> bool:
@@ -116,7 +118,7 @@ class VideoLifecycle:
         async with self._pool.acquire() as db:
             held = await segments.set_preview(db, claimed.id, claimed.attempt, name, at)
         if held:
-            self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.announce_change(claimed.user_id, claimed.id)
         return held
 
     async def list_published_segments(self, claimed: ClaimedGeneration) -> list[PublishedSegment]:
@@ -134,7 +136,7 @@ class VideoLifecycle:
                 return await transitions.is_completed_by(db, claimed.id, claimed.attempt)
             await media.add_renditions(db, claimed.id, renditions)
             await self._credits.settle(db, claimed.id)
-        self._announcer.changed(claimed.user_id, claimed.id)
+        self._announcer.announce_change(claimed.user_id, claimed.id)
         return True
 
     async def fail(self, claimed: ClaimedGeneration, failure: str) -> bool:
@@ -145,7 +147,7 @@ class VideoLifecycle:
         async with transaction(self._pool) as db:
             moved = await self._fail_attempt(db, claimed.id, claimed.attempt, failure)
         if moved:
-            self._announcer.changed(claimed.user_id, claimed.id)
+            self._announcer.announce_change(claimed.user_id, claimed.id)
         return moved
 
     async def requeue_lost(self) -> None:
@@ -160,8 +162,8 @@ class VideoLifecycle:
                 else:
                     await self._fail_attempt(db, lost.id, lost.attempt, "worker_lost")
         for lost in leases:
-            self._announcer.changed(lost.user_id, lost.id)
-            self._bell.ring(lost.pool)
+            self._announcer.announce_change(lost.user_id, lost.id)
+            self._wakeups.send(lost.pool)
 
     async def _fail_attempt(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
         """In_progress → failed in the caller's transaction, with the whole hold released."""
@@ -179,8 +181,8 @@ class VideoLifecycle:
             attempt = claimed.attempt
             moved = await transitions.requeue_attempt(db, claimed.id, attempt, tries=tries, losses=0, wait=wait)
         if moved:
-            self._announcer.changed(claimed.user_id, claimed.id)
-            self._bell.ring(self._settings.pool)
+            self._announcer.announce_change(claimed.user_id, claimed.id)
+            self._wakeups.send(self._settings.pool)
         return moved
 
 

@@ -35,7 +35,7 @@ class PresetLibrary:
         if name is None or name in BUILT_IN:
             return NO_STYLE if name is None else BUILT_IN[name]
         row = await self._require_usable(name, user_id)
-        image = await asyncio.to_thread(self._storage.read, image_key(row.id)) if row.pictured else None
+        image = await asyncio.to_thread(self._storage.read_file, image_key(row.id)) if row.pictured else None
         return Style(row.name, row.prompt, row.negative_prompt, image)
 
     async def get_preset(self, preset_id: str, user_id: str) -> Preset:
@@ -49,7 +49,7 @@ class PresetLibrary:
         row = await self._require_usable(preset_id, user_id)
         if not row.pictured:
             raise NotFound("This preset has no image.", param="preset_id")
-        return await asyncio.to_thread(self._storage.read, image_key(row.id))
+        return await asyncio.to_thread(self._storage.read_file, image_key(row.id))
 
     async def list_page(self, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Preset]:
         """A page of the user's own presets."""
@@ -65,7 +65,7 @@ class PresetLibrary:
         preset_id = ids.new(ids.PRESET)
         async with remove_unnamed_files(self._storage, PRESETS, [preset_id] if image else [], self._find_named):
             if image is not None:
-                await asyncio.to_thread(self._storage.write, image_key(preset_id), image)
+                await asyncio.to_thread(self._storage.write_file, image_key(preset_id), image)
             async with transaction(self._pool) as db:
 
                 async def create() -> StoredAnswer:
@@ -101,7 +101,7 @@ class PresetLibrary:
         async with transaction(self._pool) as db:
             if not ids.valid(preset_id, ids.PRESET) or not await presets.delete_preset(db, preset_id, user_id):
                 raise _preset_not_found(preset_id)
-        await asyncio.to_thread(self._storage.remove, f"{PRESETS}/{preset_id}")
+        await asyncio.to_thread(self._storage.remove_folder, f"{PRESETS}/{preset_id}")
 
     async def _require_usable(self, preset_id: str, user_id: str) -> PresetRow:
         async with self._pool.acquire() as db:

@@ -15,7 +15,7 @@ from api.sql.generations import VIDEO_KIND
 from api.sql.uploads import UploadRow
 from api.storage.keys import ingested_key
 from api.storage.local import Storage
-from api.uploads.ingest import Uploads
+from api.uploads.ingest import MediaIngester
 from api.uploads.store import UploadStore
 from api.videos import renditions
 from api.videos.library import VideoLibrary
@@ -30,7 +30,7 @@ class ReferenceResolver:
     """Resolves references on behalf of a user."""
 
     def __init__(
-        self, pool: Pool, storage: Storage, library: VideoLibrary, uploads: Uploads, upload_store: UploadStore
+        self, pool: Pool, storage: Storage, library: VideoLibrary, uploads: MediaIngester, upload_store: UploadStore
     ) -> None:
         self._pool = pool
         self._storage = storage
@@ -44,7 +44,7 @@ class ReferenceResolver:
         if sum(getattr(reference, form) is not None for form in IMAGE_FORMS) != 1:
             raise Invalid(f"`{field}` takes the id of one of your uploads, a file, or a data: URL.", param=field)
         if reference.file_id is None:
-            return await self._uploads.picture(reference, field)
+            return await self._uploads.ingest_image(reference, field)
         id_field = field if isinstance(source, str) else f"{field}.file_id"
         return await self._read_uploaded_image(reference.file_id, user_id, id_field)
 
@@ -53,7 +53,7 @@ class ReferenceResolver:
         if row.kind != "image":
             raise Invalid(f"{row.id} is a video, and `{field}` takes an image.", param=field)
         try:
-            return await asyncio.to_thread(self._storage.read, ingested_key(row.id))
+            return await asyncio.to_thread(self._storage.read_file, ingested_key(row.id))
         except FileNotFoundError as error:  # deleted since its row was read
             raise NotFound(f"{row.id} was deleted.", param=field) from error
 
@@ -68,7 +68,7 @@ class ReferenceResolver:
         if not references:
             yield []
             return
-        async with self._uploads.folder() as folder:
+        async with self._uploads.work_folder() as folder:
             yield [await self._resolve_source(reference, user_id, folder) for reference in references]
 
     async def _resolve_source(self, reference: SourceReference, user_id: str, folder: Path) -> SourceVideo:
@@ -78,7 +78,7 @@ class ReferenceResolver:
             detail = f"`{field}` takes the id of one of your videos or uploads, a file, or a data: URL."
             raise Invalid(detail, param=field)
         if named.id is None:
-            upload = await self._uploads.film(named, folder, field)
+            upload = await self._uploads.ingest_video(named, folder, field)
             return SourceVideo(VideoFile(upload.file, upload.seconds), upload.width, upload.height)
         if named.id.startswith(f"{UPLOAD}_"):
             return await self._resolve_upload(named.id, user_id, field)
@@ -95,7 +95,7 @@ class ReferenceResolver:
             raise Invalid(detail, param="video")
         rendition = await renditions.find_rendition(self._pool, video_id, "video", user_id)
         return SourceVideo(
-            VideoFile(self._storage.path(rendition.key), row.seconds),
+            VideoFile(self._storage.file_path(rendition.key), row.seconds),
             row.width,
             row.height,
             id=row.id,
@@ -108,7 +108,7 @@ class ReferenceResolver:
         row = await self._require_upload(upload_id, user_id, field)
         if row.kind != "video":
             raise Invalid(f"{row.id} is an image, and `{field}` takes a video.", param=field)
-        file = VideoFile(self._storage.path(ingested_key(row.id)), row.seconds or 0.0)
+        file = VideoFile(self._storage.file_path(ingested_key(row.id)), row.seconds or 0.0)
         return SourceVideo(file, row.width or 0, row.height or 0)
 
     async def _require_upload(self, upload_id: str, user_id: str, field: str) -> UploadRow:

@@ -8,7 +8,7 @@ from time import time
 import msgspec
 
 from api.keyring import Keyring
-from api.messaging.events import Snapshot
+from api.messaging.events import VideoSnapshot
 from api.schemas.common import unix_seconds
 from api.schemas.operations import Remix
 from api.schemas.videos import TERMINAL_STATUSES, Assets, Cost, Failure, Provenance, Variant, Video, VideoError
@@ -66,11 +66,11 @@ class VideoSerializer:
             failure=failure,
         )
 
-    def to_snapshot(self, row: Generation) -> Snapshot:
+    def to_snapshot(self, row: Generation) -> VideoSnapshot:
         """The row as it is sent to watchers."""
         version = int(row.updated_at.timestamp() * 1_000_000)
         data = msgspec.json.encode(self.to_video(row))
-        return Snapshot(row.id, row.user_id, version, row.state in TERMINAL_STATUSES, data)
+        return VideoSnapshot(row.id, row.user_id, version, row.state in TERMINAL_STATUSES, data)
 
     def asset_url(self, video_id: str, variant: Variant, expires: int) -> str:
         """A signed URL of one rendition that opens until `expires` (Unix seconds)."""

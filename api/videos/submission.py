@@ -13,7 +13,7 @@ from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff.plans import RELAXED_PRIORITY
 from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
-from api.messaging.wakeups import Bell
+from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql import generations
 from api.sql import idempotency as sql_idempotency
@@ -41,14 +41,20 @@ class VideoSubmissions:
     """Queues videos, once for each request."""
 
     def __init__(
-        self, settings: Settings, pool: Pool, storage: Storage, credits: CreditLedger, bell: Bell, announcer: Announcer
+        self,
+        settings: Settings,
+        pool: Pool,
+        storage: Storage,
+        credits: CreditLedger,
+        wakeups: Wakeups,
+        announcer: Announcer,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
         self._inputs = InputStore(pool, storage)
         self._credits = credits
-        self._bell = bell
+        self._wakeups = wakeups
         self._announcer = announcer
 
     async def submit(self, submission: Submission, to_answer: Callable[[Generation], StoredAnswer]) -> StoredAnswer:
@@ -103,9 +109,9 @@ class VideoSubmissions:
         await self._credits.hold(db, spendable, {row.id: price for row in rows})
 
     def _announce_queued(self, rows: list[NewGeneration]) -> None:
-        self._bell.ring(self._settings.pool, len(rows))
+        self._wakeups.send(self._settings.pool, len(rows))
         for row in rows:
-            self._announcer.changed(row.user_id, row.id)
+            self._announcer.announce_change(row.user_id, row.id)
 
     def _refuse_on_full_disk(self) -> None:
         consequence = "no new video is accepted; nothing was charged"

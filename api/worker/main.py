@@ -13,20 +13,20 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from api import logs
-from api.billing.events.receive import BELL
+from api.billing.events.receive import BILLING_POOL
 from api.billing.events.worker import CHORES_EVERY, CONNECTIONS, TIMEOUT, BillingWorker
 from api.billing.ledger.credits import CreditLedger
 from api.billing.stripe.client import Stripe
 from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
-from api.messaging.events import Announcer, Outbox
-from api.messaging.wakeups import Bell, Listener
+from api.messaging.events import Announcer, CommandOutbox
+from api.messaging.wakeups import WakeupListener, Wakeups
 from api.settings import Settings
 from api.sql import connection
 from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
 from api.worker import preflight
-from api.worker.runner import Runner
+from api.worker.runner import JobRunner
 from api.worker.sweeper import Sweeper
 from engine.process.client import EngineDied, EngineProcess
 
@@ -39,12 +39,12 @@ class WrongSettingError(Exception):
     """No worker can do its work as it is set up, now or at the next start; the message says what to mend."""
 
 
-async def work(settings: Settings, stop: asyncio.Event) -> None:
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set; then give the job back and leave, even in the middle of starting.
 
     Raises WrongSettingError.
     """
-    working, stopping = asyncio.create_task(_work(settings)), asyncio.create_task(stop.wait())
+    working, stopping = asyncio.create_task(_run_services(settings)), asyncio.create_task(stop.wait())
     await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     working.cancel()
@@ -52,41 +52,43 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await working
 
 
-async def _work(settings: Settings) -> None:
-    if lacking := await asyncio.to_thread(preflight.lacking, settings):
-        raise WrongSettingError(" ".join(lacking))
+async def _run_services(settings: Settings) -> None:
+    if missing := await asyncio.to_thread(preflight.list_missing_sources, settings):
+        raise WrongSettingError(" ".join(missing))
     async with AsyncExitStack() as stack:
         pool = await connection.connect(settings.database_url, connections=4, timeout=settings.lease / 3)
         stack.push_async_callback(pool.close)
         redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1.0)
         stack.push_async_callback(redis.aclose)
-        outbox = Outbox(redis)
+        outbox = CommandOutbox(redis)
         stack.push_async_callback(outbox.drain)
-        bell, announcer, storage = Bell(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
+        wakeups, announcer, storage = Wakeups(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
         sold = tariff.load_tariff(settings.tariff)
-        lifecycle = VideoLifecycle(settings, pool, CreditLedger(sold), bell, announcer)
+        lifecycle = VideoLifecycle(settings, pool, CreditLedger(sold), wakeups, announcer)
         engine = EngineProcess(settings.engine)
         stack.push_async_callback(engine.kill)
-        runner = Runner(settings, lifecycle, storage, engine)
-        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, lifecycle=lifecycle, bell=bell)
-        till = await stack.enter_async_context(_till(settings, sold))
-        await _start(engine, settings)
+        runner = JobRunner(settings, lifecycle, storage, engine)
+        sweeper = Sweeper(settings=settings, pool=pool, storage=storage, lifecycle=lifecycle, wakeups=wakeups)
+        billing_worker = await stack.enter_async_context(_open_billing_worker(settings, sold))
+        await _start_engine(engine, settings)
         log.info("worker_ready", worker=runner.name, pool=settings.pool)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(runner.run())
-            tasks.create_task(Listener(settings.redis_url, settings.pool, runner.claim, runner.idle).main())
-            tasks.create_task(runner.obey_stops())
-            tasks.create_task(_every(settings.sweep_every, sweeper.sweep_due))
-            tasks.create_task(_every(CLEAN_EVERY, sweeper.clean_storage))
-            if till:
-                tasks.create_task(Listener(settings.redis_url, BELL, till.wake_up, till.idle).main())
-                tasks.create_task(till.run(settings.sweep_every))
-                tasks.create_task(_every(settings.sweep_every, till.report_usage))
-                tasks.create_task(_every(CHORES_EVERY, till.reconcile_daily))
+            tasks.create_task(WakeupListener(settings.redis_url, settings.pool, runner.claim_job, runner.idle).main())
+            tasks.create_task(runner.cancel_stopped_jobs())
+            tasks.create_task(_repeat_every(settings.sweep_every, sweeper.sweep_due))
+            tasks.create_task(_repeat_every(CLEAN_EVERY, sweeper.clean_storage))
+            if billing_worker:
+                tasks.create_task(
+                    WakeupListener(settings.redis_url, BILLING_POOL, billing_worker.wake_up, billing_worker.idle).main()
+                )
+                tasks.create_task(billing_worker.run(settings.sweep_every))
+                tasks.create_task(_repeat_every(settings.sweep_every, billing_worker.report_usage))
+                tasks.create_task(_repeat_every(CHORES_EVERY, billing_worker.reconcile_daily))
 
 
 @asynccontextmanager
-async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[BillingWorker | None]:
+async def _open_billing_worker(settings: Settings, sold: Tariff) -> AsyncIterator[BillingWorker | None]:
     """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
     stripe = Stripe(settings)
     if not stripe.has_key:
@@ -100,7 +102,7 @@ async def _till(settings: Settings, sold: Tariff) -> AsyncIterator[BillingWorker
         await pool.close()
 
 
-async def _start(engine: EngineProcess, settings: Settings) -> None:
+async def _start_engine(engine: EngineProcess, settings: Settings) -> None:
     """Start the engine's child. Raises WrongSettingError if an operator's rule keeps it from starting, else EngineDied.
 
     The rule is looked at only then: what it loads belongs in the engine's process, and is not for this one.
@@ -108,12 +110,12 @@ async def _start(engine: EngineProcess, settings: Settings) -> None:
     try:
         await engine.start()
     except EngineDied as error:
-        if reason := await asyncio.to_thread(preflight.unusable_rule, settings.frame_rules):
+        if reason := await asyncio.to_thread(preflight.frame_rule_error, settings.frame_rules):
             raise WrongSettingError(reason) from error
         raise
 
 
-async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+async def _repeat_every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
     """Do it again and again. A server that is away, or a row in trouble, is no reason to stop mending the rest."""
     while True:
         try:
@@ -123,15 +125,15 @@ async def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(seconds)
 
 
-async def _main(settings: Settings) -> None:
+async def _run_until_signal(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await work(settings, stop)
+    await run_worker(settings, stop)
 
 
-def run(settings: Settings) -> None:
+def run_worker_process(settings: Settings) -> None:
     """Run a worker in this process until SIGTERM or SIGINT. Raises WrongSettingError."""
     logs.configure(settings.log_level)
-    asyncio.run(_main(settings))
+    asyncio.run(_run_until_signal(settings))

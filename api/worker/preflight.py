@@ -19,21 +19,21 @@ INDEX = "model_index.json"
 HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
 
 
-def lacking(settings: Settings) -> list[str]:
+def list_missing_sources(settings: Settings) -> list[str]:
     """What is not where the settings say, and what to do about it; empty where all is."""
-    weights = (_weights(registry.find_model(name), settings.weights.get(name, "")) for name in settings.models)
-    loras = (_lora(lora) for lora in settings.named_loras)
+    weights = (_missing_weights(registry.find_model(name), settings.weights.get(name, "")) for name in settings.models)
+    loras = (_missing_lora(lora) for lora in settings.named_loras)
     return [sentence for sentence in (*weights, *loras) if sentence]
 
 
-def fetched(settings: Settings) -> list[str]:
+def list_hub_sources(settings: Settings) -> list[str]:
     """The hub ids that weights and LoRAs are taken from."""
     models = [registry.find_model(name) for name in settings.models]
     weights = [settings.weights.get(model.name) or ("" if model.bundled else model.repo) for model in models]
-    return [source for source in (*weights, *(lora.source for lora in settings.named_loras)) if _on_hub(source)]
+    return [source for source in (*weights, *(lora.source for lora in settings.named_loras)) if _is_hub_id(source)]
 
 
-def unusable_rule(setting: str) -> str | None:
+def frame_rule_error(setting: str) -> str | None:
     """What is wrong with the operator's rule for frames. It is imported, with all that it does then."""
     try:
         rules.load_operator_rules(setting)
@@ -42,7 +42,7 @@ def unusable_rule(setting: str) -> str | None:
     return None
 
 
-def _weights(model: ModelEntry, source: str) -> str | None:
+def _missing_weights(model: ModelEntry, source: str) -> str | None:
     """A bundled model's lie beside the code."""
     if not source and (model.bundled or model.repo):
         return None
@@ -50,7 +50,7 @@ def _weights(model: ModelEntry, source: str) -> str | None:
         return (
             f"Nobody offers the weights of {model.name} as Kinora reads them: name a folder for it in KINORA_WEIGHTS."
         )
-    if _readable(Path(source) / INDEX) or _on_hub(source):
+    if _is_readable(Path(source) / INDEX) or _is_hub_id(source):
         return None
     return (
         f"KINORA_WEIGHTS has the weights of {model.name} in {source}, where there is no {INDEX} that can be read:"
@@ -58,10 +58,10 @@ def _weights(model: ModelEntry, source: str) -> str | None:
     )
 
 
-def _lora(lora: LoraSource) -> str | None:
+def _missing_lora(lora: LoraSource) -> str | None:
     path = Path(lora.source)
     files = [path] if path.suffix == ".safetensors" else path.glob("*.safetensors")
-    if any(_readable(file) for file in files) or _on_hub(lora.source):
+    if any(_is_readable(file) for file in files) or _is_hub_id(lora.source):
         return None
     return (
         f"KINORA_LORAS has the LoRA {lora.name!r} in {lora.source}, where there is no .safetensors file that can be"
@@ -69,11 +69,11 @@ def _lora(lora: LoraSource) -> str | None:
     )
 
 
-def _on_hub(source: str) -> bool:
+def _is_hub_id(source: str) -> bool:
     """Whether a source is looked for on the hub: it names nothing on this disk, and a repository or a file in one."""
     repository = source.rpartition("/")[0] if source.endswith(".safetensors") else source
     return bool(HUB.fullmatch(repository)) and not Path(source).exists()
 
 
-def _readable(file: Path) -> bool:
+def _is_readable(file: Path) -> bool:
     return os.access(file, os.R_OK)

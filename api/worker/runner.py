@@ -13,7 +13,7 @@ from typing import ParamSpec
 import structlog
 
 from api import ids
-from api.messaging.events import stops
+from api.messaging.events import listen_for_stops
 from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.connection import AWAY
@@ -23,7 +23,7 @@ from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import VideoFile, to_engine_request
 from api.videos.renditions import SUFFIXES, TYPES
-from api.worker.segment_publisher import Publisher
+from api.worker.segment_publisher import SegmentPublisher
 from engine.process.client import EngineDied, EngineProcess
 from engine.types import (
     Done,
@@ -41,16 +41,16 @@ from engine.types import (
 
 log = structlog.get_logger()
 
-REPORT_EVERY = 0.3  # seconds between two progress writes
-BEATS = 4  # renewals in one lease
-INSIST = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds between tries of a move that must not get lost; the last one stays
+PROGRESS_INTERVAL = 0.3  # seconds between two progress writes
+RENEWALS_PER_LEASE = 4  # renewals in one lease
+RETRY_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds between tries of a move that must not get lost; the last one stays
 START_LIMIT = 180.0  # seconds an engine child may take to start
 UNKNOWN_EXIT = 255  # as EngineDied counts a child that ended without saying how
 
 P = ParamSpec("P")
 
 
-class Runner:
+class JobRunner:
     """Takes one job at a time. `idle` is set while it has none, and the bell is answered only then.
 
     One task, `run`, does everything in turn; an error without a name ends it, and with it the worker, because
@@ -64,51 +64,51 @@ class Runner:
         self._lifecycle = lifecycle
         self._storage = storage
         self._engine = engine
-        self._called = asyncio.Event()
-        self._decided = asyncio.Event()
-        self._claimed: ClaimedGeneration | None = None
+        self._claim_requested = asyncio.Event()
+        self._claim_decided = asyncio.Event()
+        self._current_job: ClaimedGeneration | None = None
         self._closing = False
-        self._late = False
+        self._timed_out = False
 
-    async def claim(self) -> None:
+    async def claim_job(self) -> None:
         """Look for a job and take it on; returns once that is decided, not once the job is done."""
         if not self.idle.is_set():
             return
         self.idle.clear()
-        self._decided.clear()
-        self._called.set()
-        await self._decided.wait()
+        self._claim_decided.clear()
+        self._claim_requested.set()
+        await self._claim_decided.wait()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is stopped and given back, or finished if all but stored."""
         while True:
-            claimed = await self._next()
-            self._decided.set()
+            claimed = await self._claim_next()
+            self._claim_decided.set()
             while claimed:
-                await self._attempt(claimed)
-                claimed = await self._next()
+                await self._run_attempt(claimed)
+                claimed = await self._claim_next()
             self.idle.set()
-            await self._called.wait()
-            self._called.clear()
+            await self._claim_requested.wait()
+            self._claim_requested.clear()
 
-    async def obey_stops(self) -> None:
+    async def cancel_stopped_jobs(self) -> None:
         """Stop the engine as soon as somebody cancels its video."""
-        async for video_id in stops(self._settings.redis_url):
-            if self._claimed and self._claimed.id == video_id:
+        async for video_id in listen_for_stops(self._settings.redis_url):
+            if self._current_job and self._current_job.id == video_id:
                 self._engine.cancel()
 
-    async def _next(self) -> ClaimedGeneration | None:
+    async def _claim_next(self) -> ClaimedGeneration | None:
         """What is to be done next. Cancelled in the middle, it gives back what it may have claimed."""
-        claiming = asyncio.create_task(self._look())
+        claiming = asyncio.create_task(self._try_claim())
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             self._closing = True
             if claimed := await claiming:
-                await self._insist(self._lifecycle.return_to_queue, claimed)
+                await self._retry_until_done(self._lifecycle.return_to_queue, claimed)
             raise
 
-    async def _look(self) -> ClaimedGeneration | None:
+    async def _try_claim(self) -> ClaimedGeneration | None:
         """Nothing while PostgreSQL is away, since the sweeper rings when it is back."""
         try:
             return await self._lifecycle.claim(self.name)
@@ -116,13 +116,13 @@ class Runner:
             log.warning("server_away", task="claim", error=type(error).__name__)
             return None
 
-    async def _attempt(self, claimed: ClaimedGeneration) -> None:
+    async def _run_attempt(self, job: ClaimedGeneration) -> None:
         """One attempt, from lease to terminal state or back to the queue."""
-        bound = log.bind(video_id=claimed.id, attempt=claimed.attempt)
+        bound = log.bind(video_id=job.id, attempt=job.attempt)
         bound.info("attempt_started")
-        self._claimed, self._late = claimed, False
-        watches = [asyncio.create_task(self._hold(claimed)), asyncio.create_task(self._limit())]
-        rendering = asyncio.create_task(self._render(claimed))
+        self._current_job, self._timed_out = job, False
+        watches = [asyncio.create_task(self._renew_lease(job)), asyncio.create_task(self._kill_when_late())]
+        rendering = asyncio.create_task(self._render_clip(job))
         try:
             bound.info("attempt_ended", outcome=await asyncio.shield(rendering))
         except asyncio.CancelledError:
@@ -131,71 +131,71 @@ class Runner:
             await asyncio.wait([rendering])
             raise
         finally:
-            self._claimed = None
+            self._current_job = None
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
 
-    async def _render(self, claimed: ClaimedGeneration) -> str:
+    async def _render_clip(self, job: ClaimedGeneration) -> str:
         """The attempt's outcome in a word. Disk, database or engine in trouble is a try that failed."""
-        folder = self._settings.data / "work" / f"{claimed.id}.{claimed.attempt}"
+        folder = self._settings.data / "work" / f"{job.id}.{job.attempt}"
         try:
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
             async with asyncio.timeout(START_LIMIT):
                 await self._engine.start()
-            return await self._keep(claimed, await self._watch(claimed, folder))
+            return await self._store_result(job, await self._follow_engine(job, folder))
         except JobCancelled:
             return "stopped"
         except EngineError as error:
-            log.warning("engine_refused", video_id=claimed.id, code=error.code)
-            return await self._failed(claimed, error.code)
+            log.warning("engine_refused", video_id=job.id, code=error.code)
+            return await self._record_failure(job, error.code)
         except EngineDied as error:
-            log.warning("engine_died", video_id=claimed.id, exit_code=error.exitcode)
-            return await self._failed(claimed, "timed_out" if self._late else "engine_died")
+            log.warning("engine_died", video_id=job.id, exit_code=error.exitcode)
+            return await self._record_failure(job, "timed_out" if self._timed_out else "engine_died")
         except AWAY as error:
             log.warning("server_away", task="attempt", error=type(error).__name__)
-            return await self._failed(claimed, "internal")
+            return await self._record_failure(job, "internal")
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _failed(self, claimed: ClaimedGeneration, failure: str) -> str:
+    async def _record_failure(self, job: ClaimedGeneration, failure: str) -> str:
         if self._closing:
-            await self._insist(self._lifecycle.return_to_queue, claimed)
+            await self._retry_until_done(self._lifecycle.return_to_queue, job)
             return "given_back"
-        await self._insist(self._lifecycle.fail, claimed, failure)
+        await self._retry_until_done(self._lifecycle.fail, job, failure)
         return failure
 
-    async def _watch(self, claimed: ClaimedGeneration, folder: Path) -> Result:
+    async def _follow_engine(self, job: ClaimedGeneration, folder: Path) -> Result:
         """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
         last, result = 0.0, None
-        request = await self._request(claimed)
-        publisher = Publisher(claimed, request, self._lifecycle, self._storage)
-        resume = await publisher.resume()
+        request = await self._build_request(job)
+        publisher = SegmentPublisher(job, request, self._lifecycle, self._storage)
+        resume = await publisher.load_resume_point()
         async with aclosing(self._engine.run(request, folder, resume)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     result = event.result
                 elif isinstance(event, Segment):
-                    await self._unless_lost(publisher.publish(event))
+                    await self._cancel_if_lost(publisher.publish_segment(event))
                 elif isinstance(event, PreviewFrame):
-                    await self._unless_lost(publisher.preview(event))
-                elif isinstance(event, Progress) and monotonic() - last >= REPORT_EVERY:
+                    await self._cancel_if_lost(publisher.publish_preview(event))
+                elif isinstance(event, Progress) and monotonic() - last >= PROGRESS_INTERVAL:
                     last = monotonic()
-                    left = time_left(event, resume)
-                    await self._unless_lost(self._lifecycle.report_progress(claimed, event.fraction * 100, left))
+                    left = remaining_seconds(event, resume)
+                    await self._cancel_if_lost(self._lifecycle.report_progress(job, event.fraction * 100, left))
         if result is None:
             raise EngineDied(UNKNOWN_EXIT)
-        await self._list_the_rest(publisher)
+        await self._flush_segments(publisher)
         return result
 
-    async def _list_the_rest(self, publisher: Publisher) -> None:
+    async def _flush_segments(self, publisher: SegmentPublisher) -> None:
         """List what waits: a clip that is done ends its playlist, which must then hold all of it.
 
         Raises one of AWAY after a round of tries. The next attempt goes on behind what is listed by then.
         """
-        for pause in INSIST:
+        for pause in RETRY_PAUSES:
             try:
-                await publisher.flush()
+                await publisher.publish_pending()
             except AWAY as error:
                 log.warning("server_away", task="stream", error=type(error).__name__)
                 if self._closing:
@@ -203,9 +203,9 @@ class Runner:
                 await asyncio.sleep(pause)
             else:
                 return
-        await publisher.flush()
+        await publisher.publish_pending()
 
-    async def _unless_lost(self, write: Awaitable[bool]) -> None:
+    async def _cancel_if_lost(self, write: Awaitable[bool]) -> None:
         """Stop the engine if the write says that the lease is gone. A database that is away says nothing yet."""
         try:
             held = await write
@@ -215,23 +215,23 @@ class Runner:
             if not held:
                 self._engine.cancel()
 
-    async def _hold(self, claimed: ClaimedGeneration) -> None:
+    async def _renew_lease(self, job: ClaimedGeneration) -> None:
         """Renew the lease through stages that report nothing, such as loading a model."""
         while True:
-            await asyncio.sleep(self._settings.lease / BEATS)
-            await self._unless_lost(self._lifecycle.renew_lease(claimed))
+            await asyncio.sleep(self._settings.lease / RENEWALS_PER_LEASE)
+            await self._cancel_if_lost(self._lifecycle.renew_lease(job))
 
-    async def _limit(self) -> None:
+    async def _kill_when_late(self) -> None:
         """Kill the engine when an attempt takes far too long: a child that hangs hears nothing else."""
         await asyncio.sleep(self._settings.job_timeout)
-        self._late = True
+        self._timed_out = True
         await self._engine.kill()
 
-    async def _request(self, claimed: ClaimedGeneration) -> Request:
-        inputs = await self._lifecycle.load_inputs(claimed)
+    async def _build_request(self, job: ClaimedGeneration) -> Request:
+        inputs = await self._lifecycle.load_inputs(job)
         conditions = [
             ImageCondition(
-                image=await asyncio.to_thread(self._storage.read, image.key),
+                image=await asyncio.to_thread(self._storage.read_file, image.key),
                 frame=image.frame,
                 strength=image.strength,
                 resize="pad" if image.resize == "pad" else "crop",
@@ -239,22 +239,22 @@ class Runner:
             for image in inputs.images
         ]
         plain = Request(
-            model=claimed.served_by,
-            prompt=claimed.prompt,
-            width=claimed.width,
-            height=claimed.height,
-            seconds=claimed.seconds,
-            seed=claimed.seed,
-            negative_prompt=claimed.negative_prompt,
-            quality=claimed.quality,
+            model=job.served_by,
+            prompt=job.prompt,
+            width=job.width,
+            height=job.height,
+            seconds=job.seconds,
+            seed=job.seed,
+            negative_prompt=job.negative_prompt,
+            quality=job.quality,
             conditions=tuple(conditions),
-            marked=claimed.marked,
-            loras=tuple(LoraWeight(lora.name, lora.weight) for lora in claimed.loras),
+            marked=job.marked,
+            loras=tuple(LoraWeight(lora.name, lora.weight) for lora in job.loras),
         )
-        files = [VideoFile(self._storage.path(video.key), video.seconds) for video in inputs.videos]
-        return to_engine_request(claimed.operation, plain, files)
+        files = [VideoFile(self._storage.file_path(video.key), video.seconds) for video in inputs.videos]
+        return to_engine_request(job.operation, plain, files)
 
-    async def _keep(self, claimed: ClaimedGeneration, result: Result) -> str:
+    async def _store_result(self, job: ClaimedGeneration, result: Result) -> str:
         """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""
         files: dict[Variant, Path] = {
             "video": result.video,
@@ -262,16 +262,16 @@ class Runner:
             "spritesheet": result.spritesheet,
             "poster": result.poster,
         }
-        media = [await self._adopt(claimed, variant, path) for variant, path in files.items()]
-        return "completed" if await self._insist(self._lifecycle.complete, claimed, media) else "stopped"
+        media = [await self._store_rendition(job, variant, path) for variant, path in files.items()]
+        return "completed" if await self._retry_until_done(self._lifecycle.complete, job, media) else "stopped"
 
-    async def _adopt(self, claimed: ClaimedGeneration, variant: Variant, path: Path) -> RenditionRow:
-        key = f"videos/{claimed.id}/{claimed.attempt}/{variant}.{SUFFIXES[variant]}"
-        stored = await asyncio.to_thread(self._storage.adopt, path, key)
+    async def _store_rendition(self, job: ClaimedGeneration, variant: Variant, path: Path) -> RenditionRow:
+        key = f"videos/{job.id}/{job.attempt}/{variant}.{SUFFIXES[variant]}"
+        stored = await asyncio.to_thread(self._storage.adopt_file, path, key)
         content_type = TYPES[variant]
         return RenditionRow(variant=variant, key=key, content_type=content_type, bytes=stored.bytes, etag=stored.digest)
 
-    async def _insist(self, move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P.kwargs) -> bool:
+    async def _retry_until_done(self, move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Make a final move however long PostgreSQL is away; a worker that closes gives up after a round.
 
         Safe to repeat: its fence lets it happen once.
@@ -282,13 +282,13 @@ class Runner:
                 return await move(*args, **kwargs)
             except AWAY as error:
                 log.warning("server_away", task=move.__qualname__, error=type(error).__name__)
-            if self._closing and tries >= len(INSIST):
+            if self._closing and tries >= len(RETRY_PAUSES):
                 return False
-            await asyncio.sleep(INSIST[min(tries, len(INSIST) - 1)])
+            await asyncio.sleep(RETRY_PAUSES[min(tries, len(RETRY_PAUSES) - 1)])
             tries += 1
 
 
-def time_left(event: Progress, resume: Resume | None) -> float | None:
+def remaining_seconds(event: Progress, resume: Resume | None) -> float | None:
     """Seconds the engine says are left, or None as long as it counts what is published as still to be made: it looks
     for where to go on once the model is loaded and the words are read.
     """

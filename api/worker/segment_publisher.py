@@ -15,104 +15,103 @@ from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import generated_seconds
 from engine.types import PreviewFrame, PublishedSegment, Request, Resume, Segment
 
-ROUNDED: Final = 0.01  # seconds by which a sum of lengths may be off
+ROUNDING_TOLERANCE: Final = 0.01  # seconds by which a sum of lengths may be off
 
 
-class Publisher:
+class SegmentPublisher:
     """One attempt's side. What is published already is not published again, whether this attempt goes on after it or
     had to begin anew; the second is told to players where they come to it.
     """
 
-    def __init__(
-        self, claimed: ClaimedGeneration, request: Request, lifecycle: VideoLifecycle, storage: Storage
-    ) -> None:
-        self._claimed = claimed
+    def __init__(self, job: ClaimedGeneration, request: Request, lifecycle: VideoLifecycle, storage: Storage) -> None:
+        self._job = job
         self._request = request
         self._lifecycle = lifecycle
         self._storage = storage
-        self._listed: list[segments.PublishedSegment] | None = None
-        self._waiting: list[Segment] = []
-        self._ends: float | None = None
-        self._anew = False
-        self._previews = 0
+        self._published: list[segments.PublishedSegment] | None = None
+        self._pending: list[Segment] = []
+        self._previous_end: float | None = None
+        self._restarted = False
+        self._preview_count = 0
 
-    async def resume(self) -> Resume | None:
+    async def load_resume_point(self) -> Resume | None:
         """Where the engine can go on; None if nothing is published yet."""
-        listed = await self._earlier()
+        listed = await self._load_published()
         if not listed:
             return None
         pieces = (
-            PublishedSegment(self._stored(f"{each.head}.mp4"), self._stored(hls.segment_name(each))) for each in listed
+            PublishedSegment(self._stored_path(f"{each.head}.mp4"), self._stored_path(hls.segment_name(each)))
+            for each in listed
         )
-        return Resume(tuple(pieces), self._storage.path(hls.resume_state_key(self._claimed.id, listed[-1])))
+        return Resume(tuple(pieces), self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])))
 
-    async def publish(self, segment: Segment) -> bool:
+    async def publish_segment(self, segment: Segment) -> bool:
         """Store a piece, then list it; False when the lease is lost. One that cannot be listed waits for the next."""
-        self._waiting.append(segment)
-        return await self.flush()
+        self._pending.append(segment)
+        return await self.publish_pending()
 
-    async def preview(self, preview: PreviewFrame) -> bool:
+    async def publish_preview(self, preview: PreviewFrame) -> bool:
         """Store and show a guess at what is still being made; False when the lease is lost."""
-        name = hls.preview_name(self._claimed.attempt, self._previews)
-        self._previews += 1
-        await asyncio.to_thread(self._storage.adopt, preview.file, hls.storage_key(self._claimed.id, name))
-        return await self._lifecycle.publish_preview(self._claimed, name, preview.seconds)
+        name = hls.preview_name(self._job.attempt, self._preview_count)
+        self._preview_count += 1
+        await asyncio.to_thread(self._storage.adopt_file, preview.file, hls.storage_key(self._job.id, name))
+        return await self._lifecycle.publish_preview(self._job, name, preview.seconds)
 
-    async def flush(self) -> bool:
+    async def publish_pending(self) -> bool:
         """List what waits, in its order; False when the lease is lost."""
-        while self._waiting:
-            if not await self._list(self._waiting[0]):
+        while self._pending:
+            if not await self._store_and_list(self._pending[0]):
                 return False
-            self._waiting.pop(0)
+            self._pending.pop(0)
         return True
 
-    async def _list(self, segment: Segment) -> bool:
-        listed = await self._earlier()
+    async def _store_and_list(self, segment: Segment) -> bool:
+        listed = await self._load_published()
         published = sum(each.seconds for each in listed)
-        if self._ends is None:  # the first of this attempt says whether it goes on
-            self._anew = bool(listed) and segment.index == 0
-            self._ends = 0.0 if self._anew else published
-        if segment.seconds_done > published + ROUNDED:
-            row = await asyncio.to_thread(self._store, segment, segment.seconds_done - self._ends, listed)
+        if self._previous_end is None:  # the first of this attempt says whether it goes on
+            self._restarted = bool(listed) and segment.index == 0
+            self._previous_end = 0.0 if self._restarted else published
+        if segment.seconds_done > published + ROUNDING_TOLERANCE:
+            row = await asyncio.to_thread(self._store_files, segment, segment.seconds_done - self._previous_end, listed)
             generated = generated_seconds(self._request, segment.frames)
-            if not await self._lifecycle.publish_segment(self._claimed, row, segment.seconds_done, generated):
+            if not await self._lifecycle.publish_segment(self._job, row, segment.seconds_done, generated):
                 return False
-            await asyncio.to_thread(self._forget, listed)
+            await asyncio.to_thread(self._remove_resume_state, listed)
             listed.append(row)
-        self._ends = segment.seconds_done
+        self._previous_end = segment.seconds_done
         return True
 
-    async def _earlier(self) -> list[segments.PublishedSegment]:
-        if self._listed is None:
-            self._listed = await self._lifecycle.list_published_segments(self._claimed)
-        return self._listed
+    async def _load_published(self) -> list[segments.PublishedSegment]:
+        if self._published is None:
+            self._published = await self._lifecycle.list_published_segments(self._job)
+        return self._published
 
-    def _store(
+    def _store_files(
         self, segment: Segment, seconds: float, listed: list[segments.PublishedSegment]
     ) -> segments.PublishedSegment:
         """Move the files in, if an earlier try has not. A head is named by its content: where it changes, players must
         read it again.
         """
-        video_id, content = self._claimed.id, segment.init_file.read_bytes()
+        video_id, content = self._job.id, segment.init_file.read_bytes()
         row = segments.PublishedSegment(
             number=len(listed),
-            attempt=self._claimed.attempt,
+            attempt=self._job.attempt,
             head=hashlib.sha256(content).hexdigest()[:16],
             seconds=seconds,
-            discontinuity=self._anew and not any(each.attempt == self._claimed.attempt for each in listed),
+            discontinuity=self._restarted and not any(each.attempt == self._job.attempt for each in listed),
         )
-        if not (head := self._stored(f"{row.head}.mp4")).is_file():
-            self._storage.write(hls.storage_key(video_id, head.name), content)
+        if not (head := self._stored_path(f"{row.head}.mp4")).is_file():
+            self._storage.write_file(hls.storage_key(video_id, head.name), content)
         if segment.state is not None and segment.state.is_file():
-            self._storage.adopt(segment.state, hls.resume_state_key(video_id, row))
-        if not (piece := self._stored(hls.segment_name(row))).is_file():
-            self._storage.adopt(segment.file, hls.storage_key(video_id, piece.name))
+            self._storage.adopt_file(segment.state, hls.resume_state_key(video_id, row))
+        if not (piece := self._stored_path(hls.segment_name(row))).is_file():
+            self._storage.adopt_file(segment.file, hls.storage_key(video_id, piece.name))
         return row
 
-    def _forget(self, listed: list[segments.PublishedSegment]) -> None:
+    def _remove_resume_state(self, listed: list[segments.PublishedSegment]) -> None:
         """Remove what was kept to go on after the piece before: the next attempt goes on after the last."""
         if listed:
-            self._storage.path(hls.resume_state_key(self._claimed.id, listed[-1])).unlink(missing_ok=True)
+            self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])).unlink(missing_ok=True)
 
-    def _stored(self, name: str) -> Path:
-        return self._storage.path(hls.storage_key(self._claimed.id, name))
+    def _stored_path(self, name: str) -> Path:
+        return self._storage.file_path(hls.storage_key(self._job.id, name))

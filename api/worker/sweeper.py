@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from time import time
 
 from api.billing.ledger import lots
-from api.messaging.wakeups import Bell
+from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql import maintenance, presets, uploads
 from api.sql.connection import Database, Pool, transaction
@@ -29,13 +29,13 @@ class Sweeper:
     """The sweeps of one worker."""
 
     def __init__(
-        self, *, settings: Settings, pool: Pool, storage: Storage, lifecycle: VideoLifecycle, bell: Bell
+        self, *, settings: Settings, pool: Pool, storage: Storage, lifecycle: VideoLifecycle, wakeups: Wakeups
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._storage = storage
         self._lifecycle = lifecycle
-        self._bell = bell
+        self._wakeups = wakeups
 
     async def sweep_due(self) -> None:
         """What users wait for, every few seconds. Each step is a transaction of its own."""
@@ -63,15 +63,15 @@ class Sweeper:
         pool = self._settings.pool
         async with self._pool.acquire() as db:
             waiting = await maintenance.waiting(db, pool, WAKEUP_AFTER)
-        if waiting and not await self._bell.unheard(pool):
-            self._bell.ring(pool)
+        if waiting and not await self._wakeups.has_pending(pool):
+            self._wakeups.send(pool)
 
     async def _purge_videos(self) -> None:
         async with self._pool.acquire() as db:
             due = await maintenance.purgeable(db, ORPHAN_AGE)
         for video_id in due:
             for folder in (keys.VIDEOS, keys.INPUTS, keys.STREAMS, keys.RESUME_STATES):
-                await asyncio.to_thread(self._storage.remove, f"{folder}/{video_id}")
+                await asyncio.to_thread(self._storage.remove_folder, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
                 await maintenance.purged(db, video_id)
 
@@ -90,14 +90,14 @@ class Sweeper:
         async with self._pool.acquire() as db:
             needed = await find_needed(db, old)
         for unnamed in set(old) - needed:
-            await asyncio.to_thread(self._storage.remove, f"{folder}/{unnamed}")
+            await asyncio.to_thread(self._storage.remove_folder, f"{folder}/{unnamed}")
 
     async def _remove_expired_uploads(self) -> None:
         """Remove the files of expired uploads, then their rows, so that a crash in between is repaired next time."""
         async with self._pool.acquire() as db:
             expired = await uploads.list_expired(db)
         for upload_id in expired:
-            await asyncio.to_thread(self._storage.remove, keys.upload_folder(upload_id))
+            await asyncio.to_thread(self._storage.remove_folder, keys.upload_folder(upload_id))
         async with transaction(self._pool) as db:
             await uploads.delete_rows(db, expired)
 
@@ -112,16 +112,16 @@ class Sweeper:
             counting = await maintenance.counting_attempts(db, [video_id for video_id, _ in old])
         for video_id, attempt in old:
             if attempt != str(counting.get(video_id)):
-                await asyncio.to_thread(self._storage.remove, f"{keys.VIDEOS}/{video_id}/{attempt}")
+                await asyncio.to_thread(self._storage.remove_folder, f"{keys.VIDEOS}/{video_id}/{attempt}")
 
     async def _remove_work_folders(self) -> None:
         """Remove working folders older than any attempt may become: those of killed processes."""
         data = Storage(self._settings.data)
         for name in await _list_unchanged(data, WORK, ORPHAN_AGE + self._settings.job_timeout):
-            await asyncio.to_thread(data.remove, f"{WORK}/{name}")
+            await asyncio.to_thread(data.remove_folder, f"{WORK}/{name}")
 
 
 async def _list_unchanged(storage: Storage, folder: str, age: float) -> list[str]:
     """Names in a folder that have not changed for `age` seconds."""
-    entries = await asyncio.to_thread(storage.folders, folder)
+    entries = await asyncio.to_thread(storage.list_folders, folder)
     return [name for name, changed in entries if changed < time() - age]

@@ -22,7 +22,7 @@ from api import cli
 from api.local import demo, doctor, supervisor
 from api.local.servers import Servers
 from api.settings import Settings
-from tests.support.processes import ends, look
+from tests.support.processes import open_exit_descriptors, read_process
 
 KINORA = (sys.executable, "-m", "api.cli")
 PATIENCE = 240.0
@@ -71,8 +71,8 @@ async def up(data: Path, log: Path, weights: Path) -> AsyncIterator[tuple[Proces
 async def all_gone(owner: Process) -> AsyncIterator[set[str]]:
     """The names and arguments of a process's descendants; at the end of the block, wait until none of them runs."""
     family = psutil.Process(owner.pid).children(recursive=True)
-    ending = ends(family)
-    yield {word for child in family for word in look(child, lambda p: (p.name(), *p.cmdline())) or ()}
+    ending = open_exit_descriptors(family)
+    yield {word for child in family for word in read_process(child, lambda p: (p.name(), *p.cmdline())) or ()}
     async with asyncio.timeout(PATIENCE):
         for end in ending:
             await _readable(end)

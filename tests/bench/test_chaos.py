@@ -56,7 +56,7 @@ async def crowd(app_state: AppState) -> SimulatedUsers:
 
 def _rendition(app_state: AppState, video_id: str, variant: Variant) -> RenditionRow:
     key, content = f"videos/{video_id}/1/{variant}.{SUFFIXES[variant]}", variant.encode()
-    app_state.storage.write(key, content)
+    app_state.storage.write_file(key, content)
     etag = sha256(content).hexdigest()
     return RenditionRow(variant=variant, key=key, content_type=TYPES[variant], bytes=len(content), etag=etag)
 

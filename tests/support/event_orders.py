@@ -21,8 +21,8 @@ from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_types import EVENTS
 from api.billing.stripe.signatures import verify_event
 from api.local.servers import Servers
-from api.messaging.events import Outbox
-from api.messaging.wakeups import Bell
+from api.messaging.events import CommandOutbox
+from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql.connection import Pool, connect
 from tests.conftest import cloned
@@ -74,7 +74,7 @@ class Side(NamedTuple):
 
     pool: Pool
     stripe: Stripe
-    bell: Bell
+    wakeups: Wakeups
 
     async def work(self, workers: int = 1) -> None:
         """Apply everything that is due or was put off, until nothing is left."""
@@ -99,7 +99,7 @@ class Side(NamedTuple):
         moment = time.time()
         mac = hmac.new(b"whsec_x", f"{int(moment)}.".encode() + body, hashlib.sha256).hexdigest()
         await receive.receive_event(
-            self.pool, self.bell, verify_event(body, f"t={int(moment)},v1={mac}", ["whsec_x"], moment)
+            self.pool, self.wakeups, verify_event(body, f"t={int(moment)},v1={mac}", ["whsec_x"], moment)
         )
 
 
@@ -133,7 +133,7 @@ async def side(local: Local, servers: Servers, redis: Redis) -> AsyncIterator[Si
     stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
     async with cloned(servers) as url:
         pool = await connect(url, connections=24)
-        yield Side(pool, stripe, Bell(redis, Outbox(redis)))
+        yield Side(pool, stripe, Wakeups(redis, CommandOutbox(redis)))
         await pool.close()
         await stripe.close()
 

@@ -17,7 +17,7 @@ TARIFF = tariff.load_tariff()
 CREDITS = CreditLedger(TARIFF)
 
 
-def terms(plan: str = "free") -> PricingTerms:
+def pricing_terms(plan: str = "free") -> PricingTerms:
     """What somebody on this plan is limited and charged by."""
     return PricingTerms(TARIFF.find_plan(plan), TARIFF.prices)
 
@@ -72,7 +72,7 @@ async def add_generation(db: Database, account: LedgerUser, **changes: Any) -> s
     return video_id
 
 
-async def books(pool: Pool, user_id: str) -> None:
+async def assert_books_balance(pool: Pool, user_id: str) -> None:
     """Assert what must always hold: transfers sum to zero, and every cached figure equals its entries."""
     async with pool.acquire() as db:
         uneven = await db.fetch(

@@ -15,7 +15,7 @@ from api.sql.media import RenditionRow
 from api.sql.transitions import ClaimedGeneration
 from api.videos.quote import build_quote
 from api.videos.submission import Submission
-from tests.support.factories import add_account, add_generation, terms
+from tests.support.factories import add_account, add_generation, pricing_terms
 
 REQUEST = b"the same request"
 
@@ -41,7 +41,7 @@ def submission(
     form = msgspec.convert({"prompt": "a red ball", "size": "320x192", **asked}, VideoCreate)
     if picture is not None:
         form = msgspec.structs.replace(form, first_frame=ImageReference(file=picture))
-    quote = build_quote(form, terms(account.plan), app_state.settings)
+    quote = build_quote(form, pricing_terms(account.plan), app_state.settings)
     fingerprint = msgspec.json.encode(asked, order="deterministic")
     identity = RequestIdentity(account.id, key, fingerprint, retried)
     return Submission(identity, quote, [] if picture is None else [picture])

@@ -11,20 +11,20 @@ import psutil
 T = TypeVar("T")
 
 
-def look(process: psutil.Process, at: Callable[[psutil.Process], T]) -> T | None:
+def read_process(process: psutil.Process, read: Callable[[psutil.Process], T]) -> T | None:
     """What is read of a process, or None if it has ended."""
     try:
-        return at(process) if process.is_running() else None
+        return read(process) if process.is_running() else None
     except psutil.NoSuchProcess:
         return None
 
 
-def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+def list_living(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run; what is dead and merely not yet fetched by its parent does not count."""
-    return [p for p in processes if look(p, psutil.Process.status) not in (None, psutil.STATUS_ZOMBIE)]
+    return [p for p in processes if read_process(p, psutil.Process.status) not in (None, psutil.STATUS_ZOMBIE)]
 
 
-def ends(processes: list[psutil.Process]) -> list[int]:
+def open_exit_descriptors(processes: list[psutil.Process]) -> list[int]:
     """A descriptor for each that still runs, readable once it has ended; for the caller to close."""
     found = []
     for process in processes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.http.state import AppState
-from api.messaging.events import Announcer, Outbox
+from api.messaging.events import Announcer, CommandOutbox
 from api.videos.create import VideoCreator
 from api.videos.estimate import VideoEstimator
 from api.videos.images import ImageCreator
@@ -12,9 +12,9 @@ from api.videos.submission import VideoSubmissions
 
 def rebuild_creates(app_state: AppState) -> AppState:
     """The state with what creates videos built anew from its settings, tariff and credits."""
-    announcer = Announcer(Outbox(app_state.redis))
+    announcer = Announcer(CommandOutbox(app_state.redis))
     submissions = VideoSubmissions(
-        app_state.settings, app_state.pool, app_state.storage, app_state.credits, app_state.bell, announcer
+        app_state.settings, app_state.pool, app_state.storage, app_state.credits, app_state.wakeups, announcer
     )
     creator = VideoCreator(
         app_state.settings, app_state.tariff, app_state.references, app_state.presets, submissions, app_state.serializer

@@ -13,7 +13,7 @@ from tests.support.users import Person
 REQUEST = types.Request("kinora-mini", "a red ball", 320, 192, 4.0, 1)
 
 
-def made(folder: Path, index: int, content: str = "") -> types.Segment:
+def make_segment(folder: Path, index: int, content: str = "") -> types.Segment:
     """A piece as the engine hands it over, of one second."""
     head, file, state = folder / "head.mp4", folder / f"segment-{index:04}.m4s", folder / f"state-{index:04}"
     head.write_bytes(b"head")
@@ -22,12 +22,12 @@ def made(folder: Path, index: int, content: str = "") -> types.Segment:
     return types.Segment(index, 8 * (index + 1), index + 1.0, head, file, state)
 
 
-async def shown(client: httpx.AsyncClient, account: Person, video_id: str) -> dict[str, Any]:
+async def get_video(client: httpx.AsyncClient, account: Person, video_id: str) -> dict[str, Any]:
     answer = await client.get(f"/v1/videos/{video_id}", headers=account.headers)
     return dict(answer.json())
 
 
-def guess(folder: Path, seconds: float) -> types.PreviewFrame:
+def make_preview(folder: Path, seconds: float) -> types.PreviewFrame:
     """A preview as the engine hands it over."""
     file = folder / "preview.jpg"
     file.write_bytes(f"guess at {seconds}".encode())

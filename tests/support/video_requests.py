@@ -48,7 +48,7 @@ async def finished(client: httpx.AsyncClient, app_state: AppState, account: Pers
     claimed = await app_state.lifecycle.claim("worker_a")
     assert claimed
     key = f"videos/{video_id}/1/video.mp4"
-    app_state.storage.write(key, b"film of " + video_id.encode())
+    app_state.storage.write_file(key, b"film of " + video_id.encode())
     medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
     assert await app_state.lifecycle.complete(claimed, [medium])
     return video_id

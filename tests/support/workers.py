@@ -21,10 +21,10 @@ PATIENCE = 60
 
 
 @asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[None]:
+async def running_worker(settings: Settings) -> AsyncIterator[None]:
     """A worker in this process, stopped in order at the end."""
     stop = asyncio.Event()
-    task = asyncio.create_task(main.work(settings, stop))
+    task = asyncio.create_task(main.run_worker(settings, stop))
     try:
         yield
     finally:
@@ -32,45 +32,45 @@ async def working(settings: Settings) -> AsyncIterator[None]:
         await task
 
 
-async def ended(app_state: AppState, video_id: str, account: LedgerUser) -> str:
+async def wait_until_ended(app_state: AppState, video_id: str, account: LedgerUser) -> str:
     row = await app_state.event_streams.wait_until_terminal(video_id, account.id, PATIENCE)
     return f"{row.state}:{row.failure}" if row.failure else row.state
 
 
-async def running(app_state: AppState, video_id: str, account: LedgerUser, progress: float = 1) -> None:
+async def wait_until_running(app_state: AppState, video_id: str, account: LedgerUser, progress: float = 1) -> None:
     """Wait until the child has made some progress."""
     async with asyncio.timeout(PATIENCE), app_state.hub.watch(account.id, video_id) as watcher:
         while (await app_state.library.get(video_id, account.id)).progress < progress:
-            await watcher.take(1.0)
+            await watcher.take_snapshots(1.0)
 
 
-async def published(app_state: AppState, video_id: str, account: LedgerUser) -> None:
+async def wait_until_published(app_state: AppState, video_id: str, account: LedgerUser) -> None:
     """Wait until there is something to watch."""
     async with asyncio.timeout(PATIENCE), app_state.hub.watch(account.id, video_id) as watcher:
         while not (await app_state.library.get(video_id, account.id)).published_seconds:
-            await watcher.take(1.0)
+            await watcher.take_snapshots(1.0)
 
 
-async def listed(app_state: AppState, video_id: str) -> list[PublishedSegment]:
+async def list_published_segments(app_state: AppState, video_id: str) -> list[PublishedSegment]:
     async with app_state.pool.acquire() as db:
         return await list_segments(db, video_id)
 
 
-def child_of_this_process() -> int:
+def find_engine_process() -> int:
     """The engine child's process id: the forkserver is our child, and the engine is the forkserver's."""
-    forkserver = next(pid for pid in children(os.getpid()) if b"forkserver" in command_line(pid))
-    return children(forkserver)[0]
+    forkserver = next(pid for pid in list_children(os.getpid()) if b"forkserver" in command_line(pid))
+    return list_children(forkserver)[0]
 
 
-async def child_of(pid: int) -> int:
+async def wait_for_forkserver(pid: int) -> int:
     """The forkserver that this process starts, as soon as it does."""
     async with asyncio.timeout(PATIENCE):
-        while not (found := [child for child in children(pid) if b"forkserver" in command_line(child)]):  # noqa: ASYNC110 (/proc tells nobody)
+        while not (found := [child for child in list_children(pid) if b"forkserver" in command_line(child)]):  # noqa: ASYNC110 (/proc tells nobody)
             await asyncio.sleep(0.01)
     return found[0]
 
 
-def children(pid: int) -> list[int]:
+def list_children(pid: int) -> list[int]:
     """Of all its threads."""
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for thread in threads for child in thread.read_text().split()]

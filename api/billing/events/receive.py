@@ -5,20 +5,20 @@ from __future__ import annotations
 from api.billing.stripe.event_objects import ReceivedEvent
 from api.billing.stripe.event_types import EVENTS, REPORT, REPORTS
 from api.billing.stripe.objects import from_unix_time
-from api.messaging.wakeups import Bell
+from api.messaging.wakeups import Wakeups
 from api.sql import stripe_events
 from api.sql.connection import Database, Pool, transaction
 
-BELL = "billing"
+BILLING_POOL = "billing"
 """Name of the wake-ups that billing workers listen for."""
 
 
-async def receive_event(pool: Pool, bell: Bell, event: ReceivedEvent) -> None:
+async def receive_event(pool: Pool, wakeups: Wakeups, event: ReceivedEvent) -> None:
     """Store a verified event and wake a worker if it is new."""
     async with transaction(pool) as db:
         is_new = await store_event(db, event)
     if is_new:
-        bell.ring(BELL)
+        wakeups.send(BILLING_POOL)
 
 
 async def store_event(db: Database, event: ReceivedEvent) -> bool:

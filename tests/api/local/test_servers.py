@@ -18,7 +18,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api.local import servers as embedded
-from tests.support.processes import living, look
+from tests.support.processes import list_living, read_process
 
 OWNER = """
 import asyncio, sys
@@ -107,12 +107,12 @@ async def test_nothing_outlives_a_killed_owner_and_the_next_start_recovers(data:
     async with owner(data) as (process, url):
         await ask(url, "CREATE TABLE kept ()")
         family = psutil.Process(process.pid).children(recursive=True)
-        assert {"postgres", "redis-server"} <= {look(child, psutil.Process.name) for child in family}
+        assert {"postgres", "redis-server"} <= {read_process(child, psutil.Process.name) for child in family}
         process.kill()
         await process.wait()
         # The start waits until the kernel says that the last of them is gone.
         async with embedded.run_servers(data, durable=False) as servers:
-            assert not living(family)
+            assert not list_living(family)
             assert await ask(servers.database_url, "SELECT to_regclass('kept') IS NOT NULL")
 
 
@@ -173,7 +173,7 @@ async def test_root_steps_down_where_user_namespaces_are_forbidden(data: Path, t
         process.kill()
         await process.wait()
         async with embedded.run_servers(data / "another", durable=False):
-            assert not living([postgres])
+            assert not list_living([postgres])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="everybody else is an ordinary user already")
@@ -183,5 +183,5 @@ async def test_an_ordinary_user_runs_them_as_well(data: Path) -> None:
     async with owner(data, "setpriv", "--reuid=1", "--regid=1", "--clear-groups", *rights) as (process, url):
         assert await ask(url, "SELECT 1") == 1
         family = psutil.Process(process.pid).children(recursive=True)
-        users = {look(child, lambda p: p.uids().effective) for child in family}
+        users = {read_process(child, lambda p: p.uids().effective) for child in family}
         assert users - {None} == {1}

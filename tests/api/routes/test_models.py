@@ -14,7 +14,7 @@ from api.http.state import AppState
 from api.schemas.video_requests import ImageCreate, VideoCreate
 from api.settings import Settings
 from api.videos.quote import build_quote
-from tests.support.factories import terms
+from tests.support.factories import pricing_terms
 from tests.support.users import Person
 from tests.support.video_requests import PROMPT, available, finished, png
 
@@ -152,21 +152,21 @@ async def test_a_clip_with_a_beginning_of_its_own_needs_no_style_s_picture(
 
 
 def test_a_still_is_made_by_a_model_for_stills_and_by_no_other_that_cannot(settings: Settings) -> None:
-    quote = build_quote(ImageCreate(prompt=PROMPT, model="z-image-turbo"), terms(), settings)
+    quote = build_quote(ImageCreate(prompt=PROMPT, model="z-image-turbo"), pricing_terms(), settings)
     assert (quote.engine_request.seconds, quote.engine_request.width, quote.engine_request.height) == (0, 1280, 720)
     for name in ("wan2.2-i2v-a14b", "ltx-2"):
         with pytest.raises(Invalid, match=f"{name} cannot do `still`"):
-            build_quote(ImageCreate(prompt=PROMPT, model=name), terms(), settings)
+            build_quote(ImageCreate(prompt=PROMPT, model=name), pricing_terms(), settings)
 
 
 def test_without_a_model_what_the_first_makes_none_of_goes_to_the_first_that_does(settings: Settings) -> None:
     still, film = ImageCreate(prompt=PROMPT), VideoCreate(prompt=PROMPT)
     stills_first = msgspec.structs.replace(settings, models=["z-image-turbo", "wan2.1-t2v-1.3b", "kinora-mini"])
-    assert build_quote(film, terms(), stills_first).model.entry.name == "wan2.1-t2v-1.3b"
-    assert build_quote(still, terms(), stills_first).model.entry.name == "z-image-turbo"
+    assert build_quote(film, pricing_terms(), stills_first).model.entry.name == "wan2.1-t2v-1.3b"
+    assert build_quote(still, pricing_terms(), stills_first).model.entry.name == "z-image-turbo"
     no_stills_first = msgspec.structs.replace(settings, models=["ltx-2", "z-image-turbo"])
-    assert build_quote(still, terms(), no_stills_first).model.entry.name == "z-image-turbo"
-    assert build_quote(film, terms(), no_stills_first).model.entry.name == "ltx-2"
+    assert build_quote(still, pricing_terms(), no_stills_first).model.entry.name == "z-image-turbo"
+    assert build_quote(film, pricing_terms(), no_stills_first).model.entry.name == "ltx-2"
     alone = msgspec.structs.replace(settings, models=["z-image-turbo"])
     with pytest.raises(Invalid, match=r"z-image-turbo makes images only; no model here makes videos\."):
-        build_quote(film, terms(), alone)
+        build_quote(film, pricing_terms(), alone)

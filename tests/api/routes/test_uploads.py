@@ -73,7 +73,7 @@ async def test_an_uploaded_image_works_in_every_image_field(
     await client.delete(f"/v1/uploads/{picture}", headers=account.headers)
     pictures, _ = await app_state.lifecycle.load_inputs(await claim(app_state))
     [kept] = pictures
-    with Image.open(app_state.storage.path(kept.key)) as image:
+    with Image.open(app_state.storage.file_path(kept.key)) as image:
         assert (image.size, image.format) == ((200, 120), "PNG")
 
 
@@ -96,7 +96,7 @@ async def test_an_uploaded_video_works_in_every_video_field(
     assert (first["seconds"], first["size"], first["parents"]) == ("2", "192x320", [])
     await client.delete(f"/v1/uploads/{film}", headers=account.headers)
     [kept] = (await app_state.lifecycle.load_inputs(await claim(app_state)))[1]
-    assert VideoReader(24).count_frames(app_state.storage.path(kept.key)) == 24
+    assert VideoReader(24).count_frames(app_state.storage.file_path(kept.key)) == 24
 
 
 async def test_unusable_uploads_are_refused_with_the_field(client: httpx.AsyncClient, account: Person) -> None:

@@ -19,7 +19,7 @@ from api.schemas.operations import Operation
 from api.schemas.video_requests import CreateRequest
 from api.videos.operations import VideoFile, to_engine_request
 from api.videos.styles import BUILT_IN
-from api.worker.segment_publisher import Publisher
+from api.worker.segment_publisher import SegmentPublisher
 from engine.types import Request, Segment
 from tests.support.users import Person
 from tests.support.video_requests import available, claim, create, finished, png, post
@@ -74,7 +74,7 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     claimed = await claim(app_state)
     assert (claimed.id, claimed.operation) == (video["id"], operation)
     _, films = await app_state.lifecycle.load_inputs(claimed)
-    assert {app_state.storage.read(film.key) for film in films} == {b"film of " + source.encode()}
+    assert {app_state.storage.read_file(film.key) for film in films} == {b"film of " + source.encode()}
     assert {film.seconds for film in films} == {4.0}
 
 
@@ -196,8 +196,8 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     files = [app_state.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
-    publisher = Publisher(claimed, request, app_state.lifecycle, app_state.storage)
-    assert await publisher.publish(Segment(0, frames, frames / 8, *files))
+    publisher = SegmentPublisher(claimed, request, app_state.lifecycle, app_state.storage)
+    assert await publisher.publish_segment(Segment(0, frames, frames / 8, *files))
     before = await available(client, account)
     cancelled = await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert cancelled.json()["status"] == "cancelled"

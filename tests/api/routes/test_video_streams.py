@@ -11,22 +11,22 @@ import pytest
 
 from api.http.state import AppState
 from api.sql.transitions import ClaimedGeneration
-from api.worker.segment_publisher import Publisher
-from tests.support.segments import REQUEST, guess, made, shown
+from api.worker.segment_publisher import SegmentPublisher
+from tests.support.segments import REQUEST, get_video, make_preview, make_segment
 from tests.support.users import Person, sign_up
 
 
 async def test_what_is_published_can_be_watched_with_one_signature(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+    assert (await get_video(client, account, claimed.id))["assets"]["stream"] is None
     early = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (early.status_code, early.json()["error"]["code"]) == (409, "not_ready")
 
-    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     for index in range(2):
-        assert await publisher.publish(made(tmp_path, index))
-    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
+        assert await publisher.publish_segment(make_segment(tmp_path, index))
+    url = httpx.URL((await get_video(client, account, claimed.id))["assets"]["stream"])
     answer = await client.get(f"{url.path}?{url.query.decode()}")
     assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
     assert answer.headers["cache-control"] == "no-store", "what a cache keeps is soon too short"
@@ -43,9 +43,9 @@ async def test_what_is_published_can_be_watched_with_one_signature(
 async def test_players_may_look_before_they_read(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
-    await publisher.publish(made(tmp_path, 0))
-    await publisher.preview(guess(tmp_path, 2.0))
+    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    await publisher.publish_segment(make_segment(tmp_path, 0))
+    await publisher.publish_preview(make_preview(tmp_path, 2.0))
     for name in ("stream.m3u8", "stream/1-0.m4s", "preview/1-0.jpg"):
         url = f"/v1/videos/{claimed.id}/{name}"
         head, whole = [await client.request(how, url, headers=account.headers) for how in ("HEAD", "GET")]
@@ -61,8 +61,10 @@ async def test_players_may_look_before_they_read(
 async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
-    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
+    url = httpx.URL((await get_video(client, account, claimed.id))["assets"]["stream"])
     piece = f"{url.path.removesuffix('.m3u8')}/1-0.m4s?{url.query.decode()}"
 
     async def get(**headers: str) -> httpx.Response:
@@ -85,8 +87,10 @@ async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
 async def test_a_signature_opens_its_own_stream_and_nothing_else(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
-    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["stream"])
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
+    url = httpx.URL((await get_video(client, account, claimed.id))["assets"]["stream"])
     signed = url.query.decode()
     other = (await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)).json()["id"]
     assert (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8?{signed}")).status_code == 200
@@ -105,10 +109,12 @@ async def test_a_signature_opens_its_own_stream_and_nothing_else(
 async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
-    cost = (await shown(client, account, claimed.id))["cost"]["credits"]
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
+    cost = (await get_video(client, account, claimed.id))["cost"]["credits"]
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
-    assert (await shown(client, account, claimed.id))["cost"] == {
+    assert (await get_video(client, account, claimed.id))["cost"] == {
         "credits": cost / 4,
         "state": "settled",
         "relaxed": False,
@@ -120,9 +126,9 @@ async def test_a_stream_is_charged_for_as_far_as_it_could_be_watched(
 async def test_a_file_says_whether_it_is_signed(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration
 ) -> None:
-    assert (await shown(client, account, claimed.id))["provenance"] == {"state": "pending"}
+    assert (await get_video(client, account, claimed.id))["provenance"] == {"state": "pending"}
     assert await app_state.lifecycle.complete(claimed, [])
-    assert (await shown(client, account, claimed.id))["provenance"] == {"state": "unsigned"}
+    assert (await get_video(client, account, claimed.id))["provenance"] == {"state": "unsigned"}
 
 
 @pytest.mark.xdist_group("backend")

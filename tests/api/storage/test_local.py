@@ -25,29 +25,29 @@ def test_what_is_linked_outlives_its_first_key(
 ) -> None:
     if not one_disk:
         monkeypatch.setattr(Path, "hardlink_to", no_links)
-    storage.write("videos/a/film.mp4", b"film")
-    storage.link(storage.path("videos/a/film.mp4"), "inputs/b/0.mp4")
-    storage.remove("videos/a")
-    assert storage.read("inputs/b/0.mp4") == b"film"
-    assert [file.name for file in storage.path("inputs/b").iterdir()] == ["0.mp4"]
+    storage.write_file("videos/a/film.mp4", b"film")
+    storage.link_file(storage.file_path("videos/a/film.mp4"), "inputs/b/0.mp4")
+    storage.remove_folder("videos/a")
+    assert storage.read_file("inputs/b/0.mp4") == b"film"
+    assert [file.name for file in storage.file_path("inputs/b").iterdir()] == ["0.mp4"]
 
 
 def test_what_an_earlier_try_left_is_not_written_into(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage.write("videos/a/film.mp4", b"one")
-    storage.write("videos/c/film.mp4", b"another")
-    left = storage.path("inputs/b/.0.mp4.arriving")
+    storage.write_file("videos/a/film.mp4", b"one")
+    storage.write_file("videos/c/film.mp4", b"another")
+    left = storage.file_path("inputs/b/.0.mp4.arriving")
     left.parent.mkdir(parents=True)
-    left.hardlink_to(storage.path("videos/a/film.mp4"))
+    left.hardlink_to(storage.file_path("videos/a/film.mp4"))
     monkeypatch.setattr(Path, "hardlink_to", no_links)
-    storage.link(storage.path("videos/c/film.mp4"), "inputs/b/0.mp4")
-    assert (storage.read("inputs/b/0.mp4"), storage.read("videos/a/film.mp4")) == (b"another", b"one")
+    storage.link_file(storage.file_path("videos/c/film.mp4"), "inputs/b/0.mp4")
+    assert (storage.read_file("inputs/b/0.mp4"), storage.read_file("videos/a/film.mp4")) == (b"another", b"one")
 
 
 def test_a_file_that_has_gone_cannot_be_linked(storage: Storage) -> None:
     with pytest.raises(FileNotFoundError):
-        storage.link(storage.path("videos/a/film.mp4"), "inputs/b/0.mp4")
+        storage.link_file(storage.file_path("videos/a/film.mp4"), "inputs/b/0.mp4")
 
 
 def test_no_key_leads_out(storage: Storage) -> None:
     with pytest.raises(ValueError, match="secret"):
-        storage.path("../secret")
+        storage.file_path("../secret")

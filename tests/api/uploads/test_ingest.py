@@ -14,7 +14,7 @@ from api.errors import Invalid
 from api.http.state import AppState
 from api.schemas.video_requests import VideoReference
 from api.settings import Settings
-from api.uploads.ingest import Uploads
+from api.uploads.ingest import MediaIngester
 from engine.media.video_reader import VideoReader
 from tests.support.media_files import encode_video
 from tests.support.users import Person
@@ -33,7 +33,7 @@ async def test_a_video_is_reencoded_and_stored(client: httpx.AsyncClient, app_st
     assert (video["seconds"], video["size"], video["model"], video["parents"]) == ("5", "192x320", "kinora-mini", [])
     assert video["cost"]["credits"] == 6
     [film] = (await app_state.lifecycle.load_inputs(await claim(app_state)))[1]
-    assert VideoReader(24).count_frames(app_state.storage.path(film.key)) == 48
+    assert VideoReader(24).count_frames(app_state.storage.file_path(film.key)) == 48
     assert not list((app_state.settings.data / "work").iterdir())
     url = "data:video/mp4;base64," + base64.b64encode(encode_video()).decode()
     inline = await post(client, account, "loops", {"video": {"video_url": url}, "prompt": "round and round"})
@@ -41,9 +41,9 @@ async def test_a_video_is_reencoded_and_stored(client: httpx.AsyncClient, app_st
 
 
 async def test_videos_are_refused_where_no_model_makes_videos(settings: Settings, tmp_path: Path) -> None:
-    uploads = Uploads(msgspec.structs.replace(settings, models=["z-image-turbo"]))
+    uploads = MediaIngester(msgspec.structs.replace(settings, models=["z-image-turbo"]))
     with pytest.raises(Invalid, match=r"^No model here makes videos; z-image-turbo makes images only"):
-        await uploads.film(VideoReference(file=encode_video()), tmp_path, "video")
+        await uploads.ingest_video(VideoReference(file=encode_video()), tmp_path, "video")
 
 
 @pytest.mark.parametrize(

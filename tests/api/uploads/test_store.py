@@ -19,10 +19,10 @@ from api.idempotency import RequestIdentity
 from api.settings import Settings
 from api.sql.connection import transaction
 from api.storage.keys import received_key
-from api.uploads.ingest import Upload, Uploads
+from api.uploads.ingest import IngestedFile, MediaIngester
 from api.uploads.store import UploadLimits, UploadStore
 from api.uploads.tus import Creation
-from tests.api.worker.test_sweeper import sweeper_of
+from tests.api.worker.test_sweeper import create_sweeper
 from tests.support.generations import person
 from tests.support.uploads import PNG, TUS, append_bytes, create_upload, get_offset, get_upload
 from tests.support.users import Person, sign_up
@@ -30,7 +30,7 @@ from tests.support.users import Person, sign_up
 
 def create_store(app_state: AppState, limits: UploadLimits) -> UploadStore:
     """The store of uploads with other limits."""
-    return UploadStore(app_state.settings, app_state.pool, app_state.storage, app_state.uploads, limits)
+    return UploadStore(app_state.settings, app_state.pool, app_state.storage, app_state.media_ingester, limits)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -55,7 +55,7 @@ async def test_the_file_is_the_same_however_it_is_split(
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(PNG)], strict=True):
         answer = await append_bytes(client, account, url, start, split_chunks(PNG[start:end]))
         assert answer.headers["upload-offset"] == str(end)
-    assert app_state.storage.read(received_key(url.rpartition("/")[2])) == PNG
+    assert app_state.storage.read_file(received_key(url.rpartition("/")[2])) == PNG
     await client.delete(url, headers=account.headers | TUS)
 
 
@@ -81,10 +81,10 @@ async def test_concurrent_writers_do_not_mix(client: httpx.AsyncClient, account:
     assert (await get_upload(client, account, url))["status"] == "ready"
 
 
-class CrashingReader(Uploads):
+class CrashingIngester(MediaIngester):
     """A reader whose process dies before it has read a file."""
 
-    async def read(self, *_: object) -> Upload:
+    async def ingest_file(self, *_: object) -> IngestedFile:
         raise SystemError
 
 
@@ -120,7 +120,7 @@ async def test_a_complete_upload_is_inspected_by_the_next_reader_after_a_crash(
 ) -> None:
     """The process may die between the last byte and the inspection of the file."""
     url = await create_upload(client, account, len(PNG))
-    dying = UploadStore(app_state.settings, app_state.pool, app_state.storage, CrashingReader(app_state.settings))
+    dying = UploadStore(app_state.settings, app_state.pool, app_state.storage, CrashingIngester(app_state.settings))
     app.state.app_state = app_state._replace(upload_store=dying)
     assert (await append_bytes(client, account, url, 0, PNG)).status_code == 500
     app.state.app_state = app_state
@@ -135,13 +135,13 @@ async def test_an_upload_under_inspection_is_not_ready(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     row = await app_state.upload_store.create_upload(Creation(0, "", ""), RequestIdentity(account.id, None, b""))
-    held = app_state.storage.hold(received_key(row.id))
+    held = app_state.storage.lock_file(received_key(row.id))
     try:
         assert (await app_state.upload_store.inspect_upload(row.id, account.id)).status == "receiving"
         with pytest.raises(Locked):
             await app_state.upload_store.append_bytes(row.id, account.id, 0, 0, _no_chunks())
     finally:
-        app_state.storage.release(held)
+        app_state.storage.unlock_file(held)
     refused = await get_upload(client, account, f"/v1/uploads/{row.id}")
     assert (refused["status"], refused["error"]["code"]) == ("refused", "unsupported_media_type")
 
@@ -194,7 +194,7 @@ async def test_a_full_disk_refuses_uploads(
     app: Litestar, client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     full = msgspec.structs.replace(app_state.settings, full_disk=0.0)
-    store = UploadStore(full, app_state.pool, app_state.storage, app_state.uploads)
+    store = UploadStore(full, app_state.pool, app_state.storage, app_state.media_ingester)
     app.state.app_state = app_state._replace(upload_store=store)
     headers = account.headers | TUS | {"Upload-Length": "6"}
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 503
@@ -216,17 +216,17 @@ async def test_an_expired_upload_is_refused_and_removed(real: AppState, worker_s
     with pytest.raises(Expired):
         await real.upload_store.append_bytes(old.id, account.id, 3, None, _broken_off(b"def"))
     assert [row.id for row in await real.upload_store.list_uploads(account.id, None, 9, descending=True)] == [young.id]
-    await sweeper_of(real, worker_settings).clean_storage()
+    await create_sweeper(real, worker_settings).clean_storage()
     folder = real.settings.data / "media" / "uploads"
     assert [each.name for each in folder.iterdir()] == [young.id]
     with pytest.raises(NotFound):
         await real.upload_store.inspect_upload(old.id, account.id)
     async with transaction(real.pool) as db:  # the owner is gone, and with them the row
         await db.execute("DELETE FROM uploads WHERE id = $1", young.id)
-    await sweeper_of(real, worker_settings).clean_storage()
+    await create_sweeper(real, worker_settings).clean_storage()
     assert (folder / young.id).exists(), "it is young: its row may be about to come"
     os.utime(folder / young.id, (0, 0))
-    await sweeper_of(real, worker_settings).clean_storage()
+    await create_sweeper(real, worker_settings).clean_storage()
     assert not list(folder.iterdir())
 
 

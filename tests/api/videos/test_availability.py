@@ -12,9 +12,9 @@ from api.http.state import AppState
 from api.sql import maintenance
 from api.sql.connection import MIGRATIONS
 from api.sql.transitions import ClaimedGeneration
-from api.worker.segment_publisher import Publisher
+from api.worker.segment_publisher import SegmentPublisher
 from tests.support.rebuilt import with_image_wait
-from tests.support.segments import REQUEST, made, shown
+from tests.support.segments import REQUEST, get_video, make_segment
 from tests.support.users import Person
 
 NOW = datetime.now(UTC)
@@ -23,11 +23,13 @@ NOW = datetime.now(UTC)
 async def test_a_failed_clip_s_stream_is_withdrawn(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
     assert await app_state.lifecycle.fail(claimed, "bad_frames")
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "video_failed")
-    video = await shown(client, account, claimed.id)
+    video = await get_video(client, account, claimed.id)
     assert video["assets"]["stream"] is None
     assert video["failure"]["refunded"]
 
@@ -35,12 +37,14 @@ async def test_a_failed_clip_s_stream_is_withdrawn(
 async def test_a_stream_ends_after_a_day(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
     async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", claimed.id, NOW - timedelta(hours=25))
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "once it is made" in answer.json()["detail"]) == (410, True)
-    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+    assert (await get_video(client, account, claimed.id))["assets"]["stream"] is None
     assert await app_state.lifecycle.complete(claimed, [])
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "fetch the file" in answer.json()["detail"]) == (410, True)
@@ -68,7 +72,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
         status, code, detail = await said()
         assert (status, code) == (404, "no_stream")
         assert "content?variant=poster" in detail
-        assert (await shown(client, account, still.id))["assets"]["stream"] is None
+        assert (await get_video(client, account, still.id))["assets"]["stream"] is None
     async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", still.id, NOW - timedelta(hours=25))
     assert (await said())[:2] == (404, "no_stream")
@@ -84,13 +88,15 @@ async def test_a_clip_that_was_made_before_streams_were_kept_names_none(
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_stream")
     assert answer.json()["detail"].endswith("GET /v1/videos/{id}/content.")
-    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+    assert (await get_video(client, account, claimed.id))["assets"]["stream"] is None
 
 
 async def test_an_update_takes_back_streams_that_were_never_kept(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
     await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
     async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET published_seconds = 4")
@@ -102,15 +108,17 @@ async def test_an_update_takes_back_streams_that_were_never_kept(
 async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish(made(tmp_path, 0))
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
+        make_segment(tmp_path, 0)
+    )
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
-    assert (await shown(client, account, claimed.id))["assets"]["stream"]
+    assert (await get_video(client, account, claimed.id))["assets"]["stream"]
     async with app_state.pool.acquire() as db:
         await maintenance.purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "cancelled" in answer.json()["detail"]) == (410, True)
     assert "/content" not in answer.json()["detail"], "there is no file of it"
-    assert (await shown(client, account, claimed.id))["assets"]["stream"] is None
+    assert (await get_video(client, account, claimed.id))["assets"]["stream"] is None
 
 
 async def test_a_clip_cancelled_before_its_first_piece_says_so_to_who_would_watch_it(

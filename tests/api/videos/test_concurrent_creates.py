@@ -22,7 +22,7 @@ from api.sql.generations import Generation
 from api.sql.idempotency import StoredAnswer
 from api.videos.quote import PricingTerms, build_quote
 from api.videos.submission import Submission
-from tests.support.factories import add_account, books
+from tests.support.factories import add_account, assert_books_balance
 
 CREATES = 1_000
 CREDITS = 10
@@ -65,4 +65,4 @@ async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: AppState) -> N
         balance = await shop.credits.balance(connection, account.id)
         rows = await connection.fetchval("SELECT count(*) FROM generations")
     assert (balance.available, balance.held, rows) == (0, CREDITS, CREDITS)
-    await books(shop.pool, account.id)
+    await assert_books_balance(shop.pool, account.id)

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api.http.state import AppState
-from api.messaging.events import CHANGED, Announcer, Hub, Outbox, Snapshot
+from api.messaging.events import CHANGED_CHANNEL, Announcer, CommandOutbox, EventHub, VideoSnapshot
 from api.videos import event_stream
 from api.videos.event_stream import VideoEventStreams
 from tests.support.generations import MEDIA, claim, create, person
@@ -55,7 +55,7 @@ async def test_a_video_is_watched_from_its_present_state_to_its_end(real: AppSta
         assert state(last) == "completed"
         with pytest.raises(StopAsyncIteration):
             await anext(stream)
-    assert real.hub.watching == 0
+    assert real.hub.watcher_count == 0
 
 
 async def test_a_terminal_video_is_one_event(real: AppState) -> None:
@@ -89,7 +89,7 @@ async def test_a_feed_ends_when_its_video_is_deleted(real: AppState) -> None:
     async with aclosing(real.event_streams.stream_video(video_id, account.id)) as stream:
         await following(stream)
         await real.library.delete(video_id, account.id)
-        Announcer(Outbox(real.redis)).changed(account.id, video_id)
+        Announcer(CommandOutbox(real.redis)).announce_change(account.id, video_id)
         rest = [event async for event in stream]
     assert len(rest) <= 1, "at most what it was just before"
 
@@ -123,10 +123,10 @@ async def test_without_redis_watchers_look_for_themselves(real: AppState, tmp_pa
     video_id = await create(real, account)
     nowhere = f"unix://{tmp_path}/nowhere"
 
-    async def load(_: list[str]) -> list[Snapshot]:
+    async def load(_: list[str]) -> list[VideoSnapshot]:
         return []
 
-    async with Hub(nowhere, load) as hub:
+    async with EventHub(nowhere, load) as hub:
         blind = VideoEventStreams(hub, real.library, real.serializer)
         async with aclosing(blind.stream_video(video_id, account.id)) as stream:
             assert state((await following(stream))[0]) == "queued"
@@ -154,12 +154,12 @@ async def test_a_message_about_somebody_elses_video_tells_nothing(real: AppState
     account, stranger = await person(real), await person(real)
     video_id = await create(real, account)
     async with real.hub.watch(stranger.id) as watcher:
-        await redis.publish(CHANGED + stranger.id, video_id)
+        await redis.publish(CHANGED_CHANNEL + stranger.id, video_id)
         own = await create(real, stranger)
-        Announcer(Outbox(redis)).changed(stranger.id, own)
-        news: list[Snapshot] = []
+        Announcer(CommandOutbox(redis)).announce_change(stranger.id, own)
+        news: list[VideoSnapshot] = []
         while not news:
-            news = await watcher.take(5)
+            news = await watcher.take_snapshots(5)
         assert {shot.user_id for shot in news} == {stranger.id}
 
 

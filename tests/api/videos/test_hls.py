@@ -14,10 +14,11 @@ import pytest
 from api.http.state import AppState
 from api.sql.segments import PublishedSegment, StreamRow
 from api.sql.transitions import ClaimedGeneration
-from api.storage.local import Storage
+from api.storage.local import Storage, StoredFile
 from api.videos import hls
-from api.worker.segment_publisher import Publisher
-from tests.support.segments import REQUEST, made
+from api.videos.lifecycle import VideoLifecycle
+from api.worker.segment_publisher import SegmentPublisher
+from tests.support.segments import REQUEST, make_segment
 from tests.support.users import Person
 
 NOW = datetime.now(UTC)
@@ -62,12 +63,12 @@ def test_another_head_is_announced() -> None:
 
 
 async def interrupted(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, first: Publisher, folder: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, first: SegmentPublisher, folder: Path
 ) -> str:
     """Two pieces are published when their attempt is given back; the playlist then."""
     for index in range(2):
-        assert await first.publish(made(folder, index, "of the first"))
-    claimed = first._claimed
+        assert await first.publish_segment(make_segment(folder, index, "of the first"))
+    claimed = first._job
     text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     assert await app_state.lifecycle.return_to_queue(claimed)
     return text
@@ -76,13 +77,13 @@ async def interrupted(
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
-    assert await first.resume() is None
+    first = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    assert await first.load_resume_point() is None
     before = await interrupted(client, app_state, account, first, tmp_path)
     again = await app_state.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
-    resume = await second.resume()
+    second = SegmentPublisher(again, REQUEST, app_state.lifecycle, app_state.storage)
+    resume = await second.load_resume_point()
     assert resume
     assert [piece.file.read_bytes() for piece in resume.segments] == [b"piece 0 of the first", b"piece 1 of the first"]
     assert {piece.init_file.read_bytes() for piece in resume.segments} == {b"head"}
@@ -90,8 +91,8 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     assert list(resume.state.parent.iterdir()) == [resume.state], "no earlier state is of use to anybody"
 
     for index in range(2, 4):
-        assert await second.publish(made(tmp_path, index, "of the second"))
-    assert not await first.publish(made(tmp_path, 2, "too late"))
+        assert await second.publish_segment(make_segment(tmp_path, index, "of the second"))
+    assert not await first.publish_segment(make_segment(tmp_path, 2, "too late"))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     assert after.startswith(before)
     assert "DISCONTINUITY" not in after
@@ -106,13 +107,13 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
 async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    first = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     before = await interrupted(client, app_state, account, first, tmp_path)
     again = await app_state.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
+    second = SegmentPublisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     for index in range(4):
-        assert await second.publish(made(tmp_path, index, "of the second"))
+        assert await second.publish_segment(make_segment(tmp_path, index, "of the second"))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     assert after.startswith(before)
     lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
@@ -124,18 +125,46 @@ async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
 async def test_pieces_cut_otherwise_leave_no_hole(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    first = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    first = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     before = await interrupted(client, app_state, account, first, tmp_path)
     again = await app_state.lifecycle.claim("worker_b")
     assert again
-    second = Publisher(again, REQUEST, app_state.lifecycle, app_state.storage)
+    second = SegmentPublisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     for index, ends in enumerate((1.5, 3.0, 4.0)):
-        assert await second.publish(replace(made(tmp_path, index), seconds_done=ends))
+        assert await second.publish_segment(replace(make_segment(tmp_path, index), seconds_done=ends))
     after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
     assert lines == [
         "#EXT-X-DISCONTINUITY", "#EXTINF:1.500000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
     ]  # fmt: skip
+
+
+class UnreachableLifecycle:
+    """The lifecycle, except that publishing a segment fails while the database is away."""
+
+    def __init__(self, lifecycle: VideoLifecycle) -> None:
+        self.unreachable = True
+        self._lifecycle = lifecycle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lifecycle, name)
+
+    async def publish_segment(self, *args: Any) -> bool:
+        if self.unreachable:
+            raise ConnectionError
+        return await self._lifecycle.publish_segment(*args)
+
+
+class LosingStorage(Storage):
+    """Storage that loses the files it should move in."""
+
+    losing = True
+
+    def adopt_file(self, source: Path, key: str) -> StoredFile:
+        if self.losing:
+            source.unlink()
+            raise OSError(key)
+        return super().adopt_file(source, key)
 
 
 async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
@@ -144,18 +173,13 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     account: Person,
     claimed: ClaimedGeneration,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
-
-    async def away(*_: object) -> bool:
-        raise ConnectionError
-
-    with monkeypatch.context() as cut_off:
-        cut_off.setattr(app_state.lifecycle, "publish_segment", away)
-        with pytest.raises(ConnectionError):
-            await publisher.publish(made(tmp_path, 0))
-    assert await publisher.publish(made(tmp_path, 1))
+    lifecycle: Any = UnreachableLifecycle(app_state.lifecycle)
+    publisher = SegmentPublisher(claimed, REQUEST, lifecycle, app_state.storage)
+    with pytest.raises(ConnectionError):
+        await publisher.publish_segment(make_segment(tmp_path, 0))
+    lifecycle.unreachable = False
+    assert await publisher.publish_segment(make_segment(tmp_path, 1))
     text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
     assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
         "stream/1-0.m4s", "stream/1-1.m4s",
@@ -168,22 +192,15 @@ async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
     account: Person,
     claimed: ClaimedGeneration,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
-    segment = made(tmp_path, 0)
-
-    def lose(_: Storage, source: Path, key: str) -> None:
-        source.unlink()
-        raise OSError(key)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Storage, "adopt", lose)
-        with pytest.raises(OSError, match="latents"):
-            await publisher.publish(segment)
-        with pytest.raises(OSError, match="m4s"):
-            await publisher.flush()
+    storage = LosingStorage(app_state.storage.root)
+    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, storage)
+    with pytest.raises(OSError, match="latents"):
+        await publisher.publish_segment(make_segment(tmp_path, 0))
+    with pytest.raises(OSError, match="m4s"):
+        await publisher.publish_pending()
+    storage.losing = False
     with pytest.raises(FileNotFoundError):
-        await publisher.flush()
+        await publisher.publish_pending()
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert answer.json()["error"]["code"] == "not_ready"

@@ -28,12 +28,12 @@ async def test_a_picture_is_kept_without_its_metadata(
         headers=account.headers,
     )
     assert answer.status_code == 200, answer.text
-    kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
+    kept = app_state.storage.read_file(f"inputs/{answer.json()['id']}/0.png")
     assert b"where I live" not in kept
     assert Image.open(io.BytesIO(kept)).size == (2048, 512)
     url = "data:image/png;base64," + base64.b64encode(png()).decode()
     inline = await create(client, account, input_reference={"image_url": url})
-    assert Image.open(io.BytesIO(app_state.storage.read(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
+    assert Image.open(io.BytesIO(app_state.storage.read_file(f"inputs/{inline.json()['id']}/0.png"))).size == (64, 48)
 
 
 async def test_a_photo_is_turned_as_the_camera_was_held(
@@ -54,7 +54,7 @@ async def test_a_photo_is_turned_as_the_camera_was_held(
             headers=account.headers,
         )
         assert answer.status_code == 200, answer.text
-        kept = app_state.storage.read(f"inputs/{answer.json()['id']}/0.png")
+        kept = app_state.storage.read_file(f"inputs/{answer.json()['id']}/0.png")
         assert Image.open(io.BytesIO(kept)).size == size
 
 

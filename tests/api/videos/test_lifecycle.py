@@ -9,7 +9,7 @@ import pytest
 
 from api.http.state import AppState
 from api.sql.connection import transaction
-from tests.support.factories import books
+from tests.support.factories import assert_books_balance
 from tests.support.generations import (
     MEDIA,
     balance,
@@ -31,7 +31,7 @@ async def test_a_clip_that_is_made_is_charged(app_state: AppState) -> None:
     assert (row.state, row.progress, row.cost_state, row.variants) == ("completed", 100, "settled", ["video"])
     assert row.expires_at
     assert await balance(app_state, account) == (290, 0)
-    await books(app_state.pool, account.id)
+    await assert_books_balance(app_state.pool, account.id)
 
 
 async def test_an_attempt_that_lost_its_lease_writes_nothing(app_state: AppState) -> None:
@@ -49,7 +49,7 @@ async def test_an_attempt_that_lost_its_lease_writes_nothing(app_state: AppState
     row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.progress, row.variants) == ("in_progress", 0, [])
     assert await app_state.lifecycle.complete(present, MEDIA)
-    await books(app_state.pool, account.id)
+    await assert_books_balance(app_state.pool, account.id)
 
 
 async def test_cancelling_takes_the_lease_and_gives_everything_back(app_state: AppState) -> None:
@@ -60,7 +60,7 @@ async def test_cancelling_takes_the_lease_and_gives_everything_back(app_state: A
     assert (await app_state.lifecycle.cancel(video_id, account.id)).state == "cancelled"
     assert not await app_state.lifecycle.complete(claimed, MEDIA)
     assert await balance(app_state, account) == (300, 0)
-    await books(app_state.pool, account.id)
+    await assert_books_balance(app_state.pool, account.id)
 
 
 async def test_what_was_published_before_a_cancel_is_charged(app_state: AppState) -> None:
@@ -72,7 +72,7 @@ async def test_what_was_published_before_a_cancel_is_charged(app_state: AppState
     row = await app_state.lifecycle.cancel(video_id, account.id)
     assert (row.credits, row.settled, row.cost_state) == (8, 3, "settled")
     assert await balance(app_state, account) == (297, 0)
-    await books(app_state.pool, account.id)
+    await assert_books_balance(app_state.pool, account.id)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_then_released(app_stat
     row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.failure, row.cost_state) == ("failed", "engine_died", "released")
     assert await balance(app_state, account) == (300, 0)
-    await books(app_state.pool, account.id)
+    await assert_books_balance(app_state.pool, account.id)
 
 
 async def test_a_failure_that_stays_is_not_tried_again(app_state: AppState) -> None:
@@ -192,4 +192,4 @@ async def test_cancel_racing_completion_ends_once(real: AppState) -> None:
         )
         state = (await real.library.get(video_id, account.id)).state
         assert state == ("completed" if done else "cancelled") == row.state
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)

@@ -65,7 +65,7 @@ async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_sta
     [picture] = (await app_state.lifecycle.load_inputs(claimed))[0]
     assert picture.frame == 0
     assert picture.strength == pytest.approx(quote.STYLE_STRENGTH)
-    assert app_state.storage.read(picture.key) == shown.content
+    assert app_state.storage.read_file(picture.key) == shown.content
     assert await app_state.lifecycle.complete(claimed, [])
     files = {"first_frame": ("b.png", png(colour="red"), "image/png")}
     data = {"prompt": PROMPT, "preset": preset["id"]}

@@ -17,11 +17,11 @@ async def test_a_clip_keeps_its_film_when_the_source_goes(
     source = await finished(client, app_state, account)
     made = (await post(client, account, "loops", {"video": source})).json()
     await client.delete(f"/v1/videos/{source}", headers=account.headers)
-    app_state.storage.remove(f"videos/{source}")
+    app_state.storage.remove_folder(f"videos/{source}")
     claimed = await claim(app_state)
     assert claimed.id == made["id"]
     _, [film] = await app_state.lifecycle.load_inputs(claimed)
-    assert app_state.storage.read(film.key) == b"film of " + source.encode()
+    assert app_state.storage.read_file(film.key) == b"film of " + source.encode()
     gone = await post(client, account, "loops", {"video": source})
     assert (gone.status_code, gone.json()["param"]) == (404, "video")
 
@@ -78,5 +78,5 @@ async def test_variations_share_the_bytes_of_their_picture(
 ) -> None:
     files = {"first_frame": ("a.png", png(), "image/png")}
     answer = await client.post("/v1/videos", data={"prompt": "x", "n": "3"}, files=files, headers=account.headers)
-    kept = [app_state.storage.path(f"inputs/{each}/0.png").stat() for each in answer.json()["variations"]]
+    kept = [app_state.storage.file_path(f"inputs/{each}/0.png").stat() for each in answer.json()["variations"]]
     assert {(each.st_ino, each.st_nlink) for each in kept} == {(kept[0].st_ino, 3)}

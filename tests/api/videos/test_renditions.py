@@ -29,7 +29,7 @@ async def video_id(client: httpx.AsyncClient, app_state: AppState, account: Pers
     assert claimed
     (tmp_path / "clip").write_bytes(CLIP)
     key = f"videos/{claimed.id}/1/video.mp4"
-    stored = app_state.storage.adopt(tmp_path / "clip", key)
+    stored = app_state.storage.adopt_file(tmp_path / "clip", key)
     medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=stored.bytes, etag=stored.digest)
     assert await app_state.lifecycle.complete(claimed, [medium])
     return str(made.json()["id"])
@@ -149,7 +149,7 @@ async def test_strangers_and_unfinished_videos(client: httpx.AsyncClient, accoun
 async def test_a_file_that_went_missing_is_our_fault(
     client: httpx.AsyncClient, account: Person, video_id: str, app_state: AppState
 ) -> None:
-    app_state.storage.remove(f"videos/{video_id}")
+    app_state.storage.remove_folder(f"videos/{video_id}")
     assert (await fetch(client, account, video_id)).status_code == 500
 
 

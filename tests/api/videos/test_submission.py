@@ -10,7 +10,7 @@ from api.errors import InsufficientCredits, KeyReused, StillRunning
 from api.http.state import AppState
 from api.sql.idempotency import StoredAnswer
 from api.sql.segments import PublishedSegment
-from tests.support.factories import books
+from tests.support.factories import assert_books_balance
 from tests.support.generations import (
     MEDIA,
     balance,
@@ -45,7 +45,7 @@ async def test_a_spent_pro_plan_still_makes_clips_when_nobody_else_waits(app_sta
     row = await app_state.library.get(first, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("completed", 0, "settled")
     assert await balance(app_state, pro) == (7, 0)
-    await books(app_state.pool, pro.id)
+    await assert_books_balance(app_state.pool, pro.id)
 
 
 async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: AppState) -> None:
@@ -57,7 +57,7 @@ async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: 
     assert await app_state.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
     row = await app_state.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
-    await books(app_state.pool, pro.id)
+    await assert_books_balance(app_state.pool, pro.id)
 
 
 @pytest.mark.parametrize(("plan", "marked"), [("free", True), ("plus", False), ("pro", False)])
@@ -86,7 +86,7 @@ async def test_too_few_credits_leave_nothing_behind(app_state: AppState) -> None
     available, held = await balance(app_state, account)
     assert held == 20 * len(rows)
     assert available == 300 - held
-    await books(app_state.pool, account.id)
+    await assert_books_balance(app_state.pool, account.id)
 
 
 async def test_a_key_replays_the_first_answer(app_state: AppState) -> None:
@@ -127,7 +127,7 @@ async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: AppState) -> 
     refused = [result for result in results if isinstance(result, InsufficientCredits)]
     assert (len(made), len(refused)) == (7, 43)
     assert await balance(real, account) == (300 - 7 * 40, 7 * 40)
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 async def test_a_crowd_with_one_key_makes_one_video(real: AppState) -> None:

@@ -16,8 +16,8 @@ from PIL import Image, ImageChops
 
 from api.http.state import AppState
 from api.idempotency import RequestIdentity
-from api.messaging.events import Outbox
-from api.messaging.wakeups import Bell, Listener
+from api.messaging.events import CommandOutbox
+from api.messaging.wakeups import WakeupListener, Wakeups
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import media
@@ -26,47 +26,47 @@ from api.videos.quote import build_quote
 from api.videos.renditions import SUFFIXES
 from api.videos.submission import Submission
 from tests.api.videos.test_event_stream import following
-from tests.support.factories import books, terms
+from tests.support.factories import assert_books_balance, pricing_terms
 from tests.support.generations import balance, create, drawn, person
 from tests.support.workers import (
     LONG,
     PATIENCE,
     SHORT,
-    child_of,
-    ended,
-    running,
-    working,
+    running_worker,
+    wait_for_forkserver,
+    wait_until_ended,
+    wait_until_running,
 )
 
 
 async def test_a_sentence_becomes_four_files(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         video_id = await create(real, account, **SHORT)
-        assert await ended(real, video_id, account) == "completed"
+        assert await wait_until_ended(real, video_id, account) == "completed"
     async with real.pool.acquire() as db:
         for variant in SUFFIXES:
             served = await media.find_rendition(db, video_id, variant)
             assert served
             assert served.key
-            assert real.storage.path(served.key).stat().st_size == served.bytes
+            assert real.storage.file_path(served.key).stat().st_size == served.bytes
     assert not list((real.settings.data / "work").iterdir())
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 async def test_a_plan_that_marks_has_its_clips_marked(real: AppState, worker_settings: Settings) -> None:
     """The same clip twice: what differs is in the corner where the mark stands."""
     asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         for plan in ("free", "plus", "plus"):
             account = await person(real, plan)
             video_id = await create(real, account, **asked)
-            assert await ended(real, video_id, account) == "completed"
+            assert await wait_until_ended(real, video_id, account) == "completed"
             async with real.pool.acquire() as db:
                 served = await media.find_rendition(db, video_id, "poster")
             assert served
             assert served.key
-            posters.append(Image.open(real.storage.path(served.key)).convert("L"))
+            posters.append(Image.open(real.storage.file_path(served.key)).convert("L"))
     marked, plain, again = posters
     assert plain.tobytes() == again.tobytes()
     box = ImageChops.difference(marked, plain).getbbox()
@@ -77,15 +77,15 @@ async def test_a_plan_that_marks_has_its_clips_marked(real: AppState, worker_set
 
 async def test_cancelling_stops_the_child_and_the_next_job_runs(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         long = await create(real, account, **LONG)
-        await running(real, long, account)
+        await wait_until_running(real, long, account)
         short = await create(real, account, **SHORT)
         await real.lifecycle.cancel(long, account.id)
-        assert await ended(real, short, account) == "completed"
-        assert await ended(real, long, account) == "cancelled"
+        assert await wait_until_ended(real, short, account) == "completed"
+        assert await wait_until_ended(real, long, account) == "cancelled"
     assert await balance(real, account) == (299, 0)
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 async def test_a_guess_reaches_who_watches_before_the_first_piece(
@@ -95,18 +95,18 @@ async def test_a_guess_reaches_who_watches_before_the_first_piece(
     serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
     account = await person(real)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
-    quote = build_quote(asked, terms(account.plan), serving)
+    quote = build_quote(asked, pricing_terms(account.plan), serving)
     await real.submissions.submit(Submission(RequestIdentity(account.id, None, b""), quote, []), drawn(real))
     [row] = await real.library.list_page(account.id, None, 1, descending=True)
-    async with working(serving), aclosing(real.event_streams.stream_video(row.id, account.id)) as events:
+    async with running_worker(serving), aclosing(real.event_streams.stream_video(row.id, account.id)) as events:
         async with asyncio.timeout(PATIENCE):
             while (assets := shown(await following(events)))["preview"] is None:
                 assert assets["stream"] is None
         key = hls.storage_key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
-        with Image.open(real.storage.path(key)) as image:
+        with Image.open(real.storage.file_path(key)) as image:
             assert (image.format, image.size) == ("JPEG", (320, 213))
         await real.lifecycle.cancel(row.id, account.id)
-        assert await ended(real, row.id, account) == "cancelled"
+        assert await wait_until_ended(real, row.id, account) == "cancelled"
     assert real.serializer.to_video(await real.library.get(row.id, account.id)).assets.preview is None
     assert await balance(real, account) == (300, 0), "a guess is not charged for"
 
@@ -117,20 +117,20 @@ def shown(events: list[dict[str, str]]) -> dict[str, Any]:
 
 
 async def test_stale_wake_ups_do_not_eat_fresh_ones(real: AppState) -> None:
-    outbox, idle, heard = Outbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
-    bell = Bell(real.redis, outbox)
+    outbox, idle, heard = CommandOutbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
+    wakeups = Wakeups(real.redis, outbox)
     idle.set()
 
     async def look() -> None:
         heard.release()
 
-    bell.ring("default", 12)
+    wakeups.send("default", 12)
     await outbox.drain()
-    await real.redis.delete(*await real.redis.keys("arq:job:*"), "kinora:bell:default")
-    listener = asyncio.create_task(Listener(real.settings.redis_url, "default", look, idle).main())
+    await real.redis.delete(*await real.redis.keys("arq:job:*"), "kinora:wakeups:default")
+    listener = asyncio.create_task(WakeupListener(real.settings.redis_url, "default", look, idle).main())
     try:
         for _ in range(3):
-            bell.ring("default")
+            wakeups.send("default")
             await asyncio.wait_for(heard.acquire(), PATIENCE)
     finally:
         listener.cancel()
@@ -142,7 +142,7 @@ async def test_a_worker_told_to_stop_while_it_starts_stops_at_once(worker_settin
     environment = os.environ | worker_settings.environment()
     command = (sys.executable, "-m", "api.cli", "worker")
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
-    forkserver = os.pidfd_open(await child_of(process.pid))
+    forkserver = os.pidfd_open(await wait_for_forkserver(process.pid))
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     gone = asyncio.Event()

@@ -14,56 +14,58 @@ from api.http.state import AppState
 from api.settings import Settings
 from api.sql import media
 from api.videos import hls
-from api.worker.runner import time_left
+from api.worker.runner import remaining_seconds
 from engine.types import Progress, Resume, Stage
-from tests.support.factories import books
+from tests.support.factories import assert_books_balance
 from tests.support.generations import create, person
 from tests.support.workers import (
     LONG,
     SHORT,
-    child_of_this_process,
-    ended,
-    listed,
-    published,
-    running,
-    working,
+    find_engine_process,
+    list_published_segments,
+    running_worker,
+    wait_until_ended,
+    wait_until_published,
+    wait_until_running,
 )
 
 
 async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         video_id = await create(real, account, **(LONG | {"seconds": 4}))
-        await running(real, video_id, account)
-        os.kill(child_of_this_process(), signal.SIGKILL)
-        assert await ended(real, video_id, account) == "completed"
+        await wait_until_running(real, video_id, account)
+        os.kill(find_engine_process(), signal.SIGKILL)
+        assert await wait_until_ended(real, video_id, account) == "completed"
     assert (await real.library.get(video_id, account.id)).attempt == 2
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 async def test_a_killed_child_goes_on_after_what_is_published(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         video_id = await create(real, account, **(LONG | {"seconds": 6}))
-        await published(real, video_id, account)
-        before = await listed(real, video_id)
-        os.kill(child_of_this_process(), signal.SIGKILL)
-        assert await ended(real, video_id, account) == "completed"
-    after = await listed(real, video_id)
+        await wait_until_published(real, video_id, account)
+        before = await list_published_segments(real, video_id)
+        os.kill(find_engine_process(), signal.SIGKILL)
+        assert await wait_until_ended(real, video_id, account) == "completed"
+    after = await list_published_segments(real, video_id)
     assert after[: len(before)] == before
     assert [piece.number for piece in after] == list(range(len(after)))
     assert {piece.attempt for piece in after} == {1, 2}
     assert not any(piece.discontinuity for piece in after), "had it begun anew, players would be told"
-    heads = {real.storage.path(hls.storage_key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
-    pieces = [real.storage.path(hls.storage_key(video_id, hls.segment_name(piece))).read_bytes() for piece in after]
+    heads = {real.storage.file_path(hls.storage_key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
+    pieces = [
+        real.storage.file_path(hls.storage_key(video_id, hls.segment_name(piece))).read_bytes() for piece in after
+    ]
     async with real.pool.acquire() as db:
         served = await media.find_rendition(db, video_id, "video")
     assert served
     assert served.key
-    film = pictures(real.storage.path(served.key).read_bytes())
+    film = pictures(real.storage.file_path(served.key).read_bytes())
     assert len(film) == 48
     assert film == pictures(b"".join([*heads, *pieces])), "what was watched and what is kept are the same"
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 def pictures(film: bytes) -> list[tuple[int | None, bytes]]:
@@ -88,10 +90,10 @@ async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_p
     account = await person(real)
     async with real.pool.acquire() as db:
         await db.execute(FULL_FOR_A_MOMENT)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         video_id = await create(real, account, **SHORT)
-        assert await ended(real, video_id, account) == "completed"
-    assert sum(piece.seconds for piece in await listed(real, video_id)) == 1
+        assert await wait_until_ended(real, video_id, account) == "completed"
+    assert sum(piece.seconds for piece in await list_published_segments(real, video_id)) == 1
     assert (await real.library.get(video_id, account.id)).attempt == 1
 
 
@@ -99,15 +101,15 @@ def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published
     resume = Resume((), Path("state"))
     for stage in get_args(Stage):
         event = Progress(stage, 0.5, 4.0, 1, 8, 1, 2)
-        assert time_left(event, resume) == (None if stage in ("loading", "encoding") else 4.0)
-        assert time_left(event, None) == 4.0
+        assert remaining_seconds(event, resume) == (None if stage in ("loading", "encoding") else 4.0)
+        assert remaining_seconds(event, None) == 4.0
 
 
 async def test_a_worker_that_stops_gives_its_job_back(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         video_id = await create(real, account, **LONG)
-        await running(real, video_id, account)
+        await wait_until_running(real, video_id, account)
     row = await real.library.get(video_id, account.id)
     assert (row.state, row.attempt) == ("queued", 1)
     async with real.pool.acquire() as db:

@@ -20,15 +20,15 @@ from api.settings import Settings
 from api.videos import hls
 from api.worker import main
 from engine.process.client import EngineDied
-from tests.support.factories import books
+from tests.support.factories import assert_books_balance
 from tests.support.generations import balance, create, drawn, person, submission
 from tests.support.video_requests import png
 from tests.support.workers import (
     LONG,
     SHORT,
-    ended,
-    published,
-    working,
+    running_worker,
+    wait_until_ended,
+    wait_until_published,
 )
 
 
@@ -45,7 +45,7 @@ async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
 ) -> None:
     video_id = await create(real, await person(real), **SHORT)
     with pytest.raises(main.WrongSettingError, match=re.escape(named)):
-        await main.work(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
+        await main.run_worker(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM generations WHERE id = $1", video_id) == "queued"
 
@@ -53,16 +53,16 @@ async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
 async def test_an_engine_that_dies_while_it_starts_may_start_the_next_time(worker_settings: Settings) -> None:
     stubborn = msgspec.structs.replace(worker_settings, frame_rules="tests.support.crashing_rule:rule")
     with pytest.raises(EngineDied):
-        await main.work(stubborn, asyncio.Event())
+        await main.run_worker(stubborn, asyncio.Event())
 
 
 async def test_missing_weights_are_a_named_failure(real: AppState, worker_settings: Settings, tmp_path: Path) -> None:
     account = await person(real)
     folder = shutil.copytree(worker_settings.weights["kinora-mini"], tmp_path / "weights")
     shutil.rmtree(folder / "vae")
-    async with working(msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(folder)})):
+    async with running_worker(msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(folder)})):
         video_id = await create(real, account, **SHORT)
-        assert await ended(real, video_id, account) == "failed:model_missing"
+        assert await wait_until_ended(real, video_id, account) == "failed:model_missing"
         row = await real.library.get(video_id, account.id)
     shown = real.serializer.to_video(row)
     assert shown.failure
@@ -118,27 +118,27 @@ async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
         worker_settings, weights=own, models=["kinora-mini", "ltx-video-2b"], max_tries=1, **wrong
     )
     served = real._replace(settings=changed)
-    async with working(changed):
+    async with running_worker(changed):
         first = await create(served, account, **asked)
-        assert await ended(real, first, account) == f"failed:{failure}"
+        assert await wait_until_ended(real, first, account) == f"failed:{failure}"
         second = await create(served, account, **{**SHORT, "model": "ltx-video-2b", "size": "256x256"})
         everywhere = failure == "bad_setting"
-        assert await ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
+        assert await wait_until_ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
     assert (await real.library.get(first, account.id)).settled == 0
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_lives(
     real: AppState, worker_settings: Settings
 ) -> None:
     account = await person(real)
-    async with working(
+    async with running_worker(
         msgspec.structs.replace(worker_settings, frame_rules="tests.support.frame_rules:refuse_the_second")
     ):
         video_id = await create(real, account, **(LONG | {"seconds": 6}))
-        await published(real, video_id, account)
-        assert await ended(real, video_id, account) == "failed:refused_frames"
-        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
+        await wait_until_published(real, video_id, account)
+        assert await wait_until_ended(real, video_id, account) == "failed:refused_frames"
+        assert await wait_until_ended(real, await create(real, account, **SHORT), account) == "completed"
     row = await real.library.get(video_id, account.id)
     video = real.serializer.to_video(row)
     assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
@@ -147,15 +147,15 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
     with pytest.raises(HasFailed):
         await hls.open_stream(real.pool, video_id, account.id)
     assert await balance(real, account) == (299, 0)
-    await books(real.pool, account.id)
+    await assert_books_balance(real.pool, account.id)
 
 
 async def test_a_job_that_takes_too_long_is_stopped_and_released(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     impatient = msgspec.structs.replace(worker_settings, job_timeout=0.5, max_tries=1)
-    async with working(impatient):
+    async with running_worker(impatient):
         video_id = await create(real, account, **LONG)
-        assert await ended(real, video_id, account) == "failed:timed_out"
+        assert await wait_until_ended(real, video_id, account) == "failed:timed_out"
     assert await balance(real, account) == (300, 0)
 
 
@@ -165,8 +165,8 @@ async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: AppState,
     asked = submission(real, account, picture=png(), **SHORT)
     await real.submissions.submit(asked, drawn(real))
     [lost] = await real.library.list_page(account.id, None, 1, descending=True)
-    real.storage.remove(f"inputs/{lost.id}")
-    async with working(patient):
-        assert await ended(real, lost.id, account) == "failed:internal"
-        assert await ended(real, await create(real, account, **SHORT), account) == "completed"
-    await books(real.pool, account.id)
+    real.storage.remove_folder(f"inputs/{lost.id}")
+    async with running_worker(patient):
+        assert await wait_until_ended(real, lost.id, account) == "failed:internal"
+        assert await wait_until_ended(real, await create(real, account, **SHORT), account) == "completed"
+    await assert_books_balance(real.pool, account.id)

@@ -13,11 +13,11 @@ import pytest
 
 from api.http.state import AppState
 from api.sql.transitions import ClaimedGeneration
-from api.worker.segment_publisher import Publisher
+from api.worker.segment_publisher import SegmentPublisher
 from tests.api.videos.test_event_stream import following
 from tests.support.generations import claim, create
 from tests.support.generations import person as rich
-from tests.support.segments import REQUEST, guess, made, shown
+from tests.support.segments import REQUEST, get_video, make_preview, make_segment
 from tests.support.users import Person, sign_up
 
 
@@ -25,26 +25,26 @@ async def test_a_guess_is_seen_until_there_is_something_better(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     async def assets() -> dict[str, Any]:
-        return dict((await shown(client, account, claimed.id))["assets"])
+        return dict((await get_video(client, account, claimed.id))["assets"])
 
-    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
     assert (await assets())["preview"] is None
-    assert await publisher.preview(guess(tmp_path, 0.0))
+    assert await publisher.publish_preview(make_preview(tmp_path, 0.0))
     first = (await assets())["preview"]
-    assert await publisher.preview(guess(tmp_path, 1.0))
+    assert await publisher.publish_preview(make_preview(tmp_path, 1.0))
     second = (await assets())["preview"]
     assert first != second
     for url, content in ((first, b"guess at 0.0"), (second, b"guess at 1.0")):
         answer = await client.get(url)
         assert (answer.status_code, answer.content) == (200, content)
         assert answer.headers["content-type"] == "image/jpeg"
-    assert await publisher.publish(made(tmp_path, 0))
+    assert await publisher.publish_segment(make_segment(tmp_path, 0))
     assert (await assets())["preview"] == second, "it shows what cannot be watched yet"
-    assert await publisher.publish(made(tmp_path, 1))
+    assert await publisher.publish_segment(make_segment(tmp_path, 1))
     assert (await assets())["preview"] is None
-    assert await publisher.preview(guess(tmp_path, 1.5))
+    assert await publisher.publish_preview(make_preview(tmp_path, 1.5))
     assert (await assets())["preview"] is None, "that second is published"
-    assert await publisher.preview(guess(tmp_path, 2.5))
+    assert await publisher.publish_preview(make_preview(tmp_path, 2.5))
     assert (await assets())["preview"]
     assert await app_state.lifecycle.complete(claimed, [])
     assert (await assets())["preview"] is None
@@ -56,7 +56,7 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
     person = await rich(real)
     video_id = await create(real, person)
     claimed = await claim(real)
-    publisher = Publisher(claimed, REQUEST, real.lifecycle, real.storage)
+    publisher = SegmentPublisher(claimed, REQUEST, real.lifecycle, real.storage)
     async with aclosing(real.event_streams.stream_video(video_id, person.id)) as stream:
         await following(stream)
 
@@ -66,9 +66,9 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
             assets = msgspec.json.decode(event["data"])["assets"]
             return assets["preview"], assets["stream"]
 
-        one, nothing = await told(publisher.preview(guess(tmp_path, 0.0)))
-        two, nothing_yet = await told(publisher.preview(guess(tmp_path, 0.5)))
-        gone, playlist = await told(publisher.publish(made(tmp_path, 0)))
+        one, nothing = await told(publisher.publish_preview(make_preview(tmp_path, 0.0)))
+        two, nothing_yet = await told(publisher.publish_preview(make_preview(tmp_path, 0.5)))
+        gone, playlist = await told(publisher.publish_segment(make_segment(tmp_path, 0)))
     assert one
     assert two
     assert one != two
@@ -79,8 +79,10 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
 async def test_a_preview_opens_for_its_owner_alone(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).preview(guess(tmp_path, 0.0))
-    url = httpx.URL((await shown(client, account, claimed.id))["assets"]["preview"])
+    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_preview(
+        make_preview(tmp_path, 0.0)
+    )
+    url = httpx.URL((await get_video(client, account, claimed.id))["assets"]["preview"])
     signed = url.query.decode()
     stranger = await sign_up(client)
     assert (await client.get(url.path)).status_code == 401
@@ -102,14 +104,14 @@ async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
     end: str,
     code: str,
 ) -> None:
-    publisher = Publisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
-    await publisher.preview(guess(tmp_path, 0.0))
-    url = (await shown(client, account, claimed.id))["assets"]["preview"]
+    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    await publisher.publish_preview(make_preview(tmp_path, 0.0))
+    url = (await get_video(client, account, claimed.id))["assets"]["preview"]
     if end == "failed":
         assert await app_state.lifecycle.fail(claimed, "bad_frames")
     else:
         await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     answer = await client.get(url)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
-    assert (await shown(client, account, claimed.id))["assets"]["preview"] is None
-    assert not await publisher.preview(guess(tmp_path, 1.0)), "a late one is not taken"
+    assert (await get_video(client, account, claimed.id))["assets"]["preview"] is None
+    assert not await publisher.publish_preview(make_preview(tmp_path, 1.0)), "a late one is not taken"

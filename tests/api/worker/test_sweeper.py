@@ -11,8 +11,8 @@ import msgspec
 
 from api.http.state import AppState
 from api.idempotency import RequestIdentity
-from api.messaging.events import Announcer, Outbox
-from api.messaging.wakeups import Bell
+from api.messaging.events import Announcer, CommandOutbox
+from api.messaging.wakeups import Wakeups
 from api.schemas.presets import PresetCreate
 from api.settings import Settings
 from api.sql.connection import transaction
@@ -22,19 +22,19 @@ from tests.support.generations import balance, claim, create, drawn, person, sub
 from tests.support.video_requests import png
 from tests.support.workers import (
     SHORT,
-    ended,
-    working,
+    running_worker,
+    wait_until_ended,
 )
 
 
 async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         first = await create(real, account, **SHORT)
-        assert await ended(real, first, account) == "completed"
+        assert await wait_until_ended(real, first, account) == "completed"
         second = await create(real, account, **SHORT)
         await real.redis.flushdb()
-        assert await ended(real, second, account) == "completed"
+        assert await wait_until_ended(real, second, account) == "completed"
 
 
 async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
@@ -48,19 +48,19 @@ async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
         assert claimed.attempt == losses + 1
         async with transaction(real.pool) as db:
             await db.execute("UPDATE generations SET lease_until = now() - interval '1 second'")
-        await sweeper_of(real, msgspec.structs.replace(worker_settings, lease=0.0)).sweep_due()
-    assert await ended(real, video_id, account) == "failed:worker_lost"
+        await create_sweeper(real, msgspec.structs.replace(worker_settings, lease=0.0)).sweep_due()
+    assert await wait_until_ended(real, video_id, account) == "failed:worker_lost"
     assert await balance(real, account) == (300, 0)
 
 
 async def test_files_past_their_time_go(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
-    async with working(worker_settings):
+    async with running_worker(worker_settings):
         video_id = await create(real, account, **SHORT)
-        assert await ended(real, video_id, account) == "completed"
+        assert await wait_until_ended(real, video_id, account) == "completed"
     async with transaction(real.pool) as db:
         await db.execute("UPDATE generations SET expires_at = now() - interval '1 second'")
-    await sweeper_of(real, worker_settings).sweep_due()
+    await create_sweeper(real, worker_settings).sweep_due()
     assert not list((real.settings.data / "media" / "videos").iterdir())
     assert (await real.library.get(video_id, account.id)).variants == []
 
@@ -85,7 +85,7 @@ async def test_files_that_nothing_names_go(real: AppState, worker_settings: Sett
         folder.mkdir(parents=True, exist_ok=True)
     for folder in (*going, *staying):
         os.utime(folder, (0, 0))
-    await sweeper_of(real, worker_settings).clean_storage()
+    await create_sweeper(real, worker_settings).clean_storage()
     assert not [folder for folder in going if folder.exists()]
     assert all(folder.exists() for folder in (*staying, young))
 
@@ -98,10 +98,10 @@ async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: AppState, work
     for folder in folders:
         folder.mkdir(parents=True)
         os.utime(folder, (0, 0))
-    await sweeper_of(real, worker_settings).clean_storage()
+    await create_sweeper(real, worker_settings).clean_storage()
     assert [folder.exists() for folder in folders] == [True, True, False, False]
     await real.library.delete(queued, account.id)
-    await sweeper_of(real, worker_settings).sweep_due()
+    await create_sweeper(real, worker_settings).sweep_due()
     assert not [folder for folder in folders if folder.exists()]
 
 
@@ -116,7 +116,7 @@ async def test_stored_videos_cost_one_query_however_many_there_are(
             os.utime(folder, (0, 0))
         statements: list[Any] = []
         with connection.query_logger(statements.append):
-            await sweeper_of(app_state, app_state.settings).clean_storage()
+            await create_sweeper(app_state, app_state.settings).clean_storage()
             await asyncio.sleep(0)  # asyncpg calls its loggers in the loop's next turn
         counts.append(len(statements))
     assert counts[0] == counts[1]
@@ -129,26 +129,28 @@ async def test_variations_keep_their_picture_when_one_is_deleted(real: AppState,
     await real.submissions.submit(asked, drawn(real))
     first, second = await real.library.list_page(account.id, None, 2, descending=False)
     await real.library.delete(first.id, account.id)
-    await sweeper_of(real, worker_settings).sweep_due()
-    async with working(worker_settings):
-        assert await ended(real, second.id, account) == "completed"
+    await create_sweeper(real, worker_settings).sweep_due()
+    async with running_worker(worker_settings):
+        assert await wait_until_ended(real, second.id, account) == "completed"
 
 
 async def test_a_lot_may_expire_twice(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with transaction(real.pool) as db:
         await db.execute("UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'")
-    await sweeper_of(real, worker_settings).sweep_due()
+    await create_sweeper(real, worker_settings).sweep_due()
     async with transaction(real.pool) as db:
         lot = await db.fetchval("SELECT id FROM lots WHERE user_id = $1", account.id)
         await db.execute("UPDATE lots SET remaining = 5 WHERE id = $1", lot)
-    await sweeper_of(real, worker_settings).sweep_due()
+    await create_sweeper(real, worker_settings).sweep_due()
     assert (await balance(real, account))[0] == 300
 
 
-def sweeper_of(app_state: AppState, settings: Settings) -> Sweeper:
+def create_sweeper(app_state: AppState, settings: Settings) -> Sweeper:
     """The sweeping side of a worker, to be called by hand."""
-    outbox = Outbox(app_state.redis)
-    bell = Bell(app_state.redis, outbox)
-    lifecycle = VideoLifecycle(settings, app_state.pool, app_state.credits, bell, Announcer(outbox))
-    return Sweeper(settings=settings, pool=app_state.pool, storage=app_state.storage, lifecycle=lifecycle, bell=bell)
+    outbox = CommandOutbox(app_state.redis)
+    wakeups = Wakeups(app_state.redis, outbox)
+    lifecycle = VideoLifecycle(settings, app_state.pool, app_state.credits, wakeups, Announcer(outbox))
+    return Sweeper(
+        settings=settings, pool=app_state.pool, storage=app_state.storage, lifecycle=lifecycle, wakeups=wakeups
+    )

@@ -14,7 +14,7 @@ import pytest
 
 from api.local import supervisor
 from tests.support.fake_stripe import KEY, new_client, start_fake_stripe, wait_until_ready
-from tests.support.processes import living
+from tests.support.processes import list_living
 
 COMMAND = (sys.executable, "-m", "api.fakes.stripe", "--data", ":memory:")
 
@@ -53,7 +53,7 @@ async def test_the_process_dies_with_its_parent(tmp_path: Path) -> None:
     )
     assert parent.stdout is not None
     process = psutil.Process(int(await parent.stdout.readline()))
-    assert living([process]) == [process]
+    assert list_living([process]) == [process]
     parent.kill()
     await parent.wait()
     assert psutil.wait_procs([process], timeout=5)[1] == []

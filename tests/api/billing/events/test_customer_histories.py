@@ -24,7 +24,7 @@ from api.sql.connection import Pool, transaction
 from tests.support import customer_histories
 from tests.support.customer_histories import SOLD, History
 from tests.support.event_orders import WORKERS, Scene, Side, disorder, heard, scene
-from tests.support.factories import CREDITS, add_generation, books
+from tests.support.factories import CREDITS, add_generation, assert_books_balance
 
 SEED = 20261125
 COUNT = 200
@@ -153,7 +153,7 @@ async def test_any_order_ends_as_the_right_order(servers: Servers, settings: Set
             right = await state(on.orderly.pool, history.user_id)
             assert await state(on.disorderly.pool, history.user_id) == right, (SEED, history)
             assert await counted(on, history) == sum(row[0] for row in right["usage"]), (SEED, history)
-            await books(on.disorderly.pool, history.user_id)
+            await assert_books_balance(on.disorderly.pool, history.user_id)
         await enough_happened(on)
 
 

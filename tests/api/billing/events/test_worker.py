@@ -14,11 +14,11 @@ import msgspec
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.billing.events.receive import BELL
+from api.billing.events.receive import BILLING_POOL
 from api.billing.events.worker import BillingWorker
 from api.billing.stripe.client import Stripe
 from api.http.state import AppState
-from api.messaging.wakeups import Listener
+from api.messaging.wakeups import WakeupListener
 from api.settings import Settings
 from api.sql.connection import Pool
 from api.worker import main
@@ -44,7 +44,7 @@ def told(kind: str, name: str) -> bytes:
 async def at_work(settings: Settings, till: BillingWorker, every: float) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(till.run(every)),
-        asyncio.create_task(Listener(settings.redis_url, BELL, till.wake_up, till.idle).main()),
+        asyncio.create_task(WakeupListener(settings.redis_url, BILLING_POOL, till.wake_up, till.idle).main()),
     ]
     yield
     for task in tasks:
@@ -67,7 +67,7 @@ async def test_a_webhook_wakes_a_worker(
         answer = await client.post("/v1/webhooks/stripe", content=body, headers=signed(body))
         assert (answer.status_code, time.monotonic() - began < 1) == (204, True)
     assert await plan(real.pool, user) == ("free", None)
-    async with main._till(settings, SOLD) as till:
+    async with main._open_billing_worker(settings, SOLD) as till:
         assert till
         async with at_work(settings, till, 60.0):
             await until(real.pool, user, "plus")
@@ -92,5 +92,5 @@ async def test_an_event_without_a_wakeup_is_applied_within_seconds(real: AppStat
 
 
 async def test_a_server_without_a_stripe_key_has_no_billing_worker(settings: Settings) -> None:
-    async with main._till(settings, SOLD) as till:
+    async with main._open_billing_worker(settings, SOLD) as till:
         assert till is None

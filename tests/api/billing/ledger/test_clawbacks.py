@@ -10,7 +10,7 @@ from api.billing.ledger.clawbacks import Clawback
 from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database, Pool, database_time, transaction
 from api.sql.ledger_users import LedgerUser
-from tests.support.factories import CREDITS, add_account, add_generation, books
+from tests.support.factories import CREDITS, add_account, add_generation, assert_books_balance
 
 FREE = 300
 
@@ -49,7 +49,7 @@ async def test_a_refund_takes_its_share_once_and_gives_it_back(pool: Pool) -> No
         for share, left in (("1/3", 67), ("1/3", 67), ("1", 0), ("1/2", 50), ("0", 100)):
             await claim(db, payment, Fraction(share))
             assert await available(db, account) == left
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_spent_credits_stay_owed_and_held_ones_are_taken_on_release(pool: Pool) -> None:
@@ -65,7 +65,7 @@ async def test_spent_credits_stay_owed_and_held_ones_are_taken_on_release(pool: 
         assert (found.due, found.taken) == (100, 60)
         await claim(db, payment, Fraction(1, 2))
         assert await available(db, account) == 10  # 100, of which 40 are spent and 50 taken back
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_a_refund_and_a_dispute_do_not_take_the_same_credit_twice(pool: Pool) -> None:
@@ -79,7 +79,7 @@ async def test_a_refund_and_a_dispute_do_not_take_the_same_credit_twice(pool: Po
         assert await available(db, account) == 0
         await claim(db, payment, 0, "refund")
         assert await available(db, account) == 100
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_another_payment_is_left_alone(pool: Pool) -> None:
@@ -89,7 +89,7 @@ async def test_another_payment_is_left_alone(pool: Pool) -> None:
         await claim(db, payment, 1)
         assert await available(db, account) == 7
         assert await clawbacks.apply_claim(db, claim="re", kind="refund", payment="unknown", share=Fraction(1)) == []
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_credits_returned_to_an_expired_allowance_last_for_the_present_period(pool: Pool) -> None:
@@ -106,4 +106,4 @@ async def test_credits_returned_to_an_expired_allowance_last_for_the_present_per
         assert await available(db, account) == 40
         await claim(db, payment, 0, "dispute")
         assert await available(db, account) == 40
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)

@@ -14,7 +14,7 @@ from api.sql.connection import Database, Pool, transaction
 from api.sql.holds import NewHold
 from api.sql.ledger_users import LedgerUser
 from api.sql.lots import LotAmount
-from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, books
+from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, assert_books_balance
 
 FREE = TARIFF.find_plan("free").monthly_credits
 
@@ -43,7 +43,7 @@ async def test_an_allowance_is_granted_once_a_month(pool: Pool) -> None:
         assert (await CREDITS.balance(db, account.id)).available == FREE
         kinds = [row.kind for row in await ledger_entries.list_entries(db, account.id, None, 10, descending=False)]
     assert sorted(kinds) == ["expire", "grant", "grant"]
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_an_unconfirmed_address_gets_a_tenth(pool: Pool) -> None:
@@ -64,7 +64,7 @@ async def test_a_hold_is_settled_once(pool: Pool) -> None:
         assert await CREDITS.settle(db, video, 0) is None
         balance = await CREDITS.balance(db, account.id)
         assert (balance.available, balance.held) == (FREE - 8, 0)
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> None:
@@ -78,7 +78,7 @@ async def test_allowance_goes_first_and_comes_back_where_it_was(pool: Pool) -> N
         await CREDITS.settle(db, video, 0)
         buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (FREE, 50)
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_a_partial_charge_takes_the_lots_that_expire_first(pool: Pool) -> None:
@@ -90,7 +90,7 @@ async def test_a_partial_charge_takes_the_lots_that_expire_first(pool: Pool) -> 
         await CREDITS.settle(db, video, FREE + 5)
         buckets = (await CREDITS.balance(db, account.id)).buckets
         assert (buckets.allowance.amount, buckets.purchased.amount) == (0, 45)
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_a_release_after_the_month_is_granted_to_the_present_one(pool: Pool) -> None:
@@ -101,7 +101,7 @@ async def test_a_release_after_the_month_is_granted_to_the_present_one(pool: Poo
         await expire_now(db, account)
         await CREDITS.settle(db, video, 40)
         assert (await CREDITS.balance(db, account.id)).available == FREE + 60
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_several_generations_share_the_lots(pool: Pool) -> None:
@@ -114,7 +114,7 @@ async def test_several_generations_share_the_lots(pool: Pool) -> None:
         for number, video in enumerate(videos):
             await CREDITS.settle(db, video, number * 25)
         assert (await CREDITS.balance(db, account.id)).available == FREE + 100 - 150
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_a_hold_beyond_the_balance_is_refused(pool: Pool) -> None:
@@ -125,7 +125,7 @@ async def test_a_hold_beyond_the_balance_is_refused(pool: Pool) -> None:
             await CREDITS.hold(db, await CREDITS.lock_spendable(db, account.id), {video: FREE + 1})
         assert (refused.value.extra["cost"], refused.value.extra["available"]) == (FREE + 1, FREE)
         assert (await CREDITS.balance(db, account.id)).held == 0
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_the_table_refuses_to_book_twice(pool: Pool) -> None:

@@ -11,7 +11,7 @@ from api.errors import Conflict, InsufficientCredits, Invalid, NotSubscribed, Su
 from api.schemas.billing import Balance
 from api.sql.connection import Database, Pool, database_time, transaction
 from api.sql.ledger_users import LedgerUser
-from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, books
+from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, assert_books_balance
 
 TERMS = TARIFF.overage
 
@@ -63,7 +63,7 @@ async def test_overage_is_spent_last(pool: Pool) -> None:
         entry = await db.fetchrow("SELECT * FROM ledger_entries WHERE id = $1", events[0]["entry_id"])
         assert entry
         assert (entry["account"], entry["bucket"], entry["amount"]) == ("revenue", "overage", 3)
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_a_cap_is_raised_and_lowered_also_below_what_is_used(pool: Pool) -> None:
@@ -82,7 +82,7 @@ async def test_a_cap_is_raised_and_lowered_also_below_what_is_used(pool: Pool) -
         await overage.forbid_overage(db, account.id)
         shown = await balance(db, account)
         assert (shown.available, shown.buckets.overage.enabled, shown.buckets.overage.used) == (0, False, 10)
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_the_line_follows_the_subscription(pool: Pool) -> None:
@@ -99,7 +99,7 @@ async def test_the_line_follows_the_subscription(pool: Pool) -> None:
             await become(db, account, status)
             shown = await balance(db, account)
             assert (shown.buckets.overage.cap, shown.available - shown.buckets.allowance.amount) == (cap, left), status
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 async def test_the_next_period_begins_a_line_of_its_own(pool: Pool) -> None:
@@ -117,7 +117,7 @@ async def test_the_next_period_begins_a_line_of_its_own(pool: Pool) -> None:
         await CREDITS.settle(db, released, 0)
         shown = await balance(db, account)
         assert (shown.available, shown.held, shown.buckets.overage.used) == (50, 0, 0)
-    await books(pool, account.id)
+    await assert_books_balance(pool, account.id)
 
 
 @pytest.mark.parametrize("status", ["trialing", "past_due"])
