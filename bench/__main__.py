@@ -9,20 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import uvloop
 
-from bench import (
-    claim_latency,
-    content,
-    creates,
-    eta,
-    gpu_transformer,
-    long_videos,
-    pipelines,
-    reads,
-    sdk,
-    streams,
-    turbo,
-)
+from bench.engine import eta, gpu_transformer, long_videos, pipelines, turbo
 from bench.report import Row, format_table
+from bench.service import claim_latency, content, creates, reads, sdk, streams
 
 MEASUREMENTS: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "creates": creates.measure_creates,

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from api.local import supervisor
 from api.settings import Settings
 from api.uploads.store import UploadLimits
-from bench.chaos_processes import ChaosProcess
+from bench.chaos.processes import ChaosProcess
 from tests.support.media_files import encode_noise_png
 from tests.support.uploads import append_bytes, create_upload, get_offset, get_upload
 from tests.support.users import sign_up

@@ -13,12 +13,12 @@ import httpx
 from redis.asyncio import Redis
 
 from api.http.state import AppState
-from bench import seeding
-from bench.creates import ASKED, PATH
 from bench.report import Row, format_figure, format_percent
 from bench.resource_usage import measure_usage, process_tree, quantile
-from bench.seeding import SignedInUser
-from bench.testbed import HttpProcess, open_state, run_servers, run_web, run_worker, with_settings
+from bench.service import seeding
+from bench.service.creates import ASKED, PATH
+from bench.service.seeding import SignedInUser
+from bench.service.testbed import HttpProcess, open_state, run_servers, run_web, run_worker, with_settings
 from engine.testing import tiny_ltx
 
 PEOPLE = 10

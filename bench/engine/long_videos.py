@@ -21,7 +21,7 @@ from diffusers import LTXI2VLongMultiPromptPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_i2v_long_multi_prompt import split_into_temporal_windows
 from numpy.typing import NDArray
 
-from bench.engine_clips import (
+from bench.engine.engine_clips import (
     BUNDLED,
     MODEL,
     NATIVE,
@@ -33,7 +33,7 @@ from bench.engine_clips import (
     load_modules,
     time_clip,
 )
-from bench.isolated_process import call_in_process, isolated_process
+from bench.engine.isolated_process import call_in_process, isolated_process
 from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.diffusion.schedule import noise_levels, resolve_sampling
 from engine.loading.loader import Modules

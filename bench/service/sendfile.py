@@ -1,6 +1,6 @@
 """A minimal file server: reads a request's head, responds, and lets the kernel send the file.
 
-`python -m bench.sendfile --fd N FILE`. It answers every path alike.
+`python -m bench.service.sendfile --fd N FILE`. It answers every path alike.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def serve_connection(connection: socket.socket, path: Path) -> None:
 
 def main() -> None:
     """A thread for each connection."""
-    parser = argparse.ArgumentParser(prog="python -m bench.sendfile")
+    parser = argparse.ArgumentParser(prog="python -m bench.service.sendfile")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("file", type=Path)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """A server that returns canned responses and does nothing else: the lower bound for every client.
 
-`python -m bench.canned_responses --fd N VIDEO LIST TASK`: files that hold the response for one video, for the list and
-for any other path.
+`python -m bench.service.canned_responses --fd N VIDEO LIST TASK`: files that hold the response for one video, for the
+list and for any other path.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ async def serve_responses(descriptor: int, answers: list[bytes]) -> None:
 
 def main() -> None:
     """Read the answers and serve them."""
-    parser = argparse.ArgumentParser(prog="python -m bench.canned_responses")
+    parser = argparse.ArgumentParser(prog="python -m bench.service.canned_responses")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("answers", type=Path, nargs=3)
     options = parser.parse_args()

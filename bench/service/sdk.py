@@ -101,7 +101,13 @@ async def _canned_server() -> AsyncIterator[str]:
             answers.append(str(Path(folder) / name))
         descriptor = listener.fileno()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.canned_responses", "--fd", str(descriptor), *answers, pass_fds=(descriptor,)
+            sys.executable,
+            "-m",
+            "bench.service.canned_responses",
+            "--fd",
+            str(descriptor),
+            *answers,
+            pass_fds=(descriptor,),
         )
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"

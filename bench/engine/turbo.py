@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final, NamedTuple
 
-from bench import engine_clips
-from bench.isolated_process import run_isolated
+from bench.engine import engine_clips
+from bench.engine.isolated_process import run_isolated
 from bench.report import Row, format_figure, format_ratio
 from engine.mini.evaluation import sampling, scores
 from engine.mini.evaluation.sampling import Question, Studio

@@ -26,13 +26,13 @@ from api.http.state import AppState, build_app_state
 from api.local import postgres as cluster
 from api.settings import Settings
 from api.sql import connection as db
-from bench import load, seeding, statements
-from bench.load import ResponseTally
 from bench.report import Row, format_figure, format_percent, format_ratio
 from bench.resource_usage import ResourceUsage, measure_usage
-from bench.seeding import SignedInUser
-from bench.statements import RecordedStatement
-from bench.testbed import HttpProcess, run_servers, run_web
+from bench.service import load, seeding, statements
+from bench.service.load import ResponseTally
+from bench.service.seeding import SignedInUser
+from bench.service.statements import RecordedStatement
+from bench.service.testbed import HttpProcess, run_servers, run_web
 
 PATH = "/v1/videos"
 ASKED = {"prompt": "a red ball bounces over green hills", "seconds": 1, "size": "64x64", "quality": "turbo"}  # 1 credit

@@ -20,8 +20,8 @@ from diffusers import LTXConditionPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from PIL import Image
 
-from bench import engine_clips
-from bench.isolated_process import run_isolated
+from bench.engine import engine_clips
+from bench.engine.isolated_process import run_isolated
 from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.catalog.model import Sampling
 from engine.diffusion import ltx

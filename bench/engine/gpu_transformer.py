@@ -22,7 +22,7 @@ from typing import Any, Final
 import torch
 from diffusers import LTXVideoTransformer3DModel
 
-from bench.isolated_process import run_isolated
+from bench.engine.isolated_process import run_isolated
 from bench.report import Row, format_figure, format_percent, format_ratio
 from engine.catalog.registry import find_model
 

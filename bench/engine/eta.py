@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from bench.engine_clips import BUNDLED, BenchWeights, ClipTiming, clip_request, time_clip
-from bench.isolated_process import run_isolated
+from bench.engine.engine_clips import BUNDLED, BenchWeights, ClipTiming, clip_request, time_clip
+from bench.engine.isolated_process import run_isolated
 from bench.report import Row, format_percent
 from engine.types import Quality
 

@@ -19,9 +19,9 @@ from diffusers import FlowMatchEulerDiscreteScheduler, LTXVideoTransformer3DMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench import engine_clips, eta, gpu_transformer, long_videos, pipelines, turbo
-from bench.engine_clips import BenchWeights, ClipTiming
-from bench.isolated_process import run_isolated
+from bench.engine import engine_clips, eta, gpu_transformer, long_videos, pipelines, turbo
+from bench.engine.engine_clips import BenchWeights, ClipTiming
+from bench.engine.isolated_process import run_isolated
 from bench.report import Row, format_table
 from bench.resource_usage import PeakMemory
 

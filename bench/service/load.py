@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-from bench.testbed import HOST
+from bench.service.testbed import HOST
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length: "

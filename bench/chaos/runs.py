@@ -29,10 +29,10 @@ from api.local.child_process import ChildEndedError
 from api.settings import Settings
 from api.sql import connection as db
 from api.storage.local import Storage
-from bench.chaos_books import AuditResult, audit_books
-from bench.chaos_nemesis import TARGETS, Kill, Nemesis, Target, Tell
-from bench.chaos_people import BrokenPromiseError, SimulatedUsers
-from bench.chaos_processes import ChaosProcess, WorkerProcess
+from bench.chaos.ledger_audit import AuditResult, audit_books
+from bench.chaos.nemesis import TARGETS, Kill, Nemesis, Target, Tell
+from bench.chaos.processes import ChaosProcess, WorkerProcess
+from bench.chaos.simulated_users import BrokenPromiseError, SimulatedUsers
 
 KILLS, SHORT = 100, 30
 WORKERS = 2
@@ -167,7 +167,3 @@ def _format_spread(seconds: Sequence[float]) -> str:
     if not seconds:
         return "never"
     return f"median {median(seconds):.1f} s, at most {max(seconds):.1f} s ({len(seconds)} times)"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from api.local.child_process import Child, Program, retry_until_ready
 from api.local.supervisor import open_listener
-from bench import load, seeding
 from bench.report import Row, format_figure, format_ratio
 from bench.resource_usage import ResourceUsage, measure_usage
-from bench.testbed import HOST, READY_WITHIN, HttpProcess, run_http_process, run_servers, run_web
+from bench.service import load, seeding
+from bench.service.testbed import HOST, READY_WITHIN, HttpProcess, run_http_process, run_servers, run_web
 
 SIZE = 64 * 1024 * 1024
 MEGA = 1e6
@@ -105,7 +105,7 @@ def select_peer(file: Path, folder: Path) -> tuple[str, AbstractAsyncContextMana
     """The best there is on this machine to compare with, by name."""
     if nginx := shutil.which("nginx"):
         return "nginx", _run_nginx(nginx, file.parent, folder)
-    return "sendfile", run_http_process(("bench.sendfile",), [str(file)], folder / "sendfile.log")
+    return "sendfile", run_http_process(("bench.service.sendfile",), [str(file)], folder / "sendfile.log")
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from api.sql.connection import Pool
-from bench.chaos_people import SimulatedUsers
-from bench.chaos_processes import ChaosProcess, WorkerProcess
+from bench.chaos.processes import ChaosProcess, WorkerProcess
+from bench.chaos.simulated_users import SimulatedUsers
 
 LONGEST = 1.5
 """Seconds between the sight of a lease and the kill at most: about an attempt. They are drawn, so that kills fall

@@ -18,9 +18,9 @@ from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.media import RenditionRow
 from api.videos.renditions import SUFFIXES, TYPES
-from bench.chaos import run_chaos
-from bench.chaos_books import audit_books
-from bench.chaos_people import SimulatedUsers
+from bench.chaos.ledger_audit import audit_books
+from bench.chaos.runs import run_chaos
+from bench.chaos.simulated_users import SimulatedUsers
 from tests.support.generations import claim, create, person
 
 KILLS = 5

@@ -8,11 +8,11 @@ from itertools import cycle, islice
 
 import httpx
 
-from bench import load, seeding
-from bench.load import ResponseTally
 from bench.report import Row, format_figure, format_percent, format_ratio
 from bench.resource_usage import ResourceUsage, measure_usage
-from bench.testbed import HttpProcess, run_http_process, run_servers, run_web
+from bench.service import load, seeding
+from bench.service.load import ResponseTally
+from bench.service.testbed import HttpProcess, run_http_process, run_servers, run_web
 
 PEOPLE = 200  # so many that nobody meets the limit of requests for each
 EACH = 20  # clips of each person: one page
@@ -38,7 +38,7 @@ async def measure_reads() -> list[Row]:
         for file, answer in zip(files, answers, strict=True):
             file.write_bytes(answer)
         async with run_http_process(
-            ("bench.litestar_baseline",), [str(file) for file in files], settings.data / "bare.log"
+            ("bench.service.litestar_baseline",), [str(file) for file in files], settings.data / "bare.log"
         ) as floor:
             bare = [RouteContender(floor, [load.build_request("GET", f"/{number}")]) for number in range(len(answers))]
             await run_in_turns([*ours, *bare])

@@ -14,11 +14,11 @@ from typing import NamedTuple, cast
 
 from api.http.state import AppState
 from api.messaging.events import Announcer, CommandOutbox
-from bench import load, seeding
 from bench.report import Row, format_figure
 from bench.resource_usage import measure_usage, quantile, resident_bytes
-from bench.seeding import SignedInUser
-from bench.testbed import HOST, HttpProcess, open_state, run_servers, run_web
+from bench.service import load, seeding
+from bench.service.seeding import SignedInUser
+from bench.service.testbed import HOST, HttpProcess, open_state, run_servers, run_web
 
 CONNECTIONS = 1000
 SPARE = 200  # descriptors for everything else

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from api.sql.connection import Database
 from api.storage.local import Storage
-from bench.chaos_people import SimulatedUsers
+from bench.chaos.simulated_users import SimulatedUsers
 
 EXACT = {
     "a job has not ended": "SELECT id FROM generations WHERE state IN ('queued', 'in_progress')",

@@ -1,6 +1,6 @@
 """A Litestar application that only returns fixed bytes: the lower bound for every route of the API.
 
-`python -m bench.litestar_baseline --fd N FILE…`: the first file is the answer to `/0`, the next to `/1`.
+`python -m bench.service.litestar_baseline --fd N FILE…`: the first file is the answer to `/0`, the next to `/1`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def fixed_route(number: int, answer: bytes) -> HTTPRouteHandler:
 
 def main() -> None:
     """Serve as `kinora serve` does: the same server, loop and parser, no access log."""
-    parser = argparse.ArgumentParser(prog="python -m bench.litestar_baseline")
+    parser = argparse.ArgumentParser(prog="python -m bench.service.litestar_baseline")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("answers", type=Path, nargs="+")
     options = parser.parse_args()

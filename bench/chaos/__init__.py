@@ -1,0 +1,1 @@
+"""`make chaos`: kills processes that hold jobs, and audits the ledger afterwards."""

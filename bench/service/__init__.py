@@ -1,0 +1,1 @@
+"""What `make bench` measures of the API: creates, claims, reads, downloads, event streams, the SDK."""
