@@ -1,5 +1,5 @@
-"""Kinora's engine: from a sentence to a film, with no idea of the web, a database or a queue.
+"""Kinora's engine generates videos from text. It knows no web, database or queue.
 
-It imports nothing, so that `engine.types`, `engine.catalog.registry` and `engine.planning.timeline` cost the web
-process nothing.
+It imports nothing, so that `engine.types`, `engine.catalog.registry` and `engine.planning.timeline` stay cheap for the
+web process.
 """

@@ -1,7 +1,6 @@
 """The engine on the command line: `python -m engine "a red ball bounces" out.mp4 --seconds 5 --size 320x192`.
 
-It proves that the engine needs no server. Exit codes: 0 done, 1 failed, 2 the command asks for what cannot be
-made, 130 interrupted.
+It needs no server. Exit codes: 0 done, 1 failed, 2 invalid arguments or request, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ from engine import cli
 from engine.catalog.validation import check_request
 from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, Progress, Request, Result
 
-_BAR = 30
+_BAR_WIDTH = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = cli.parser()
+    parser = cli.build_parser()
     options = parser.parse_args(arguments)
     try:
-        config, request = cli.asked(options)
+        config, request = cli.build_request(options)
     except EngineError as error:
         parser.error(str(error))
-    if problems := check_request(request):
-        parser.error(" ".join(problem.message for problem in problems))
+    if violations := check_request(request):
+        parser.error(" ".join(violation.message for violation in violations))
     if not options.out.parent.is_dir() or options.out.is_dir():
         parser.error(f"{options.out} is not a file in a folder that exists.")
     try:
-        return _film(config, request, options.out, options.assets)
+        return _make_video(config, request, options.out, options.assets)
     except EngineError as error:
         print(f"{parser.prog}: {error} ({error.code})", file=sys.stderr)
         return 1
@@ -43,58 +42,58 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _film(config: EngineConfig, request: Request, out: Path, assets: Path | None) -> int:
-    interrupted = _interruptible()
+def _make_video(config: EngineConfig, request: Request, out: Path, assets: Path | None) -> int:
+    interrupted = _catch_interrupts()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; why: engine.process.forkserver
-    _say("Loading the engine…")
+    _print_status("Loading the engine…")
     from engine.runtime.engine import Engine
 
     started = time.monotonic()
     # Beside the result, so that moving it there is one step on one disk.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".kinora-") as folder:
-        result = _watch(Engine(config).run(request, Path(folder), lambda: bool(interrupted)))
+        result = _show_progress(Engine(config).run(request, Path(folder), lambda: bool(interrupted)))
         result.video.replace(out)
         if assets is not None:
             assets.mkdir(parents=True, exist_ok=True)
             for path in (result.poster, result.thumbnail, result.spritesheet):
                 shutil.move(path, assets / path.name)
-    print(_summary(out, result, request, time.monotonic() - started))
+    print(_summary_line(out, result, request, time.monotonic() - started))
     return 0
 
 
-def _interruptible() -> list[int]:
-    """A list that Ctrl-C puts its signal into: the engine stops at its next step and cleans up."""
+def _catch_interrupts() -> list[int]:
+    """A list that receives SIGINT: the engine then stops at its next step and cleans up."""
     received: list[int] = []
     signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
     return received
 
 
-def _watch(events: Iterable[Event]) -> Result:
+def _show_progress(events: Iterable[Event]) -> Result:
     for event in events:
         match event:
             case Progress():
-                _say(_bar(event))
+                _print_status(_progress_bar(event))
             case Done(result):
-                _say("")
+                _print_status("")
                 return result
     raise AssertionError("A run ends with Done or an exception.")
 
 
-def _bar(progress: Progress) -> str:
-    full = round(progress.fraction * _BAR)
+def _progress_bar(progress: Progress) -> str:
+    full = round(progress.fraction * _BAR_WIDTH)
     left = "" if progress.eta_seconds is None else f", {progress.eta_seconds:.0f} s left"
     step = f" {progress.step}/{progress.steps}" if progress.stage == "denoising" else ""
     window = f" (window {progress.window}/{progress.windows})" if progress.windows > 1 else ""
-    return f"[{'#' * full}{'.' * (_BAR - full)}] {progress.fraction:4.0%} {progress.stage}{step}{window}{left}"
+    return f"[{'#' * full}{'.' * (_BAR_WIDTH - full)}] {progress.fraction:4.0%} {progress.stage}{step}{window}{left}"
 
 
-def _say(line: str) -> None:
-    """Show a line in place of the last one, to a person only: a log has no use for it."""
+def _print_status(line: str) -> None:
+    """Replace the status line, on a terminal only."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
-def _summary(out: Path, result: Result, request: Request, seconds: float) -> str:
+def _summary_line(out: Path, result: Result, request: Request, seconds: float) -> str:
     return (
         f"Wrote {out}: {result.width}x{result.height}, {result.seconds:g} s, {result.frames} frames at "
         f"{result.fps}/s, {out.stat().st_size / 1000:.0f} kB; {request.model}, seed {request.seed}, "

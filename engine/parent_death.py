@@ -33,7 +33,7 @@ def die_with_parent(deadly: signal.Signals = signal.SIGKILL, *, parent: int | No
 
 
 if __name__ == "__main__":
-    # `python lifeline.py SIGQUIT <pid of the parent> program arguments…` becomes that program, tied to its parent:
+    # `python parent_death.py SIGQUIT <pid of the parent> program arguments…` becomes that program, tied to its parent:
     # for programs that know nothing of this, and without running Python between a fork and its exec.
     die_with_parent(signal.Signals[sys.argv[1]], parent=int(sys.argv[2]))
     try:

@@ -1,6 +1,6 @@
-"""What goes into the engine and what comes out: frozen values that cross a process boundary.
+"""The engine's public types: requests, results, events, configuration and errors.
 
-This module knows no torch and no files' contents; everything here pickles and imports in a millisecond.
+Frozen values that pickle, since they cross a process boundary. No torch; the module imports in a millisecond.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FailureCode: TypeAlias = Literal[
 FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
     {
         "bad_request": False,  # the model cannot make a clip of this size, length or with these settings
-        "bad_condition": False,  # an image to follow could not be read
+        "bad_condition": False,  # an image or source video could not be read
         "model_unknown": False,  # no catalogue entry has this name
         "model_missing": False,  # the weights are not where the catalogue says
         "model_broken": False,  # the weights are there and cannot be read
@@ -43,22 +43,22 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
         "bad_setting": False,  # a setting asks for what this machine cannot do
         "lora_missing": False,  # a LoRA that the request names cannot be read, or is for another model
         "out_of_memory": True,  # another worker, or the same one later, may have the room
-        "bad_frames": False,  # the model produced numbers that are not a picture; the same seed does it again
-        "refused_frames": False,  # the operator's rule does not let the frames leave; the same seed makes them again
+        "bad_frames": False,  # the model produced frames that are no image; the same seed does it again
+        "refused_frames": False,  # the operator's frame rule refused the frames; the same seed makes them again
         "encode_failed": True,  # the video codec refused a frame or a file
         "disk_full": True,  # there was no room for the result
     }
 )
-"""Every way a job can fail by name, and whether the same request may succeed when tried again."""
+"""Failure codes of a job, and whether the same request may succeed when tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageCondition:
-    """A picture the clip passes through.
+    """An image that the clip passes through.
 
     `image` is an encoded PNG, JPEG or WebP file. `frame` counts the clip's frames from 0; -1 is the last.
-    `strength` 1.0 keeps the picture, 0.0 ignores it; between the two it starts from a noised copy.
-    `resize` says what happens when its shape differs from the clip's: cut the edges, or add black bars.
+    A `strength` of 1.0 keeps the image, 0.0 ignores it; between the two the clip starts from a noised copy.
+    `resize` applies when its aspect differs from the clip's: crop the edges, or pad with black bars.
     """
 
     image: bytes
@@ -69,12 +69,12 @@ class ImageCondition:
 
 @dataclass(frozen=True, slots=True)
 class SourceSpan:
-    """A stretch of a film sent in: `frames` of it from its frame `start` on, laid at frame `at` of the clip.
+    """Part of a source video: `frames` of it from its frame `start` on, placed at frame `at` of the clip.
 
-    Frames are counted at the model's rate. `strength` says how much of it stays, in values at equal distances from
-    its first frame to its last with straight lines between: 1 throughout keeps its very pixels; below that the clip
-    starts from a noised copy, and 0 leaves nothing of it. `edited` takes another way: the film changes by what the
-    prompt says otherwise than `Request.source_prompt` does, the less the stronger the take.
+    Frames are counted at the model's rate. `strength` holds values at equal distances from the first frame to the last,
+    interpolated linearly: 1 throughout copies the pixels; below that the clip starts from a noised copy, and 0 leaves
+    nothing of the source. An `edited` span is changed by the difference between the prompt and
+    `Request.source_prompt` instead; the higher its strength, the less it changes.
     """
 
     video: Path
@@ -86,11 +86,11 @@ class SourceSpan:
 
     @property
     def keeps_pixels(self) -> bool:
-        """Whether its pixels stay as they are."""
+        """Whether its pixels are copied unchanged."""
         return not self.edited and min(self.strength) >= 1
 
     def strength_at(self, frame: float) -> float:
-        """Its strength at a frame of the clip; 0 where it does not reach."""
+        """Its strength at a frame of the clip; 0 outside the span."""
         if not self.at <= frame <= self.at + self.frames - 1:
             return 0.0
         along = (frame - self.at) / max(1, self.frames - 1) * (len(self.strength) - 1)
@@ -101,8 +101,8 @@ class SourceSpan:
 
 @dataclass(frozen=True, slots=True)
 class PromptSpan:
-    """`prompt` from frame `at` to frame `until`. From there the clip moves to the next cue's prompt by degrees;
-    where the next begins at `until` itself, it cuts.
+    """A `prompt` from frame `at` to frame `until`. From there the clip moves gradually to the prompt of the next span;
+    where that begins at `until` itself, the clip cuts.
     """
 
     at: int
@@ -112,7 +112,7 @@ class PromptSpan:
 
 @dataclass(frozen=True, slots=True)
 class LoraWeight:
-    """A LoRA by its name, and how much of it counts: 0 is nothing, 1 what it was trained for."""
+    """A LoRA by name with its scale: 0 has no effect, 1 is what it was trained for."""
 
     name: str
     weight: float = 1.0
@@ -120,12 +120,12 @@ class LoraWeight:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One clip to make. `width`, `height` in pixels of the file; 0 `seconds` asks for a still (one frame).
+    """One clip to generate. `width` and `height` are pixels of the file; `seconds` of 0 is a still (one frame).
 
-    `cues`, where there are any, take the place of `prompt`. A `loop` goes on from its last frame to its first.
-    `source_prompt` says what a film that is edited shows, as far as that is known.
-    `loras` are names that EngineConfig.loras has for this model. All that a `marked` clip shows, previews and pictures
-    beside it included, carries Kinora's visible mark.
+    `prompt_spans`, where there are any, replace `prompt`. The last frame of a `loop` leads to its first.
+    `source_prompt` describes a source video that is edited, as far as that is known.
+    `loras` are names of EngineConfig.loras for this model. Every frame of a `marked` clip carries Kinora's visible
+    mark, and so do its previews, poster, thumbnail and sprite sheet.
     `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
     same seed on the same machine gives the same frames.
     """
@@ -166,14 +166,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """Weights are being read; `fraction` (0 to 1) is of the loading alone."""
+    """Weights are loading; `fraction` (0 to 1) is of the loading alone."""
 
     fraction: float
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the job is. `fraction` (0 to 1) is of the whole job in seconds, and never goes back.
+    """Progress of the job. `fraction` (0 to 1) is of the whole job in seconds, and never decreases.
 
     `eta_seconds` is None until something was measured. `step` of `steps` and `window` of `windows` count from
     1 while denoising; a `step` of 0 means that the window has not begun.
@@ -190,7 +190,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PreviewFrame:
-    """What the clip will show at a second that is still being denoised, as a small JPEG: a guess, soon outdone."""
+    """A rough preview of the clip at `seconds`, which are still being denoised, as a small JPEG."""
 
     seconds: float
     file: Path
@@ -198,10 +198,11 @@ class PreviewFrame:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the clip can be watched: `file` holds what lies between the frames of the segment before and
-    frame `frames` (`seconds_done`), and plays after `head`, whose content is the same for all. Both are fragmented MP4.
+    """A finished segment of the clip, fragmented MP4.
 
-    `state` is what a later attempt needs to go on after it; None where nothing was kept for that.
+    `file` is the media segment from the end of the segment before up to `frames` of the clip (`seconds_done`).
+    `init_file` is the initialization segment, with the same content for all segments. `state` is what a later
+    attempt needs to continue after this segment; None where the family cannot resume.
     """
 
     index: int
@@ -214,7 +215,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSegment:
-    """What an earlier attempt has published of a clip, as the files of a Segment."""
+    """A segment that an earlier attempt has published, by the files of a Segment."""
 
     init_file: Path
     file: Path
@@ -222,8 +223,9 @@ class PublishedSegment:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where to go on with a clip: all pieces that are published, in their order, and the `state` handed over with
-    the last. Files that are missing or do not fit are no error: the clip is then made from its start.
+    """Where to continue a clip: all published segments in order, and the `state` saved with the last.
+
+    Files that are missing or do not fit are no error: the clip is then generated from its start.
     """
 
     segments: tuple[PublishedSegment, ...]
@@ -232,7 +234,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The last event of a job that went well."""
+    """The last event of a job that succeeded."""
 
     result: Result
 
@@ -242,7 +244,7 @@ Event: TypeAlias = Loading | Progress | PreviewFrame | Segment | Done
 
 @dataclass(frozen=True, slots=True)
 class LoraSource:
-    """A LoRA for a model, by a name that requests use. `source` is a folder, a .safetensors file or a hub id."""
+    """A LoRA of a model, by the name that requests use. `source` is a folder, a .safetensors file or a hub id."""
 
     name: str
     model: str
@@ -251,14 +253,14 @@ class LoraSource:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """How this process runs models.
+    """Configuration of an engine process.
 
     `weights` maps a catalogue name to a folder or hub id that replaces the catalogue's own. `device` is
     "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps"); `dtype` is "auto", "float32", "bfloat16" or
     "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
-    process may run on. `offload` to `parallel` say how a model is put on the machine; what they take and what "auto"
-    means is written in `engine.placement.policy`. `loras` are what requests may name, and `frame_rules` the operator's
-    own rule as engine.safety.rules.plugged takes it.
+    process may run on. `offload` to `parallel` place a model on the machine; `engine.placement.policy` documents their
+    values and "auto". `loras` are what requests may name, and `frame_rules` the operator's own rule for
+    `engine.safety.rules.load_operator_rules`.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -276,13 +278,13 @@ class EngineConfig:
 
 
 class JobCancelled(Exception):
-    """The caller asked the job to stop, and it has stopped."""
+    """The caller cancelled the job, and it has stopped."""
 
 
 class EngineError(Exception):
-    """A job failed for a reason that has a name.
+    """A job failed for a known reason.
 
-    `code` is one of FAILURES, `retryable` what that table says, and the text one sentence for an operator.
+    `code` is one of FAILURES, `retryable` its value there, and the message one sentence for an operator.
     """
 
     def __init__(self, code: FailureCode, message: str) -> None:

@@ -1,6 +1,6 @@
-"""The models that run in diffusers' own pipelines, as data: Wan 2.1 and 2.2, LTX-2, and Z-Image for stills.
+"""Catalogue entries of the models that run in diffusers' own pipelines: Wan 2.1 and 2.2, LTX-2, and Z-Image.
 
-A clip of theirs is one window: they have no way to go on from latents, so their length ends where the window does.
+Each clip is one window: these models cannot continue from latents, so no clip is longer than a window.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LARGE: Final = (*_SMALL, Size(1280, 720), Size(720, 1280))
 _ONE_WINDOW: Final = "A clip is denoised at once, so it lasts no longer than that."
 
 
-def _sampling(
+def _sampling_by_quality(
     steps: int, guidance: float, low: float | None = None, *, cache: float = 0.0
 ) -> Mapping[Quality, Sampling]:
     """The number of steps that the model is published with, and half of them, with a step cache where diffusers has
@@ -35,7 +35,7 @@ def _sampling(
 
 
 _CACHE: Final = 0.08
-"""As careful as LTX-Video's. LTX-2 has none: its blocks answer in sound too, which diffusers' cache cannot take."""
+"""As careful as LTX-Video's. LTX-2 has none: its blocks return audio too, which diffusers' cache does not support."""
 _WAN: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "family": "wan",
@@ -56,7 +56,7 @@ _WAN: Final[Mapping[str, Any]] = MappingProxyType(
         "variable_strength": False,
     }
 )
-"""What all of Wan has in common; the 5B has a rate, a window and an autoencoder of its own."""
+"""Common to all of Wan; the 5B has a frame rate, a window and an autoencoder of its own."""
 _WAN_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
     {
         **_WAN,
@@ -67,7 +67,7 @@ _WAN_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 _WAN_2_1: Final[Mapping[str, Any]] = MappingProxyType(
-    {"created": 1_740_441_600, "sampling": _sampling(50, 5.0, cache=_CACHE)}
+    {"created": 1_740_441_600, "sampling": _sampling_by_quality(50, 5.0, cache=_CACHE)}
 )
 _WAN_2_1_PICTURE: Final = ModelEntry(
     **_WAN,
@@ -101,7 +101,7 @@ _WAN_2_2: Final[Mapping[str, Any]] = MappingProxyType(
         "native_pixels": 1280 * 720,
     }
 )
-"""The two of 14B."""
+"""Common to both 14B models."""
 
 WAN: Final = (
     ModelEntry(
@@ -133,7 +133,7 @@ WAN: Final = (
         repo="Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers",
         about=f"Makes clips between a first and a last frame. {_ONE_WINDOW}",
         created=1_744_848_000,
-        sampling=_sampling(50, 5.5, cache=_CACHE),
+        sampling=_sampling_by_quality(50, 5.5, cache=_CACHE),
         operations=_PICTURE | {"keyframes"},
         image_positions="ends",
         max_images=2,
@@ -145,7 +145,7 @@ WAN: Final = (
         name="wan2.2-t2v-a14b",
         title="Wan 2.2 T2V A14B",
         repo="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
-        sampling=_sampling(40, 4.0, low=3.0, cache=_CACHE),
+        sampling=_sampling_by_quality(40, 4.0, low=3.0, cache=_CACHE),
     ),
     ModelEntry(
         **_WAN,
@@ -154,7 +154,7 @@ WAN: Final = (
         title="Wan 2.2 I2V A14B",
         repo="Wan-AI/Wan2.2-I2V-A14B-Diffusers",
         about=f"Makes clips from a first frame, and to a last one where there is one. {_ONE_WINDOW}",
-        sampling=_sampling(40, 3.5, cache=_CACHE),
+        sampling=_sampling_by_quality(40, 3.5, cache=_CACHE),
         operations=_PICTURE | {"keyframes"},
         image_positions="ends",
         max_images=2,
@@ -170,7 +170,7 @@ WAN: Final = (
         memory_gb=29.0,
         sizes=(Size(1280, 704), Size(704, 1280), Size(1280, 720), Size(720, 1280)),
         native_pixels=1280 * 704,
-        sampling=_sampling(50, 5.0, cache=_CACHE),
+        sampling=_sampling_by_quality(50, 5.0, cache=_CACHE),
         operations=_TEXT | _PICTURE,
         image_positions="first",
         max_images=1,
@@ -214,7 +214,7 @@ OTHERS: Final = (
         repo="Lightricks/LTX-2",
         created=1_767_657_600,
         owner="lightricks",
-        sampling=_sampling(40, 4.0),
+        sampling=_sampling_by_quality(40, 4.0),
     ),
     ModelEntry(
         **_LTX2,

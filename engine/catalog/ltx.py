@@ -1,6 +1,6 @@
-"""The models Kinora knows, as data: what each can do, at what size, for how long, under which licence.
+"""Catalogue entries of LTX-Video and the bundled model, and the list of all entries.
 
-To add a model of a known family is to add an entry here; what the fields mean is in engine/catalog/model.py.
+A further model of a known family needs an entry only; engine/catalog/model.py documents the fields.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LTX: Final[Mapping[str, Any]] = MappingProxyType(
         "max_seconds": 20.0,
     }
 )
-"""What all of LTX-Video has in common."""
+"""Common to all of LTX-Video."""
 _LTX_LARGE: Final = ModelEntry(
     **_LTX,
     name="ltx-video-13b",

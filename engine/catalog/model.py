@@ -1,4 +1,4 @@
-"""What a catalogue entry says about a model: the words, without the entries."""
+"""Types of a catalogue entry: a model's limits, sizes and sampling. The entries are in ltx.py and diffusers.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EDIT_STRENGTHS: Final[Mapping[Strength, float]] = MappingProxyType({"subtle": 0.
 
 
 class Size(NamedTuple):
-    """Pixels; prints as people write it."""
+    """Pixels; prints as 320x192."""
 
     width: int
     height: int
@@ -43,15 +43,15 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a model denoises at one quality.
+    """Denoising settings of a model at one quality.
 
-    `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs);
-    without them `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass;
-    `guidance_low` is another one for the low noise levels of a model that has a second transformer for them.
-    `adapter` is a folder beside the model's parts that holds a LoRA trained for these very steps; `plain` is what
-    serves in its place where the weights come without one. `cache` lets a step skip most of the model where its first
-    block answers nearly what it did at the step before: the relative difference that still counts as nearly, 0 for
-    never. `loras` are those that a request names.
+    `sigmas` are the exact noise levels a distilled model was trained on (the step count is then theirs); without them
+    `schedule` spreads `steps` levels. A `guidance_scale` of 1 runs no second, unguided pass; `guidance_low` is another
+    one for the low noise levels of a model that has a second transformer for them. `adapter` is a folder beside the
+    model's modules with a LoRA trained for these steps; `without_adapter` is used where the weights come without it.
+    `cache` is the threshold of First Block Cache: a step skips most of the model where the output of its first block
+    differs from that of the step before by less than this relative difference; 0 turns it off. `loras` are those that
+    a request names.
     """
 
     steps: int
@@ -66,11 +66,11 @@ class Sampling:
 
     @property
     def lora_weights(self) -> tuple[LoraWeight, ...]:
-        """What the transformer wears: its own adapter for these steps, and what the request names."""
+        """LoRAs active in the transformer: the adapter for these steps, and those of the request."""
         return (*((LoraWeight(self.adapter),) if self.adapter else ()), *self.loras)
 
     def for_adapters(self, adapters: Collection[str]) -> Sampling:
-        """The same where its adapter is among `adapters` or it needs none, else the plain one."""
+        """These settings if their adapter is among `adapters` or they need none, else `without_adapter`."""
         return self if self.without_adapter is None or self.adapter in adapters else self.without_adapter
 
 
@@ -78,23 +78,22 @@ class Sampling:
 class ModelEntry:
     """One entry. Sizes in pixels, lengths in seconds, memory in GB on the device with the weights loaded.
 
-    `repo` is a hub id, or a folder of this package when `bundled`; without one, whoever runs the model brings a
-    folder. `about` is what whoever chooses should know besides. `memory_estimated` says that `memory_gb` is no
-    published figure but reckoned from the weights of all parts in bfloat16 and up to a fifth more.
+    `repo` is a hub id, or a folder of this package when `bundled`; without one, the operator provides a folder.
+    `about` is a note for those who choose a model. `memory_estimated` says that `memory_gb` is no published figure but
+    computed from the weights of all modules in bfloat16 and up to a fifth more.
 
-    The file may have any even size up to
-    `max_side`; what is denoised is `native`: one of `native_sizes` if the model was trained on fixed shapes,
-    else a shape of at most `native_pixels` whose sides are multiples of `native_multiple`. A window has at
-    most `window_frames` frames, a count of the form `frame_rule * k + 1`, and hands `context_latents` latent
-    frames on to the next; a `whole` clip is one window however long it is. A decoder of `causal_decoder` looks
-    back in time only, so that what it shows piece by piece is what it would show at once. `drawn` says that it makes
-    flat drawings, which are enlarged with crisp edges.
+    The file may have any even size up to `max_side`; what is denoised is `native`: one of `native_sizes` if the model
+    was trained on fixed shapes, else a shape of at most `native_pixels` whose sides are multiples of
+    `native_multiple`. A window has at most `window_frames` frames, a count of the form `temporal_compression * k + 1`,
+    and hands `context_latents` latents on to the next; a `single_window` model makes a clip in one window however long
+    it is. A `causal_decoder` looks back in time only, so that decoding in parts gives the same frames. `flat_drawings`
+    are upscaled with crisp edges.
 
-    `conditions` says where pictures may lie: at the first frame, at either end, or anywhere; at `required_pictures`
-    (-1 is the last frame) one must. Where pictures are not `loose` each is followed as it is, at full strength.
+    `image_positions` says where images may be: at the first frame, at either end, or anywhere; at `required_images`
+    (-1 is the last frame) there must be one. Without `variable_strength` each image is followed at full strength.
 
-    `left` is how much of its source a remix starts from, the rest being noise, and `held` how firmly an edit holds
-    on to it: at which noise a model decides on colours and shapes depends on its latents.
+    `remix_strengths` are the shares of its source that a remix starts from, the rest being noise, and `edit_strengths`
+    how firmly an edit keeps it: the noise level at which a model decides on colours and shapes depends on its latents.
     """
 
     name: str
@@ -141,10 +140,10 @@ class ModelEntry:
 
     @property
     def default_size(self) -> Size:
-        """The size a request gets that names none."""
+        """Size of a request without one."""
         return self.sizes[0]
 
     @property
     def makes_videos(self) -> bool:
-        """Whether it makes films at all, and not stills only."""
+        """Whether it makes videos, and not stills only."""
         return self.operations != {"still"}

@@ -14,12 +14,12 @@ from typing import Final
 from engine.catalog.ltx import ENTRIES
 from engine.catalog.model import ModelEntry, Size
 
-_ALIKE: Final = 0.15
-"""Difference of two aspects, as a natural logarithm, that is taken for none."""
+_SAME_ASPECT: Final = 0.15
+"""Difference of two aspect ratios, as a natural logarithm, below which they count as the same."""
 
 
 class UnknownModelError(LookupError):
-    """No entry has this name."""
+    """No catalogue entry has this name."""
 
 
 MODELS: Final[Mapping[str, ModelEntry]] = MappingProxyType({model.name: model for model in ENTRIES})
@@ -27,7 +27,7 @@ DEFAULT_MODEL: Final = "kinora-mini"
 
 
 def find_model(name: str) -> ModelEntry:
-    """The entry of this name; UnknownModelError says which names exist."""
+    """The entry of this name. Raises UnknownModelError with the names that exist."""
     if model := MODELS.get(name):
         return model
     message = f"There is no model {name!r}; known are {', '.join(MODELS)}."
@@ -35,16 +35,16 @@ def find_model(name: str) -> ModelEntry:
 
 
 def frame_count(model: ModelEntry, seconds: float) -> int:
-    """How many frames the file holds: exactly the whole number nearest to seconds times rate, and at least one."""
+    """Frames of the file: seconds times rate, rounded to the nearest whole number, and at least one."""
     return max(1, round(seconds * model.fps))
 
 
 def native_size(model: ModelEntry, width: int, height: int) -> Size:
     """The size at which the model denoises a clip of `width` by `height`.
 
-    Trained shapes: the one whose aspect is nearest (equally near: the larger). Free shapes: the same aspect,
+    Trained shapes: the one whose aspect is nearest (ties: the larger). Free shapes: the same aspect,
     never more than `native_pixels`, sides rounded up to the model's multiple, so that scaling and a centred
-    cut of the edges (`engine.media.resize.fit`) meet the size asked for.
+    cut of the edges (`engine.media.resize.fit_to_file`) meet the size asked for.
     """
     if model.native_sizes:
         return min(
@@ -63,11 +63,11 @@ def native_size(model: ModelEntry, width: int, height: int) -> Size:
 
 
 def nearest_size(model: ModelEntry, width: int, height: int, most: int) -> Size:
-    """The offered size most like a film of `width` by `height`, its short side at most `most` where one is so small:
-    of the nearest shape, and of those the largest that the film fills, else the smallest.
+    """The offered size nearest to a video of `width` by `height`, its short side at most `most` where there is one:
+    of those with the nearest aspect ratio the largest that the video fills, else the smallest.
     """
     fitting = [size for size in model.sizes if min(size) <= most] or [min(model.sizes, key=math.prod)]
-    ways = {size: abs(math.log(size.width / size.height) - math.log(width / height)) for size in fitting}
-    alike = [size for size in fitting if ways[size] <= min(ways.values()) + _ALIKE]
-    filled = [size for size in alike if size.width <= width and size.height <= height]
-    return max(filled, key=math.prod) if filled else min(alike, key=math.prod)
+    distances = {size: abs(math.log(size.width / size.height) - math.log(width / height)) for size in fitting}
+    same_aspect = [size for size in fitting if distances[size] <= min(distances.values()) + _SAME_ASPECT]
+    filled = [size for size in same_aspect if size.width <= width and size.height <= height]
+    return max(filled, key=math.prod) if filled else min(same_aspect, key=math.prod)

@@ -1,4 +1,4 @@
-"""What may be sent in: read by whoever says so in advance and by the process that looks. Imports nothing."""
+"""Limits of uploaded images and videos, for the routes that announce them and the process that applies them."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ IMAGE_FORMATS: Final = ("PNG", "JPEG", "WEBP")
 VIDEO_FORMATS: Final = ("MP4", "MOV", "WebM", "Matroska")
 MAX_IMAGE_PIXELS: Final = 25_000_000
 MAX_FRAME_PIXELS: Final = 3840 * 2160  # of one frame
-MAX_FRAME_RATE: Final = 121  # frames a second of a film
+MAX_FRAME_RATE: Final = 121  # frames a second of a video

@@ -14,10 +14,10 @@ from engine.catalog.registry import MODELS, UnknownModelError, find_model, frame
 from engine.types import ImageCondition, Request
 
 MAX_SEED: Final = 2**32 - 1
-"""Torch's CPU generator looks at 32 bits: larger seeds would make the same film as smaller ones."""
+"""Torch's CPU generator uses 32 bits: larger seeds would give the same video as smaller ones."""
 MAX_STEPS: Final = 100
 MAX_GUIDANCE: Final = 20.0
-_WITH_FILMS: Final[frozenset[Operation]] = frozenset({"remix", "edit", "extend", "recut", "blend"})
+_WITH_SOURCE_VIDEOS: Final[frozenset[Operation]] = frozenset({"remix", "edit", "extend", "recut", "blend"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +51,22 @@ def check_clip(
     guidance_scale: float | None = None,
     conditions: tuple[ImageCondition, ...] = (),
 ) -> tuple[RequestViolation, ...]:
-    """Everything that keeps `model` from making this clip; empty when it can. `seconds` 0 means a still."""
+    """Every reason why `model` cannot make this clip; empty if it can. `seconds` of 0 is a still."""
     return (
-        *_size_problems(model, width, height),
-        *_length_problems(model, seconds),
-        *_sampling_problems(seed, steps, guidance_scale),
-        *_condition_problems(model, seconds, conditions),
+        *_size_violations(model, width, height),
+        *_length_violations(model, seconds),
+        *_sampling_violations(seed, steps, guidance_scale),
+        *_image_violations(model, seconds, conditions),
     )
 
 
 def check_request(request: Request) -> tuple[RequestViolation, ...]:
-    """`check` for a whole request; an unknown model is a problem like the others."""
+    """Every violation of a whole request; an unknown model is one too."""
     try:
         model = find_model(request.model)
     except UnknownModelError as error:
         return (RequestViolation("model", ", ".join(MODELS), str(error)),)
-    problems = check_clip(
+    violations = check_clip(
         model,
         request.width,
         request.height,
@@ -78,28 +78,28 @@ def check_request(request: Request) -> tuple[RequestViolation, ...]:
     )
     total = frame_count(model, request.seconds)
     return (
-        *problems,
-        *_required_problems(model, request),
-        *_film_problems(model, request),
-        *_take_problems(request, total),
-        *_cue_problems(request, total),
+        *violations,
+        *_required_image_violations(model, request),
+        *_operation_violations(model, request),
+        *_source_span_violations(request, total),
+        *_prompt_span_violations(request, total),
     )
 
 
-def _size_problems(model: ModelEntry, width: int, height: int) -> list[RequestViolation]:
-    problems = []
+def _size_violations(model: ModelEntry, width: int, height: int) -> list[RequestViolation]:
+    violations = []
     for name, side in (("width", width), ("height", height)):
         if not model.min_side <= side <= model.max_side:
             limit = f"{model.min_side}..{model.max_side}"
             text = f"The {name} must be from {model.min_side} to {model.max_side} pixels for {model.name}, not {side}."
-            problems.append(RequestViolation("size", limit, text))
+            violations.append(RequestViolation("size", limit, text))
         elif side % model.multiple:
             text = f"The {name} must be a multiple of {model.multiple} pixels for {model.name}, not {side}."
-            problems.append(RequestViolation("size", f"multiple of {model.multiple}", text))
-    return problems
+            violations.append(RequestViolation("size", f"multiple of {model.multiple}", text))
+    return violations
 
 
-def _length_problems(model: ModelEntry, seconds: float) -> list[RequestViolation]:
+def _length_violations(model: ModelEntry, seconds: float) -> list[RequestViolation]:
     if seconds == 0:
         return (
             []
@@ -115,39 +115,41 @@ def _length_problems(model: ModelEntry, seconds: float) -> list[RequestViolation
     return [RequestViolation("seconds", limit, text)]
 
 
-def _sampling_problems(seed: int, steps: int | None, guidance_scale: float | None) -> list[RequestViolation]:
-    problems = []
+def _sampling_violations(seed: int, steps: int | None, guidance_scale: float | None) -> list[RequestViolation]:
+    violations = []
     if not 0 <= seed <= MAX_SEED:
-        problems.append(RequestViolation("seed", f"0..{MAX_SEED}", f"The seed goes from 0 to {MAX_SEED}, not {seed}."))
+        violations.append(
+            RequestViolation("seed", f"0..{MAX_SEED}", f"The seed goes from 0 to {MAX_SEED}, not {seed}.")
+        )
     if steps is not None and not 1 <= steps <= MAX_STEPS:
-        problems.append(RequestViolation("steps", f"1..{MAX_STEPS}", f"Steps go from 1 to {MAX_STEPS}, not {steps}."))
+        violations.append(RequestViolation("steps", f"1..{MAX_STEPS}", f"Steps go from 1 to {MAX_STEPS}, not {steps}."))
     if guidance_scale is not None and not 1 <= guidance_scale <= MAX_GUIDANCE:
         text = f"The guidance scale goes from 1 to {MAX_GUIDANCE:g}, not {guidance_scale:g}."
-        problems.append(RequestViolation("guidance_scale", f"1..{MAX_GUIDANCE:g}", text))
-    return problems
+        violations.append(RequestViolation("guidance_scale", f"1..{MAX_GUIDANCE:g}", text))
+    return violations
 
 
-def _condition_problems(
+def _image_violations(
     model: ModelEntry, seconds: float, conditions: tuple[ImageCondition, ...]
 ) -> list[RequestViolation]:
-    problems = []
+    violations = []
     allowed = 0 if model.image_positions == "none" else model.max_images
     if len(conditions) > allowed:
         text = f"{model.name} follows at most {allowed} images, not {len(conditions)}."
-        problems.append(RequestViolation("conditions", f"at most {allowed}", text))
+        violations.append(RequestViolation("conditions", f"at most {allowed}", text))
     for condition in conditions:
-        problems += _place_problems(model, seconds, condition.frame)
+        violations += _image_position_violations(model, seconds, condition.frame)
         if not 0 <= condition.strength <= 1:
             text = f"An image's strength goes from 0 to 1, not {condition.strength:g}."
-            problems.append(RequestViolation("conditions", "strength 0..1", text))
+            violations.append(RequestViolation("conditions", "strength 0..1", text))
         elif condition.strength != 1 and not model.variable_strength:
             text = f"{model.name} follows an image as it is, at strength 1, not {condition.strength:g}."
-            problems.append(RequestViolation("conditions", "strength 1", text))
-    return problems
+            violations.append(RequestViolation("conditions", "strength 1", text))
+    return violations
 
 
-def _place_problems(model: ModelEntry, seconds: float, frame: int) -> list[RequestViolation]:
-    if _length_problems(model, seconds):
+def _image_position_violations(model: ModelEntry, seconds: float, frame: int) -> list[RequestViolation]:
+    if _length_violations(model, seconds):
         return []  # without a length there is no last frame to compare with
     last = frame_count(model, seconds) - 1
     if not -1 <= frame <= last:
@@ -162,57 +164,57 @@ def _place_problems(model: ModelEntry, seconds: float, frame: int) -> list[Reque
     return []
 
 
-def _required_problems(model: ModelEntry, request: Request) -> list[RequestViolation]:
+def _required_image_violations(model: ModelEntry, request: Request) -> list[RequestViolation]:
     """Which of the pictures that the model cannot do without are missing; a last one is of no use without a first."""
-    if _length_problems(model, request.seconds) or model.image_positions == "any":
+    if _length_violations(model, request.seconds) or model.image_positions == "any":
         return []
     last = frame_count(model, request.seconds) - 1
     given = {-1 if condition.frame == last else condition.frame for condition in request.conditions}
     wanted = {*model.required_images, *([0] if -1 in given else [])}
-    problems = []
+    violations = []
     if len(given) < len(request.conditions):
         text = f"{model.name} follows one image at each end, not two at the same frame."
-        problems.append(RequestViolation("conditions", "one image a frame", text))
+        violations.append(RequestViolation("conditions", "one image a frame", text))
     for frame in sorted(wanted - given, reverse=True):
         name = "first" if frame == 0 else "last"
         text = f"{model.name} makes videos from images: give it one for the {name} frame."
-        problems.append(RequestViolation("conditions", f"frame {frame}", text))
-    return problems
+        violations.append(RequestViolation("conditions", f"frame {frame}", text))
+    return violations
 
 
-def _film_problems(model: ModelEntry, request: Request) -> list[RequestViolation]:
+def _operation_violations(model: ModelEntry, request: Request) -> list[RequestViolation]:
     """What of a request's films, prompts and loops the model cannot do."""
-    problems = []
-    if request.source_spans and not model.operations & _WITH_FILMS:
+    violations = []
+    if request.source_spans and not model.operations & _WITH_SOURCE_VIDEOS:
         text = f"{model.name} cannot continue a video or lead to one; choose another model."
-        problems.append(RequestViolation("source_spans", "none", text))
+        violations.append(RequestViolation("source_spans", "none", text))
     if request.prompt_spans and not model.operations & {"storyboard", "blend"}:
         text = f"{model.name} follows one prompt throughout and cannot make a storyboard; choose another model."
-        problems.append(RequestViolation("prompt_spans", "none", text))
+        violations.append(RequestViolation("prompt_spans", "none", text))
     if request.loop and "loop" not in model.operations:
-        problems.append(RequestViolation("loop", "false", f"{model.name} cannot make a loop; choose another model."))
-    return problems
+        violations.append(RequestViolation("loop", "false", f"{model.name} cannot make a loop; choose another model."))
+    return violations
 
 
-def _take_problems(request: Request, total: int) -> list[RequestViolation]:
-    problems = []
-    for take in request.source_spans:
-        if take.frames < 1 or take.start < 0 or take.at < 0 or take.at + take.frames > total:
-            text = f"A video's {take.frames} frames from frame {take.at} on do not fit into a clip of {total}."
-            problems.append(RequestViolation("source_spans", f"frames 0..{total - 1}", text))
-        if not take.strength or not all(0 <= each <= 1 for each in take.strength):
-            text = f"A video's strength goes from 0 to 1, not {take.strength}."
-            problems.append(RequestViolation("source_spans", "strength 0..1", text))
-    kept = sorted((take for take in request.source_spans if take.keeps_pixels), key=lambda take: take.at)
+def _source_span_violations(request: Request, total: int) -> list[RequestViolation]:
+    violations = []
+    for span in request.source_spans:
+        if span.frames < 1 or span.start < 0 or span.at < 0 or span.at + span.frames > total:
+            text = f"A video's {span.frames} frames from frame {span.at} on do not fit into a clip of {total}."
+            violations.append(RequestViolation("source_spans", f"frames 0..{total - 1}", text))
+        if not span.strength or not all(0 <= each <= 1 for each in span.strength):
+            text = f"A video's strength goes from 0 to 1, not {span.strength}."
+            violations.append(RequestViolation("source_spans", "strength 0..1", text))
+    kept = sorted((span for span in request.source_spans if span.keeps_pixels), key=lambda span: span.at)
     for earlier, later in pairwise(kept):
         if earlier.at + earlier.frames > later.at:
             text = f"Two videos that are kept overlap at frame {later.at}; lay them one behind the other."
-            problems.append(RequestViolation("source_spans", "one behind the other", text))
-    return problems
+            violations.append(RequestViolation("source_spans", "one behind the other", text))
+    return violations
 
 
-def _cue_problems(request: Request, total: int) -> list[RequestViolation]:
-    ends = [(cue.at, cue.until) for cue in request.prompt_spans]
+def _prompt_span_violations(request: Request, total: int) -> list[RequestViolation]:
+    ends = [(prompt_span.at, prompt_span.until) for prompt_span in request.prompt_spans]
     edges = [edge for pair in ends for edge in pair]
     if edges == sorted(edges) and all(0 <= at < total and until <= total for at, until in ends):
         return []

@@ -1,6 +1,6 @@
-"""Puts a film's fragments behind each other in one MP4 file, and looks at their frames again.
+"""Concatenates fragments into one MP4 file, and decodes their frames.
 
-Packets are copied as they are: what was published and what is in the file are the same, and nothing is encoded twice.
+Packets are remuxed: the published segments and the file hold the same frames, and nothing is encoded twice.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from numpy.typing import NDArray
 from engine.media.fragments import Fragment
 
 
-class Reel:
-    """One MP4 file with its index in front, so that a player can begin before it has all. Raises OSError."""
+class FragmentConcatenator:
+    """Writes one MP4 file with its index in front (faststart), so that playback can begin early. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._open: Any = None  # the container, and its stream behind it
+        self._open: Any = None  # the container and its video stream
 
-    def add(self, fragment: Fragment) -> None:
-        """Append a fragment; all of a film have the same head."""
-        with av.open(io.BytesIO(fragment.head + fragment.body), "r") as source:
+    def append(self, fragment: Fragment) -> None:
+        """Append a fragment; all of a video have the same init segment."""
+        with av.open(io.BytesIO(fragment.init_segment + fragment.media_segment), "r") as source:
             [stream] = source.streams.video
             if self._open is None:
                 container = av.open(str(self._path), "w", format="mp4", options={"movflags": "+faststart"})
                 self._open = container, container.add_stream_from_template(stream)
             container, own = self._open
             for packet in source.demux(stream):
-                if packet.dts is not None:  # the last one only says that there are no more
+                if packet.dts is not None:  # the last packet only flushes
                     packet.stream = own
                     container.mux(packet)
 
     def close(self) -> None:
-        """Finish the file, or let go of it."""
+        """Finish the file."""
         if self._open is not None:
             self._open[0].close()
             self._open = None
 
 
-def played(fragment: Fragment) -> Iterator[NDArray[np.uint8]]:
-    """A fragment's frames [H, W, 3]. Raises OSError or ValueError where it is none."""
-    with av.open(io.BytesIO(fragment.head + fragment.body), "r") as container:
+def decode_fragment(fragment: Fragment) -> Iterator[NDArray[np.uint8]]:
+    """A fragment's frames [H, W, 3]. Raises OSError or ValueError if it cannot be decoded."""
+    with av.open(io.BytesIO(fragment.init_segment + fragment.media_segment), "r") as container:
         for frame in container.decode(video=0):
             shown = frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709, src_color_range=ColorRange.MPEG)
             yield np.asarray(shown.to_ndarray(), np.uint8)

@@ -1,8 +1,8 @@
-"""Encodes a film in fragments that a player can fetch while the film grows (fMP4, for HLS).
+"""Encodes a video in fragments that a player can fetch while the video grows (fMP4, for HLS).
 
-Every fragment comes from an encoder and a muxer of its own: one muxer for all would write a fragment only when the
-next begins, and one encoder for all would make each depend on those before, so that nobody could go on from them and
-write the same. The times within are those of the whole film, so that a player puts them in their place.
+Each fragment has its own encoder and muxer: a shared muxer writes a fragment only when the next begins, and a shared
+encoder makes each depend on those before, so that a later attempt could not write the same. Timestamps are those of
+the whole video, so that a player places the fragments correctly.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from av.video.stream import VideoStream
 
 from engine.types import PublishedSegment
 
-_FLAGS: Final = "frag_keyframe+empty_moov+default_base_moof+delay_moov+frag_discont"
-_HEADER: Final = 8
+_MOVFLAGS: Final = "frag_keyframe+empty_moov+default_base_moof+delay_moov+frag_discont"
+_BOX_HEADER: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """`head` says how the film is coded, the same in every fragment of it; `body` is the frames."""
+    """`init_segment` holds the codec parameters, the same in every fragment of a video; `media_segment` the frames."""
 
-    head: bytes
-    body: bytes
+    init_segment: bytes
+    media_segment: bytes
 
     @classmethod
-    def of(cls, piece: PublishedSegment) -> Self:
-        """From its files. Raises OSError."""
+    def from_files(cls, piece: PublishedSegment) -> Self:
+        """Read the files of a published segment. Raises OSError."""
         return cls(piece.init_file.read_bytes(), piece.file.read_bytes())
 
 
-class Segments:
-    """Takes frames; `cut` hands over what has come since the last cut.
+class FragmentEncoder:
+    """Encodes frames; `flush_fragment` returns those since the last flush as a fragment.
 
-    `encoder` adds an H.264 stream to a container. It must hold back no frame of a film that is not closed.
+    `encoder` adds an H.264 stream to a container. It must not delay frames (no look-ahead, no B-frames).
     """
 
     def __init__(self, encoder: Callable[[OutputContainer], VideoStream]) -> None:
@@ -46,42 +46,42 @@ class Segments:
         self._buffer = io.BytesIO()
         self._open: tuple[OutputContainer, VideoStream] | None = None
 
-    def add(self, frame: av.VideoFrame) -> None:
-        """Append a frame, which knows its time in the whole film."""
-        container, stream = self._open = self._open or self._begun()
+    def encode_frame(self, frame: av.VideoFrame) -> None:
+        """Append a frame; its timestamp counts from the start of the whole video."""
+        container, stream = self._open = self._open or self._open_container()
         container.mux(stream.encode(frame))
 
-    def cut(self) -> Fragment | None:
-        """What was added since the last cut, if anything."""
+    def flush_fragment(self) -> Fragment | None:
+        """The frames since the last flush; None if there are none."""
         if self._open is None:
             return None
         container, stream = self._open
         container.mux(stream.encode(None))
         self.close()
         written = self._buffer.getvalue()
-        frames = _boxes(written, b"moof")
-        return Fragment(written[: frames.start], written[frames.start : _boxes(written, b"mfra").start])
+        frames = _find_box(written, b"moof")
+        return Fragment(written[: frames.start], written[frames.start : _find_box(written, b"mfra").start])
 
     def close(self) -> None:
-        """Let go of what was not cut."""
+        """Discard frames that were not flushed."""
         if self._open is not None:
             self._open[0].close()
             self._open = None
 
-    def _begun(self) -> tuple[OutputContainer, VideoStream]:
+    def _open_container(self) -> tuple[OutputContainer, VideoStream]:
         self._buffer = io.BytesIO()
-        container = av.open(self._buffer, "w", format="mp4", options={"movflags": _FLAGS})
+        container = av.open(self._buffer, "w", format="mp4", options={"movflags": _MOVFLAGS})
         return container, self._encoder(container)
 
 
-def _boxes(data: bytes, kind: bytes) -> range:
-    """The place of the first top-level MP4 box of a kind; at the end where there is none."""
-    return next((place for name, place in _all_boxes(data) if name == kind), range(len(data), len(data)))
+def _find_box(data: bytes, kind: bytes) -> range:
+    """Byte range of the first top-level MP4 box of a kind; empty at the end where there is none."""
+    return next((place for name, place in _top_level_boxes(data) if name == kind), range(len(data), len(data)))
 
 
-def _all_boxes(data: bytes) -> Iterator[tuple[bytes, range]]:
+def _top_level_boxes(data: bytes) -> Iterator[tuple[bytes, range]]:
     start = 0
     while start < len(data):
         size = int.from_bytes(data[start : start + 4], "big")
-        yield data[start + 4 : start + _HEADER], range(start, start + size)
+        yield data[start + 4 : start + _BOX_HEADER], range(start, start + size)
         start += size

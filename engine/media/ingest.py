@@ -30,19 +30,19 @@ from engine.media.video_writer import write_video
 
 Reason: TypeAlias = Literal["format", "damaged", "pixels", "seconds", "frames", "empty"]
 
-PICTURE_SIDE: Final = 2048  # larger ones are scaled down to this before they are kept
-FILM_SIDE: Final = 1280
-RATE: Final = 24  # frames a second of the films written; what a film shows at n / RATE seconds
-ROUNDED: Final = 0.001  # seconds by which a frame's time may be off, since files count in ticks
-MEMORY: Final = 2 * 2**30  # bytes of address space, the libraries' own half gigabyte among them
-CPU: Final = 120  # seconds
-FILE: Final = 2**28  # bytes that the result may have
-OPEN_FILES: Final = 64
+MAX_IMAGE_SIDE: Final = 2048  # larger images are scaled down to this
+MAX_VIDEO_SIDE: Final = 1280
+FRAME_RATE: Final = 24  # frames a second of the videos written
+TIME_TOLERANCE: Final = 0.001  # seconds by which a frame's time may be off, since files count in ticks
+MAX_MEMORY: Final = 2 * 2**30  # bytes of address space, including half a gigabyte of libraries
+MAX_CPU_SECONDS: Final = 120  # seconds
+MAX_FILE_BYTES: Final = 2**28  # bytes of the result
+MAX_OPEN_FILES: Final = 64
 
-# Containers of one file each. Playlists, image sequences and whatever else a demuxer would follow elsewhere are not
-# among them, and no protocol but the file's own is spoken.
+# Single-file containers only: no playlists, image sequences or other formats that refer to further files, and no
+# protocol but `file`.
 _OPTIONS: Final = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm", "protocol_whitelist": "file"}
-_TURNS: Final = {
+_TRANSPOSES: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -53,52 +53,52 @@ _TURNS: Final = {
 }
 
 
-class Refused(Exception):
-    """A file that is not read, and why: what it has and what it may have."""
+class MediaRefused(Exception):
+    """A refused file: the reason, the value found and the limit."""
 
     def __init__(self, reason: Reason, found: float = 0, limit: float = 0) -> None:
         super().__init__(reason, found, limit)
         self.reason, self.found, self.limit = reason, found, limit
 
 
-class Read(NamedTuple):
-    """What was written. A picture has 0 seconds."""
+class IngestedMedia(NamedTuple):
+    """Size and length of the file written; an image has 0 seconds."""
 
     width: int
     height: int
     seconds: float = 0.0
 
 
-# --- pictures --------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------------
 
 
-def picture(source: Path, target: Path) -> Read:
-    """Draw a picture anew as a PNG, upright, its sides at most PICTURE_SIDE. Raises Refused."""
+def ingest_image(source: Path, target: Path) -> IngestedMedia:
+    """Re-encode an image as a PNG, upright, its sides at most MAX_IMAGE_SIDE. Raises MediaRefused."""
     try:
         with Image.open(source, formats=IMAGE_FORMATS) as image:
-            drawn = _drawn(image)
+            drawn = _normalize_image(image)
     except UnidentifiedImageError as error:
-        raise Refused("format") from error
+        raise MediaRefused("format") from error
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise Refused("damaged") from error
+        raise MediaRefused("damaged") from error
     clean = io.BytesIO()
     drawn.save(clean, "PNG", compress_level=1)
     target.write_bytes(clean.getvalue())
-    return Read(drawn.width, drawn.height)
+    return IngestedMedia(drawn.width, drawn.height)
 
 
-def _drawn(image: Image.Image) -> Image.Image:
+def _normalize_image(image: Image.Image) -> Image.Image:
     if image.width * image.height > MAX_IMAGE_PIXELS:
-        raise Refused("pixels", image.width * image.height, MAX_IMAGE_PIXELS)
-    image.draft("RGB", (PICTURE_SIDE, PICTURE_SIDE))
+        raise MediaRefused("pixels", image.width * image.height, MAX_IMAGE_PIXELS)
+    image.draft("RGB", (MAX_IMAGE_SIDE, MAX_IMAGE_SIDE))
     drawn = image.convert("RGB")
-    drawn.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
-    turn = _TURNS.get(_orientation(image))
+    drawn.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE), Image.Resampling.LANCZOS)
+    turn = _TRANSPOSES.get(_exif_orientation(image))
     return drawn if turn is None else drawn.transpose(turn)
 
 
-def _orientation(image: Image.Image) -> int:
-    """How the camera was held, from 1 to 8. EXIF that cannot be read says nothing."""
+def _exif_orientation(image: Image.Image) -> int:
+    """EXIF orientation from 1 to 8; 1 where it is missing or unreadable."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (struct.error, TypeError, ValueError, SyntaxError):
@@ -106,87 +106,87 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-# --- films -----------------------------------------------------------------------------------------------
+# --- videos ---------------------------------------------------------------------------------------------
 
 
-def film(source: Path, target: Path, longest: float) -> Read:
-    """Write a film of at most `longest` seconds anew, its sides at most FILM_SIDE. Raises Refused."""
+def ingest_video(source: Path, target: Path, longest: float) -> IngestedMedia:
+    """Re-encode a video of at most `longest` seconds, its sides at most MAX_VIDEO_SIDE. Raises MediaRefused."""
     try:
         with av.open(str(source), options=dict(_OPTIONS)) as container:
             if not container.streams.video:
-                raise Refused("empty")
+                raise MediaRefused("empty")
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
-            _check(container, stream, longest)
-            return _written(target, _sampled(_shown(container, stream, longest)))
+            _check_declared_limits(container, stream, longest)
+            return _write_video(target, _resample(_decode_frames(container, stream, longest)))
     except av.error.InvalidDataError as error:
-        raise Refused("format" if error.filename else "damaged") from error
+        raise MediaRefused("format" if error.filename else "damaged") from error
     except (OSError, ValueError) as error:  # PyAV's other errors are among these
-        raise Refused("damaged") from error
+        raise MediaRefused("damaged") from error
 
 
-def _written(target: Path, frames: Iterator[NDArray[np.uint8]]) -> Read:
+def _write_video(target: Path, frames: Iterator[NDArray[np.uint8]]) -> IngestedMedia:
     if (first := next(frames, None)) is None:
-        raise Refused("empty")
+        raise MediaRefused("empty")
     height, width = first.shape[:2]
-    count = write_video(target, chain([first], frames), width, height, RATE)
-    return Read(width, height, count / RATE)
+    count = write_video(target, chain([first], frames), width, height, FRAME_RATE)
+    return IngestedMedia(width, height, count / FRAME_RATE)
 
 
-def _check(container: Any, stream: Any, longest: float) -> None:
-    """What the file says of itself, before anything of it is unpacked."""
+def _check_declared_limits(container: Any, stream: Any, longest: float) -> None:
+    """Check the limits that the file declares, before decoding."""
     context = stream.codec_context
     if (pixels := context.width * context.height) > MAX_FRAME_PIXELS:
-        raise Refused("pixels", pixels, MAX_FRAME_PIXELS)
+        raise MediaRefused("pixels", pixels, MAX_FRAME_PIXELS)
     seconds = float((container.duration or 0) / av.time_base)
-    if seconds > longest + 1 / RATE:
-        raise Refused("seconds", seconds, longest)
+    if seconds > longest + 1 / FRAME_RATE:
+        raise MediaRefused("seconds", seconds, longest)
     if stream.frames > MAX_FRAME_RATE * longest:
-        raise Refused("frames", stream.frames, MAX_FRAME_RATE * longest)
+        raise MediaRefused("frames", stream.frames, MAX_FRAME_RATE * longest)
 
 
-class _Frame(NamedTuple):
-    """A frame, upright and small [H, W, 3], and when it is seen, in seconds."""
+class _TimedFrame(NamedTuple):
+    """An upright, scaled frame [H, W, 3] with its start and end in seconds."""
 
     begins: float
     ends: float
     pixels: NDArray[np.uint8]
 
 
-def _shown(container: Any, stream: Any, longest: float) -> Iterator[_Frame]:
-    """Each frame of a film, counted, since a file may lie about itself."""
+def _decode_frames(container: Any, stream: Any, longest: float) -> Iterator[_TimedFrame]:
+    """Decode frames and count them against the limits, since a file may declare wrong ones."""
     begins: float | None = None
     for number, frame in enumerate(container.decode(stream)):
         begins = frame.time if begins is None else begins
         if number >= MAX_FRAME_RATE * longest:
-            raise Refused("frames", number + 1, MAX_FRAME_RATE * longest)
+            raise MediaRefused("frames", number + 1, MAX_FRAME_RATE * longest)
         if (second := (frame.time or 0.0) - (begins or 0.0)) > longest:
-            raise Refused("seconds", second, longest)
+            raise MediaRefused("seconds", second, longest)
         if frame.width * frame.height > MAX_FRAME_PIXELS:
-            raise Refused("pixels", frame.width * frame.height, MAX_FRAME_PIXELS)
-        lasts = float((frame.duration or 0) * (frame.time_base or 0)) or 1 / RATE
-        yield _Frame(second, min(second + lasts, longest), _small(frame))
+            raise MediaRefused("pixels", frame.width * frame.height, MAX_FRAME_PIXELS)
+        lasts = float((frame.duration or 0) * (frame.time_base or 0)) or 1 / FRAME_RATE
+        yield _TimedFrame(second, min(second + lasts, longest), _shrink_upright(frame))
 
 
-def _small(frame: Any) -> NDArray[np.uint8]:
-    scale = min(1.0, FILM_SIDE / max(frame.width, frame.height))
+def _shrink_upright(frame: Any) -> NDArray[np.uint8]:
+    scale = min(1.0, MAX_VIDEO_SIDE / max(frame.width, frame.height))
     width, height = (max(2, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
     small = frame.reformat(width, height, "rgb24", interpolation=Interpolation.AREA)
     pixels = np.asarray(small.to_ndarray(), np.uint8)
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 
-def _sampled(shown: Iterator[_Frame]) -> Iterator[NDArray[np.uint8]]:
-    """What is seen at 0, 1 / RATE, 2 / RATE … seconds, as long as the film lasts. A frame is seen until the next."""
+def _resample(shown: Iterator[_TimedFrame]) -> Iterator[NDArray[np.uint8]]:
+    """Frames [H, W, 3] at 0, 1 / FRAME_RATE, 2 / FRAME_RATE … seconds; a frame is shown until the next begins."""
     count, before = 0, None
     for frame in shown:
         if before is not None and frame.pixels.shape != before.pixels.shape:
-            raise Refused("damaged")  # a film that changes its size half-way
-        while before is not None and count / RATE < frame.begins - ROUNDED:
+            raise MediaRefused("damaged")  # its size changes half-way
+        while before is not None and count / FRAME_RATE < frame.begins - TIME_TOLERANCE:
             yield before.pixels
             count += 1
         before = frame
-    while before is not None and count / RATE < before.ends - ROUNDED:
+    while before is not None and count / FRAME_RATE < before.ends - TIME_TOLERANCE:
         yield before.pixels
         count += 1
 
@@ -194,13 +194,13 @@ def _sampled(shown: Iterator[_Frame]) -> Iterator[NDArray[np.uint8]]:
 # --- command ---------------------------------------------------------------------------------------------
 
 
-def _limit() -> None:
-    """Give up what a reader of one file does not need."""
+def _limit_resources() -> None:
+    """Limit this process to the resources that one file needs."""
     limits = {
-        resource.RLIMIT_AS: MEMORY,
-        resource.RLIMIT_CPU: CPU,
-        resource.RLIMIT_FSIZE: FILE,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_AS: MAX_MEMORY,
+        resource.RLIMIT_CPU: MAX_CPU_SECONDS,
+        resource.RLIMIT_FSIZE: MAX_FILE_BYTES,
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
     for what, most in limits.items():
@@ -210,22 +210,22 @@ def _limit() -> None:
 
 
 def main() -> None:
-    """Read one file and print what came of it, as a line of JSON."""
+    """Re-encode one file and print the outcome as a line of JSON."""
     parser = argparse.ArgumentParser("python -m engine.media.ingest", description=__doc__)
     parser.add_argument("kind", choices=("picture", "film"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--seconds", type=float, default=20.0, help="the longest film that is read")
+    parser.add_argument("--seconds", type=float, default=20.0, help="the longest video that is accepted")
     options = parser.parse_args()
     parent_death.die_with_parent()
-    _limit()
-    readers: dict[str, Callable[[], Read]] = {
-        "picture": lambda: picture(options.source, options.target),
-        "film": lambda: film(options.source, options.target, options.seconds),
+    _limit_resources()
+    readers: dict[str, Callable[[], IngestedMedia]] = {
+        "picture": lambda: ingest_image(options.source, options.target),
+        "film": lambda: ingest_video(options.source, options.target, options.seconds),
     }
     try:
         answer = readers[options.kind]()._asdict()
-    except Refused as refused:
+    except MediaRefused as refused:
         answer = {"refused": refused.reason, "found": refused.found, "limit": refused.limit}
     sys.stdout.write(json.dumps(answer) + "\n")
 

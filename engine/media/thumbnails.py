@@ -1,6 +1,6 @@
-"""The pictures beside a film: a poster, a thumbnail, and a sheet of small ones.
+"""Images beside a video: a poster, a thumbnail and a sprite sheet.
 
-They are drawn from the bytes that are encoded, and take no memory that grows with the film.
+They are made from the bytes that are encoded; memory does not grow with the video's length.
 """
 
 from __future__ import annotations
@@ -25,69 +25,73 @@ _SPRITES: Final = 25
 _SPRITE_COLUMNS: Final = 5
 
 
-class Stills:
-    """The pictures beside a film: the one in its middle as poster and thumbnail, and small ones of all its length."""
+class StillCollector:
+    """Collects frames for the poster and thumbnail (the middle frame) and for the sprite sheet."""
 
     def __init__(self, frames: int) -> None:
         self._middle = frames // 2
-        self._sprites = Sprites(frames)
-        self._poster: Image.Image | None = None
+        self._sprites = SpriteSheet(frames)
+        self._encode_poster: Image.Image | None = None
 
-    def see(self, index: int, image: Image.Image) -> None:
-        self._sprites.see(index, image)
+    def add_frame(self, index: int, image: Image.Image) -> None:
+        self._sprites.add_frame(index, image)
         if index == self._middle:
-            self._poster = image
+            self._encode_poster = image
 
-    def files(self) -> dict[str, bytes]:
-        """By their names. Raises EngineError when the film had no middle."""
-        if self._poster is None:
-            raise EngineError("encode_failed", "The film has no frame in its middle.")
-        return {POSTER: _poster(self._poster), THUMBNAIL: _thumbnail(self._poster), SPRITESHEET: self._sprites.sheet()}
+    def encode_files(self) -> dict[str, bytes]:
+        """Files by name. Raises EngineError `encode_failed` if the middle frame never came."""
+        if self._encode_poster is None:
+            raise EngineError("encode_failed", "The video has no middle frame.")
+        return {
+            POSTER: _encode_poster(self._encode_poster),
+            THUMBNAIL: _encode_thumbnail(self._encode_poster),
+            SPRITESHEET: self._sprites.encode_sheet(),
+        }
 
 
-class Sprites:
-    """Small copies of evenly spaced frames, the first and the last among them; memory does not grow with length."""
+class SpriteSheet:
+    """Small copies of evenly spaced frames, including the first and the last."""
 
     def __init__(self, frames: int) -> None:
         count = min(_SPRITES, frames)
         self._wanted = {round(index * (frames - 1) / max(1, count - 1)) for index in range(count)}
         self._images: list[Image.Image] = []
 
-    def see(self, index: int, image: Image.Image) -> None:
+    def add_frame(self, index: int, image: Image.Image) -> None:
         if index in self._wanted:
-            self._images.append(shrunk(image, _SPRITE_SIDE))
+            self._images.append(shrink_image(image, _SPRITE_SIDE))
 
-    def sheet(self) -> bytes:
+    def encode_sheet(self) -> bytes:
         width, height = self._images[0].size
         columns = min(_SPRITE_COLUMNS, len(self._images))
         rows = -(-len(self._images) // columns)
         sheet = Image.new("RGB", (columns * width, rows * height))
         for index, image in enumerate(self._images):
             sheet.paste(image, (index % columns * width, index // columns * height))
-        return encoded(sheet, "JPEG", quality=80)
+        return encode_image(sheet, "JPEG", quality=80)
 
 
-def _poster(image: Image.Image) -> bytes:
-    """The best JPEG within POSTER_BYTES: less quality first, then half the size."""
+def _encode_poster(image: Image.Image) -> bytes:
+    """The best JPEG within POSTER_BYTES: lower quality first, then half the size."""
     for quality in _POSTER_QUALITIES:
-        if len(data := encoded(image, "JPEG", quality=quality, progressive=True)) <= POSTER_BYTES:
+        if len(data := encode_image(image, "JPEG", quality=quality, progressive=True)) <= POSTER_BYTES:
             return data
-    return _poster(image.reduce(2))
+    return _encode_poster(image.reduce(2))
 
 
-def _thumbnail(image: Image.Image) -> bytes:
-    return encoded(shrunk(image, _THUMBNAIL_SIDE), "WEBP", quality=80)
+def _encode_thumbnail(image: Image.Image) -> bytes:
+    return encode_image(shrink_image(image, _THUMBNAIL_SIDE), "WEBP", quality=80)
 
 
-def shrunk(image: Image.Image, side: int) -> Image.Image:
+def shrink_image(image: Image.Image, side: int) -> Image.Image:
     """A copy whose longer side is at most `side`."""
     copy = image.copy()
     copy.thumbnail((side, side), Image.Resampling.LANCZOS)
     return copy
 
 
-def encoded(image: Image.Image, form: str, **options: int) -> bytes:
-    """The bytes of a file of this format."""
+def encode_image(image: Image.Image, form: str, **options: int) -> bytes:
+    """The image as a file of this format."""
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""Films sent in, read frame by frame at the rate at which a clip is made.
+"""Reads source videos frame by frame at the frame rate of a clip.
 
-Only files that Kinora wrote itself come here: what somebody uploads is taken apart elsewhere, in a process that may
-do nothing else.
+Only files that Kinora wrote itself come here; uploads are re-encoded first, in the sandboxed process of
+engine/media/ingest.py.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from numpy.typing import NDArray
 
 from engine.types import EngineError
 
-ROUNDED: Final = 0.001
+TIME_TOLERANCE: Final = 0.001
 """Seconds by which a frame's time may be off, since files count in ticks."""
 
 
 class VideoReader:
-    """Reads films at `fps`: frame `n` is what a film shows at second `n / fps`, whatever its own rate."""
+    """Reads videos at `fps`: frame `n` is the one shown at second `n / fps`, whatever the file's own rate."""
 
     def __init__(self, fps: int) -> None:
         self._fps = fps
 
-    def count_frames(self, film: Path) -> int:
-        """How many frames a film has at this rate, at least one. Raises EngineError `bad_condition`."""
-        with _named(film), av.open(str(film)) as container:
+    def count_frames(self, video: Path) -> int:
+        """Number of frames at this rate, at least one. Raises EngineError `bad_condition`."""
+        with _as_bad_condition(video), av.open(str(video)) as container:
             stream = container.streams.video[0]
             ticks = stream.duration or 0
             return max(1, round(ticks * (stream.time_base or 0) * self._fps))
 
-    def read_frames(self, film: Path, first: int, last: int) -> NDArray[np.uint8]:
-        """Frames `first` to `last` as [F, H, W, 3]; before its beginning the first, beyond its end the last.
+    def read_frames(self, video: Path, first: int, last: int) -> NDArray[np.uint8]:
+        """Frames `first` to `last` as [F, H, W, 3]; the first and last are repeated beyond the video's ends.
 
         Raises EngineError `bad_condition` when the file cannot be read.
         """
-        wanted = [max(0, number) for number in range(first, last + 1)]
-        with _named(film):
-            shown = list(self._at(film, wanted))
-        if not shown:
-            raise EngineError("bad_condition", f"The film {film.name} holds no picture.")
-        return np.stack([*shown, *[shown[-1]] * (len(wanted) - len(shown))])
+        numbers = [max(0, number) for number in range(first, last + 1)]
+        with _as_bad_condition(video):
+            frames = list(self._decode_at(video, numbers))
+        if not frames:
+            raise EngineError("bad_condition", f"The video {video.name} has no frames.")
+        return np.stack([*frames, *[frames[-1]] * (len(numbers) - len(frames))])
 
-    def _at(self, film: Path, numbers: list[int]) -> Iterator[NDArray[np.uint8]]:
-        """What the film shows at each of these ascending frames, as long as it lasts."""
-        with av.open(str(film)) as container:
+    def _decode_at(self, video: Path, numbers: list[int]) -> Iterator[NDArray[np.uint8]]:
+        """Decode the frames shown at these ascending numbers, up to the end of the video."""
+        with av.open(str(video)) as container:
             stream = container.streams.video[0]
             container.seek(int(numbers[0] / self._fps * av.time_base), backward=True)
             current: av.VideoFrame | None = None
             waiting = iter(numbers)
             number = next(waiting, None)
             for frame in container.decode(stream):
-                while number is not None and current is not None and frame.time > number / self._fps + ROUNDED:
+                while number is not None and current is not None and frame.time > number / self._fps + TIME_TOLERANCE:
                     yield np.asarray(current.to_ndarray(format="rgb24"), np.uint8)
                     number = next(waiting, None)
                 if number is None:
@@ -66,8 +66,8 @@ class VideoReader:
 
 
 @contextmanager
-def _named(film: Path) -> Iterator[None]:
+def _as_bad_condition(video: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, IndexError) as error:  # PyAV's errors are among these; a film may hold no pictures
-        raise EngineError("bad_condition", f"The film {film.name} cannot be read: {error}") from error
+    except (OSError, ValueError, IndexError) as error:  # includes PyAV's errors; IndexError: no video stream
+        raise EngineError("bad_condition", f"The video {video.name} cannot be read: {error}") from error

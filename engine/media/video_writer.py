@@ -1,7 +1,7 @@
-"""Writes finished frames to files: the film as MP4, whole and in pieces, and the pictures beside it.
+"""Writes finished frames to files: the video as MP4, whole and in segments, and the images beside it.
 
-It takes bytes that came through `engine.safety.output_gate` and never changes what they show. A file gets its name only
-when it is whole: until then it ends in `.part`.
+It takes bytes that passed `engine.safety.output_gate` and does not change them. A file gets its name only when it is
+complete; until then it ends in `.part`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.media.concat import Reel, played
-from engine.media.fragments import Fragment, Segments
-from engine.media.thumbnails import POSTER, PREVIEW, SPRITESHEET, THUMBNAIL, Stills
+from engine.media.concat import FragmentConcatenator, decode_fragment
+from engine.media.fragments import Fragment, FragmentEncoder
+from engine.media.thumbnails import POSTER, PREVIEW, SPRITESHEET, THUMBNAIL, StillCollector
 from engine.types import EngineError, PublishedSegment, Result, Segment
 
 VIDEO: Final = "video.mp4"
@@ -35,10 +35,10 @@ PART: Final = ".part"
 
 
 class VideoWriter:
-    """A film being written: `write` frames in order, then leave the `with` block to get all four files.
+    """Writes one video: pass frames in order to `write_frames`, then leave the `with` block to get all four files.
 
-    `folder` is created; `frames` is how many will come; `threads` bounds the codec. Leaving by an exception removes
-    what was begun. Raises EngineError `encode_failed` or `disk_full`.
+    `folder` is created; `frames` is the number that will come; `threads` bounds the codec. Leaving by an exception
+    removes partial files. Raises EngineError `encode_failed` or `disk_full`.
     """
 
     def __init__(self, folder: Path, width: int, height: int, fps: int, frames: int, threads: int = 1) -> None:
@@ -49,12 +49,12 @@ class VideoWriter:
         self._threads = threads
         self._written = 0
         self._cuts = 0
-        self._stills = Stills(frames)
-        self._segments = self._encoding()
-        self._reel = Reel(folder / (VIDEO + PART))
-        with _named():
+        self._stills = StillCollector(frames)
+        self._encoder = self._new_encoder()
+        self._concatenator = FragmentConcatenator(folder / (VIDEO + PART))
+        with _as_engine_error():
             folder.mkdir(parents=True, exist_ok=True)
-            _clear(folder)
+            _remove_partial_files(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -63,47 +63,47 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with ExitStack() as unless_closed:
-            unless_closed.callback(self._abandon)
+            unless_closed.callback(self._discard_files)
             if error is None:
-                self._close()
+                self._finish_files()
                 unless_closed.pop_all()
 
-    def adopt_segments(self, pieces: Sequence[PublishedSegment], lengths: Sequence[int]) -> bool:
-        """Begin with what another Film of this kind was cut into, as it is. False, and nothing has happened, where a
-        piece is not there, has not its length in frames, or is coded otherwise than this film.
+    def adopt_segments(self, segments: Sequence[PublishedSegment], lengths: Sequence[int]) -> bool:
+        """Begin with published segments of the same video, of these `lengths` in frames. Returns False and changes
+        nothing where one is missing, has another length, or differs in its codec parameters.
         """
-        if (stills := self._seen(pieces, lengths)) is None:
+        if (stills := self._collect_stills(segments, lengths)) is None:
             return False
-        with _named():
-            for piece in pieces:
-                self._reel.add(Fragment.of(piece))
-        self._stills, self._written, self._cuts = stills, sum(lengths), len(pieces)
+        with _as_engine_error():
+            for segment in segments:
+                self._concatenator.append(Fragment.from_files(segment))
+        self._stills, self._written, self._cuts = stills, sum(lengths), len(segments)
         return True
 
     def write_frames(self, frames: NDArray[np.uint8]) -> None:
-        """Append frames [F, H, W, 3] of the film's size."""
+        """Append frames [F, H, W, 3] of the video's size."""
         for pixels in frames:
-            with _named():
-                self._segments.add(_video_frame(pixels, self._written, self._fps))
-            self._stills.see(self._written, Image.fromarray(pixels))
+            with _as_engine_error():
+                self._encoder.encode_frame(_video_frame(pixels, self._written, self._fps))
+            self._stills.add_frame(self._written, Image.fromarray(pixels))
             self._written += 1
 
     def cut_segment(self, state: bytes | None = None) -> Segment:
-        """What was written since the last cut, as a file that can be played before the film is whole; beside it what
-        somebody needs to go on from there.
+        """The frames since the last cut as a segment that plays before the video is complete, with `state`, the resume
+        state after it, in a file beside it.
         """
         head, file = (self._folder / name.format(self._cuts) for name in (HEAD, SEGMENT))
         kept = None if state is None else self._folder / STATE.format(self._cuts)
-        with _named():
-            fragment = self._bound()
-            for path, data in ((head, fragment.head), (file, fragment.body), (kept, state)):
+        with _as_engine_error():
+            fragment = self._append_fragment()
+            for path, data in ((head, fragment.init_segment), (file, fragment.media_segment), (kept, state)):
                 if path is not None and data is not None:
                     write_whole(path, data)
         self._cuts += 1
         return Segment(self._cuts - 1, self._written, self._written / self._fps, head, file, kept)
 
     def result(self) -> Result:
-        """The files, once the block was left without an error."""
+        """The files; complete once the `with` block has ended without an error."""
         return Result(
             video=self._folder / VIDEO,
             poster=self._folder / POSTER,
@@ -116,83 +116,85 @@ class VideoWriter:
             seconds=self._frames / self._fps,
         )
 
-    def _encoding(self) -> Segments:
-        return Segments(lambda container: _stream(container, *self._size, self._fps, self._threads))
+    def _new_encoder(self) -> FragmentEncoder:
+        return FragmentEncoder(lambda container: _add_h264_stream(container, *self._size, self._fps, self._threads))
 
-    def _bound(self) -> Fragment:
-        """What was written since the last cut, which is then in the film."""
-        if (fragment := self._segments.cut()) is None:
+    def _append_fragment(self) -> Fragment:
+        """Flush the frames since the last cut as a fragment, and append it to the video."""
+        if (fragment := self._encoder.flush_fragment()) is None:
             raise EngineError("encode_failed", f"No frame came after frame {self._written}.")
-        self._reel.add(fragment)
+        self._concatenator.append(fragment)
         return fragment
 
-    def _seen(self, pieces: Sequence[PublishedSegment], lengths: Sequence[int]) -> Stills | None:
-        """The stills of what pieces show, if they could be of this film."""
-        stills, number = Stills(self._frames), 0
+    def _collect_stills(self, segments: Sequence[PublishedSegment], lengths: Sequence[int]) -> StillCollector | None:
+        """Stills of published segments; None if they are not segments of this video."""
+        stills, number = StillCollector(self._frames), 0
         try:
-            head = self._head()
-            for piece, length in zip(pieces, lengths, strict=True):
-                fragment, first = Fragment.of(piece), number
-                for number, pixels in enumerate(played(fragment), first + 1):
-                    stills.see(number - 1, Image.fromarray(pixels))
-                if fragment.head != head or number - first != length:
+            head = self._expected_init_segment()
+            for segment, length in zip(segments, lengths, strict=True):
+                fragment, first = Fragment.from_files(segment), number
+                for number, pixels in enumerate(decode_fragment(fragment), first + 1):
+                    stills.add_frame(number - 1, Image.fromarray(pixels))
+                if fragment.init_segment != head or number - first != length:
                     return None
-        except (OSError, ValueError, IndexError):  # PyAV's errors are among these; a file may hold no pictures
+        except (OSError, ValueError, IndexError):  # includes PyAV's errors; IndexError: no video stream
             return None
         return stills
 
-    def _head(self) -> bytes:
-        """How this film is coded, as a fragment says it."""
+    def _expected_init_segment(self) -> bytes:
+        """The init segment that a fragment of this video has."""
         width, height = self._size
-        trial = self._encoding()
-        trial.add(_video_frame(np.zeros((height, width, 3), np.uint8), 0, self._fps))
-        fragment = trial.cut()
-        return b"" if fragment is None else fragment.head
+        trial = self._new_encoder()
+        trial.encode_frame(_video_frame(np.zeros((height, width, 3), np.uint8), 0, self._fps))
+        fragment = trial.flush_fragment()
+        return b"" if fragment is None else fragment.init_segment
 
-    def _close(self) -> None:
+    def _finish_files(self) -> None:
         if self._written != self._frames:
             raise EngineError("encode_failed", f"{self._written} frames came of {self._frames}.")
-        with _named():
-            if (rest := self._segments.cut()) is not None:
-                self._reel.add(rest)
-            self._reel.close()
-            pictures = self._stills.files()
+        with _as_engine_error():
+            if (rest := self._encoder.flush_fragment()) is not None:
+                self._concatenator.append(rest)
+            self._concatenator.close()
+            pictures = self._stills.encode_files()
             for name, data in pictures.items():
                 (self._folder / (name + PART)).write_bytes(data)
             for name in (*pictures, VIDEO):
                 (self._folder / (name + PART)).replace(self._folder / name)
 
-    def _abandon(self) -> None:
-        # What cannot be closed properly, on a full disk for one, is removed all the same.
-        for opened in (self._segments, self._reel):
+    def _discard_files(self) -> None:
+        # Files are removed even if closing them fails, as on a full disk.
+        for opened in (self._encoder, self._concatenator):
             with suppress(OSError):
                 opened.close()
-        _clear(self._folder)
+        _remove_partial_files(self._folder)
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """A file beside a film, which gets its name when it is whole. Raises EngineError as a Film does."""
-    with _named():
+    """Write a file that gets its name only when it is complete. Raises EngineError as VideoWriter does."""
+    with _as_engine_error():
         path.with_suffix(PART).write_bytes(data)
         path.with_suffix(PART).replace(path)
 
 
 def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, height: int, fps: int) -> int:
-    """Frames [H, W, 3] with even sides as a film and nothing else; how many there were."""
+    """Write frames [H, W, 3] with even sides as a video without images beside it; returns their number."""
     count = 0
     with av.open(str(path), "w", format="mp4") as container:
-        stream = _stream(container, width, height, fps, threads=1)
+        stream = _add_h264_stream(container, width, height, fps, threads=1)
         for count, pixels in enumerate(frames, 1):
-            with _named():
+            with _as_engine_error():
                 container.mux(stream.encode(_video_frame(pixels, count - 1, fps)))
-        with _named():
+        with _as_engine_error():
             container.mux(stream.encode(None))
     return count
 
 
-def _stream(container: av.container.OutputContainer, width: int, height: int, fps: int, threads: int) -> VideoStream:
-    """H.264 that every phone plays. Without B-frames the first picture is at 0 and none is reordered; without a look
-    ahead every frame comes out as soon as it went in.
+def _add_h264_stream(
+    container: av.container.OutputContainer, width: int, height: int, fps: int, threads: int
+) -> VideoStream:
+    """H.264 that every phone plays. Without B-frames the first frame is at 0 and none is reordered; without look-ahead
+    (zerolatency) each frame is encoded at once.
     """
     options = {"crf": "18", "preset": "veryfast", "profile": "high", "bf": "0", "tune": "zerolatency"}
     stream = container.add_stream("libx264", rate=fps, options=options)
@@ -216,18 +218,18 @@ def _video_frame(pixels: NDArray[np.uint8], index: int, fps: int) -> av.VideoFra
     return frame
 
 
-def _clear(folder: Path) -> None:
-    """Remove unfinished files, a killed process's among them."""
+def _remove_partial_files(folder: Path) -> None:
+    """Remove unfinished files, including those of a killed process."""
     for pattern in ("*" + PART, *(name.format(0).replace("0000", "*") for name in (HEAD, SEGMENT, STATE, PREVIEW))):
         for path in folder.glob(pattern):
             path.unlink()
 
 
 @contextmanager
-def _named() -> Iterator[None]:
+def _as_engine_error() -> Iterator[None]:
     try:
         yield
-    except OSError as error:  # PyAV's errors are among these
+    except OSError as error:  # includes PyAV's errors
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise EngineError("disk_full", f"There is no room for the film: {os.strerror(error.errno)}.") from error
-        raise EngineError("encode_failed", f"The film could not be written: {error}") from error
+            raise EngineError("disk_full", f"There is no room for the video: {os.strerror(error.errno)}.") from error
+        raise EngineError("encode_failed", f"The video could not be written: {error}") from error

@@ -1,11 +1,10 @@
-"""The words of a plan: what is kept, what is denoised in which window, and what is shown when.
+"""Data types of a clip's plan: gaps between copied frames, denoising windows, and spans to decode or copy.
 
-Counting. A latent frame stands for `frame_rule` frames of film (8 for LTX), except the very first of a sequence,
-which stands for one. A gap has one such sequence, its *strip*: latent 0 is the frame `origin` of the clip, and
-latent k >= 1 is the frames up to `origin + 8 k`. A strip begins with what the gap is given of the film before it
-and ends with what it is given of the film behind it. A window that goes on from another starts with an *anchor*,
-the one frame before what it carries, encoded as a latent 0 of its own: the model was never shown a sequence
-without one.
+Counting. A latent stands for `temporal_compression` frames of video (8 for LTX), except the first of a sequence,
+which stands for one. Each gap has one latent sequence: latent 0 is frame `origin` of the clip, and latent k >= 1 is
+the frames up to `origin + 8 k`. A sequence begins with the context from the source video before the gap and ends with
+the context from the one behind it. A window that continues another starts with an *anchor*: the one frame before its
+context, encoded as a latent 0 of its own, because the model was never trained on a sequence without one.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ TrailSource: TypeAlias = Literal["nothing", "latents", "video", "beginning"]
 
 @dataclass(frozen=True, slots=True)
 class FrameRef:
-    """One frame of a film, by its number; without a film, of the clip that is being made."""
+    """Frame `number` of a source video; of the clip being made where `video` is None."""
 
     video: Path | None
     number: int
@@ -32,7 +31,7 @@ class FrameRef:
 
 @dataclass(frozen=True, slots=True)
 class WindowKeyframe:
-    """A picture at a frame of its window's own time, in which the window's first frame is 0."""
+    """An image at a frame of a window, counted from the window's first frame."""
 
     frame: int
     image: ImageCondition | FrameRef
@@ -40,11 +39,11 @@ class WindowKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class GuideLatents:
-    """Frames of a film as latents of a window, from its own latent `at` on, each as strongly as `strengths` says.
+    """Frames of a source video encoded as latents of a window, from the window's latent `at` on.
 
-    They are encoded from the film's frame `start` on; without a film, from that frame of the clip being made. Unless
-    `at` is 0 the frame before is encoded too, and its latent dropped. Frames beyond the film's ends are its first
-    and last ones again.
+    `strengths` has one value for each latent: 1 keeps it, 0 is pure noise. Encoding begins at the video's frame
+    `start`, or at that frame of the clip being made where `video` is None. Unless `at` is 0, the frame before is
+    encoded too and its latent dropped. Beyond the video's ends its first and last frames are repeated.
     """
 
     video: Path | None
@@ -73,17 +72,17 @@ class WindowLayout:
 
     @property
     def end(self) -> int:
-        """The latent of the strip behind the new ones."""
+        """The latent of the gap behind the new ones."""
         return self.first + self.new
 
     @property
     def latents(self) -> int:
-        """Latent frames the model sees at once."""
+        """Latents that the model sees at once."""
         return self.lead + self.new + self.trail
 
     @property
     def origin(self) -> int:
-        """The latent of the strip that sits where the window's own latent 0 does."""
+        """The latent of the gap at the position of the window's own latent 0."""
         return self.first - self.lead
 
 
@@ -104,7 +103,7 @@ class Window(WindowLayout):
 
 @dataclass(frozen=True, slots=True)
 class DecodeSpan:
-    """Frames `first` to `last` of the clip, decoded from the latents `decode_from` to `decode_to - 1` of a strip."""
+    """Frames `first` to `last` of the clip, decoded from the latents `decode_from` to `decode_to - 1` of a gap."""
 
     gap: int
     first: int
@@ -115,7 +114,7 @@ class DecodeSpan:
 
 @dataclass(frozen=True, slots=True)
 class CopySpan:
-    """Frames `first` to `last` of the clip, as they are in `film` from its frame `start` on."""
+    """Frames `first` to `last` of the clip, copied from `video` from its frame `start` on."""
 
     video: Path
     start: int
@@ -128,10 +127,11 @@ Step: TypeAlias = Window | DecodeSpan | CopySpan
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Frames `first` to `last` of the clip, which nobody has yet. `origin` is the frame of its strip's latent 0.
+    """Frames `first` to `last` of the clip, which no source video covers.
 
-    `given_before` and `given_behind` count the strip's latents at either end that come from the films there;
-    `latents` are all up to the last that is made. `returns` says that the clip's own beginning follows it.
+    `origin` is the clip's frame of latent 0. `context_before` and `context_behind` count the latents at either end that
+    come from source videos; `latents` counts all up to the last that is denoised. `returns_to_start` says that the
+    clip's own beginning follows, as in a loop.
     """
 
     first: int
@@ -146,16 +146,16 @@ class Gap:
 
     @property
     def is_backwards(self) -> bool:
-        """Whether it is made from back to front: it must lead to a film, and comes from none."""
+        """Whether its windows are denoised from back to front: it leads to a source video and continues none."""
         return self.before is None and self.context_behind > 0
 
 
 @dataclass(frozen=True, slots=True)
 class ClipPlan:
-    """The whole clip: `frames` of `size` at `fps` in the file, denoised at `native` size; `marked` if they carry the
-    visible mark.
+    """A whole clip: `frames` of `size` pixels at `fps` in the file, denoised at `native` size.
 
-    `steps` are in the order in which they are to be done; what they show comes in the clip's own order.
+    `steps` are in the order of work; the frames that they yield are in the clip's order. `marked` frames carry the
+    visible mark.
     """
 
     model: ModelEntry
@@ -172,22 +172,22 @@ class ClipPlan:
 
     @property
     def seconds(self) -> float:
-        """The exact length of the file."""
+        """Exact length of the file."""
         return self.frames / self.fps
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The steps that denoise."""
+        """The steps that denoise, in the order of work."""
         return tuple(step for step in self.steps if isinstance(step, Window))
 
 
-def frame_behind(model: ModelEntry, origin: int, latent: int) -> int:
-    """The first frame of the clip that a strip's latent stands for; not for the strip's first, which is `origin`."""
-    return origin + model.temporal_compression * (latent - 1) + 1
+def first_frame_of_latent(model: ModelEntry, origin: int, latent: int) -> int:
+    """First frame of the clip that a latent of a gap stands for. `origin` is the frame of the gap's latent 0."""
+    return origin + model.temporal_compression * (latent - 1) + 1 if latent else origin
 
 
 def derive_seed(seed: int, purpose: str) -> int:
-    """A seed of its own for one purpose of a clip, so that each part can be made again without the others.
+    """A seed for one purpose of a clip, so that each part can be generated again without the others.
 
     Torch's CPU generator looks at the lower 32 bits of a seed only; neighbouring seeds must not meet there.
     """

@@ -1,4 +1,7 @@
-"""Fills a gap: its windows, what each sees and is told, and what can be shown once it is there."""
+"""Plans one gap: its denoising windows, the conditioning of each, and the spans to decode after it.
+
+Pure arithmetic. Unless a name or docstring says frames, integers count latents of the gap.
+"""
 
 from __future__ import annotations
 
@@ -19,41 +22,42 @@ from engine.planning.plan import (
     WindowKeyframe,
     WindowLayout,
     derive_seed,
-    frame_behind,
+    first_frame_of_latent,
 )
 from engine.types import ImageCondition, PromptSpan, Request, SourceSpan
 
 DECODE_BEHIND: Final = 3
-"""Latents already shown that are decoded again as context: the decoder looks both ways in time."""
+"""Latents decoded again as context in front of new ones: the decoder looks both ways in time."""
 DECODE_AHEAD: Final = 1
-"""Latents at the end of a window that wait for the next one, so that they too are decoded with both neighbours."""
+"""Latents at the end of a window that are decoded after the next one, so that they too have both neighbours."""
 SHORT: Final = 2.5
-"""Seconds a window may add, so that a clip can be watched early and a cancel loses little."""
+"""Seconds that a window may add, so that a clip can be watched early and a cancel loses little."""
 
 
-def filled(model: ModelEntry, request: Request, total: int, gaps: Sequence[Gap], index: int) -> Iterator[Step]:
-    """The windows of one of a clip's gaps and what can be shown after each, in the order in which they are made.
+def plan_gap(model: ModelEntry, request: Request, total: int, gaps: Sequence[Gap], index: int) -> Iterator[Step]:
+    """Yield the windows of gap `index` and the spans to decode after each, in the order of work. `total` is the clip's
+    length in frames.
 
-    From front to back, so that they can be watched; but where the only film is behind, each must lead to what
-    follows it, so that they are made from back to front and shown when all are there.
+    Windows go from front to back, so that the clip can be watched while it is made. Where the only source video lies
+    behind the gap, each window must lead to the next, so they go from back to front and are decoded at the end.
     """
     gap = gaps[index]
-    windows = [_directed(model, request, total, gap, layout) for layout in _layouts(model, gaps, index)]
-    shown = list(_shown(model, index, gap, windows))
+    windows = [_condition_window(model, request, total, gap, layout) for layout in _window_layouts(model, gaps, index)]
+    decode_spans = list(_decode_spans(model, index, gap, windows))
     if gap.is_backwards:
         yield from reversed(windows)
-        yield from (step for step in shown if step)
+        yield from (step for step in decode_spans if step)
         return
-    for window, step in zip(windows, shown, strict=True):
+    for window, step in zip(windows, decode_spans, strict=True):
         yield window
         if step:
-            yield from _stretches(model, gap, step)
+            yield from _split_decode_span(model, gap, step)
 
 
-def _layouts(model: ModelEntry, gaps: Sequence[Gap], index: int) -> Iterator[WindowLayout]:
-    """Layouts of a gap's windows, front to back."""
+def _window_layouts(model: ModelEntry, gaps: Sequence[Gap], index: int) -> Iterator[WindowLayout]:
+    """Layouts of the windows of gap `index`, from front to back."""
     gap = gaps[index]
-    first, lengths = gap.context_before, _lengths(model, gap)
+    first, lengths = gap.context_before, _window_lengths(model, gap)
     for number, new in enumerate(lengths):
         before: LeadSource
         if number == 0:
@@ -62,17 +66,19 @@ def _layouts(model: ModelEntry, gaps: Sequence[Gap], index: int) -> Iterator[Win
             before, lead = "blank", 1
         else:
             before, lead = "latents", 1 + min(model.context_latents, first - 1)
-        begun = gaps[0].last if index else model.temporal_compression * (first - 1)
-        behind, trail = _behind(model, gap, first, new, begun)
+        beginning_end = gaps[0].last if index else model.temporal_compression * (first - 1)
+        behind, trail = _choose_trail(model, gap, first, new, beginning_end)
         yield WindowLayout(
             gap=index, first=first, new=new, lead_source=before, lead=lead, trail_source=behind, trail=trail
         )
         first += new
 
 
-def _behind(model: ModelEntry, gap: Gap, first: int, new: int, begun: int) -> tuple[TrailSource, int]:
-    """What a window sees behind what it makes, and how many latents of it. Up to frame `begun` the clip's own beginning
-    is there to return to: what the gap has of it so far, or all of an earlier gap, which may end at a cut.
+def _choose_trail(model: ModelEntry, gap: Gap, first: int, new: int, beginning_end: int) -> tuple[TrailSource, int]:
+    """What a window sees behind its `new` latents, and how many latents of it.
+
+    A loop returns to the clip's own beginning, which exists up to frame `beginning_end`: what this gap has of it so
+    far, or all of an earlier gap, which may end at a cut.
     """
     most, left = model.context_latents, gap.latents - first - new
     if left and gap.is_backwards:
@@ -80,20 +86,20 @@ def _behind(model: ModelEntry, gap: Gap, first: int, new: int, begun: int) -> tu
     if left:
         return "nothing", 0
     if gap.returns_to_start:
-        made = begun - (gap.origin + model.temporal_compression * (gap.latents - 1) - gap.last - 1)
+        made = beginning_end - (gap.origin + model.temporal_compression * (gap.latents - 1) - gap.last - 1)
         return "beginning", max(0, min(most, made // model.temporal_compression))
     return ("video", gap.context_behind) if gap.context_behind else ("nothing", 0)
 
 
-def _lengths(model: ModelEntry, gap: Gap) -> list[int]:
-    """New latents of each window: as few windows as possible, all about as long.
+def _window_lengths(model: ModelEntry, gap: Gap) -> list[int]:
+    """New latents of each window: as few windows as possible, of about equal length.
 
-    Equal windows cost the same, so that progress is even, and none is a stub too short to move. Raises ValueError for
-    a gap that no number of them fills, which `catalog.check_request` would have refused.
+    Equal windows cost the same, so progress is even, and none is too short to show motion. Raises ValueError for a gap
+    that no number of windows fills, which `engine.catalog.validation.check_request` would have refused.
     """
     new = gap.latents - gap.context_before
     count = 2 if gap.returns_to_start and new > 1 else 1
-    while sum(most := _most(model, gap, count)) < new:
+    while sum(most := _max_window_lengths(model, gap, count)) < new:
         if count > new:
             raise ValueError(f"{model.name} has no windows for frames {gap.first} to {gap.last}")
         count += 1
@@ -103,14 +109,14 @@ def _lengths(model: ModelEntry, gap: Gap) -> list[int]:
     return lengths
 
 
-def _most(model: ModelEntry, gap: Gap, count: int) -> list[int]:
-    """How many latents each of so many windows may add."""
-    longest = _latents(model, model.window_frames)
+def _max_window_lengths(model: ModelEntry, gap: Gap, count: int) -> list[int]:
+    """Most new latents of each of `count` windows."""
+    longest = _latents_for_frames(model, model.window_frames)
     most = []
     for number in range(count):
         lead = _longest_lead(model, gap, first=number == 0)
         free = longest - lead - _longest_trail(model, gap, last=number == count - 1)
-        most.append(free if model.single_window else min(short(model) + (lead == 0), free))
+        most.append(free if model.single_window else min(short_window_latents(model) + (lead == 0), free))
     return most
 
 
@@ -128,23 +134,23 @@ def _longest_trail(model: ModelEntry, gap: Gap, *, last: bool) -> int:
     return model.context_latents if gap.is_backwards else 0
 
 
-def _latents(model: ModelEntry, count: int) -> int:
-    """Latents that hold at least `count` frames: the frame rule, rounded up."""
+def _latents_for_frames(model: ModelEntry, count: int) -> int:
+    """Latents that hold at least `count` frames."""
     return 1 + -(-(count - 1) // model.temporal_compression)
 
 
-def short(model: ModelEntry) -> int:
-    """How many latents last no longer than `SHORT`."""
+def short_window_latents(model: ModelEntry) -> int:
+    """Most latents that last no longer than `SHORT` seconds."""
     return max(1, int(SHORT * model.fps) // model.temporal_compression)
 
 
-# --- what a window is told ------------------------------------------------------------------------------
+# --- conditioning ---------------------------------------------------------------------------------------
 
 
-def _directed(model: ModelEntry, request: Request, total: int, gap: Gap, layout: WindowLayout) -> Window:
-    """A window with its pictures, its guides, its prompts and its seed."""
-    starts = gap.origin + model.temporal_compression * layout.origin
-    first = _begins(model, gap, layout.first)
+def _condition_window(model: ModelEntry, request: Request, total: int, gap: Gap, layout: WindowLayout) -> Window:
+    """The window of a layout, with its seed, guides, keyframes and prompt weights."""
+    window_start = gap.origin + model.temporal_compression * layout.origin
+    first = first_frame_of_latent(model, gap.origin, layout.first)
     last = gap.origin + model.temporal_compression * (layout.end - 1)
     return Window(
         gap=layout.gap,
@@ -155,20 +161,20 @@ def _directed(model: ModelEntry, request: Request, total: int, gap: Gap, layout:
         trail_source=layout.trail_source,
         trail=layout.trail,
         seed=derive_seed(request.seed, f"window {first}") if first else request.seed,
-        guides=(*_given(model, gap, layout), *_reshaped(model, request, gap, layout)),
+        guides=(*_context_guides(model, gap, layout), *_source_guides(model, request, gap, layout)),
         keyframes=tuple(
-            WindowKeyframe(frame - starts, picture)
-            for frame, picture in _pictures(request, total, gap)
+            WindowKeyframe(frame - window_start, picture)
+            for frame, picture in _gap_images(request, total, gap)
             if first <= frame <= last
         ),
-        prompt_weights=_weights(request.prompt_spans, (first + min(last, gap.last)) / 2),
-        edited=_edited(request, layout, starts, (first + last) // 2),
+        prompt_weights=_prompt_weights(request.prompt_spans, (first + min(last, gap.last)) / 2),
+        edited=_edit_guide(request, layout, window_start, (first + last) // 2),
     )
 
 
-def _pictures(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, ImageCondition | FrameRef]]:
-    """The pictures of a gap and their frames in the clip: those asked for, and the next frame of what it leads to,
-    where the latents behind do not begin at once.
+def _gap_images(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, ImageCondition | FrameRef]]:
+    """Images of a gap with their frames in the clip: the request's conditions, and the first frame of what the gap
+    leads to, since the latents behind need not begin with it.
     """
     for condition in request.conditions:
         frame = total - 1 if condition.frame == -1 else condition.frame
@@ -180,12 +186,12 @@ def _pictures(request: Request, total: int, gap: Gap) -> Iterator[tuple[int, Ima
         yield gap.last + 1, FrameRef(gap.behind.video, gap.behind.start)
 
 
-def _given(model: ModelEntry, gap: Gap, window: WindowLayout) -> Iterator[GuideLatents]:
-    """What a window is given of the films around its gap, or of the clip's beginning."""
+def _context_guides(model: ModelEntry, gap: Gap, window: WindowLayout) -> Iterator[GuideLatents]:
+    """Context of a window from the source videos around its gap, or from the clip's own beginning."""
     if window.lead_source == "video" and gap.before is not None:
-        take = gap.before
-        yield GuideLatents(take.video, take.start + gap.origin - take.at, 0, (1.0,) * window.lead)
-    follows = frame_behind(model, gap.origin, gap.latents) - gap.last - 1
+        span = gap.before
+        yield GuideLatents(span.video, span.start + gap.origin - span.at, 0, (1.0,) * window.lead)
+    follows = first_frame_of_latent(model, gap.origin, gap.latents) - gap.last - 1
     if window.trail_source == "video" and gap.behind is not None:
         yield GuideLatents(
             gap.behind.video, gap.behind.start + follows, window.lead + window.new, (1.0,) * window.trail
@@ -194,67 +200,64 @@ def _given(model: ModelEntry, gap: Gap, window: WindowLayout) -> Iterator[GuideL
         yield GuideLatents(None, follows, window.lead + window.new, (1.0,) * window.trail)
 
 
-def _reshaped(model: ModelEntry, request: Request, gap: Gap, window: WindowLayout) -> Iterator[GuideLatents]:
-    """What the new latents of a window start from: each from the take that is strongest there."""
-    takes = [take for take in request.source_spans if not take.keeps_pixels and not take.edited]
-    middles = [_middle(model, gap, latent) for latent in range(window.first, window.end)]
-    for take in takes:
-        for at, run in _runs([_strongest(takes, take, middle) for middle in middles]):
-            frame = _begins(model, gap, window.first + at)
-            yield GuideLatents(take.video, take.start + frame - take.at, window.lead + at, run)
+def _source_guides(model: ModelEntry, request: Request, gap: Gap, window: WindowLayout) -> Iterator[GuideLatents]:
+    """Source latents from which a window's new latents start: each from the source span that is strongest there."""
+    spans = [span for span in request.source_spans if not span.keeps_pixels and not span.edited]
+    middles = [_middle_frame(model, gap, latent) for latent in range(window.first, window.end)]
+    for span in spans:
+        for at, run in _positive_runs([_strength_if_strongest(spans, span, middle) for middle in middles]):
+            frame = first_frame_of_latent(model, gap.origin, window.first + at)
+            yield GuideLatents(span.video, span.start + frame - span.at, window.lead + at, run)
 
 
-def _edited(request: Request, window: WindowLayout, starts: int, middle: int) -> GuideLatents | None:
-    """The film that changes under a window, all of it that the window sees."""
-    for take in request.source_spans:
-        if take.edited and take.at <= middle < take.at + take.frames:
+def _edit_guide(request: Request, window: WindowLayout, window_start: int, middle: int) -> GuideLatents | None:
+    """The source video that a window edits, over all latents that the window sees. `middle` is a frame of the clip."""
+    for span in request.source_spans:
+        if span.edited and span.at <= middle < span.at + span.frames:
             return GuideLatents(
-                take.video, take.start + starts - take.at, 0, (take.strength_at(middle),) * window.latents
+                span.video, span.start + window_start - span.at, 0, (span.strength_at(middle),) * window.latents
             )
     return None
 
 
-def _begins(model: ModelEntry, gap: Gap, latent: int) -> int:
-    """The first frame of the clip that a strip's latent stands for."""
-    return frame_behind(model, gap.origin, latent) if latent else gap.origin
-
-
-def _middle(model: ModelEntry, gap: Gap, latent: int) -> int:
-    """The frame of the clip in the middle of a strip's latent."""
+def _middle_frame(model: ModelEntry, gap: Gap, latent: int) -> int:
+    """Frame of the clip in the middle of a latent."""
     return gap.origin + model.temporal_compression * latent - (model.temporal_compression // 2 if latent else 0)
 
 
-def _strongest(takes: Sequence[SourceSpan], take: SourceSpan, frame: int) -> float:
-    """How strong a take is at a frame; 0 where another is stronger."""
-    strength = take.strength_at(frame)
-    return strength if strength == max(each.strength_at(frame) for each in takes) else 0.0
+def _strength_if_strongest(spans: Sequence[SourceSpan], span: SourceSpan, frame: int) -> float:
+    """Strength of a source span at a frame; 0 where another is stronger."""
+    strength = span.strength_at(frame)
+    return strength if strength == max(other.strength_at(frame) for other in spans) else 0.0
 
 
-def _runs(strengths: Sequence[float]) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Where strengths above 0 follow each other: the index of the first, and all of them."""
-    for strong, run in groupby(enumerate(strengths), key=lambda each: each[1] > 0):
+def _positive_runs(strengths: Sequence[float]) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Runs of strengths above 0: the index of the first, and the strengths of the run."""
+    for strong, run in groupby(enumerate(strengths), key=lambda indexed: indexed[1] > 0):
         if strong:
             members = list(run)
             yield members[0][0], tuple(strength for _, strength in members)
 
 
-def _weights(cues: Sequence[PromptSpan], frame: float) -> tuple[tuple[int, float], ...]:
-    """How much each prompt counts at a frame: one alone, or two while the first gives way to the second."""
-    if not cues:
+def _prompt_weights(prompt_spans: Sequence[PromptSpan], frame: float) -> tuple[tuple[int, float], ...]:
+    """Weights of the prompts at a frame: one alone, or two while the first gives way to the second."""
+    if not prompt_spans:
         return ((0, 1.0),)
-    number = max((index for index, cue in enumerate(cues) if cue.at <= frame), default=0)
-    cue = cues[number]
-    if frame <= cue.until or number == len(cues) - 1:
+    number = max((index for index, prompt_span in enumerate(prompt_spans) if prompt_span.at <= frame), default=0)
+    prompt_span = prompt_spans[number]
+    if frame <= prompt_span.until or number == len(prompt_spans) - 1:
         return ((number, 1.0),)
-    share = (frame - cue.until) / (cues[number + 1].at - cue.until)
+    share = (frame - prompt_span.until) / (prompt_spans[number + 1].at - prompt_span.until)
     return ((number, 1 - share), (number + 1, share))
 
 
-# --- what is shown --------------------------------------------------------------------------------------
+# --- decoding -------------------------------------------------------------------------------------------
 
 
-def _shown(model: ModelEntry, index: int, gap: Gap, windows: Sequence[Window]) -> Iterator[DecodeSpan | None]:
-    """What can be shown once each window is there: all but its last latents, which want a neighbour behind."""
+def _decode_spans(model: ModelEntry, index: int, gap: Gap, windows: Sequence[Window]) -> Iterator[DecodeSpan | None]:
+    """The span to decode after each window: all but its last latents, which need a neighbour behind. None where a
+    window completes no frame.
+    """
     first = gap.first
     for window in windows:
         final = window is windows[-1]
@@ -269,15 +272,15 @@ def _shown(model: ModelEntry, index: int, gap: Gap, windows: Sequence[Window]) -
         first = last + 1
 
 
-def _stretches(model: ModelEntry, gap: Gap, shown: DecodeSpan) -> Iterator[DecodeSpan]:
-    """The same in stretches about as long as a short window, where the decoder can go on from where it stopped: then a
-    clip that was denoised whole never lies in memory as pixels.
+def _split_decode_span(model: ModelEntry, gap: Gap, span: DecodeSpan) -> Iterator[DecodeSpan]:
+    """Split a span into parts about as long as a short window, where a causal decoder can continue from its last
+    position. A clip that is denoised in one window then never lies in memory as pixels.
     """
-    latents = shown.decode_to - shown.decode_from
-    count = -(-latents // short(model)) if model.causal_decoder else 1
-    first, start = shown.first, shown.decode_from
+    latents = span.decode_to - span.decode_from
+    count = -(-latents // short_window_latents(model)) if model.causal_decoder else 1
+    first, start = span.first, span.decode_from
     for number in range(1, count + 1):
-        stop = shown.decode_from + latents * number // count
-        last = min(shown.last, gap.origin + model.temporal_compression * (stop - 1))
-        yield DecodeSpan(shown.gap, first, last, start, stop)
+        stop = span.decode_from + latents * number // count
+        last = min(span.last, gap.origin + model.temporal_compression * (stop - 1))
+        yield DecodeSpan(span.gap, first, last, start, stop)
         first, start = last + 1, stop

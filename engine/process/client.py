@@ -43,11 +43,11 @@ class EngineDied(Exception):
 
 
 class EngineProcess:
-    """One child; one job at a time."""
+    """A child process that runs one job at a time."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._alive: _Child | None = None
+        self._alive: _EngineChild | None = None
         self._job = 0
         self._running: int | None = None
 
@@ -63,7 +63,7 @@ class EngineProcess:
     async def start(self) -> None:
         """Start a child and wait until it can take a job; does nothing while one lives. Raises EngineDied."""
         if not self.alive:
-            self._alive = await _spawn(self._config)
+            self._alive = await _spawn_child(self._config)
 
     async def run(self, request: Request, out_dir: Path, resume: Resume | None = None) -> AsyncGenerator[Event, None]:
         """Run one job and yield its events, as `Engine.run` does. Raises Cancelled, EngineError, or EngineDied.
@@ -79,11 +79,11 @@ class EngineProcess:
         self._running = self._job
         try:
             self._alive.send(RunJob(self._job, request, out_dir, resume))
-            async for event in self._events(self._alive, self._job):
+            async for event in self._job_events(self._alive, self._job):
                 yield event
         except (GeneratorExit, asyncio.CancelledError):
             self.cancel()
-            await self._drain(self._alive, self._job)
+            await self._drain_job(self._alive, self._job)
             raise
         finally:
             self._running = None
@@ -104,7 +104,7 @@ class EngineProcess:
             self._alive.process.kill()
         await asyncio.wait([self._alive.died])
 
-    async def _events(self, alive: _Child, job: int) -> AsyncIterator[Event]:
+    async def _job_events(self, alive: _EngineChild, job: int) -> AsyncIterator[Event]:
         while True:
             match await alive.receive():
                 case JobEvent(number, event) if number == job:
@@ -116,15 +116,15 @@ class EngineProcess:
                         raise failure
                     return
 
-    async def _drain(self, alive: _Child, job: int) -> None:
+    async def _drain_job(self, alive: _EngineChild, job: int) -> None:
         try:
-            async for _event in self._events(alive, job):
+            async for _event in self._job_events(alive, job):
                 pass
         except (JobCancelled, EngineError, EngineDied):
-            return  # stopped, which is all that was asked
+            return  # stopped, as intended
 
 
-class _Child:
+class _EngineChild:
     """A started process: its socket, and `died`, a future of its exit code."""
 
     def __init__(self, process: ForkServerProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -132,7 +132,7 @@ class _Child:
         self.died: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reader = reader
         self._writer = writer
-        asyncio.get_running_loop().add_reader(process.sentinel, self._bury)
+        asyncio.get_running_loop().add_reader(process.sentinel, self._reap_child)
 
     def send(self, message: object) -> None:
         if not self.died.done():
@@ -145,7 +145,7 @@ class _Child:
         except EOFError:
             raise EngineDied(await asyncio.shield(self.died)) from None
 
-    def _bury(self) -> None:
+    def _reap_child(self) -> None:
         asyncio.get_running_loop().remove_reader(self.process.sentinel)
         self.process.join()
         self._writer.close()
@@ -153,21 +153,21 @@ class _Child:
         self.died.set_result(_UNKNOWN if exitcode is None else exitcode)
 
 
-async def _spawn(config: EngineConfig) -> _Child:
+async def _spawn_child(config: EngineConfig) -> _EngineChild:
     ours, theirs = socket.socketpair()
     with contextlib.ExitStack() as unless_ready:
         # A half-started child reads the end of file and goes.
         unless_ready.callback(ours.close)
-        process = await _fork(theirs, config)
+        process = await _fork_child(theirs, config)
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         unless_ready.callback(writer.close)
-        alive = _Child(process, reader, writer)
+        alive = _EngineChild(process, reader, writer)
         await alive.receive()
         unless_ready.pop_all()
     return alive
 
 
-async def _fork(theirs: socket.socket, config: EngineConfig) -> ForkServerProcess:
+async def _fork_child(theirs: socket.socket, config: EngineConfig) -> ForkServerProcess:
     """Start a child on its end of the socket, which is closed here.
 
     Nothing interrupts a start: a request that breaks off in the middle brings the forkserver down.
@@ -182,19 +182,19 @@ async def _fork(theirs: socket.socket, config: EngineConfig) -> ForkServerProces
     def start() -> None:
         try:
             with theirs:
-                _start(process)
+                _start_process(process)
         except (OSError, EOFError):
             started.set_exception(EngineDied(_UNKNOWN))
         else:
             started.set_result(None)
 
-    _starts().put(start)
+    _start_queue().put(start)
     await asyncio.wrap_future(started)
     return process
 
 
 @functools.cache
-def _starts() -> queue.SimpleQueue[Callable[[], None]]:
+def _start_queue() -> queue.SimpleQueue[Callable[[], None]]:
     """What is put here runs in the one thread that starts all children of this process.
 
     A thread, because the first start waits until the forkserver has imported everything. Always the same, because
@@ -210,7 +210,7 @@ def _starts() -> queue.SimpleQueue[Callable[[], None]]:
     return starts
 
 
-def _start(process: ForkServerProcess) -> None:
+def _start_process(process: ForkServerProcess) -> None:
     try:
         process.start()
     except (EOFError, ConnectionError):

@@ -1,7 +1,7 @@
-"""What the worker's process and the engine's child say to each other, and how it goes over a socket.
+"""Messages between the worker's process and the engine's child, and their framing on a socket.
 
-A message is one of the values below, pickled, with its length in front. Both ends are the same code on the
-same machine; nothing from outside ever reaches this socket.
+A message is one of the types below, pickled, with its length in front. Both ends are the same code on the same machine;
+no outside data reaches this socket.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class EngineReady:
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """Make this clip, or go on with it. Jobs are numbered upwards."""
+    """Run this job, or resume it. Job numbers increase."""
 
     job: int
     request: Request
@@ -36,14 +36,14 @@ class RunJob:
 
 @dataclass(frozen=True, slots=True)
 class CancelJob:
-    """Stop this job; if it has already ended this means nothing, and never concerns the next."""
+    """Cancel this job; ignored if it has already ended."""
 
     job: int
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """Something happened in a job."""
+    """An event of a job."""
 
     job: int
     event: Event
@@ -51,7 +51,7 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """A job is over; with neither a cancel nor a failure it went well."""
+    """A job has ended; with neither a cancel nor a failure it succeeded."""
 
     job: int
     cancelled: bool = False
@@ -59,15 +59,15 @@ class JobEnded:
 
 
 def pack_message(message: object) -> bytes:
-    """A message as it goes over the socket."""
+    """A message as sent over the socket."""
     body = pickle.dumps(message)
     return _LENGTH.pack(len(body)) + body
 
 
 def receive_message(connection: socket.socket) -> Any:
     """Wait for the next message; EOFError when the other end is gone."""
-    (length,) = _LENGTH.unpack(_exactly(connection, _LENGTH.size))
-    return pickle.loads(_exactly(connection, length))  # noqa: S301 (from our own process)
+    (length,) = _LENGTH.unpack(_receive_exactly(connection, _LENGTH.size))
+    return pickle.loads(_receive_exactly(connection, length))  # noqa: S301 (from our own process)
 
 
 async def receive_message_async(reader: asyncio.StreamReader) -> Any:
@@ -79,7 +79,7 @@ async def receive_message_async(reader: asyncio.StreamReader) -> Any:
         raise EOFError from error
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes:
+def _receive_exactly(connection: socket.socket, count: int) -> bytes:
     received = bytearray()
     while len(received) < count:
         chunk = connection.recv(count - len(received))

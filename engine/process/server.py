@@ -31,33 +31,33 @@ def main(connection: socket.socket, config: EngineConfig) -> None:
     # Not above: the parent imports this module to name the function, and torch is not for the parent.
     from engine.runtime.engine import Engine
 
-    inbox = _Inbox(connection)
+    inbox = _JobInbox(connection)
     try:
         engine = Engine(config)
     except BadRuleError as error:
-        sys.exit(str(error))  # on standard error, for whoever reads the worker's log
+        sys.exit(str(error))  # on standard error, for the worker's log
     connection.sendall(pack_message(EngineReady()))
     while not engine.must_restart:
-        run = inbox.next()
-        connection.sendall(pack_message(_work(engine, run, inbox, connection)))
+        run = inbox.next_job()
+        connection.sendall(pack_message(_run_job(engine, run, inbox, connection)))
 
 
-class _Inbox:
-    """Jobs as they come, and which of them were cancelled."""
+class _JobInbox:
+    """Incoming jobs and cancels, read by a thread."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._runs: queue.SimpleQueue[RunJob] = queue.SimpleQueue()
         self._cancelled = 0
-        threading.Thread(target=self._watch, name="inbox", daemon=True).start()
+        threading.Thread(target=self._watch_socket, name="inbox", daemon=True).start()
 
-    def next(self) -> RunJob:
+    def next_job(self) -> RunJob:
         return self._runs.get()
 
-    def cancelled(self, job: int) -> bool:
+    def is_cancelled(self, job: int) -> bool:
         return self._cancelled >= job
 
-    def _watch(self) -> None:
+    def _watch_socket(self) -> None:
         while True:
             try:
                 message = receive_message(self._connection)
@@ -71,9 +71,9 @@ class _Inbox:
                     self._cancelled = job
 
 
-def _work(engine: Engine, run: RunJob, inbox: _Inbox, connection: socket.socket) -> JobEnded:
+def _run_job(engine: Engine, run: RunJob, inbox: _JobInbox, connection: socket.socket) -> JobEnded:
     try:
-        for event in engine.run(run.request, run.out_dir, lambda: inbox.cancelled(run.job), run.resume):
+        for event in engine.run(run.request, run.out_dir, lambda: inbox.is_cancelled(run.job), run.resume):
             connection.sendall(pack_message(JobEvent(run.job, event)))
     except JobCancelled:
         return JobEnded(run.job, cancelled=True)

@@ -1,6 +1,6 @@
-"""Makes a clip: chooses the family's recipe, runs the plan window by window, and says honestly how far it is.
+"""The engine: loads a model, runs a request's plan window by window, and yields progress events.
 
-`Engine` is all the outside needs. It knows files and progress; tensors are the recipe's.
+`Engine` is the entry point. It handles files and progress; tensors belong to the model family.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, L
 class Engine:
     """Runs one job at a time; the model of the last one stays loaded. Raises BadRuleError.
 
-    Once `spent` it makes no more: a pass that several GPUs share broke off in the middle, and the others wait in it.
+    Once `must_restart` is set it must not be used again: a forward pass that several GPUs share was interrupted, and
+    the other ranks still wait in it.
     """
 
     def __init__(
@@ -54,48 +55,48 @@ class Engine:
         self.must_restart = False
         self._threads = limit_threads(config)
         self._loaded_model: tuple[str, Modules] | None = None
-        self._least: dict[str, Offload] = {}
+        self._min_offload: dict[str, Offload] = {}
         self._sources: dict[str, ModelSource] = {}
         self._rates: dict[tuple[str, Quality], StageRates] = {}
 
     def run(
         self, request: Request, out_dir: Path, cancelled: Callable[[], bool], resume: Resume | None = None
     ) -> Iterator[Event]:
-        """Make the clip into `out_dir` (created), yielding events; the last is Done.
+        """Generate the clip into `out_dir` (created), yielding events; the last is Done.
 
-        With a `resume` that fits it goes on after what is published: the first Segment is then the one behind that.
+        With a `resume` that fits, it continues after the published segments: the first Segment is then the next one.
 
-        `cancelled` is asked between load stages, steps, decodes and small groups of frames. Raises Cancelled,
-        or EngineError for everything that has a name; nothing half-written keeps the name of a result.
+        `cancelled` is called between load stages, steps, decodes and batches of frames. Raises JobCancelled, or
+        EngineError with a failure code; no partial file keeps the name of a result.
         """
-        if problems := check_request(request):
+        if violations := check_request(request):
             raise EngineError(
-                "model_unknown" if problems[0].field == "model" else "bad_request",
-                " ".join(problem.message for problem in problems),
+                "model_unknown" if violations[0].field == "model" else "bad_request",
+                " ".join(violation.message for violation in violations),
             )
         _check_loras(request, self._config)
-        film_plan = plan_clip(request)
-        how = resolve_sampling(film_plan.model, request, self._source(film_plan.model).adapters)
+        clip_plan = plan_clip(request)
+        job_sampling = resolve_sampling(clip_plan.model, request, self._locate_weights(clip_plan.model).adapters)
         rates = self._rates.setdefault((request.model, request.quality), StageRates())
-        job = Job(film_plan, request, how, rates, loaded=self._kept(request.model))
-        previews = Previews(film_plan, rates, self._rules, out_dir, self._preview_policy)
+        job = Job(clip_plan, request, job_sampling, rates, loaded=self._is_loaded(request.model))
+        previews = Previews(clip_plan, rates, self._rules, out_dir, self._preview_policy)
         try:
-            with _room():
-                parts = yield from self._load(film_plan.model, job, cancelled)
-                _check_hung(request, parts)
-                yield from _film(job, parts, out_dir, self._threads, self._rules, previews, cancelled, resume)
+            with _as_out_of_memory():
+                parts = yield from self._ensure_loaded(clip_plan.model, job, cancelled)
+                _check_loras_loaded(request, parts)
+                yield from _make_clip(job, parts, out_dir, self._threads, self._rules, previews, cancelled, resume)
         except EngineError as error:
             if error.code == "out_of_memory":
                 self.must_restart = self._loaded_model is not None and self._loaded_model[1].placement.parallel > 1
-                self._step_down(film_plan.model)
+                self._step_down(clip_plan.model)
             raise
 
     def _step_down(self, model: ModelEntry) -> bool:
-        """After running out of memory: let the model go, and load it with more offloaded from now on, if that is left
-        to us and there is more. A job that ran out while it denoised fails all the same: what was published of it
-        cannot be made again; its next try finds the room.
+        """After running out of memory: unload the model, and load it with more offload from now on, if the setting is
+        "auto" and there is more. Returns whether there was. A job that ran out while denoising fails all the same,
+        since its published segments cannot be generated again; its next attempt has the memory.
         """
-        least = self._least.get(model.name, "none")
+        least = self._min_offload.get(model.name, "none")
         placement = choose_placement(self._host.inspect_machine(), model, self._config, least)
         further = next_offload(placement)
         if (
@@ -103,35 +104,41 @@ class Engine:
             or choose_placement(self._host.inspect_machine(), model, self._config, further).offload == placement.offload
         ):
             return False
-        self._least[model.name], self._loaded_model = further, None
+        self._min_offload[model.name], self._loaded_model = further, None
         return True
 
-    def _kept(self, name: str) -> bool:
+    def _is_loaded(self, name: str) -> bool:
         return self._loaded_model is not None and self._loaded_model[0] == name
 
-    def _source(self, model: ModelEntry) -> ModelSource:
-        """Located once: a later look might find other adapters than those that are loaded."""
+    def _locate_weights(self, model: ModelEntry) -> ModelSource:
+        """Locates the weights once: a later call might find other adapters than those that are loaded."""
         if model.name not in self._sources:
             self._sources[model.name] = locate_weights(model, self._config)
         return self._sources[model.name]
 
-    def _load(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Modules]:
+    def _ensure_loaded(
+        self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Modules]:
         if self._loaded_model is not None and self._loaded_model[0] == model.name:
             return self._loaded_model[1]
-        self._loaded_model = None  # first let go of the other model: two may not fit
+        self._loaded_model = None  # unload the other model first: both may not fit
         while True:
             try:
-                return (yield from self._read(model, job, cancelled))
+                return (yield from self._load_weights(model, job, cancelled))
             except EngineError as error:
                 if error.code != "out_of_memory" or not self._step_down(model):
                     raise
 
-    def _read(self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]) -> Generator[Event, None, Modules]:
-        _free()  # also of what an error held that ended the try before
-        loading = load_model(model, self._source(model), self._config, self._least.get(model.name, "none"), self._host)
-        before, began = 0.0, time.monotonic()
+    def _load_weights(
+        self, model: ModelEntry, job: Job, cancelled: Callable[[], bool]
+    ) -> Generator[Event, None, Modules]:
+        _free_memory()  # including what the error of the last attempt referred to
+        loading = load_model(
+            model, self._locate_weights(model), self._config, self._min_offload.get(model.name, "none"), self._host
+        )
+        before, started = 0.0, time.monotonic()
         while True:
-            _stop_if(cancelled)
+            _raise_if_cancelled(cancelled)
             try:
                 fraction = next(loading)
             except StopIteration as end:
@@ -140,11 +147,11 @@ class Engine:
                 return parts
             now = time.monotonic()
             yield Loading(fraction)
-            yield job.record_work("loading", fraction - before, now - began)
-            before, began = fraction, now
+            yield job.record_work("loading", fraction - before, now - started)
+            before, started = fraction, now
 
 
-def _film(
+def _make_clip(
     job: Job,
     parts: Modules,
     out_dir: Path,
@@ -154,85 +161,85 @@ def _film(
     cancelled: Callable[[], bool],
     resume: Resume | None,
 ) -> Iterator[Event]:
-    _stop_if(cancelled)
-    began = time.monotonic()
-    cut = ClipState.empty(job.plan)
-    stamped = plan_fingerprint(
+    _raise_if_cancelled(cancelled)
+    started = time.monotonic()
+    clip = ClipState.empty(job.plan)
+    fingerprint = plan_fingerprint(
         job.plan, job.sampling, job.request.negative_prompt, parts.clip_fingerprint(job.sampling.lora_weights)
     )
-    recipe = _recipe(job, parts, cut)
-    recipe.encode_prompts()
-    yield job.record_work("encoding", 1.0, time.monotonic() - began)
+    sampler = _create_sampler(job, parts, clip)
+    sampler.encode_prompts()
+    yield job.record_work("encoding", 1.0, time.monotonic() - started)
     with (
-        VideoWriter(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as film,
-        Postprocessor(recipe, cut, film, rules, cancelled) as darkroom,
+        VideoWriter(out_dir, *job.plan.size, job.plan.fps, job.plan.frames, threads) as writer,
+        Postprocessor(sampler, clip, writer, rules, cancelled) as postprocessor,
     ):
-        done = (
-            restore_clip(cut, film, resume, stamped, recipe.latent_shape, parts.device)
-            if resume and recipe.latent_shape
-            else 0
-        )
+        done = 0
+        if resume and sampler.latent_shape:
+            done = restore_clip(clip, writer, resume, fingerprint, sampler.latent_shape, parts.device)
         job.skip_steps(job.plan.steps[:done])
         for number, step in enumerate(job.plan.steps[done:], done + 1):
-            _stop_if(cancelled)
+            _raise_if_cancelled(cancelled)
             if isinstance(step, Window):
-                with closing(_denoise(job, recipe, step, previews, cancelled)) as events:
+                with closing(_denoise_window(job, sampler, step, previews, cancelled)) as events:
                     for event in events:
                         yield event
-                        yield from job.to_events(darkroom.news())
+                        yield from job.to_events(postprocessor.poll_events())
             else:
-                state = partial(pack_latents, collect_latents(cut, number), stamped) if recipe.latent_shape else None
-                yield from job.to_events(darkroom.take(step, state))
-        yield from job.to_events(darkroom.finish())
-    yield Done(film.result())
+                state = (
+                    partial(pack_latents, collect_latents(clip, number), fingerprint) if sampler.latent_shape else None
+                )
+                yield from job.to_events(postprocessor.submit(step, state))
+        yield from job.to_events(postprocessor.finish_all())
+    yield Done(writer.result())
 
 
-def _recipe(job: Job, parts: Modules, cut: ClipState) -> ClipSampler:
+def _create_sampler(job: Job, parts: Modules, clip: ClipState) -> ClipSampler:
     if job.plan.model.family == "ltx":
-        return LtxSampler(parts, cut, job.request, job.sampling)
+        return LtxSampler(parts, clip, job.request, job.sampling)
     from engine.diffusion.diffusers_family import (
-        DiffusersSampler,  # here, because its pipelines take half a second that most workers never need
+        DiffusersSampler,  # here, because importing its pipelines takes half a second
     )
 
-    return DiffusersSampler(parts, cut, job.request, job.sampling)
+    return DiffusersSampler(parts, clip, job.request, job.sampling)
 
 
-def _denoise(
-    job: Job, recipe: ClipSampler, window: Window, previews: Previews, cancelled: Callable[[], bool]
+def _denoise_window(
+    job: Job, sampler: ClipSampler, window: Window, previews: Previews, cancelled: Callable[[], bool]
 ) -> Generator[Event, None, None]:
     job.window, job.step, passed = job.window + 1, 0, 0.0
-    began = time.monotonic()
-    recipe.prepare_window(window)
-    yield job.record_work("preparing", preparing_units(job.plan, window), time.monotonic() - began)
-    began = time.monotonic()
-    # Closed however it ends, because what the transformer wears for this job must come off before the next.
-    with closing(recipe.denoise_window(window, cancelled)) as steps:
+    started = time.monotonic()
+    sampler.prepare_window(window)
+    yield job.record_work("preparing", preparing_units(job.plan, window), time.monotonic() - started)
+    started = time.monotonic()
+    # Closed however it ends, because the job's LoRAs must be deactivated before the next job.
+    with closing(sampler.denoise_window(window, cancelled)) as steps:
         for step in steps:
             job.step, now = step, time.monotonic()
-            passed += now - began
-            yield job.record_work("denoising", job.pass_units(window), now - began)
+            passed += now - started
+            yield job.record_work("denoising", job.pass_units(window), now - started)
             if previews.is_due(
                 window, step, job.sampling.steps, passed, job.estimate.total_seconds() / len(job.plan.windows)
             ):
-                yield from filter(None, [previews.take_preview(recipe, window)])
-            began = time.monotonic()
+                yield from filter(None, [previews.take_preview(sampler, window)])
+            started = time.monotonic()
 
 
-def _stop_if(cancelled: Callable[[], bool]) -> None:
+def _raise_if_cancelled(cancelled: Callable[[], bool]) -> None:
     if cancelled():
         raise JobCancelled
 
 
 def _check_loras(request: Request, config: EngineConfig) -> None:
-    """Raises EngineError `lora_missing` for a name that there is not, or not for this model."""
+    """Raises EngineError `lora_missing` for a name that is not configured for this model."""
     known = [lora.name for lora in config.loras if lora.model == request.model]
     if unknown := [each.name for each in request.loras if each.name not in known]:
         there = f"there are {', '.join(known)}" if known else "there are none"
         raise EngineError("lora_missing", f"There is no LoRA {unknown[0]!r} for {request.model}; {there}.")
 
 
-def _check_hung(request: Request, parts: Modules) -> None:
-    """Raises EngineError `lora_missing` for one that could not be read."""
+def _check_loras_loaded(request: Request, parts: Modules) -> None:
+    """Raises EngineError `lora_missing` for a LoRA that could not be read."""
     for each in request.loras:
         if adapter_name(each.name) in parts.lora_errors:
             raise EngineError(
@@ -240,16 +247,16 @@ def _check_hung(request: Request, parts: Modules) -> None:
             )
 
 
-def _free() -> None:
-    """Give what nobody holds any more back to the device."""
+def _free_memory() -> None:
+    """Return unreferenced memory to the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 @contextmanager
-def _room() -> Iterator[None]:
-    """Running out of memory is a named failure; what the job held is given back before the next one."""
+def _as_out_of_memory() -> Iterator[None]:
+    """Turn running out of memory into EngineError `out_of_memory`, and free the memory for the next job."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

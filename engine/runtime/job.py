@@ -1,6 +1,6 @@
-"""One request under way: what of its plan is done, and how far it is by that.
+"""State of one job: its plan, the work done so far, and its progress events.
 
-It counts what it is told of; who does the work, and when, is the business of engine/runtime/engine.py.
+It counts reported work only; engine/runtime/engine.py does it.
 """
 
 from __future__ import annotations
@@ -16,41 +16,43 @@ from engine.types import Event, Progress, Request, Stage
 
 
 class Job:
-    """Its plan, how it samples, and the numbers its progress is made of."""
+    """A job's plan, sampling and progress estimate."""
 
     def __init__(
-        self, film_plan: ClipPlan, request: Request, how: Sampling, rates: StageRates, *, loaded: bool
+        self, clip_plan: ClipPlan, request: Request, sampling: Sampling, rates: StageRates, *, loaded: bool
     ) -> None:
-        self.plan = film_plan
+        self.plan = clip_plan
         self.request = request
-        self.sampling = how
+        self.sampling = sampling
         self.rates = rates
         self.step = 0
         self.window = 0
-        self.estimate = JobEstimate(rates, self._course(loaded=loaded))
+        self.estimate = JobEstimate(rates, self._work_plan(loaded=loaded))
 
     def pass_units(self, window: Window) -> float:
-        """What one step of a window costs: its area times its latents, for each prompt and for what to avoid."""
+        """Cost of one denoising step of a window, in latents times native pixels / 1024, for each transformer pass: one
+        for each prompt, and one unguided.
+        """
         width, height = self.plan.native
         passes = len(window.prompt_weights) + (self.sampling.guidance_scale > 1)
         return window.latents * width * height / 1024 * passes
 
     def skip_steps(self, steps: Sequence[Step]) -> None:
-        """Count steps of the plan as done by an earlier attempt."""
+        """Count steps of the plan that an earlier attempt has done."""
         self.window += sum(isinstance(step, Window) for step in steps)
         for step in steps:
-            for stage, units in self._costs(step):
+            for stage, units in self._step_work(step):
                 self.estimate.skip_work(stage, units)
 
     def record_work(self, stage: Stage, units: float, seconds: float) -> Progress:
-        """Count work as done; how far the job is then."""
+        """Count work as done; returns the progress event after it. `units` are those of `engine.runtime.progress`."""
         self.estimate.record_work(stage, units, seconds)
         return self.progress_event(stage)
 
-    def to_events(self, told: Iterable[PostprocessEvent]) -> Iterator[Event]:
-        """What the darkroom tells, as events."""
-        for each in told:
-            yield self.record_work(each.stage, each.units, each.seconds) if isinstance(each, StageDone) else each
+    def to_events(self, events: Iterable[PostprocessEvent]) -> Iterator[Event]:
+        """Engine events for the events of the postprocessor."""
+        for event in events:
+            yield self.record_work(event.stage, event.units, event.seconds) if isinstance(event, StageDone) else event
 
     def progress_event(self, stage: Stage) -> Progress:
         return Progress(
@@ -63,12 +65,12 @@ class Job:
             windows=len(self.plan.windows),
         )
 
-    def _course(self, *, loaded: bool) -> WorkPlan:
-        begins: list[tuple[Stage, float]] = [("loading", 0.0 if loaded else 1.0), ("encoding", 1.0)]
-        return [begins, *map(self._costs, self.plan.steps)]
+    def _work_plan(self, *, loaded: bool) -> WorkPlan:
+        start: list[tuple[Stage, float]] = [("loading", 0.0 if loaded else 1.0), ("encoding", 1.0)]
+        return [start, *map(self._step_work, self.plan.steps)]
 
-    def _costs(self, step: Step) -> list[tuple[Stage, float]]:
-        """What a step of the plan takes, in the order in which it is done."""
+    def _step_work(self, step: Step) -> list[tuple[Stage, float]]:
+        """Work of a plan's step by stage, in units, in the order in which it is done."""
         if isinstance(step, Window):
             steps = self.pass_units(step) * self.sampling.steps
             return [("preparing", preparing_units(self.plan, step)), ("denoising", steps)]

@@ -1,7 +1,7 @@
-"""What happens to a window once it is denoised: decoded, scaled, finished and written, while the next is denoised.
+"""Postprocessing of denoised windows: decode, scale, check, mark and write, while the next window is denoised.
 
-Decoding and writing have a thread each, so that three stretches of a clip are worked on at once. What they have
-done they tell through a queue; whoever denoises reads it between two steps.
+Decoding and writing have a thread each, so up to three spans of a clip are in work at once. Both report through a
+queue, which the denoising thread reads between two steps.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from engine.types import JobCancelled, Segment, Stage
 
 BATCH: Final = 8
 """Frames scaled and written at a time, so that memory does not grow with the clip and a cancel is seen soon."""
-WAITING: Final = 2
-"""Stretches that may wait for decoding or writing; then denoising waits for them."""
+MAX_WAITING: Final = 2
+"""Spans that may wait for decoding or writing; with more, denoising waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """So many units of a stage's work are done, and took so many seconds."""
+    """`units` of a stage's work are done, and took `seconds`. Units are those of `engine.runtime.progress`."""
 
     stage: Stage
     units: float
@@ -46,23 +46,23 @@ PostprocessEvent: TypeAlias = StageDone | Segment
 
 
 class Postprocessor:
-    """Takes stretches of a clip in their order. Leaving the `with` block early drops what is not yet done."""
+    """Postprocesses the spans of a clip in order. Leaving the `with` block early drops unfinished work."""
 
     def __init__(
         self,
-        recipe: ClipSampler,
-        cut: ClipState,
-        film: VideoWriter,
+        sampler: ClipSampler,
+        clip: ClipState,
+        writer: VideoWriter,
         rules: tuple[FrameRule, ...],
         cancelled: Callable[[], bool],
     ) -> None:
-        self._recipe = recipe
-        self._cut = cut
-        self._film = film
+        self._sampler = sampler
+        self._clip = clip
+        self._video_writer = writer
         self._rules = rules
         self._cancelled = cancelled
-        self._left = Event()
-        self._told: SimpleQueue[PostprocessEvent | Future[None]] = SimpleQueue()
+        self._leaving = Event()
+        self._events: SimpleQueue[PostprocessEvent | Future[None]] = SimpleQueue()
         self._waiting = 0
         self._decoder = ThreadPoolExecutor(1, "decode")
         self._writer = ThreadPoolExecutor(1, "write")
@@ -73,110 +73,117 @@ class Postprocessor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._left.set()
+        self._leaving.set()
         for thread in (self._decoder, self._writer):
             thread.shutdown(cancel_futures=True)
 
-    def take(self, step: DecodeSpan | CopySpan, state: Callable[[], bytes] | None) -> Iterator[PostprocessEvent]:
-        """Take on one stretch, to be handed over with what is needed to go on after it, if anybody can; where too many
-        wait already, wait and tell what is done meanwhile.
+    def submit(self, step: DecodeSpan | CopySpan, state: Callable[[], bytes] | None) -> Iterator[PostprocessEvent]:
+        """Queue one span; `state` makes the resume state to save with its segment, None where the family cannot resume.
+        While too many spans wait, blocks and yields the events meanwhile.
         """
-        while self._waiting >= WAITING:
-            yield from self._next()
+        while self._waiting >= MAX_WAITING:
+            yield from self._next_events()
         match step:
             case DecodeSpan():
-                written = self._writer.submit(self._develop, step, self._decoder.submit(self._decode, step), state)
+                written = self._writer.submit(
+                    self._write_decoded, step, self._decoder.submit(self._decode_span, step), state
+                )
             case CopySpan():
-                written = self._writer.submit(self._print, self._taken(step), self._rules, state)
+                written = self._writer.submit(self._write_frames, self._read_copied(step), self._rules, state)
         self._waiting += 1
-        written.add_done_callback(self._told.put)
+        written.add_done_callback(self._events.put)
 
-    def news(self) -> Iterator[PostprocessEvent]:
-        """What was done since the last look. Raises what went wrong: Cancelled, EngineError, out of memory."""
-        while not self._told.empty():
-            yield from self._next()
+    def poll_events(self) -> Iterator[PostprocessEvent]:
+        """Events since the last call. Raises the errors of the threads: JobCancelled, EngineError, out of memory."""
+        while not self._events.empty():
+            yield from self._next_events()
 
-    def finish(self) -> Iterator[PostprocessEvent]:
-        """Wait for all that was taken on, and tell it as it is done."""
+    def finish_all(self) -> Iterator[PostprocessEvent]:
+        """Wait for all queued spans, yielding their events."""
         while self._waiting:
-            yield from self._next()
+            yield from self._next_events()
 
-    def _next(self) -> Iterator[PostprocessEvent]:
-        told = self._told.get()
-        if not isinstance(told, Future):
-            yield told
+    def _next_events(self) -> Iterator[PostprocessEvent]:
+        event = self._events.get()
+        if not isinstance(event, Future):
+            yield event
             return
-        told.result()
+        event.result()
         self._waiting -= 1
 
-    def _decode(self, shown: DecodeSpan) -> torch.Tensor:
-        """The stretch, with the frames of films beside it."""
-        self._stop()
-        began = time.monotonic()
-        frames = self._recipe.decode_span(widen_span(self._cut.plan, shown))
-        self._told.put(StageDone("decoding", decoding_units(self._cut.plan, shown), time.monotonic() - began))
+    def _decode_span(self, span: DecodeSpan) -> torch.Tensor:
+        """Decode a span with the adjoining frames of source videos, [F, 3, h, w] at native size."""
+        self._raise_if_cancelled()
+        started = time.monotonic()
+        frames = self._sampler.decode_span(widen_span(self._clip.plan, span))
+        self._events.put(StageDone("decoding", decoding_units(self._clip.plan, span), time.monotonic() - started))
         return frames
 
-    def _develop(self, shown: DecodeSpan, decoding: Future[torch.Tensor], state: Callable[[], bytes] | None) -> None:
-        self._print(self._scaled(shown, decoding.result()), GENERATED_RULES + self._rules, state)
+    def _write_decoded(
+        self, span: DecodeSpan, decoding: Future[torch.Tensor], state: Callable[[], bytes] | None
+    ) -> None:
+        self._write_frames(self._scale_batches(span, decoding.result()), GENERATED_RULES + self._rules, state)
 
-    def _print(
+    def _write_frames(
         self, batches: Iterator[torch.Tensor], rules: tuple[FrameRule, ...], state: Callable[[], bytes] | None
     ) -> None:
-        """Write a stretch, which comes at the file's size, a few frames [F, 3, height, width] at a time. All of it is
-        judged before any of it is written.
+        """Write a span that comes in batches [F, 3, height, width] of the file's size. All of it passes the frame rules
+        before any of it is written.
         """
-        began = time.monotonic()
-        floats = (batch.permute(0, 2, 3, 1).cpu().numpy() for batch in self._unless_stopped(batches))
-        frames = finish_frames(floats, rules, marked=self._cut.plan.marked)
+        started = time.monotonic()
+        floats = (batch.permute(0, 2, 3, 1).cpu().numpy() for batch in self._until_cancelled(batches))
+        frames = finish_frames(floats, rules, marked=self._clip.plan.marked)
         for first in range(0, len(frames), BATCH):
-            self._stop()
+            self._raise_if_cancelled()
             batch = frames[first : first + BATCH]
-            self._film.write_frames(batch)
+            self._video_writer.write_frames(batch)
             now = time.monotonic()
-            self._told.put(StageDone("saving", len(batch) * batch.shape[1] * batch.shape[2], now - began))
-            began = now
-        self._told.put(self._film.cut_segment(state and state()))
+            self._events.put(StageDone("saving", len(batch) * batch.shape[1] * batch.shape[2], now - started))
+            started = now
+        self._events.put(self._video_writer.cut_segment(state and state()))
 
-    def _unless_stopped(self, batches: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+    def _until_cancelled(self, batches: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
         for batch in batches:
-            self._stop()
+            self._raise_if_cancelled()
             yield batch
 
-    def _scaled(self, shown: DecodeSpan, frames: torch.Tensor) -> Iterator[torch.Tensor]:
-        """What was made, as it meets the films beside it."""
-        first = widen_span(self._cut.plan, shown).first
-        edges = [self._edge(beside, frames[beside.frame - first]) for beside in adjoining_frames(self._cut.plan, shown)]
-        made = frames[shown.first - first :][: shown.last - shown.first + 1]
+    def _scale_batches(self, span: DecodeSpan, frames: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Decoded frames scaled to the file's size, with the detail lost at seams restored."""
+        first = widen_span(self._clip.plan, span).first
+        edges = [
+            self._measure_seam(adjoining, frames[adjoining.frame - first])
+            for adjoining in adjoining_frames(self._clip.plan, span)
+        ]
+        made = frames[span.first - first :][: span.last - span.first + 1]
         for number, batch in enumerate(torch.split(made, BATCH)):
-            scaled = self._fitted(batch)
+            scaled = self._fit_to_file(batch)
             for edge in edges:
-                scaled = edge.restore_detail(scaled, shown.first + number * BATCH)
+                scaled = edge.restore_detail(scaled, span.first + number * BATCH)
             yield scaled
 
-    def _edge(self, beside: AdjoiningFrame, made: torch.Tensor) -> Seam:
-        if beside.video is None:
-            true = self._fitted(self._recipe.decode_span(CLIP_BEGINNING))
+    def _measure_seam(self, adjoining: AdjoiningFrame, made: torch.Tensor) -> Seam:
+        if adjoining.video is None:
+            original = self._fit_to_file(self._sampler.decode_span(CLIP_BEGINNING))
         else:
-            film = self._cut.video_reader.read_frames(beside.video, beside.number, beside.number)
-            true = crop_and_scale(film, self._cut.plan.size).to(made.device)
-        return Seam(beside.frame, true[0], self._fitted(made[None])[0])
+            film = self._clip.video_reader.read_frames(adjoining.video, adjoining.number, adjoining.number)
+            original = crop_and_scale(film, self._clip.plan.size).to(made.device)
+        return Seam(adjoining.frame, original[0], self._fit_to_file(made[None])[0])
 
-    def _fitted(self, frames: torch.Tensor) -> torch.Tensor:
-        return fit_to_file(frames, self._cut.plan.size, drawn=self._cut.plan.model.flat_drawings)
+    def _fit_to_file(self, frames: torch.Tensor) -> torch.Tensor:
+        return fit_to_file(frames, self._clip.plan.size, drawn=self._clip.plan.model.flat_drawings)
 
-    def _taken(self, kept: CopySpan) -> Iterator[torch.Tensor]:
-        """What is kept of a film."""
-        beyond = kept.start + kept.last - kept.first + 1
-        for first in range(kept.start, beyond, BATCH):
-            frames = self._cut.video_reader.read_frames(kept.video, first, min(first + BATCH, beyond) - 1)
-            yield crop_and_scale(frames, self._cut.plan.size)
+    def _read_copied(self, span: CopySpan) -> Iterator[torch.Tensor]:
+        """Frames copied from a source video, [F, 3, height, width] in batches."""
+        beyond = span.start + span.last - span.first + 1
+        for first in range(span.start, beyond, BATCH):
+            frames = self._clip.video_reader.read_frames(span.video, first, min(first + BATCH, beyond) - 1)
+            yield crop_and_scale(frames, self._clip.plan.size)
 
-    def _stop(self) -> None:
-        if self._left.is_set() or self._cancelled():
+    def _raise_if_cancelled(self) -> None:
+        if self._leaving.is_set() or self._cancelled():
             raise JobCancelled
 
 
-def decoding_units(plan: ClipPlan, shown: DecodeSpan) -> float:
-    """What decoding costs: the latents with those decoded again beside them, times their area."""
-    return (shown.decode_to - shown.decode_from) * plan.native.width * plan.native.height
+def decoding_units(plan: ClipPlan, span: DecodeSpan) -> float:
+    """Cost of decoding a span: its latents, including those decoded again as context, times native pixels."""
+    return (span.decode_to - span.decode_from) * plan.native.width * plan.native.height

@@ -1,8 +1,8 @@
-"""Going on with a clip where an attempt before this one stopped: what must be kept for it, and whether it fits.
+"""Resuming a clip after the last published segment of an earlier attempt.
 
-A plan is the same each time, and every window has seeds of its own. So it is enough to keep, with each stretch that
-is handed over, the latents that were made by then and are read later, under a name for all that decides its pixels:
-latents of other weights are not gone on from. It knows plans and tensors, and no model.
+A plan is deterministic, and every window has seeds of its own. So the state saved with each segment is the latents that
+exist by then and are read later, with a fingerprint of everything that decides the pixels: latents of other weights are
+not continued. This module knows plans and tensors, and no model.
 """
 
 from __future__ import annotations
@@ -24,68 +24,70 @@ from engine.planning.plan import ClipPlan, CopySpan, DecodeSpan, FrameRef, Step,
 from engine.runtime.seams import CLIP_BEGINNING, adjoining_frames
 from engine.types import Resume
 
-Latent: TypeAlias = tuple[int, int]
-"""A gap and the number of a latent of its strip."""
+LatentKey: TypeAlias = tuple[int, int]
+"""Index of a gap, and the number of a latent in it."""
 
-_STAMP: Final = "plan"
+_FINGERPRINT_KEY: Final = "plan"
 
 
 def plan_fingerprint(*made_from: object) -> str:
-    """A name for what a clip is made from: equal for equal plans in any process, on any machine."""
+    """Fingerprint of everything that a clip is made from: equal for equal plans in any process, on any machine."""
     digest = blake2b(digest_size=16)
-    for told in _told(made_from):
-        digest.update(len(told).to_bytes(8, "big") + told)
+    for part in _digest_parts(made_from):
+        digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
 
 
-def latents_to_save(plan: ClipPlan, done: int) -> set[Latent]:
-    """The latents that the first `done` steps of a plan made and its other steps read: as many for a long clip as for
-    a short one, except where a gap is made from back to front.
+def latents_to_save(plan: ClipPlan, done: int) -> set[LatentKey]:
+    """Latents that the first `done` steps of a plan write and the other steps read. Their number does not grow with the
+    clip's length, except where a gap is denoised from back to front.
     """
-    made = {latent for step in plan.steps[:done] for latent in _made(step)}
-    return made & {latent for step in plan.steps[done:] for latent in _read(plan, step)}
+    made = {latent for step in plan.steps[:done] for latent in _latents_written(step)}
+    return made & {latent for step in plan.steps[done:] for latent in _latents_read(plan, step)}
 
 
-def collect_latents(cut: ClipState, done: int) -> dict[Latent, torch.Tensor]:
-    """Those latents of a clip in the making whose plan is done so far."""
-    return {(gap, number): cut.latents[gap][number] for gap, number in latents_to_save(cut.plan, done)}
+def collect_latents(clip: ClipState, done: int) -> dict[LatentKey, torch.Tensor]:
+    """The latents to save once the first `done` steps of the plan are done."""
+    return {(gap, number): clip.latents[gap][number] for gap, number in latents_to_save(clip.plan, done)}
 
 
-def pack_latents(latents: Mapping[Latent, torch.Tensor], stamped: str) -> bytes:
-    """Latents as a file."""
+def pack_latents(latents: Mapping[LatentKey, torch.Tensor], fingerprint: str) -> bytes:
+    """Latents as a safetensors file."""
     tensors = {f"{gap}.{number}": latent.cpu().contiguous() for (gap, number), latent in latents.items()}
-    return save(tensors, {_STAMP: stamped})
+    return save(tensors, {_FINGERPRINT_KEY: fingerprint})
 
 
 def restore_clip(
-    cut: ClipState, film: VideoWriter, resume: Resume, stamped: str, shape: tuple[int, ...], device: torch.device
+    clip: ClipState, writer: VideoWriter, resume: Resume, fingerprint: str, shape: tuple[int, ...], device: torch.device
 ) -> int:
-    """Put what is published into the film and what was kept into the strips, each latent of this shape; how many of
-    the plan's steps are done by that. 0, and nothing has happened, where something is missing or does not fit.
+    """Put the published segments into the video and the saved latents, each of this `shape`, into the clip's state.
+
+    Returns the number of the plan's steps that are thereby done: 0, with nothing changed, where a file is missing or
+    does not fit.
     """
-    ends = [number for number, step in enumerate(cut.plan.steps, 1) if not isinstance(step, Window)]
+    ends = [number for number, step in enumerate(clip.plan.steps, 1) if not isinstance(step, Window)]
     count = len(resume.segments)
     if not 0 < count <= len(ends):
         return 0
     done = ends[count - 1]
-    latents = _unpacked(resume.state, stamped)
-    if latents is None or latents.keys() != latents_to_save(cut.plan, done):
+    latents = _load_latents(resume.state, fingerprint)
+    if latents is None or latents.keys() != latents_to_save(clip.plan, done):
         return 0
     if any(latent.shape != shape for latent in latents.values()):
         return 0
-    shown = [step for step in cut.plan.steps[:done] if not isinstance(step, Window)]
-    if not film.adopt_segments(resume.segments, [step.last - step.first + 1 for step in shown]):
+    shown = [step for step in clip.plan.steps[:done] if not isinstance(step, Window)]
+    if not writer.adopt_segments(resume.segments, [step.last - step.first + 1 for step in shown]):
         return 0
     for (gap, number), latent in latents.items():
-        cut.latents[gap][number] = latent.to(device)
+        clip.latents[gap][number] = latent.to(device)
     return done
 
 
-def _unpacked(path: Path, stamped: str) -> dict[Latent, torch.Tensor] | None:
-    """The latents of a file that `packed` made for this plan."""
+def _load_latents(path: Path, fingerprint: str) -> dict[LatentKey, torch.Tensor] | None:
+    """The latents of a file that `pack_latents` made with this fingerprint, else None."""
     try:
         with safe_open(path, "pt") as file:
-            if (file.metadata() or {}).get(_STAMP) != stamped:
+            if (file.metadata() or {}).get(_FINGERPRINT_KEY) != fingerprint:
                 return None
             names = {name: name.partition(".") for name in file.keys()}  # noqa: SIM118 (no mapping)
             return {(int(gap), int(number)): file.get_tensor(name) for name, (gap, _, number) in names.items()}
@@ -93,36 +95,34 @@ def _unpacked(path: Path, stamped: str) -> dict[Latent, torch.Tensor] | None:
         return None
 
 
-def _made(step: Step) -> Iterator[Latent]:
-    """What a step puts into a strip: what is new, and films beside the gap."""
+def _latents_written(step: Step) -> Iterator[LatentKey]:
+    """Latents that a step writes: its new ones, and context encoded from source videos."""
     if isinstance(step, Window):
         first = 0 if step.lead_source == "video" else step.first
         behind = step.trail if step.trail_source in {"video", "beginning"} else 0
         yield from ((step.gap, number) for number in range(first, step.end + behind))
 
 
-def _read(plan: ClipPlan, step: Step) -> Iterator[Latent]:
-    """What a step may take from a strip."""
+def _latents_read(plan: ClipPlan, step: Step) -> Iterator[LatentKey]:
+    """Latents that a step may read."""
     match step:
         case DecodeSpan():
             yield from ((step.gap, number) for number in range(step.decode_from, step.decode_to))
-            if any(beside.video is None for beside in adjoining_frames(plan, step)):
+            if any(adjoining.video is None for adjoining in adjoining_frames(plan, step)):
                 yield from ((CLIP_BEGINNING.gap, number) for number in range(CLIP_BEGINNING.decode_to))
         case Window():
-            if (
-                step.lead_source == "latents"
-            ):  # what it carries, and around the first of that, what its anchor is decoded from
+            if step.lead_source == "latents":  # its context, and the latents from which its anchor is decoded
                 yield from ((step.gap, number) for number in range(max(0, step.origin - 1), step.first))
             if step.trail_source == "latents":
                 yield from ((step.gap, number) for number in range(step.end, step.end + step.trail))
-            for frame in _of_itself(plan.model, step):  # as engine.diffusion.latents.stretch decodes it
+            for frame in _last_own_frames(plan.model, step):  # as engine.diffusion.latents.stretch decodes it
                 yield from ((0, number) for number in range(2 - -frame // plan.model.temporal_compression))
         case CopySpan():
             pass
 
 
-def _of_itself(model: ModelEntry, window: Window) -> Iterator[int]:
-    """The last frames of the clip's own beginning that a window is given."""
+def _last_own_frames(model: ModelEntry, window: Window) -> Iterator[int]:
+    """Last frames of the clip's own beginning that a window reads."""
     for guide in window.guides:
         if guide.video is None:
             ahead = int(guide.at > 0)
@@ -132,9 +132,9 @@ def _of_itself(model: ModelEntry, window: Window) -> Iterator[int]:
             yield placed.image.number
 
 
-def _told(value: object) -> Iterator[bytes]:
-    """A value's parts in order. A film counts by its name alone, since its folder may differ between machines; a model
-    likewise, since the plan holds what follows from the rest of its entry.
+def _digest_parts(value: object) -> Iterator[bytes]:
+    """A value's parts in order, as bytes. A path counts by its name alone, since folders differ between machines;
+    so does a model, since the plan holds all that follows from the rest of its entry.
     """
     match value:
         case ModelEntry():
@@ -146,9 +146,9 @@ def _told(value: object) -> Iterator[bytes]:
         case tuple():
             yield b"%d" % len(value)
             for part in value:
-                yield from _told(part)
+                yield from _digest_parts(part)
         case _ if is_dataclass(value):
-            for each in fields(value):
-                yield from _told(getattr(value, each.name))
+            for field in fields(value):
+                yield from _digest_parts(getattr(value, field.name))
         case _:
             yield repr(value).encode()

@@ -1,7 +1,7 @@
-"""Rules that judge finished frames: whether they are a picture at all, and whether an operator lets them leave.
+"""Frame rules: checks of finished frames, both Kinora's own and the operator's.
 
-A rule is a pure function over bytes that says nothing, or why not. This module knows no torch, no prompt and no user,
-and whoever imports it need not have numpy; what a refusal means for a job is the gate's, `engine.safety.output_gate`.
+A rule is a pure function over bytes. This module knows no torch, prompt or user, and imports without numpy;
+`engine.safety.output_gate` applies the rules.
 """
 
 from __future__ import annotations
@@ -18,71 +18,70 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FrameCheck: TypeAlias = "Callable[[NDArray[np.uint8]], str | None]"
-"""Takes frames [F, H, W, 3] which it cannot change, gives None or in a few words what is wrong with them."""
+"""Takes read-only frames [F, H, W, 3]; returns None, or in a few words the reason for a refusal."""
 
 FLAT_FRAMES: Final = 8
-"""A stretch must have so many frames before it can be called flat: a cut or a fade may well pass through black."""
-FLAT: Final = 1
-"""Steps of 255 by which the values of a colour may differ and still be the same."""
+"""Fewer frames are never called flat: a cut or a fade may pass through black."""
+FLAT_TOLERANCE: Final = 1
+"""Steps of 255 by which values of one colour channel may differ and still count as the same."""
 
 
 class BadRuleError(Exception):
-    """The setting for an operator's rule cannot be used; the message says what it takes."""
+    """The setting of the operator's rule cannot be used; the message says how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRule:
-    """A judge, and the failure that its refusal is."""
+    """A check, and the failure code of its refusal."""
 
     check: FrameCheck
     failure: FailureCode
 
 
 def check_flat_colour(frames: NDArray[np.uint8]) -> str | None:
-    """Refuses a stretch that is one colour from edge to edge and from its first frame to its last, as when a model's
-    numbers overflow in half precision. Nothing that was drawn or filmed is: a sky alone has a gradient, and a decoder
-    leaves more than `FLAT` on a plain wall.
+    """Refuses frames that are all one colour, as when a model overflows in half precision. Real content never is: even
+    a sky has a gradient, and a decoder leaves more than `FLAT_TOLERANCE` on a plain wall.
     """
-    if len(frames) < FLAT_FRAMES or _spread(frames[0]) > FLAT or _spread(frames) > FLAT:
+    if len(frames) < FLAT_FRAMES or _colour_range(frames[0]) > FLAT_TOLERANCE or _colour_range(frames) > FLAT_TOLERANCE:
         return None
     return "they are one flat colour"
 
 
-def _spread(frames: NDArray[np.uint8]) -> int:
-    """How far the values of a colour lie apart, at most."""
+def _colour_range(frames: NDArray[np.uint8]) -> int:
+    """Largest difference between two values of one colour channel."""
     colours = frames.reshape(-1, frames.shape[-1])
     return int((colours.max(axis=0).astype(int) - colours.min(axis=0)).max())
 
 
 GENERATED_RULES: Final = (FrameRule(check_flat_colour, "bad_frames"),)
-"""Holds for what a model makes. What is kept of a film may be black for as long as it likes."""
+"""Rules for generated frames only: frames copied from a source video may be black."""
 
 
 def load_operator_rules(setting: str) -> tuple[FrameRule, ...]:
     """The operator's own rule, named as `package.module:function`; none where the setting is empty.
 
-    It judges every stretch of every film before anything of it leaves, and every preview. One that raises ends the
-    engine's process: what could not be judged does not leave. Raises BadRuleError, also for what the module raises
-    while it is imported; but an OSError passes, since what it then reaches for may be there the next time.
+    It checks every segment of every video before any of it is written, and every preview. A rule that raises ends the
+    engine's process, so that unchecked frames never leave it. Raises BadRuleError, also for errors of the module's
+    import; an OSError is passed on, since it may be temporary.
     """
     if not setting:
         return ()
     module, _, function = setting.partition(":")
     try:
-        judge = getattr(importlib.import_module(module), function)
+        check = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise BadRuleError(_advice(setting, str(error))) from error
+        raise BadRuleError(_bad_rule_message(setting, str(error))) from error
     except OSError:
         raise
     except Exception as error:
-        raise BadRuleError(_advice(setting, f"{module} raises {type(error).__name__}: {error}")) from error
-    if not callable(judge):
-        raise BadRuleError(_advice(setting, f"{function} is no function"))
-    return (FrameRule(judge, "refused_frames"),)
+        raise BadRuleError(_bad_rule_message(setting, f"{module} raises {type(error).__name__}: {error}")) from error
+    if not callable(check):
+        raise BadRuleError(_bad_rule_message(setting, f"{function} is no function"))
+    return (FrameRule(check, "refused_frames"),)
 
 
-def _advice(setting: str, why: str) -> str:
+def _bad_rule_message(setting: str, why: str) -> str:
     return (
         f"KINORA_FRAME_RULES is {setting!r}, which cannot be used: {why}. It names a function as"
-        " package.module:function in a module on PYTHONPATH; unset it to judge frames by Kinora's own rules alone."
+        " package.module:function in a module on PYTHONPATH; unset it to check frames by Kinora's own rules alone."
     )

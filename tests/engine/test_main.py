@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.cli import parser
+from engine.cli import build_parser
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_lora_that_is_not_there_is_named(film: list[str], tmp_path: Path, caps
     ],
 )
 def test_a_lora_has_a_name_a_source_and_a_weight(text: str, lora: tuple[str, str, float]) -> None:
-    assert parser().parse_args(["x", "out.mp4", "--lora", text]).lora == [lora]
+    assert build_parser().parse_args(["x", "out.mp4", "--lora", text]).lora == [lora]
 
 
 def test_the_named_seed_makes_the_same_film(film: list[str], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from engine.media import ingest
-from engine.media.ingest import RATE, Refused
+from engine.media.ingest import FRAME_RATE, MediaRefused
 from engine.media.video_reader import VideoReader
 
 STEP = 18
@@ -39,7 +39,7 @@ def film(path: Path, times: list[float], width: int = 64, height: int = 48, code
 
 
 def greys(path: Path) -> list[int]:
-    footage = VideoReader(RATE)
+    footage = VideoReader(FRAME_RATE)
     frames = footage.read_frames(path, 0, footage.count_frames(path) - 1)
     return [round((float(frame.mean()) - 20) / STEP) for frame in frames]
 
@@ -47,16 +47,16 @@ def greys(path: Path) -> list[int]:
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.webm", "libvpx")])
 def test_a_film_is_seen_by_the_clock_whatever_its_container(tmp_path: Path, name: str, codec: str) -> None:
     source = film(tmp_path / name, [n / 12 for n in range(12)], codec=codec)
-    read = ingest.film(source, tmp_path / "out.mp4", 20)
+    read = ingest.ingest_video(source, tmp_path / "out.mp4", 20)
     assert (read.width, read.height) == (64, 48)
     shown = greys(tmp_path / "out.mp4")
     assert shown[:22] == [number // 2 for number in range(22)]
-    assert read.seconds == len(shown) / RATE
+    assert read.seconds == len(shown) / FRAME_RATE
 
 
 def test_frames_that_come_irregularly_last_until_the_next(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [0, 0.5, 0.52, 0.54, 1.0])
-    ingest.film(source, tmp_path / "out.mp4", 20)
+    ingest.ingest_video(source, tmp_path / "out.mp4", 20)
     assert greys(tmp_path / "out.mp4")[:25] == [0] * 12 + [1] + [3] * 11 + [4]
 
 
@@ -64,7 +64,7 @@ def test_a_film_held_sideways_stands_upright(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [0, 0.1, 0.2])
     turned = _with_matrix(source.read_bytes(), (0, 1, -1, 0))
     (tmp_path / "turned.mp4").write_bytes(turned)
-    read = ingest.film(tmp_path / "turned.mp4", tmp_path / "out.mp4", 20)
+    read = ingest.ingest_video(tmp_path / "turned.mp4", tmp_path / "out.mp4", 20)
     assert (read.width, read.height) == (48, 64)
 
 
@@ -78,7 +78,7 @@ def _with_matrix(data: bytes, turn: tuple[int, int, int, int]) -> bytes:
 
 def test_a_large_film_becomes_small_with_even_sides(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [0, 0.1], width=1922, height=402)
-    read = ingest.film(source, tmp_path / "out.mp4", 20)
+    read = ingest.ingest_video(source, tmp_path / "out.mp4", 20)
     assert (read.width, read.height) == (1280, 268)
 
 
@@ -135,8 +135,8 @@ def test_what_is_no_film_or_too_much_is_refused(
     tmp_path: Path, write: Callable[[Path], None], reasons: set[str]
 ) -> None:
     write(source := tmp_path / "source")
-    with pytest.raises(Refused) as refused:
-        ingest.film(source, tmp_path / "out.mp4", 2)
+    with pytest.raises(MediaRefused) as refused:
+        ingest.ingest_video(source, tmp_path / "out.mp4", 2)
     assert refused.value.reason in reasons
 
 
@@ -153,8 +153,8 @@ def test_a_film_that_lies_about_its_length_is_counted(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     with av.open(str(source)) as container:
         assert not container.duration
-    with pytest.raises(Refused) as refused:
-        ingest.film(source, tmp_path / "out.mp4", 2)
+    with pytest.raises(MediaRefused) as refused:
+        ingest.ingest_video(source, tmp_path / "out.mp4", 2)
     assert refused.value.reason == "seconds"
 
 
@@ -168,7 +168,7 @@ def test_a_frame_that_claims_to_last_for_ever_ends_with_the_limit(tmp_path: Path
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             packet.duration = 10_000_000
             container.mux(packet)
-    assert ingest.film(source, tmp_path / "out.mp4", 2).seconds <= 2
+    assert ingest.ingest_video(source, tmp_path / "out.mp4", 2).seconds <= 2
 
 
 def child(*arguments: str) -> dict[str, object]:
@@ -192,7 +192,7 @@ def test_the_child_reads_with_nothing_in_its_environment(tmp_path: Path) -> None
 
 def test_the_child_has_little_room() -> None:
     program = (
-        "from engine.media import ingest; decode._limit()\n"
+        "from engine.media import ingest; ingest._limit_resources()\n"
         "import resource\n"
         "assert resource.getrlimit(resource.RLIMIT_AS)[0] == decode.MEMORY\n"
         "try:\n    bytearray(decode.MEMORY)\nexcept MemoryError:\n    print('no room')\n"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.catalog.model import Size
 from engine.catalog.registry import MODELS, native_size
-from engine.media.resize import Box, fit_to_file, image_to_native, visible_box
+from engine.media.resize import CropBox, fit_to_file, image_to_native, visible_box
 from engine.mini.dataset.renderer import render
 from engine.mini.dataset.scenes import Scene
 from engine.types import EngineError, ImageCondition
@@ -71,7 +71,7 @@ def test_a_drawing_gains_no_colours_and_an_even_one_nothing_at_all() -> None:
 
 def test_a_frame_of_the_right_size_is_only_cut() -> None:
     frames = torch.rand(2, 3, 736, 1280)
-    assert visible_box(Size(1280, 736), Size(1280, 720)) == Box(0, 8, 1280, 720)
+    assert visible_box(Size(1280, 736), Size(1280, 720)) == CropBox(0, 8, 1280, 720)
     assert torch.equal(fit_to_file(frames, Size(1280, 720)), frames[:, :, 8:728])
 
 

@@ -87,15 +87,15 @@ def test_the_pictures_beside_the_film(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("frames", "size"), [(1, (160, 96)), (3, (480, 96)), (7, (800, 192)), (300, (800, 480))])
 def test_the_sprite_sheet_grows_to_25_frames(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
-    sprites = thumbnails.Sprites(frames)
+    sprites = thumbnails.SpriteSheet(frames)
     for index in range(frames):
-        sprites.see(index, Image.new("RGB", (160, 96), (index % 256, 0, 0)))
-    assert Image.open(io.BytesIO(sprites.sheet())).size == size
+        sprites.add_frame(index, Image.new("RGB", (160, 96), (index % 256, 0, 0)))
+    assert Image.open(io.BytesIO(sprites.encode_sheet())).size == size
 
 
 def test_a_poster_is_never_too_heavy() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
-    data = thumbnails._poster(Image.fromarray(noise))
+    data = thumbnails._encode_poster(Image.fromarray(noise))
     assert len(data) <= thumbnails.POSTER_BYTES
     assert Image.open(io.BytesIO(data)).size[0] >= 480
 
@@ -136,7 +136,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named() -> None:
-    with pytest.raises(EngineError) as caught, video_writer._named():
+    with pytest.raises(EngineError) as caught, video_writer._as_engine_error():
         Path("/dev/full").write_bytes(b"x")
     assert (caught.value.code, caught.value.retryable) == ("disk_full", True)
 
@@ -185,8 +185,8 @@ def test_a_piece_is_nothing_but_frames(tmp_path: Path) -> None:
         for pixels in ball(10, 160, 96):
             film.write_frames(pixels)
         piece = film.cut_segment()
-    assert [name for name, _ in fragments._all_boxes(piece.init_file.read_bytes())] == [b"ftyp", b"moov"]
-    assert [name for name, _ in fragments._all_boxes(piece.file.read_bytes())][:2] == [b"moof", b"mdat"]
+    assert [name for name, _ in fragments._top_level_boxes(piece.init_file.read_bytes())] == [b"ftyp", b"moov"]
+    assert [name for name, _ in fragments._top_level_boxes(piece.file.read_bytes())][:2] == [b"moof", b"mdat"]
     assert b"mfra" not in piece.file.read_bytes()
 
 

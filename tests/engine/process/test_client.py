@@ -18,9 +18,8 @@ from engine.media.video_writer import PART
 from engine.process.client import EngineDied, EngineProcess
 from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, Loading, Progress, Request
 from tests.engine.test_parent_death import gone
-from tests.support import engine_owner
 
-WORKER = Path(engine_owner.__file__)
+WORKER = Path(__file__).parents[2] / "support" / "engine_owner.py"
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def looks(rates: StageRates, *, step_seconds: float, work: float, steps: int = 2
     found = []
     for step in range(1, steps + 1):
         if previews.is_due(window, step, steps, step * step_seconds, work):
-            previews._looks += 1
+            previews._window_previews += 1
             found.append(step)
     return found
 

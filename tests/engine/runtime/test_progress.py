@@ -100,9 +100,9 @@ def test_stages_that_overlap_take_less_than_their_sum() -> None:
     """Of three windows the first two are decoded and written while the next is denoised."""
     rates = StageRates()
     rates.add_measurement("denoising", 1, 4)
-    for beside in (False, True):
-        rates.add_measurement("decoding", 1, 3, beside=beside)
-        rates.add_measurement("saving", 1, 1, beside=beside)
+    for contended in (False, True):
+        rates.add_measurement("decoding", 1, 3, contended=contended)
+        rates.add_measurement("saving", 1, 1, contended=contended)
     windows: WorkPlan = [[("denoising", 1)], [("decoding", 1), ("saving", 1)]] * 3
     estimate = JobEstimate(rates, windows)
     assert estimate.seconds_left() == 3 * 4 + 3 + 1
@@ -126,10 +126,10 @@ def test_what_was_done_before_says_nothing_of_the_pace() -> None:
 WINDOWS: WorkPlan = [[("denoising", 10)], [("decoding", 1)]] * 3
 
 
-def film(rates: StageRates, *, beside: float, alone: float) -> Iterator[JobEstimate]:
-    """Three windows of ten seconds; decoding a stretch takes `beside` while the next is denoised, the last `alone`."""
+def film(rates: StageRates, *, contended: float, alone: float) -> Iterator[JobEstimate]:
+    """Three windows of ten seconds; decoding takes `contended` while the next is denoised, the last takes `alone`."""
     estimate = JobEstimate(rates, WINDOWS)
-    for seconds in (0.0, beside, beside):
+    for seconds in (0.0, contended, contended):
         estimate.record_work("denoising", 10, 10)
         if seconds:
             estimate.record_work("decoding", 1, seconds)
@@ -140,31 +140,31 @@ def film(rates: StageRates, *, beside: float, alone: float) -> Iterator[JobEstim
 
 def test_decoding_beside_denoising_and_alone_are_measured_apart() -> None:
     rates = StageRates()
-    *_, ended = film(rates, beside=6, alone=2)
+    *_, ended = film(rates, contended=6, alone=2)
     assert ended.seconds_left() == 0
-    assert [each.seconds_left() for each in film(rates, beside=6, alone=2)] == [20 + 2, 10 + 2, 2, 0]
+    assert [each.seconds_left() for each in film(rates, contended=6, alone=2)] == [20 + 2, 10 + 2, 2, 0]
 
 
 def test_all_but_the_last_stretch_are_foretold_as_decoded_beside_denoising() -> None:
     rates = StageRates()
     rates.add_measurement("denoising", 1, 1)
-    rates.add_measurement("decoding", 1, 20, beside=True)
+    rates.add_measurement("decoding", 1, 20, contended=True)
     rates.add_measurement("decoding", 1, 2)
     assert JobEstimate(rates, WINDOWS).seconds_left() == 10 + 20 + 20 + 2, "decoding is what all wait for"
 
 
 def test_one_window_s_clip_says_what_decoding_takes_beside_others_and_the_other_way_round() -> None:
-    alone, beside = StageRates(), StageRates()
+    alone, contended = StageRates(), StageRates()
     alone.add_measurement("decoding", 1, 3)
-    beside.add_measurement("decoding", 1, 3, beside=True)
-    assert alone.seconds_per_unit("decoding", beside=True) == 6
-    assert beside.seconds_per_unit("decoding") == 1.5
+    contended.add_measurement("decoding", 1, 3, contended=True)
+    assert alone.seconds_per_unit("decoding", contended=True) == 6
+    assert contended.seconds_per_unit("decoding") == 1.5
 
 
 def test_where_all_windows_are_made_first_all_is_decoded_alone() -> None:
     rates = StageRates()
     rates.add_measurement("denoising", 1, 1)
     rates.add_measurement("decoding", 1, 2)
-    rates.add_measurement("decoding", 1, 50, beside=True)
+    rates.add_measurement("decoding", 1, 50, contended=True)
     backwards: WorkPlan = [[("denoising", 1)], [("denoising", 1)], [("decoding", 1)], [("decoding", 1)]]
     assert JobEstimate(rates, backwards).seconds_left() == 2 + 2 * 2

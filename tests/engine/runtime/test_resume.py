@@ -191,16 +191,16 @@ SPOILED = {
     "state missing": lambda resume: resume.state.unlink(),
     "state cut off": lambda resume: resume.state.write_bytes(resume.state.read_bytes()[:200]),
     "state no file of ours": lambda resume: resume.state.write_bytes(b"x" * 64),
-    "state of another stretch": lambda resume: replace(resume, pieces=resume.pieces[:1]),
-    "piece missing": lambda resume: resume.pieces[0].file.unlink(),
-    "piece cut off": lambda resume: resume.pieces[1].file.write_bytes(resume.pieces[1].file.read_bytes()[:300]),
-    "piece no film": lambda resume: resume.pieces[1].file.write_bytes(b"x" * 300),
-    "head of another encoder": lambda resume: resume.pieces[1].head.write_bytes(
-        resume.pieces[1].head.read_bytes() + b"\0\0\0\x08free"
+    "state of another stretch": lambda resume: replace(resume, segments=resume.segments[:1]),
+    "piece missing": lambda resume: resume.segments[0].file.unlink(),
+    "piece cut off": lambda resume: resume.segments[1].file.write_bytes(resume.segments[1].file.read_bytes()[:300]),
+    "piece no film": lambda resume: resume.segments[1].file.write_bytes(b"x" * 300),
+    "head of another encoder": lambda resume: resume.segments[1].init_file.write_bytes(
+        resume.segments[1].init_file.read_bytes() + b"\0\0\0\x08free"
     ),
-    "pieces in another order": lambda resume: replace(resume, pieces=resume.pieces[::-1]),
-    "more pieces than there can be": lambda resume: replace(resume, pieces=resume.pieces * 9),
-    "no piece": lambda resume: replace(resume, pieces=()),
+    "pieces in another order": lambda resume: replace(resume, segments=resume.segments[::-1]),
+    "more pieces than there can be": lambda resume: replace(resume, segments=resume.segments * 9),
+    "no piece": lambda resume: replace(resume, segments=()),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.runtime.seams import BRIEF, REACH, Seam
+from engine.runtime.seams import FADE_FRAMES, MOVING_FADE_FRAMES, Seam
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:
@@ -16,31 +16,33 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_what_stands_still_goes_on_as_the_film_left_it() -> None:
     true, made = scene()
-    frames = made.repeat(REACH + 4, 1, 1, 1)
+    frames = made.repeat(FADE_FRAMES + 4, 1, 1, 1)
     mended = Seam(9, true, made).restore_detail(frames, 10)
     assert (mended[0] - true).abs().mean() < 0.2 * (made - true).abs().mean()
     off = (mended - made).abs().mean((1, 2, 3))
-    assert (off.diff()[:REACH] < 0).all()
-    assert torch.equal(mended[REACH:], frames[REACH:])
+    assert (off.diff()[:FADE_FRAMES] < 0).all()
+    assert torch.equal(mended[FADE_FRAMES:], frames[FADE_FRAMES:])
 
 
 def test_what_has_moved_is_left_alone() -> None:
     true, made = scene()
-    frames = made.repeat(BRIEF + 3, 1, 1, 1)
+    frames = made.repeat(MOVING_FADE_FRAMES + 3, 1, 1, 1)
     frames[:, :, 4:8, 4:8] = 0.9
     mended = Seam(9, true, made).restore_detail(frames, 10)
-    assert torch.equal(mended[BRIEF:, :, :12, :12], frames[BRIEF:, :, :12, :12]), "nor what is around it"
-    assert not torch.allclose(mended[BRIEF:, :, :, 14:], frames[BRIEF:, :, :, 14:], atol=1e-3)
+    assert torch.equal(mended[MOVING_FADE_FRAMES:, :, :12, :12], frames[MOVING_FADE_FRAMES:, :, :12, :12]), (
+        "nor what is around it"
+    )
+    assert not torch.allclose(mended[MOVING_FADE_FRAMES:, :, :, 14:], frames[MOVING_FADE_FRAMES:, :, :, 14:], atol=1e-3)
 
 
 def test_an_outline_that_was_lost_is_not_drawn_where_the_thing_no_longer_is() -> None:
     true, made = scene()
     true[:, 6:10, 6:10] += 0.4
-    frames = made.repeat(BRIEF + 3, 1, 1, 1)
+    frames = made.repeat(MOVING_FADE_FRAMES + 3, 1, 1, 1)
     mended = Seam(9, true, made).restore_detail(frames, 10)
-    assert torch.equal(mended[BRIEF:, :, 2:14, 2:14], frames[BRIEF:, :, 2:14, 2:14])
+    assert torch.equal(mended[MOVING_FADE_FRAMES:, :, 2:14, 2:14], frames[MOVING_FADE_FRAMES:, :, 2:14, 2:14])
     outline = (mended - frames)[:, :, 6:10, 6:10].mean((1, 2, 3))
-    assert (outline[:BRIEF].diff() < 0).all(), "at first it is there, so that it does not vanish at once"
+    assert (outline[:MOVING_FADE_FRAMES].diff() < 0).all(), "at first it is there, so that it does not vanish at once"
 
 
 def test_frames_that_lead_to_a_film_meet_it_at_their_end() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.media.video_writer import VideoWriter
 from engine.safety.output_gate import finish_frames
 from engine.safety.rules import GENERATED_RULES
-from engine.safety.watermark import HEIGHT, LEAST, MARGIN, WIDTH, Watermark, make_watermark
+from engine.safety.watermark import HEIGHT, MARGIN, MIN_HEIGHT, WIDTH, Watermark, make_watermark
 from engine.types import EngineError
 from tests.support.videos import read_frames
 from tests.support.watermarks import Pixels, mark_luminance
@@ -52,7 +52,7 @@ def test_it_lies_within_the_margin_of_the_lower_right_corner(width: int, height:
     plain, marked = both("black", width, height)
     top, bottom, left, right = box((plain != marked).any(axis=(0, 3)))
     short = min(width, height)
-    tall = max(LEAST, HEIGHT * short)
+    tall = max(MIN_HEIGHT, HEIGHT * short)
     assert bottom == height - round(MARGIN * short)
     assert abs(width - round(MARGIN * short) - right) <= 1
     assert abs(bottom - top - tall) <= 1
@@ -73,7 +73,7 @@ def test_it_is_small(short: int) -> None:
 def test_nothing_around_it_changes(name: str, width: int, height: int) -> None:
     plain, marked = both(name, width, height, 2)
     top, bottom, left, right = box((plain != marked).any(axis=(0, 3)))
-    size, margin = max(LEAST, round(HEIGHT * min(width, height))), round(MARGIN * min(width, height))
+    size, margin = max(MIN_HEIGHT, round(HEIGHT * min(width, height))), round(MARGIN * min(width, height))
     shade = 0.5 * size + 1
     assert height - margin - size - shade <= top < bottom <= min(height, height - margin + shade)
     assert width - margin - WIDTH * size - shade <= left < right <= min(width, width - margin + shade)
