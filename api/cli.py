@@ -160,11 +160,11 @@ def _worker(_options: argparse.Namespace) -> int:
 
 
 def _migrate(_options: argparse.Namespace) -> int:
-    from api.sql import connection
+    from api.sql import migrate
 
     try:
-        applied = asyncio.run(connection.migrate(_connected().database_url))
-    except connection.MigrationError as error:
+        applied = asyncio.run(migrate.apply_migrations(_connected().database_url))
+    except migrate.MigrationError as error:
         raise _Refusal(str(error)) from error
     print("\n".join(applied) or "nothing to do")
     return 0

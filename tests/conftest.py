@@ -31,6 +31,7 @@ from api.local import supervisor
 from api.local.servers import Servers
 from api.settings import Settings
 from api.sql import connection as db
+from api.sql import migrate
 from api.sql.transitions import ClaimedGeneration
 from engine.testing import tiny_ltx
 from tests.support.users import Person, sign_up
@@ -57,7 +58,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
     async with embedded.run_servers(folder / "servers", durable=False) as running:
         connection = await asyncpg.connect(running.database_url)
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        await db.migrate(named(running.database_url, TEMPLATE))
+        await migrate.apply_migrations(named(running.database_url, TEMPLATE))
         await connection.execute(f"CREATE DATABASE {ROLLED_BACK} TEMPLATE {TEMPLATE}")
         await connection.close()
         yield running

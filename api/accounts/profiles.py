@@ -10,7 +10,7 @@ from api.sql.connection import Database, Pool, transaction
 
 async def get_profile(db: Database, user_id: str) -> User:
     """The user. Raises NotFound if the account has just been deleted."""
-    user = await users.find(db, user_id)
+    user = await users.find_user(db, user_id)
     if user is None:
         raise NotFound("This account has been deleted.")
     return user
@@ -19,5 +19,5 @@ async def get_profile(db: Database, user_id: str) -> User:
 async def update_profile(pool: Pool, user_id: str, changes: ProfileUpdate) -> User:
     """Change the fields that are not None. Raises NotFound as `get_profile` does."""
     async with transaction(pool) as db:
-        await users.update(db, user_id, name=changes.name, locale=changes.locale)
+        await users.update_user(db, user_id, name=changes.name, locale=changes.locale)
         return await get_profile(db, user_id)

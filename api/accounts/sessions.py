@@ -42,7 +42,7 @@ class Accounts:
 
     async def _insert_user(self, db: Database, request: SignUp, password_hash: str) -> str:
         user_id = ids.new(ids.USER)
-        added = await users.add(
+        added = await users.insert_user(
             db,
             id=user_id,
             email=request.email.lower(),
@@ -62,7 +62,7 @@ class Accounts:
         Unauthorized has the same wording and costs the same work whether the address or the password is wrong.
         """
         async with self._pool.acquire() as db:
-            account = await users.credentials(db, request.email.lower())
+            account = await users.find_credentials(db, request.email.lower())
         password_hash = await verify_password(account.password_hash if account else None, request.password)
         if account is None or password_hash is None:
             raise Unauthorized("The e-mail address or the password is wrong.")

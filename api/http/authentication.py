@@ -85,7 +85,7 @@ async def _identify(credential: str, app_state: AppState) -> Caller:
         if caller.suspended:
             raise Forbidden("This account is suspended. Write to whoever runs this server.")
         if caller.stale:
-            await callers.touch(db, caller)
+            await callers.record_use(db, caller)
     return caller
 
 
@@ -93,11 +93,11 @@ def _question(credential: str, keyring: Keyring) -> tuple[Find, str]:
     """What to ask the database, and what to say if it knows nobody. Raises Unauthorized without asking it."""
     if not credential.startswith(tokens.KEY_PREFIX):
         claims = keyring.read_access(credential)
-        find: Find = partial(callers.by_session, session_id=claims.session_id, user_id=claims.user_id)
+        find: Find = partial(callers.find_by_session, session_id=claims.session_id, user_id=claims.user_id)
         return find, "This session has ended. Sign in again with POST /v1/auth/login."
     if not tokens.is_api_key(credential):
         raise Unauthorized("This API key is not complete or mistyped. Send it exactly as it was shown.")
-    find = partial(callers.by_key, hash=tokens.digest(credential))
+    find = partial(callers.find_by_api_key, hash=tokens.digest(credential))
     return find, "This API key has been deleted. Make another one with POST /v1/api_keys."
 
 

@@ -101,8 +101,8 @@ class Observer:
 
 async def _read_queue(pool: Pool) -> None:
     async with pool.acquire() as db:
-        _show_queues(await monitoring.queues(db))
-        HELD.set(await monitoring.held(db))
+        _show_queues(await monitoring.list_queues(db))
+        HELD.set(await monitoring.sum_held_credits(db))
 
 
 async def _read_money(pool: Pool) -> None:
@@ -119,7 +119,7 @@ async def _read_money(pool: Pool) -> None:
 async def _read_media(pool: Pool, media: Path) -> None:
     DISK.set(shutil.disk_usage(media).free)
     async with pool.acquire() as db:
-        for kind, count in (await monitoring.media_bytes(db)).items():
+        for kind, count in (await monitoring.sum_media_bytes(db)).items():
             MEDIA.labels(kind).set(count)
 
 

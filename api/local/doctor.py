@@ -219,7 +219,7 @@ async def _subscribed_plan_versions(settings: Settings) -> list[tuple[str, int |
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return []
     try:
-        return await users.plans(connection)
+        return await users.list_plan_versions(connection)
     finally:
         await connection.close()
 

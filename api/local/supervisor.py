@@ -25,7 +25,7 @@ from api.local import fake_stripe
 from api.local import servers as embedded
 from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
 from api.settings import Settings
-from api.sql import connection
+from api.sql import migrate
 
 READY_WITHIN = 120.0
 """Seconds until the web process must be ready."""
@@ -49,7 +49,7 @@ class AddressError(Exception):
 
 FAILURES = (
     embedded.EmbeddedError,
-    connection.MigrationError,
+    migrate.MigrationError,
     ChildEndedError,
     AddressError,
     TimeoutError,
@@ -147,7 +147,7 @@ async def run_backend(
             )
         )
         settings = _resolve_addresses(settings, servers, listener)
-        for name in await connection.migrate(settings.database_url):
+        for name in await migrate.apply_migrations(settings.database_url):
             report(f"migrated {name}")
         children = [*servers.children]
         if with_fake_stripe and not settings.stripe_key:

@@ -42,7 +42,7 @@ async def get_ready(app_state: NamedDependency[AppState]) -> Response[Health]:
 async def _postgresql(pool: Pool) -> str:
     try:
         async with asyncio.timeout(PATIENCE), pool.acquire() as db:
-            missing = await monitoring.missing_migrations(db)
+            missing = await monitoring.list_missing_migrations(db)
     except (OSError, PostgresError, InterfaceError):
         return "does not answer"
     return f"lacks {', '.join(missing)}: run `kinora migrate`" if missing else "ok"

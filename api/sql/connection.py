@@ -1,22 +1,17 @@
-"""PostgreSQL: the pool, transactions, rows to Structs, migrations. Knows no table of the product."""
+"""PostgreSQL: the pool, transactions, and records as Structs. Knows no tables."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import msgspec
 
 T = TypeVar("T")
-MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x6B696E6F7261  # "kinora": one migrator at a time, whoever starts it
-
-ABANDONED = "10s"  # after so long in an open transaction a client is gone, and its locks must not outlive it
+IDLE_TRANSACTION_TIMEOUT = "10s"  # a client idle for longer in a transaction is gone; its locks must not outlive it
 AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -45,10 +40,6 @@ class Pool(Protocol):
     def acquire(self) -> Any: ...
 
 
-class MigrationError(Exception):
-    """A migration that was changed after it was applied, or that failed."""
-
-
 async def connect(url: str, *, connections: int = 10, timeout: float = 30.0) -> asyncpg.Pool[Any]:
     """A pool whose connections speak jsonb as Python objects and give up a statement after `timeout` seconds.
 
@@ -59,24 +50,24 @@ async def connect(url: str, *, connections: int = 10, timeout: float = 30.0) -> 
         min_size=1,
         max_size=connections,
         init=prepare,
-        reset=_nothing,
+        reset=_keep_session,
         command_timeout=timeout,
-        server_settings={"idle_in_transaction_session_timeout": ABANDONED},
+        server_settings={"idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT},
     )
 
 
 async def prepare(connection: asyncpg.Connection[Any]) -> None:
     """Make a new connection read and write jsonb through msgspec."""
     await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_json, decoder=msgspec.json.decode, format="text"
+        "jsonb", schema="pg_catalog", encoder=_encode_json, decoder=msgspec.json.decode, format="text"
     )
 
 
-async def _nothing(_: asyncpg.Connection[Any]) -> None:
-    """In place of asyncpg's reset, a round trip for each release: we leave no state behind in a session."""
+async def _keep_session(_: asyncpg.Connection[Any]) -> None:
+    """Replaces asyncpg's reset, which costs a round trip for each release; no session state is ever set."""
 
 
-def _json(value: Any) -> str:
+def _encode_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
@@ -106,50 +97,3 @@ async def database_time(db: Database) -> datetime:
     """The database's clock, as of the transaction's start; the only one that expiry and leases are measured by."""
     time: datetime = await db.fetchval("SELECT now()")
     return time
-
-
-async def migrate(url: str) -> list[str]:
-    """Apply what is missing of `sql/migrations`, in order, under a lock; return the names applied.
-
-    Each file is one transaction with its row in `migrations`. Raises MigrationError if an applied file has
-    changed since, because two databases would then differ without anybody seeing it.
-    """
-    try:
-        connection = await asyncpg.connect(url)
-    except (*AWAY, asyncpg.PostgresError) as error:
-        raise MigrationError(f"The database does not answer: {error}") from error
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        applied = await _applied(connection)
-        return [name for name, text in _files() if await _apply(connection, name, text, applied)]
-    finally:
-        await connection.close()
-
-
-def _files() -> list[tuple[str, str]]:
-    return [(path.name, path.read_text()) for path in sorted(MIGRATIONS.glob("[0-9]*.sql"))]
-
-
-async def _applied(connection: asyncpg.Connection[Any]) -> dict[str, str]:
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations ("
-        " name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-    )
-    return dict(await connection.fetch("SELECT name, checksum FROM migrations"))
-
-
-async def _apply(connection: asyncpg.Connection[Any], name: str, text: str, applied: dict[str, str]) -> bool:
-    checksum = hashlib.sha256(text.encode()).hexdigest()
-    if name in applied:
-        if applied[name] != checksum:
-            reason = f"{name} was changed after it was applied; write a new migration instead"
-            raise MigrationError(reason)
-        return False
-    try:
-        async with connection.transaction():
-            await connection.execute(text)
-            await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)
-    except asyncpg.PostgresError as error:
-        reason = f"{name} failed: {error}"
-        raise MigrationError(reason) from error
-    return True

@@ -46,7 +46,7 @@ class InputStore:
 
     async def _find_named(self, video_ids: list[str]) -> set[str]:
         async with self._pool.acquire() as db:
-            return await maintenance.unpurged(db, video_ids)
+            return await maintenance.filter_unpurged(db, video_ids)
 
     async def _store_images(
         self, video_id: str, quote: Quote, images: list[bytes], first: list[ImageInputRow] | None

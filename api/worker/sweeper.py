@@ -48,32 +48,32 @@ class Sweeper:
     async def clean_storage(self) -> None:
         """What nobody waits for, every few minutes: old rows, and files that no row names."""
         async with transaction(self._pool) as db:
-            await maintenance.forget(db)
-        await self._remove_unnamed(keys.INPUTS, maintenance.unpurged)
+            await maintenance.delete_outdated_rows(db)
+        await self._remove_unnamed(keys.INPUTS, maintenance.filter_unpurged)
         await self._remove_unnamed(keys.PRESETS, presets.list_existing)
         await self._remove_expired_uploads()
         await self._remove_unnamed(keys.UPLOADS, uploads.filter_existing)
         await self._remove_lost_attempts()
         # A video still in the making needs both: the next attempt continues from its segments and its resume state.
-        await self._remove_unnamed(keys.STREAMS, maintenance.unfinished, age=STREAM_AGE)
-        await self._remove_unnamed(keys.RESUME_STATES, maintenance.unfinished)
+        await self._remove_unnamed(keys.STREAMS, maintenance.filter_unfinished, age=STREAM_AGE)
+        await self._remove_unnamed(keys.RESUME_STATES, maintenance.filter_unfinished)
         await self._remove_work_folders()
 
     async def _resend_wakeups(self) -> None:
         pool = self._settings.pool
         async with self._pool.acquire() as db:
-            waiting = await maintenance.waiting(db, pool, WAKEUP_AFTER)
+            waiting = await maintenance.has_waiting_job(db, pool, WAKEUP_AFTER)
         if waiting and not await self._wakeups.has_pending(pool):
             self._wakeups.send(pool)
 
     async def _purge_videos(self) -> None:
         async with self._pool.acquire() as db:
-            due = await maintenance.purgeable(db, ORPHAN_AGE)
+            due = await maintenance.list_purgeable(db, ORPHAN_AGE)
         for video_id in due:
             for folder in (keys.VIDEOS, keys.INPUTS, keys.STREAMS, keys.RESUME_STATES):
                 await asyncio.to_thread(self._storage.remove_folder, f"{folder}/{video_id}")
             async with transaction(self._pool) as db:
-                await maintenance.purged(db, video_id)
+                await maintenance.mark_purged(db, video_id)
 
     async def _remove_unnamed(
         self,
@@ -109,7 +109,7 @@ class Sweeper:
             for attempt in await _list_unchanged(self._storage, f"{keys.VIDEOS}/{video_id}", ORPHAN_AGE)
         ]
         async with self._pool.acquire() as db:
-            counting = await maintenance.counting_attempts(db, [video_id for video_id, _ in old])
+            counting = await maintenance.find_kept_attempts(db, [video_id for video_id, _ in old])
         for video_id, attempt in old:
             if attempt != str(counting.get(video_id)):
                 await asyncio.to_thread(self._storage.remove_folder, f"{keys.VIDEOS}/{video_id}/{attempt}")

@@ -28,6 +28,7 @@ from api.local import supervisor
 from api.local.child_process import ChildEndedError
 from api.settings import Settings
 from api.sql import connection as db
+from api.sql import migrate
 from api.storage.local import Storage
 from bench.chaos.ledger_audit import AuditResult, audit_books
 from bench.chaos.nemesis import TARGETS, Kill, Nemesis, Target, Tell
@@ -137,7 +138,7 @@ async def _run_on_own_servers(folder: Path, kills: int, seed: int) -> ChaosRepor
     logging.disable_progress_bar()
     weights = await asyncio.to_thread(tiny_ltx.write_model, folder / "weights")
     async with embedded.run_servers(folder / "servers", durable=False) as servers:
-        await db.migrate(servers.database_url)
+        await migrate.apply_migrations(servers.database_url)
         settings = Settings(
             database_url=servers.database_url,
             redis_url=servers.redis_url,

@@ -21,6 +21,7 @@ from api.local.child_process import Child, Program, retry_until_ready
 from api.local.supervisor import open_listener
 from api.settings import Settings
 from api.sql import connection as db
+from api.sql import migrate
 
 HOST = "127.0.0.1"
 READY_WITHIN = 60.0
@@ -57,7 +58,7 @@ async def run_servers(*, system: str = "", **changes: Any) -> AsyncIterator[Benc
         if system:
             await _alter_system(data, system)
         async with embedded.run_servers(data, durable=True) as servers:
-            await db.migrate(servers.database_url)
+            await migrate.apply_migrations(servers.database_url)
             settings = Settings(
                 database_url=servers.database_url,
                 redis_url=servers.redis_url,

@@ -55,7 +55,7 @@ async def _retrieve_customer(pool: Pool, stripe: Stripe, user_id: str, customer_
 
 async def _load_user(pool: Pool, user_id: str) -> users.Customer:
     async with pool.acquire() as db:
-        user = await users.customer(db, user_id)
+        user = await users.find_customer(db, user_id)
     if user is None:
         raise NotFound
     return user

@@ -57,7 +57,7 @@ class SubscriptionChanges:
         """The user's subscription as it was last written down; only the plan if there is none."""
         async with self._pool.acquire() as db:
             row = await subscriptions.find_displayed(db, user_id)
-            user = await users.find(db, user_id)
+            user = await users.find_user(db, user_id)
         if row is None:
             return Subscription(plan=user.plan if user else FREE)
         return Subscription(
@@ -185,7 +185,7 @@ class SubscriptionChanges:
     async def _find_subscription(self, user_id: str) -> StripeSubscription:
         """The user's subscription at Stripe: of several, the one that began first."""
         async with self._pool.acquire() as db:
-            user = await users.customer(db, user_id)
+            user = await users.find_customer(db, user_id)
         customer_id = user.stripe_customer if user else None
         listed = await reads.list_subscriptions(self._stripe, customer_id) if customer_id else []
         holding = [subscription for subscription in listed if subscription.status in EXCLUSIVE]

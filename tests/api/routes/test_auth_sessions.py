@@ -94,7 +94,7 @@ async def test_used_tokens_are_deleted_after_a_month(
 ) -> None:
     newest = (await refresh_tokens(client, account.refresh_token)).json()
     await age_sessions(connection, 31 * 24 * 3600)
-    await maintenance.forget(connection)
+    await maintenance.delete_outdated_rows(connection)
     assert (await refresh_tokens(client, account.refresh_token)).status_code == 401
     assert (await refresh_tokens(client, newest["refresh_token"])).status_code == 200
 

@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from api.http.state import AppState
 from api.sql import maintenance
-from api.sql.connection import MIGRATIONS
+from api.sql.migrate import MIGRATIONS
 from api.sql.transitions import ClaimedGeneration
 from api.worker.segment_publisher import SegmentPublisher
 from tests.support.rebuilt import with_image_wait
@@ -49,7 +49,7 @@ async def test_a_stream_ends_after_a_day(
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "fetch the file" in answer.json()["detail"]) == (410, True)
     async with app_state.pool.acquire() as db:
-        await maintenance.purged(db, claimed.id)
+        await maintenance.mark_purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "/content" in answer.json()["detail"]) == (410, False)
 
@@ -77,7 +77,7 @@ async def test_a_picture_has_no_stream_and_says_where_it_is(
         await db.execute("UPDATE generations SET created_at = $2 WHERE id = $1", still.id, NOW - timedelta(hours=25))
     assert (await said())[:2] == (404, "no_stream")
     async with app_state.pool.acquire() as db:
-        await maintenance.purged(db, still.id)
+        await maintenance.mark_purged(db, still.id)
     assert (await said())[:2] == (410, "expired")
 
 
@@ -114,7 +114,7 @@ async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
     await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
     assert (await get_video(client, account, claimed.id))["assets"]["stream"]
     async with app_state.pool.acquire() as db:
-        await maintenance.purged(db, claimed.id)
+        await maintenance.mark_purged(db, claimed.id)
     answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
     assert (answer.status_code, "cancelled" in answer.json()["detail"]) == (410, True)
     assert "/content" not in answer.json()["detail"], "there is no file of it"
