@@ -28,9 +28,9 @@ from api.schemas.billing import (
     SubscriptionPreviewCreate,
 )
 from api.schemas.common import Page, unix_seconds
-from api.sql import ledger_entries
 from api.sql.connection import transaction
-from api.sql.ledger_entries import EntryRow
+from api.sql.ledger import ledger_entries
+from api.sql.ledger.ledger_entries import EntryRow
 
 READ, WRITE = requires("account:read"), requires("account:write")
 NOTES: dict[Language, str] = {

@@ -7,10 +7,11 @@ from typing import Any
 from api import ids
 from api.billing.ledger.credits import CreditLedger
 from api.billing.tariff import tariff
-from api.sql import generations, ledger_users
+from api.sql import generations
 from api.sql.connection import Database, Pool
 from api.sql.generations import NewGeneration
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger import ledger_users
+from api.sql.ledger.ledger_users import LedgerUser
 from api.videos.quote import PricingTerms
 
 TARIFF = tariff.load_tariff()

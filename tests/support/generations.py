@@ -10,7 +10,7 @@ from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import StoredAnswer
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger.ledger_users import LedgerUser
 from api.sql.media import RenditionRow
 from api.sql.transitions import ClaimedGeneration
 from api.videos.quote import build_quote

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from api.billing.ledger import clawbacks, grants, lots, overage
 from api.billing.ledger.credits import CreditLedger
-from api.sql import ledger_users
-from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger import ledger_users
+from api.sql.ledger.clawbacks import ClawbackKind
+from api.sql.ledger.ledger_users import LedgerUser
 from tests.support.factories import TARIFF
 from tests.support.ledger_model import Lot, Model
 from tests.support.two_connections import Operation

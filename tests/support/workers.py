@@ -11,7 +11,7 @@ from typing import Any
 
 from api.http.state import AppState
 from api.settings import Settings
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger.ledger_users import LedgerUser
 from api.sql.segments import PublishedSegment, list_segments
 from api.worker import main
 

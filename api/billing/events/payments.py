@@ -14,8 +14,8 @@ from api.billing.subscriptions import invoice_credits
 from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import Tariff
 from api.sql import checkouts, subscriptions
-from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database, Pool
+from api.sql.ledger.clawbacks import ClawbackKind
 
 REFUND_COUNTS = frozenset({"pending", "requires_action", "succeeded"})
 """Statuses of a refund in which the money counts as gone back; `failed` and `canceled` are the others."""

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from api.billing.ledger.lots import add_successor_lot, expire_lots
 from api.billing.ledger.transfers import Posting, build_transfer, move_credits
-from api.sql import ledger_entries, ledger_users, lots
-from api.sql.clawbacks import Clawback, ClawbackKind, list_clawbacks, upsert_clawbacks
 from api.sql.connection import Database
-from api.sql.ledger_entries import Leg
-from api.sql.ledger_users import LedgerUser
-from api.sql.lots import Lot, LotAmount, LotChange
+from api.sql.ledger import ledger_entries, ledger_users, lots
+from api.sql.ledger.clawbacks import Clawback, ClawbackKind, list_clawbacks, upsert_clawbacks
+from api.sql.ledger.ledger_entries import Leg
+from api.sql.ledger.ledger_users import LedgerUser
+from api.sql.ledger.lots import Lot, LotAmount, LotChange
 
 __all__ = ["Clawback", "apply_claim", "collect_owed"]
 

@@ -16,12 +16,13 @@ from api.billing.tariff.plans import TariffPlan, allowance_month
 from api.billing.tariff.tariff import Tariff
 from api.errors import InsufficientCredits
 from api.schemas.billing import Amount, Balance, Bucket, Buckets, Overage
-from api.sql import holds, ledger_entries, ledger_users, lots, meter_events, subscriptions
+from api.sql import meter_events, subscriptions
 from api.sql.connection import Database, database_time
-from api.sql.holds import Hold, NewHold
-from api.sql.ledger_entries import Leg
-from api.sql.ledger_users import LedgerUser
-from api.sql.lots import Lot, LotAmount, LotChange, NewLot
+from api.sql.ledger import holds, ledger_entries, ledger_users, lots
+from api.sql.ledger.holds import Hold, NewHold
+from api.sql.ledger.ledger_entries import Leg
+from api.sql.ledger.ledger_users import LedgerUser
+from api.sql.ledger.lots import Lot, LotAmount, LotChange, NewLot
 
 MONTHLY_KEY = "allowance"
 """Prefix of the keys of lots that are granted by the calendar and not by an invoice."""

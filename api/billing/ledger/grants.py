@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from api.billing.ledger.lots import expire_lots, grant_lot
 from api.billing.ledger.transfers import move_credits
-from api.sql import ledger_users, lots, subscriptions
+from api.sql import subscriptions
 from api.sql.connection import Database, database_time
-from api.sql.ledger_entries import insert_legs
-from api.sql.lots import Lot, LotAmount, LotChange, NewLot, Source
+from api.sql.ledger import ledger_users, lots
+from api.sql.ledger.ledger_entries import insert_legs
+from api.sql.ledger.lots import Lot, LotAmount, LotChange, NewLot, Source
 
 
 async def grant_allowance(

@@ -9,11 +9,11 @@ from api import ids
 from api.billing.ledger.transfers import move_credits
 from api.billing.tariff.plans import allowance_month
 from api.schemas.billing import EntryKind
-from api.sql import ledger_users, lots
 from api.sql.connection import Database, database_time
-from api.sql.ledger_entries import insert_legs
-from api.sql.ledger_users import LedgerUser
-from api.sql.lots import LotAmount, NewLot
+from api.sql.ledger import ledger_users, lots
+from api.sql.ledger.ledger_entries import insert_legs
+from api.sql.ledger.ledger_users import LedgerUser
+from api.sql.ledger.lots import LotAmount, NewLot
 
 
 async def grant_lot(db: Database, new: NewLot) -> bool:

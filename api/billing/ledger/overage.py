@@ -5,8 +5,9 @@ from __future__ import annotations
 from api.billing.ledger.grants import sync_overage_line
 from api.billing.tariff.tariff import TariffOverage
 from api.errors import Conflict, Invalid, NotSubscribed, SubscriptionUnpaid
-from api.sql import ledger_users, subscriptions
+from api.sql import subscriptions
 from api.sql.connection import Database
+from api.sql.ledger import ledger_users
 from api.sql.subscriptions import SubscriptionRow
 
 UNPAID_REASONS = {

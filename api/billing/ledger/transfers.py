@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from api import ids
 from api.schemas.billing import Bucket, EntryKind
-from api.sql.ledger_entries import Leg
-from api.sql.lots import LotAmount
+from api.sql.ledger.ledger_entries import Leg
+from api.sql.ledger.lots import LotAmount
 
 
 class Posting(NamedTuple):

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from api.billing.ledger import clawbacks, grants
 from api.billing.ledger.clawbacks import Clawback
-from api.sql.clawbacks import ClawbackKind
 from api.sql.connection import Database, Pool, database_time, transaction
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger.clawbacks import ClawbackKind
+from api.sql.ledger.ledger_users import LedgerUser
 from tests.support.factories import CREDITS, add_account, add_generation, assert_books_balance
 
 FREE = 300

@@ -9,11 +9,12 @@ from api.billing.ledger import grants
 from api.billing.ledger.transfers import move_credits
 from api.errors import InsufficientCredits
 from api.schemas.billing import Bucket
-from api.sql import holds, ledger_entries, lots, meter_events
+from api.sql import meter_events
 from api.sql.connection import Database, Pool, transaction
-from api.sql.holds import NewHold
-from api.sql.ledger_users import LedgerUser
-from api.sql.lots import LotAmount
+from api.sql.ledger import holds, ledger_entries, lots
+from api.sql.ledger.holds import NewHold
+from api.sql.ledger.ledger_users import LedgerUser
+from api.sql.ledger.lots import LotAmount
 from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, assert_books_balance
 
 FREE = TARIFF.find_plan("free").monthly_credits

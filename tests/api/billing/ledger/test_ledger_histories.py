@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from api.billing.tariff.plans import allowance_month
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger.ledger_users import LedgerUser
 from tests.support.factories import add_account, add_generation
 from tests.support.ledger_model import Model
 from tests.support.ledger_operations import CREDITS, MONTHLY, LedgerOperations

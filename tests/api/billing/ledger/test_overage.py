@@ -10,7 +10,7 @@ from api.billing.ledger import grants, overage
 from api.errors import Conflict, InsufficientCredits, Invalid, NotSubscribed, SubscriptionUnpaid
 from api.schemas.billing import Balance
 from api.sql.connection import Database, Pool, database_time, transaction
-from api.sql.ledger_users import LedgerUser
+from api.sql.ledger.ledger_users import LedgerUser
 from tests.support.factories import CREDITS, TARIFF, add_account, add_generation, assert_books_balance
 
 TERMS = TARIFF.overage

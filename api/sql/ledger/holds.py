@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from api.sql.connection import Database, row
-from api.sql.lots import LotAmount
+from api.sql.ledger.lots import LotAmount
 
 
 class NewHold(NamedTuple):
