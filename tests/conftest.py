@@ -32,7 +32,7 @@ from api.local.servers import Servers
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql import migrate
-from api.sql.transitions import ClaimedGeneration
+from api.sql.leases import ClaimedGeneration
 from engine.testing import tiny_ltx
 from tests.support.users import Person, sign_up
 

@@ -17,12 +17,12 @@ from api.idempotency import RequestIdentity
 from api.messaging.events import Announcer
 from api.messaging.wakeups import Wakeups
 from api.settings import Settings
-from api.sql import generations, media, segments, transitions
+from api.sql import generations, leases, media, segments, transitions
 from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import Generation
+from api.sql.leases import ClaimedGeneration, LostLease
 from api.sql.media import RenditionRow
 from api.sql.segments import PublishedSegment
-from api.sql.transitions import ClaimedGeneration, LostLease
 from api.videos.availability import require_video
 from api.videos.failures import FAILURE_REASONS
 from api.videos.inputs import ClipInputs
@@ -75,7 +75,7 @@ class VideoLifecycle:
     async def claim(self, worker: str) -> ClaimedGeneration | None:
         """Lease the best queued row of the worker's pool, or None."""
         async with transaction(self._pool) as db:
-            claimed = await transitions.claim_next(db, self._settings.pool, worker, self._settings.lease)
+            claimed = await leases.claim_next(db, self._settings.pool, worker, self._settings.lease)
         if claimed:
             self._announcer.announce_change(claimed.user_id, claimed.id)
         return claimed
@@ -89,7 +89,7 @@ class VideoLifecycle:
     async def renew_lease(self, claimed: ClaimedGeneration) -> bool:
         """Renew the lease; False when it is lost and the work must stop."""
         async with self._pool.acquire() as db:
-            return await transitions.renew_lease(db, claimed.id, claimed.attempt, self._settings.lease)
+            return await leases.renew_lease(db, claimed.id, claimed.attempt, self._settings.lease)
 
     async def report_progress(self, claimed: ClaimedGeneration, progress: float, eta_seconds: float | None) -> bool:
         """Write progress (0–100) and renew the lease; False when it is lost and the work must stop."""
@@ -153,15 +153,15 @@ class VideoLifecycle:
     async def requeue_lost(self) -> None:
         """Queue rows again whose worker lost its lease; fail those that have lost too many."""
         async with transaction(self._pool) as db:
-            leases = await transitions.lock_lost_leases(db, self._settings.lease)
-            leases.sort(key=_owner_id)  # the credits of several users are always locked in one order
-            for lost in leases:
+            lost_leases = await leases.lock_lost_leases(db, self._settings.lease)
+            lost_leases.sort(key=_owner_id)  # the credits of several users are always locked in one order
+            for lost in lost_leases:
                 log.warning("lease_lost", video_id=lost.id, attempt=lost.attempt)
                 if lost.losses + 1 < self._settings.max_losses:
                     await transitions.requeue_attempt(db, lost.id, lost.attempt, tries=0, losses=1, wait=0.0)
                 else:
                     await self._fail_attempt(db, lost.id, lost.attempt, "worker_lost")
-        for lost in leases:
+        for lost in lost_leases:
             self._announcer.announce_change(lost.user_id, lost.id)
             self._wakeups.send(lost.pool)
 

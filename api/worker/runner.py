@@ -17,8 +17,8 @@ from api.messaging.events import listen_for_stops
 from api.schemas.videos import Variant
 from api.settings import Settings
 from api.sql.connection import AWAY
+from api.sql.leases import ClaimedGeneration
 from api.sql.media import RenditionRow
-from api.sql.transitions import ClaimedGeneration
 from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import VideoFile, to_engine_request

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from api.sql import segments
-from api.sql.transitions import ClaimedGeneration
+from api.sql.leases import ClaimedGeneration
 from api.storage.local import Storage
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle

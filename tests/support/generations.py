@@ -10,9 +10,9 @@ from api.schemas.video_requests import ImageReference, VideoCreate
 from api.sql.connection import transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import StoredAnswer
+from api.sql.leases import ClaimedGeneration
 from api.sql.ledger.ledger_users import LedgerUser
 from api.sql.media import RenditionRow
-from api.sql.transitions import ClaimedGeneration
 from api.videos.quote import build_quote
 from api.videos.submission import Submission
 from tests.support.factories import add_account, add_generation, pricing_terms

@@ -11,8 +11,8 @@ from litestar import Litestar
 from PIL import Image
 
 from api.http.state import AppState
+from api.sql.leases import ClaimedGeneration
 from api.sql.media import RenditionRow
-from api.sql.transitions import ClaimedGeneration
 from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
 

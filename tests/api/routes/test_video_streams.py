@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.http.state import AppState
-from api.sql.transitions import ClaimedGeneration
+from api.sql.leases import ClaimedGeneration
 from api.worker.segment_publisher import SegmentPublisher
 from tests.support.segments import REQUEST, get_video, make_preview, make_segment
 from tests.support.users import Person, sign_up

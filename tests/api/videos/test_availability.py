@@ -10,8 +10,8 @@ from litestar import Litestar
 
 from api.http.state import AppState
 from api.sql import maintenance
+from api.sql.leases import ClaimedGeneration
 from api.sql.migrate import MIGRATIONS
-from api.sql.transitions import ClaimedGeneration
 from api.worker.segment_publisher import SegmentPublisher
 from tests.support.rebuilt import with_image_wait
 from tests.support.segments import REQUEST, get_video, make_segment

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from api.http.state import AppState
+from api.sql.leases import ClaimedGeneration
 from api.sql.segments import PublishedSegment, StreamRow
-from api.sql.transitions import ClaimedGeneration
 from api.storage.local import Storage, StoredFile
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from api.http.state import AppState
-from api.sql.transitions import ClaimedGeneration
+from api.sql.leases import ClaimedGeneration
 from api.worker.segment_publisher import SegmentPublisher
 from tests.api.videos.test_event_stream import following
 from tests.support.generations import claim, create
