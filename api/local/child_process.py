@@ -1,4 +1,4 @@
-"""One program run as our child: it dies when we do, stops in order, and is started again when it falls.
+"""A program run as a child process: it dies with its parent, stops in order, and is restarted when it ends.
 
 Knows processes and signals; knows nothing of what the program does.
 """
@@ -22,23 +22,23 @@ from engine import parent_death
 Answer = TypeVar("Answer")
 
 RESTART_DELAYS = (0.1, 0.5, 2.0, 10.0)
-"""Seconds before the first, second, … restart in a row; the last one stays."""
+"""Seconds before the first, second, … restart in a row; the last value is used from then on."""
 STABLE_AFTER = 60.0
-"""A program that ran this many seconds had started well: its next fall counts as the first."""
+"""Seconds of running after which the next end of a program counts as the first again."""
 
 
 class ChildEndedError(Exception):
-    """A program ended that should be running; the message says how, with its last words."""
+    """A program ended that should be running; the message says how, with the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, and how it is told to stop.
+    """A command and how to stop it.
 
-    `stops` are the signals that ask it to, each with the seconds it may take; after them comes SIGKILL. `leash`
-    is what the kernel sends it when we are killed ourselves. `log` takes its words, else they go to our standard
-    error. `shared` are descriptors it keeps open for as long as any part of it lives. `refusals` are the exit statuses
-    by which it says that it cannot run as it is set up, so that starting it again would help nobody.
+    `stop_signals` ask it to stop, each with the seconds it may take; SIGKILL follows. The kernel sends
+    `parent_death_signal` if this process is killed. `log` takes its output, which otherwise goes to our standard error.
+    `inherited_fds` stay open as long as any of its processes lives. `config_error_statuses` are exit statuses that mean
+    its configuration is wrong, so that a restart would not help.
     """
 
     name: str
@@ -52,19 +52,19 @@ class Program:
     config_error_statuses: Sequence[int] = ()
 
     def command_line(self) -> list[str]:
-        """The command line that ties the program to this process before it becomes the program."""
+        """The command line that sets the parent death signal before it executes the program."""
         tie = [sys.executable, "-I", "-S", parent_death.__file__, self.parent_death_signal.name, str(os.getpid())]
         return [*tie, *self.argv]
 
     def log_tail(self) -> str:
-        """The end of its log, to show with a failure."""
+        """The last eight lines of the log, to be shown with a failure."""
         if self.log is None or not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
 
 
 class Child:
-    """A running Program. Start it from the main thread: the kernel ties it to the thread that did."""
+    """A running Program. Start it on the main thread: the kernel ties it to the thread that forked it."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -72,7 +72,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process that runs it at this moment."""
+        """Process id of the current run."""
         return self._current_process.pid
 
     @property
@@ -82,7 +82,7 @@ class Child:
         return self._process
 
     async def start(self) -> None:
-        """Start it. That a program cannot be run at all shows as its end."""
+        """Start the program. If it cannot be executed, it ends at once."""
         with contextlib.ExitStack() as stack:
             words = stack.enter_context(self.program.log.open("ab")) if self.program.log else sys.stderr
             self._process = await asyncio.create_subprocess_exec(
@@ -99,16 +99,16 @@ class Child:
             self._process.stdin.close()
 
     async def wait_ended(self) -> ChildEndedError:
-        """Wait until it has ended, and say how."""
+        """Wait until the program has ended; the error says how."""
         status = await self._current_process.wait()
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         if status in self.program.config_error_statuses:
-            how = f"cannot run as it is set up (status {status}): mend what it names"
+            how = f"cannot run as it is set up (status {status}): fix what it names"
         words = self.program.log_tail()
-        return ChildEndedError(f"{self.program.name} {how}." + (f" Its last words:\n{words}" if words else ""))
+        return ChildEndedError(f"{self.program.name} {how}." + (f" The end of its log:\n{words}" if words else ""))
 
     async def stop(self) -> None:
-        """Ask it to stop, more and more firmly, and return when it is gone."""
+        """Send the stop signals in order, then SIGKILL; return when the process is gone."""
         for deadly, seconds in (*self.program.stop_signals, (signal.SIGKILL, None)):
             if self._current_process.returncode is not None:
                 return
@@ -117,7 +117,7 @@ class Child:
                 await asyncio.wait_for(self._current_process.wait(), seconds)
 
     async def keep_running(self, tell: Callable[[str], None]) -> ChildEndedError:
-        """Start it again whenever it ends, until this task is cancelled or it refuses; `tell` hears of each fall."""
+        """Restart the program whenever it ends, until cancelled or until it ends with a configuration error."""
         falls = 0
         while True:
             began = time.monotonic()
@@ -137,10 +137,10 @@ class Child:
 async def retry_until_ready(
     attempt: Callable[[], Awaitable[Answer]], not_yet: tuple[type[Exception], ...], child: Child, within: float
 ) -> Answer:
-    """What `attempt` returns once it no longer raises one of `not_yet`.
+    """Call `attempt` until it no longer raises one of `not_yet`, and return its result.
 
-    Nobody announces that a server is ready, so this asks again every 20 ms. Raises ChildEndedError as soon as the
-    child has ended, TimeoutError after `within` seconds; both in words for a person.
+    No event announces that a server is ready, so this polls every 20 ms. Raises ChildEndedError as soon as the child
+    has ended, TimeoutError after `within` seconds; both messages are for people.
     """
     end = asyncio.ensure_future(child.wait_ended())
     try:

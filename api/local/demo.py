@@ -1,6 +1,6 @@
-"""What a client does, once, against a private backend: sign up, ask, watch, download, and say how long it took.
+"""`kinora demo`: sign up, create a video and download it from a private backend, and print the time of each step.
 
-Everything goes through the Python SDK, as a program of one's own would; `_film` is all of it.
+It uses the Python SDK as any program would; `_create_and_download` is all of it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ OUTPUT = Path("demo.mp4")
 
 
 class DemoError(Exception):
-    """No clip was made; the message says why."""
+    """No video was made; the message says why."""
 
 
 class Stopwatch:
-    """How long each part of the way took, in seconds."""
+    """Seconds that each step took."""
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._last = time.monotonic()
 
     def record_lap(self, name: str) -> None:
-        """What passed since the last call was `name`."""
+        """Record the time since the last call as `name`."""
         now = time.monotonic()
         self.laps[name] = now - self._last
         self._last = now
 
 
 async def run_demo(prompt: str) -> int:
-    """Make a clip of `prompt` and save it as demo.mp4 here. Raises DemoError and supervise.FAILURES."""
+    """Create a video of `prompt` and save it as demo.mp4 here. Raises DemoError."""
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="kinora-demo-") as folder:
         _print_message("starting PostgreSQL, Redis, the web process and a worker")
@@ -67,12 +67,12 @@ async def run_demo(prompt: str) -> int:
 
 
 def _private_settings(folder: str) -> Settings:
-    """The environment's settings, but never its servers: a throw-away user belongs in no real database."""
+    """The environment's settings without its servers: the demo's user belongs in no real database."""
     return Settings.from_env(os.environ | {"KINORA_DATA": folder, "DATABASE_URL": "", "REDIS_URL": ""})
 
 
 async def _create_and_download(client: AsyncKinora, prompt: str, watch: Stopwatch) -> Video:
-    """The way of an app: sign up, create, watch, download."""
+    """Sign up, create, wait, download."""
     email, password = f"demo-{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(16)
     tokens = await client.auth.sign_up(email=email, password=password)
     client = client.with_options(api_key=tokens.access_token)
@@ -88,7 +88,7 @@ async def _create_and_download(client: AsyncKinora, prompt: str, watch: Stopwatc
 
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[Video], None]]:
-    """Progress for a person at a terminal."""
+    """Progress at a terminal."""
     columns = (TextColumn("{task.description:>11}"), BarColumn(40), TextColumn("{task.completed:>3.0f} %"))
     with Progress(*columns, TextColumn("{task.fields[left]}"), console=Console()) as progress:
         task = progress.add_task("queued", total=100, left="")
@@ -102,7 +102,7 @@ def _progress_bar() -> Iterator[Callable[[Video], None]]:
 
 @contextmanager
 def _progress_lines() -> Iterator[Callable[[Video], None]]:
-    """The same for a log: a line for each tenth."""
+    """Progress in a log: one line for each tenth."""
     said: set[tuple[str, int]] = set()
 
     def print_progress(video: Video) -> None:
@@ -129,5 +129,5 @@ def _print_message(sentence: str) -> None:
 
 
 def _log_tail(log: Path) -> str:
-    """What the parts said last."""
+    """The last fifteen lines of the log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""

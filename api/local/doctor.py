@@ -1,4 +1,4 @@
-"""What this machine has and what it lacks, in a sentence each. Looks, and changes nothing."""
+"""`kinora doctor`: one sentence on each requirement of this machine and its settings. Changes nothing."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from engine.types import EngineError
 
 OLDEST_POSTGRES = 15
 MINIMUM_FREE_DISK = 5 * 2**30
-"""Bytes of free disk below which clips will soon find no room."""
+"""Bytes of free disk below which new videos will soon be refused."""
 MAX_CLOCK_DIFFERENCE = 2.0
-"""Seconds by which our clock may differ from the database's: leases go by the one, tokens by the other."""
+"""Seconds by which this clock may differ from the database's, which leases use; tokens use this one."""
 TIME_ERROR = 5
-"""What adjtimex(2) answers where nothing keeps the clock right."""
+"""The result of adjtimex(2) where the clock is not synchronized."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`note`: Kinora runs, but … `lack`: it does not run, or not as it is set up."""
+    """`note`: Kinora runs, with a limitation; `lack`: it does not run, or not as configured."""
 
     grade: Literal["ok", "note", "lack"]
     sentence: str
 
 
 def run_doctor(settings: Settings) -> int:
-    """Print the findings; gives 1 if something is lacking, else 0."""
+    """Print the findings; returns 1 if something is lacking, else 0."""
     findings = asyncio.run(run_checks(settings))
     for finding in findings:
         print(f"{finding.grade:<6}{finding.sentence}")
@@ -55,7 +55,6 @@ def run_doctor(settings: Settings) -> int:
 
 
 async def run_checks(settings: Settings) -> list[Finding]:
-    """Everything that can be said about this machine and the servers that are named."""
     return [await check(settings) for check in CHECKS]
 
 
@@ -75,7 +74,7 @@ async def _check_gpu(_settings: Settings) -> Finding:
     try:
         import torch
     except ImportError:
-        return Finding("note", "Whether there is a GPU cannot be told without torch.")
+        return Finding("note", "Whether there is a GPU is unknown without torch.")
     if torch.cuda.is_available():
         device = torch.cuda.get_device_properties(0)
         more = f" and {torch.cuda.device_count() - 1} more" if torch.cuda.device_count() > 1 else ""
@@ -86,11 +85,11 @@ async def _check_gpu(_settings: Settings) -> Finding:
 
 
 async def _check_placement(settings: Settings) -> Finding:
-    """How each model served here is put on this machine."""
+    """How each configured model is placed on this machine."""
     try:
         from engine.placement.hardware import inspect_machine
     except ImportError:
-        return Finding("note", "How models are put on this machine cannot be told without torch.")
+        return Finding("note", "How models are put on this machine is unknown without torch.")
     machine, config = inspect_machine(), settings.engine
     try:
         chosen = [
@@ -123,7 +122,7 @@ def _check_embedded_postgres() -> Finding:
 
 
 async def _query_postgres(url: str) -> tuple[int, float]:
-    """The server's major version and its clock, in Unix seconds."""
+    """The server's major version and its clock in Unix seconds."""
     connection = await asyncpg.connect(url, timeout=5.0)
     try:
         clock = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
@@ -160,7 +159,7 @@ async def _check_disk(settings: Settings) -> Finding:
 
 
 async def _check_clock(settings: Settings) -> Finding:
-    """Ours against the database's, else whether anything keeps it right."""
+    """Compare with the database's clock, or check that the clock is synchronized."""
     if settings.database_url:
         try:
             before = time.time()
@@ -181,7 +180,7 @@ def _error_text(error: Exception) -> str:
 
 
 async def _check_sources(settings: Settings) -> Finding:
-    """Whether weights and LoRAs are where the settings say."""
+    """Whether the configured weights and LoRAs exist."""
     if lacking := preflight.list_missing_sources(settings):
         return Finding("lack", " ".join(lacking))
     if fetched := preflight.list_hub_sources(settings):
@@ -197,7 +196,7 @@ async def _check_frame_rules(settings: Settings) -> Finding:
 
 
 async def _check_tariff(settings: Settings) -> Finding:
-    """Whether it makes sense, and still has what people have bought."""
+    """Whether the tariff is valid and still contains every plan version that is subscribed to."""
     try:
         sold = tariff.load_tariff(settings.tariff)
         for name, version in await _subscribed_plan_versions(settings):
@@ -205,13 +204,13 @@ async def _check_tariff(settings: Settings) -> Finding:
     except tariff.TariffError as error:
         return Finding("lack", str(error))
     except asyncpg.PostgresError:
-        return Finding("note", "Whether the tariff has what people bought cannot be told: run `kinora migrate`.")
+        return Finding("note", "Whether the tariff has what people bought is unknown: run `kinora migrate`.")
     plans = ", ".join(f"{plan.name} (version {plan.version})" for plan in sold.offered_plans())
     return Finding("ok", f"The tariff offers the plans {plans} and {len(sold.offered_packs())} packs of credits.")
 
 
 async def _subscribed_plan_versions(settings: Settings) -> list[tuple[str, int | None]]:
-    """The versions of plans that people have; none where no database answers, which `_postgres` says."""
+    """Subscribed plan versions; empty if the database does not answer, which `_check_postgres` reports."""
     if not settings.database_url:
         return []
     try:
@@ -225,10 +224,10 @@ async def _subscribed_plan_versions(settings: Settings) -> list[tuple[str, int |
 
 
 async def _check_stripe(settings: Settings) -> Finding:
-    """Whether the account sells what the tariff says, and tells us."""
+    """Whether the Stripe account sells the tariff and sends its events here."""
     if not settings.stripe_key:
         return Finding(
-            "note", "KINORA_STRIPE_KEY is not set: `kinora up` sells through a stand-in, without real money."
+            "note", "KINORA_STRIPE_KEY is not set: `kinora up` sells through the fake Stripe, without real money."
         )
     try:
         lacking = [sentence async for sentence in _find_stripe_gaps(settings)]
@@ -254,7 +253,7 @@ async def _check_payments(settings: Settings) -> Finding:
     try:
         connection = await asyncpg.connect(settings.database_url, timeout=5.0)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return Finding("note", "Whether payments are stuck cannot be told without the database.")
+        return Finding("note", "Whether payments are stuck is unknown without the database.")
     try:
         troubles = await health.list_troubles(connection)
     except asyncpg.UndefinedTableError:

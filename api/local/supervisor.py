@@ -1,6 +1,6 @@
-"""The whole backend on one machine: servers, web process and worker as children that are kept running.
+"""The whole backend on one machine: servers, web process and worker as supervised child processes.
 
-Knows in which order the parts start and stop; knows nothing of what they do.
+Knows the order in which they start and stop; knows nothing of what they do.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ import msgspec
 
 from api.billing.stripe.provision import ProvisionError
 from api.errors import Problem
-from api.local import fake_stripe
-from api.local import servers as embedded
+from api.local import fake_stripe, servers
 from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
 from api.settings import Settings
 from api.sql import migrate
@@ -30,14 +29,14 @@ from api.sql import migrate
 READY_WITHIN = 120.0
 """Seconds until the web process must be ready."""
 WORKER_STOPS = ((signal.SIGTERM, 20.0),)
-"""The worker gives its job back first, which takes a statement and the end of one denoising step."""
+"""The worker first gives its job back, which takes one statement and the end of a denoising step."""
 WEB_STOPS = ((signal.SIGTERM, 10.0),)
 
 UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-"""What "any address" is called, and how this machine reaches itself then."""
+"""Unspecified addresses, and the loopback address at which this machine reaches them."""
 
 CONFIG_ERROR_STATUSES = (os.EX_CONFIG,)
-"""How `kinora worker` ends when it cannot work as it is set up."""
+"""Exit statuses of `kinora worker` that mean its configuration is wrong."""
 
 Reporter = Callable[[str], None]
 Result = TypeVar("Result")
@@ -48,7 +47,7 @@ class AddressError(Exception):
 
 
 FAILURES = (
-    embedded.EmbeddedError,
+    servers.EmbeddedError,
     migrate.MigrationError,
     ChildEndedError,
     AddressError,
@@ -56,23 +55,23 @@ FAILURES = (
     ProvisionError,
     Problem,
 )
-"""What `backend` raises; each says in a sentence what is wrong."""
+"""Errors that `run_backend` raises; each message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A running backend: where it answers, and what keeps its parts running."""
+    """A running backend: its URL and the tasks that keep its processes running."""
 
     url: str
     keepers: Sequence[asyncio.Task[ChildEndedError]]
 
     async def wait_refused(self) -> ChildEndedError:
-        """Wait until a part has ended that would end so again, and say how."""
+        """Wait until a process has ended with a configuration error."""
         done, _ = await asyncio.wait(self.keepers, return_when=asyncio.FIRST_COMPLETED)
         return done.pop().result()
 
     async def run_guarded(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What `work` gives, unless a part refuses before. Raises ChildEndedError, and what `work` raises."""
+        """The result of `work`. Raises ChildEndedError if a process ends with a configuration error before that."""
         working, refusing = asyncio.ensure_future(work), asyncio.ensure_future(self.wait_refused())
         try:
             await asyncio.wait((working, refusing), return_when=asyncio.FIRST_COMPLETED)
@@ -86,10 +85,10 @@ class Backend:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 takes any that is free. Raises AddressError.
+    """A listening socket; port 0 takes any free port. Raises AddressError.
 
-    It is opened here and handed to the web process, so that nobody takes the port in between and callers wait
-    while that process is started again, instead of being refused.
+    It is opened here and inherited by the web process, so that no other process takes the port in between and clients
+    wait during a restart instead of being refused.
     """
     if not 0 <= port <= 65535:
         raise AddressError(f"{port} is not a port: they go from 0 to 65535.")
@@ -103,7 +102,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def open_listener_near(host: str, port: int, tell: Reporter) -> socket.socket:
-    """The same for a port nobody insists on: another one is taken if it has to be. Raises AddressError."""
+    """A listening socket at the port, or at any free port if it is taken. Raises AddressError."""
     try:
         return open_listener(host, port)
     except AddressError:
@@ -113,9 +112,9 @@ def open_listener_near(host: str, port: int, tell: Reporter) -> socket.socket:
 
 
 async def run_foreground(settings: Settings, port: int, *, port_required: bool, report: Reporter) -> int:
-    """Run it all until cancelled. A port that was asked for is taken or refused; another gives way to a free one.
+    """Run the backend until cancelled. If the port is not required, another one is used when it is taken.
 
-    Raises FAILURES, also when a part says later that it cannot run as it is set up.
+    Raises FAILURES, also when a process ends later with a configuration error.
     """
     listener = open_listener(settings.host, port) if port_required else open_listener_near(settings.host, port, report)
     async with run_backend(settings, listener, report, with_fake_stripe=True) as running:
@@ -133,23 +132,23 @@ async def run_backend(
     durable: bool = True,
     with_fake_stripe: bool = False,
 ) -> AsyncIterator[Backend]:
-    """Run it all until the block ends, then stop it in order: worker, web process, Redis, PostgreSQL.
+    """Run the backend until the block ends, then stop worker, web process, Redis and PostgreSQL in this order.
 
-    `log` takes what web process and worker say, else it goes to our standard error; `tell` hears what happens. Data
-    that need not survive a power cut are not `durable`. One that `sells` and has no key of Stripe's brings a stand-in
-    for it. Raises FAILURES.
+    `log` takes the output of web process and worker, which otherwise goes to our standard error; `report` gets progress
+    messages. `durable=False` is for data that need not survive a power cut. `with_fake_stripe` starts a fake Stripe
+    unless a key is set. Raises FAILURES.
     """
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(listener)
-        servers = await stack.enter_async_context(
-            embedded.run_servers(
+        running_servers = await stack.enter_async_context(
+            servers.run_servers(
                 settings.data, database_url=settings.database_url, redis_url=settings.redis_url, durable=durable
             )
         )
-        settings = _resolve_addresses(settings, servers, listener)
+        settings = _resolve_addresses(settings, running_servers, listener)
         for name in await migrate.apply_migrations(settings.database_url):
             report(f"migrated {name}")
-        children = [*servers.children]
+        children = [*running_servers.children]
         if with_fake_stripe and not settings.stripe_key:
             selling = await stack.enter_async_context(_run_fake_stripe(settings, listener, report, log))
             settings = selling.settings
@@ -166,27 +165,29 @@ async def run_backend(
 async def _run_fake_stripe(
     settings: Settings, listener: socket.socket, tell: Reporter, log: Path | None
 ) -> AsyncIterator[fake_stripe.RunningFakeStripe]:
-    """The stand-in for Stripe, at the next port if that is free. Whoever reaches us must reach its pages."""
+    """Run the fake Stripe at the next port, or at any free one, on the host of this server."""
     with open_listener_near(settings.host, min(settings.port + 1, 65535), tell) as counter:
         reached, api = _listener_url(counter), _listener_url(listener)
         async with fake_stripe.run_fake_stripe(settings, counter, reached=reached, api=api, log=log) as running:
-            tell(f"nothing is really sold: a stand-in for Stripe takes test cards at {running.pages}")
+            tell(f"no real payments: the fake Stripe takes test cards at {running.pages}")
             if not settings.loopback:
-                tell("whoever reaches this server can have any plan for nothing until KINORA_STRIPE_KEY is set")
+                tell("anyone who reaches this server can get any plan for free until KINORA_STRIPE_KEY is set")
             yield running
 
 
-def _resolve_addresses(settings: Settings, servers: embedded.Servers, listener: socket.socket) -> Settings:
-    """The settings with what is known by now. Signed URLs name an address that a phone beside us reaches too."""
+def _resolve_addresses(settings: Settings, running_servers: servers.Servers, listener: socket.socket) -> Settings:
+    """Settings with the actual addresses. Signed URLs get an address that other devices in the network can reach."""
     host, port = listener.getsockname()[:2]
-    found = msgspec.structs.replace(settings, database_url=servers.database_url, redis_url=servers.redis_url, port=port)
+    found = msgspec.structs.replace(
+        settings, database_url=running_servers.database_url, redis_url=running_servers.redis_url, port=port
+    )
     if settings.public_url or host not in UNSPECIFIED:
         return found
     return msgspec.structs.replace(found, public_url=f"http://{_own_address()}:{port}")
 
 
 def _own_address() -> str:
-    """The address of this machine in its network. Connecting a datagram socket sends nothing; it picks a route."""
+    """Address of this machine in its network. Connecting a datagram socket sends nothing; it picks a route."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -203,7 +204,7 @@ async def _run_command(
     log: Path | None,
     listener: socket.socket | None = None,
 ) -> AsyncIterator[Child]:
-    """`kinora serve` or `kinora worker` with these settings."""
+    """Run `kinora serve` or `kinora worker` with these settings."""
     handed = ("--fd", str(listener.fileno())) if listener else ()
     child = Child(
         Program(
@@ -227,7 +228,7 @@ async def _run_command(
 async def _keep_running(
     children: Sequence[Child], tell: Reporter
 ) -> AsyncIterator[Sequence[asyncio.Task[ChildEndedError]]]:
-    """While the block runs, whatever falls is started again, unless it refuses: its keeper then says how it ended."""
+    """Keep the children running; a task finishes when its child has ended with a configuration error."""
     keepers = [asyncio.create_task(child.keep_running(tell)) for child in children]
     try:
         yield keepers
@@ -249,17 +250,17 @@ async def _check_ready(url: str) -> None:
 
 
 def _listener_url(listener: socket.socket) -> str:
-    """The address at which this machine reaches the listener; "any address" is none to connect to."""
+    """The URL at which this machine reaches the listener; an unspecified address cannot be connected to."""
     host, port = listener.getsockname()[:2]
     host = UNSPECIFIED.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run_until_signal(main: Coroutine[Any, Any, int]) -> int:
-    """Run it until it returns, or until SIGTERM, SIGINT or SIGHUP asks for the end; gives the exit status.
+    """Run until `main` returns or SIGTERM, SIGINT or SIGHUP arrives; returns the exit status.
 
-    Only the first of these counts: terminals and service managers like to send several, and the second must not
-    cut short the orderly stop that the first began.
+    Only the first signal counts: terminals and service managers often send several, and the second must not interrupt
+    the orderly stop that the first began.
     """
 
     async def run_and_wait() -> int:

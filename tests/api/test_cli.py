@@ -109,10 +109,10 @@ async def test_it_stops_when_its_worker_cannot_work_as_it_is_set_up(data: Path) 
     assert status == 1
     assert said.startswith("ready ")
     told = [
-        line for line in complaint.splitlines() if not any(word in line for word in ("migrated", "nothing is really"))
+        line for line in complaint.splitlines() if not any(word in line for word in ("migrated", "no real payments"))
     ]
     assert told[0].startswith("kinora: KINORA_LORAS has the LoRA 'ink' in /nowhere/ink")
-    assert told[1:] == ["kinora: kinora worker cannot run as it is set up (status 78): mend what it names."]
+    assert told[1:] == ["kinora: kinora worker cannot run as it is set up (status 78): fix what it names."]
 
 
 async def test_the_demo_does_not_wait_for_a_worker_that_cannot_work(tmp_path: Path) -> None:

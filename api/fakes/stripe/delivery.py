@@ -118,7 +118,7 @@ class WebhookSender:
     async def _attempt_delivery(self, delivery: WebhookDelivery) -> None:
         receiver = self._find_receiver(delivery.target)
         if receiver is None:
-            self._update_delivery(delivery, state="dropped", error="nobody receives it any more")
+            self._update_delivery(delivery, state="dropped", error="the receiver was deleted")
             return
         body = self._event_body(delivery)
         sends = 1 + max(0, self._repeat_count(delivery))

@@ -143,7 +143,7 @@ class StripeApi:
         except StripeError as error:
             response = _error_response(error, request)
             return self._store_for_replay(request, response) if error.begun else response
-        except Exception:  # noqa: BLE001 - whatever goes wrong here is this fake's fault, and Stripe would answer 500
+        except Exception:  # noqa: BLE001 - any error here is a bug of this fake, and Stripe would respond with 500
             traceback.print_exc()
             return self._store_for_replay(request, _error_response(errors.internal_error(), request))
 

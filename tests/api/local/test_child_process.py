@@ -47,7 +47,7 @@ async def test_what_refuses_is_not_started_again(tmp_path: Path) -> None:
     await child.start()
     end = str(await asyncio.wait_for(child.keep_running(falls.append), 60))
     assert (falls, log.read_text()) == ([], "no such folder\n")
-    assert end.startswith("the script cannot run as it is set up (status 78): mend what it names.")
+    assert end.startswith("the script cannot run as it is set up (status 78): fix what it names.")
     assert end.endswith("no such folder")
 
 

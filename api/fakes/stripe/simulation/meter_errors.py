@@ -51,5 +51,7 @@ def _error_report(account: StripeAccount, refused: list[Json]) -> Json:
 
 
 def _error_type(code: str, events: list[Json]) -> Json:
-    samples = [{"error_message": ERROR_MESSAGES[code], "request": {"identifier": one["identifier"]}} for one in events]
+    samples = [
+        {"error_message": ERROR_MESSAGES[code], "request": {"identifier": event["identifier"]}} for event in events
+    ]
     return {"code": code, "error_count": len(events), "sample_errors": samples}
