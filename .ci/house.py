@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ("api", "engine", "sdk", "bench")
-GENERATED = (ROOT / "sdk/python/kinora/resources", ROOT / "sdk/python/kinora/types.py")
+GENERATED = tuple(ROOT / "sdk/python/kinora" / name for name in ("resources", "types.py", "_resources.py"))
 DATA = (ROOT / "engine/mini/dataset/vocabulary.py", ROOT / "api/http/openapi/examples.py")
 
 MODULES_IN_A_FOLDER = 25
