@@ -1,7 +1,6 @@
-"""The recipe for any other family: diffusers' own pipeline runs, and is watched and stopped step by step.
+"""The sampler of every family but LTX-Video: runs diffusers' own pipeline step by step, and decodes its latents.
 
-A pipeline does not give the floor to whoever called it before it is done, so it has a thread, which waits after each
-step until it may go on. What it makes are latents; they are decoded here, stretch by stretch.
+A pipeline does not return before it is done, so it runs in a thread that waits after each step until it may continue.
 """
 
 from __future__ import annotations
@@ -27,76 +26,76 @@ StepCallback: TypeAlias = Callable[[Any, int, Any, Arguments], Arguments]
 
 
 class DiffusersSampler:
-    """The recipe of one clip (`engine.diffusion.family.Recipe`), which is one window."""
+    """Samples one clip of a single window with a diffusers pipeline (see `engine.diffusion.family.ClipSampler`)."""
 
-    def __init__(self, parts: Modules, cut: ClipState, request: Request, how: Sampling) -> None:
-        self._parts, self._cut, self._request, self._how = parts, cut, request, how
-        self._pipeline = build_pipeline(parts, cut.plan, how, pictures=bool(request.conditions))
+    def __init__(self, modules: Modules, clip: ClipState, request: Request, sampling: Sampling) -> None:
+        self._modules, self._clip, self._request, self._sampling = modules, clip, request, sampling
+        self._pipeline = build_pipeline(modules, clip.plan, sampling, with_images=bool(request.conditions))
         self._pipeline.pipeline.set_progress_bar_config(disable=True)
         self._prompt_arguments: Arguments = {}
         self._decoding: Iterator[torch.Tensor] | None = None
         self._undelivered: list[torch.Tensor] = []
         self._delivered = 0
-        self._shown_frames = _shown_frame_numbers(cut.plan)
-        self.latent_shape: tuple[int, ...] | None = (
-            None  # its decoders start at the beginning, of which nothing is kept
-        )
+        self._shown_frames = _shown_frame_numbers(clip.plan)
+        self.latent_shape: tuple[int, ...] | None = None  # decoding starts at the beginning, so nothing is resumed
 
     @torch.inference_mode()
     def encode_prompts(self) -> None:
         """Encode the prompt."""
-        plan, tiling = self._cut.plan, self._parts.placement.tiling
+        plan, tiling = self._clip.plan, self._modules.placement.tiling
         pixels = plan.native.width * plan.native.height
-        set_tiling(self._parts.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
+        set_tiling(self._modules.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
         self._prompt_arguments = self._pipeline.encode_prompts(self._request.prompt, self._request.negative_prompt)
 
     def prepare_window(self, window: Window) -> None:
-        """Its pipeline does that as it begins."""
+        """Nothing to do: the pipeline prepares itself when it starts."""
 
     def denoise_window(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
-        """Run the pipeline."""
-        further = filter(None, [self._parts.others.get("transformer_2")])
-        with sampling_hooks(self._parts.transformer, self._how, *further):
+        """Run the pipeline, yielding the number of each finished step, and store its latents."""
+        other_transformers = filter(None, [self._modules.others.get("transformer_2")])
+        with sampling_hooks(self._modules.transformer, self._sampling, *other_transformers):
             latents = yield from _run_stepwise(lambda after_step: self._run_pipeline(window, after_step), cancelled)
         for number in range(window.latents):
-            self._cut.latents[window.gap][number] = latents[:, :, number : number + 1].clone()
+            self._clip.latents[window.gap][number] = latents[:, :, number : number + 1].clone()
 
     def decode_preview(self, _window: Window, _number: int) -> torch.Tensor | None:
-        """Each pipeline has noise levels of a kind of its own, and says nothing of what comes of them."""
+        """None: the pipelines do not expose their prediction of the clean latents."""
         return None
 
     @torch.inference_mode()
-    def decode_span(self, shown: DecodeSpan) -> torch.Tensor:
-        """Go on decoding until all that is shown is there; what is decoded beyond it waits for the next stretch."""
+    def decode_span(self, span: DecodeSpan) -> torch.Tensor:
+        """The frames of `span`, decoded as far as needed. Frames decoded beyond it are kept for the next span."""
         if self._decoding is None:
-            strip = self._cut.latents[shown.gap]
-            self._decoding = self._pipeline.decode_frames(torch.cat([strip[number] for number in sorted(strip)], dim=2))
-        wanted = self._shown_frames[shown.first : shown.last + 1]
-        while self._delivered + sum(map(len, self._undelivered)) <= wanted[-1]:
+            sequence = self._clip.latents[span.gap]
+            self._decoding = self._pipeline.decode_frames(
+                torch.cat([sequence[number] for number in sorted(sequence)], dim=2)
+            )
+        numbers = self._shown_frames[span.first : span.last + 1]
+        while self._delivered + sum(map(len, self._undelivered)) <= numbers[-1]:
             self._undelivered.append(next(self._decoding))
         frames = torch.cat(self._undelivered)
-        picked = frames[[number - self._delivered for number in wanted]]
-        self._undelivered = [frames[wanted[-1] + 1 - self._delivered :]]
-        self._delivered = wanted[-1] + 1
-        wait_for_device(self._parts)
-        return picked
+        selected = frames[[number - self._delivered for number in numbers]]
+        self._undelivered = [frames[numbers[-1] + 1 - self._delivered :]]
+        self._delivered = numbers[-1] + 1
+        wait_for_device(self._modules)
+        return selected
 
     @torch.inference_mode()
     def _run_pipeline(self, window: Window, after_step: StepCallback) -> torch.Tensor:
-        """The latents of a window [1, C, F, h, w]. However it ends, the shared modules are as they were before."""
-        plan = self._cut.plan
+        """The latents of a window [1, C, F, h, w]. The shared modules are restored however the run ends."""
+        plan = self._clip.plan
 
-        def wait_then_continue(*told: Any) -> Arguments:
-            wait_for_device(self._parts)
-            return after_step(*told)
+        def wait_then_continue(*arguments: Any) -> Arguments:
+            wait_for_device(self._modules)
+            return after_step(*arguments)
 
         try:
-            made: torch.Tensor = self._pipeline.pipeline(
+            latents: torch.Tensor = self._pipeline.pipeline(
                 **self._prompt_arguments,
                 **self._pipeline.call_arguments(window),
                 width=plan.native.width,
                 height=plan.native.height,
-                num_inference_steps=self._how.steps,
+                num_inference_steps=self._sampling.steps,
                 generator=torch.Generator("cpu").manual_seed(window.seed),
                 output_type="latent",
                 return_dict=False,
@@ -105,35 +104,39 @@ class DiffusersSampler:
             )[0]
         finally:
             self._pipeline.pipeline.maybe_free_model_hooks()
-        return made if made.ndim == 5 else made.unsqueeze(2)
+        return latents if latents.ndim == 5 else latents.unsqueeze(2)
 
 
 def _shown_frame_numbers(plan: ClipPlan) -> Sequence[int]:
-    """Which of the frames that are denoised each frame of the file shows: there may be a few more of those.
+    """The number of the denoised frame behind each frame of the file; a few more frames are denoised than the file has.
 
-    They are left out at the end. But where the model ends on a picture that is its very last frame, so must the file:
-    then they are left out at equal distances in between, and no frame comes half a frame too early or too late.
+    Surplus frames are dropped at the end. But where the model ends on a keyframe that is its very last frame, the file
+    must end on it too: then they are dropped at equal distances, so that no frame is off by more than half a frame.
     """
     (window,) = plan.windows
-    made, shown = plan.model.temporal_compression * (window.latents - 1), plan.frames - 1
-    ends = plan.model.image_positions == "ends" and any(placed.frame == shown > 0 for placed in window.keyframes)
-    return [(2 * number * made + shown) // (2 * shown) for number in range(plan.frames)] if ends else range(plan.frames)
+    last_denoised, last_shown = plan.model.temporal_compression * (window.latents - 1), plan.frames - 1
+    ends = plan.model.image_positions == "ends" and any(
+        keyframe.frame == last_shown > 0 for keyframe in window.keyframes
+    )
+    if not ends:
+        return range(plan.frames)
+    return [(2 * number * last_denoised + last_shown) // (2 * last_shown) for number in range(plan.frames)]
 
 
 def _run_stepwise(
     run: Callable[[StepCallback], torch.Tensor], cancelled: Callable[[], bool]
 ) -> Generator[int, None, torch.Tensor]:
-    """What `run` makes, yielding the number of each step it has finished; it goes on when the next one is asked for.
+    """The result of `run`, yielding the number of each finished step; it continues when the next one is requested.
 
-    Whoever stops iterating, or cancels, stops it where it stands.
+    It stops after the present step when the generator is closed or `cancelled` answers yes (JobCancelled).
     """
-    told: SimpleQueue[int | None] = SimpleQueue()
-    turn, left = Semaphore(0), False
+    finished_steps: SimpleQueue[int | None] = SimpleQueue()
+    may_continue, stopped = Semaphore(0), False
 
     def after_step(_pipeline: Any, step: int, _time: Any, _tensors: Arguments) -> Arguments:
-        told.put(step + 1)
-        turn.acquire()
-        if left:
+        finished_steps.put(step + 1)
+        may_continue.acquire()
+        if stopped:
             raise JobCancelled
         return {}
 
@@ -141,14 +144,14 @@ def _run_stepwise(
         raise JobCancelled
     with ThreadPoolExecutor(1, "denoise") as thread:
         running = thread.submit(run, after_step)
-        running.add_done_callback(lambda _: told.put(None))
+        running.add_done_callback(lambda _: finished_steps.put(None))
         try:
-            while (step := told.get()) is not None:
+            while (step := finished_steps.get()) is not None:
                 yield step
                 if cancelled():
                     raise JobCancelled
-                turn.release()
+                may_continue.release()
         finally:
-            left = True
-            turn.release()
+            stopped = True
+            may_continue.release()
         return running.result()

@@ -1,7 +1,6 @@
-"""How each family's own pipeline of diffusers is built and called for one clip, and how its latents become pixels.
+"""Builds each family's diffusers pipeline for one clip, the arguments of its call, and decodes its latents.
 
-It knows diffusers' arguments; when a pipeline runs, and who may stop it, is the business of
-engine/diffusion/diffusers_family.py.
+It knows diffusers' arguments; running and stopping a pipeline is the business of engine/diffusion/diffusers_family.py.
 """
 
 from __future__ import annotations
@@ -36,226 +35,233 @@ class FamilyPipeline(Protocol):
     pipeline: Any
 
     def encode_prompts(self, prompt: str, negative: str) -> Arguments:
-        """Encoded prompts, as the pipeline takes them."""
+        """The encoded prompts, as arguments of the pipeline's call."""
 
     def call_arguments(self, window: Window) -> Arguments:
-        """Everything else of the call that is this family's own."""
+        """All other arguments of the call that are this family's own."""
 
     def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
-        """A clip's latents [1, C, F, h, w] as frames [F, 3, h, w] in 0..1, as many at a time as the decoder makes."""
+        """Decode a clip's latents [1, C, F, h, w] to batches of frames [F, 3, H, W] in 0..1, in order."""
 
 
-def build_pipeline(parts: Modules, plan: ClipPlan, how: Sampling, *, pictures: bool) -> FamilyPipeline:
-    """The pipeline of the model's family; `pictures` says whether the clip follows any."""
+def build_pipeline(modules: Modules, plan: ClipPlan, sampling: Sampling, *, with_images: bool) -> FamilyPipeline:
+    """The pipeline of the model's family; `with_images` says whether the clip has image conditions."""
     match plan.model.family:
         case "wan":
-            return WanFamily(parts, plan, how, pictures=pictures)
+            return WanFamily(modules, plan, sampling, with_images=with_images)
         case "ltx2":
-            return Ltx2Family(parts, plan, how)
+            return Ltx2Family(modules, plan, sampling)
         case "z_image":
-            return ZImageFamily(parts, plan, how)
+            return ZImageFamily(modules, plan, sampling)
         case "ltx":
-            raise TypeError(plan.model.family)  # it has a recipe of its own
+            raise TypeError(plan.model.family)  # it has a sampler of its own: engine.diffusion.ltx
 
 
 class WanFamily:
-    """Wan 2.1 and 2.2: one or two transformers; from text, or from a first frame and some from a last one."""
+    """Wan 2.1 and 2.2: one or two transformers; from text, or from a first frame and, for some models, a last one."""
 
-    def __init__(self, parts: Modules, plan: ClipPlan, how: Sampling, *, pictures: bool) -> None:
-        self._parts, self._plan, self._how = parts, plan, how
-        own = {
-            **_shared_components(parts),
-            "transformer_2": parts.others.get("transformer_2"),
-            "boundary_ratio": parts.settings.get("boundary_ratio"),
-            "expand_timesteps": bool(parts.settings.get("expand_timesteps")),
+    def __init__(self, modules: Modules, plan: ClipPlan, sampling: Sampling, *, with_images: bool) -> None:
+        self._modules, self._plan, self._sampling = modules, plan, sampling
+        components = {
+            **_shared_components(modules),
+            "transformer_2": modules.others.get("transformer_2"),
+            "boundary_ratio": modules.settings.get("boundary_ratio"),
+            "expand_timesteps": bool(modules.settings.get("expand_timesteps")),
         }
-        self._text_pipeline = self.pipeline = WanPipeline(**own)
-        if pictures:
-            own |= {name: parts.others.get(name) for name in ("image_encoder", "image_processor")}
-            self.pipeline = WanImageToVideoPipeline(**own)
+        self._text_pipeline = self.pipeline = WanPipeline(**components)
+        if with_images:
+            components |= {name: modules.others.get(name) for name in ("image_encoder", "image_processor")}
+            self.pipeline = WanImageToVideoPipeline(**components)
 
     def encode_prompts(self, prompt: str, negative: str) -> Arguments:
-        """Without guidance there is nothing to avoid. The pipeline for pictures would do the same, but for a library
-        that it takes for granted and the one for text does not.
+        """The prompt, and the negative one under guidance. The text pipeline encodes them even for clips with images,
+        since the image pipeline needs an optional library for the same result.
         """
-        embeds, avoided = self._text_pipeline.encode_prompt(
-            prompt, negative, **_encoding_arguments(self._parts, self._plan, self._how)
+        embeds, negative_embeds = self._text_pipeline.encode_prompt(
+            prompt, negative, **_encoding_arguments(self._modules, self._plan, self._sampling)
         )
-        return {"prompt_embeds": embeds, "negative_prompt_embeds": avoided}
+        return {"prompt_embeds": embeds, "negative_prompt_embeds": negative_embeds}
 
     def call_arguments(self, window: Window) -> Arguments:
-        """The pictures, and another guidance for the second transformer where there is one."""
-        two = self.pipeline.config.boundary_ratio is not None
-        ends = {
-            "image" if each.frame == 0 else "last_image": _keyframe_image(self._plan, each) for each in window.keyframes
+        """The keyframes, and the guidance of the second transformer where there is one."""
+        has_two = self.pipeline.config.boundary_ratio is not None
+        images = {
+            "image" if keyframe.frame == 0 else "last_image": _keyframe_image(self._plan, keyframe)
+            for keyframe in window.keyframes
         }
         return {
             "num_frames": _frame_count(self._plan, window),
-            "guidance_scale": self._how.guidance_scale,
-            "guidance_scale_2": self._how.guidance_low if two else None,
-            **ends,
+            "guidance_scale": self._sampling.guidance_scale,
+            "guidance_scale_2": self._sampling.guidance_low if has_two else None,
+            **images,
         }
 
     def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Latent by latent: the decoder looks back only, at what it remembers, so that this is what decoding them all
-        at once gives, without ever holding more than a few frames. In tiles it is diffusers' own way, which holds all
-        of them and remembers one tile at a time; where whole frames find no room they take over.
+        """Latent by latent: the decoder is causal and caches what it needs, so the result equals that of decoding all
+        at once, without ever holding more than a few frames. Tiles are decoded by diffusers' own method, which holds
+        all frames; it takes over where whole frames do not fit into memory.
         """
-        vae, tiling = self._parts.vae, self._parts.placement.tiling
-        ready, made = _denormalise(vae, latents), 0
+        vae, tiling = self._modules.vae, self._modules.placement.tiling
+        decoder_latents, frame_count = _denormalise(vae, latents), 0
         if not vae.use_tiling:
-            for part in _decode_latent_by_latent(vae, ready, stop=vae_tiling.can_fall_back(vae, tiling)):
-                yield part
-                made += len(part)
-            if made == 1 + self._parts.temporal_compression * (ready.shape[2] - 1):
+            for frames in _decode_latent_by_latent(
+                vae, decoder_latents, may_stop=vae_tiling.can_fall_back(vae, tiling)
+            ):
+                yield frames
+                frame_count += len(frames)
+            if frame_count == 1 + self._modules.temporal_compression * (decoder_latents.shape[2] - 1):
                 return
             vae.enable_tiling()
-        yield from _to_frames(vae.decode(ready, return_dict=False)[0])[made:].split(self._parts.temporal_compression)
+        yield from _to_frames(vae.decode(decoder_latents, return_dict=False)[0])[frame_count:].split(
+            self._modules.temporal_compression
+        )
 
 
 class Ltx2Family:
-    """LTX-2: from text and pictures. It makes sound too, which nobody hears yet."""
+    """LTX-2: from text and images. It also generates sound, which is not used yet."""
 
-    def __init__(self, parts: Modules, plan: ClipPlan, how: Sampling) -> None:
-        self._parts, self._plan, self._how = parts, plan, how
-        # The pipeline looks at this when it is built and sets it when it reads: a first job would pad otherwise than
-        # the next.
-        parts.tokenizer.padding_side = "left"
+    def __init__(self, modules: Modules, plan: ClipPlan, sampling: Sampling) -> None:
+        self._modules, self._plan, self._sampling = modules, plan, sampling
+        # The pipeline reads this when it is built and sets it when it encodes: without it the first job would be padded
+        # differently from the next.
+        modules.tokenizer.padding_side = "left"
         # The levels of a distilled model are exact; shifting them by the number of tokens is for the others.
-        exact = {"use_dynamic_shifting": False, "shift_terminal": None} if how.sigmas else {}
-        others = {name: parts.others[name] for name in ("connectors", "audio_vae", "vocoder")}
-        self.pipeline = LTX2ConditionPipeline(**_shared_components(parts, **exact), **others)
+        exact = {"use_dynamic_shifting": False, "shift_terminal": None} if sampling.sigmas else {}
+        others = {name: modules.others[name] for name in ("connectors", "audio_vae", "vocoder")}
+        self.pipeline = LTX2ConditionPipeline(**_shared_components(modules, **exact), **others)
 
     def encode_prompts(self, prompt: str, negative: str) -> Arguments:
-        """Prompts and their masks."""
+        """The prompts and their attention masks."""
         names = "prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds", "negative_prompt_attention_mask"
         encoded = self.pipeline.encode_prompt(
-            prompt, negative, **_encoding_arguments(self._parts, self._plan, self._how)
+            prompt, negative, **_encoding_arguments(self._modules, self._plan, self._sampling)
         )
         return dict(zip(names, encoded, strict=True))
 
     def call_arguments(self, window: Window) -> Arguments:
-        """LTX-2.0's own way of guidance: the further passes of its successors, which this pipeline would run unless
-        told, are not what it was tuned with.
+        """LTX-2.0's own guidance: the further forward passes of its successors, which this pipeline makes by default,
+        are not what it was tuned with.
         """
         streams = ("", "audio_")
         return {
             "num_frames": _frame_count(self._plan, window),
             "frame_rate": float(self._plan.fps),
-            "conditions": [self._video_condition(window, placed) for placed in window.keyframes],
-            **{f"{stream}guidance_scale": self._how.guidance_scale for stream in streams},
+            "conditions": [self._video_condition(window, keyframe) for keyframe in window.keyframes],
+            **{f"{stream}guidance_scale": self._sampling.guidance_scale for stream in streams},
             **{f"{stream}stg_scale": 0.0 for stream in streams},
             **{f"{stream}modality_scale": 1.0 for stream in streams},
             **{f"{stream}guidance_rescale": 0.0 for stream in streams},
             "spatio_temporal_guidance_blocks": None,
             "use_cross_timestep": False,
-            **({"sigmas": noise_levels(self._how).tolist()} if self._how.sigmas else {}),
+            **({"sigmas": noise_levels(self._sampling).tolist()} if self._sampling.sigmas else {}),
         }
 
     def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
-        """All at once: this decoder looks both ways in time."""
-        vae = self._parts.vae
+        """All at once: this decoder is not causal."""
+        vae = self._modules.vae
         level = torch.zeros(1, device=latents.device, dtype=vae.dtype) if vae.config.timestep_conditioning else None
-        ready = latents.to(vae.dtype)
-        _set_tile_strides(vae, *ready.shape[-2:])
-        yield _decode_at_once(self._parts, lambda: vae.decode(ready, level, return_dict=False)[0])
+        decoder_latents = latents.to(vae.dtype)
+        _set_tile_strides(vae, *decoder_latents.shape[-2:])
+        yield _decode_at_once(self._modules, lambda: vae.decode(decoder_latents, level, return_dict=False)[0])
 
-    def _video_condition(self, window: Window, placed: WindowKeyframe) -> LTX2VideoCondition:
-        """The pipeline counts in latents; the first stands for one frame, each other begins a run of eight."""
-        temporal = self._parts.temporal_compression
-        latent = min(window.latents - 1, 1 + (placed.frame - 1 + temporal // 2) // temporal) if placed.frame else 0
-        strength = placed.image.strength if isinstance(placed.image, ImageCondition) else 1.0
-        return LTX2VideoCondition(_keyframe_image(self._plan, placed), latent, strength)
+    def _video_condition(self, window: Window, keyframe: WindowKeyframe) -> LTX2VideoCondition:
+        """The keyframe by its latent number: the first latent is one frame, each other eight."""
+        temporal = self._modules.temporal_compression
+        latent = min(window.latents - 1, 1 + (keyframe.frame - 1 + temporal // 2) // temporal) if keyframe.frame else 0
+        strength = keyframe.image.strength if isinstance(keyframe.image, ImageCondition) else 1.0
+        return LTX2VideoCondition(_keyframe_image(self._plan, keyframe), latent, strength)
 
 
 class ZImageFamily:
     """Z-Image: stills from text."""
 
-    def __init__(self, parts: Modules, plan: ClipPlan, how: Sampling) -> None:
-        self._parts, self._plan, self._how = parts, plan, how
-        self.pipeline = ZImagePipeline(**_shared_components(parts))
+    def __init__(self, modules: Modules, plan: ClipPlan, sampling: Sampling) -> None:
+        self._modules, self._plan, self._sampling = modules, plan, sampling
+        self.pipeline = ZImagePipeline(**_shared_components(modules))
 
     def encode_prompts(self, prompt: str, negative: str) -> Arguments:
-        """Without guidance there is nothing to avoid."""
-        how = _encoding_arguments(self._parts, self._plan, self._how)
-        embeds, avoided = self.pipeline.encode_prompt(prompt, negative_prompt=negative, **how)
-        return {"prompt_embeds": embeds, "negative_prompt_embeds": avoided}
+        """The prompt, and the negative one under guidance."""
+        arguments = _encoding_arguments(self._modules, self._plan, self._sampling)
+        embeds, negative_embeds = self.pipeline.encode_prompt(prompt, negative_prompt=negative, **arguments)
+        return {"prompt_embeds": embeds, "negative_prompt_embeds": negative_embeds}
 
     def call_arguments(self, _window: Window) -> Arguments:
-        """Guidance counted from 0, where all others count from 1."""
-        return {"guidance_scale": self._how.guidance_scale - 1}
+        """Guidance, which this pipeline counts from 0 and all others from 1."""
+        return {"guidance_scale": self._sampling.guidance_scale - 1}
 
     def decode_frames(self, latents: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The only one."""
-        vae = self._parts.vae
-        ready = latents[:, :, 0].to(vae.dtype) / vae.config.scaling_factor + vae.config.shift_factor
-        yield _decode_at_once(self._parts, lambda: vae.decode(ready, return_dict=False)[0].unsqueeze(2))
+        """The still's only frame."""
+        vae = self._modules.vae
+        decoder_latents = latents[:, :, 0].to(vae.dtype) / vae.config.scaling_factor + vae.config.shift_factor
+        yield _decode_at_once(self._modules, lambda: vae.decode(decoder_latents, return_dict=False)[0].unsqueeze(2))
 
 
-def _shared_components(parts: Modules, **changed: Any) -> Arguments:
-    """What every pipeline is built from. Its scheduler is its own, since they hold state."""
+def _shared_components(modules: Modules, **changed: Any) -> Arguments:
+    """The components of every pipeline. The scheduler is a new one, since schedulers hold state."""
     return {
-        "tokenizer": parts.tokenizer,
-        "text_encoder": parts.text_encoder,
-        "vae": parts.vae,
-        "transformer": parts.transformer,
-        "scheduler": type(parts.scheduler).from_config(parts.scheduler.config, **changed),
+        "tokenizer": modules.tokenizer,
+        "text_encoder": modules.text_encoder,
+        "vae": modules.vae,
+        "transformer": modules.transformer,
+        "scheduler": type(modules.scheduler).from_config(modules.scheduler.config, **changed),
     }
 
 
-def _encoding_arguments(parts: Modules, plan: ClipPlan, how: Sampling) -> Arguments:
+def _encoding_arguments(modules: Modules, plan: ClipPlan, sampling: Sampling) -> Arguments:
     return {
-        "do_classifier_free_guidance": how.guidance_scale > 1,
+        "do_classifier_free_guidance": sampling.guidance_scale > 1,
         "max_sequence_length": plan.model.max_prompt_tokens,
-        "device": parts.device,
+        "device": modules.device,
     }
 
 
 def _frame_count(plan: ClipPlan, window: Window) -> int:
-    """Frames of a window: the file may hold a few less."""
+    """Frames of a window; the file may have a few less."""
     return 1 + plan.model.temporal_compression * (window.latents - 1)
 
 
-def _keyframe_image(plan: ClipPlan, placed: WindowKeyframe) -> Image.Image:
-    """A picture at native size."""
-    if not isinstance(placed.image, ImageCondition):
-        raise TypeError(placed)  # frames of films: these models are refused them at submit
-    pixels = image_to_native(placed.image, plan.native, plan.size)[0, :, 0].permute(1, 2, 0)
+def _keyframe_image(plan: ClipPlan, keyframe: WindowKeyframe) -> Image.Image:
+    """A keyframe's image at native size."""
+    if not isinstance(keyframe.image, ImageCondition):
+        raise TypeError(keyframe)  # a frame of a video: refused for these models at submit
+    pixels = image_to_native(keyframe.image, plan.native, plan.size)[0, :, 0].permute(1, 2, 0)
     return Image.fromarray(((pixels + 1) * 127.5).round().clip(0, 255).numpy().astype(np.uint8))
 
 
-def _decode_at_once(parts: Modules, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """Frames decoded at once."""
-    return _to_frames(vae_tiling.decode_or_tile(parts.vae, parts.placement.tiling, decode))
+def _decode_at_once(modules: Modules, decode: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """All frames in one call of the decoder, in tiles where whole frames do not fit."""
+    return _to_frames(vae_tiling.decode_or_tile(modules.vae, modules.placement.tiling, decode))
 
 
 def _set_tile_strides(vae: Any, *sides: int) -> None:
-    """Lay LTX-2's tiles for a frame of so many latents in height and width so that none is a single latent wide: its
-    decoder pads with a mirror image of what lies behind the edge, and fails where nothing does.
+    """Set LTX-2's tile strides for a frame of `sides` (height, width) latents so that no tile is a single latent wide:
+    the decoder's reflection padding fails on such a tile.
     """
     for name, latents in zip(("height", "width"), sides, strict=True):
-        widest = getattr(vae, f"tile_sample_min_{name}") // vae.spatial_compression_ratio - 2  # as in its own defaults
+        widest = (
+            getattr(vae, f"tile_sample_min_{name}") // vae.spatial_compression_ratio - 2
+        )  # the overlap of its own defaults
         stride = next((step for step in range(widest, 0, -1) if (latents - 1) % step), widest)
         setattr(vae, f"tile_sample_stride_{name}", stride * vae.spatial_compression_ratio)
 
 
-def _decode_latent_by_latent(vae: Any, ready: torch.Tensor, *, stop: bool) -> Iterator[torch.Tensor]:
-    """Wan's frames, latent after latent. Where one finds no room they end with the one before if they may `stop`."""
-    remembered: list[Any] = [None] * sum(isinstance(each, WanCausalConv3d) for each in vae.decoder.modules())
-    decoded = apply_forward_hook(
-        _decode_latent
-    )  # as the autoencoder's own: whatever moves its weights is told of a call
-    for number in range(ready.shape[2]):
-        decode = partial(decoded, vae, ready[:, :, number : number + 1], remembered, first=number == 0)
-        video = vae_tiling.decode_if_fits(decode) if stop else decode()
+def _decode_latent_by_latent(vae: Any, decoder_latents: torch.Tensor, *, may_stop: bool) -> Iterator[torch.Tensor]:
+    """Wan's frames latent by latent. If they `may_stop`, they end before the latent that does not fit into memory."""
+    feature_cache: list[Any] = [None] * sum(isinstance(layer, WanCausalConv3d) for layer in vae.decoder.modules())
+    hooked_decode = apply_forward_hook(_decode_latent)  # so that offloading hooks run, as for the decoder's own method
+    for number in range(decoder_latents.shape[2]):
+        decode = partial(
+            hooked_decode, vae, decoder_latents[:, :, number : number + 1], feature_cache, first=number == 0
+        )
+        video = vae_tiling.decode_if_fits(decode) if may_stop else decode()
         if video is None:
             return
         yield _to_frames(video)
 
 
-def _decode_latent(vae: Any, latent: torch.Tensor, remembered: list[Any], *, first: bool) -> torch.Tensor:
-    """One latent of Wan, by the steps of its own `decode`."""
-    pixels = vae.decoder(vae.post_quant_conv(latent), feat_cache=remembered, feat_idx=[0], first_chunk=first)
+def _decode_latent(vae: Any, latent: torch.Tensor, feature_cache: list[Any], *, first: bool) -> torch.Tensor:
+    """One latent of Wan, by the steps of its autoencoder's own `decode`."""
+    pixels = vae.decoder(vae.post_quant_conv(latent), feat_cache=feature_cache, feat_idx=[0], first_chunk=first)
     if vae.config.patch_size is not None:
         pixels = unpatchify(pixels, patch_size=vae.config.patch_size)
     clamped: torch.Tensor = pixels.clamp(-1, 1)
@@ -263,7 +269,7 @@ def _decode_latent(vae: Any, latent: torch.Tensor, remembered: list[Any], *, fir
 
 
 def _denormalise(vae: Any, latents: torch.Tensor) -> torch.Tensor:
-    """Normalised latents as Wan's decoder takes them, by its pipeline's own arithmetic."""
+    """Normalised latents in the scale of Wan's decoder, by its pipeline's own arithmetic."""
     latents = latents.to(vae.dtype)
     deviation, mean = per_channel(vae.config.latents_std, latents), per_channel(vae.config.latents_mean, latents)
     return latents / (1.0 / deviation) + mean

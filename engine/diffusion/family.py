@@ -1,6 +1,6 @@
-"""What a model family must be able to do with one clip, so that whoever runs the plan knows no family.
+"""The interface of a model family's sampler, so that the runtime knows no family.
 
-A recipe is made anew for each job, over modules that jobs share; it keeps what it made in the clip's strips.
+A sampler is created for each job over modules that jobs share; it stores its results in the clip's latent sequences.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from engine.planning.plan import DecodeSpan, Window
 
 
 class ClipSampler(Protocol):
-    """One clip in the making, by one family.
+    """Samples one clip with the models of one family.
 
-    `latent` is the shape of one latent of its strips, by which is checked what an earlier attempt kept; None where the
-    family cannot go on from that.
+    `latent_shape` is the shape of one latent, against which the latents of an earlier attempt are checked; None where
+    the family cannot resume.
     """
 
     latent_shape: tuple[int, ...] | None
 
     def encode_prompts(self) -> None:
-        """Encode what the clip shows, once, before the first window."""
+        """Encode the clip's prompts, once, before the first window."""
 
     def prepare_window(self, window: Window) -> None:
-        """Encode what a window is given: pictures, films, and what it goes on from. Right before it is denoised."""
+        """Encode a window's conditions: images, videos and preceding latents. Called right before it is denoised."""
 
     def denoise_window(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
-        """Make a window's new latents and put them into its strip, yielding the number of each finished step.
+        """Denoise a window's new latents and store them, yielding the number of each finished step.
 
-        Raises Cancelled between two steps. Whoever stops iterating early closes it, which stops the work too.
+        Raises JobCancelled between two steps. Closing the generator stops the work too.
         """
 
     def decode_preview(self, window: Window, number: int) -> torch.Tensor | None:
-        """What a latent of the window that is being denoised will roughly look like, as one native frame [1, 3, h, w];
-        None where nobody can tell.
+        """A rough preview of a latent of the window being denoised, as one native frame [1, 3, h, w]; None where the
+        family has none.
         """
 
-    def decode_span(self, shown: DecodeSpan) -> torch.Tensor:
-        """The frames that are shown, at native size: [F, 3, h, w] floats around 0..1.
+    def decode_span(self, span: DecodeSpan) -> torch.Tensor:
+        """The frames of `span` at native size: [F, 3, h, w] floats around 0..1.
 
-        Stretches are asked for in the clip's order, by one thread, while another may be denoising.
+        Spans are requested in the clip's order, by one thread, while another may be denoising.
         """

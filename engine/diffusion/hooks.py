@@ -1,8 +1,7 @@
-"""What transformers put on while one window is denoised, and has taken off when it is over, however it ends: LoRAs,
-and a step cache.
+"""Hooks on transformers while one window is denoised: its LoRAs, and a step cache that is removed however it ends.
 
-A step cache skips most of a model's blocks at steps where the first hardly answers otherwise than at the step before
-(diffusers' First Block Cache). It remembers, so a window that breaks off must never leave it to the next.
+The step cache skips most of a model's blocks at steps where the first block's output hardly changed since the step
+before (diffusers' First Block Cache). It holds state, so an aborted window must never leave it to the next.
 """
 
 from __future__ import annotations
@@ -18,20 +17,22 @@ from engine.placement.lora import activate_loras
 
 
 @contextmanager
-def sampling_hooks(transformer: Any, how: Sampling, *others: Any, cached: bool = True) -> Iterator[None]:
-    """Sample as `how` says within the block; `cached` False leaves the step cache out whatever it says. `others` are
-    further transformers of the model, which wear the same and have a cache each.
+def sampling_hooks(transformer: Any, sampling: Sampling, *others: Any, cached: bool = True) -> Iterator[None]:
+    """Activate the LoRAs of `sampling` and its step cache within the block; `cached` False leaves the cache out.
+    `others` are further transformers of the model, which get the same LoRAs and a cache each.
 
-    All passes within count as one sequence for the cache. Who makes passes of two kinds at each step, one for the
-    prompt and one for what to avoid, names them with the transformer's own `cache_context` around each, as diffusers'
+    All forward calls within count as one sequence for the cache. A caller with two kinds of calls per step, for the
+    prompt and for the negative prompt, separates them by the transformer's own `cache_context`, as diffusers'
     pipelines do.
     """
-    for each in (transformer, *others):
-        activate_loras(each, how.lora_weights)
-    with ExitStack() as over:
-        for each in (transformer, *others) if cached and how.cache else ():
-            if getattr(each, "_parallel_config", None) is None:  # else each GPU would skip as its part of it looks
-                each.enable_cache(FirstBlockCacheConfig(threshold=how.cache))
-                over.callback(each.disable_cache)
-                over.enter_context(each.cache_context("steps"))
+    for module in (transformer, *others):
+        activate_loras(module, sampling.lora_weights)
+    with ExitStack() as hooks:
+        for module in (transformer, *others) if cached and sampling.cache else ():
+            if (
+                getattr(module, "_parallel_config", None) is None
+            ):  # each GPU would decide by its own share of the tokens
+                module.enable_cache(FirstBlockCacheConfig(threshold=sampling.cache))
+                hooks.callback(module.disable_cache)
+                hooks.enter_context(module.cache_context("steps"))
         yield

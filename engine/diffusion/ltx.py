@@ -1,8 +1,8 @@
-"""The recipe for LTX-Video: noise and words -> latents, over diffusers' own modules.
+"""The sampler of LTX-Video: noise and prompts to latents, with diffusers' modules.
 
-The loop is ours, so that a step can be reported and cancelled, and every token may have its own noise level. Noise
-levels follow diffusers' LTXConditionPipeline, to which the tests compare it. It knows tensors and tokens, nothing of
-files.
+The denoising loop is ours, so that each step can be reported and cancelled, and every token may have its own noise
+level. Noise levels follow diffusers' LTXConditionPipeline, to which the tests compare it. It knows tensors and tokens,
+nothing of files.
 """
 
 from __future__ import annotations
@@ -33,52 +33,54 @@ from engine.types import JobCancelled, Request
 
 
 class LtxSampler:
-    """The recipe of one clip (`engine.diffusion.family.Recipe`)."""
+    """Samples one clip window by window (see `engine.diffusion.family.ClipSampler`)."""
 
-    def __init__(self, parts: Modules, cut: ClipState, request: Request, how: Sampling) -> None:
-        self._parts = parts
-        self._cut = cut
+    def __init__(self, modules: Modules, clip: ClipState, request: Request, sampling: Sampling) -> None:
+        self._modules = modules
+        self._clip = clip
         self._negative = request.negative_prompt
-        self._how = how
+        self._sampling = sampling
         self._tokens: WindowTokens | None = None
-        self.latent_shape: tuple[int, ...] | None = latent_shape(parts, cut.plan, 1)
+        self.latent_shape: tuple[int, ...] | None = latent_shape(modules, clip.plan, 1)
 
     def encode_prompts(self) -> None:
-        """Encode the prompts."""
-        plan, tiling = self._cut.plan, self._parts.placement.tiling
+        """Encode all prompts of the clip."""
+        plan, tiling = self._clip.plan, self._modules.placement.tiling
         pixels = plan.native.width * plan.native.height
-        set_tiling(self._parts.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
-        self._prompts = encode_prompts(self._parts, self._cut.plan, self._negative, self._how)
+        set_tiling(self._modules.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
+        self._prompts = encode_prompts(self._modules, self._clip.plan, self._negative, self._sampling)
 
     def prepare_window(self, window: Window) -> None:
-        """Noise, with everything the window is given in it."""
-        self._tokens = prepare_tokens(self._parts, self._cut, window)
-        wait_for_device(self._parts)
+        """Build the window's tokens: noise with its conditions."""
+        self._tokens = prepare_tokens(self._modules, self._clip, window)
+        wait_for_device(self._modules)
 
     def denoise_window(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
-        """What was prepared becomes the window's latents."""
+        """Denoise the prepared tokens, yielding the number of each finished step, and store the new latents."""
         if (tokens := self._tokens) is None:
             raise ValueError("A window is prepared before it is denoised.")
-        said = self._prompts.select_prompts(window.prompt_weights)
-        yield from denoise_tokens(self._parts, self._cut.plan, self._how, said, tokens, window.seed, cancelled)
-        store_latents(self._parts, self._cut, window, tokens)
+        prompts = self._prompts.select_prompts(window.prompt_weights)
+        yield from denoise_tokens(
+            self._modules, self._clip.plan, self._sampling, prompts, tokens, window.seed, cancelled
+        )
+        store_latents(self._modules, self._clip, window, tokens)
 
     def decode_preview(self, window: Window, number: int) -> torch.Tensor | None:
-        """The latent of the present guess, decoded alone."""
+        """The predicted latent `number`, decoded alone: one native frame [1, 3, h, w]."""
         if self._tokens is None:
             return None
-        latent = predicted_latent(self._parts, self._cut.plan, window, self._tokens, number)
-        return decode_single_latent(self._parts, self._cut.plan, window.gap, number, latent)
+        latent = predicted_latent(self._modules, self._clip.plan, window, self._tokens, number)
+        return decode_single_latent(self._modules, self._clip.plan, window.gap, number, latent)
 
-    def decode_span(self, shown: DecodeSpan) -> torch.Tensor:
-        """The frames that are shown, decoded with the latents on either side of them."""
-        return decode_span(self._parts, self._cut, shown)
+    def decode_span(self, span: DecodeSpan) -> torch.Tensor:
+        """The frames of `span`, decoded with the latents on either side of them."""
+        return decode_span(self._modules, self._clip, span)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPrompts:
-    """Encoded prompts [B, length, channels] and their mask. With guidance the first is what to avoid; the others
-    count as `weights` says. `source` (embeds, mask) is what a film that is edited shows.
+    """Encoded prompts: `embeds` [B, length, channels] and `mask` [B, length]. With guidance the first is the negative
+    prompt; the others count by `weights`. `source` (embeds, mask) is the prompt of a video that is edited.
     """
 
     embeds: torch.Tensor
@@ -88,148 +90,153 @@ class EncodedPrompts:
 
     @property
     def has_negative(self) -> bool:
-        """Whether there is something to avoid."""
+        """Whether the first prompt is a negative one."""
         return len(self.embeds) > len(self.weights)
 
     def select_prompts(self, weights: tuple[tuple[int, float], ...]) -> EncodedPrompts:
-        """Only the prompts of these numbers, with these weights."""
+        """Only the prompts of these (number, weight) pairs, and the negative one."""
         rows = [0] * self.has_negative + [number + self.has_negative for number, _ in weights]
         return EncodedPrompts(self.embeds[rows], self.mask[rows], tuple(weight for _, weight in weights), self.source)
 
     @property
     def source_prompt(self) -> EncodedPrompts:
-        """What the film shows, alone and without guidance."""
+        """The source video's prompt alone, without guidance."""
         return EncodedPrompts(*self.source, (1.0,), self.source)
 
 
 @torch.inference_mode()
-def encode_prompts(parts: Modules, plan: ClipPlan, negative: str, how: Sampling) -> EncodedPrompts:
-    """Encode the plan's prompts, and what to avoid when there is guidance; what is too long is cut off.
+def encode_prompts(modules: Modules, plan: ClipPlan, negative: str, sampling: Sampling) -> EncodedPrompts:
+    """Encode the plan's prompts, and the negative one under guidance; prompts are truncated to the model's limit.
 
-    Padding reaches only to the longest of them: masked tokens change nothing and cost time.
+    They are padded to the longest of them only: masked tokens change nothing and cost time.
     """
-    prompts = [plan.source_prompt, *([] if how.guidance_scale <= 1 else [negative]), *plan.prompts]
-    limit = min(plan.model.max_prompt_tokens, parts.tokenizer.model_max_length)
-    found = parts.tokenizer(prompts, padding=True, max_length=limit, truncation=True, return_tensors="pt")
-    ids, mask = found.input_ids.to(parts.device), found.attention_mask.bool().to(parts.device)
-    embeds = parts.text_encoder(ids, attention_mask=mask)[0]
-    embeds = embeds.to(parts.dtype)
+    prompts = [plan.source_prompt, *([] if sampling.guidance_scale <= 1 else [negative]), *plan.prompts]
+    limit = min(plan.model.max_prompt_tokens, modules.tokenizer.model_max_length)
+    encoded = modules.tokenizer(prompts, padding=True, max_length=limit, truncation=True, return_tensors="pt")
+    ids, mask = encoded.input_ids.to(modules.device), encoded.attention_mask.bool().to(modules.device)
+    embeds = modules.text_encoder(ids, attention_mask=mask)[0]
+    embeds = embeds.to(modules.dtype)
     return EncodedPrompts(embeds[1:], mask[1:], (1.0,) * len(plan.prompts), (embeds[:1], mask[:1]))
 
 
 @torch.inference_mode()
 def denoise_tokens(
-    parts: Modules,
+    modules: Modules,
     plan: ClipPlan,
-    how: Sampling,
-    text: EncodedPrompts,
+    sampling: Sampling,
+    prompts: EncodedPrompts,
     tokens: WindowTokens,
     seed: int,
     cancelled: Callable[[], bool],
 ) -> Generator[int, None, None]:
-    """Denoise `tokens` in place, yielding the number of each finished step; Cancelled between steps."""
-    coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=parts.device)[:, None]
-    way = _edit_source if tokens.source is not None else _denoise_from_noise
-    steps = way(parts, plan, how, text, tokens, coordinates, seed)
-    # An edit lives on small differences between passes, which a step cache would drown.
-    with sampling_hooks(parts.transformer, how, cached=tokens.source is None):
-        for step in range(1, how.steps + 1):
+    """Denoise `tokens` in place, yielding the number of each finished step. Raises JobCancelled between steps."""
+    coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=modules.device)[:, None]
+    method = _edit_source if tokens.source is not None else _denoise_from_noise
+    steps = method(modules, plan, sampling, prompts, tokens, coordinates, seed)
+    # An edit depends on small differences between forward calls, which a step cache would hide.
+    with sampling_hooks(modules.transformer, sampling, cached=tokens.source is None):
+        for step in range(1, sampling.steps + 1):
             if cancelled():
                 raise JobCancelled
             next(steps)
-            wait_for_device(parts)
+            wait_for_device(modules)
             yield step
 
 
 def _denoise_from_noise(
-    parts: Modules,
+    modules: Modules,
     plan: ClipPlan,
-    how: Sampling,
-    text: EncodedPrompts,
+    sampling: Sampling,
+    prompts: EncodedPrompts,
     tokens: WindowTokens,
     coordinates: torch.Tensor,
     seed: int,
 ) -> Iterator[None]:
-    """From noise to a clip; what is given at less than full strength joins in when the rest has come down to it."""
-    schedule = new_scheduler(parts.scheduler, how, tokens.latents.shape[1] - tokens.keyframe_count, parts.device)
+    """Denoise from pure noise; a condition of less than full strength joins at the noise level it holds."""
+    schedule = new_scheduler(
+        modules.scheduler, sampling, tokens.latents.shape[1] - tokens.keyframe_count, modules.device
+    )
     start = tokens.latents
-    # Where nothing is given, one noise level is that of all tokens, and costs the transformer one embedding.
+    # Without conditions one noise level serves all tokens, and costs the transformer one embedding.
     strength = tokens.strength if tokens.strength.any() else tokens.strength[:, :1]
-    stirring = torch.Generator("cpu").manual_seed(derive_seed(seed, "stir"))
+    generator = torch.Generator("cpu").manual_seed(derive_seed(seed, "stir"))
     for timestep in schedule.timesteps:
         if plan.model.condition_noise:
-            _renoise_conditions(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, stirring)
-        times = torch.minimum(timestep, (1 - strength) * 1000)
-        velocity = _predict_velocity(parts, how, text, tokens.latents, times, coordinates)
-        tokens.prediction = tokens.latents - times[..., None] / 1000 * velocity
-        moved = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=times, return_dict=False)
+            _renoise_conditions(tokens, start, plan.model.condition_noise * (timestep / 1000) ** 2, generator)
+        timesteps = torch.minimum(timestep, (1 - strength) * 1000)
+        velocity = _predict_velocity(modules, sampling, prompts, tokens.latents, timesteps, coordinates)
+        tokens.prediction = tokens.latents - timesteps[..., None] / 1000 * velocity
+        stepped = schedule.step(-velocity, timestep, tokens.latents, per_token_timesteps=timesteps, return_dict=False)
         free = timestep / 1000 - 1e-6 < 1 - strength
-        tokens.latents = torch.where(free[..., None], moved[0], tokens.latents)
+        tokens.latents = torch.where(free[..., None], stepped[0], tokens.latents)
         yield
 
 
 def _edit_source(
-    parts: Modules,
+    modules: Modules,
     _plan: ClipPlan,
-    how: Sampling,
-    text: EncodedPrompts,
+    sampling: Sampling,
+    prompts: EncodedPrompts,
     tokens: WindowTokens,
     coordinates: torch.Tensor,
     seed: int,
 ) -> Iterator[None]:
-    """From a film to another straight away: at each noise level it moves by how differently the two prompts would
-    clear it, so that what they agree on stays (FlowEdit, arXiv 2412.08629).
+    """Edit a video without inverting it: at each noise level the latents move by the difference of the velocities under
+    the two prompts, so that what the prompts share stays (FlowEdit, arXiv 2412.08629).
     """
     source = tokens.source
     if source is None:
         return
     generator = torch.Generator("cpu").manual_seed(seed)
     free = (tokens.strength < CONDITIONED)[..., None]
-    levels = [*(noise_levels(how) * tokens.start_level).tolist(), 0.0]
+    levels = [*(noise_levels(sampling) * tokens.start_level).tolist(), 0.0]
     for level, below in pairwise(levels):
-        noise = randn_tensor(source.shape, generator=generator, device=parts.device, dtype=source.dtype)
+        noise = randn_tensor(source.shape, generator=generator, device=modules.device, dtype=source.dtype)
         noised = torch.lerp(source, noise, level)
-        times = free[..., 0] * level * 1000
-        theirs = _predict_velocity(
-            parts, how, text.source_prompt, torch.where(free, noised, source), times, coordinates
+        timesteps = free[..., 0] * level * 1000
+        source_velocity = _predict_velocity(
+            modules, sampling, prompts.source_prompt, torch.where(free, noised, source), timesteps, coordinates
         )
-        ours = torch.where(free, tokens.latents + noised - source, tokens.latents)
-        difference = _predict_velocity(parts, how, text, ours, times, coordinates) - theirs
+        edited = torch.where(free, tokens.latents + noised - source, tokens.latents)
+        difference = _predict_velocity(modules, sampling, prompts, edited, timesteps, coordinates) - source_velocity
         tokens.latents = torch.where(free, tokens.latents + (below - level) * difference, tokens.latents)
         yield
 
 
 def _predict_velocity(
-    parts: Modules,
-    how: Sampling,
-    text: EncodedPrompts,
+    modules: Modules,
+    sampling: Sampling,
+    prompts: EncodedPrompts,
     latents: torch.Tensor,
-    times: torch.Tensor,
+    timesteps: torch.Tensor,
     coordinates: torch.Tensor,
 ) -> torch.Tensor:
-    batch = len(text.embeds)
-    predicted: torch.Tensor = parts.transformer(
-        hidden_states=latents.to(parts.dtype).expand(batch, -1, -1),
-        encoder_hidden_states=text.embeds,
-        encoder_attention_mask=text.mask,
-        timestep=times.expand(batch, -1),
+    """The transformer's velocity (noise minus clean) with classifier-free guidance, [1, S, C] in float32."""
+    batch = len(prompts.embeds)
+    predicted: torch.Tensor = modules.transformer(
+        hidden_states=latents.to(modules.dtype).expand(batch, -1, -1),
+        encoder_hidden_states=prompts.embeds,
+        encoder_attention_mask=prompts.mask,
+        timestep=timesteps.expand(batch, -1),
         video_coords=coordinates.expand(batch, -1, -1),
         return_dict=False,
     )[0].float()
-    counted = torch.tensor(text.weights, device=parts.device)[:, None, None]
-    towards = (
-        (counted * predicted[text.has_negative :]).sum(0, keepdim=True) if len(text.weights) > 1 else predicted[-1:]
+    weights = torch.tensor(prompts.weights, device=modules.device)[:, None, None]
+    conditional = (
+        (weights * predicted[prompts.has_negative :]).sum(0, keepdim=True)
+        if len(prompts.weights) > 1
+        else predicted[-1:]
     )
-    if not text.has_negative:
-        return towards
-    without = predicted[:1]
-    return without + how.guidance_scale * (towards - without)
+    if not prompts.has_negative:
+        return conditional
+    unconditional = predicted[:1]
+    return unconditional + sampling.guidance_scale * (conditional - unconditional)
 
 
 def _renoise_conditions(
     tokens: WindowTokens, start: torch.Tensor, scale: torch.Tensor, generator: torch.Generator
 ) -> None:
-    """Put a little noise on what is given, fading as the rest clears: without it a picture tends to stand still."""
-    given = tokens.strength > CONDITIONED
+    """Add a little noise to the conditions, fading with the noise level: without it a clip tends to stand still."""
+    conditioned = tokens.strength > CONDITIONED
     noise = randn_tensor(start.shape, generator=generator, device=start.device, dtype=start.dtype)
-    tokens.latents = torch.where(given[..., None], start + scale * noise, tokens.latents)
+    tokens.latents = torch.where(conditioned[..., None], start + scale * noise, tokens.latents)

@@ -1,6 +1,6 @@
-"""What lies in the folder of a model of each family, in diffusers' layout: its parts, and how each is read.
+"""The modules in a model folder of each family, in diffusers' layout, and how each is read.
 
-It knows files and classes; which folder it is and where the parts are put is the loader's.
+It knows files and classes; finding the folder and placing the modules is the loader's business.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ INDEX_FILE: Final = "model_index.json"
 
 @dataclass(frozen=True, slots=True)
 class ModuleSpec:
-    """One part of a model: the classes it may be of, and whether every folder has it.
+    """One module of a model: the classes it may have, and whether every folder must have it.
 
-    A `precise` one stays in float32 whatever the rest is in, as its project asks. Parts without weights (tokenizers,
-    schedulers, image processors) are not `torch` modules.
+    One that `keeps_float32` does so whatever the dtype of the rest, as its project recommends. Those without weights
+    (tokenizers, schedulers, image processors) are not torch modules.
     """
 
     classes: tuple[str, ...]
@@ -42,7 +42,7 @@ class ModuleSpec:
 
 @dataclass(frozen=True, slots=True)
 class FolderLayout:
-    """A family's folder: the pipelines it may be saved from, and its parts in the order in which they are read."""
+    """A family's folder: the pipeline classes it may be saved from, and its modules in the order of reading."""
 
     pipelines: frozenset[str]
     modules: Mapping[str, ModuleSpec]
@@ -50,7 +50,7 @@ class FolderLayout:
 
 @dataclass(frozen=True, slots=True)
 class FolderIndex:
-    """What a folder says of itself: the class of each part it has, and the pipeline's own settings."""
+    """The content of model_index.json: the class of each module in the folder, and the pipeline's own settings."""
 
     classes: Mapping[str, str]
     settings: Mapping[str, Any]
@@ -120,63 +120,68 @@ LAYOUTS: Final[Mapping[Family, FolderLayout]] = MappingProxyType(
 
 
 def read_index(folder: Path, model: ModelEntry) -> FolderIndex:
-    """What the folder says of itself, if it holds a model of this family. Raises EngineError `model_missing` or
-    `model_broken`.
+    """Read the index of a folder that must hold a model of this family.
+
+    Raises EngineError `model_missing` or `model_broken`.
     """
     try:
-        said = json.loads((folder / INDEX_FILE).read_bytes())
-        pipeline = said["_class_name"]
-        classes = {name: each[1] for name, each in said.items() if isinstance(each, list) and each[1] is not None}
+        content = json.loads((folder / INDEX_FILE).read_bytes())
+        pipeline = content["_class_name"]
+        classes = {
+            name: entry[1] for name, entry in content.items() if isinstance(entry, list) and entry[1] is not None
+        }
     except FileNotFoundError:
-        said, pipeline, classes = {}, None, {}
+        content, pipeline, classes = {}, None, {}
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise EngineError("model_broken", f"{folder / INDEX_FILE} cannot be read: {error}") from error
     layout = LAYOUTS[model.family]
     if pipeline is not None and pipeline not in layout.pipelines:
         raise EngineError("model_broken", _wrong_family_message(folder, model, pipeline))
-    missing = [name for name, part in layout.modules.items() if not _is_present(folder, name, part, classes)]
+    missing = [name for name, spec in layout.modules.items() if not _is_present(folder, name, spec, classes)]
     if pipeline is None or missing:
         message = (
             f"The weights of {model.name} are not in {folder}: it lacks {', '.join(missing or [INDEX_FILE])}. "
             f"Put a diffusers folder of the family {model.family!r} there, or name another one for {model.name}."
         )
         raise EngineError("model_missing", message)
-    settings = {name: each for name, each in said.items() if not name.startswith("_") and not isinstance(each, list)}
-    return FolderIndex({name: each for name, each in classes.items() if name in layout.modules}, settings)
+    settings = {
+        name: value for name, value in content.items() if not name.startswith("_") and not isinstance(value, list)
+    }
+    return FolderIndex({name: kind for name, kind in classes.items() if name in layout.modules}, settings)
 
 
 def read_module(model: ModelEntry, name: str, kind: str, folder: Path, dtype: torch.dtype) -> Any:
-    """One part of class `kind`, in evaluation mode on the CPU or, without weights, as it is.
+    """Read the module `name` of class `kind`, in evaluation mode on the CPU.
 
-    Raises ValueError for a class that this family has no use for, and what diffusers and transformers raise.
+    Raises ValueError for a class that this family does not use, and whatever diffusers and transformers raise.
     """
-    part = LAYOUTS[model.family].modules[name]
-    if not part.classes:
+    spec = LAYOUTS[model.family].modules[name]
+    if not spec.classes:
         return AutoTokenizer.from_pretrained(folder)
-    if kind not in part.classes:
-        raise ValueError(f"it holds a {kind}, and the family {model.family!r} takes {' or '.join(part.classes)}")
-    made = next(getattr(place, kind) for place in (diffusers, ltx2, transformers) if hasattr(place, kind))
-    if not part.is_torch_module:
-        return made.from_pretrained(folder)
-    return made.from_pretrained(folder, dtype=torch.float32 if part.keeps_float32 else dtype).eval()
+    if kind not in spec.classes:
+        raise ValueError(f"it holds a {kind}, and the family {model.family!r} takes {' or '.join(spec.classes)}")
+    module_class = next(getattr(library, kind) for library in (diffusers, ltx2, transformers) if hasattr(library, kind))
+    if not spec.is_torch_module:
+        return module_class.from_pretrained(folder)
+    return module_class.from_pretrained(folder, dtype=torch.float32 if spec.keeps_float32 else dtype).eval()
 
 
 def weights_digest(folder: Path, names: Iterable[str]) -> str:
-    """A name for the weights of these parts, equal for equal files wherever they lie.
+    """A digest of the weights of these modules, equal for equal files in any folder.
 
-    Of a large file it is taken from its length and from stretches all over it, since to read all of it once more would
-    double the time of loading: a model that was trained further differs in almost every number.
+    Of a large file only the length and samples all over it are hashed, since reading it all once more would double the
+    loading time: a model that was trained further differs in almost every number.
     """
-    made = blake2b((folder / INDEX_FILE).read_bytes(), digest_size=16)
+    digest = blake2b((folder / INDEX_FILE).read_bytes(), digest_size=16)
     for name in sorted(names):
-        for file in sorted(each for each in (folder / name).iterdir() if each.is_file()):
+        for file in sorted(path for path in (folder / name).iterdir() if path.is_file()):
             size = file.stat().st_size
-            made.update(f"{name}/{file.name} {size}".encode())
+            digest.update(f"{name}/{file.name} {size}".encode())
             with file.open("rb") as opened:
                 for start in range(0, size, max(_SAMPLE_BYTES, size // _SAMPLES)):
                     opened.seek(start)
-                    made.update(opened.read(_SAMPLE_BYTES))
-    return made.hexdigest()
+                    digest.update(opened.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
 
 
 def vae_compression(vae: Any) -> tuple[int, int]:
@@ -189,7 +194,7 @@ def vae_compression(vae: Any) -> tuple[int, int]:
 
 
 def catalogue_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
-    """In which way these weights are not what the catalogue says of the model; "" where they are.
+    """How these weights differ from the model's catalogue entry, as the end of a sentence; "" where they agree.
 
     Plans are made from the catalogue before anything is loaded.
     """
@@ -205,7 +210,7 @@ def catalogue_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: 
 
 
 def _wan_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
-    """All of Wan is saved from the same two pipelines: what a folder can do shows in its numbers only."""
+    """All Wan models are saved from the same two pipelines: only the configuration shows what a folder can do."""
     text = transformer.config.in_channels == vae.config.z_dim
     pictures = not text or bool(settings.get("expand_timesteps"))
     if (text, pictures) != ("text_to_video" in model.operations, "image_to_video" in model.operations):
@@ -216,17 +221,17 @@ def _wan_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mappi
     return ""
 
 
-def _is_present(folder: Path, name: str, part: ModuleSpec, classes: Mapping[str, str]) -> bool:
-    return (folder / name).is_dir() if name in classes else not part.required
+def _is_present(folder: Path, name: str, spec: ModuleSpec, classes: Mapping[str, str]) -> bool:
+    return (folder / name).is_dir() if name in classes else not spec.required
 
 
 def _wrong_family_message(folder: Path, model: ModelEntry, pipeline: str) -> str:
-    """A folder of another family, and what to do with it."""
+    """The message for a folder of another family, with the remedy."""
     family = next((family for family, layout in LAYOUTS.items() if pipeline in layout.pipelines), None)
     if family is None:
         own = " or ".join(sorted(LAYOUTS[model.family].pipelines))
-        todo = f"no model here can use it; give a folder saved from {own}"
+        remedy = f"no model here can use it; give a folder saved from {own}"
     else:
-        names = ", ".join(name for name, each in MODELS.items() if each.family == family)
-        todo = f"serve it as one of that family's models ({names}), or name another folder"
-    return f"{folder} holds a {pipeline}, which {model.name} of the family {model.family!r} is not: {todo}."
+        names = ", ".join(name for name, model in MODELS.items() if model.family == family)
+        remedy = f"serve it as one of that family's models ({names}), or name another folder"
+    return f"{folder} holds a {pipeline}, which {model.name} of the family {model.family!r} is not: {remedy}."
