@@ -96,8 +96,8 @@ class PipelineComparison:
     @cached_property
     def first_frame(self) -> Any:
         """A frame of a drawn clip, as a condition."""
-        (question,) = studio.questions(1)
-        return studio.picture(studio.truth(question, engine_clips.NATIVE), 0)
+        (question,) = studio.held_out_prompts(1)
+        return studio.image_condition(studio.ground_truth(question, engine_clips.NATIVE), 0)
 
     @cached_property
     def request(self) -> Request:

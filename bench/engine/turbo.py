@@ -13,7 +13,7 @@ from bench.engine import engine_clips
 from bench.engine.isolated_process import run_isolated
 from bench.report import Row, format_figure, format_ratio
 from engine.mini.evaluation import sampling, scores
-from engine.mini.evaluation.sampling import Question, Studio
+from engine.mini.evaluation.sampling import ClipGenerator, EvaluationPrompt
 from engine.mini.evaluation.scores import SINGLE, Trial
 from engine.types import Quality
 
@@ -35,11 +35,13 @@ async def measure_turbo() -> list[Row]:
 
 def compare_qualities(weights: engine_clips.BenchWeights, prompts: int) -> list[Row]:
     """Clip by clip in turns, after one of each that does not count."""
-    studios = [Studio(engine_clips.shared_engine(weights), engine_clips.NATIVE, quality) for quality in QUALITIES]
+    studios = [
+        ClipGenerator(engine_clips.shared_engine(weights), engine_clips.NATIVE, quality) for quality in QUALITIES
+    ]
     made = [JudgedClips([], []) for _ in QUALITIES]
-    asked = sampling.questions(prompts)
+    asked = sampling.held_out_prompts(prompts)
     for each in studios:
-        each.film(asked[0].prompt, 0, length=1)
+        each.generate(asked[0].prompt, 0, length=1)
     for seed, question in enumerate(asked):
         for each, so_far in zip(studios, made, strict=True):
             make_and_judge_clip(each, question, seed, so_far)
@@ -47,17 +49,17 @@ def compare_qualities(weights: engine_clips.BenchWeights, prompts: int) -> list[
     return build_rows(turbo, full)
 
 
-def make_and_judge_clip(of_quality: Studio, question: Question, seed: int, so_far: JudgedClips) -> None:
+def make_and_judge_clip(of_quality: ClipGenerator, question: EvaluationPrompt, seed: int, so_far: JudgedClips) -> None:
     """Make one clip and judge it."""
     before = of_quality.seconds
-    frames = of_quality.film(question.prompt, seed)
+    frames = of_quality.generate(question.prompt, seed)
     so_far.seconds.append(of_quality.seconds - before)
-    so_far.trials.append(sampling.answered(question, frames))
+    so_far.trials.append(sampling.judge_prompt(question, frames))
 
 
 def twin_psnr(turbo: Sequence[Trial], full: Sequence[Trial]) -> list[float]:
     """How near each clip is to its twin, in dB."""
-    return [sampling.psnr(fast.frames, slow.frames) for fast, slow in zip(turbo, full, strict=True)]
+    return [sampling.peak_snr(fast.frames, slow.frames) for fast, slow in zip(turbo, full, strict=True)]
 
 
 def build_rows(turbo: JudgedClips, full: JudgedClips) -> list[Row]:
@@ -81,8 +83,8 @@ def build_rows(turbo: JudgedClips, full: JudgedClips) -> list[Row]:
         *(
             Row(
                 f"… {name} right, of {clips}",
-                scores.share(turbo.trials, check),
-                f"{scores.share(full.trials, check)} full",
+                scores.accuracy_share(turbo.trials, check),
+                f"{scores.accuracy_share(full.trials, check)} full",
             )
             for name, check in SINGLE.items()
         ),

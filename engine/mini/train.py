@@ -26,27 +26,27 @@ from engine.mini.training import (
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def export(work: Path, folder: Path) -> None:
+def export_weights(work: Path, folder: Path) -> None:
     """Put the trained parts together as the diffusers folder that the engine loads."""
-    transformer, mean, deviation = train_transformer.load(work)
-    vae = train_vae.load(work)
+    transformer, mean, deviation = train_transformer.load_transformer(work)
+    vae = train_vae.load_vae(work)
     vae.latents_mean.copy_(mean)
     vae.latents_std.copy_(deviation)
-    tokenizer, text_encoder = train_text.load(work)
+    tokenizer, text_encoder = train_text.load_text_encoder(work)
     components.write_folder(folder, vae=vae, transformer=transformer, text_encoder=text_encoder, tokenizer=tokenizer)
-    train_turbo.export(work, folder)
+    train_turbo.export_adapter(work, folder)
 
 
 def main() -> None:
     stages = {
-        "vae": lambda o: train_vae.train(o.work, o.minutes),
-        "text": lambda o: train_text.train(o.work, o.minutes),
-        "latents": lambda o: encode_latents.encode(o.work, o.minutes, seed=o.seed),
-        "transformer": lambda o: train_transformer.train(o.work, o.minutes),
-        "turbo": lambda o: train_turbo.train(o.work, o.minutes),
-        "decoder": lambda o: train_vae.train(o.work, o.minutes, rate=0.01, decoder_only=True),
-        "export": lambda o: export(o.work, o.weights),
-        "unpack": lambda o: unpack.unpack(o.work, o.weights),
+        "vae": lambda o: train_vae.train_vae(o.work, o.minutes),
+        "text": lambda o: train_text.train_text_encoder(o.work, o.minutes),
+        "latents": lambda o: encode_latents.write_shards(o.work, o.minutes, seed=o.seed),
+        "transformer": lambda o: train_transformer.train_transformer(o.work, o.minutes),
+        "turbo": lambda o: train_turbo.train_adapter(o.work, o.minutes),
+        "decoder": lambda o: train_vae.train_vae(o.work, o.minutes, rate=0.01, decoder_only=True),
+        "export": lambda o: export_weights(o.work, o.weights),
+        "unpack": lambda o: unpack.unpack_weights(o.work, o.weights),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=stages)

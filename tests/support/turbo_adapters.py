@@ -22,4 +22,4 @@ def randomise_adapter(student: Any, strength: float = 0.1) -> dict[str, torch.Te
 def write_turbo_adapter(transformer: Any, folder: Path) -> None:
     """Write an adapter for `transformer` into `folder`; always the same one."""
     torch.manual_seed(0)
-    train_turbo.write(randomise_adapter(train_turbo.new_student(transformer)), folder)
+    train_turbo.write_adapter(randomise_adapter(train_turbo.new_student(transformer)), folder)

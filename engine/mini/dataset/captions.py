@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.mini.dataset.scenes import COLOURS, MOTIONS, PLACES, THINGS, TIMES
-from engine.mini.dataset.vocabulary import DRY, ENGLISH, FRENCH, Language, agree
+from engine.mini.dataset.vocabulary import DRY_PHRASES, ENGLISH, FRENCH, Language, agree_gender
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ UNSAID: Final = -1
 LEFT_OUT: Final = {"motion": 0.04, "place": 0.06, "time": 0.06}  # how often a sentence is silent about it
 
 
-def caption(
+def write_caption(
     scene: Scene, rng: np.random.Generator, *, language: Language | None = None, held_out: bool = False
 ) -> tuple[str, tuple[int, ...]]:
     """A sentence for the scene, and for each of `ATTRIBUTES` the index it states or `UNSAID`.
@@ -45,15 +45,15 @@ def caption(
     """
     language = language or ("en" if rng.random() < 0.6 else "fr")
     silent = {name for name, often in LEFT_OUT.items() if rng.random() < often and not held_out}
-    write = _english if language == "en" else _french
+    write = _write_english if language == "en" else _write_french
     written = write(scene, rng, silent, held_out=held_out)
     sentence = ", ".join(" ".join(part.split()) for part in written.split(",") if part.strip())
     if language == "en":
         sentence = re.sub(r"\b(a) (?=[aeiou])", "an ", sentence)
-    return _finish(sentence, rng), _labels(scene, silent)
+    return _vary_punctuation(sentence, rng), _stated_labels(scene, silent)
 
 
-def _labels(scene: Scene, silent: set[str]) -> tuple[int, ...]:
+def _stated_labels(scene: Scene, silent: set[str]) -> tuple[int, ...]:
     stated = {name: getattr(scene, name) for name in ("thing", "colour", "motion", "place", "time", "size")}
     stated["weather"] = "rain" if scene.rain else None
     stated["second thing"], stated["second colour"] = scene.second or (None, None)
@@ -63,65 +63,74 @@ def _labels(scene: Scene, silent: set[str]) -> tuple[int, ...]:
     )
 
 
-def _english(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
-    does, doing, do = _pick(ENGLISH.motions[scene.motion], rng) if "motion" not in silent else ("", "", "")
-    size = _pick(ENGLISH.sizes[scene.size], rng)
-    things = [f"{size} {_pick(ENGLISH.colours[c], rng)} {_pick(ENGLISH.things[t], rng)}" for t, c in _things(scene)]
+def _write_english(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
+    does, doing, do = _random_choice(ENGLISH.motions[scene.motion], rng) if "motion" not in silent else ("", "", "")
+    size = _random_choice(ENGLISH.sizes[scene.size], rng)
+    things = [
+        f"{size} {_random_choice(ENGLISH.colours[c], rng)} {_random_choice(ENGLISH.things[t], rng)}"
+        for t, c in _scene_things(scene)
+    ]
     articles = ("a", "a", "a", "the", "one", "") if len(things) == 1 else ("a", "a", "the", "")
-    article = _pick(articles, rng)
-    subject = _pick((" and ", " and ", " with "), rng).join(f"{article} {thing}" for thing in things)
+    article = _random_choice(articles, rng)
+    subject = _random_choice((" and ", " and ", " with "), rng).join(f"{article} {thing}" for thing in things)
     if len(things) == 1 and rng.random() < 0.1:
-        subject = (
-            f"a {size} {_pick(ENGLISH.things[scene.thing], rng)} that is {_pick(ENGLISH.colours[scene.colour], rng)}"
+        noun, colour = (
+            _random_choice(phrases, rng) for phrases in (ENGLISH.things[scene.thing], ENGLISH.colours[scene.colour])
         )
-    return _pick(ENGLISH.held_out if held_out else ENGLISH.sentences, rng).format(
+        subject = f"a {size} {noun} that is {colour}"
+    return _random_choice(ENGLISH.held_out if held_out else ENGLISH.sentences, rng).format(
         s=subject,
         does=do if scene.second else does,
         doing=doing,
         be="are" if scene.second else "is",
-        p=_pick(ENGLISH.places[scene.place], rng) if "place" not in silent else "",
-        n=_when(scene, rng, silent, "en"),
+        p=_random_choice(ENGLISH.places[scene.place], rng) if "place" not in silent else "",
+        n=_time_and_weather(scene, rng, silent, "en"),
     )
 
 
-def _french(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
-    does, do = _pick(FRENCH.motions[scene.motion], rng) if "motion" not in silent else ("est là", "sont là")
+def _write_french(scene: Scene, rng: np.random.Generator, silent: set[str], *, held_out: bool) -> str:
+    does, do = _random_choice(FRENCH.motions[scene.motion], rng) if "motion" not in silent else ("est là", "sont là")
     things, all_feminine = [], True
-    for thing, colour in _things(scene):
-        noun, feminine = _pick(FRENCH.things[thing], rng)
-        size, shade = _pick(FRENCH.sizes[scene.size], rng)[feminine], _pick(FRENCH.colours[colour], rng)[feminine]
+    for thing, colour in _scene_things(scene):
+        noun, feminine = _random_choice(FRENCH.things[thing], rng)
+        size, shade = (
+            _random_choice(FRENCH.sizes[scene.size], rng)[feminine],
+            _random_choice(FRENCH.colours[colour], rng)[feminine],
+        )
         all_feminine &= feminine
         things.append(f"{'une' if feminine else 'un'} {size} {noun} {shade}")
-    return _pick(FRENCH.held_out if held_out else FRENCH.sentences, rng).format(
+    return _random_choice(FRENCH.held_out if held_out else FRENCH.sentences, rng).format(
         s=" et ".join(things),
-        does=agree(do if scene.second else does, feminine=all_feminine),
-        p=_pick(FRENCH.places[scene.place], rng) if "place" not in silent else "",
-        n=_when(scene, rng, silent, "fr"),
+        does=agree_gender(do if scene.second else does, feminine=all_feminine),
+        p=_random_choice(FRENCH.places[scene.place], rng) if "place" not in silent else "",
+        n=_time_and_weather(scene, rng, silent, "fr"),
     )
 
 
-def _things(scene: Scene) -> list[tuple[str, str]]:
+def _scene_things(scene: Scene) -> list[tuple[str, str]]:
     return [(scene.thing, scene.colour)] + ([scene.second] if scene.second else [])
 
 
-def _when(scene: Scene, rng: np.random.Generator, silent: set[str], language: Language) -> str:
+def _time_and_weather(scene: Scene, rng: np.random.Generator, silent: set[str], language: Language) -> str:
     """The hour and the rain, in either order, sometimes in one expression."""
     words = ENGLISH if language == "en" else FRENCH
     if scene.rain and "time" not in silent and rng.random() < 0.3:
-        return _pick(words.rainy_times[scene.time], rng)
-    times = words.times[scene.time] if not scene.rain else tuple(t for t in words.times[scene.time] if t not in DRY)
-    parts = [_pick(times, rng)] if "time" not in silent else []
+        return _random_choice(words.rainy_times[scene.time], rng)
+    times = (
+        words.times[scene.time] if not scene.rain else tuple(t for t in words.times[scene.time] if t not in DRY_PHRASES)
+    )
+    parts = [_random_choice(times, rng)] if "time" not in silent else []
     if scene.rain:
-        parts.insert(int(rng.integers(len(parts) + 1)), _pick(words.rain, rng))
+        parts.insert(int(rng.integers(len(parts) + 1)), _random_choice(words.rain, rng))
     return " ".join(parts)
 
 
-def _finish(sentence: str, rng: np.random.Generator) -> str:
+def _vary_punctuation(sentence: str, rng: np.random.Generator) -> str:
     """People write capitals and full stops, or neither."""
     if rng.random() < 0.5:
         sentence = sentence[:1].upper() + sentence[1:]
     return sentence + "." if rng.random() < 0.3 else sentence
 
 
-def _pick(options: tuple[T, ...], rng: np.random.Generator) -> T:
+def _random_choice(options: tuple[T, ...], rng: np.random.Generator) -> T:
     return options[int(rng.integers(len(options)))]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from engine.mini.dataset.arrays import ByteArray, FloatArray
 from engine.mini.dataset.motion import MotionChange, MotionReturn, leftward_frames, thing_path, time_change
-from engine.mini.dataset.scenery import DROPS, RAIN_PERIOD, paint, rain
+from engine.mini.dataset.scenery import DROPS, RAIN_PERIOD, paint_scenery, rain_cover
 from engine.mini.dataset.scenes import FPS, FRAMES, Scene
-from engine.mini.dataset.shapes import REACH, Shade, atlas, texels
+from engine.mini.dataset.shapes import REACH, Shade, shape_layers, texel_indices
 
 # Hues in the middle of what people call by the name, saturated, and never darkened by the hour.
 PAINT: Final[dict[str, tuple[int, int, int]]] = {
@@ -42,7 +42,7 @@ class RenderedClip:
     centres: FloatArray
 
 
-def render(
+def render_clip(
     scene: Scene,
     *,
     width: int = 160,
@@ -77,7 +77,7 @@ def render(
 
 def paint_background(scene: Scene, width: int, height: int) -> FloatArray:
     """The still picture behind the things, float32 (height, width, 3) in 0..255, without the rain."""
-    return paint(scene.place, scene.time, scene.seed, width, height, clouds=scene.rain)
+    return paint_scenery(scene.place, scene.time, scene.seed, width, height, clouds=scene.rain)
 
 
 def _paint_thing(
@@ -92,15 +92,15 @@ def _paint_thing(
 ) -> None:
     """Paint a thing of a kind (thing, colour) into every frame of `picture`, and its coverage into `mask`, in place."""
     frames, height, width, _ = picture.shape
-    layers = [(distance, _layer_colour(shade, kind[1])) for distance, shade in atlas(kind[0])]
+    layers = [(distance, _layer_colour(shade, kind[1])) for distance, shade in shape_layers(kind[0])]
     for i in range(frames):
         reach = radius[i] * REACH
         top, left = max(int(y[i] - reach), 0), max(int(x[i] - reach), 0)
         bottom, right = min(int(y[i] + reach) + 2, height), min(int(x[i] + reach) + 2, width)
         if top >= bottom or left >= right:
             continue
-        rows = texels((np.arange(top, bottom) + 0.5 - y[i]) / radius[i])
-        cols = texels((np.arange(left, right) + 0.5 - x[i]) / radius[i])
+        rows = texel_indices((np.arange(top, bottom) + 0.5 - y[i]) / radius[i])
+        cols = texel_indices((np.arange(left, right) + 0.5 - x[i]) / radius[i])
         patch = picture[i, top:bottom, left:right]
         for depth, (distance, shade) in enumerate(layers):
             facing = distance[:, ::-1] if mirrored[i] else distance
@@ -121,6 +121,6 @@ def _layer_colour(shade: Shade, colour: str) -> FloatArray:
 def _paint_rain(picture: FloatArray) -> None:
     """Slanting streaks before everything, in place; they repeat every four frames, as the latents' rhythm wants."""
     frames, height, width, _ = picture.shape
-    cover = rain(width, height)
+    cover = rain_cover(width, height)
     for i in range(frames):
         picture[i] += (np.array(DROPS, np.float32) - picture[i]) * cover[i % RAIN_PERIOD, ..., None]

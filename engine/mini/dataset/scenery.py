@@ -36,35 +36,35 @@ class Canvas:
     y: FloatArray
 
     @property
-    def aspect(self) -> float:
+    def aspect_ratio(self) -> float:
         return float(self.x.shape[1] / self.x.shape[0])
 
-    def below(self, ridge: FloatArray | float) -> FloatArray:
+    def cover_below(self, ridge: FloatArray | float) -> FloatArray:
         """Cover of all that lies below a ridge, which is a share of the height, with a soft edge of a pixel."""
         cover: FloatArray = np.clip((self.y - ridge) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
         return cover
 
-    def disc(self, x: float, y: float, radius: float) -> FloatArray:
+    def cover_disc(self, x: float, y: float, radius: float) -> FloatArray:
         """Cover of a disc; its radius is a share of the height."""
-        away = np.hypot((self.x - x) * self.aspect, self.y - y)
+        away = np.hypot((self.x - x) * self.aspect_ratio, self.y - y)
         cover: FloatArray = np.clip((radius - away) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
         return cover
 
 
-def paint(place: str, time: str, seed: int, width: int, height: int, *, clouds: bool = False) -> FloatArray:
+def paint_scenery(place: str, time: str, seed: int, width: int, height: int, *, clouds: bool = False) -> FloatArray:
     """The still picture behind the things, float32 (height, width, 3) in 0..255."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     canvas = Canvas((x + 0.5) / width, (y + 0.5) / height)
-    picture = _cloudy(time, canvas, rng) if clouds else _clear(time, canvas, rng)
+    picture = _paint_cloudy_sky(time, canvas, rng) if clouds else _paint_clear_sky(time, canvas, rng)
     light = np.array(LIGHT[time], np.float32)
     for cover, colour in GROUNDS[place](canvas, rng):
-        picture = _over(picture, np.array(colour, np.float32) * light, cover)
+        picture = _blend_over(picture, np.array(colour, np.float32) * light, cover)
     return picture
 
 
 @lru_cache
-def rain(width: int, height: int) -> FloatArray:
+def rain_cover(width: int, height: int) -> FloatArray:
     """Cover of the streaks, (RAIN_PERIOD, height, width): they fall a quarter of their spacing each frame."""
     unit = max(1, round(min(width, height) / 96))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / unit
@@ -80,106 +80,106 @@ def rain(width: int, height: int) -> FloatArray:
     return np.array(frames, np.float32)
 
 
-def _sky(time: str, canvas: Canvas) -> FloatArray:
+def _paint_sky(time: str, canvas: Canvas) -> FloatArray:
     top, horizon = (np.array(c, np.float32) for c in SKIES[time])
     blend = np.clip(canvas.y / 0.65, 0, 1)[..., None]
     sky: FloatArray = (top * (1 - blend) + horizon * blend).astype(np.float32)
     return sky
 
 
-def _clear(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
+def _paint_clear_sky(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     """Sun or moon, and stars at night."""
-    picture = _sky(time, canvas)
+    picture = _paint_sky(time, canvas)
     y, radius = (0.5, 0.12) if time == "sunset" else (0.14, 0.075)
-    picture = _over(picture, LAMPS[time], canvas.disc(rng.uniform(0.1, 0.9), y, radius))
+    picture = _blend_over(picture, LAMPS[time], canvas.cover_disc(rng.uniform(0.1, 0.9), y, radius))
     for column in range(5 if time == "night" else 0):
-        star = canvas.disc((column + rng.uniform(0.2, 0.8)) / 5, rng.uniform(0.04, 0.4), 0.016)
-        picture = _over(picture, STAR, star)
+        star = canvas.cover_disc((column + rng.uniform(0.2, 0.8)) / 5, rng.uniform(0.04, 0.4), 0.016)
+        picture = _blend_over(picture, STAR, star)
     return picture
 
 
-def _cloudy(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
+def _paint_cloudy_sky(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
     """A few bright clouds; between them the sky keeps the colour of its hour."""
-    picture = _sky(time, canvas)
+    picture = _paint_sky(time, canvas)
     for third in range(3):
         x, y = (third + rng.uniform(0.3, 0.7)) / 3, rng.uniform(0.1, 0.2)
-        puffs = [canvas.disc(x + dx / canvas.aspect, y + dy, r) for dx, dy, r in PUFFS]
-        picture = _over(picture, CLOUDS[time], np.maximum.reduce(puffs))
+        puffs = [canvas.cover_disc(x + dx / canvas.aspect_ratio, y + dy, r) for dx, dy, r in PUFFS]
+        picture = _blend_over(picture, CLOUDS[time], np.maximum.reduce(puffs))
     return picture
 
 
-def _wave(canvas: Canvas, turns: float, phase: float) -> FloatArray:
+def _wave_height(canvas: Canvas, turns: float, phase: float) -> FloatArray:
     wave: FloatArray = np.sin(canvas.x * turns * 2 * np.pi + phase).astype(np.float32)
     return wave
 
 
-def _hills(canvas: Canvas, rng: np.random.Generator) -> Layers:
+def _hills_layers(canvas: Canvas, rng: np.random.Generator) -> Layers:
     phase = rng.uniform(0, 2 * np.pi)
     return [
-        (canvas.below(0.6 + 0.07 * _wave(canvas, 1.2, phase)), (150, 192, 114)),
-        (canvas.below(0.76 + 0.06 * _wave(canvas, 0.9, phase + 2)), (112, 166, 92)),
+        (canvas.cover_below(0.6 + 0.07 * _wave_height(canvas, 1.2, phase)), (150, 192, 114)),
+        (canvas.cover_below(0.76 + 0.06 * _wave_height(canvas, 0.9, phase + 2)), (112, 166, 92)),
     ]
 
 
-def _sea(canvas: Canvas, rng: np.random.Generator) -> Layers:
-    crests = canvas.y * 53 * max(1.0, 1 / canvas.aspect)
-    swell = np.sin(crests) * 4 - 3 + _wave(canvas, 3, rng.uniform(0, 2 * np.pi))
-    water = canvas.below(0.62)
+def _sea_layers(canvas: Canvas, rng: np.random.Generator) -> Layers:
+    crests = canvas.y * 53 * max(1.0, 1 / canvas.aspect_ratio)
+    swell = np.sin(crests) * 4 - 3 + _wave_height(canvas, 3, rng.uniform(0, 2 * np.pi))
+    water = canvas.cover_below(0.62)
     return [(water, (92, 146, 182)), ((np.clip(swell, 0, 1) * water * 0.5).astype(np.float32), (166, 204, 226))]
 
 
-def _desert(canvas: Canvas, rng: np.random.Generator) -> Layers:
+def _desert_layers(canvas: Canvas, rng: np.random.Generator) -> Layers:
     phase = rng.uniform(0, 2 * np.pi)
     return [
-        (canvas.below(0.62 + 0.05 * _wave(canvas, 0.7, phase)), (232, 200, 134)),
-        (canvas.below(0.78 + 0.05 * _wave(canvas, 0.6, phase + 1.5)), (214, 174, 106)),
+        (canvas.cover_below(0.62 + 0.05 * _wave_height(canvas, 0.7, phase)), (232, 200, 134)),
+        (canvas.cover_below(0.78 + 0.05 * _wave_height(canvas, 0.6, phase + 1.5)), (214, 174, 106)),
     ]
 
 
-def _city(canvas: Canvas, rng: np.random.Generator) -> Layers:
+def _city_layers(canvas: Canvas, rng: np.random.Generator) -> Layers:
     """Five towers with two columns of windows each, and a street."""
     towers = rng.uniform(0.3, 0.56, size=5)
     column = canvas.x * 5
     roofs = towers[np.minimum(column.astype(int), 4)].astype(np.float32)
     gap = np.abs(column % 1 - 0.5)
-    lit = (np.abs(gap - 0.2) < 0.09) * (np.abs(canvas.y * 7 % 1 - 0.5) < 0.24) * canvas.below(roofs + 0.05)
+    lit = (np.abs(gap - 0.2) < 0.09) * (np.abs(canvas.y * 7 % 1 - 0.5) < 0.24) * canvas.cover_below(roofs + 0.05)
     return [
-        (canvas.below(roofs) * (gap < 0.45), (124, 130, 150)),
+        (canvas.cover_below(roofs) * (gap < 0.45), (124, 130, 150)),
         (lit.astype(np.float32), (238, 222, 170)),
-        (canvas.below(0.78), (96, 98, 108)),
-        (canvas.below(0.9), (74, 74, 84)),
+        (canvas.cover_below(0.78), (96, 98, 108)),
+        (canvas.cover_below(0.9), (74, 74, 84)),
     ]
 
 
-def _plain(canvas: Canvas, _rng: np.random.Generator) -> Layers:
+def _plain_layers(canvas: Canvas, _rng: np.random.Generator) -> Layers:
     return [
-        (canvas.below(0.66), (196, 194, 116)),
-        (canvas.below(0.82), (176, 164, 100)),
-        (canvas.below(0.88), (150, 122, 92)),
+        (canvas.cover_below(0.66), (196, 194, 116)),
+        (canvas.cover_below(0.82), (176, 164, 100)),
+        (canvas.cover_below(0.88), (150, 122, 92)),
     ]
 
 
-def _snow(canvas: Canvas, rng: np.random.Generator) -> Layers:
-    slope = canvas.below((0.36 + 0.9 * np.abs(canvas.x - rng.uniform(0.25, 0.75))).astype(np.float32))
+def _snow_layers(canvas: Canvas, rng: np.random.Generator) -> Layers:
+    slope = canvas.cover_below((0.36 + 0.9 * np.abs(canvas.x - rng.uniform(0.25, 0.75))).astype(np.float32))
     return [
         (slope, (150, 166, 192)),
-        (slope * (1 - canvas.below(0.5)), (236, 242, 250)),
-        (canvas.below(0.66), (226, 234, 244)),
-        (canvas.below(0.82), (206, 218, 234)),
+        (slope * (1 - canvas.cover_below(0.5)), (236, 242, 250)),
+        (canvas.cover_below(0.66), (226, 234, 244)),
+        (canvas.cover_below(0.82), (206, 218, 234)),
     ]
 
 
 GROUNDS: Final[dict[str, Callable[[Canvas, np.random.Generator], Layers]]] = {
-    "hills": _hills,
-    "sea": _sea,
-    "desert": _desert,
-    "city": _city,
-    "plain": _plain,
-    "snow": _snow,
+    "hills": _hills_layers,
+    "sea": _sea_layers,
+    "desert": _desert_layers,
+    "city": _city_layers,
+    "plain": _plain_layers,
+    "snow": _snow_layers,
 }
 
 
-def _over(picture: FloatArray, colour: FloatArray | Colour, cover: FloatArray) -> FloatArray:
+def _blend_over(picture: FloatArray, colour: FloatArray | Colour, cover: FloatArray) -> FloatArray:
     cover = cover[..., None]
     mixed: FloatArray = (picture * (1 - cover) + np.asarray(colour, np.float32) * cover).astype(np.float32)
     return mixed

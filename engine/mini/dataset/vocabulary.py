@@ -13,7 +13,7 @@ Phrases = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class English:
+class EnglishVocabulary:
     """`motions` gives what one thing does, doing it, and what several do."""
 
     things: Mapping[str, Phrases]
@@ -29,7 +29,7 @@ class English:
 
 
 @dataclass(frozen=True, slots=True)
-class French:
+class FrenchVocabulary:
     """`things` says whether a noun is feminine; adjectives come as (masculine, feminine), `motions` as what one
     thing does and what several do, with `(e)` where it agrees with a feminine noun.
     """
@@ -46,19 +46,19 @@ class French:
     held_out: Phrases
 
 
-def _plural(third: str) -> str:
+def _plural_verb(third: str) -> str:
     """The form for several: "move" of "moves", "go" of "goes", "fly" of "flies"."""
     if third.endswith("ies"):
         return third.removesuffix("ies") + "y"
     return third.removesuffix("es") if third == "goes" else third.removesuffix("s")
 
 
-def _does(third: str, gerund: str, rest: str = "") -> tuple[str, str, str]:
+def _verb_forms(third: str, gerund: str, rest: str = "") -> tuple[str, str, str]:
     """("moves", "moving", "left") to the three forms with what follows behind each."""
-    return f"{third} {rest}".strip(), f"{gerund} {rest}".strip(), f"{_plural(third)} {rest}".strip()
+    return f"{third} {rest}".strip(), f"{gerund} {rest}".strip(), f"{_plural_verb(third)} {rest}".strip()
 
 
-def _sideways(side: str, across: str) -> tuple[tuple[str, str, str], ...]:
+def _sideways_motions(side: str, across: str) -> tuple[tuple[str, str, str], ...]:
     """Ways to say that things move to one side; `across` names both."""
     verbs = (
         ("slides", "sliding"),
@@ -68,23 +68,23 @@ def _sideways(side: str, across: str) -> tuple[tuple[str, str, str], ...]:
         ("heads", "heading"),
     )
     return (
-        _does("moves", "moving", side),
-        _does("moves", "moving", f"to the {side}"),
-        _does("goes", "going", side),
-        _does("drives", "driving", side),
-        _does("travels", "travelling", across),
-        *(_does(third, gerund, f"to the {side}") for third, gerund in verbs),
+        _verb_forms("moves", "moving", side),
+        _verb_forms("moves", "moving", f"to the {side}"),
+        _verb_forms("goes", "going", side),
+        _verb_forms("drives", "driving", side),
+        _verb_forms("travels", "travelling", across),
+        *(_verb_forms(third, gerund, f"to the {side}") for third, gerund in verbs),
     )
 
 
-def agree(words: str, *, feminine: bool) -> str:
+def agree_gender(words: str, *, feminine: bool) -> str:
     """French words with their `(e)` written out or dropped."""
     return words.replace("(e)", "e" if feminine else "")
 
 
-DRY: Final = ("on a sunny day", "par une journée ensoleillée")  # not said while it rains
+DRY_PHRASES: Final = ("on a sunny day", "par une journée ensoleillée")  # not said while it rains
 
-ENGLISH: Final = English(
+ENGLISH: Final = EnglishVocabulary(
     things={
         "ball": ("ball", "ball", "ball", "sphere", "round ball", "disc", "circle"),
         "square": ("square", "square", "box", "block", "cube"),
@@ -108,57 +108,57 @@ ENGLISH: Final = English(
     },
     sizes={"small": ("small", "little", "tiny"), "medium": ("",), "big": ("big", "large", "huge")},
     motions={
-        "left": _sideways("left", "from right to left"),
-        "right": _sideways("right", "from left to right"),
+        "left": _sideways_motions("left", "from right to left"),
+        "right": _sideways_motions("right", "from left to right"),
         "up": (
-            _does("rises", "rising"),
-            _does("rises", "rising", "into the sky"),
-            _does("moves", "moving", "up"),
-            _does("goes", "going", "up"),
-            _does("floats", "floating", "upwards"),
-            _does("flies", "flying", "up"),
-            _does("climbs", "climbing", "into the sky"),
+            _verb_forms("rises", "rising"),
+            _verb_forms("rises", "rising", "into the sky"),
+            _verb_forms("moves", "moving", "up"),
+            _verb_forms("goes", "going", "up"),
+            _verb_forms("floats", "floating", "upwards"),
+            _verb_forms("flies", "flying", "up"),
+            _verb_forms("climbs", "climbing", "into the sky"),
         ),
         "down": (
-            _does("falls", "falling"),
-            _does("falls", "falling", "from the sky"),
-            _does("moves", "moving", "down"),
-            _does("goes", "going", "down"),
-            _does("sinks", "sinking", "slowly"),
-            _does("drops", "dropping"),
-            _does("descends", "descending"),
+            _verb_forms("falls", "falling"),
+            _verb_forms("falls", "falling", "from the sky"),
+            _verb_forms("moves", "moving", "down"),
+            _verb_forms("goes", "going", "down"),
+            _verb_forms("sinks", "sinking", "slowly"),
+            _verb_forms("drops", "dropping"),
+            _verb_forms("descends", "descending"),
         ),
         "bouncing": (
-            _does("bounces", "bouncing"),
-            _does("bounces", "bouncing"),
-            _does("bounces", "bouncing", "up and down"),
-            _does("jumps", "jumping", "up and down"),
-            _does("hops", "hopping"),
+            _verb_forms("bounces", "bouncing"),
+            _verb_forms("bounces", "bouncing"),
+            _verb_forms("bounces", "bouncing", "up and down"),
+            _verb_forms("jumps", "jumping", "up and down"),
+            _verb_forms("hops", "hopping"),
             ("keeps bouncing", "that keeps bouncing", "keep bouncing"),
         ),
         "circling": (
-            _does("circles", "circling"),
-            _does("moves", "moving", "in a circle"),
-            _does("goes", "going", "round and round"),
-            _does("goes", "going", "around in circles"),
-            _does("flies", "flying", "in circles"),
-            _does("turns", "turning", "in a loop"),
+            _verb_forms("circles", "circling"),
+            _verb_forms("moves", "moving", "in a circle"),
+            _verb_forms("goes", "going", "round and round"),
+            _verb_forms("goes", "going", "around in circles"),
+            _verb_forms("flies", "flying", "in circles"),
+            _verb_forms("turns", "turning", "in a loop"),
         ),
         "growing": (
-            _does("grows", "growing"),
-            _does("gets", "getting", "bigger"),
-            _does("becomes", "becoming", "larger"),
-            _does("grows", "growing", "bigger and bigger"),
-            _does("swells", "swelling"),
-            _does("comes", "coming", "closer"),
+            _verb_forms("grows", "growing"),
+            _verb_forms("gets", "getting", "bigger"),
+            _verb_forms("becomes", "becoming", "larger"),
+            _verb_forms("grows", "growing", "bigger and bigger"),
+            _verb_forms("swells", "swelling"),
+            _verb_forms("comes", "coming", "closer"),
         ),
         "still": (
-            _does("stays", "staying", "still"),
+            _verb_forms("stays", "staying", "still"),
             ("does not move", "that does not move", "do not move"),
-            _does("stands", "standing", "still"),
-            _does("rests", "resting"),
+            _verb_forms("stands", "standing", "still"),
+            _verb_forms("rests", "resting"),
             ("is at rest", "at rest", "are at rest"),
-            _does("stays", "staying", "in place"),
+            _verb_forms("stays", "staying", "in place"),
             ("is motionless", "motionless", "are motionless"),
         ),
     },
@@ -236,7 +236,7 @@ ENGLISH: Final = English(
     ),
 )
 
-FRENCH: Final = French(
+FRENCH: Final = FrenchVocabulary(
     things={
         "ball": (("balle", True), ("balle", True), ("boule", True), ("ballon", False), ("bille", True)),
         "square": (("carré", False), ("carré", False), ("cube", False), ("bloc", False), ("boîte", True)),
@@ -379,7 +379,7 @@ FRENCH: Final = French(
 )
 
 
-def every() -> Iterator[str]:
+def all_phrases() -> Iterator[str]:
     """Every phrase of both languages, held-out forms included: what the vocabulary is made of."""
     for words in (ENGLISH, FRENCH):
         for table in (words.things, words.colours, words.sizes, words.motions):
@@ -388,7 +388,7 @@ def every() -> Iterator[str]:
                     forms = (option,) if isinstance(option, str) else option
                     for form in forms:
                         if isinstance(form, str):
-                            yield from {agree(form, feminine=False), agree(form, feminine=True)}
+                            yield from {agree_gender(form, feminine=False), agree_gender(form, feminine=True)}
         for phrases in (*words.places.values(), *words.times.values(), *words.rainy_times.values()):
             yield from phrases
         yield from words.rain

@@ -45,7 +45,7 @@ MARGIN: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DetectedThing:
     """A thing: its colour's name, its pixels, bool (frames, height, width), and its own shade, (3,) of 255."""
 
     colour: str
@@ -53,14 +53,14 @@ class Found:
     shade: FloatArray
 
 
-class Setting(NamedTuple):
+class SceneryClass(NamedTuple):
     """What stands behind the things."""
 
     place: str
     time: str
 
 
-def shrunk(frames: ByteArray) -> ByteArray:
+def resize_frames(frames: ByteArray) -> ByteArray:
     """The clip with a short side of `SIDE` pixels, whatever size it came in."""
     _, height, width, _ = frames.shape
     scale = SIDE / min(width, height)
@@ -74,13 +74,13 @@ def shrunk(frames: ByteArray) -> ByteArray:
 # --- scenery --------------------------------------------------------------------------------------------
 
 
-def setting(frames: ByteArray) -> Setting:
+def classify_scenery(frames: ByteArray) -> SceneryClass:
     """The kind of drawn scenery most like this clip; the cells that fit worst, which a thing may hide, do not
     count.
     """
     _, height, width, _ = frames.shape
-    settings, examples = _examples(width, height)
-    cells = _cells(np.median(frames[::3], axis=0), width, height)
+    settings, examples = _scenery_examples(width, height)
+    cells = _cell_colours(np.median(frames[::3], axis=0), width, height)
     gaps = np.abs(examples - cells).mean(axis=-1)
     gaps.sort(axis=1)
     distances = gaps[:, : int(0.8 * gaps.shape[1])].mean(axis=1)
@@ -88,15 +88,16 @@ def setting(frames: ByteArray) -> Setting:
 
 
 @lru_cache
-def _examples(width: int, height: int) -> tuple[list[Setting], FloatArray]:
-    settings = [Setting(*kind) for kind in product(PLACES, TIMES) for _ in range(EXAMPLES)]
+def _scenery_examples(width: int, height: int) -> tuple[list[SceneryClass], FloatArray]:
+    settings = [SceneryClass(*kind) for kind in product(PLACES, TIMES) for _ in range(EXAMPLES)]
     pictures = [
-        scenery.paint(*kind, seed, width // 2, height // 2, clouds=bool(seed % 2)) for seed, kind in enumerate(settings)
+        scenery.paint_scenery(*kind, seed, width // 2, height // 2, clouds=bool(seed % 2))
+        for seed, kind in enumerate(settings)
     ]
-    return settings, np.stack([_cells(picture, width, height) for picture in pictures])
+    return settings, np.stack([_cell_colours(picture, width, height) for picture in pictures])
 
 
-def _cells(picture: NDArray[np.floating], width: int, height: int) -> FloatArray:
+def _cell_colours(picture: NDArray[np.floating], width: int, height: int) -> FloatArray:
     """The mean colours, (cells, 3), of what are cells of about 8 x 8 pixels in a picture of `width` by `height`."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)
     cells: FloatArray = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
@@ -104,46 +105,46 @@ def _cells(picture: NDArray[np.floating], width: int, height: int) -> FloatArray
 
 
 @lru_cache
-def _drawn(kind: Setting) -> FloatArray:
+def _scenery_samples(kind: SceneryClass) -> FloatArray:
     """Some pictures of this kind, (count, height, width, 3)."""
-    return np.stack([scenery.paint(*kind, seed, 80, 48, clouds=bool(seed % 2)) for seed in range(10)])
+    return np.stack([scenery.paint_scenery(*kind, seed, 80, 48, clouds=bool(seed % 2)) for seed in range(10)])
 
 
 @lru_cache
-def _unlikeness(kind: Setting) -> FloatArray:
+def _colour_distances(kind: SceneryClass) -> FloatArray:
     """How far each colour of `_grid` is from all that scenery is made of. Dark rims and wheels blend with
     it, so its darkened colours count as its own.
     """
-    cells, counts = np.unique((_drawn(kind).reshape(-1, 3) / 12).astype(int), axis=0, return_counts=True)
+    cells, counts = np.unique((_scenery_samples(kind).reshape(-1, 3) / 12).astype(int), axis=0, return_counts=True)
     plain = torch.from_numpy(cells[counts > 6] * 12 + 6).float()
     dark = torch.tensor(DARK).float()
     palette = torch.cat([torch.lerp(dark, plain, share) for share in (1.0, 0.75, 0.5, 0.25)])
-    nearest = [torch.cdist(some, palette).amin(dim=1) for some in torch.from_numpy(_grid()).split(1 << 15)]
+    nearest = [torch.cdist(some, palette).amin(dim=1) for some in torch.from_numpy(_colour_grid()).split(1 << 15)]
     return torch.cat(nearest).numpy()
 
 
-def _grid() -> FloatArray:
+def _colour_grid() -> FloatArray:
     """Every fourth red, green and blue, (64 * 64 * 64, 3): what a colour is, is looked up, not computed."""
     steps = np.arange(64, dtype=np.float32) * 4 + 2
     return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def _places(frames: ByteArray) -> NDArray[np.int32]:
+def _grid_indices(frames: ByteArray) -> NDArray[np.int32]:
     """Where in `_grid` each pixel's colour is."""
     coarse = (frames >> 2).astype(np.int32)
     places: NDArray[np.int32] = (coarse[..., 0] << 12) | (coarse[..., 1] << 6) | coarse[..., 2]
     return places
 
 
-def unlike(frames: ByteArray, kind: Setting) -> FloatArray:
+def scenery_distance(frames: ByteArray, kind: SceneryClass) -> FloatArray:
     """Distance of each pixel from the colours of a scenery, in levels, (frames, height, width)."""
-    return _unlikeness(kind)[_places(frames)]
+    return _colour_distances(kind)[_grid_indices(frames)]
 
 
 # --- things ---------------------------------------------------------------------------------------------
 
 
-def name(colours: FloatArray) -> NDArray[np.int8]:
+def name_colours(colours: FloatArray) -> NDArray[np.int8]:
     """The index in `COLOURS` of each colour (count, 3) by its hue; -1 for what is pale, dark or between two. White
     is not named here.
     """
@@ -161,58 +162,58 @@ def name(colours: FloatArray) -> NDArray[np.int8]:
 
 
 @lru_cache
-def _foreign(kind: Setting) -> NDArray[np.int8]:
+def _thing_colours(kind: SceneryClass) -> NDArray[np.int8]:
     """The names of the colours of `_grid` that this scenery cannot show, -1 for the others."""
-    return np.where(_unlikeness(kind) < UNLIKE, np.int8(-1), name(_grid()))
+    return np.where(_colour_distances(kind) < UNLIKE, np.int8(-1), name_colours(_colour_grid()))
 
 
-def find(frames: ByteArray, kind: Setting) -> list[Found]:
+def detect_things(frames: ByteArray, kind: SceneryClass) -> list[DetectedThing]:
     """The things in front of this scenery, the largest first."""
-    named = _foreign(kind)[_places(frames)]
-    named[_white(frames, kind)] = COLOURS.index("white")
+    named = _thing_colours(kind)[_grid_indices(frames)]
+    named[_white_mask(frames, kind)] = COLOURS.index("white")
     things = []
     counts = np.bincount(named.ravel() + 1, minlength=len(COLOURS) + 1)[1:] / named.size
     for index in np.flatnonzero(counts > LEAST):
-        mask = _solid(named == index)
+        mask = _remove_specks(named == index)
         if mask.mean() > LEAST:
-            things.append(Found(COLOURS[index], mask, np.median(frames[mask], axis=0).astype(np.float32)))
+            things.append(DetectedThing(COLOURS[index], mask, np.median(frames[mask], axis=0).astype(np.float32)))
     return sorted(things, key=lambda found: -int(found.mask.sum()))
 
 
-def _white(frames: ByteArray, kind: Setting) -> Mask:
+def _white_mask(frames: ByteArray, kind: SceneryClass) -> Mask:
     """Whiter than half way from the whitest that scenery has at this height (clouds, snow, the moon) to pure white."""
     r, g, b = np.moveaxis(frames, -1, 0)
     low = np.minimum(np.minimum(r, g), b)
     pale = np.maximum(np.maximum(r, g), b) - low < 0.12 * 255
     rows = np.linspace(0, 1, frames.shape[1])
-    whitest = np.interp(rows, np.linspace(0, 1, len(_whitest(kind))), _whitest(kind))
-    white: Mask = pale & (_mean(low) > np.maximum(215, (whitest + 250) / 2)[:, None])
+    whitest = np.interp(rows, np.linspace(0, 1, len(_whitest_by_row(kind))), _whitest_by_row(kind))
+    white: Mask = pale & (_mean_filter(low) > np.maximum(215, (whitest + 250) / 2)[:, None])
     return white
 
 
 @lru_cache
-def _whitest(kind: Setting) -> FloatArray:
+def _whitest_by_row(kind: SceneryClass) -> FloatArray:
     """The highest of all least channels in each row of drawn pictures and its neighbours."""
-    rows = np.percentile(_drawn(kind).min(axis=-1), 99.5, axis=(0, 2))
+    rows = np.percentile(_scenery_samples(kind).min(axis=-1), 99.5, axis=(0, 2))
     padded = np.pad(rows, 2, mode="edge")
     whitest: FloatArray = np.max([padded[i : i + len(rows)] for i in range(5)], axis=0)
     return whitest
 
 
-def _mean(picture: NDArray[np.uint8]) -> FloatArray:
+def _mean_filter(picture: NDArray[np.uint8]) -> FloatArray:
     """Over 3 x 3 pixels."""
     pixels = torch.from_numpy(picture.astype(np.float32))[:, None]
     mean: FloatArray = F.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)[:, 0].numpy()
     return mean
 
 
-def _solid(mask: Mask) -> Mask:
+def _remove_specks(mask: Mask) -> Mask:
     """Without specks and thin lines: pixels most of whose neighbours are of the mask."""
-    solid: Mask = mask & (_mean(mask.astype(np.uint8)) > 0.5)
+    solid: Mask = mask & (_mean_filter(mask.astype(np.uint8)) > 0.5)
     return solid
 
 
-def widened(mask: Mask, reach: int) -> Mask:
+def dilate_mask(mask: Mask, reach: int) -> Mask:
     """The mask and all within `reach` pixels of it, in squares."""
     pixels = torch.from_numpy(mask.astype(np.float32))[:, None]
     across = F.max_pool2d(pixels, (1, 2 * reach + 1), 1, (0, reach))
@@ -223,7 +224,7 @@ def widened(mask: Mask, reach: int) -> Mask:
 # --- crops ----------------------------------------------------------------------------------------------
 
 
-def crops(frames: ByteArray, found: Found, kind: Setting, count: int = 12) -> torch.Tensor:
+def crop_thing(frames: ByteArray, found: DetectedThing, kind: SceneryClass, count: int = 12) -> torch.Tensor:
     """The thing in at most `count` frames, cut out and scaled to one size: float32 (count, 2, CROP, CROP), first
     how far each pixel is of the thing's own shade and not of the scenery, then how bright it is, both 0..1.
     """
@@ -233,13 +234,13 @@ def crops(frames: ByteArray, found: Found, kind: Setting, count: int = 12) -> to
         return torch.zeros(0, 2, CROP, CROP)
     pixels = frames[chosen].astype(np.float32)
     from_shade = np.linalg.norm(pixels - found.shade, axis=-1)
-    from_scenery = unlike(frames[chosen], kind)
+    from_scenery = scenery_distance(frames[chosen], kind)
     views = np.stack([from_scenery / (from_scenery + from_shade + 1e-3), pixels.mean(axis=-1) / 255], axis=1)
-    boxes = [_box(mask) for mask in found.mask[chosen]]
-    return cut(torch.from_numpy(views.astype(np.float32)), torch.tensor(boxes))
+    boxes = [_bounding_square(mask) for mask in found.mask[chosen]]
+    return sample_crops(torch.from_numpy(views.astype(np.float32)), torch.tensor(boxes))
 
 
-def cut(views: torch.Tensor, boxes: torch.Tensor, bend: torch.Tensor | None = None) -> torch.Tensor:
+def sample_crops(views: torch.Tensor, boxes: torch.Tensor, bend: torch.Tensor | None = None) -> torch.Tensor:
     """Squares of pictures (count, channels, height, width), each (middle x, middle y, half a side) in pixels, as
     (count, channels, CROP, CROP). `bend` moves where each of those pixels comes from, in crop pixels.
     """
@@ -261,7 +262,7 @@ def _clear_of_edges(mask: Mask) -> NDArray[np.intp]:
     return whole if len(whole) else np.flatnonzero(there)
 
 
-def _box(mask: Mask) -> tuple[float, float, float]:
+def _bounding_square(mask: Mask) -> tuple[float, float, float]:
     """Middle and half a side of the square about the pixels, with a margin; strays do not count."""
     y, x = np.nonzero(mask)
     (left, right), (top, bottom) = np.percentile(x, (2, 98)), np.percentile(y, (2, 98))

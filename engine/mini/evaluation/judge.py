@@ -17,14 +17,14 @@ from engine.mini.dataset.scenery import RAIN_PERIOD
 from engine.mini.evaluation import detection, shape_classifier
 
 if TYPE_CHECKING:
-    from engine.mini.evaluation.detection import Found, Mask
+    from engine.mini.evaluation.detection import DetectedThing, Mask
 
 FALLS: Final = ((8, 2), (6, 2), (6, 1))  # pixels down and to the left that rain moves in a frame, wide and square
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClipVerdict:
     """What was seen, in the world's words; "" where there was nothing to see.
 
     `second` is another (thing, colour), which comes after the first as in a Scene: to its right, or below;
@@ -47,7 +47,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class ThingTrack:
     """Where a thing is in the frames it can be seen in, in short sides of the picture; `area` in their squares."""
 
     x: FloatArray
@@ -55,18 +55,18 @@ class Path:
     area: FloatArray
 
 
-def judge(frames: ByteArray) -> Verdict:
+def judge_clip(frames: ByteArray) -> ClipVerdict:
     """Judge a clip of uint8 (frames, height, width, 3), of any size."""
-    frames = detection.shrunk(frames)
-    kind = detection.setting(frames)
-    things = _first_two(detection.find(frames, kind))
-    busy = detection.widened(np.logical_or.reduce([found.mask for found in things]), 6) if things else None
+    frames = detection.resize_frames(frames)
+    kind = detection.classify_scenery(frames)
+    things = _first_two(detection.detect_things(frames, kind))
+    busy = detection.dilate_mask(np.logical_or.reduce([found.mask for found in things]), 6) if things else None
     luma = frames @ LUMA
-    rain = _rains(luma, busy)
-    changes = _changes(frames, busy, RAIN_PERIOD if rain else 1)
-    seen = [shape_classifier.tell(detection.crops(frames, found, kind)) for found in things]
-    motions = [motion(path(found.mask)) for found in things]
-    return Verdict(
+    rain = _detect_rain(luma, busy)
+    changes = _scenery_changes(frames, busy, RAIN_PERIOD if rain else 1)
+    seen = [shape_classifier.classify_shape(detection.crop_thing(frames, found, kind)) for found in things]
+    motions = [classify_motion(track_thing(found.mask)) for found in things]
+    return ClipVerdict(
         thing=seen[0] if seen else "",
         colour=things[0].colour if things else "",
         motion=motions[0] if motions else "",
@@ -77,11 +77,11 @@ def judge(frames: ByteArray) -> Verdict:
         together=len(set(motions)) == 1,
         flicker=float(changes.mean()),
         jump=float(changes.max()),
-        sharpness=_sharpness(luma, things),
+        sharpness=_edge_sharpness(luma, things),
     )
 
 
-def _first_two(things: list[Found]) -> list[Found]:
+def _first_two(things: list[DetectedThing]) -> list[DetectedThing]:
     """The largest, and the next if it is no mere fragment; the one above or to the left first."""
     if len(things) < 2 or not _is_second(things[0].mask, things[1].mask):
         return things[:1]
@@ -98,7 +98,7 @@ def _is_second(first: Mask, second: Mask) -> bool:
 # --- motion ---------------------------------------------------------------------------------------------
 
 
-def path(mask: Mask) -> Path:
+def track_thing(mask: Mask) -> ThingTrack:
     """The way of the middle of these pixels, bool (frames, height, width). What leaves on one side and comes
     back on the other goes on beyond the edge.
     """
@@ -106,12 +106,15 @@ def path(mask: Mask) -> Path:
     side = min(height, width)
     areas = mask.sum(axis=(1, 2))
     seen = areas > max(12.0, 0.15 * float(np.median(areas)))
-    bodies = np.array([_body(frame) for frame in mask[seen]], np.float32).reshape(-1, 3, 2)
-    x, y = (_onwards(_uncut(bodies[:, :, axis], length), length) for axis, length in ((1, width), (0, height)))
-    return Path(x / side, y / side, areas[seen].astype(np.float32) / side**2)
+    bodies = np.array([_body_extent(frame) for frame in mask[seen]], np.float32).reshape(-1, 3, 2)
+    x, y = (
+        _unwrap_passages(_complete_at_edges(bodies[:, :, axis], length), length)
+        for axis, length in ((1, width), (0, height))
+    )
+    return ThingTrack(x / side, y / side, areas[seen].astype(np.float32) / side**2)
 
 
-def _body(mask: Mask) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _body_extent(mask: Mask) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(y, x) of the middle of the pixels, the least and the greatest; those far off the rest do not count."""
     where = np.argwhere(mask).astype(np.float32)
     away = np.hypot(*(where - np.median(where, axis=0)).T)
@@ -120,7 +123,7 @@ def _body(mask: Mask) -> tuple[FloatArray, FloatArray, FloatArray]:
     return body.mean(axis=0), body.min(axis=0), body.max(axis=0)
 
 
-def _uncut(bodies: FloatArray, length: int) -> FloatArray:
+def _complete_at_edges(bodies: FloatArray, length: int) -> FloatArray:
     """The middles along one axis, of bodies (frames, 3): where an edge of the picture cuts one off, its other end
     tells.
     """
@@ -134,7 +137,7 @@ def _uncut(bodies: FloatArray, length: int) -> FloatArray:
     return uncut
 
 
-def _onwards(way: FloatArray, length: int) -> FloatArray:
+def _unwrap_passages(way: FloatArray, length: int) -> FloatArray:
     """A jump of more than half the picture is a passage through its edge, and becomes an ordinary step."""
     steps = np.diff(way)
     jumps = np.abs(steps) > length / 2
@@ -143,24 +146,24 @@ def _onwards(way: FloatArray, length: int) -> FloatArray:
     return onwards
 
 
-def motion(way: Path) -> str:
+def classify_motion(way: ThingTrack) -> str:
     """The motion with this path, "" if it is none that the world knows."""
     if len(way.x) < 5:
         return ""
-    spread_x, spread_y = _spread(way.x), _spread(way.y)
-    if straight := _straight(way, spread_x, spread_y):
+    spread_x, spread_y = _percentile_spread(way.x), _percentile_spread(way.y)
+    if straight := _straight_motion(way, spread_x, spread_y):
         return straight
-    if growth(way) > 1.8:
+    if growth_factor(way) > 1.8:
         return "growing"
     if max(spread_x, spread_y) < 0.1:
         return "still"
-    if min(spread_x, spread_y) > 0.09 and _turns(way) > 0.65:
+    if min(spread_x, spread_y) > 0.09 and _count_turns(way) > 0.65:
         return "circling"
-    return "bouncing" if spread_y > 0.15 and spread_y > 2 * spread_x and _reversals(way.y) > 1 else ""
+    return "bouncing" if spread_y > 0.15 and spread_y > 2 * spread_x and _count_reversals(way.y) > 1 else ""
 
 
-def _straight(way: Path, spread_x: float, spread_y: float) -> str:
-    (way_x, even_x), (way_y, even_y) = _line(way.x), _line(way.y)
+def _straight_motion(way: ThingTrack, spread_x: float, spread_y: float) -> str:
+    (way_x, even_x), (way_y, even_y) = _fit_line(way.x), _fit_line(way.y)
     if abs(way_x) > 0.3 and even_x > 0.85 and abs(way_x) > 2 * spread_y:
         return "right" if way_x > 0 else "left"
     if abs(way_y) > 0.25 and even_y > 0.85 and abs(way_y) > 2 * spread_x:
@@ -168,13 +171,13 @@ def _straight(way: Path, spread_x: float, spread_y: float) -> str:
     return ""
 
 
-def growth(way: Path) -> float:
+def growth_factor(way: ThingTrack) -> float:
     """How many times as large the thing is at the end as it was at the beginning."""
     ends = max(2, len(way.area) // 8)
     return float(way.area[-ends:].mean() / way.area[:ends].mean())
 
 
-def _line(values: FloatArray) -> tuple[float, float]:
+def _fit_line(values: FloatArray) -> tuple[float, float]:
     """The way from end to end of the straight line through them, and how much of their variance it explains."""
     time = np.linspace(-0.5, 0.5, len(values))
     slope = float((time * values).sum() / (time**2).sum())
@@ -182,20 +185,20 @@ def _line(values: FloatArray) -> tuple[float, float]:
     return slope, explained
 
 
-def _spread(values: FloatArray) -> float:
+def _percentile_spread(values: FloatArray) -> float:
     return float(np.percentile(values, 95) - np.percentile(values, 5))
 
 
-def _turns(way: Path) -> float:
+def _count_turns(way: ThingTrack) -> float:
     """How many times the path goes round its middle, in either sense."""
     x, y = ((v - (np.percentile(v, 95) + np.percentile(v, 5)) / 2) for v in (way.x, way.y))
     angles = np.unwrap(np.arctan2(y, x))
     return float(abs(angles[-1] - angles[0]) / (2 * np.pi))
 
 
-def _reversals(values: FloatArray) -> int:
+def _count_reversals(values: FloatArray) -> int:
     """How often they turn back by more than a third of their extent."""
-    least, count, low, high, sense = _spread(values) / 3, 0, values[0], values[0], 0
+    least, count, low, high, sense = _percentile_spread(values) / 3, 0, values[0], values[0], 0
     for value in values[1:]:
         low, high = min(low, value), max(high, value)
         turned = 1 if value - low > least and sense != 1 else -1 if high - value > least and sense != -1 else 0
@@ -208,7 +211,7 @@ def _reversals(values: FloatArray) -> int:
 # --- rain, flicker, edges -------------------------------------------------------------------------------
 
 
-def _rains(luma: FloatArray, busy: Mask | None) -> bool:
+def _detect_rain(luma: FloatArray, busy: Mask | None) -> bool:
     """Whether what passes over the scenery falls as streaks do: the same picture, a step lower, a frame later.
     It must be more like that than like what stays where it is, or what rises.
     """
@@ -221,18 +224,21 @@ def _rains(luma: FloatArray, busy: Mask | None) -> bool:
         passing[busy[: len(lasting)] if ever.mean() > 0.8 else np.broadcast_to(ever, passing.shape)] = 0
     if np.sqrt((passing**2).mean()) < 0.5:
         return False
-    stays = _likeness(passing, 0, 0)
-    return max(_likeness(passing, *fall) - max(stays, _likeness(passing[::-1], *fall)) for fall in FALLS) > 0.2
+    stays = _shift_correlation(passing, 0, 0)
+    return (
+        max(_shift_correlation(passing, *fall) - max(stays, _shift_correlation(passing[::-1], *fall)) for fall in FALLS)
+        > 0.2
+    )
 
 
-def _likeness(passing: FloatArray, down: int, across: int) -> float:
+def _shift_correlation(passing: FloatArray, down: int, across: int) -> float:
     """How much each frame is like the one before, moved down and to the left: a correlation."""
     _, height, width = passing.shape
     before, after = passing[:-1, : height - down, across:], passing[1:, down:, : width - across]
     return float((before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum() + 1e-6))
 
 
-def _changes(frames: ByteArray, busy: Mask | None, step: int) -> FloatArray:
+def _scenery_changes(frames: ByteArray, busy: Mask | None, step: int) -> FloatArray:
     """Mean change of the scenery from each frame to the one `step` later, where neither has a thing nearby."""
     if len(frames) <= step:
         return np.zeros(1, np.float32)
@@ -243,9 +249,9 @@ def _changes(frames: ByteArray, busy: Mask | None, step: int) -> FloatArray:
     return changes
 
 
-def _sharpness(luma: FloatArray, things: list[Found]) -> float:
+def _edge_sharpness(luma: FloatArray, things: list[DetectedThing]) -> float:
     if not things:
         return 0.0
-    near = detection.widened(np.logical_or.reduce([found.mask for found in things]), 2)[:, 1:, 1:]
+    near = detection.dilate_mask(np.logical_or.reduce([found.mask for found in things]), 2)[:, 1:, 1:]
     steep = np.hypot(np.diff(luma, axis=1)[:, :, 1:], np.diff(luma, axis=2)[:, 1:])
     return float(np.percentile(steep[near], 90))

@@ -17,9 +17,9 @@ from engine.catalog.model import Size
 from engine.catalog.registry import DEFAULT_MODEL
 from engine.media.video_writer import VideoWriter
 from engine.mini.dataset import captions
-from engine.mini.dataset.renderer import render
+from engine.mini.dataset.renderer import render_clip
 from engine.mini.dataset.scenes import COLOURS, FPS, MOTIONS, SECONDS, random_scene
-from engine.mini.evaluation.scores import Trial, trial
+from engine.mini.evaluation.scores import Trial, judge_trial
 from engine.types import Done, ImageCondition, Request
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ FRAMES: Final = round(SECONDS * FPS)  # of a file of five seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvaluationPrompt:
     """A scene, and the sentence that asks for it."""
 
     scene: Scene
@@ -45,7 +45,7 @@ class Question:
 
 
 @dataclass(slots=True)
-class Studio:
+class ClipGenerator:
     """A loaded engine with what its requests have in common, and how many seconds it took for how many clips."""
 
     engine: Engine
@@ -54,7 +54,7 @@ class Studio:
     seconds: float = 0.0
     clips: int = 0
 
-    def film(
+    def generate(
         self, prompt: str, seed: int, *, length: float = SECONDS, given: Sequence[ImageCondition] = ()
     ) -> ByteArray:
         """The frames (frames, height, width, 3) of the file that the engine makes of a prompt."""
@@ -64,51 +64,51 @@ class Studio:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             results = [e.result for e in self.engine.run(request, Path(folder), lambda: False) if isinstance(e, Done)]
-            frames = read(results[0].video)
+            frames = read_frames(results[0].video)
         self.seconds, self.clips = self.seconds + time.monotonic() - began, self.clips + 1
         return frames
 
     @property
-    def pace(self) -> str:
+    def pace_summary(self) -> str:
         return f"{self.clips} clips in {self.quality} quality, {self.seconds / max(1, self.clips):.1f} s each"
 
 
-def questions(count: int, seed: int = 0, *, pair: bool = False) -> list[Question]:
+def held_out_prompts(count: int, seed: int = 0, *, pair: bool = False) -> list[EvaluationPrompt]:
     """Held-out scenes and sentences; motions and colours come round evenly, languages by turns."""
     rng = np.random.default_rng([seed, 2 + pair])
-    return [_question(number, rng, pair=pair) for number in range(count)]
+    return [_held_out_prompt(number, rng, pair=pair) for number in range(count)]
 
 
-def _question(number: int, rng: np.random.Generator, *, pair: bool) -> Question:
+def _held_out_prompt(number: int, rng: np.random.Generator, *, pair: bool) -> EvaluationPrompt:
     motion, colour = MOTIONS[number % 8], COLOURS[number // 2 % 9]
     language: Language = "en" if number // 8 % 2 == 0 else "fr"
     while True:
         scene = replace(random_scene(rng, pair=pair), motion=motion, colour=colour)
         possible = not (scene.second and scene.second[1] == colour) and (motion != "growing" or scene.size == "medium")
         if scene.held_out and possible:
-            sentence, _ = captions.caption(scene, rng, language=language, held_out=True)
-            return Question(scene, sentence, language)
+            sentence, _ = captions.write_caption(scene, rng, language=language, held_out=True)
+            return EvaluationPrompt(scene, sentence, language)
 
 
-def made(studio: Studio, asked: Sequence[Question]) -> list[Trial]:
+def generated_trials(studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> list[Trial]:
     """What the engine makes of each question, its number for a seed."""
-    return [answered(q, studio.film(q.prompt, seed)) for seed, q in enumerate(asked)]
+    return [judge_prompt(q, studio.generate(q.prompt, seed)) for seed, q in enumerate(asked)]
 
 
-def drawn(asked: Sequence[Question], size: Size = NATIVE) -> list[Trial]:
+def ground_truth_trials(asked: Sequence[EvaluationPrompt], size: Size = NATIVE) -> list[Trial]:
     """The judge's ceiling: the same scenes as the world draws them."""
-    return [answered(q, truth(q, size)) for q in asked]
+    return [judge_prompt(q, ground_truth(q, size)) for q in asked]
 
 
-def answered(question: Question, frames: ByteArray) -> Trial:
-    return trial(question.scene, frames, question.prompt, question.language)
+def judge_prompt(question: EvaluationPrompt, frames: ByteArray) -> Trial:
+    return judge_trial(question.scene, frames, question.prompt, question.language)
 
 
-def truth(question: Question, size: Size = NATIVE, frames: int = FRAMES) -> ByteArray:
-    return render(question.scene, width=size.width, height=size.height, frames=frames).frames
+def ground_truth(question: EvaluationPrompt, size: Size = NATIVE, frames: int = FRAMES) -> ByteArray:
+    return render_clip(question.scene, width=size.width, height=size.height, frames=frames).frames
 
 
-def picture(frames: ByteArray, place: int) -> ImageCondition:
+def image_condition(frames: ByteArray, place: int) -> ImageCondition:
     """One of these frames as a picture that a clip must pass through."""
     buffer = io.BytesIO()
     Image.fromarray(frames[place]).save(buffer, "PNG")
@@ -120,16 +120,16 @@ def through_codec(frames: ByteArray) -> ByteArray:
     with tempfile.TemporaryDirectory() as folder:
         with VideoWriter(Path(folder), frames.shape[2], frames.shape[1], FPS, len(frames)) as film:
             film.write_frames(frames)
-        return read(film.result().video)
+        return read_frames(film.result().video)
 
 
-def read(file: Path) -> ByteArray:
+def read_frames(file: Path) -> ByteArray:
     """All frames of a video file, uint8 (frames, height, width, 3)."""
     with av.open(str(file)) as video:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
 
 
-def psnr(ours: ByteArray, true: ByteArray) -> float:
+def peak_snr(ours: ByteArray, true: ByteArray) -> float:
     """Peak signal to noise in dB."""
     error = np.square(ours.astype(np.float32) - true.astype(np.float32)).mean()
     return float(10 * np.log10(255**2 / max(float(error), 1e-3)))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.mini.dataset.arrays import ByteArray
-from engine.mini.dataset.renderer import render
+from engine.mini.dataset.renderer import render_clip
 from engine.mini.dataset.scenes import THINGS, Scene, random_scene
 from engine.mini.evaluation import detection
 
@@ -31,7 +31,7 @@ RATE: Final = 4e-3
 LOOKS: Final = 4  # frames of a clip
 
 
-class Classifier(nn.Module):
+class ShapeClassifier(nn.Module):
     """(count, 2, CROP, CROP) to the logits of `THINGS`."""
 
     def __init__(self) -> None:
@@ -53,17 +53,17 @@ class Classifier(nn.Module):
 
 
 @torch.no_grad()
-def tell(crops: Tensor) -> str:
+def classify_shape(crops: Tensor) -> str:
     """The thing that these crops of it show, all votes together; "" for none."""
     if not len(crops):
         return ""
-    votes = trained()(crops).log_softmax(dim=1).clamp(min=-4).sum(dim=0)
+    votes = load_classifier()(crops).log_softmax(dim=1).clamp(min=-4).sum(dim=0)
     return THINGS[int(votes.argmax())]
 
 
 @lru_cache
-def trained() -> Classifier:
-    classifier = Classifier()
+def load_classifier() -> ShapeClassifier:
+    classifier = ShapeClassifier()
     classifier.load_state_dict(load_file(FILE))
     return classifier.eval()
 
@@ -71,15 +71,15 @@ def trained() -> Classifier:
 # --- training -------------------------------------------------------------------------------------------
 
 
-def train(*, seed: int = 0, file: Path = FILE) -> None:
+def train_classifier(*, seed: int = 0, file: Path = FILE) -> None:
     """Learn from nothing and write `file`; the same seed learns the same."""
     torch.manual_seed(seed)
-    crops, labels = examples(np.random.default_rng(seed), CLIPS)
-    classifier = Classifier()
+    crops, labels = labelled_crops(np.random.default_rng(seed), CLIPS)
+    classifier = ShapeClassifier()
     optimiser = torch.optim.AdamW(classifier.parameters(), lr=RATE, weight_decay=0.02)
     for step in range(STEPS):
         chosen = torch.randint(len(crops), (BATCH,))
-        loss = F.cross_entropy(classifier(_varied(crops[chosen])), labels[chosen], label_smoothing=0.05)
+        loss = F.cross_entropy(classifier(_augment_crops(crops[chosen])), labels[chosen], label_smoothing=0.05)
         optimiser.zero_grad()
         loss.backward()
         optimiser.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
@@ -88,31 +88,31 @@ def train(*, seed: int = 0, file: Path = FILE) -> None:
     file.chmod(0o644)  # some writers leave it readable by its owner alone
 
 
-def examples(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
+def labelled_crops(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
     """Crops of things in drawn clips made worse, (count, 2, CROP, CROP), and which of `THINGS` each is."""
     crops, labels = [], []
     for _ in range(clips):
         scene = random_scene(rng)
-        kind = detection.Setting(scene.place, scene.time)
-        frames = blurred(_smeared(scene, rng), rng)
+        kind = detection.SceneryClass(scene.place, scene.time)
+        frames = degrade_frames(_motion_blurred(scene, rng), rng)
         things = {scene.colour: scene.thing, **({scene.second[1]: scene.second[0]} if scene.second else {})}
-        for found in detection.find(frames, kind):
+        for found in detection.detect_things(frames, kind):
             if found.colour in things:
-                crops.append(detection.crops(frames, found, kind))
+                crops.append(detection.crop_thing(frames, found, kind))
                 labels += [THINGS.index(things[found.colour])] * len(crops[-1])
     return torch.cat(crops), torch.tensor(labels)
 
 
-def _smeared(scene: Scene, rng: np.random.Generator) -> ByteArray:
+def _motion_blurred(scene: Scene, rng: np.random.Generator) -> ByteArray:
     """Some frames of a clip, each the mean of three moments: what moves leaves traces in a model's pictures."""
     start, apart = rng.uniform(0.2, 5), rng.uniform(0, 0.2)
     moments = [start + apart * step for step in (-1, 0, 1)]
-    clips = [render(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
+    clips = [render_clip(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
     smeared: ByteArray = np.mean(clips, axis=0).astype(np.uint8)
     return smeared
 
 
-def blurred(frames: ByteArray, rng: np.random.Generator, *, sigma: float | None = None) -> ByteArray:
+def degrade_frames(frames: ByteArray, rng: np.random.Generator, *, sigma: float | None = None) -> ByteArray:
     """A clip as a model might make it: a gaussian's blur of `sigma` pixels, by chance up to 2, and some noise."""
     sigma = float(rng.uniform(0.2, 2)) if sigma is None else sigma
     steps = torch.arange(-5, 6)
@@ -128,17 +128,17 @@ def blurred(frames: ByteArray, rng: np.random.Generator, *, sigma: float | None 
     return worse
 
 
-def _varied(crops: Tensor) -> Tensor:
+def _augment_crops(crops: Tensor) -> Tensor:
     """Mirrored, shifted, scaled and bent by chance, as if drawn by an unsteady hand."""
     count = len(crops)
     middle = (detection.CROP - 1) / 2 + 1.2 * torch.randn(count, 2)
     half = detection.CROP / 2 * (1 + 0.08 * torch.randn(count, 1))
     bend = F.interpolate(1.2 * torch.randn(count, 2, 4, 4), detection.CROP, mode="bicubic").permute(0, 2, 3, 1)
-    varied = detection.cut(crops, torch.cat([middle, half], dim=1), bend)
+    varied = detection.sample_crops(crops, torch.cat([middle, half], dim=1), bend)
     mirrored = torch.rand(count, 1, 1, 1) < 0.5
     return torch.where(mirrored, varied.flip(-1), varied)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    train()
+    train_classifier()

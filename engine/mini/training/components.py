@@ -15,7 +15,7 @@ from diffusers import (
 from torch import Tensor
 from transformers import T5Config, T5EncoderModel
 
-from engine.mini.training.config import SMALL, Recipe
+from engine.mini.training.config import SMALL, TrainingConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,17 +28,17 @@ TEXT_LENGTH: Final = 64  # tokens a caption may have
 QUIET: Final = -8.0  # log variance of the posterior: conditioning frames come back almost without noise
 
 
-def device() -> torch.device:
+def training_device() -> torch.device:
     """Where training runs: on a GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def workers() -> int:
+def worker_count() -> int:
     """Processes that draw beside the one that trains: a GPU would wait for one, a CPU has none to spare."""
-    return max(1, (os.cpu_count() or 2) - 2) if device().type == "cuda" else 0
+    return max(1, (os.cpu_count() or 2) - 2) if training_device().type == "cuda" else 0
 
 
-def new_vae(recipe: Recipe = SMALL) -> AutoencoderKLLTXVideo:
+def new_vae(recipe: TrainingConfig = SMALL) -> AutoencoderKLLTXVideo:
     """Patches of an eighth of a cell, then three halvings of width, height and time."""
     vae = AutoencoderKLLTXVideo(
         latent_channels=recipe.channels,
@@ -66,7 +66,7 @@ def new_vae(recipe: Recipe = SMALL) -> AutoencoderKLLTXVideo:
     return vae
 
 
-def new_transformer(recipe: Recipe = SMALL) -> LTXVideoTransformer3DModel:
+def new_transformer(recipe: TrainingConfig = SMALL) -> LTXVideoTransformer3DModel:
     return LTXVideoTransformer3DModel(
         in_channels=recipe.channels,
         out_channels=recipe.channels,
@@ -97,11 +97,11 @@ def new_text_encoder(vocabulary: int) -> T5EncoderModel:
     )
     bias = encoder.encoder.block[0].layer[0].SelfAttention.relative_attention_bias.weight
     with torch.no_grad():
-        bias.copy_(_directions(len(bias)))
+        bias.copy_(_initial_attention_bias(len(bias)))
     return encoder
 
 
-def _directions(buckets: int) -> Tensor:
+def _initial_attention_bias(buckets: int) -> Tensor:
     """Where each head looks at first, (buckets, heads): before a word, after it, around it, and everywhere.
 
     The upper half of the buckets are words to the right. Without such a start the encoder needs very long to

@@ -17,7 +17,7 @@ FILE: Final = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TrainingConfig:
     """Sizes in pixels are multiples of `cell`, the pixels a side that one latent stands for.
 
     `shapes` are (width, height), as often as they are trained. `encoder` and `decoder` are the widths of the
@@ -41,19 +41,21 @@ class Recipe:
         (work / FILE).write_text(json.dumps(asdict(self)) + "\n")
 
     @staticmethod
-    def read(work: Path) -> Recipe:
+    def read(work: Path) -> TrainingConfig:
         """The recipe of a work folder."""
-        return Recipe(**{name: _tuples(value) for name, value in json.loads((work / FILE).read_text()).items()})
+        return TrainingConfig(
+            **{name: _to_tuples(value) for name, value in json.loads((work / FILE).read_text()).items()}
+        )
 
 
-def _tuples(value: Any) -> Any:
+def _to_tuples(value: Any) -> Any:
     """JSON knows lists only."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value
 
 
 RECIPES: Final = {
     # Two cores: hours. What ships.
-    "small": Recipe(
+    "small": TrainingConfig(
         cell=16,
         shapes=((160, 96),) * 4 + ((96, 160), (128, 128)),
         channels=48,
@@ -67,7 +69,7 @@ RECIPES: Final = {
         tokens=4320,  # twelve whole clips
     ),
     # A large card: half an hour. Latents stand for four times the pixels, so sampling costs no more.
-    "large": Recipe(
+    "large": TrainingConfig(
         cell=32,
         shapes=((320, 192),) * 4 + ((192, 320), (256, 256)),
         channels=96,

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.mini.dataset.motion import MotionChange, MotionReturn
-from engine.mini.dataset.renderer import RenderedClip, render
+from engine.mini.dataset.renderer import RenderedClip, render_clip
 from engine.mini.dataset.scenes import FPS, FRAMES, MOTIONS, SECONDS, TIMES, Scene, random_scene
 from engine.mini.training import train_vae
-from engine.mini.training.components import device
-from engine.mini.training.config import SPAN, Recipe
+from engine.mini.training.components import training_device
+from engine.mini.training.config import SPAN, TrainingConfig
 from engine.mini.training.vae_dataset import to_video
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ WHERE: Final = SPAN + FINE * FINE  # numbers that tell where the things are with
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class LatentShard:
     """Clips of one shape. Latents are raw (the autoencoder's own scale), channels first.
 
     `latents` (clips, channels, frames, rows, columns); `stills` (clips, stills, channels, rows, columns);
@@ -61,9 +61,9 @@ class Shard:
     ends: tuple[int, int] = (0, 0)
 
 
-def encode(work: Path, minutes: float, *, seed: int) -> None:
+def write_shards(work: Path, minutes: float, *, seed: int) -> None:
     """Write shards under `work/latents` for `minutes`. Give every process its own `seed`."""
-    recipe, vae = Recipe.read(work), train_vae.load(work).to(device(), torch.bfloat16)
+    recipe, vae = TrainingConfig.read(work), train_vae.load_vae(work).to(training_device(), torch.bfloat16)
     folder = work / "latents"
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, len(list(folder.glob("*.pt")))])
@@ -72,13 +72,13 @@ def encode(work: Path, minutes: float, *, seed: int) -> None:
         shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
         beginning: Beginning = get_args(Beginning)[rng.choice(len(BEGINNINGS), p=BEGINNINGS)]
         file = folder / f"{shape[0]}x{shape[1]}-{seed}-{time.time_ns()}.pt"
-        torch.save(_shard(vae, recipe.cell, rng, shape, beginning), file.with_suffix(".part"))
+        torch.save(_encode_shard(vae, recipe.cell, rng, shape, beginning), file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
         count += SHARD
         print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)
 
 
-def _return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> MotionReturn:
+def _random_return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> MotionReturn:
     """From behind the latents in front to before those behind: back to what was up to five seconds ago, as a loop
     does, or on to what will be.
     """
@@ -87,12 +87,12 @@ def _return(start: float, ends: tuple[int, int], rng: np.random.Generator) -> Mo
     return MotionReturn(leave, arrive, max(0.0, start + leave / FPS + skip))
 
 
-def read(file: Path) -> Shard:
-    return Shard(**torch.load(file, weights_only=False))  # our own file: it holds Scene objects
+def read_shard(file: Path) -> LatentShard:
+    return LatentShard(**torch.load(file, weights_only=False))  # our own file: it holds Scene objects
 
 
 @torch.no_grad()
-def _shard(
+def _encode_shard(
     vae: AutoencoderKLLTXVideo, cell: int, rng: np.random.Generator, shape: tuple[int, int], beginning: Beginning
 ) -> dict[str, object]:
     scenes = [random_scene(rng) for _ in range(SHARD)]
@@ -102,12 +102,12 @@ def _shard(
     stills: list[Tensor] = []
     where: list[Tensor] = []
     for first in range(0, SHARD, TOGETHER):
-        clips = [_clip(scene, shape, beginning, ends, rng) for scene in scenes[first : first + TOGETHER]]
+        clips = [_render_scene(scene, shape, beginning, ends, rng) for scene in scenes[first : first + TOGETHER]]
         video = torch.stack([to_video(clip.frames) for clip in clips]).to(vae.device, vae.dtype)
         latents.append(vae.encode(video).latent_dist.mean.cpu())
         alone = [vae.encode(video[:, :, [i]]).latent_dist.mean[:, :, 0].cpu() for i in stills_at]
         stills.append(torch.stack(alone, dim=1))
-        where.extend(coverage(torch.from_numpy(clip.mask), cell).to(torch.bfloat16) for clip in clips)
+        where.extend(thing_coverage(torch.from_numpy(clip.mask), cell).to(torch.bfloat16) for clip in clips)
     return {
         "scenes": scenes,
         "latents": torch.cat(latents),
@@ -119,25 +119,25 @@ def _shard(
     }
 
 
-def _clip(
+def _render_scene(
     scene: Scene, shape: tuple[int, int], beginning: Beginning, ends: tuple[int, int], rng: np.random.Generator
 ) -> RenderedClip:
     start = 0.0 if beginning == "first" else float(rng.uniform(0, LATEST))
     turn: MotionChange | MotionReturn | None = None
     if beginning == "turned":
-        turn = _turn(rng)
+        turn = _random_change(rng)
     elif beginning == "returning":
-        turn = _return(start, ends, rng)
-    return render(scene, width=shape[0], height=shape[1], start=start, turn=turn)
+        turn = _random_return(start, ends, rng)
+    return render_clip(scene, width=shape[0], height=shape[1], start=start, turn=turn)
 
 
-def _turn(rng: np.random.Generator) -> MotionChange:
+def _random_change(rng: np.random.Generator) -> MotionChange:
     """Another motion at first, and every other time another time of day as well."""
     time_of_day = str(rng.choice(TIMES)) if rng.random() < 0.5 else ""
     return MotionChange(str(rng.choice(MOTIONS)), TURN, time_of_day)
 
 
-def coverage(mask: Tensor, cell: int) -> Tensor:
+def thing_coverage(mask: Tensor, cell: int) -> Tensor:
     """Things' coverage (frames, height, width) to (latent frames, rows, columns, `WHERE`), as `Shard` says.
 
     The first latent holds one frame, which counts eight times.
@@ -149,7 +149,7 @@ def coverage(mask: Tensor, cell: int) -> Tensor:
     return torch.cat([spans, fine], dim=-1)
 
 
-def statistics(shards: Iterable[Shard]) -> tuple[Tensor, Tensor]:
+def channel_statistics(shards: Iterable[LatentShard]) -> tuple[Tensor, Tensor]:
     """The mean of each channel, and one deviation for all of them: what the transformer's latents are normed by.
 
     One deviation, because the decoder was trained with the same noise on every channel: a channel that

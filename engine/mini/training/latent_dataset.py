@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.mini.dataset import captions
 from engine.mini.dataset.scenes import FPS, Scene
 from engine.mini.training import encode_latents, train_text
-from engine.mini.training.config import SPAN, Recipe
+from engine.mini.training.config import SPAN, TrainingConfig
 from engine.mini.training.encode_latents import TURN, WHERE
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ NEGATIVE: Final = "worst quality, inconsistent motion, blurry, jittery, distorte
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LatentBatch:
     """Tokens come frame by frame, row by row; keyframes given as extra tokens stand in front.
 
     `clean` (batch, tokens, channels) normalised latents; `ceiling` (batch, tokens) the most noise each may get:
@@ -53,12 +53,12 @@ class Batch:
     scenes: list[Scene]
 
     @property
-    def given(self) -> Tensor:
+    def is_given(self) -> Tensor:
         """(batch, tokens) bool: what is there from the start and stays."""
         return self.ceiling == 0
 
-    def to(self, device: torch.device) -> Batch:
-        return Batch(
+    def to(self, device: torch.device) -> LatentBatch:
+        return LatentBatch(
             self.clean.to(device),
             self.ceiling.to(device),
             self.where.to(device),
@@ -67,7 +67,7 @@ class Batch:
         )
 
 
-def coordinates(cell: int, frames: int, rows: int, columns: int, at_frame: int = 0) -> Tensor:
+def token_coordinates(cell: int, frames: int, rows: int, columns: int, at_frame: int = 0) -> Tensor:
     """(3, tokens): seconds, pixel row, pixel column of each token, as LTXConditionPipeline counts them."""
     grid = torch.meshgrid(torch.arange(frames), torch.arange(rows), torch.arange(columns), indexing="ij")
     seconds, row, column = (axis.flatten().float() for axis in grid)
@@ -75,57 +75,61 @@ def coordinates(cell: int, frames: int, rows: int, columns: int, at_frame: int =
     return torch.stack([seconds, row * cell, column * cell])
 
 
-class Library:
+class LatentDataset:
     """The shards on disk, growing while training runs. Batches come from one shard, so shapes agree.
 
     `share` makes them smaller than the recipe has them.
     """
 
     def __init__(self, work: Path, *, share: float = 1.0) -> None:
-        recipe = Recipe.read(work)
+        recipe = TrainingConfig.read(work)
         self.folder = work / "latents"
         self.cell, self.tokens = recipe.cell, round(recipe.tokens * share)
-        self.shards: dict[str, encode_latents.Shard] = {}
-        self.refresh()
-        self.mean, self.deviation = encode_latents.statistics(self.shards.values())
+        self.shards: dict[str, encode_latents.LatentShard] = {}
+        self.read_new_shards()
+        self.mean, self.deviation = encode_latents.channel_statistics(self.shards.values())
 
     def __len__(self) -> int:
         """How many clips there are."""
         return sum(len(shard.scenes) for shard in self.shards.values())
 
-    def refresh(self) -> None:
+    def read_new_shards(self) -> None:
         """Read the shards that have come since."""
         for file in sorted(self.folder.glob("*.pt")):
             if file.name not in self.shards:
-                self.shards[file.name] = encode_latents.read(file)
+                self.shards[file.name] = encode_latents.read_shard(file)
 
-    def batch(self, rng: np.random.Generator) -> Batch:
+    def draw_batch(self, rng: np.random.Generator) -> LatentBatch:
         shard = self.shards[str(rng.choice(list(self.shards)))]
         whole, rows, columns = shard.latents.shape[2:]
-        pattern = _pattern(shard, rng)
+        pattern = _conditioning_pattern(shard, rng)
         wanted = 1 + int(rng.choice(len(LENGTHS), p=LENGTHS))
         frames = whole if pattern == "keyframe" else min(max(wanted, LEAST[pattern]), whole)
-        ceiling = _between(shard.ends, frames) if pattern == "returning" else _ceiling(pattern, frames, rng)
+        ceiling = (
+            _ceiling_between(shard.ends, frames) if pattern == "returning" else _noise_ceiling(pattern, frames, rng)
+        )
         count = min(max(1, self.tokens // (frames * rows * columns)), len(shard.scenes))
         picked = torch.from_numpy(rng.choice(len(shard.scenes), size=count, replace=False))
-        batch = Batch(
-            clean=self._normal(shard.latents[picked, :, :frames]),
+        batch = LatentBatch(
+            clean=self._normalise(shard.latents[picked, :, :frames]),
             ceiling=ceiling.repeat_interleave(rows * columns).expand(count, -1),
             where=shard.where[picked, :frames].flatten(1, 3),
-            coordinates=coordinates(self.cell, frames, rows, columns).expand(count, -1, -1),
+            coordinates=token_coordinates(self.cell, frames, rows, columns).expand(count, -1, -1),
             scenes=[shard.scenes[i] for i in picked.tolist()],
         )
         return self._with_keyframe(batch, shard, picked, rng) if pattern == "keyframe" else batch
 
     def _with_keyframe(
-        self, batch: Batch, shard: encode_latents.Shard, picked: Tensor, rng: np.random.Generator
-    ) -> Batch:
+        self, batch: LatentBatch, shard: encode_latents.LatentShard, picked: Tensor, rng: np.random.Generator
+    ) -> LatentBatch:
         """A single frame as extra tokens in front."""
         still = int(rng.integers(len(shard.stills_at)))
-        extra = self._normal(shard.stills[picked, still][:, :, None])
+        extra = self._normalise(shard.stills[picked, still][:, :, None])
         rows, columns = shard.stills.shape[-2:]
-        place = coordinates(self.cell, 1, rows, columns, at_frame=shard.stills_at[still]).expand(len(extra), -1, -1)
-        return Batch(
+        place = token_coordinates(self.cell, 1, rows, columns, at_frame=shard.stills_at[still]).expand(
+            len(extra), -1, -1
+        )
+        return LatentBatch(
             clean=torch.cat([extra, batch.clean], dim=1),
             ceiling=torch.cat([torch.zeros(extra.shape[:2]), batch.ceiling], dim=1),
             where=torch.cat([batch.where.new_zeros(*extra.shape[:2], WHERE), batch.where], dim=1),
@@ -133,13 +137,13 @@ class Library:
             scenes=batch.scenes,
         )
 
-    def _normal(self, raw: Tensor) -> Tensor:
+    def _normalise(self, raw: Tensor) -> Tensor:
         shape = (1, -1, 1, 1, 1)
         normal = (raw.float() - self.mean.view(shape)) / self.deviation.view(shape)
         return normal.flatten(2).transpose(1, 2)
 
 
-def _pattern(shard: encode_latents.Shard, rng: np.random.Generator) -> str:
+def _conditioning_pattern(shard: encode_latents.LatentShard, rng: np.random.Generator) -> str:
     """What of a batch is given. A clip that does not begin at the beginning never goes without."""
     if shard.beginning in {"turned", "returning"}:
         return shard.beginning
@@ -150,7 +154,7 @@ def _pattern(shard: encode_latents.Shard, rng: np.random.Generator) -> str:
     return str(rng.choice(list(allowed), p=shares / shares.sum()))
 
 
-def _ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
+def _noise_ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
     """The most noise that each of a clip's latent frames may get."""
     if pattern == "noised":
         return torch.from_numpy(np.interp(np.linspace(0, 2, frames), [0, 1, 2], rng.uniform(0.1, 1, 3))).float()
@@ -166,7 +170,7 @@ def _ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
     return ceiling
 
 
-def _between(ends: tuple[int, int], frames: int) -> Tensor:
+def _ceiling_between(ends: tuple[int, int], frames: int) -> Tensor:
     """So many latents given in front and behind, and all noise between them."""
     ceiling = torch.ones(frames)
     ceiling[: ends[0]] = 0
@@ -174,23 +178,23 @@ def _between(ends: tuple[int, int], frames: int) -> Tensor:
     return ceiling
 
 
-class Sentences:
+class CaptionEncoder:
     """Captions for scenes, written anew each time and read by the frozen encoder."""
 
     def __init__(self, work: Path) -> None:
-        self.tokenizer, self.encoder = train_text.load(work)
+        self.tokenizer, self.encoder = train_text.load_text_encoder(work)
 
     def __call__(self, scenes: list[Scene], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        return self.read([self._caption(scene, rng) for scene in scenes])
+        return self.encode_texts([self._random_caption(scene, rng) for scene in scenes])
 
     @torch.no_grad()
-    def read(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+    def encode_texts(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """(encoded text (texts, tokens, width), attention mask (texts, tokens))."""
-        ids, mask = train_text.tokens(self.tokenizer, texts)
+        ids, mask = train_text.tokenize_texts(self.tokenizer, texts)
         return self.encoder(input_ids=ids, attention_mask=mask)[0], mask
 
     @staticmethod
-    def _caption(scene: Scene, rng: np.random.Generator) -> str:
+    def _random_caption(scene: Scene, rng: np.random.Generator) -> str:
         if rng.random() < NO_CAPTION:
             return "" if rng.random() < 0.7 else NEGATIVE
-        return captions.caption(scene, rng)[0]
+        return captions.write_caption(scene, rng)[0]

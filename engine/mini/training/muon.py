@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 
-def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
+def orthogonalise_matrix(matrix: Tensor, rounds: int = 5) -> Tensor:
     """The nearest matrix whose singular values are all about 1, by Newton-Schulz iterations in bfloat16.
 
     `matrix` is (..., rows, columns) with any number of matrices in front.
@@ -30,7 +30,7 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
     return nearest
 
 
-def _blocks(matrix: Tensor) -> Tensor:
+def _split_rows(matrix: Tensor) -> Tensor:
     """A wide convolution's matrix as several of at most 64 rows: ten times cheaper to orthogonalise."""
     rows, columns = matrix.shape
     if columns < 1024 or rows <= 64:
@@ -70,7 +70,7 @@ class Muon:
     def step(self, rate: float) -> None:
         self.steps += 1
         gradients = {name: p.grad.float() for name, p in self.parameters.items() if p.grad is not None}
-        for name, update in self._updates(gradients):
+        for name, update in self._parameter_updates(gradients):
             self.master[name] -= rate * update
         keep = min(self.keep, self.steps / (self.steps + 10))
         for name in gradients:
@@ -78,28 +78,28 @@ class Muon:
             self.parameters[name].copy_(self.master[name])
             self.parameters[name].grad = None
 
-    def _updates(self, gradients: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    def _parameter_updates(self, gradients: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         """Matrices of one shape are made orthogonal together: a layer has many alike, and each is small."""
         alike: dict[torch.Size, dict[str, Tensor]] = {}
         for name, gradient in gradients.items():
             if name not in self.matrices:
-                yield name, self.adam_share * self._adam(name, gradient)
+                yield name, self.adam_share * self._adam_update(name, gradient)
                 continue
             first = self.first[name].mul_(self.momentum).add_(gradient)
-            blocks = _blocks((gradient + self.momentum * first).flatten(1))
+            blocks = _split_rows((gradient + self.momentum * first).flatten(1))
             alike.setdefault(blocks.shape, {})[name] = blocks
         for shape, matrices in alike.items():
             scale = max(1.0, shape[-2] / shape[-1]) ** 0.5
-            for name, update in zip(matrices, orthogonalise(torch.stack([*matrices.values()])), strict=True):
+            for name, update in zip(matrices, orthogonalise_matrix(torch.stack([*matrices.values()])), strict=True):
                 yield name, (update * scale).view_as(gradients[name])
 
-    def _adam(self, name: str, gradient: Tensor) -> Tensor:
+    def _adam_update(self, name: str, gradient: Tensor) -> Tensor:
         first = self.first[name].lerp_(gradient, 0.1)
         second = self.second[name].lerp_(gradient.square(), 0.02)
         unbiased = 1 - 0.9**self.steps, 1 - 0.98**self.steps
         return (first / unbiased[0]) / ((second / unbiased[1]).sqrt() + 1e-8)
 
-    def restart(self) -> None:
+    def restart_averages(self) -> None:
         """Take the parameters as they are now for masters and averages, as if training began here."""
         for name, parameter in self.parameters.items():
             self.master[name].copy_(parameter)

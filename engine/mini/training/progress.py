@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EVERY: Final = 60.0  # seconds between lines
 
 
-class Journal(AbstractContextManager["Journal"]):
+class TrainingLog(AbstractContextManager["TrainingLog"]):
     """The clock and the log of a stage that may take `minutes` in all, of which `spent` seconds are behind it.
 
     `running()` says whether there is time left; `note` takes a step's values; `due()` is true once a minute,
@@ -44,31 +44,31 @@ class Journal(AbstractContextManager["Journal"]):
         self._bar.stop()
 
     @property
-    def spent(self) -> float:
+    def seconds_spent(self) -> float:
         """Seconds of training, stops not counted."""
         return time.monotonic() - self._began
 
     @property
-    def progress(self) -> float:
+    def time_fraction(self) -> float:
         """The share of the time that is over, at most 1."""
-        return min(1.0, self.spent / self.seconds)
+        return min(1.0, self.seconds_spent / self.seconds)
 
-    def running(self) -> bool:
-        self._bar.update(self._task, completed=min(self.spent, self.seconds))
-        return self.spent < self.seconds
+    def has_time_left(self) -> bool:
+        self._bar.update(self._task, completed=min(self.seconds_spent, self.seconds))
+        return self.seconds_spent < self.seconds
 
-    def note(self, **values: float) -> None:
+    def add_values(self, **values: float) -> None:
         for name, value in values.items():
             self._seen.setdefault(name, []).append(value)
 
-    def due(self, step: int, **also: float) -> bool:
+    def write_when_due(self, step: int, **also: float) -> bool:
         """Once a minute write the means since the last line, with `also` as they are."""
         if time.monotonic() - self._told < EVERY or not self._seen:
             return False
         means = {name: fmean(values) for name, values in self._seen.items()} | also
         said = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in means.items())
         self._bar.console.print(
-            f"{self.stage} {self.spent / 60:5.1f} min  step {step:5d}  {said}", highlight=False, soft_wrap=True
+            f"{self.stage} {self.seconds_spent / 60:5.1f} min  step {step:5d}  {said}", highlight=False, soft_wrap=True
         )
         self._told, self._seen = time.monotonic(), {}
         return True

@@ -21,7 +21,7 @@ from engine.mini.dataset import captions, vocabulary
 from engine.mini.dataset.scenes import random_scene
 from engine.mini.training.components import TEXT_LENGTH, TEXT_WIDTH, new_text_encoder
 from engine.mini.training.muon import Muon
-from engine.mini.training.progress import Journal
+from engine.mini.training.progress import TrainingLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def new_tokenizer() -> PreTrainedTokenizerBase:
             normalizers.Strip(),
         ]
     )
-    words = {w for phrase in (*vocabulary.every(), *CHATTER) for w in normalise.normalize_str(phrase).split()}
+    words = {w for phrase in (*vocabulary.all_phrases(), *CHATTER) for w in normalise.normalize_str(phrase).split()}
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0), ("▁", -3.0)]
     pieces += [(f"▁{word}", -1.0) for word in sorted(words) if len(word) > 1]
     pieces += [(f"{mark}{letter}", -6.0) for mark in ("", "▁") for letter in LETTERS]
@@ -72,7 +72,7 @@ def new_tokenizer() -> PreTrainedTokenizerBase:
     )
 
 
-class Reader(nn.Module):
+class AttributeProbe(nn.Module):
     """The encoder with one small head per attribute: what it must know, checked at every token."""
 
     def __init__(self, encoder: T5EncoderModel) -> None:
@@ -85,79 +85,81 @@ class Reader(nn.Module):
         return [head(hidden) for head in self.heads]
 
 
-def sentences(rng: np.random.Generator, count: int) -> tuple[list[str], Tensor]:
+def labelled_captions(rng: np.random.Generator, count: int) -> tuple[list[str], Tensor]:
     """Captions with chatter here and there, and their labels (count, attributes), `UNSAID` as the last class."""
     texts, labels = [], []
     for _ in range(count):
-        text, stated = captions.caption(random_scene(rng, pair=bool(rng.random() < PAIRS)), rng)
+        text, stated = captions.write_caption(random_scene(rng, pair=bool(rng.random() < PAIRS)), rng)
         words = text.split()
         for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.4 else 0):
-            words.insert(int(rng.integers(len(words) + 1)), _chatter(rng))
+            words.insert(int(rng.integers(len(words) + 1)), _random_chatter(rng))
         texts.append(" ".join(words))
-        labels.append(_classes(stated))
+        labels.append(_class_indices(stated))
     return texts, torch.tensor(labels)
 
 
-def _classes(stated: tuple[int, ...]) -> list[int]:
+def _class_indices(stated: tuple[int, ...]) -> list[int]:
     """The class of each attribute, what is unsaid being the last."""
     return [label % (len(values) + 1) for label, values in zip(stated, captions.ATTRIBUTES.values(), strict=True)]
 
 
-def _chatter(rng: np.random.Generator) -> str:
+def _random_chatter(rng: np.random.Generator) -> str:
     if rng.random() < 0.7:
         return str(rng.choice(CHATTER))
     return "".join(rng.choice(list(LETTERS), size=int(rng.integers(2, 7))))
 
 
-def tokens(tokenizer: PreTrainedTokenizerBase, texts: list[str], *, pad: bool | str = True) -> tuple[Tensor, Tensor]:
+def tokenize_texts(
+    tokenizer: PreTrainedTokenizerBase, texts: list[str], *, pad: bool | str = True
+) -> tuple[Tensor, Tensor]:
     read = tokenizer(texts, padding=pad, truncation=True, max_length=TEXT_LENGTH, return_tensors="pt")
     return read.input_ids, read.attention_mask
 
 
-def train(work: Path, minutes: float, *, rate: float = 0.01) -> None:
+def train_text_encoder(work: Path, minutes: float, *, rate: float = 0.01) -> None:
     """Train the reader from nothing for `minutes` and write `work/text` (tokenizer and encoder)."""
     torch.manual_seed(0)
     tokenizer = new_tokenizer()
-    reader = Reader(new_text_encoder(len(tokenizer)))
+    reader = AttributeProbe(new_text_encoder(len(tokenizer)))
     optimiser = Muon(reader.named_parameters(), names_adam=("shared", "embed", "bias", "heads"))
     rng = np.random.default_rng(0)
-    with Journal("text", minutes) as journal:
-        while journal.running():
-            texts, labels = sentences(rng, BATCH)
-            ids, mask = tokens(tokenizer, texts, pad="max_length" if rng.random() < 0.1 else True)
+    with TrainingLog("text", minutes) as journal:
+        while journal.has_time_left():
+            texts, labels = labelled_captions(rng, BATCH)
+            ids, mask = tokenize_texts(tokenizer, texts, pad="max_length" if rng.random() < 0.1 else True)
             outputs = reader(ids, mask if rng.random() < 0.6 else None)
-            value = torch.stack([_loss(out, labels[:, i], mask) for i, out in enumerate(outputs)]).mean()
+            value = torch.stack([_token_loss(out, labels[:, i], mask) for i, out in enumerate(outputs)]).mean()
             value.backward()
-            optimiser.step(rate * (1 - journal.progress) + 1e-5)
-            journal.note(loss=float(value.detach()))
-            journal.due(optimiser.steps)
+            optimiser.step(rate * (1 - journal.time_fraction) + 1e-5)
+            journal.add_values(loss=float(value.detach()))
+            journal.write_when_due(optimiser.steps)
     reader.load_state_dict(optimiser.average, strict=False)
-    for name, share in accuracy(tokenizer, reader).items():
+    for name, share in probe_accuracy(tokenizer, reader).items():
         print(f"text reads the {name} right in {share:.1%}")
     tokenizer.save_pretrained(work / "text")
     reader.encoder.save_pretrained(work / "text")
 
 
-def _loss(output: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+def _token_loss(output: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     """Cross entropy averaged over the real tokens of each sentence; the last one counts as the rest."""
     each = F.cross_entropy(output.transpose(1, 2), labels[:, None].expand(-1, output.shape[1]), reduction="none")
     return (each * mask).sum() / mask.sum()
 
 
 @torch.no_grad()
-def accuracy(tokenizer: PreTrainedTokenizerBase, reader: Reader, count: int = 500) -> dict[str, float]:
+def probe_accuracy(tokenizer: PreTrainedTokenizerBase, reader: AttributeProbe, count: int = 500) -> dict[str, float]:
     """For each attribute, the share of sentences in held-out forms that tell it rightly at nine tokens in ten."""
     rng = np.random.default_rng(99)
     right = np.zeros(len(captions.ATTRIBUTES))
     for _ in range(count):
-        text, labels = captions.caption(random_scene(rng, held_out=True), rng, held_out=True)
-        ids, mask = tokens(tokenizer, [text])
+        text, labels = captions.write_caption(random_scene(rng, held_out=True), rng, held_out=True)
+        ids, mask = tokenize_texts(tokenizer, [text])
         guesses = torch.stack([out[0].argmax(-1) for out in reader(ids, mask)])
-        right += ((guesses == torch.tensor(_classes(labels))[:, None]).float().mean(1) > 0.9).numpy()
+        right += ((guesses == torch.tensor(_class_indices(labels))[:, None]).float().mean(1) > 0.9).numpy()
     return dict(zip(captions.ATTRIBUTES, (right / count).tolist(), strict=True))
 
 
-def load(work: Path) -> tuple[PreTrainedTokenizerBase, T5EncoderModel]:
+def load_text_encoder(work: Path) -> tuple[PreTrainedTokenizerBase, T5EncoderModel]:
     """The tokenizer and the frozen encoder that `train` wrote."""
     encoder = T5EncoderModel.from_pretrained(work / "text").eval().requires_grad_(requires_grad=False)
     return PreTrainedTokenizerFast.from_pretrained(work / "text"), encoder

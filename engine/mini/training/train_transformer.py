@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.mini.training.components import device, new_transformer
-from engine.mini.training.config import Recipe
+from engine.mini.training.components import new_transformer, training_device
+from engine.mini.training.config import TrainingConfig
 from engine.mini.training.encode_latents import WHERE
-from engine.mini.training.latent_dataset import WORN, Batch, Library, Sentences
+from engine.mini.training.latent_dataset import WORN, CaptionEncoder, LatentBatch, LatentDataset
 from engine.mini.training.muon import Muon
-from engine.mini.training.progress import Journal
+from engine.mini.training.progress import TrainingLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ class PlainAttention:
         source = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(source))
         if image_rotary_emb is not None:
-            query, key = _turn(query, *image_rotary_emb), _turn(key, *image_rotary_emb)
+            query, key = _apply_rotary(query, *image_rotary_emb), _apply_rotary(key, *image_rotary_emb)
         query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in (query, key, attn.to_v(source)))
         scores = (query * query.shape[-1] ** -0.5) @ key.mT
         if attention_mask is not None:
@@ -60,13 +60,13 @@ class PlainAttention:
         return out
 
 
-def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     pairs = x.unflatten(2, (-1, 2))
     turned = torch.stack([-pairs[..., 1], pairs[..., 0]], dim=-1).flatten(2)
     return x * cos.to(x.dtype) + turned * sin.to(x.dtype)
 
 
-class Student(nn.Module):
+class TransformerWithProbe(nn.Module):
     """The transformer and, while training, the head that tells where the things are from a middle layer.
 
     `compiled` fuses the blocks: twice as fast on a CPU, for a minute's wait at the start.
@@ -79,13 +79,13 @@ class Student(nn.Module):
         self.where = nn.Linear(width, WHERE)
         self.middle = torch.empty(0)
         layer = transformer.transformer_blocks[len(transformer.transformer_blocks) * 2 // 3 - 1]
-        layer.register_forward_hook(self._keep)
-        plain_attention(transformer)
+        layer.register_forward_hook(self._store_middle)
+        use_plain_attention(transformer)
         if compiled:
             for block in transformer.transformer_blocks:
                 block.compile(dynamic=True)
 
-    def _keep(self, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    def _store_middle(self, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
         self.middle = output
 
     def forward(
@@ -102,15 +102,15 @@ class Student(nn.Module):
         return flow, self.where(self.middle)
 
 
-def plain_attention(transformer: LTXVideoTransformer3DModel) -> None:
+def use_plain_attention(transformer: LTXVideoTransformer3DModel) -> None:
     """Train with `PlainAttention` where that is the faster one."""
-    if device().type == "cpu":
+    if training_device().type == "cpu":
         for module in transformer.modules():
             if hasattr(module, "set_processor"):
                 module.set_processor(PlainAttention())
 
 
-def noise_levels(rng: np.random.Generator, count: int) -> Tensor:
+def sample_noise_levels(rng: np.random.Generator, count: int) -> Tensor:
     """Mostly near 1, where words decide what a clip shows; a third anywhere, where outlines become sharp.
 
     A clip is 17,000 numbers, so that a few hundredths of it among noise already tell place and hour: where it shows
@@ -122,15 +122,17 @@ def noise_levels(rng: np.random.Generator, count: int) -> Tensor:
     return torch.from_numpy(np.where(kind > 1 - 0.18, rng.uniform(0.96, 1, count), levels)).float()
 
 
-def worn(batch: Batch) -> Tensor:
+def noise_conditions(batch: LatentBatch) -> Tensor:
     """The clean latents, with a little noise in what is given: what was made is never quite what was drawn."""
-    if not batch.given.any():
+    if not batch.is_given.any():
         return batch.clean
-    amount = WORN * torch.rand(len(batch.clean), 1, 1, device=batch.clean.device) * batch.given[..., None]
+    amount = WORN * torch.rand(len(batch.clean), 1, 1, device=batch.clean.device) * batch.is_given[..., None]
     return batch.clean + amount * torch.randn_like(batch.clean)
 
 
-def losses(student: Student, batch: Batch, level: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def flow_losses(
+    student: TransformerWithProbe, batch: LatentBatch, level: Tensor, text: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
     """(error of the flow, error of where): means over the tokens that are not given, the things' more.
 
     No token is noised beyond its ceiling, which is how an engine treats a frame given at less than full strength.
@@ -138,20 +140,22 @@ def losses(student: Student, batch: Batch, level: Tensor, text: Tensor, mask: Te
     dtype = student.where.weight.dtype
     sigma = torch.minimum(level[:, None], batch.ceiling)
     noise = torch.randn_like(batch.clean)
-    x = torch.lerp(worn(batch), noise, sigma[..., None])
+    x = torch.lerp(noise_conditions(batch), noise, sigma[..., None])
     flow, where = student(x.to(dtype), sigma * 1000, text.to(dtype), mask, batch.coordinates)
-    weight = ~batch.given * (1 + (THING_WEIGHT - 1) * batch.where.float().amax(-1))
+    weight = ~batch.is_given * (1 + (THING_WEIGHT - 1) * batch.where.float().amax(-1))
     weight = weight / weight.sum()
     error = (flow.float() - (noise - batch.clean)).square().mean(-1)
     misplaced = (where.float() - batch.where.float()).square().mean(-1)
     return (weight * error).sum(), (weight * misplaced).sum()
 
 
-def train(work: Path, minutes: float, *, rate: float = 0.012, compiled: bool = True) -> None:
+def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compiled: bool = True) -> None:
     """Train until `minutes` have passed in all, going on from `work/transformer.pt` where that exists."""
-    library, sentences = Library(work), Sentences(work)
+    library, sentences = LatentDataset(work), CaptionEncoder(work)
     torch.manual_seed(1)
-    student = Student(new_transformer(Recipe.read(work)), compiled=compiled).to(device(), torch.bfloat16)
+    student = TransformerWithProbe(new_transformer(TrainingConfig.read(work)), compiled=compiled).to(
+        training_device(), torch.bfloat16
+    )
     optimiser = Muon(student.named_parameters(), names_adam=ADAM, adam_share=ADAM_SHARE, keep=0.998)
     file = work / "transformer.pt"
     spent = 0.0
@@ -161,36 +165,36 @@ def train(work: Path, minutes: float, *, rate: float = 0.012, compiled: bool = T
         spent = float(state["spent"])
         library.mean, library.deviation = state["mean"], state["deviation"]
     rng = np.random.default_rng(optimiser.steps + 1)
-    with Journal("transformer", minutes, spent) as journal:
-        while journal.running():
-            batch = library.batch(rng).to(device())
-            text, mask = (each.to(device()) for each in sentences(batch.scenes, rng))
-            level = noise_levels(rng, len(batch.scenes)).to(device())
-            flow, where = losses(student, batch, level, text, mask)
+    with TrainingLog("transformer", minutes, spent) as journal:
+        while journal.has_time_left():
+            batch = library.draw_batch(rng).to(training_device())
+            text, mask = (each.to(training_device()) for each in sentences(batch.scenes, rng))
+            level = sample_noise_levels(rng, len(batch.scenes)).to(training_device())
+            flow, where = flow_losses(student, batch, level, text, mask)
             (flow + WHERE_WEIGHT * where).backward()
-            optimiser.step(_rate(rate, optimiser.steps, journal.progress))
-            journal.note(flow=float(flow.detach()), where=float(where.detach()))
-            if journal.due(optimiser.steps, clips=len(library)):
-                library.refresh()
-                _save(file, optimiser, journal.spent, library)
-        _save(file, optimiser, journal.spent, library)
+            optimiser.step(_learning_rate(rate, optimiser.steps, journal.time_fraction))
+            journal.add_values(flow=float(flow.detach()), where=float(where.detach()))
+            if journal.write_when_due(optimiser.steps, clips=len(library)):
+                library.read_new_shards()
+                _save_checkpoint(file, optimiser, journal.seconds_spent, library)
+        _save_checkpoint(file, optimiser, journal.seconds_spent, library)
 
 
-def _rate(peak: float, step: int, progress: float) -> float:
+def _learning_rate(peak: float, step: int, progress: float) -> float:
     """Warm up over 50 steps, hold, and fall to nothing over the last third."""
     return peak * min(1.0, step / 50, (1.01 - progress) / 0.33)
 
 
-def _save(file: Path, optimiser: Muon, spent: float, library: Library) -> None:
+def _save_checkpoint(file: Path, optimiser: Muon, spent: float, library: LatentDataset) -> None:
     state = {"optimiser": optimiser.state_dict(), "spent": spent, "mean": library.mean, "deviation": library.deviation}
     torch.save(state, file.with_suffix(".part"))
     file.with_suffix(".part").rename(file)
 
 
-def load(work: Path) -> tuple[LTXVideoTransformer3DModel, Tensor, Tensor]:
+def load_transformer(work: Path) -> tuple[LTXVideoTransformer3DModel, Tensor, Tensor]:
     """The transformer's moving average, and the latents' mean and deviation it was trained with."""
     state = torch.load(work / "transformer.pt", map_location="cpu")
-    transformer = new_transformer(Recipe.read(work))
+    transformer = new_transformer(TrainingConfig.read(work))
     prefix = "transformer."
     average = state["optimiser"]["average"]
     transformer.load_state_dict({n.removeprefix(prefix): v for n, v in average.items() if n.startswith(prefix)})

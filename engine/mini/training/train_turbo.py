@@ -26,10 +26,10 @@ from engine.catalog.model import ModelEntry
 from engine.catalog.registry import DEFAULT_MODEL, find_model
 from engine.diffusion.schedule import noise_levels
 from engine.mini.training import train_transformer
-from engine.mini.training.components import device
-from engine.mini.training.latent_dataset import Batch, Library, Sentences
+from engine.mini.training.components import training_device
+from engine.mini.training.latent_dataset import CaptionEncoder, LatentBatch, LatentDataset
 from engine.mini.training.muon import Muon
-from engine.mini.training.progress import Journal
+from engine.mini.training.progress import TrainingLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 ADAPTER: Final = "turbo"
 RANK: Final = 32
-LANES: Final = 8  # batches under way at once, each at a step of its own: neighbouring lessons then differ
+BATCHES: Final = 8  # batches under way at once, each at a step of its own: neighbouring lessons then differ
 FROM_NOISE: Final = 0.7  # share of batches that begin as a clip asked for does; the rest are drawn clips, noised
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class StepSchedule:
     """The student's noise `levels`, from 1 down to 0, and what the teacher does between two of them: `substeps`
     Euler steps under `guidance`.
     """
@@ -53,14 +53,14 @@ class Course:
     guidance: float
 
     @classmethod
-    def of(cls, model: ModelEntry) -> Course:
+    def from_catalogue(cls, model: ModelEntry) -> StepSchedule:
         """As the catalogue has the two qualities sampled."""
         few, full = model.sampling["turbo"], model.sampling["full"]
         return cls((*noise_levels(few).tolist(), 0.0), round(full.steps / few.steps), full.guidance_scale)
 
 
 @dataclass(slots=True)
-class Lane:
+class DistillationBatch:
     """A batch of clips on their way from noise to picture; `x` stands before the student's step number `step`.
 
     `x` (batch, tokens, channels) float32; `ceiling` (batch, tokens) the most noise each gets, 0 where it is given;
@@ -80,27 +80,32 @@ class Teacher:
     """The full model, what it teaches, and the encoded empty prompt (1, length, width) that guidance departs from."""
 
     transformer: LTXVideoTransformer3DModel
-    course: Course
+    course: StepSchedule
     text: Tensor
     mask: Tensor
 
     @torch.no_grad()
-    def show(self, lane: Lane) -> tuple[Tensor, Tensor]:
+    def target_flow(self, lane: DistillationBatch) -> tuple[Tensor, Tensor]:
         """(the flow that leads in one step of the student's to where the teacher's own steps end; the flow that the
         teacher sees at first without guidance, which is all that an untaught student would say).
         """
         level, end = self.course.levels[lane.step : lane.step + 2]
         x, nothing = lane.x, (self.text.expand(len(lane.x), -1, -1), self.mask.expand(len(lane.x), -1))
-        seen, decided = [], free(lane, level)
+        seen, decided = [], free_tokens(lane, level)
         for now, then in pairwise(np.linspace(level, end, self.course.substeps + 1).tolist()):
-            without = flow(self.transformer, lane, x, now, *nothing)
-            seen.append(towards := flow(self.transformer, lane, x, now, lane.text, lane.mask))
+            without = predict_flow(self.transformer, lane, x, now, *nothing)
+            seen.append(towards := predict_flow(self.transformer, lane, x, now, lane.text, lane.mask))
             x = x - (now - then) * decided * (without + self.course.guidance * (towards - without))
         return (lane.x - x) / (level - end), seen[0]
 
 
-def flow(
-    transformer: LTXVideoTransformer3DModel, lane: Lane, x: Tensor, level: float, text: Tensor, mask: Tensor
+def predict_flow(
+    transformer: LTXVideoTransformer3DModel,
+    lane: DistillationBatch,
+    x: Tensor,
+    level: float,
+    text: Tensor,
+    mask: Tensor,
 ) -> Tensor:
     """What the transformer says of `x` at this noise level, float32; no token is told more noise than its ceiling."""
     said: Tensor = transformer(
@@ -114,17 +119,19 @@ def flow(
     return said.float()
 
 
-def free(lane: Lane, level: float) -> Tensor:
+def free_tokens(lane: DistillationBatch, level: float) -> Tensor:
     """(batch, tokens, 1): 1 where the model decides at this noise level, 0 what was given or waits for its own."""
     return (lane.ceiling >= level)[..., None].float()
 
 
-def new_lane(batch: Batch, text: Tensor, mask: Tensor, course: Course, rng: np.random.Generator) -> Lane:
+def new_batch(
+    batch: LatentBatch, text: Tensor, mask: Tensor, course: StepSchedule, rng: np.random.Generator
+) -> DistillationBatch:
     """Pure noise around what is given, or the drawn clips themselves at a level further down."""
     step = 0 if rng.random() < FROM_NOISE else int(rng.integers(1, len(course.levels) - 1))
     level = batch.ceiling.clamp(max=course.levels[step])[..., None]
-    x = torch.lerp(train_transformer.worn(batch), torch.randn_like(batch.clean), level)
-    return Lane(x, step, batch.ceiling, batch.coordinates, text, mask)
+    x = torch.lerp(train_transformer.noise_conditions(batch), torch.randn_like(batch.clean), level)
+    return DistillationBatch(x, step, batch.ceiling, batch.coordinates, text, mask)
 
 
 def new_student(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
@@ -135,13 +142,15 @@ def new_student(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3
     return student
 
 
-def lesson(teacher: Teacher, student: LTXVideoTransformer3DModel, lane: Lane) -> tuple[Tensor, Tensor]:
+def distillation_loss(
+    teacher: Teacher, student: LTXVideoTransformer3DModel, lane: DistillationBatch
+) -> tuple[Tensor, Tensor]:
     """(how far the student is from its teacher, how far it was before all lessons), and one step of the lane,
     taken as the student would.
     """
     level, end = teacher.course.levels[lane.step : lane.step + 2]
-    shown, untaught = teacher.show(lane)
-    said, decided = flow(student, lane, lane.x, level, lane.text, lane.mask), free(lane, level)
+    shown, untaught = teacher.target_flow(lane)
+    said, decided = predict_flow(student, lane, lane.x, level, lane.text, lane.mask), free_tokens(lane, level)
     lane.x = lane.x - (level - end) * decided * said.detach()
     lane.step += 1
     off, before = (((each - shown).square() * decided).sum() for each in (said, untaught))
@@ -152,17 +161,17 @@ def lesson(teacher: Teacher, student: LTXVideoTransformer3DModel, lane: Lane) ->
 class Distillation:
     """A teacher, its student, and the lanes they work on; `draw` gives new ones."""
 
-    def __init__(self, teacher: Teacher, draw: Callable[[], Lane]) -> None:
+    def __init__(self, teacher: Teacher, draw: Callable[[], DistillationBatch]) -> None:
         self.teacher, self.draw = teacher, draw
         self.student = new_student(teacher.transformer)
         self.optimiser = Muon(self.student.named_parameters())
-        self.lanes = [draw() for _ in range(LANES)]
+        self.lanes = [draw() for _ in range(BATCHES)]
         self.rng = np.random.default_rng()
 
     def step(self, rate: float) -> tuple[float, float]:
         """One lesson on one lane, and how far off it found the student and an untaught one."""
-        which = int(self.rng.integers(LANES))
-        off, untaught = lesson(self.teacher, self.student, self.lanes[which])
+        which = int(self.rng.integers(BATCHES))
+        off, untaught = distillation_loss(self.teacher, self.student, self.lanes[which])
         off.backward()
         self.optimiser.step(rate)
         if self.lanes[which].step == len(self.teacher.course.levels) - 1:
@@ -171,7 +180,7 @@ class Distillation:
 
     def save(self, file: Path, spent: float) -> None:
         """Keep what was learnt, from whom, and in how many seconds."""
-        state = {"optimiser": self.optimiser.state_dict(), "spent": spent, "teacher": self._whose()}
+        state = {"optimiser": self.optimiser.state_dict(), "spent": spent, "teacher": self._teacher_digest()}
         torch.save(state, file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
 
@@ -181,43 +190,47 @@ class Distillation:
             return 0.0
         state = torch.load(file)
         self.optimiser.load_state_dict(state["optimiser"])
-        return float(state["spent"]) if state["teacher"] == self._whose() else 0.0
+        return float(state["spent"]) if state["teacher"] == self._teacher_digest() else 0.0
 
-    def _whose(self) -> str:
-        return _identity(self.teacher.transformer)
+    def _teacher_digest(self) -> str:
+        return _weights_digest(self.teacher.transformer)
 
 
-def train(work: Path, minutes: float, *, rate: float = 0.003, compiled: bool = True) -> None:
+def train_adapter(work: Path, minutes: float, *, rate: float = 0.003, compiled: bool = True) -> None:
     """Distil until `minutes` have passed in all, going on from `work/turbo.pt` where that exists.
 
     It wants the latents, the text encoder and a finished `work/transformer.pt`: with another transformer than the
     last time the minutes count anew, from the adapter as it is.
     """
-    library, sentences, rng = Library(work, share=0.5), Sentences(work), np.random.default_rng()
-    transformer, library.mean, library.deviation = train_transformer.load(work)
-    train_transformer.plain_attention(transformer)
-    teacher = Teacher(_still(transformer), Course.of(find_model(DEFAULT_MODEL)), *(_here(sentences.read([""]))))
+    library, sentences, rng = LatentDataset(work, share=0.5), CaptionEncoder(work), np.random.default_rng()
+    transformer, library.mean, library.deviation = train_transformer.load_transformer(work)
+    train_transformer.use_plain_attention(transformer)
+    teacher = Teacher(
+        _freeze_transformer(transformer),
+        StepSchedule.from_catalogue(find_model(DEFAULT_MODEL)),
+        *(_to_device(sentences.encode_texts([""]))),
+    )
 
-    def draw() -> Lane:
-        batch = library.batch(rng)
-        text, mask = _here(sentences(batch.scenes, rng))
-        return new_lane(batch.to(device()), text, mask, teacher.course, rng)
+    def draw_batch() -> DistillationBatch:
+        batch = library.draw_batch(rng)
+        text, mask = _to_device(sentences(batch.scenes, rng))
+        return new_batch(batch.to(training_device()), text, mask, teacher.course, rng)
 
-    distillation = Distillation(teacher, draw)
+    distillation = Distillation(teacher, draw_batch)
     if compiled:
         for block in (*transformer.transformer_blocks, *distillation.student.transformer_blocks):
             block.compile(dynamic=True)
     file, optimiser = work / "turbo.pt", distillation.optimiser
-    with Journal("turbo", minutes, distillation.resume(file)) as journal:
-        while journal.running():
-            off, untaught = distillation.step(_rate(rate, optimiser.steps, journal.progress))
-            journal.note(off=off, untaught=untaught)
-            if journal.due(optimiser.steps):
-                distillation.save(file, journal.spent)
-        distillation.save(file, journal.spent)
+    with TrainingLog("turbo", minutes, distillation.resume(file)) as journal:
+        while journal.has_time_left():
+            off, untaught = distillation.step(_learning_rate(rate, optimiser.steps, journal.time_fraction))
+            journal.add_values(off=off, untaught=untaught)
+            if journal.write_when_due(optimiser.steps):
+                distillation.save(file, journal.seconds_spent)
+        distillation.save(file, journal.seconds_spent)
 
 
-def export(work: Path, folder: Path) -> None:
+def export_adapter(work: Path, folder: Path) -> None:
     """Write the adapter into `folder`, the weights it belongs to, as diffusers lays out a LoRA.
 
     Where there is none, or it was learnt from another transformer than `work/transformer.pt` now holds, `folder` is
@@ -227,13 +240,13 @@ def export(work: Path, folder: Path) -> None:
     if not (file := work / "turbo.pt").exists():
         return
     state = torch.load(file)
-    if state["teacher"] != _identity(_still(train_transformer.load(work)[0])):
+    if state["teacher"] != _weights_digest(_freeze_transformer(train_transformer.load_transformer(work)[0])):
         print("turbo: learnt from another transformer, so not exported; train it some more")
         return
-    write(state["optimiser"]["average"], folder / ADAPTER)
+    write_adapter(state["optimiser"]["average"], folder / ADAPTER)
 
 
-def write(weights: dict[str, Tensor], folder: Path) -> None:
+def write_adapter(weights: dict[str, Tensor], folder: Path) -> None:
     """Write a student's trained weights, by their names in it, as a LoRA in bfloat16."""
     layers = {name.replace(f".{ADAPTER}.", "."): weight.bfloat16().contiguous() for name, weight in weights.items()}
     LTXVideoLoraLoaderMixin.save_lora_weights(folder, transformer_lora_layers=layers)
@@ -241,16 +254,16 @@ def write(weights: dict[str, Tensor], folder: Path) -> None:
         file.chmod(0o644)  # some writers leave them readable by their owner alone
 
 
-def _still(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
+def _freeze_transformer(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
     """In the numbers that ship, and not to be changed."""
-    return transformer.to(device(), torch.bfloat16).requires_grad_(requires_grad=False)
+    return transformer.to(training_device(), torch.bfloat16).requires_grad_(requires_grad=False)
 
 
-def _here(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return pair[0].to(device()), pair[1].to(device())
+def _to_device(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return pair[0].to(training_device()), pair[1].to(training_device())
 
 
-def _identity(transformer: LTXVideoTransformer3DModel) -> str:
+def _weights_digest(transformer: LTXVideoTransformer3DModel) -> str:
     """The same for the same weights, wherever they lie."""
     digest = hashlib.sha256()
     for weight in transformer.state_dict().values():
@@ -258,6 +271,6 @@ def _identity(transformer: LTXVideoTransformer3DModel) -> str:
     return digest.hexdigest()
 
 
-def _rate(peak: float, step: int, progress: float) -> float:
+def _learning_rate(peak: float, step: int, progress: float) -> float:
     """Warm up over 20 steps, hold, and fall to nothing over the last half."""
     return peak * min(1.0, (step + 1) / 20, (1.02 - progress) / 0.5)

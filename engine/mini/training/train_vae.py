@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.mini.training.components import device, new_vae, workers
-from engine.mini.training.config import Recipe
+from engine.mini.training.components import new_vae, training_device, worker_count
+from engine.mini.training.config import TrainingConfig
 from engine.mini.training.muon import Muon
-from engine.mini.training.progress import Journal
-from engine.mini.training.vae_dataset import Batch, loader
+from engine.mini.training.progress import TrainingLog
+from engine.mini.training.vae_dataset import VideoBatch, crop_loader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +28,11 @@ THING_WEIGHT: Final = 4.0
 NOISE: Final = 0.2  # added to latents while training, in their own deviations: the transformer is not exact
 
 
-def noisy(latents: Tensor) -> Tensor:
+def add_latent_noise(latents: Tensor) -> Tensor:
     return latents + NOISE * latents.detach().std() * torch.randn_like(latents)
 
 
-def loss(decoded: Tensor, batch: Batch, progress: float) -> Tensor:
+def reconstruction_loss(decoded: Tensor, batch: VideoBatch, progress: float) -> Tensor:
     """Weighted squares at first (they settle the colours), then weighted distances and edges (sharpness)."""
     gap = decoded.float() - batch.video
     weight = 1 + (THING_WEIGHT - 1) * F.max_pool3d(batch.mask, (1, 5, 5), 1, (0, 2, 2))
@@ -44,56 +44,58 @@ def loss(decoded: Tensor, batch: Batch, progress: float) -> Tensor:
     return 2 * squares + late * (distances + 0.5 * edges)
 
 
-def psnr(decoded: Tensor, batch: Batch) -> tuple[float, float]:
+def peak_snr(decoded: Tensor, batch: VideoBatch) -> tuple[float, float]:
     """Peak signal to noise in dB: of the whole picture, and of the thing's pixels alone."""
     gap = ((decoded.float().clamp(-1, 1) - batch.video) / 2).square().mean(1, keepdim=True)
     whole, thing = gap.mean(), (gap * batch.mask).sum() / batch.mask.sum().clamp(min=1)
     return -10 * math.log10(whole + 1e-9), -10 * math.log10(thing + 1e-9)
 
 
-def train(work: Path, minutes: float, *, rate: float = 0.012, decoder_only: bool = False) -> None:
+def train_vae(work: Path, minutes: float, *, rate: float = 0.012, decoder_only: bool = False) -> None:
     """Train until `minutes` have passed in all, going on from `work/vae.pt` where that exists."""
-    recipe = Recipe.read(work)
-    vae = new_vae(recipe).to(device(), torch.bfloat16)
+    recipe = TrainingConfig.read(work)
+    vae = new_vae(recipe).to(training_device(), torch.bfloat16)
     if decoder_only:
         vae.encoder.requires_grad_(requires_grad=False)
     optimiser = Muon(vae.named_parameters(), names_adam=("decoder.conv_out",))
     file = work / ("decoder.pt" if decoder_only else "vae.pt")
-    spent = _resume(file, vae, optimiser)
-    steps = loader(recipe, optimiser.steps, workers())
-    with Journal("decoder" if decoder_only else "vae", minutes, spent) as journal:
-        while journal.running():
+    spent = _resume_checkpoint(file, vae, optimiser)
+    steps = crop_loader(recipe, optimiser.steps, worker_count())
+    with TrainingLog("decoder" if decoder_only else "vae", minutes, spent) as journal:
+        while journal.has_time_left():
             for kind, batch in zip(("clips", "pictures"), next(steps), strict=True):
-                value, whole, thing = _learn(vae, batch.to(device()), journal.progress, decoder_only=decoder_only)
-                journal.note(**{kind: value, f"{kind}_db": whole, f"{kind}_thing_db": thing})
-            optimiser.step(rate * min(1.0, optimiser.steps / 20, 1.4 * (1 - journal.progress)) + 1e-5)
-            if journal.due(optimiser.steps):
-                torch.save({"optimiser": optimiser.state_dict(), "spent": journal.spent}, file)
-        torch.save({"optimiser": optimiser.state_dict(), "spent": journal.spent}, file)
+                value, whole, thing = _backpropagate(
+                    vae, batch.to(training_device()), journal.time_fraction, decoder_only=decoder_only
+                )
+                journal.add_values(**{kind: value, f"{kind}_db": whole, f"{kind}_thing_db": thing})
+            optimiser.step(rate * min(1.0, optimiser.steps / 20, 1.4 * (1 - journal.time_fraction)) + 1e-5)
+            if journal.write_when_due(optimiser.steps):
+                torch.save({"optimiser": optimiser.state_dict(), "spent": journal.seconds_spent}, file)
+        torch.save({"optimiser": optimiser.state_dict(), "spent": journal.seconds_spent}, file)
 
 
-def _learn(
-    vae: AutoencoderKLLTXVideo, batch: Batch, progress: float, *, decoder_only: bool
+def _backpropagate(
+    vae: AutoencoderKLLTXVideo, batch: VideoBatch, progress: float, *, decoder_only: bool
 ) -> tuple[float, float, float]:
     """Add a batch's gradients; its loss and its two PSNRs."""
-    decoded = _through(vae, batch, decoder_only=decoder_only)
-    value = loss(decoded, batch, progress)
+    decoded = _reconstruct(vae, batch, decoder_only=decoder_only)
+    value = reconstruction_loss(decoded, batch, progress)
     value.backward()
-    return (float(value.detach()), *psnr(decoded.detach(), batch))
+    return (float(value.detach()), *peak_snr(decoded.detach(), batch))
 
 
-def _through(vae: AutoencoderKLLTXVideo, batch: Batch, *, decoder_only: bool) -> Tensor:
+def _reconstruct(vae: AutoencoderKLLTXVideo, batch: VideoBatch, *, decoder_only: bool) -> Tensor:
     with torch.set_grad_enabled(not decoder_only):
         latents = vae.encode(batch.video.to(vae.dtype)).latent_dist.mean
-    decoded: Tensor = vae.decode(noisy(latents)).sample
+    decoded: Tensor = vae.decode(add_latent_noise(latents)).sample
     return decoded
 
 
-def _resume(file: Path, vae: AutoencoderKLLTXVideo, optimiser: Muon) -> float:
+def _resume_checkpoint(file: Path, vae: AutoencoderKLLTXVideo, optimiser: Muon) -> float:
     whole = file.with_name("vae.pt")
     if file != whole:  # the decoder alone, of the whole autoencoder trained before
         vae.load_state_dict(torch.load(whole, map_location="cpu")["optimiser"]["average"], strict=False)
-        optimiser.restart()
+        optimiser.restart_averages()
     if not file.exists():
         return 0.0
     state = torch.load(file, map_location="cpu")
@@ -101,9 +103,9 @@ def _resume(file: Path, vae: AutoencoderKLLTXVideo, optimiser: Muon) -> float:
     return float(state["spent"])
 
 
-def load(work: Path) -> AutoencoderKLLTXVideo:
+def load_vae(work: Path) -> AutoencoderKLLTXVideo:
     """The trained autoencoder (moving averages), with the decoder's further training where there is some."""
-    vae = new_vae(Recipe.read(work))
+    vae = new_vae(TrainingConfig.read(work))
     for file in (work / "vae.pt", work / "decoder.pt"):
         if file.exists():
             vae.load_state_dict(torch.load(file, map_location="cpu")["optimiser"]["average"], strict=False)

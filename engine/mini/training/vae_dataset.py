@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engine.mini.dataset.arrays import ByteArray
-from engine.mini.dataset.renderer import RenderedClip, render
+from engine.mini.dataset.renderer import RenderedClip, render_clip
 from engine.mini.dataset.scenes import FPS, random_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.mini.training.config import Recipe
+    from engine.mini.training.config import TrainingConfig
 
 WHOLE: Final = 0.15  # share of the clips that are whole pictures, with their borders
 LONG: Final = 0.4  # share of the other clips that are 17 frames long; the rest have 9, which are cheaper
@@ -28,37 +28,37 @@ LATEST: Final = 48  # frames into its motion at which a clip may begin
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class VideoBatch:
     """`video` (batch, 3, frames, height, width) in -1..1 and `mask` (batch, 1, frames, height, width)."""
 
     video: Tensor
     mask: Tensor
 
-    def to(self, device: torch.device) -> Batch:
-        return Batch(self.video.to(device), self.mask.to(device))
+    def to(self, device: torch.device) -> VideoBatch:
+        return VideoBatch(self.video.to(device), self.mask.to(device))
 
 
-class Crops(IterableDataset[tuple[Batch, Batch]]):
+class CropDataset(IterableDataset[tuple[VideoBatch, VideoBatch]]):
     """Without end, what one step learns from: (clips, pictures)."""
 
-    def __init__(self, recipe: Recipe, seed: int) -> None:
+    def __init__(self, recipe: TrainingConfig, seed: int) -> None:
         self.recipe, self.seed = recipe, seed
 
-    def __iter__(self) -> Iterator[tuple[Batch, Batch]]:
+    def __iter__(self) -> Iterator[tuple[VideoBatch, VideoBatch]]:
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            yield self._clips(rng), crops(self.recipe, rng, scenes=self.recipe.pictures, frames=1)
+            yield self._clip_batch(rng), square_crops(self.recipe, rng, scenes=self.recipe.pictures, frames=1)
 
-    def _clips(self, rng: np.random.Generator) -> Batch:
+    def _clip_batch(self, rng: np.random.Generator) -> VideoBatch:
         if rng.random() < WHOLE:
-            return whole(self.recipe, rng, scenes=max(1, self.recipe.clips // 2), frames=17)
-        return crops(self.recipe, rng, scenes=self.recipe.clips, frames=17 if rng.random() < LONG else 9)
+            return whole_frames(self.recipe, rng, scenes=max(1, self.recipe.clips // 2), frames=17)
+        return square_crops(self.recipe, rng, scenes=self.recipe.clips, frames=17 if rng.random() < LONG else 9)
 
 
-def loader(recipe: Recipe, seed: int, workers: int) -> Iterator[tuple[Batch, Batch]]:
+def crop_loader(recipe: TrainingConfig, seed: int, workers: int) -> Iterator[tuple[VideoBatch, VideoBatch]]:
     """Steps to learn from, drawn by `workers` processes beside the one that trains, or by itself."""
-    return iter(DataLoader(Crops(recipe, seed), batch_size=None, num_workers=workers))
+    return iter(DataLoader(CropDataset(recipe, seed), batch_size=None, num_workers=workers))
 
 
 def to_video(frames: ByteArray) -> Tensor:
@@ -66,37 +66,37 @@ def to_video(frames: ByteArray) -> Tensor:
     return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
 
 
-def crops(recipe: Recipe, rng: np.random.Generator, *, scenes: int, frames: int) -> Batch:
+def square_crops(recipe: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
     """Square pieces of random clips: of each scene one around a thing and one from anywhere.
 
     Corners lie on whole cells, as the cells of whole pictures do.
     """
     videos, masks = [], []
     for _ in range(scenes):
-        clip = _draw(rng, recipe.shapes[int(rng.integers(len(recipe.shapes)))], frames)
-        for left, top in (_near(recipe, rng, clip), _anywhere(recipe, rng, clip)):
+        clip = _random_clip(rng, recipe.shapes[int(rng.integers(len(recipe.shapes)))], frames)
+        for left, top in (_corner_near_thing(recipe, rng, clip), _random_corner(recipe, rng, clip)):
             piece = np.s_[:, top : top + recipe.crop, left : left + recipe.crop]
             videos.append(to_video(clip.frames[piece]))
             masks.append(torch.from_numpy(clip.mask[piece])[None])
-    return Batch(torch.stack(videos), torch.stack(masks))
+    return VideoBatch(torch.stack(videos), torch.stack(masks))
 
 
-def whole(recipe: Recipe, rng: np.random.Generator, *, scenes: int, frames: int) -> Batch:
+def whole_frames(recipe: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
     """Whole pictures of random clips, all of one shape."""
     shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
-    clips = [_draw(rng, shape, frames) for _ in range(scenes)]
-    return Batch(
+    clips = [_random_clip(rng, shape, frames) for _ in range(scenes)]
+    return VideoBatch(
         torch.stack([to_video(clip.frames) for clip in clips]),
         torch.stack([torch.from_numpy(clip.mask)[None] for clip in clips]),
     )
 
 
-def _draw(rng: np.random.Generator, shape: tuple[int, int], frames: int) -> RenderedClip:
+def _random_clip(rng: np.random.Generator, shape: tuple[int, int], frames: int) -> RenderedClip:
     start = float(rng.integers(0, LATEST)) / FPS
-    return render(random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
+    return render_clip(random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
 
 
-def _near(recipe: Recipe, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
+def _corner_near_thing(recipe: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
     _, height, width = clip.mask.shape
     middle = clip.centres[rng.integers(len(clip.centres)), rng.integers(len(clip.frames))] * (width, height)
     away = rng.uniform(-0.375, 0.375, 2) * recipe.crop
@@ -104,7 +104,7 @@ def _near(recipe: Recipe, rng: np.random.Generator, clip: RenderedClip) -> tuple
     return int(np.clip(x, 0, width - recipe.crop)), int(np.clip(y, 0, height - recipe.crop))
 
 
-def _anywhere(recipe: Recipe, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
+def _random_corner(recipe: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
     _, height, width = clip.mask.shape
     columns, rows = ((side - recipe.crop) // recipe.cell + 1 for side in (width, height))
     return recipe.cell * int(rng.integers(columns)), recipe.cell * int(rng.integers(rows))

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.catalog.model import Size
 from engine.catalog.registry import MODELS, native_size
 from engine.media.resize import CropBox, fit_to_file, image_to_native, visible_box
-from engine.mini.dataset.renderer import render
+from engine.mini.dataset.renderer import render_clip
 from engine.mini.dataset.scenes import Scene
 from engine.types import EngineError, ImageCondition
 
@@ -53,8 +53,10 @@ def test_what_is_shown_is_centred_and_hardly_stretched(model: object, width: int
 @pytest.mark.parametrize("size", [Size(320, 192), Size(640, 384)])
 def test_drawings_are_enlarged_closer_to_what_would_have_been_drawn(size: Size) -> None:
     scene = Scene("star", "red", "still", "desert", "day")
-    small = torch.from_numpy(render(scene, frames=1).frames).permute(0, 3, 1, 2) / 255
-    large = torch.from_numpy(render(scene, width=size.width, height=size.height, frames=1).frames).permute(0, 3, 1, 2)
+    small = torch.from_numpy(render_clip(scene, frames=1).frames).permute(0, 3, 1, 2) / 255
+    large = torch.from_numpy(render_clip(scene, width=size.width, height=size.height, frames=1).frames).permute(
+        0, 3, 1, 2
+    )
     crisp, smooth = ((fit_to_file(small, size, drawn=drawn) - large / 255).square().mean() for drawn in (True, False))
     assert crisp < 0.85 * smooth
 

@@ -13,16 +13,25 @@ from PIL import Image
 from engine.mini import evaluate
 from engine.mini.dataset.scenes import Scene
 from engine.mini.evaluation import scores
-from engine.mini.evaluation.sampling import Question, Studio, answered, picture, psnr, questions, through_codec, truth
+from engine.mini.evaluation.sampling import (
+    ClipGenerator,
+    EvaluationPrompt,
+    ground_truth,
+    held_out_prompts,
+    image_condition,
+    judge_prompt,
+    peak_snr,
+    through_codec,
+)
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig
 
-BALL = Question(Scene("ball", "red", "left", "hills", "sunset", x=-1.0, seed=3), "a red ball", "en")
+BALL = EvaluationPrompt(Scene("ball", "red", "left", "hills", "sunset", x=-1.0, seed=3), "a red ball", "en")
 
 
 @pytest.fixture
-def studio(config: EngineConfig) -> Studio:
-    return Studio(Engine(config))
+def studio(config: EngineConfig) -> ClipGenerator:
+    return ClipGenerator(Engine(config))
 
 
 @pytest.fixture(autouse=True)
@@ -30,46 +39,46 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(studio: Studio) -> None:
-    true = truth(BALL)
-    frames = studio.film("a red ball", 1, given=[picture(true, 0), picture(true, -1)])
+def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(studio: ClipGenerator) -> None:
+    true = ground_truth(BALL)
+    frames = studio.generate("a red ball", 1, given=[image_condition(true, 0), image_condition(true, -1)])
     assert frames.shape == (40, 96, 160, 3)
     assert frames.dtype == np.uint8
     assert studio.clips == 1
-    assert studio.pace.startswith("1 clips in full quality")
+    assert studio.pace_summary.startswith("1 clips in full quality")
 
 
-def test_the_main_table_has_every_motion_and_both_languages(studio: Studio) -> None:
-    section = evaluate.single(studio, questions(1))
+def test_the_main_table_has_every_motion_and_both_languages(studio: ClipGenerator) -> None:
+    section = evaluate.report_single(studio, held_out_prompts(1))
     assert len(section.trials) == 1
     for row in ("| colour |", "| all of these |", "| bouncing |", "English (1) | French (0)", "| flicker |"):
         assert row in section.text
 
 
 def test_the_autoencoder_is_measured_by_itself(weights: Path) -> None:
-    section = evaluate.vae(weights, [BALL])
+    section = evaluate.report_autoencoder(weights, [BALL])
     assert section.trials[0].frames.shape == (40, 96, 160, 3)
     assert "of frame 0" in section.text
 
 
 def test_a_drawn_clip_holds_together_for_twenty_seconds_and_another_does_not() -> None:
-    film = truth(BALL, frames=160)
-    assert "from beginning to end: 100 %" in evaluate._lasting([BALL], [film], [film])
+    film = ground_truth(BALL, frames=160)
+    assert "from beginning to end: 100 %" in evaluate._accuracy_over_time([BALL], [film], [film])
     stopped = np.concatenate([film[:40], np.repeat(film[40:41], 120, axis=0)])
-    told = evaluate._lasting([BALL], [stopped], [film])
+    told = evaluate._accuracy_over_time([BALL], [stopped], [film])
     assert "| motion | 100 % of 1 | 0 % of 1 |" in told
     assert "from beginning to end: 0 %" in told
 
 
 def test_the_codec_costs_little() -> None:
-    true = truth(BALL)
-    assert psnr(true, true) > 60
-    assert 30 < psnr(through_codec(true)[0], true[0]) < 50
+    true = ground_truth(BALL)
+    assert peak_snr(true, true) > 60
+    assert 30 < peak_snr(through_codec(true)[0], true[0]) < 50
 
 
 def test_a_contact_sheet_has_a_labelled_row_for_each_clip(tmp_path: Path) -> None:
-    true = truth(BALL)
-    right, wrong = answered(BALL, true), answered(replace(BALL, prompt="« un œuf »"), true[::-1])
+    true = ground_truth(BALL)
+    right, wrong = judge_prompt(BALL, true), judge_prompt(replace(BALL, prompt="« un œuf »"), true[::-1])
     scores.contact_sheet([right, wrong], tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (6 * 160, 2 * (96 + scores.LABEL))

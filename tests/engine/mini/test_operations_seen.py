@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from engine.catalog.registry import DEFAULT_MODEL
 from engine.mini.evaluation import detection
-from engine.mini.evaluation.judge import judge
-from engine.mini.evaluation.sampling import psnr, read
+from engine.mini.evaluation.judge import judge_clip
+from engine.mini.evaluation.sampling import peak_snr, read_frames
 from engine.planning import operations
 from engine.planning.operations import SourceClip, StoryboardCard
 from engine.runtime.engine import Engine
@@ -50,7 +50,7 @@ class Studio:
         return SourceClip(self.film(request(prompt, SECONDS, seed)), SECONDS * FPS)
 
     def frames(self, asked: Request) -> Frames:
-        return read(self.film(asked))
+        return read_frames(self.film(asked))
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def changes(frames: Frames) -> NDArray[np.float32]:
 
 def thing(frames: Frames) -> NDArray[np.bool_]:
     """Where the first thing is, a little widened, at the frames' own size."""
-    small = detection.shrunk(frames)
-    found = detection.find(small, detection.setting(small))[0]
-    return detection.widened(found.mask, 4)
+    small = detection.resize_frames(frames)
+    found = detection.detect_things(small, detection.classify_scenery(small))[0]
+    return detection.dilate_mask(found.mask, 4)
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
@@ -84,7 +84,7 @@ def test_an_extension_s_seam_is_no_larger_than_the_motion_in_the_clip(
     seam = source.frames - 1 if direction == "forward" else len(longer) - source.frames - 1
     steps = changes(longer)
     assert steps[seam] <= 1.15 * np.delete(steps, seam).max()
-    seen = judge(longer)
+    seen = judge_clip(longer)
     assert (seen.thing, seen.colour, seen.motion, seen.place) == ("ball", "red", "right", "hills")
 
 
@@ -93,7 +93,7 @@ def test_a_loop_s_last_frame_goes_on_to_its_first(studio: Studio) -> None:
     around = studio.frames(operations.loop_clip(request(BALL, SECONDS), source, "normal"))
     wrap = np.abs(around[-1].astype(float) - around[0]).mean()
     assert wrap <= 1.5 * changes(around).max()
-    assert judge(around).second is None, "a loop that fades shows its thing twice"
+    assert judge_clip(around).second is None, "a loop that fades shows its thing twice"
 
 
 def test_a_loop_holds_no_stretch_played_backwards(studio: Studio) -> None:
@@ -101,19 +101,19 @@ def test_a_loop_holds_no_stretch_played_backwards(studio: Studio) -> None:
     around = studio.frames(operations.loop_clip(request(BALL, SECONDS), source, "normal"))
     made, kept = around[-2 * FPS :], around[: -2 * FPS]
     for frame in made[2:-2]:
-        assert max(psnr(frame[None], each[None]) for each in kept) < 33
+        assert max(peak_snr(frame[None], each[None]) for each in kept) < 33
 
 
 def test_a_blend_begins_as_one_clip_and_ends_as_the_other(studio: Studio) -> None:
     first, second = studio.clip(BALL), studio.clip(SQUARE, 12)
-    a, b = read(first.video), read(second.video)
+    a, b = read_frames(first.video), read_frames(second.video)
     asked = replace(request(BALL, 4), prompt_spans=(PromptSpan(0, 8, BALL), PromptSpan(24, 32, SQUARE)))
     blend = studio.frames(operations.blend_clips(asked, first, second, "even", 4))
-    assert psnr(blend[:2], a[:2]) > 25 > psnr(blend[:2], b[:2])
-    assert psnr(blend[-2:], b[-2:]) > 22 > psnr(blend[-2:], a[-2:])
+    assert peak_snr(blend[:2], a[:2]) > 25 > peak_snr(blend[:2], b[:2])
+    assert peak_snr(blend[-2:], b[-2:]) > 22 > peak_snr(blend[-2:], a[-2:])
     middle = len(blend) // 2
     average = (a[middle].astype(float) + b[middle - len(blend) + len(b)]) / 2
-    assert psnr(blend[middle][None], average[None].astype(np.uint8)) < 20
+    assert peak_snr(blend[middle][None], average[None].astype(np.uint8)) < 20
     assert changes(blend).max() < 0.5 * np.abs(a[-1].astype(float) - b[0]).mean(), "no cut"
 
 
@@ -123,7 +123,7 @@ def test_a_subtle_remix_keeps_more_than_a_strong_one(studio: Studio) -> None:
     seen, kept = {}, {}
     for strength in ("subtle", "mild", "strong"):
         made = studio.frames(operations.remix_clip(request(green, SECONDS), source, strength))
-        seen[strength], kept[strength] = judge(made), psnr(made, read(source.video))
+        seen[strength], kept[strength] = judge_clip(made), peak_snr(made, read_frames(source.video))
     assert kept["subtle"] > kept["mild"] > kept["strong"]
     assert seen["strong"].colour == "green"
     assert (seen["subtle"].place, seen["subtle"].motion) == ("hills", "right")
@@ -134,8 +134,8 @@ def test_an_edit_keeps_what_the_prompt_does_not_name(studio: Studio) -> None:
     asked = replace(
         operations.edit_clip(request(BALL.replace("red", "green"), SECONDS), source, "mild"), source_prompt=BALL
     )
-    made, before = studio.frames(asked), read(source.video)
-    seen = judge(made)
+    made, before = studio.frames(asked), read_frames(source.video)
+    seen = judge_clip(made)
     assert (seen.colour, seen.motion, seen.place, seen.time) == ("green", "right", "hills", "day")
     elsewhere = ~(thing(made) | thing(before))
     off = np.abs(made.astype(float) - before)[elsewhere]
@@ -147,7 +147,7 @@ def test_a_storyboard_changes_its_hour_and_not_its_thing(studio: Studio) -> None
     story = studio.frames(
         operations.lay_out_storyboard(request("", 6), [StoryboardCard(0, BALL), StoryboardCard(3, night)])
     )
-    day, dark = judge(story[:16]), judge(story[-16:])
+    day, dark = judge_clip(story[:16]), judge_clip(story[-16:])
     assert (day.time, dark.time) == ("day", "night")
     assert day.colour == dark.colour == "red"
     assert day.place == dark.place == "hills"

@@ -22,7 +22,7 @@ def written(seed: int, language: Language, count: int, *, held_out: bool = False
     rng = np.random.default_rng(seed)
     scenes = [random_scene(rng, held_out=held_out) for _ in range(count)]
     return [
-        (scene, captions.caption(scene, rng, language=language, held_out=held_out)[0].lower().rstrip("."))
+        (scene, captions.write_caption(scene, rng, language=language, held_out=held_out)[0].lower().rstrip("."))
         for scene in scenes
     ]
 
@@ -32,7 +32,7 @@ def test_labels_state_the_scene_and_nothing_else(language: Language) -> None:
     rng = np.random.default_rng(1)
     for _ in range(200):
         scene = random_scene(rng)
-        _, labels = captions.caption(scene, rng, language=language)
+        _, labels = captions.write_caption(scene, rng, language=language)
         stated = {
             name: values[label] if label != UNSAID else None
             for label, (name, values) in zip(labels, ATTRIBUTES.items(), strict=True)
@@ -94,7 +94,7 @@ def test_french_growth_agrees_with_all_that_grows() -> None:
     }
     for (thing, second), form in agreed.items():
         scene = replace(growing, thing=thing, second=(second, "blue") if second else None)
-        texts = [captions.caption(scene, rng, language="fr")[0] for _ in range(60)]
+        texts = [captions.write_caption(scene, rng, language="fr")[0] for _ in range(60)]
         found = [text for text in texts if "plus grand" in text]
         assert found
         assert all(re.search(form, text) for text in found)
@@ -114,7 +114,7 @@ def test_held_out_sentences_leave_nothing_out_and_training_never_has_them(langua
     rng = np.random.default_rng(6)
     for _ in range(50):
         scene = random_scene(rng, held_out=True)
-        sentence, labels = captions.caption(scene, rng, language=language, held_out=True)
+        sentence, labels = captions.write_caption(scene, rng, language=language, held_out=True)
         assert labels[list(ATTRIBUTES).index("motion")] != UNSAID
         assert any(re.fullmatch(form, sentence.lower().rstrip(".")) for form in forms)
     for _, sentence in written(7, language, 400):

@@ -11,7 +11,7 @@ import pytest
 
 from engine.mini.dataset.arrays import ByteArray
 from engine.mini.dataset.motion import MotionChange
-from engine.mini.dataset.renderer import paint_background, render
+from engine.mini.dataset.renderer import paint_background, render_clip
 from engine.mini.dataset.scenes import COLOURS, PLACES, THINGS, TIMES, Scene
 from engine.mini.evaluation.detection import HUES
 
@@ -26,23 +26,23 @@ def hsv(pixels: ByteArray) -> tuple[float, float, float]:
 
 
 def test_a_clip_has_the_requested_size_and_depends_on_the_scene_alone() -> None:
-    clip = render(SCENE, width=96, height=160, frames=9)
+    clip = render_clip(SCENE, width=96, height=160, frames=9)
     assert clip.frames.shape == (9, 160, 96, 3)
     assert clip.mask.shape == (9, 160, 96)
-    assert np.array_equal(clip.frames, render(SCENE, width=96, height=160, frames=9).frames)
-    assert not np.array_equal(clip.frames, render(replace(SCENE, seed=4), width=96, height=160, frames=9).frames)
+    assert np.array_equal(clip.frames, render_clip(SCENE, width=96, height=160, frames=9).frames)
+    assert not np.array_equal(clip.frames, render_clip(replace(SCENE, seed=4), width=96, height=160, frames=9).frames)
 
 
 def test_a_clip_may_start_in_the_middle() -> None:
-    whole = render(SCENE, frames=17).frames
-    assert np.array_equal(render(SCENE, frames=9, start=1.0).frames, whole[8:])
+    whole = render_clip(SCENE, frames=17).frames
+    assert np.array_equal(render_clip(SCENE, frames=9, start=1.0).frames, whole[8:])
 
 
 @pytest.mark.parametrize("thing", THINGS)
 @pytest.mark.parametrize(("width", "height"), SHAPES)
 def test_the_mask_covers_the_thing_and_nothing_else(thing: str, width: int, height: int) -> None:
     scene = replace(SCENE, thing=thing, motion="still")
-    clip = render(scene, width=width, height=height, frames=1)
+    clip = render_clip(scene, width=width, height=height, frames=1)
     y, x = np.argwhere(clip.mask[0] > 0.5).mean(axis=0)
     assert clip.mask.max() == 1.0
     assert np.hypot(x - clip.centres[0, 0, 0] * width, y - clip.centres[0, 0, 1] * height) < 0.05 * (width + height)
@@ -55,7 +55,7 @@ def test_the_mask_covers_the_thing_and_nothing_else(thing: str, width: int, heig
 @pytest.mark.parametrize("colour", [name for name in COLOURS if name != "white"])
 @pytest.mark.parametrize(("time", "rain"), list(product(TIMES, (False, True))))
 def test_a_colour_has_its_hue_in_any_light(colour: str, time: str, *, rain: bool) -> None:
-    clip = render(Scene("square", colour, "still", "snow", time, rain=rain), frames=4)
+    clip = render_clip(Scene("square", colour, "still", "snow", time, rain=rain), frames=4)
     hue, saturation, value = hsv(clip.frames[clip.mask > 0.9])
     start, end = HUES[colour]
     assert start <= hue <= end or start <= hue + 360 <= end
@@ -65,7 +65,7 @@ def test_a_colour_has_its_hue_in_any_light(colour: str, time: str, *, rain: bool
 
 @pytest.mark.parametrize("time", TIMES)
 def test_white_is_white_in_any_light(time: str) -> None:
-    clip = render(Scene("square", "white", "still", "desert", time), frames=1)
+    clip = render_clip(Scene("square", "white", "still", "desert", time), frames=1)
     _, saturation, value = hsv(clip.frames[clip.mask > 0.9])
     assert saturation < 0.1
     assert value > 0.9
@@ -74,7 +74,7 @@ def test_white_is_white_in_any_light(time: str) -> None:
 @pytest.mark.parametrize(("place", "rain"), list(product(PLACES, (False, True))))
 def test_skies_differ_by_time_of_day_in_any_weather(place: str, *, rain: bool) -> None:
     scenes = {time: Scene("ball", "red", "still", place, time, rain=rain, x=1, seed=5) for time in TIMES}
-    skies = {time: render(scene, frames=4).frames[:, :24].reshape(-1, 3) for time, scene in scenes.items()}
+    skies = {time: render_clip(scene, frames=4).frames[:, :24].reshape(-1, 3) for time, scene in scenes.items()}
     hue, _, value = hsv(skies["day"])
     assert 195 <= hue <= 230
     assert value > 0.75
@@ -86,16 +86,16 @@ def test_skies_differ_by_time_of_day_in_any_weather(place: str, *, rain: bool) -
 
 
 def test_rain_falls_and_repeats_every_four_frames() -> None:
-    frames = render(replace(SCENE, motion="still", rain=True), frames=9).frames
+    frames = render_clip(replace(SCENE, motion="still", rain=True), frames=9).frames
     assert np.array_equal(frames[4:], frames[:5])
     assert not np.array_equal(frames[1], frames[0])
 
 
 def test_the_time_of_day_changes_within_a_second() -> None:
     scene = Scene("boat", "red", "left", "sea", "night")
-    clip = render(scene, frames=33, turn=MotionChange("left", 16, "day"))
-    day = render(replace(scene, time="day"), frames=17)
-    night = render(scene, frames=33)
+    clip = render_clip(scene, frames=33, turn=MotionChange("left", 16, "day"))
+    day = render_clip(replace(scene, time="day"), frames=17)
+    night = render_clip(scene, frames=33)
     assert np.array_equal(clip.frames[:17], day.frames)
     assert np.array_equal(clip.frames[24:], night.frames[24:])
     brightness = clip.frames[16:25].mean((1, 2, 3))

@@ -21,15 +21,15 @@ from engine.loading.loader import Modules
 from engine.mini.training import train_turbo
 from engine.mini.training.components import new_transformer
 from engine.mini.training.config import SMALL
-from engine.mini.training.latent_dataset import Batch, coordinates
-from engine.mini.training.train_turbo import ADAPTER, Course, Distillation, Lane, Teacher
+from engine.mini.training.latent_dataset import LatentBatch, token_coordinates
+from engine.mini.training.train_turbo import ADAPTER, Distillation, DistillationBatch, StepSchedule, Teacher
 from engine.planning.timeline import plan_clip
 from engine.types import Request
 from tests.support.turbo_adapters import randomise_adapter, write_turbo_adapter
 
 MINI = find_model("kinora-mini")
 TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
-COURSE = Course((1.0, 0.5, 0.0), substeps=2, guidance=4.0)
+COURSE = StepSchedule((1.0, 0.5, 0.0), substeps=2, guidance=4.0)
 FILE = "pytorch_lora_weights.safetensors"
 
 
@@ -37,20 +37,20 @@ def never() -> bool:
     return False
 
 
-def taught(parts: Modules, course: Course = COURSE) -> Teacher:
+def taught(parts: Modules, course: StepSchedule = COURSE) -> Teacher:
     return Teacher(parts.transformer, course, torch.zeros(1, 3, 32), torch.ones(1, 3))
 
 
-def lane(*, given: bool = False, course: Course = COURSE) -> Lane:
+def lane(*, given: bool = False, course: StepSchedule = COURSE) -> DistillationBatch:
     """Two clips of two latent frames of 2 by 3 cells, the first frame of them given or not."""
-    batch = Batch(
+    batch = LatentBatch(
         clean=torch.randn(2, 12, 16),
         ceiling=((torch.arange(12) >= 6) | (not given)).float().expand(2, -1),
         where=torch.empty(0),
-        coordinates=coordinates(16, 2, 2, 3).expand(2, -1, -1),
+        coordinates=token_coordinates(16, 2, 2, 3).expand(2, -1, -1),
         scenes=[],
     )
-    return train_turbo.new_lane(batch, torch.randn(2, 5, 32) * 4, torch.ones(2, 5), course, np.random.default_rng(0))
+    return train_turbo.new_batch(batch, torch.randn(2, 5, 32) * 4, torch.ones(2, 5), course, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def quick_weights(parts: Modules, weights: Path, tmp_path_factory: pytest.TempPa
 
 
 def test_the_course_is_what_the_catalogue_samples() -> None:
-    course = Course.of(MINI)
+    course = StepSchedule.from_catalogue(MINI)
     assert len(course.levels) == TURBO.steps + 1 <= 9
     assert (course.levels[0], course.levels[-1]) == (1, 0)
     assert course.substeps * TURBO.steps == FULL.steps
@@ -80,18 +80,18 @@ def test_the_teacher_goes_where_the_engine_does(parts: Modules, request_: Reques
     steps = ltx.denoise_tokens(parts, made, how, text, tokens, clip.seed, never)
     next(steps), next(steps)
 
-    course = Course((1.0, 0.5, 0.0), 2, how.guidance_scale)
+    course = StepSchedule((1.0, 0.5, 0.0), 2, how.guidance_scale)
     place = tokens.coordinates / torch.tensor([made.fps, 1.0, 1.0])[:, None]
-    before = Lane(start, 0, 1 - tokens.strength, place, text.embeds[1:], text.mask[1:])
-    flow, _ = Teacher(parts.transformer, course, text.embeds[:1], text.mask[:1]).show(before)
+    before = DistillationBatch(start, 0, 1 - tokens.strength, place, text.embeds[1:], text.mask[1:])
+    flow, _ = Teacher(parts.transformer, course, text.embeds[:1], text.mask[:1]).target_flow(before)
     torch.testing.assert_close(start - 0.5 * flow, tokens.latents, rtol=1e-4, atol=1e-4)
 
 
 def test_a_new_student_of_an_unguided_teacher_has_nothing_to_learn(parts: Modules) -> None:
-    same = Course((1.0, 0.5, 0.0), substeps=1, guidance=1.0)
+    same = StepSchedule((1.0, 0.5, 0.0), substeps=1, guidance=1.0)
     student = train_turbo.new_student(parts.transformer)
-    assert train_turbo.lesson(taught(parts, same), student, lane(course=same))[0] < 1e-9
-    off, untaught = train_turbo.lesson(taught(parts), student, lane())
+    assert train_turbo.distillation_loss(taught(parts, same), student, lane(course=same))[0] < 1e-9
+    off, untaught = train_turbo.distillation_loss(taught(parts), student, lane())
     assert off == untaught > 1e-6
 
 
@@ -99,19 +99,19 @@ def test_a_lane_goes_the_student_s_way_and_leaves_what_is_given(parts: Modules) 
     student, under_way = train_turbo.new_student(parts.transformer), lane(given=True)
     randomise_adapter(student)
     before = under_way.x.clone()
-    said = train_turbo.flow(student, under_way, before, 1.0, under_way.text, under_way.mask)
-    train_turbo.lesson(taught(parts), student, under_way)
+    said = train_turbo.predict_flow(student, under_way, before, 1.0, under_way.text, under_way.mask)
+    train_turbo.distillation_loss(taught(parts), student, under_way)
     assert under_way.step == 1
     assert torch.equal(under_way.x[:, :6], before[:, :6])
     torch.testing.assert_close(under_way.x[:, 6:], (before - 0.5 * said)[:, 6:])
 
 
 def test_lanes_begin_as_noise_or_as_clips_under_noise(parts: Modules) -> None:
-    course = Course((1.0, 0.75, 0.5, 0.25, 0.0), 2, 4.0)
+    course = StepSchedule((1.0, 0.75, 0.5, 0.25, 0.0), 2, 4.0)
     rng = np.random.default_rng(0)
     clean = torch.full((2, 12, 16), 9.0)
-    batch = Batch(clean, torch.ones(2, 12), torch.empty(0), torch.empty(0), [])
-    lanes = [train_turbo.new_lane(batch, torch.empty(0), torch.empty(0), course, rng) for _ in range(50)]
+    batch = LatentBatch(clean, torch.ones(2, 12), torch.empty(0), torch.empty(0), [])
+    lanes = [train_turbo.new_batch(batch, torch.empty(0), torch.empty(0), course, rng) for _ in range(50)]
     assert {each.step for each in lanes} == {0, 1, 2, 3}
     for each in lanes:
         assert each.x.mean().item() == pytest.approx(9 * (1 - course.levels[each.step]), abs=0.3)
@@ -127,7 +127,7 @@ def test_distilling_brings_the_student_nearer_and_leaves_the_teacher(parts: Modu
     assert all(torch.equal(weight, before[name]) for name, weight in parts.transformer.state_dict().items())
 
 
-def same_lane() -> Lane:
+def same_lane() -> DistillationBatch:
     torch.manual_seed(1)
     return lane()
 
@@ -135,7 +135,9 @@ def same_lane() -> Lane:
 def off(here: Distillation) -> float:
     """How far the student is from its teacher over a whole lane."""
     under_way = same_lane()
-    return sum(train_turbo.lesson(here.teacher, here.student, under_way)[0].item() for _ in COURSE.levels[1:])
+    return sum(
+        train_turbo.distillation_loss(here.teacher, here.student, under_way)[0].item() for _ in COURSE.levels[1:]
+    )
 
 
 def test_distilling_goes_on_where_it_was(parts: Modules, tmp_path: Path) -> None:
@@ -163,14 +165,14 @@ def work(tmp_path: Path) -> Path:
     weights = {f"transformer.{name}": weight for name, weight in transformer.state_dict().items()}
     state = {"optimiser": {"average": weights}, "mean": torch.zeros(1), "deviation": torch.ones(1)}
     torch.save(state, tmp_path / "transformer.pt")
-    teacher = train_turbo._identity(train_turbo._still(transformer))
+    teacher = train_turbo._weights_digest(train_turbo._freeze_transformer(transformer))
     average = randomise_adapter(train_turbo.new_student(transformer))
     torch.save({"optimiser": {"average": average}, "spent": 1.0, "teacher": teacher}, tmp_path / "turbo.pt")
     return tmp_path
 
 
 def test_the_adapter_is_small_and_readable_by_all(work: Path) -> None:
-    train_turbo.export(work, work / "out")
+    train_turbo.export_adapter(work, work / "out")
     file = work / "out" / ADAPTER / FILE
     assert file.stat().st_size < 3_000_000
     assert file.stat().st_mode & 0o777 == 0o644
@@ -181,14 +183,14 @@ def test_the_adapter_is_small_and_readable_by_all(work: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["turbo.pt", "its transformer"])
 def test_no_adapter_is_better_than_one_that_does_not_fit(work: Path, missing: str) -> None:
-    train_turbo.export(work, work / "out")
+    train_turbo.export_adapter(work, work / "out")
     if missing == "turbo.pt":
         (work / "turbo.pt").unlink()
     else:
         state = torch.load(work / "transformer.pt")
         state["optimiser"]["average"]["transformer.proj_out.bias"] += 1
         torch.save(state, work / "transformer.pt")
-    train_turbo.export(work, work / "out")
+    train_turbo.export_adapter(work, work / "out")
     assert not (work / "out" / ADAPTER).exists()
 
 
@@ -200,8 +202,8 @@ def test_diffusers_own_pipelines_load_the_adapter(parts: Modules, quick_weights:
     pipeline = kind.from_pretrained(quick_weights)
     under_way = lane()
     asked = (under_way, under_way.x, 1.0, under_way.text, under_way.mask)
-    without = train_turbo.flow(pipeline.transformer, *asked)
+    without = train_turbo.predict_flow(pipeline.transformer, *asked)
     pipeline.load_lora_weights(quick_weights / ADAPTER)
-    worn = train_turbo.flow(pipeline.transformer, *asked)
-    torch.testing.assert_close(worn, train_turbo.flow(student, *asked))
+    worn = train_turbo.predict_flow(pipeline.transformer, *asked)
+    torch.testing.assert_close(worn, train_turbo.predict_flow(student, *asked))
     assert not torch.allclose(worn, without, atol=1e-2)

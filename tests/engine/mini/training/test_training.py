@@ -24,14 +24,14 @@ from engine.mini.training import (
     unpack,
     vae_dataset,
 )
-from engine.mini.training.config import SMALL, Recipe
-from engine.mini.training.latent_dataset import Batch, Library, Sentences, coordinates
-from engine.mini.training.muon import Muon, orthogonalise
+from engine.mini.training.config import SMALL, TrainingConfig
+from engine.mini.training.latent_dataset import CaptionEncoder, LatentBatch, LatentDataset, token_coordinates
+from engine.mini.training.muon import Muon, orthogonalise_matrix
 from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, Request
 
 A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is
-TINY = Recipe(
+TINY = TrainingConfig(
     cell=16,
     shapes=((96, 64), (64, 96)),
     channels=8,
@@ -51,24 +51,24 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work folder in which every stage up to the transformer has run."""
     folder = tmp_path_factory.mktemp("work")
     TINY.write(folder)
-    train_vae.train(folder, A_MOMENT)
-    train_text.train(folder, A_MOMENT)
+    train_vae.train_vae(folder, A_MOMENT)
+    train_text.train_text_encoder(folder, A_MOMENT)
     for seed in range(40):
-        encode_latents.encode(folder, 1e-6, seed=seed)
-        if len({encode_latents.read(file).beginning for file in (folder / "latents").iterdir()}) == 4:
+        encode_latents.write_shards(folder, 1e-6, seed=seed)
+        if len({encode_latents.read_shard(file).beginning for file in (folder / "latents").iterdir()}) == 4:
             break
-    train_transformer.train(folder, A_MOMENT, compiled=False)
+    train_transformer.train_transformer(folder, A_MOMENT, compiled=False)
     return folder
 
 
 @pytest.fixture
-def batches(work: Path) -> list[Batch]:
-    library, rng = Library(work), np.random.default_rng(0)
-    return [library.batch(rng) for _ in range(60)]
+def batches(work: Path) -> list[LatentBatch]:
+    library, rng = LatentDataset(work), np.random.default_rng(0)
+    return [library.draw_batch(rng) for _ in range(60)]
 
 
 def test_a_trained_folder_makes_a_clip(work: Path, tmp_path: Path) -> None:
-    train.export(work, tmp_path / "weights")
+    train.export_weights(work, tmp_path / "weights")
     engine = Engine(EngineConfig(weights={DEFAULT_MODEL: str(tmp_path / "weights")}, threads=1))
     request = Request(DEFAULT_MODEL, "a red ball moves left", 160, 96, 1.0, seed=1, steps=1)
     *_, last = engine.run(request, tmp_path / "out", lambda: False)
@@ -77,8 +77,8 @@ def test_a_trained_folder_makes_a_clip(work: Path, tmp_path: Path) -> None:
 
 
 def test_stages_go_on_where_they_stopped(work: Path) -> None:
-    plain = partial(train_transformer.train, compiled=False)
-    for stage, file in ((train_vae.train, "vae.pt"), (plain, "transformer.pt")):
+    plain = partial(train_transformer.train_transformer, compiled=False)
+    for stage, file in ((train_vae.train_vae, "vae.pt"), (plain, "transformer.pt")):
         before = torch.load(work / file)
         stage(work, before["spent"] / 60 + A_MOMENT)
         after = torch.load(work / file)
@@ -87,36 +87,36 @@ def test_stages_go_on_where_they_stopped(work: Path) -> None:
 
 
 def test_what_ships_can_be_taken_apart_and_trained_on(work: Path, tmp_path: Path) -> None:
-    train_turbo.train(work, A_MOMENT, compiled=False)
-    train.export(work, tmp_path / "shipped")
+    train_turbo.train_adapter(work, A_MOMENT, compiled=False)
+    train.export_weights(work, tmp_path / "shipped")
     again = tmp_path / "again"
     again.mkdir()
     TINY.write(again)
-    unpack.unpack(again, tmp_path / "shipped")
+    unpack.unpack_weights(again, tmp_path / "shipped")
     state = torch.load(again / "turbo.pt")["optimiser"]
     written = tmp_path / "turbo"
-    train_turbo.write(state["average"], written)
-    train.export(again, tmp_path / "the same")
+    train_turbo.write_adapter(state["average"], written)
+    train.export_weights(again, tmp_path / "the same")
     for file in (tmp_path / "shipped").rglob("*.safetensors"):
         folder = tmp_path / ("turbo" if file.parent.name == "turbo" else f"the same/{file.parent.name}")
         assert file.read_bytes() == (folder / file.name).read_bytes(), file
     with pytest.raises(ValueError, match=r"holds transformer\.pt, turbo\.pt, vae\.pt already"):
-        unpack.unpack(again, tmp_path / "shipped")
+        unpack.unpack_weights(again, tmp_path / "shipped")
     (again / "latents").symlink_to(work / "latents")
-    train_transformer.train(again, A_MOMENT, compiled=False)
+    train_transformer.train_transformer(again, A_MOMENT, compiled=False)
     assert torch.load(again / "transformer.pt")["optimiser"]["steps"] >= 1
 
 
 def test_weights_of_another_size_are_not_taken_apart(work: Path, tmp_path: Path) -> None:
-    train.export(work, tmp_path / "shipped")
-    Recipe.write(SMALL, tmp_path)
+    train.export_weights(work, tmp_path / "shipped")
+    TrainingConfig.write(SMALL, tmp_path)
     with pytest.raises(ValueError, match="another recipe"):
-        unpack.unpack(tmp_path, tmp_path / "shipped")
+        unpack.unpack_weights(tmp_path, tmp_path / "shipped")
 
 
 def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_path: Path) -> None:
-    train_turbo.train(work, A_MOMENT, compiled=False)
-    train.export(work, tmp_path)
+    train_turbo.train_adapter(work, A_MOMENT, compiled=False)
+    train.export_weights(work, tmp_path)
     mini = find_model(DEFAULT_MODEL)
     assert locate_weights(mini, EngineConfig(weights={DEFAULT_MODEL: str(tmp_path)})).adapters == {
         mini.sampling["turbo"].adapter
@@ -124,9 +124,9 @@ def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_pat
 
 
 def test_the_decoder_stage_leaves_every_latent_as_it_is(work: Path) -> None:
-    before = train_vae.load(work)
-    train_vae.train(work, A_MOMENT, decoder_only=True)
-    after = train_vae.load(work)
+    before = train_vae.load_vae(work)
+    train_vae.train_vae(work, A_MOMENT, decoder_only=True)
+    after = train_vae.load_vae(work)
     video = torch.randn(1, 3, 9, 32, 32)
     with torch.no_grad():
         assert torch.equal(before.encode(video).latent_dist.mean, after.encode(video).latent_dist.mean)
@@ -141,7 +141,7 @@ def test_the_command_says_which_stages_there_are(tmp_path: Path) -> None:
 
 
 def test_an_autoencoder_learns_from_clips_and_from_pictures() -> None:
-    clips, pictures = next(vae_dataset.loader(TINY, 0, workers=0))
+    clips, pictures = next(vae_dataset.crop_loader(TINY, 0, workers=0))
     assert pictures.video.shape == (2, 3, 1, 32, 32)
     assert clips.video.shape[2] in {9, 17}
     assert clips.mask.shape[2:] == clips.video.shape[2:]
@@ -149,7 +149,7 @@ def test_an_autoencoder_learns_from_clips_and_from_pictures() -> None:
 
 
 def test_crops_are_drawn_apart_by_every_worker() -> None:
-    steps = vae_dataset.loader(TINY, 0, workers=2)
+    steps = vae_dataset.crop_loader(TINY, 0, workers=2)
     (_, first), (_, second) = next(steps), next(steps)
     assert not torch.equal(first.video, second.video)
 
@@ -158,7 +158,7 @@ def test_coverage_counts_the_first_frame_eight_times_and_every_other_once() -> N
     mask = torch.zeros(9, 32, 32)
     mask[0, :16, :16] = 1
     mask[8, 16:, 16:20] = 1
-    where = encode_latents.coverage(mask, 16)
+    where = encode_latents.thing_coverage(mask, 16)
     assert where.shape == (2, 2, 2, encode_latents.WHERE)
     assert where[0, 0, 0].tolist() == [1.0] * encode_latents.WHERE
     assert where[1, 1, 1, :8].tolist() == [0.0] * 7 + [0.25]
@@ -166,7 +166,7 @@ def test_coverage_counts_the_first_frame_eight_times_and_every_other_once() -> N
     assert where[1, 1, 1, 8:].sum() == 4
 
 
-def test_batches_hold_about_as_many_tokens_whatever_their_length(batches: list[Batch]) -> None:
+def test_batches_hold_about_as_many_tokens_whatever_their_length(batches: list[LatentBatch]) -> None:
     for batch in batches:
         count, tokens, channels = batch.clean.shape
         assert channels == TINY.channels
@@ -178,89 +178,89 @@ def test_batches_hold_about_as_many_tokens_whatever_their_length(batches: list[B
     assert len({batch.clean.shape[1] for batch in batches}) > 3
 
 
-def test_something_is_always_left_to_denoise(batches: list[Batch]) -> None:
-    assert any(batch.given.any() for batch in batches)
-    assert all((~batch.given).any(dim=1).all() for batch in batches)
+def test_something_is_always_left_to_denoise(batches: list[LatentBatch]) -> None:
+    assert any(batch.is_given.any() for batch in batches)
+    assert all((~batch.is_given).any(dim=1).all() for batch in batches)
 
 
 def test_clips_that_begin_in_the_middle_are_never_learnt_without_their_beginning(work: Path) -> None:
-    library = Library(work)
+    library = LatentDataset(work)
     library.shards = {name: shard for name, shard in library.shards.items() if shard.beginning != "first"}
     assert {shard.beginning for shard in library.shards.values()} == {"later", "turned", "returning"}
     rng = np.random.default_rng(1)
-    assert all((library.batch(rng).ceiling < 1).any() for _ in range(40))
+    assert all((library.draw_batch(rng).ceiling < 1).any() for _ in range(40))
 
 
 def test_what_leads_from_one_moment_to_another_is_learnt_between_its_two_ends(work: Path) -> None:
-    library, rng = Library(work), np.random.default_rng(2)
+    library, rng = LatentDataset(work), np.random.default_rng(2)
     library.shards = {n: shard for n, shard in library.shards.items() if shard.beginning == "returning"}
     assert library.shards
     for _ in range(10):
-        batch = library.batch(rng)
+        batch = library.draw_batch(rng)
         ends = {shard.ends for shard in library.shards.values()}
-        frames = len(batch.given[0].unflatten(0, (6, -1)))
-        given = batch.given[0].unflatten(0, (frames, -1)).all(dim=1).tolist()
+        frames = len(batch.is_given[0].unflatten(0, (6, -1)))
+        given = batch.is_given[0].unflatten(0, (frames, -1)).all(dim=1).tolist()
         assert given in [[True] * front + [False] * (6 - front - behind) + [True] * behind for front, behind in ends]
 
 
 def test_what_is_given_takes_every_form_an_operation_needs(work: Path) -> None:
-    library, rng = Library(work), np.random.default_rng(2)
+    library, rng = LatentDataset(work), np.random.default_rng(2)
     seen: set[str | tuple[bool, bool]] = set()
-    for batch in (library.batch(rng) for _ in range(400)):
+    for batch in (library.draw_batch(rng) for _ in range(400)):
         assert all(torch.equal(row, batch.ceiling[0]) for row in batch.ceiling)
         row = batch.ceiling[0]
         if ((row > 0) & (row < 1)).any():
             seen.add("noised")
         elif len(row) > 6 * 24:
             seen.add("keyframe")
-        elif batch.given.any():
+        elif batch.is_given.any():
             seen.add((bool(row[0] == 0), bool(row[-1] == 0)))
     assert seen == {"noised", "keyframe", (True, False), (False, True), (True, True)}
 
 
 def test_coordinates_are_those_of_the_condition_pipeline() -> None:
-    seconds, rows, columns = coordinates(16, 3, 2, 2)
+    seconds, rows, columns = token_coordinates(16, 3, 2, 2)
     assert seconds[::4].tolist() == [0.0, 1 / 8, 9 / 8]
     assert rows[:4].tolist() == [0, 0, 16, 16]
     assert columns[:4].tolist() == [0, 16, 0, 16]
 
 
-def test_given_frames_are_worn_a_little_and_what_is_asked_for_is_not(batches: list[Batch]) -> None:
-    batch = next(each for each in batches if each.given.any())
-    gap = (train_transformer.worn(batch) - batch.clean).abs()
-    assert gap[~batch.given].max() == 0
-    assert 0 < gap[batch.given].mean() < 0.2
+def test_given_frames_are_worn_a_little_and_what_is_asked_for_is_not(batches: list[LatentBatch]) -> None:
+    batch = next(each for each in batches if each.is_given.any())
+    gap = (train_transformer.noise_conditions(batch) - batch.clean).abs()
+    assert gap[~batch.is_given].max() == 0
+    assert 0 < gap[batch.is_given].mean() < 0.2
 
 
 def test_many_lessons_are_nearly_all_noise_and_no_level_is_unknown() -> None:
-    levels = train_transformer.noise_levels(np.random.default_rng(0), 4000)
+    levels = train_transformer.sample_noise_levels(np.random.default_rng(0), 4000)
     assert 0.18 < (levels > 0.96).float().mean() < 0.35
     assert 0 <= levels.min() < 0.02
     assert 0.995 < levels.max() <= 1
     assert all(((levels > at) & (levels < at + 0.1)).any() for at in np.arange(0, 1, 0.1))
 
 
-def test_no_loss_counts_what_was_given(work: Path, batches: list[Batch]) -> None:
-    batch = next(each for each in batches if each.given.any())
-    student = train_transformer.Student(train_transformer.load(work)[0])
-    text, mask = Sentences(work).read(["a red ball"] * len(batch.scenes))
+def test_no_loss_counts_what_was_given(work: Path, batches: list[LatentBatch]) -> None:
+    batch = next(each for each in batches if each.is_given.any())
+    student = train_transformer.TransformerWithProbe(train_transformer.load_transformer(work)[0])
+    text, mask = CaptionEncoder(work).encode_texts(["a red ball"] * len(batch.scenes))
     level = torch.full((len(batch.scenes),), 0.5)
 
     def loss() -> list[float]:
         torch.manual_seed(0)
-        return [float(value.detach()) for value in train_transformer.losses(student, batch, level, text, mask)]
+        return [float(value.detach()) for value in train_transformer.flow_losses(student, batch, level, text, mask)]
 
     before = loss()
-    batch.where[batch.given] += 1
+    batch.where[batch.is_given] += 1
     assert loss() == pytest.approx(before)
-    batch.where[~batch.given] += 1
+    batch.where[~batch.is_given] += 1
     assert loss() != pytest.approx(before)
 
 
 def test_captions_are_dropped_now_and_then(work: Path) -> None:
     rng = np.random.default_rng(0)
     scene = random_scene(rng)
-    said = [Sentences._caption(scene, rng) for _ in range(300)]
+    said = [CaptionEncoder._random_caption(scene, rng) for _ in range(300)]
     assert 10 < said.count("") < 50
     assert len(set(said)) > 100
     assert work.exists()
@@ -268,7 +268,7 @@ def test_captions_are_dropped_now_and_then(work: Path) -> None:
 
 def test_orthogonal_updates_have_singular_values_near_one() -> None:
     torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(3, 40, 90)).float())
+    values = torch.linalg.svdvals(orthogonalise_matrix(torch.randn(3, 40, 90)).float())
     assert values.min() > 0.5
     assert values.max() < 1.5
 
