@@ -74,13 +74,13 @@ class Modules:
     placement: Placement = _DEFAULT_PLACEMENT
     lora_errors: Mapping[str, str] = field(default_factory=dict)
 
-    def clip_fingerprint(self, worn: Iterable[LoraWeight]) -> tuple[str, ...]:
+    def clip_fingerprint(self, loras: Iterable[LoraWeight]) -> tuple[str, ...]:
         """Everything besides its plan that decides a clip's pixels: the weights, the number formats in which they are
         stored and computed with, and the contents of the active LoRAs. Where the modules lie and which kernels run
         changes no more than the last bits.
         """
         formats = self.placement.dtype, self.placement.quantisation
-        return self.weights_digest, *formats, *(self.adapters[weight.name] for weight in worn)
+        return self.weights_digest, *formats, *(self.adapters[weight.name] for weight in loras)
 
     @property
     def spatial_compression(self) -> int:

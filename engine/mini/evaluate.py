@@ -60,55 +60,54 @@ class ReportSection(NamedTuple):
     text: str
 
 
-def report_single(studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> ReportSection:
+def report_single(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
     """One thing: the main table, by motion, by language, and how the pictures hold up."""
-    trials, ceiling = generated_trials(studio, asked), ground_truth_trials(asked, studio.size)
+    trials, ceiling = generated_trials(generator, prompts), ground_truth_trials(prompts, generator.size)
     tables = (
         scores.accuracy_table(trials, ceiling),
         scores.motion_table(trials, ceiling),
         scores.language_table(trials),
     )
     return ReportSection(
-        trials, "\n\n".join((*tables, scores.image_quality_table(trials, ceiling), studio.pace_summary))
+        trials, "\n\n".join((*tables, scores.image_quality_table(trials, ceiling), generator.pace_summary))
     )
 
 
-def report_pairs(studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> ReportSection:
+def report_pairs(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
     """Two things that do the same."""
-    trials = generated_trials(studio, asked)
+    trials = generated_trials(generator, prompts)
+    table = scores.accuracy_table(trials, ground_truth_trials(prompts, generator.size), PAIR)
+    return ReportSection(trials, f"{table}\n\n{generator.pace_summary}")
+
+
+def report_turbo(full: Sequence[Trial], generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
+    """The few-step version beside the full one, of the same prompts and seeds."""
+    fast = replace(generator, quality="turbo", seconds=0.0, clips=0)
+    trials = generated_trials(fast, prompts)
     return ReportSection(
         trials,
-        f"{scores.accuracy_table(trials, ground_truth_trials(asked, studio.size), PAIR)}\n\n{studio.pace_summary}",
-    )
-
-
-def report_turbo(full: Sequence[Trial], studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> ReportSection:
-    """The few-step version beside the full one, of the same prompts and seeds."""
-    fast = replace(studio, quality="turbo", seconds=0.0, clips=0)
-    trials = generated_trials(fast, asked)
-    return ReportSection(
-        trials, f"{scores.side_by_side({'full': full, 'turbo': trials})}\n\n{studio.pace_summary}; {fast.pace_summary}"
+        f"{scores.side_by_side({'full': full, 'turbo': trials})}\n\n{generator.pace_summary}; {fast.pace_summary}",
     )
 
 
 # --- given frames ---------------------------------------------------------------------------------------
 
 
-def report_conditioned(studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> ReportSection:
+def report_conditioned(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
     """Drawn frames given: how well they come back, and whether the clip goes on from them as asked."""
     lines = [
         "| given | dB, half are better | at worst | through the codec alone | motion | colour | shape |",
         "|---" * 7 + "|",
     ]
-    truths = [ground_truth(question, studio.size) for question in asked]
+    ground_truths = [ground_truth(prompt, generator.size) for prompt in prompts]
     shown: list[Trial] = []
     for name, places in GIVEN.items():
         trials = [
-            _conditioned_trial(studio, q, true, places, seed)
-            for seed, (q, true) in enumerate(zip(asked, truths, strict=True))
+            _conditioned_trial(generator, prompt, truth, places, seed)
+            for seed, (prompt, truth) in enumerate(zip(prompts, ground_truths, strict=True))
         ]
-        ours = [_worst_psnr(t.frames, true, places) for t, true in zip(trials, truths, strict=True)]
-        codec = [_worst_psnr(through_codec(true), true, places) for true in truths]
+        ours = [_worst_psnr(t.frames, truth, places) for t, truth in zip(trials, ground_truths, strict=True)]
+        codec = [_worst_psnr(through_codec(truth), truth, places) for truth in ground_truths]
         figures = [f"{np.median(ours):.1f}", f"{min(ours):.1f}", f"{np.median(codec):.1f}"]
         figures += [scores.accuracy_share(trials, SINGLE[check]) for check in ("motion", "colour", "shape")]
         lines.append(f"| {name} | {' | '.join(figures)} |")
@@ -117,39 +116,44 @@ def report_conditioned(studio: ClipGenerator, asked: Sequence[EvaluationPrompt])
 
 
 def _conditioned_trial(
-    studio: ClipGenerator, question: EvaluationPrompt, true: ByteArray, places: tuple[int, ...], seed: int
+    generator: ClipGenerator, prompt: EvaluationPrompt, truth: ByteArray, places: tuple[int, ...], seed: int
 ) -> Trial:
-    conditions = [image_condition(true, place) for place in places]
-    return judge_prompt(question, studio.generate(question.prompt, seed, given=conditions))
+    conditions = [image_condition(truth, place) for place in places]
+    return judge_prompt(prompt, generator.generate(prompt.prompt, seed, conditions=conditions))
 
 
-def _worst_psnr(ours: ByteArray, true: ByteArray, places: tuple[int, ...]) -> float:
-    return min(peak_snr(ours[place], true[place]) for place in places)
+def _worst_psnr(ours: ByteArray, truth: ByteArray, places: tuple[int, ...]) -> float:
+    return min(peak_snr(ours[place], truth[place]) for place in places)
 
 
 # --- length ---------------------------------------------------------------------------------------------
 
 
-def report_long_clips(studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> ReportSection:
+def report_long_clips(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
     """Twenty seconds, judged five by five: is it still the same, and does it still move?"""
-    films = [studio.generate(q.prompt, seed, length=PARTS * SECONDS) for seed, q in enumerate(asked)]
-    truths = [ground_truth(q, studio.size, PARTS * FRAMES) for q in asked]
-    wholes, ideals = ([judge_prompt(q, f) for q, f in zip(asked, some, strict=True)] for some in (films, truths))
+    clips = [generator.generate(prompt.prompt, seed, length=PARTS * SECONDS) for seed, prompt in enumerate(prompts)]
+    ground_truths = [ground_truth(prompt, generator.size, PARTS * FRAMES) for prompt in prompts]
+    wholes, ideals = (
+        [judge_prompt(prompt, f) for prompt, f in zip(prompts, some, strict=True)] for some in (clips, ground_truths)
+    )
     jumps = [[t.verdict.jump for t in some] for some in (wholes, ideals)]
     spoken = (
         "Most that scenery changes between two frames, levels: {:.1f}, at worst {:.1f}; drawn clips {:.1f}, {:.1f}."
     )
     figures = [figure(some) for some in jumps for figure in (np.median, max)]
-    return ReportSection(wholes, f"{_accuracy_over_time(asked, films, truths)}\n\n{spoken.format(*figures)}")
+    return ReportSection(wholes, f"{_accuracy_over_time(prompts, clips, ground_truths)}\n\n{spoken.format(*figures)}")
 
 
 def _accuracy_over_time(
-    asked: Sequence[EvaluationPrompt], films: Sequence[ByteArray], truths: Sequence[ByteArray]
+    prompts: Sequence[EvaluationPrompt], clips: Sequence[ByteArray], ground_truths: Sequence[ByteArray]
 ) -> str:
     """The share right of each part. A thing on its way round through the edges is out of sight for a while: counted
     are parts in which the drawn clip can be judged.
     """
-    ours, ideal = ([_checks_by_part(q, film) for q, film in zip(asked, some, strict=True)] for some in (films, truths))
+    ours, ideal = (
+        [_checks_by_part(prompt, clip) for prompt, clip in zip(prompts, some, strict=True)]
+        for some in (clips, ground_truths)
+    )
     fair = [
         [{name: right for name, right in part.items() if drawing[name]} for part, drawing in zip(*clip, strict=True)]
         for clip in zip(ours, ideal, strict=True)
@@ -165,13 +169,13 @@ def _accuracy_over_time(
     )
 
 
-def _checks_by_part(question: EvaluationPrompt, film: ByteArray) -> list[dict[str, bool]]:
+def _checks_by_part(prompt: EvaluationPrompt, clip: ByteArray) -> list[dict[str, bool]]:
     """What is right in each part. What grows does so ever more slowly: after five seconds it may seem to stand
     still.
     """
     found = []
-    for number, part in enumerate(np.split(film, PARTS)):
-        trial = judge_prompt(question, part)
+    for number, part in enumerate(np.split(clip, PARTS)):
+        trial = judge_prompt(prompt, part)
         right = {name: SINGLE[name](trial.scene, trial.verdict) for name in LASTING}
         settled = number > 0 and trial.scene.motion == "growing" and trial.verdict.motion == "still"
         found.append(right | {"motion": right["motion"] or settled})
@@ -181,20 +185,20 @@ def _checks_by_part(question: EvaluationPrompt, film: ByteArray) -> list[dict[st
 # --- the autoencoder alone ------------------------------------------------------------------------------
 
 
-def report_autoencoder(folder: Path, asked: Sequence[EvaluationPrompt]) -> ReportSection:
+def report_autoencoder(folder: Path, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
     """Drawn clips encoded and decoded: what no transformer can better. `folder` holds weights, or is where
     training keeps its state.
     """
     training = (folder / "vae.pt").exists()
     coder = train_vae.load_vae(folder) if training else AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
     trials, decibels = [], []
-    for question in asked:
-        clip = render_clip(question.scene)
+    for prompt in prompts:
+        clip = render_clip(prompt.scene)
         frames, thing = reconstruct_frames(coder, clip.frames), clip.mask > 0.5
         some = (np.s_[:], thing, np.s_[:1])
         decibels.append([peak_snr(frames[part], clip.frames[part]) for part in some])
-        trials.append(judge_prompt(question, frames[:FRAMES]))
-    ceiling = ground_truth_trials(asked)
+        trials.append(judge_prompt(prompt, frames[:FRAMES]))
+    ceiling = ground_truth_trials(prompts)
     whole, things, first = np.mean(decibels, axis=0)
     spoken = f"PSNR {whole:.1f} dB, of things {things:.1f} dB, of frame 0 {first:.1f} dB"
     tables = (
@@ -228,25 +232,27 @@ def main() -> None:
             scores.contact_sheet(shown, options.sheet)
 
 
-def _report_sections(wanted: argparse.Namespace) -> Iterator[tuple[str, ReportSection]]:
+def _report_sections(options: argparse.Namespace) -> Iterator[tuple[str, ReportSection]]:
     """Each section as soon as it is there."""
-    asked = held_out_prompts(wanted.count, wanted.seed)
-    if wanted.vae:
-        yield "Drawn clips through the autoencoder", report_autoencoder(wanted.weights or WEIGHTS, asked)
+    prompts = held_out_prompts(options.count, options.seed)
+    if options.vae:
+        yield "Drawn clips through the autoencoder", report_autoencoder(options.weights or WEIGHTS, prompts)
         return
-    weights = {DEFAULT_MODEL: str(wanted.weights)} if wanted.weights else {}
-    studio = ClipGenerator(Engine(EngineConfig(weights=weights, threads=wanted.threads)), wanted.size, wanted.quality)
-    yield "One thing", (main_section := report_single(studio, asked))
-    few = asked[: max(8, len(asked) // 6)]
-    if wanted.turbo:
-        yield "Full and turbo", report_turbo(main_section.trials, studio, asked)
-    if wanted.pairs:
-        some = held_out_prompts(max(8, len(asked) // 3), wanted.seed, pair=True)
-        yield "Two things", report_pairs(replace(studio, seconds=0.0, clips=0), some)
-    if wanted.given:
-        yield "Given frames", report_conditioned(replace(studio, size=NATIVE), few)
-    if wanted.long:
-        yield "Twenty seconds", report_long_clips(replace(studio, size=NATIVE), few)
+    weights = {DEFAULT_MODEL: str(options.weights)} if options.weights else {}
+    generator = ClipGenerator(
+        Engine(EngineConfig(weights=weights, threads=options.threads)), options.size, options.quality
+    )
+    yield "One thing", (main_section := report_single(generator, prompts))
+    few = prompts[: max(8, len(prompts) // 6)]
+    if options.turbo:
+        yield "Full and turbo", report_turbo(main_section.trials, generator, prompts)
+    if options.pairs:
+        some = held_out_prompts(max(8, len(prompts) // 3), options.seed, pair=True)
+        yield "Two things", report_pairs(replace(generator, seconds=0.0, clips=0), some)
+    if options.given:
+        yield "Given frames", report_conditioned(replace(generator, size=NATIVE), few)
+    if options.long:
+        yield "Twenty seconds", report_long_clips(replace(generator, size=NATIVE), few)
 
 
 def _parse_options() -> argparse.Namespace:

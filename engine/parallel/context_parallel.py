@@ -38,7 +38,7 @@ _EXCHANGE_TIMEOUT: Final = timedelta(
 
 @dataclass(frozen=True, slots=True)
 class RankConfig:
-    """What a rank needs to join. `port` is that of the group's store on this machine; `hung` are (name, source) of the
+    """What a rank needs to join. `port` is that of the group's store on this machine; `loras` are (name, source) of the
     attached LoRAs.
     """
 

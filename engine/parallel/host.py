@@ -44,10 +44,10 @@ class Host:
         arrange_modules(modules, placement)
 
     def share_transformers(
-        self, transformers: Mapping[str, Any], placement: Placement, folder: Path, hung: Sequence[tuple[str, str]]
+        self, transformers: Mapping[str, Any], placement: Placement, folder: Path, loras: Sequence[tuple[str, str]]
     ) -> None:
         """As `engine.parallel.context_parallel.share`."""
-        context_parallel.share_transformers(transformers, placement, folder, hung)
+        context_parallel.share_transformers(transformers, placement, folder, loras)
 
 
 THIS_HOST: Final = Host()

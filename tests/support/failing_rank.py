@@ -23,8 +23,8 @@ def fail_as_told(*_: object) -> None:
             raise ZeroDivisionError
 
 
-def read_failing_transformer(seat: RankConfig, name: str, device: torch.device) -> Any:
-    transformer = rank_main.read_transformer(seat, name, device)
+def read_failing_transformer(config: RankConfig, name: str, device: torch.device) -> Any:
+    transformer = rank_main.read_transformer(config, name, device)
     transformer.transformer_blocks[1].attn2.register_forward_pre_hook(fail_as_told)
     return transformer
 

@@ -57,8 +57,8 @@ def main(weights: Path, folder: Path) -> None:
     two = Placement(device="cpu", dtype="float32", parallel=2)
     context_parallel.share_transformers({"transformer": shared}, two, weights, [("ink", str(folder))], start_recorded)
     plain = compare_forwards("plain:", alone, shared, ())
-    worn = compare_forwards("lora:", alone, shared, (LoraWeight("ink", 0.5),))
-    report(*([] if torch.allclose(plain, worn) else ["changed"]))
+    with_lora = compare_forwards("lora:", alone, shared, (LoraWeight("ink", 0.5),))
+    report(*([] if torch.allclose(plain, with_lora) else ["changed"]))
     compare_forwards("after:", alone, shared, ())
     others = list(RANKS)
     del shared
@@ -66,9 +66,9 @@ def main(weights: Path, folder: Path) -> None:
     report("other:", "gone" if all(other.poll() == 0 for other in others) else "stays")
 
 
-def compare_forwards(name: str, alone: Any, shared: Any, worn: tuple[LoraWeight, ...]) -> torch.Tensor:
+def compare_forwards(name: str, alone: Any, shared: Any, loras: tuple[LoraWeight, ...]) -> torch.Tensor:
     for transformer in (alone, shared):
-        activate_loras(transformer, worn)
+        activate_loras(transformer, loras)
     expected, found = run_forward(alone), run_forward(shared)
     report(name, "same" if torch.allclose(expected, found, rtol=1e-4, atol=1e-5) else "different")
     return found

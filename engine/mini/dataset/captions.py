@@ -1,4 +1,4 @@
-"""Sentences for scenes: a small grammar with many synonyms, in English and French (wordings.py has the words).
+"""Sentences for scenes: a small grammar with many synonyms, in English and French (vocabulary.py has the words).
 
 Some forms of sentence are kept out of training (`HELD_OUT`) so that evaluate.py can ask for what the model
 has never read. A sentence may leave out the place, the time or the motion; it never says anything untrue.

@@ -1,7 +1,7 @@
 """Says what a clip shows by plain image analysis: things, colours and motions, the place, the time, the rain.
 
-Colours are told by hue (seeing.py), motions by the path of a thing's middle, scenery by the nearest drawn one;
-only shapes are told by a small learnt classifier (shapes.py). How well it judges is itself measured, on drawn
+Colours are told by hue (detection.py), motions by the path of a thing's middle, scenery by the nearest drawn one;
+only shapes are told by a small learnt classifier (shape_classifier.py). How well it judges is itself measured, on drawn
 clips: evaluate.py prints that ceiling beside every figure.
 """
 
@@ -25,12 +25,12 @@ LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class ClipVerdict:
-    """What was seen, in the world's words; "" where there was nothing to see.
+    """The content of a clip in the dataset's labels; "" where nothing was detected.
 
     `second` is another (thing, colour), which comes after the first as in a Scene: to its right, or below;
     `together` says whether it moves as the first does. `flicker` is the mean change of the scenery from frame
     to frame other than rain, `jump` the largest, `sharpness` the steepest change from pixel to pixel at the
-    things' edges, all in levels of 255 on a picture of `seeing.SIDE` pixels.
+    things' edges, all in levels of 255 on a picture of `detection.SIDE` pixels.
     """
 
     thing: str
@@ -147,7 +147,7 @@ def _unwrap_passages(way: FloatArray, length: int) -> FloatArray:
 
 
 def classify_motion(way: ThingTrack) -> str:
-    """The motion with this path, "" if it is none that the world knows."""
+    """The motion of this track; "" if it is none of the dataset's."""
     if len(way.x) < 5:
         return ""
     spread_x, spread_y = _percentile_spread(way.x), _percentile_spread(way.y)

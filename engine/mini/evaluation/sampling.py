@@ -37,7 +37,7 @@ FRAMES: Final = round(SECONDS * FPS)  # of a file of five seconds
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPrompt:
-    """A scene, and the sentence that asks for it."""
+    """A scene and its prompt."""
 
     scene: Scene
     prompt: str
@@ -55,11 +55,11 @@ class ClipGenerator:
     clips: int = 0
 
     def generate(
-        self, prompt: str, seed: int, *, length: float = SECONDS, given: Sequence[ImageCondition] = ()
+        self, prompt: str, seed: int, *, length: float = SECONDS, conditions: Sequence[ImageCondition] = ()
     ) -> ByteArray:
         """The frames (frames, height, width, 3) of the file that the engine makes of a prompt."""
         request = Request(
-            DEFAULT_MODEL, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(given)
+            DEFAULT_MODEL, prompt, *self.size, length, seed, quality=self.quality, conditions=tuple(conditions)
         )
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
@@ -90,22 +90,22 @@ def _held_out_prompt(number: int, rng: np.random.Generator, *, pair: bool) -> Ev
             return EvaluationPrompt(scene, sentence, language)
 
 
-def generated_trials(studio: ClipGenerator, asked: Sequence[EvaluationPrompt]) -> list[Trial]:
+def generated_trials(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> list[Trial]:
     """What the engine makes of each question, its number for a seed."""
-    return [judge_prompt(q, studio.generate(q.prompt, seed)) for seed, q in enumerate(asked)]
+    return [judge_prompt(prompt, generator.generate(prompt.prompt, seed)) for seed, prompt in enumerate(prompts)]
 
 
-def ground_truth_trials(asked: Sequence[EvaluationPrompt], size: Size = NATIVE) -> list[Trial]:
-    """The judge's ceiling: the same scenes as the world draws them."""
-    return [judge_prompt(q, ground_truth(q, size)) for q in asked]
+def ground_truth_trials(prompts: Sequence[EvaluationPrompt], size: Size = NATIVE) -> list[Trial]:
+    """The judge's ceiling: the same scenes as rendered by the dataset."""
+    return [judge_prompt(prompt, ground_truth(prompt, size)) for prompt in prompts]
 
 
-def judge_prompt(question: EvaluationPrompt, frames: ByteArray) -> Trial:
-    return judge_trial(question.scene, frames, question.prompt, question.language)
+def judge_prompt(prompt: EvaluationPrompt, frames: ByteArray) -> Trial:
+    return judge_trial(prompt.scene, frames, prompt.prompt, prompt.language)
 
 
-def ground_truth(question: EvaluationPrompt, size: Size = NATIVE, frames: int = FRAMES) -> ByteArray:
-    return render_clip(question.scene, width=size.width, height=size.height, frames=frames).frames
+def ground_truth(prompt: EvaluationPrompt, size: Size = NATIVE, frames: int = FRAMES) -> ByteArray:
+    return render_clip(prompt.scene, width=size.width, height=size.height, frames=frames).frames
 
 
 def image_condition(frames: ByteArray, place: int) -> ImageCondition:
@@ -118,9 +118,9 @@ def image_condition(frames: ByteArray, place: int) -> ImageCondition:
 def through_codec(frames: ByteArray) -> ByteArray:
     """The clip written to a file as the engine does, and read back: what no model can better."""
     with tempfile.TemporaryDirectory() as folder:
-        with VideoWriter(Path(folder), frames.shape[2], frames.shape[1], FPS, len(frames)) as film:
-            film.write_frames(frames)
-        return read_frames(film.result().video)
+        with VideoWriter(Path(folder), frames.shape[2], frames.shape[1], FPS, len(frames)) as clip:
+            clip.write_frames(frames)
+        return read_frames(clip.result().video)
 
 
 def read_frames(file: Path) -> ByteArray:
@@ -129,7 +129,7 @@ def read_frames(file: Path) -> ByteArray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
 
 
-def peak_snr(ours: ByteArray, true: ByteArray) -> float:
+def peak_snr(ours: ByteArray, truth: ByteArray) -> float:
     """Peak signal to noise in dB."""
-    error = np.square(ours.astype(np.float32) - true.astype(np.float32)).mean()
+    error = np.square(ours.astype(np.float32) - truth.astype(np.float32)).mean()
     return float(10 * np.log10(255**2 / max(float(error), 1e-3)))

@@ -2,7 +2,7 @@
 
 `python -m engine.mini.evaluation.shape_classifier` trains it anew.
 
-It sees a thing cut out of its picture (seeing.crops), never a caption or a colour's name. Pictures are blurred,
+It sees a thing cut out of its picture (detection.crop_thing), never a caption or a colour's name. Pictures are blurred,
 bent and made noisy while it learns, so that it can tell what a model has made.
 """
 

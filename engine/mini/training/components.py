@@ -38,18 +38,18 @@ def worker_count() -> int:
     return max(1, (os.cpu_count() or 2) - 2) if training_device().type == "cuda" else 0
 
 
-def new_vae(recipe: TrainingConfig = SMALL) -> AutoencoderKLLTXVideo:
+def new_vae(config: TrainingConfig = SMALL) -> AutoencoderKLLTXVideo:
     """Patches of an eighth of a cell, then three halvings of width, height and time."""
     vae = AutoencoderKLLTXVideo(
-        latent_channels=recipe.channels,
-        patch_size=recipe.cell // 8,
+        latent_channels=config.channels,
+        patch_size=config.cell // 8,
         patch_size_t=1,
-        block_out_channels=recipe.encoder,
+        block_out_channels=config.encoder,
         down_block_types=("LTXVideo095DownBlock3D",) * 3,
         downsample_type=("spatiotemporal",) * 3,
         spatio_temporal_scaling=(True,) * 3,
         layers_per_block=(0, 1, 2, 1),
-        decoder_block_out_channels=recipe.decoder,
+        decoder_block_out_channels=config.decoder,
         decoder_spatio_temporal_scaling=(True,) * 3,
         decoder_layers_per_block=(1, 2, 4, 1),
         decoder_inject_noise=(False,) * 4,
@@ -66,14 +66,14 @@ def new_vae(recipe: TrainingConfig = SMALL) -> AutoencoderKLLTXVideo:
     return vae
 
 
-def new_transformer(recipe: TrainingConfig = SMALL) -> LTXVideoTransformer3DModel:
+def new_transformer(config: TrainingConfig = SMALL) -> LTXVideoTransformer3DModel:
     return LTXVideoTransformer3DModel(
-        in_channels=recipe.channels,
-        out_channels=recipe.channels,
-        num_attention_heads=recipe.heads,
+        in_channels=config.channels,
+        out_channels=config.channels,
+        num_attention_heads=config.heads,
         attention_head_dim=HEAD,
-        cross_attention_dim=recipe.heads * HEAD,
-        num_layers=recipe.layers,
+        cross_attention_dim=config.heads * HEAD,
+        num_layers=config.layers,
         caption_channels=TEXT_WIDTH,
     )
 

@@ -1,6 +1,6 @@
-"""How big a model is trained, and on what: the numbers that tell a laptop's model from a large card's.
+"""Sizes of the model and of its training data: one configuration for a laptop, one for a large GPU.
 
-The first stage writes its recipe into the work folder, and the others go by what is there.
+The first stage writes its configuration into the work folder; the others read it there.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TrainingConfig:
 
     @staticmethod
     def read(work: Path) -> TrainingConfig:
-        """The recipe of a work folder."""
+        """The configuration of a work folder."""
         return TrainingConfig(
             **{name: _to_tuples(value) for name, value in json.loads((work / FILE).read_text()).items()}
         )

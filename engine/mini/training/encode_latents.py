@@ -63,16 +63,16 @@ class LatentShard:
 
 def write_shards(work: Path, minutes: float, *, seed: int) -> None:
     """Write shards under `work/latents` for `minutes`. Give every process its own `seed`."""
-    recipe, vae = TrainingConfig.read(work), train_vae.load_vae(work).to(training_device(), torch.bfloat16)
+    config, vae = TrainingConfig.read(work), train_vae.load_vae(work).to(training_device(), torch.bfloat16)
     folder = work / "latents"
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, len(list(folder.glob("*.pt")))])
     began, count = time.monotonic(), 0
     while time.monotonic() - began < minutes * 60:
-        shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
+        shape = config.shapes[int(rng.integers(len(config.shapes)))]
         beginning: Beginning = get_args(Beginning)[rng.choice(len(BEGINNINGS), p=BEGINNINGS)]
         file = folder / f"{shape[0]}x{shape[1]}-{seed}-{time.time_ns()}.pt"
-        torch.save(_encode_shard(vae, recipe.cell, rng, shape, beginning), file.with_suffix(".part"))
+        torch.save(_encode_shard(vae, config.cell, rng, shape, beginning), file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
         count += SHARD
         print(f"latents {(time.monotonic() - began) / 60:5.1f} min  clips {count}", flush=True)

@@ -1,4 +1,4 @@
-"""What the transformer learns from: batches of latents from the shards on disk, and sentences about them."""
+"""The transformer's training data: batches of latents from the shards on disk, and encoded captions."""
 
 from __future__ import annotations
 
@@ -82,19 +82,19 @@ class LatentDataset:
     """
 
     def __init__(self, work: Path, *, share: float = 1.0) -> None:
-        recipe = TrainingConfig.read(work)
+        config = TrainingConfig.read(work)
         self.folder = work / "latents"
-        self.cell, self.tokens = recipe.cell, round(recipe.tokens * share)
+        self.cell, self.tokens = config.cell, round(config.tokens * share)
         self.shards: dict[str, encode_latents.LatentShard] = {}
         self.read_new_shards()
         self.mean, self.deviation = encode_latents.channel_statistics(self.shards.values())
 
     def __len__(self) -> int:
-        """How many clips there are."""
+        """The number of clips."""
         return sum(len(shard.scenes) for shard in self.shards.values())
 
     def read_new_shards(self) -> None:
-        """Read the shards that have come since."""
+        """Read the shards written since the last call."""
         for file in sorted(self.folder.glob("*.pt")):
             if file.name not in self.shards:
                 self.shards[file.name] = encode_latents.read_shard(file)
@@ -179,7 +179,7 @@ def _ceiling_between(ends: tuple[int, int], frames: int) -> Tensor:
 
 
 class CaptionEncoder:
-    """Captions for scenes, written anew each time and read by the frozen encoder."""
+    """Writes a new caption for each scene at every call, and encodes it with the frozen text encoder."""
 
     def __init__(self, work: Path) -> None:
         self.tokenizer, self.encoder = train_text.load_text_encoder(work)

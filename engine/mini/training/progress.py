@@ -1,4 +1,4 @@
-"""What a training stage says of itself: a bar that moves, and once a minute a line of mean values that stays."""
+"""Progress of a training stage: a progress bar, and once a minute a log line of mean values."""
 
 from __future__ import annotations
 

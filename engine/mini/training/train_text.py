@@ -123,16 +123,16 @@ def train_text_encoder(work: Path, minutes: float, *, rate: float = 0.01) -> Non
     reader = AttributeProbe(new_text_encoder(len(tokenizer)))
     optimiser = Muon(reader.named_parameters(), names_adam=("shared", "embed", "bias", "heads"))
     rng = np.random.default_rng(0)
-    with TrainingLog("text", minutes) as journal:
-        while journal.has_time_left():
+    with TrainingLog("text", minutes) as log:
+        while log.has_time_left():
             texts, labels = labelled_captions(rng, BATCH)
             ids, mask = tokenize_texts(tokenizer, texts, pad="max_length" if rng.random() < 0.1 else True)
             outputs = reader(ids, mask if rng.random() < 0.6 else None)
             value = torch.stack([_token_loss(out, labels[:, i], mask) for i, out in enumerate(outputs)]).mean()
             value.backward()
-            optimiser.step(rate * (1 - journal.time_fraction) + 1e-5)
-            journal.add_values(loss=float(value.detach()))
-            journal.write_when_due(optimiser.steps)
+            optimiser.step(rate * (1 - log.time_fraction) + 1e-5)
+            log.add_values(loss=float(value.detach()))
+            log.write_when_due(optimiser.steps)
     reader.load_state_dict(optimiser.average, strict=False)
     for name, share in probe_accuracy(tokenizer, reader).items():
         print(f"text reads the {name} right in {share:.1%}")

@@ -151,7 +151,7 @@ def flow_losses(
 
 def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compiled: bool = True) -> None:
     """Train until `minutes` have passed in all, going on from `work/transformer.pt` where that exists."""
-    library, sentences = LatentDataset(work), CaptionEncoder(work)
+    dataset, sentences = LatentDataset(work), CaptionEncoder(work)
     torch.manual_seed(1)
     student = TransformerWithProbe(new_transformer(TrainingConfig.read(work)), compiled=compiled).to(
         training_device(), torch.bfloat16
@@ -163,21 +163,21 @@ def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compil
         state = torch.load(file)
         optimiser.load_state_dict(state["optimiser"])
         spent = float(state["spent"])
-        library.mean, library.deviation = state["mean"], state["deviation"]
+        dataset.mean, dataset.deviation = state["mean"], state["deviation"]
     rng = np.random.default_rng(optimiser.steps + 1)
-    with TrainingLog("transformer", minutes, spent) as journal:
-        while journal.has_time_left():
-            batch = library.draw_batch(rng).to(training_device())
+    with TrainingLog("transformer", minutes, spent) as log:
+        while log.has_time_left():
+            batch = dataset.draw_batch(rng).to(training_device())
             text, mask = (each.to(training_device()) for each in sentences(batch.scenes, rng))
             level = sample_noise_levels(rng, len(batch.scenes)).to(training_device())
             flow, where = flow_losses(student, batch, level, text, mask)
             (flow + WHERE_WEIGHT * where).backward()
-            optimiser.step(_learning_rate(rate, optimiser.steps, journal.time_fraction))
-            journal.add_values(flow=float(flow.detach()), where=float(where.detach()))
-            if journal.write_when_due(optimiser.steps, clips=len(library)):
-                library.read_new_shards()
-                _save_checkpoint(file, optimiser, journal.seconds_spent, library)
-        _save_checkpoint(file, optimiser, journal.seconds_spent, library)
+            optimiser.step(_learning_rate(rate, optimiser.steps, log.time_fraction))
+            log.add_values(flow=float(flow.detach()), where=float(where.detach()))
+            if log.write_when_due(optimiser.steps, clips=len(dataset)):
+                dataset.read_new_shards()
+                _save_checkpoint(file, optimiser, log.seconds_spent, dataset)
+        _save_checkpoint(file, optimiser, log.seconds_spent, dataset)
 
 
 def _learning_rate(peak: float, step: int, progress: float) -> float:
@@ -185,8 +185,8 @@ def _learning_rate(peak: float, step: int, progress: float) -> float:
     return peak * min(1.0, step / 50, (1.01 - progress) / 0.33)
 
 
-def _save_checkpoint(file: Path, optimiser: Muon, spent: float, library: LatentDataset) -> None:
-    state = {"optimiser": optimiser.state_dict(), "spent": spent, "mean": library.mean, "deviation": library.deviation}
+def _save_checkpoint(file: Path, optimiser: Muon, spent: float, dataset: LatentDataset) -> None:
+    state = {"optimiser": optimiser.state_dict(), "spent": spent, "mean": dataset.mean, "deviation": dataset.deviation}
     torch.save(state, file.with_suffix(".part"))
     file.with_suffix(".part").rename(file)
 

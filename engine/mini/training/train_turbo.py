@@ -1,9 +1,9 @@
-"""Last stage: a few unguided steps learn to land where twice as many guided ones do.
+"""Turbo stage: distils guided sampling into a LoRA that needs half the steps and no guidance.
 
-The trained transformer is the teacher and stays as it is; what learns is a LoRA on a copy of it, small enough to
-ship beside the weights and to be switched on for one clip and off for the next. Clips are carried from noise to
-picture by what the student makes of them, and at every step the teacher shows where it would have gone from there:
-so the student learns in the very states it will meet, its own mistakes among them.
+The trained transformer is the teacher and is not changed; the student is a copy of it with a LoRA, small enough to ship
+beside the weights and to be activated for one clip and not for the next. Batches are denoised by the student's own
+predictions, and at every step the teacher computes where it would have gone from there: so the student is trained on
+the states it will meet, its own errors included.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 ADAPTER: Final = "turbo"
 RANK: Final = 32
-BATCHES: Final = 8  # batches under way at once, each at a step of its own: neighbouring lessons then differ
-FROM_NOISE: Final = 0.7  # share of batches that begin as a clip asked for does; the rest are drawn clips, noised
+BATCHES: Final = 8  # batches denoised in turns, each at its own step, so that successive losses differ
+FROM_NOISE: Final = 0.7  # share of batches that start from pure noise; the rest are noised clips of the dataset
 
 
 @dataclass(frozen=True, slots=True)
 class StepSchedule:
-    """The student's noise `levels`, from 1 down to 0, and what the teacher does between two of them: `substeps`
-    Euler steps under `guidance`.
+    """The student's noise `levels`, from 1 down to 0, and the `substeps` guided Euler steps (guidance scale `guidance`)
+    that the teacher takes between two of them.
     """
 
     levels: tuple[float, ...]
@@ -54,17 +54,17 @@ class StepSchedule:
 
     @classmethod
     def from_catalogue(cls, model: ModelEntry) -> StepSchedule:
-        """As the catalogue has the two qualities sampled."""
+        """The schedule of the catalogue's turbo and full qualities."""
         few, full = model.sampling["turbo"], model.sampling["full"]
         return cls((*noise_levels(few).tolist(), 0.0), round(full.steps / few.steps), full.guidance_scale)
 
 
 @dataclass(slots=True)
 class DistillationBatch:
-    """A batch of clips on their way from noise to picture; `x` stands before the student's step number `step`.
+    """A batch of clips being denoised; `x` is its state before the student's step number `step`.
 
-    `x` (batch, tokens, channels) float32; `ceiling` (batch, tokens) the most noise each gets, 0 where it is given;
-    `coordinates` (batch, 3, tokens); `text` (batch, length, width) and `mask` (batch, length) say what is asked for.
+    `x` [B, S, C] float32; `ceiling` [B, S] the maximal noise level of each token, 0 for conditions; `coordinates`
+    [B, 3, S]; `text` [B, length, width] and `mask` [B, length] are the encoded prompts.
     """
 
     x: Tensor
@@ -77,7 +77,7 @@ class DistillationBatch:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """The full model, what it teaches, and the encoded empty prompt (1, length, width) that guidance departs from."""
+    """The full model, its step schedule, and the encoded empty prompt [1, length, width] of its guidance."""
 
     transformer: LTXVideoTransformer3DModel
     course: StepSchedule
@@ -85,49 +85,49 @@ class Teacher:
     mask: Tensor
 
     @torch.no_grad()
-    def target_flow(self, lane: DistillationBatch) -> tuple[Tensor, Tensor]:
-        """(the flow that leads in one step of the student's to where the teacher's own steps end; the flow that the
-        teacher sees at first without guidance, which is all that an untaught student would say).
+    def target_flow(self, batch: DistillationBatch) -> tuple[Tensor, Tensor]:
+        """(the flow that takes one student step to where the teacher's guided steps end; the teacher's unguided flow at
+        the start, which is the prediction of an untrained student).
         """
-        level, end = self.course.levels[lane.step : lane.step + 2]
-        x, nothing = lane.x, (self.text.expand(len(lane.x), -1, -1), self.mask.expand(len(lane.x), -1))
-        seen, decided = [], free_tokens(lane, level)
+        level, end = self.course.levels[batch.step : batch.step + 2]
+        x, empty_prompt = batch.x, (self.text.expand(len(batch.x), -1, -1), self.mask.expand(len(batch.x), -1))
+        seen, decided = [], free_tokens(batch, level)
         for now, then in pairwise(np.linspace(level, end, self.course.substeps + 1).tolist()):
-            without = predict_flow(self.transformer, lane, x, now, *nothing)
-            seen.append(towards := predict_flow(self.transformer, lane, x, now, lane.text, lane.mask))
+            without = predict_flow(self.transformer, batch, x, now, *empty_prompt)
+            seen.append(towards := predict_flow(self.transformer, batch, x, now, batch.text, batch.mask))
             x = x - (now - then) * decided * (without + self.course.guidance * (towards - without))
-        return (lane.x - x) / (level - end), seen[0]
+        return (batch.x - x) / (level - end), seen[0]
 
 
 def predict_flow(
     transformer: LTXVideoTransformer3DModel,
-    lane: DistillationBatch,
+    batch: DistillationBatch,
     x: Tensor,
     level: float,
     text: Tensor,
     mask: Tensor,
 ) -> Tensor:
-    """What the transformer says of `x` at this noise level, float32; no token is told more noise than its ceiling."""
-    said: Tensor = transformer(
+    """The transformer's flow for `x` at this noise level, float32; no token's timestep is above its ceiling."""
+    predicted: Tensor = transformer(
         hidden_states=x.to(transformer.dtype),
         encoder_hidden_states=text.to(transformer.dtype),
-        timestep=1000 * lane.ceiling.clamp(max=level),
+        timestep=1000 * batch.ceiling.clamp(max=level),
         encoder_attention_mask=mask,
-        video_coords=lane.coordinates,
+        video_coords=batch.coordinates,
         return_dict=False,
     )[0]
-    return said.float()
+    return predicted.float()
 
 
-def free_tokens(lane: DistillationBatch, level: float) -> Tensor:
-    """(batch, tokens, 1): 1 where the model decides at this noise level, 0 what was given or waits for its own."""
-    return (lane.ceiling >= level)[..., None].float()
+def free_tokens(batch: DistillationBatch, level: float) -> Tensor:
+    """[B, S, 1]: 1 for tokens denoised at this noise level, 0 for conditions and tokens with a lower ceiling."""
+    return (batch.ceiling >= level)[..., None].float()
 
 
 def new_batch(
     batch: LatentBatch, text: Tensor, mask: Tensor, course: StepSchedule, rng: np.random.Generator
 ) -> DistillationBatch:
-    """Pure noise around what is given, or the drawn clips themselves at a level further down."""
+    """A batch of pure noise around its conditions, or of clips noised to a lower level."""
     step = 0 if rng.random() < FROM_NOISE else int(rng.integers(1, len(course.levels) - 1))
     level = batch.ceiling.clamp(max=course.levels[step])[..., None]
     x = torch.lerp(train_transformer.noise_conditions(batch), torch.randn_like(batch.clean), level)
@@ -135,7 +135,7 @@ def new_batch(
 
 
 def new_student(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
-    """A copy under a LoRA on every linear layer, the only thing that learns; as yet it changes nothing."""
+    """A copy with a trainable LoRA on every linear layer, which changes nothing yet; all else is frozen."""
     student = copy.deepcopy(transformer).requires_grad_(requires_grad=False)
     linear = [name for name, module in student.named_modules() if isinstance(module, nn.Linear)]
     student.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, target_modules=linear), ADAPTER)
@@ -143,49 +143,47 @@ def new_student(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3
 
 
 def distillation_loss(
-    teacher: Teacher, student: LTXVideoTransformer3DModel, lane: DistillationBatch
+    teacher: Teacher, student: LTXVideoTransformer3DModel, batch: DistillationBatch
 ) -> tuple[Tensor, Tensor]:
-    """(how far the student is from its teacher, how far it was before all lessons), and one step of the lane,
-    taken as the student would.
-    """
-    level, end = teacher.course.levels[lane.step : lane.step + 2]
-    shown, untaught = teacher.target_flow(lane)
-    said, decided = predict_flow(student, lane, lane.x, level, lane.text, lane.mask), free_tokens(lane, level)
-    lane.x = lane.x - (level - end) * decided * said.detach()
-    lane.step += 1
-    off, before = (((each - shown).square() * decided).sum() for each in (said, untaught))
-    count = decided.sum().clamp(min=1) * said.shape[-1]  # all may still wait
+    """The mean squared errors of the student and of an untrained one; advances the batch by one student step."""
+    level, end = teacher.course.levels[batch.step : batch.step + 2]
+    target, untaught = teacher.target_flow(batch)
+    predicted, decided = predict_flow(student, batch, batch.x, level, batch.text, batch.mask), free_tokens(batch, level)
+    batch.x = batch.x - (level - end) * decided * predicted.detach()
+    batch.step += 1
+    off, before = (((each - target).square() * decided).sum() for each in (predicted, untaught))
+    count = decided.sum().clamp(min=1) * predicted.shape[-1]  # all may still wait
     return off / count, before / count
 
 
 class Distillation:
-    """A teacher, its student, and the lanes they work on; `draw` gives new ones."""
+    """A teacher, its student, and the batches they are denoising; `draw` supplies new ones."""
 
     def __init__(self, teacher: Teacher, draw: Callable[[], DistillationBatch]) -> None:
         self.teacher, self.draw = teacher, draw
         self.student = new_student(teacher.transformer)
         self.optimiser = Muon(self.student.named_parameters())
-        self.lanes = [draw() for _ in range(BATCHES)]
+        self.batches = [draw() for _ in range(BATCHES)]
         self.rng = np.random.default_rng()
 
     def step(self, rate: float) -> tuple[float, float]:
-        """One lesson on one lane, and how far off it found the student and an untaught one."""
+        """Train on one step of a random batch; returns the losses of the student and of an untrained one."""
         which = int(self.rng.integers(BATCHES))
-        off, untaught = distillation_loss(self.teacher, self.student, self.lanes[which])
+        off, untaught = distillation_loss(self.teacher, self.student, self.batches[which])
         off.backward()
         self.optimiser.step(rate)
-        if self.lanes[which].step == len(self.teacher.course.levels) - 1:
-            self.lanes[which] = self.draw()  # it has arrived
+        if self.batches[which].step == len(self.teacher.course.levels) - 1:
+            self.batches[which] = self.draw()  # fully denoised
         return float(off.detach()), float(untaught)
 
     def save(self, file: Path, spent: float) -> None:
-        """Keep what was learnt, from whom, and in how many seconds."""
+        """Save the optimiser, the teacher's digest and the seconds spent."""
         state = {"optimiser": self.optimiser.state_dict(), "spent": spent, "teacher": self._teacher_digest()}
         torch.save(state, file.with_suffix(".part"))
         file.with_suffix(".part").rename(file)
 
     def resume(self, file: Path) -> float:
-        """Take up what `file` holds, if it exists. The seconds it took, 0 if another teacher gave them."""
+        """Load a checkpoint, if it exists. Returns the seconds spent, 0 if it was of another teacher."""
         if not file.exists():
             return 0.0
         state = torch.load(file)
@@ -202,8 +200,8 @@ def train_adapter(work: Path, minutes: float, *, rate: float = 0.003, compiled: 
     It wants the latents, the text encoder and a finished `work/transformer.pt`: with another transformer than the
     last time the minutes count anew, from the adapter as it is.
     """
-    library, sentences, rng = LatentDataset(work, share=0.5), CaptionEncoder(work), np.random.default_rng()
-    transformer, library.mean, library.deviation = train_transformer.load_transformer(work)
+    dataset, sentences, rng = LatentDataset(work, share=0.5), CaptionEncoder(work), np.random.default_rng()
+    transformer, dataset.mean, dataset.deviation = train_transformer.load_transformer(work)
     train_transformer.use_plain_attention(transformer)
     teacher = Teacher(
         _freeze_transformer(transformer),
@@ -212,7 +210,7 @@ def train_adapter(work: Path, minutes: float, *, rate: float = 0.003, compiled: 
     )
 
     def draw_batch() -> DistillationBatch:
-        batch = library.draw_batch(rng)
+        batch = dataset.draw_batch(rng)
         text, mask = _to_device(sentences(batch.scenes, rng))
         return new_batch(batch.to(training_device()), text, mask, teacher.course, rng)
 
@@ -221,13 +219,13 @@ def train_adapter(work: Path, minutes: float, *, rate: float = 0.003, compiled: 
         for block in (*transformer.transformer_blocks, *distillation.student.transformer_blocks):
             block.compile(dynamic=True)
     file, optimiser = work / "turbo.pt", distillation.optimiser
-    with TrainingLog("turbo", minutes, distillation.resume(file)) as journal:
-        while journal.has_time_left():
-            off, untaught = distillation.step(_learning_rate(rate, optimiser.steps, journal.time_fraction))
-            journal.add_values(off=off, untaught=untaught)
-            if journal.write_when_due(optimiser.steps):
-                distillation.save(file, journal.seconds_spent)
-        distillation.save(file, journal.seconds_spent)
+    with TrainingLog("turbo", minutes, distillation.resume(file)) as log:
+        while log.has_time_left():
+            off, untaught = distillation.step(_learning_rate(rate, optimiser.steps, log.time_fraction))
+            log.add_values(off=off, untaught=untaught)
+            if log.write_when_due(optimiser.steps):
+                distillation.save(file, log.seconds_spent)
+        distillation.save(file, log.seconds_spent)
 
 
 def export_adapter(work: Path, folder: Path) -> None:
@@ -255,7 +253,7 @@ def write_adapter(weights: dict[str, Tensor], folder: Path) -> None:
 
 
 def _freeze_transformer(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
-    """In the numbers that ship, and not to be changed."""
+    """The transformer in bfloat16 as it ships, frozen."""
     return transformer.to(training_device(), torch.bfloat16).requires_grad_(requires_grad=False)
 
 
@@ -264,7 +262,7 @@ def _to_device(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _weights_digest(transformer: LTXVideoTransformer3DModel) -> str:
-    """The same for the same weights, wherever they lie."""
+    """A digest of the weights."""
     digest = hashlib.sha256()
     for weight in transformer.state_dict().values():
         digest.update(weight.float().cpu().numpy().tobytes())

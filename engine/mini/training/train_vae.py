@@ -53,25 +53,25 @@ def peak_snr(decoded: Tensor, batch: VideoBatch) -> tuple[float, float]:
 
 def train_vae(work: Path, minutes: float, *, rate: float = 0.012, decoder_only: bool = False) -> None:
     """Train until `minutes` have passed in all, going on from `work/vae.pt` where that exists."""
-    recipe = TrainingConfig.read(work)
-    vae = new_vae(recipe).to(training_device(), torch.bfloat16)
+    config = TrainingConfig.read(work)
+    vae = new_vae(config).to(training_device(), torch.bfloat16)
     if decoder_only:
         vae.encoder.requires_grad_(requires_grad=False)
     optimiser = Muon(vae.named_parameters(), names_adam=("decoder.conv_out",))
     file = work / ("decoder.pt" if decoder_only else "vae.pt")
     spent = _resume_checkpoint(file, vae, optimiser)
-    steps = crop_loader(recipe, optimiser.steps, worker_count())
-    with TrainingLog("decoder" if decoder_only else "vae", minutes, spent) as journal:
-        while journal.has_time_left():
+    steps = crop_loader(config, optimiser.steps, worker_count())
+    with TrainingLog("decoder" if decoder_only else "vae", minutes, spent) as log:
+        while log.has_time_left():
             for kind, batch in zip(("clips", "pictures"), next(steps), strict=True):
                 value, whole, thing = _backpropagate(
-                    vae, batch.to(training_device()), journal.time_fraction, decoder_only=decoder_only
+                    vae, batch.to(training_device()), log.time_fraction, decoder_only=decoder_only
                 )
-                journal.add_values(**{kind: value, f"{kind}_db": whole, f"{kind}_thing_db": thing})
-            optimiser.step(rate * min(1.0, optimiser.steps / 20, 1.4 * (1 - journal.time_fraction)) + 1e-5)
-            if journal.write_when_due(optimiser.steps):
-                torch.save({"optimiser": optimiser.state_dict(), "spent": journal.seconds_spent}, file)
-        torch.save({"optimiser": optimiser.state_dict(), "spent": journal.seconds_spent}, file)
+                log.add_values(**{kind: value, f"{kind}_db": whole, f"{kind}_thing_db": thing})
+            optimiser.step(rate * min(1.0, optimiser.steps / 20, 1.4 * (1 - log.time_fraction)) + 1e-5)
+            if log.write_when_due(optimiser.steps):
+                torch.save({"optimiser": optimiser.state_dict(), "spent": log.seconds_spent}, file)
+        torch.save({"optimiser": optimiser.state_dict(), "spent": log.seconds_spent}, file)
 
 
 def _backpropagate(

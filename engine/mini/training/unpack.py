@@ -32,8 +32,8 @@ def unpack_weights(work: Path, folder: Path) -> None:
         raise ValueError(f"{work} holds {', '.join(sorted(trained))} already; unpack into a folder of its own")
     vae = AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
     transformer = LTXVideoTransformer3DModel.from_pretrained(folder / "transformer")
-    recipe = TrainingConfig.read(work)
-    if (recipe.channels, recipe.layers) != (transformer.config.in_channels, transformer.config.num_layers):
+    config = TrainingConfig.read(work)
+    if (config.channels, config.layers) != (transformer.config.in_channels, transformer.config.num_layers):
         raise ValueError(f"{folder} was trained by another recipe than {work}; name it with --recipe")
     T5EncoderModel.from_pretrained(folder / "text_encoder").save_pretrained(work / "text")
     PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").save_pretrained(work / "text")

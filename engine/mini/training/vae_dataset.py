@@ -1,6 +1,6 @@
-"""What the autoencoder learns from: pieces of drawn clips, and of single pictures.
+"""The autoencoder's training data: crops of rendered clips and of single frames.
 
-A picture costs a tenth of a clip and teaches as much about colours and outlines, so there are many.
+A single frame costs a tenth of a clip and teaches as much about colours and outlines, so there are many.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class VideoBatch:
 
 
 class CropDataset(IterableDataset[tuple[VideoBatch, VideoBatch]]):
-    """Without end, what one step learns from: (clips, pictures)."""
+    """An endless stream of (clips, single frames), one pair per training step."""
 
-    def __init__(self, recipe: TrainingConfig, seed: int) -> None:
-        self.recipe, self.seed = recipe, seed
+    def __init__(self, config: TrainingConfig, seed: int) -> None:
+        self.recipe, self.seed = config, seed
 
     def __iter__(self) -> Iterator[tuple[VideoBatch, VideoBatch]]:
         worker = get_worker_info()
@@ -56,9 +56,9 @@ class CropDataset(IterableDataset[tuple[VideoBatch, VideoBatch]]):
         return square_crops(self.recipe, rng, scenes=self.recipe.clips, frames=17 if rng.random() < LONG else 9)
 
 
-def crop_loader(recipe: TrainingConfig, seed: int, workers: int) -> Iterator[tuple[VideoBatch, VideoBatch]]:
+def crop_loader(config: TrainingConfig, seed: int, workers: int) -> Iterator[tuple[VideoBatch, VideoBatch]]:
     """Steps to learn from, drawn by `workers` processes beside the one that trains, or by itself."""
-    return iter(DataLoader(CropDataset(recipe, seed), batch_size=None, num_workers=workers))
+    return iter(DataLoader(CropDataset(config, seed), batch_size=None, num_workers=workers))
 
 
 def to_video(frames: ByteArray) -> Tensor:
@@ -66,24 +66,24 @@ def to_video(frames: ByteArray) -> Tensor:
     return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
 
 
-def square_crops(recipe: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
+def square_crops(config: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
     """Square pieces of random clips: of each scene one around a thing and one from anywhere.
 
     Corners lie on whole cells, as the cells of whole pictures do.
     """
     videos, masks = [], []
     for _ in range(scenes):
-        clip = _random_clip(rng, recipe.shapes[int(rng.integers(len(recipe.shapes)))], frames)
-        for left, top in (_corner_near_thing(recipe, rng, clip), _random_corner(recipe, rng, clip)):
-            piece = np.s_[:, top : top + recipe.crop, left : left + recipe.crop]
+        clip = _random_clip(rng, config.shapes[int(rng.integers(len(config.shapes)))], frames)
+        for left, top in (_corner_near_thing(config, rng, clip), _random_corner(config, rng, clip)):
+            piece = np.s_[:, top : top + config.crop, left : left + config.crop]
             videos.append(to_video(clip.frames[piece]))
             masks.append(torch.from_numpy(clip.mask[piece])[None])
     return VideoBatch(torch.stack(videos), torch.stack(masks))
 
 
-def whole_frames(recipe: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
+def whole_frames(config: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
     """Whole pictures of random clips, all of one shape."""
-    shape = recipe.shapes[int(rng.integers(len(recipe.shapes)))]
+    shape = config.shapes[int(rng.integers(len(config.shapes)))]
     clips = [_random_clip(rng, shape, frames) for _ in range(scenes)]
     return VideoBatch(
         torch.stack([to_video(clip.frames) for clip in clips]),
@@ -96,15 +96,15 @@ def _random_clip(rng: np.random.Generator, shape: tuple[int, int], frames: int) 
     return render_clip(random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
 
 
-def _corner_near_thing(recipe: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
+def _corner_near_thing(config: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
     _, height, width = clip.mask.shape
     middle = clip.centres[rng.integers(len(clip.centres)), rng.integers(len(clip.frames))] * (width, height)
-    away = rng.uniform(-0.375, 0.375, 2) * recipe.crop
-    x, y = np.rint((middle + away - recipe.crop / 2) / recipe.cell) * recipe.cell
-    return int(np.clip(x, 0, width - recipe.crop)), int(np.clip(y, 0, height - recipe.crop))
+    away = rng.uniform(-0.375, 0.375, 2) * config.crop
+    x, y = np.rint((middle + away - config.crop / 2) / config.cell) * config.cell
+    return int(np.clip(x, 0, width - config.crop)), int(np.clip(y, 0, height - config.crop))
 
 
-def _random_corner(recipe: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
+def _random_corner(config: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:
     _, height, width = clip.mask.shape
-    columns, rows = ((side - recipe.crop) // recipe.cell + 1 for side in (width, height))
-    return recipe.cell * int(rng.integers(columns)), recipe.cell * int(rng.integers(rows))
+    columns, rows = ((side - config.crop) // config.cell + 1 for side in (width, height))
+    return config.cell * int(rng.integers(columns)), config.cell * int(rng.integers(rows))

@@ -41,7 +41,7 @@ def _one_thread() -> None:
 
 def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(studio: ClipGenerator) -> None:
     true = ground_truth(BALL)
-    frames = studio.generate("a red ball", 1, given=[image_condition(true, 0), image_condition(true, -1)])
+    frames = studio.generate("a red ball", 1, conditions=[image_condition(true, 0), image_condition(true, -1)])
     assert frames.shape == (40, 96, 160, 3)
     assert frames.dtype == np.uint8
     assert studio.clips == 1

@@ -13,7 +13,7 @@ import torch
 
 from engine.parallel.context_parallel import share_transformers
 from engine.placement.policy import Placement
-from engine.testing import tiny_diffusers
+from engine.testing import tiny_diffusers, tiny_ltx2
 from engine.types import EngineError
 from tests.support import rank_zero, rank_zero_failing
 
@@ -50,7 +50,7 @@ def test_a_transformer_without_a_plan_is_refused_by_name(tmp_path: Path) -> None
 def test_a_transformer_with_sound_is_refused_by_name(tmp_path: Path) -> None:
     """Diffusers' plan for it parts the tokens of the picture and not where its sound looks for them."""
     with pytest.raises(EngineError, match="cannot be shared") as caught:
-        share_transformers({"transformer": tiny_diffusers.ltx2().transformer}, TWO, tmp_path, [])
+        share_transformers({"transformer": tiny_ltx2.ltx2().transformer}, TWO, tmp_path, [])
     assert caught.value.code == "bad_setting"
 
 
