@@ -1,1 +1,1 @@
-"""Redis: events for those who watch, wake-ups for those who work. Nothing here is the truth."""
+"""Redis: events for watchers and wake-ups for workers. PostgreSQL holds the state."""

@@ -1,8 +1,8 @@
-"""News of videos, from whoever moves them to whoever watches. Carries ids; PostgreSQL holds the state.
+"""Announcement of changed videos through Redis pub/sub. Carries ids; PostgreSQL holds the state.
 
-A change is published on its owner's channel as a video's id. Each web process listens once, reads the row once,
+A change is published on the owner's channel as the video's id. Each web process subscribes once, reads the row once,
 and hands the same bytes to every watcher. A watcher keeps only the newest state of each video, so a slow one
-costs nothing and misses nothing that still matters. With Redis away watchers read the row themselves.
+costs nothing and misses nothing that still matters. While Redis is away, watchers read the row themselves.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class VideoSnapshot(NamedTuple):
 
 
 SnapshotLoader = Callable[[list[str]], Awaitable[list[VideoSnapshot]]]
-"""Reads videos by id. One it cannot give, deleted or out of reach, is left out."""
+"""Reads videos by id. A deleted or unreadable one is left out."""
 
 
 class CommandOutbox:
-    """Commands to Redis whose answers nobody waits for: what gathers while one batch is under way goes with the next.
+    """Sends commands to Redis in batches without waiting for replies.
 
-    Those that Redis does not take are dropped: they say only that it is worth looking, and looks happen anyway.
+    Commands that Redis does not take are dropped: they only prompt reads that happen later anyway.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -55,7 +55,7 @@ class CommandOutbox:
         self._sending: asyncio.Task[None] | None = None
 
     def send_soon(self, *command: str | bytes | int) -> None:
-        """Send a command soon."""
+        """Queue a command for the next batch."""
         self._waiting.append(command)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_waiting())
@@ -77,22 +77,22 @@ class CommandOutbox:
 
 
 class Announcer:
-    """The sending side. A message that is lost delays a watcher until its next look."""
+    """Publishes changes. A lost message delays a watcher until its next read."""
 
     def __init__(self, outbox: CommandOutbox) -> None:
         self._outbox = outbox
 
     def announce_change(self, user_id: str, video_id: str) -> None:
-        """Say that a video is not as it was."""
+        """Announce that a video has changed."""
         self._outbox.send_soon("PUBLISH", CHANGED_CHANNEL + user_id, video_id)
 
     def announce_stop(self, video_id: str) -> None:
-        """Ask whichever worker has this video to stop at once; its lease is gone already."""
+        """Tell the worker that has this video to stop at once; its lease is already revoked."""
         self._outbox.send_soon("PUBLISH", STOP_CHANNEL, video_id)
 
 
 async def listen_for_stops(redis_url: str) -> AsyncIterator[str]:
-    """Ids of videos to stop, for ever; quiet while Redis is away."""
+    """Yield ids of videos to stop, endlessly; nothing while Redis is away."""
     while True:
         with suppress(RedisError, OSError):
             async with Redis.from_url(redis_url, health_check_interval=15) as redis, redis.pubsub() as pubsub:
@@ -104,7 +104,7 @@ async def listen_for_stops(redis_url: str) -> AsyncIterator[str]:
 
 
 class Watcher:
-    """One reader's view: the newest snapshot of each video it watches, until taken."""
+    """The newest snapshot of each video that one reader watches, until taken."""
 
     __slots__ = ("_fresh", "_news", "video_id")
 
@@ -114,17 +114,17 @@ class Watcher:
         self._news = asyncio.Event()
 
     def offer_snapshot(self, snapshot: VideoSnapshot) -> None:
-        """Put a newer state in place of an older one."""
+        """Replace an older snapshot of the same video."""
         if self.video_id in (None, snapshot.video_id):
             self._fresh[snapshot.video_id] = snapshot
             self._news.set()
 
     def prompt_read(self) -> None:
-        """Say that news may have been missed."""
+        """Wake the reader because a change may have been missed."""
         self._news.set()
 
     async def take_snapshots(self, timeout: float) -> list[VideoSnapshot]:
-        """What is new, at once or within `timeout` seconds; empty if its reader should look for itself."""
+        """New snapshots, waiting up to `timeout` seconds; empty if the reader should read the rows itself."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._news.wait()
@@ -135,7 +135,7 @@ class Watcher:
 
 
 class EventHub:
-    """The receiving side of one web process: one Redis connection, any number of watchers."""
+    """Receives changes for one web process: one Redis connection, any number of watchers."""
 
     def __init__(self, redis_url: str, load: SnapshotLoader) -> None:
         self._redis = Redis.from_url(redis_url, health_check_interval=15)
@@ -149,7 +149,7 @@ class EventHub:
 
     @property
     def watcher_count(self) -> int:
-        """How many watchers there are."""
+        """The number of watchers."""
         return sum(map(len, self._watchers.values()))
 
     async def __aenter__(self) -> Self:
@@ -159,7 +159,7 @@ class EventHub:
         return self
 
     def _log_crash(self, task: asyncio.Task[None]) -> None:
-        """A side that fell leaves the watchers looking for themselves, and an error in the log."""
+        """Log a crashed task; watchers read the rows themselves from then on."""
         if not task.cancelled() and (error := task.exception()):
             self.connected = False
             log.error("crash", exc_info=error)
@@ -172,7 +172,7 @@ class EventHub:
 
     @asynccontextmanager
     async def watch(self, user_id: str, video_id: str | None = None) -> AsyncIterator[Watcher]:
-        """Watch one video, or all of a user's. From here on nothing is missed; read the present state inside."""
+        """Watch one video, or all of a user's. Inside the block no change is missed; read the present state first."""
         watcher = Watcher(video_id)
         self._watchers[user_id].add(watcher)
         try:
@@ -220,14 +220,14 @@ class EventHub:
             self._work.set()
 
     def _confirm_subscription(self, user_id: str) -> None:
-        """From here on nothing is missed. Confirmed again means that the connection was lost in between."""
+        """Note the subscription. A second confirmation means that the connection was lost in between."""
         if self._confirmed[user_id].is_set():
             for watcher in self._watchers[user_id]:
                 watcher.prompt_read()
         self._confirmed[user_id].set()
 
     async def _deliver_changes(self) -> None:
-        """Read each changed video once, however often it was announced meanwhile, many with one statement."""
+        """Read each changed video once, however often it was announced, and many with one statement."""
         while True:
             await self._work.wait()
             self._work.clear()

@@ -1,11 +1,11 @@
 """Wake-ups. The one file that knows arq.
 
 A wake-up says "there may be work in this pool" and carries nothing else; PostgreSQL holds the work. Losing every
-wake-up costs seconds, never a job: the sweeper rings again. arq's own loop looks twice a second; ours sleeps in a
-blocking pop on a list (the bell) beside arq's queue and looks once each time it rings.
+wake-up costs seconds, never a job: the sweeper sends another. arq's own loop polls twice a second; ours blocks in a
+pop from a list beside arq's queue and polls once for each entry.
 
-Time-outs are asyncio's, here and wherever Redis is asked: redis-py's own `socket_timeout` goes through `wait_for`,
-which in Python 3.11 can lose a cancellation, and a worker that was told to stop would go on.
+Time-outs are asyncio's, here and in every command to Redis: redis-py's own `socket_timeout` goes through `wait_for`,
+which in Python 3.11 can lose a cancellation, and a worker told to stop would continue.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from api import ids
 from api.messaging.events import CommandOutbox
 
 CLAIM = "claim"
-PENDING_LIMIT = 1000  # rings nobody has heard; more would say nothing new
-BLOCK_SECONDS = 10  # seconds of one blocking pop, after which the health key is renewed
-TRIM_EVERY = 50  # rings after which those that nobody heard are cleared away
-STALE_AFTER_MS = 60_000  # milliseconds after which a wake-up nobody took is dropped
+PENDING_LIMIT = 1000  # wake-ups nobody has taken; more would add nothing
+BLOCK_SECONDS = 10  # of one blocking pop, after which arq's health key is renewed
+TRIM_EVERY = 50  # calls after which stale wake-ups are removed
+STALE_AFTER_MS = 60_000  # after which a wake-up nobody took is dropped
 COMMAND_TIMEOUT = 1.0  # seconds a command may take
-RETRY_SECONDS = 1.0  # seconds between looks while Redis is away
+RETRY_SECONDS = 1.0  # between claims while Redis is away
 
 Claim = Callable[[], Awaitable[None]]
 T = TypeVar("T")
@@ -47,12 +47,12 @@ def _wakeup_key(pool: str) -> str:
 
 
 def _as_awaitable(reply: Awaitable[T] | T) -> Awaitable[T]:
-    """What a command of redis-py is: its types allow for the client that does not wait as well."""
+    """The reply of redis-py's asyncio client, whose type also covers the synchronous client."""
     return cast("Awaitable[T]", reply)
 
 
 class Wakeups:
-    """The sending side, for whoever has just put work in place."""
+    """Sends wake-ups after work has been committed."""
 
     def __init__(self, redis: Redis, outbox: CommandOutbox) -> None:
         self._redis = redis
@@ -60,13 +60,13 @@ class Wakeups:
         self._sent_count = 0
 
     def send(self, pool: str, times: int = 1) -> None:
-        """Wake idle workers of the pool. If Redis does not hear it, the sweeper will ring again."""
+        """Wake idle workers of the pool. If Redis is away, the sweeper sends another wake-up later."""
         now = timestamp_ms()
         job = serialize_job(CLAIM, (), {}, None, now, serializer=msgspec.msgpack.encode)
         for _ in range(times):
-            wake = ids.new(ids.WAKEUP)
-            self._outbox.send_soon("PSETEX", job_key_prefix + wake, STALE_AFTER_MS, job)
-            self._outbox.send_soon("ZADD", _queue_key(pool), now, wake)
+            wakeup_id = ids.new(ids.WAKEUP)
+            self._outbox.send_soon("PSETEX", job_key_prefix + wakeup_id, STALE_AFTER_MS, job)
+            self._outbox.send_soon("ZADD", _queue_key(pool), now, wakeup_id)
             self._outbox.send_soon("RPUSH", _wakeup_key(pool), 1)
         if self._sent_count % TRIM_EVERY == 0:
             self._outbox.send_soon("ZREMRANGEBYSCORE", _queue_key(pool), "-inf", now - STALE_AFTER_MS)
@@ -74,7 +74,7 @@ class Wakeups:
         self._sent_count += 1
 
     async def has_pending(self, pool: str) -> bool:
-        """Whether a ring is still waiting, so that no worker of the pool is idle; True if Redis does not answer."""
+        """Whether a wake-up is still pending, so that no worker of the pool is idle; True if Redis does not answer."""
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT):
                 return bool(await _as_awaitable(self._redis.llen(_wakeup_key(pool))))
@@ -83,7 +83,7 @@ class Wakeups:
 
 
 class WakeupListener(Worker):
-    """The receiving side: waits for the bell while its owner is idle, then lets arq run `claim` once."""
+    """Waits for wake-ups while its owner is idle, then lets arq run `claim` once for each."""
 
     def __init__(self, redis_url: str, pool: str, claim: Claim, idle: asyncio.Event) -> None:
         async def run(_: dict[Any, Any]) -> None:
@@ -108,7 +108,7 @@ class WakeupListener(Worker):
         self._claim_ran = False
 
     async def main(self) -> None:
-        """Listen until cancelled. Redis going away slows the start of work down to RETRY; it loses nothing."""
+        """Listen until cancelled. While Redis is away, work is claimed every RETRY_SECONDS instead."""
         async with ArqRedis.from_url(self._url) as self._pool:
             while True:
                 try:
@@ -123,10 +123,10 @@ class WakeupListener(Worker):
             await self._idle.wait()
             self._claim_ran = False
             async with asyncio.timeout(BLOCK_SECONDS * 2):
-                rung = await _as_awaitable(self.pool.blpop([self._wakeup_list], timeout=BLOCK_SECONDS))
+                received = await _as_awaitable(self.pool.blpop([self._wakeup_list], timeout=BLOCK_SECONDS))
             async with asyncio.timeout(BLOCK_SECONDS):
                 await self._poll_iteration()
             await asyncio.gather(*self.tasks.values())
-            if rung and not self._claim_ran:
-                # arq had nothing to run, or something stale: a ring is a reason to look all the same.
+            if received and not self._claim_ran:
+                # arq had nothing to run, or only something stale; there may be work all the same.
                 await self._claim()

@@ -1,1 +1,1 @@
-"""Where media is kept."""
+"""Storage of media files."""

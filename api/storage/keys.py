@@ -16,6 +16,11 @@ PRESETS: Final = "presets"
 UPLOADS: Final = "uploads"
 
 
+def rendition_key(video_id: str, attempt: int, name: str) -> str:
+    """A finished rendition, in a folder of its attempt: a stalled attempt cannot overwrite another's files."""
+    return f"{VIDEOS}/{video_id}/{attempt}/{name}"
+
+
 def upload_folder(upload_id: str) -> str:
     """The folder of all keys of an upload."""
     return f"{UPLOADS}/{upload_id}"

@@ -1,6 +1,6 @@
-"""Where files lie: a folder with keys for names. Knows no video and no user.
+"""File storage in a local folder, by key. Knows no video and no user.
 
-A write is whole or not there: bytes go to a temporary name, are flushed, and are renamed into place.
+Writes are atomic: bytes go to a temporary name, are flushed, and are renamed into place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 
 
 class StoredFile(NamedTuple):
-    """A file that is in place: its size in bytes and the SHA-256 of its content."""
+    """Size in bytes and SHA-256 (hex) of a stored file."""
 
     bytes: int
     digest: str
@@ -30,14 +30,14 @@ class Storage:
         self.root = root
 
     def file_path(self, key: str) -> Path:
-        """Where the key lies. Keys are made by us, never by a client; one that leaves the root is a bug."""
+        """The path of a key. Keys never come from clients; one that leaves the root is a bug and raises ValueError."""
         path = (self.root / key).resolve()
         if not path.is_relative_to(self.root.resolve()):
             raise ValueError(key)
         return path
 
     def adopt_file(self, source: Path, key: str) -> StoredFile:
-        """Move a finished file in, by rename where the disk is the same; flushed before it is named."""
+        """Move a finished file into storage, by rename on the same disk; flushed before it gets its name."""
         target = self._prepare_target(key)
         arriving = target.with_name(f".{target.name}.arriving")
         shutil.move(source, arriving)
@@ -50,7 +50,7 @@ class Storage:
         return StoredFile(target.stat().st_size, digest.hexdigest())
 
     def write_file(self, key: str, content: bytes) -> None:
-        """Put bytes under a key."""
+        """Write bytes under a key."""
         target = self._prepare_target(key)
         arriving = target.with_name(f".{target.name}.arriving")
         with arriving.open("wb") as file:
@@ -59,13 +59,13 @@ class Storage:
         _move_into_place(arriving, target)
 
     def link_file(self, source: Path, key: str) -> None:
-        """Keep a finished file under a further key, whatever becomes of the first; a copy where links do not reach.
+        """Store a finished file under another key by a hard link, or by a copy where links are impossible.
 
-        Raises FileNotFoundError.
+        Removing one key leaves the other. Raises FileNotFoundError.
         """
         target = self._prepare_target(key)
         arriving = target.with_name(f".{target.name}.arriving")
-        arriving.unlink(missing_ok=True)  # a copy must never be written into somebody else's link
+        arriving.unlink(missing_ok=True)  # a copy must never be written through an existing link
         try:
             arriving.hardlink_to(source)
         except FileNotFoundError:
@@ -75,10 +75,10 @@ class Storage:
         _move_into_place(arriving, target)
 
     def lock_file(self, key: str) -> int:
-        """A file that grows, as a descriptor for one writer at a time; its name is durable before its bytes are.
+        """Open a growing file for one writer at a time; its name is durable before its bytes are.
 
-        Who holds it is a lock of the kernel's, over all processes that share the folder: a writer that dies lets go.
-        Raises BlockingIOError where somebody else holds it.
+        The lock is the kernel's (flock), across all processes that share the folder, and ends with its holder.
+        Raises BlockingIOError if another writer holds it.
         """
         path = self._prepare_target(key)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -91,38 +91,38 @@ class Storage:
         return file
 
     def unlock_file(self, file: int) -> None:
-        """Let go of a file that is held, also where a child that is about to begin has its descriptor too."""
+        """Unlock and close a file, even if a starting child process has inherited its descriptor."""
         fcntl.flock(file, fcntl.LOCK_UN)
         os.close(file)
 
     def write_at(self, file: int, position: int, content: bytes) -> None:
-        """Write bytes at a position of a file that is held; they are durable when this returns."""
-        left = memoryview(content)
-        while left:
-            position += (written := os.pwrite(file, left, position))
-            left = left[written:]
+        """Write bytes at a position of a locked file; they are durable when this returns."""
+        remaining = memoryview(content)
+        while remaining:
+            position += (written := os.pwrite(file, remaining, position))
+            remaining = remaining[written:]
         os.fsync(file)
 
     def read_file(self, key: str) -> bytes:
-        """All of a small file. Raises FileNotFoundError."""
+        """The content of a small file. Raises FileNotFoundError."""
         return self.file_path(key).read_bytes()
 
     def remove_folder(self, prefix: str) -> None:
-        """Remove everything under a folder of keys; nothing there is no error. Raises OSError if it cannot."""
+        """Remove a folder of keys with all in it; a missing one is no error. Raises OSError if it cannot."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self.file_path(prefix))
 
     def list_folders(self, prefix: str) -> list[tuple[str, float]]:
-        """Names directly under a folder of keys, and when each was last changed (Unix seconds)."""
-        found = []
+        """Names directly under a folder of keys, each with its time of last change (Unix seconds)."""
+        names = []
         with suppress(FileNotFoundError), os.scandir(self.file_path(prefix)) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    found.append((entry.name, entry.stat().st_mtime))
-        return found
+                    names.append((entry.name, entry.stat().st_mtime))
+        return names
 
     def used_share(self) -> float:
-        """The share of the disk that is used, from 0 to 1."""
+        """The used share of the disk, from 0 to 1."""
         try:
             usage = shutil.disk_usage(self.root)
         except FileNotFoundError:
@@ -137,7 +137,7 @@ class Storage:
 
 
 def _move_into_place(arriving: Path, target: Path) -> None:
-    """Put a flushed file in place for good: a name is safe only once its folder is flushed too."""
+    """Rename a flushed file into place; a name is durable only once its folder is flushed too."""
     arriving.replace(target)
     _flush_folder(target.parent)
 

@@ -1,1 +1,1 @@
-"""Files that people send: received whole or in parts, checked and re-encoded in a sandbox."""
+"""Files from users: received whole or in parts, checked and re-encoded in a sandbox."""

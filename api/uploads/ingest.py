@@ -1,7 +1,7 @@
-"""Pictures and films that requests bring, each read in a child process that may do nothing else.
+"""Images and videos from users, decoded and re-encoded in a sandboxed process each (`engine.media.ingest`).
 
-Knows no upload that came before its request: those are in `arrivals`. Fetching addresses is refused. What comes back
-is a file of our own making; the child's word on size and length is what prices and limits go by.
+URLs are never fetched. The result is a file of our own making; prices and limits go by the size and length that the
+process reports. Uploads that precede their request are kept in `api.uploads.store`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from engine.catalog import registry, upload_limits
 
 log = structlog.get_logger()
 
-MAX_PROCESSES = 2  # children; each may take a core and a gigabyte for some seconds
-MAX_WAITING = 20  # files that may wait for a child or be with one; each is held in memory
-INGEST_TIMEOUT = 180.0  # seconds for one file; the child limits its own computing to less
+MAX_PROCESSES = 2  # each may take a core and a gigabyte for some seconds
+MAX_WAITING = 20  # files queued or being read; each is held in memory
+INGEST_TIMEOUT = 180.0  # seconds for one file; the process limits its own CPU time to less
 Kind = Literal["picture", "film"]
-NOUNS: dict[Kind, str] = {"picture": "image", "film": "video"}  # as problems call them
+NOUNS: dict[Kind, str] = {"picture": "image", "film": "video"}  # as error messages call them
 ACCEPTED_FORMATS: dict[Kind, tuple[str, ...]] = {
     "picture": upload_limits.IMAGE_FORMATS,
     "film": upload_limits.VIDEO_FORMATS,
@@ -41,7 +41,7 @@ ACCEPTED_FORMATS: dict[Kind, tuple[str, ...]] = {
 
 
 class IngestResult(Struct, frozen=True):
-    """What the child says: what it wrote, or why it refuses."""
+    """The JSON result of the process: what it wrote, or why it refuses the file."""
 
     width: int = 0
     height: int = 0
@@ -52,7 +52,7 @@ class IngestResult(Struct, frozen=True):
 
 
 class IngestedFile(NamedTuple):
-    """A file that was read: ours now, gone when its folder is left."""
+    """A re-encoded file in a working folder. `seconds` is 0 for an image."""
 
     file: Path
     width: int
@@ -61,7 +61,7 @@ class IngestedFile(NamedTuple):
 
 
 class MediaIngester:
-    """Reads files for one web process, a few at once."""
+    """Ingests files for one web process, a few at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._work = settings.data / "work"
@@ -73,7 +73,7 @@ class MediaIngester:
 
     @asynccontextmanager
     async def work_folder(self) -> AsyncIterator[Path]:
-        """Where files lie while their request is answered. One that a crash leaves behind is the sweeper's."""
+        """A folder for the time of a request. The sweeper removes one that a crash leaves behind."""
         folder = self._work / ids.new("upload")
         await asyncio.to_thread(folder.mkdir, parents=True)
         try:
@@ -82,18 +82,18 @@ class MediaIngester:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def ingest_image(self, reference: ImageReference, field: str) -> bytes:
-        """The picture as a PNG without metadata. Raises problems that name the field."""
+        """The image as a PNG without metadata. Raises problems that name the field."""
         content = reference.file
         if content is None:
             content = await asyncio.to_thread(
                 _decode_data_url, reference.image_url or "", "image", f"{field}.image_url"
             )
         async with self.work_folder() as folder:
-            upload = await self._ingest_bytes("picture", content, folder, field)
-            return await asyncio.to_thread(upload.file.read_bytes)
+            ingested = await self._ingest_bytes("picture", content, folder, field)
+            return await asyncio.to_thread(ingested.file.read_bytes)
 
     async def ingest_video(self, reference: VideoReference, folder: Path, field: str) -> IngestedFile:
-        """The film as one of ours, in `folder`. Raises problems that name the field."""
+        """The re-encoded video, in `folder`. Raises problems that name the field."""
         self._refuse_videos(field)
         content = reference.file
         if content is None:
@@ -108,7 +108,6 @@ class MediaIngester:
             raise Invalid(detail, param=field)
 
     async def _ingest_bytes(self, kind: Kind, content: bytes, folder: Path, field: str) -> IngestedFile:
-        """What these bytes are, once they lie in a file."""
         self.check_size(len(content), NOUNS[kind], field)
         self._refuse_when_busy()
         source = folder / ids.new(kind)
@@ -116,7 +115,7 @@ class MediaIngester:
         return await self.ingest_file(kind, source, folder, field)
 
     def check_size(self, size: int, noun: str, field: str) -> None:
-        """Raises PayloadTooLarge."""
+        """Raise PayloadTooLarge, calling the file `noun`."""
         if size > self._max_bytes:
             detail = f"The {noun} may have at most {self._max_bytes} bytes; this one has {size}."
             raise PayloadTooLarge(detail, param=field)
@@ -126,7 +125,7 @@ class MediaIngester:
             raise Unavailable("Too many files are being read at this moment.", headers={"Retry-After": "5"})
 
     async def ingest_file(self, kind: Kind, source: Path, folder: Path, field: str) -> IngestedFile:
-        """What lies in a file, as one of ours in `folder`. Raises problems that name the field."""
+        """Re-encode a file into `folder`. Raises problems that name the field."""
         if kind == "film":
             self._refuse_videos(field)
         self._refuse_when_busy()
@@ -134,22 +133,22 @@ class MediaIngester:
         self._waiting += 1
         try:
             async with self._process_slots:
-                answer = await self._run_process(kind, source, target)
+                result = await self._run_process(kind, source, target)
         finally:
             self._waiting -= 1
-        if answer.refused:
-            raise _ingest_problem(kind, answer, field)
-        return IngestedFile(target, answer.width, answer.height, answer.seconds)
+        if result.refused:
+            raise _ingest_problem(kind, result, field)
+        return IngestedFile(target, result.width, result.height, result.seconds)
 
     async def _run_process(self, kind: Kind, source: Path, target: Path) -> IngestResult:
-        """Run the reader with nothing of ours in its environment; a child that falls has met a file it cannot read."""
+        """Run the process with an empty environment. One that crashes was given a file that it cannot read."""
         argv = ["-I", "-m", "engine.media.ingest", kind, str(source), str(target), "--seconds", str(self._max_seconds)]
         child = await asyncio.create_subprocess_exec(
             sys.executable, *argv, env={}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
         )
         try:
             async with asyncio.timeout(INGEST_TIMEOUT):
-                said, words = await child.communicate()
+                stdout, stderr = await child.communicate()
         except TimeoutError:
             return IngestResult(refused="damaged")
         finally:
@@ -157,9 +156,9 @@ class MediaIngester:
                 child.kill()
                 await child.wait()
         if child.returncode:
-            log.warning("media_reader_failed", media_kind=kind, exit_code=child.returncode, error=_error_class(words))
+            log.warning("media_reader_failed", media_kind=kind, exit_code=child.returncode, error=_error_class(stderr))
             return IngestResult(refused="damaged")
-        return msgspec.json.decode(said, type=IngestResult)
+        return msgspec.json.decode(stdout, type=IngestResult)
 
 
 def _decode_data_url(url: str, family: str, field: str) -> bytes:
@@ -180,23 +179,23 @@ def _error_class(stderr: bytes) -> str | None:
 
 
 def detect_kind(beginning: bytes) -> Kind:
-    """What a file claims to be by its first bytes; what is no picture is tried as a film."""
-    picture = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
-    return "picture" if picture else "film"
+    """The kind of a file by its first bytes; whatever is no image is tried as a video."""
+    is_image = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
+    return "picture" if is_image else "film"
 
 
-def _ingest_problem(kind: Kind, answer: IngestResult, field: str) -> Problem:
+def _ingest_problem(kind: Kind, result: IngestResult, field: str) -> Problem:
     noun = NOUNS[kind]
-    if answer.refused == "format":
+    if result.refused == "format":
         return UnsupportedMediaType(
-            f"The {noun} must be one of {', '.join(ACCEPTED_FORMATS[kind])}, and whole.", param=field
+            f"The {noun} must be one of {', '.join(ACCEPTED_FORMATS[kind])}, and complete.", param=field
         )
     details = {
-        "pixels": f"The {noun} may have at most {answer.limit:.0f} pixels; this one has {answer.found:.0f}.",
-        "seconds": f"A video may last at most {answer.limit:g} seconds; this one lasts {answer.found:.1f}.",
-        "frames": f"A video may have at most {answer.limit:.0f} frames; this one has more.",
+        "pixels": f"The {noun} may have at most {result.limit:.0f} pixels; this one has {result.found:.0f}.",
+        "seconds": f"A video may last at most {result.limit:g} seconds; this one lasts {result.found:.1f}.",
+        "frames": f"A video may have at most {result.limit:.0f} frames; this one has more.",
         "empty": "The video has no frames.",
     }
-    detail = details.get(answer.refused, f"The {noun} is damaged and cannot be read.")
-    limit: dict[str, Any] = {"limit": answer.limit} if answer.limit else {}
+    detail = details.get(result.refused, f"The {noun} is damaged and cannot be read.")
+    limit: dict[str, Any] = {"limit": result.limit} if result.limit else {}
     return Invalid(detail, param=field, **limit)

@@ -1,4 +1,4 @@
-"""The worker process: PostgreSQL, Redis and one engine child, put together. The only web-side way to the engine."""
+"""The worker process: PostgreSQL, Redis and one engine process, assembled. No other API module starts one."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from engine.process.client import EngineDied, EngineProcess
 
 log = structlog.get_logger()
 
-CLEAN_EVERY = 600.0  # seconds between two rounds of removing files and rows that nobody needs
+CLEAN_EVERY = 600.0  # seconds between removals of files and rows that are no longer needed
 
 
 class WrongSettingError(Exception):
-    """No worker can do its work as it is set up, now or at the next start; the message says what to mend."""
+    """The settings do not allow a worker to run, now or at the next start; the message says what to fix."""
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set; then give the job back and leave, even in the middle of starting.
+    """Run until `stop` is set; then return the job to the queue and end, even in the middle of starting.
 
     Raises WrongSettingError.
     """
@@ -89,7 +89,7 @@ async def _run_services(settings: Settings) -> None:
 
 @asynccontextmanager
 async def _open_billing_worker(settings: Settings, sold: Tariff) -> AsyncIterator[BillingWorker | None]:
-    """Money has connections of its own, since it waits for Stripe; None where nothing is sold."""
+    """The billing worker on connections of its own, since it waits for Stripe; None without a Stripe key."""
     stripe = Stripe(settings)
     if not stripe.has_key:
         yield None
@@ -103,9 +103,9 @@ async def _open_billing_worker(settings: Settings, sold: Tariff) -> AsyncIterato
 
 
 async def _start_engine(engine: EngineProcess, settings: Settings) -> None:
-    """Start the engine's child. Raises WrongSettingError if an operator's rule keeps it from starting, else EngineDied.
+    """Start the engine process. Raises WrongSettingError if the operator's frame rule prevents it, else EngineDied.
 
-    The rule is looked at only then: what it loads belongs in the engine's process, and is not for this one.
+    The rule is examined only after a failure: what it loads belongs in the engine's process, not in this one.
     """
     try:
         await engine.start()
@@ -116,7 +116,7 @@ async def _start_engine(engine: EngineProcess, settings: Settings) -> None:
 
 
 async def _repeat_every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
-    """Do it again and again. A server that is away, or a row in trouble, is no reason to stop mending the rest."""
+    """Repeat a task endlessly. A server that is away or a failing row is logged and does not end it."""
     while True:
         try:
             await act()

@@ -1,6 +1,6 @@
-"""What a worker's settings name that it cannot work with on this machine, in a sentence each.
+"""Checks of a worker's settings before it starts; each problem is one sentence.
 
-Looks at files and at an operator's rule; loads no model, and takes on trust what is on the hub.
+Looks at files and at an operator's frame rule. Loads no model, and does not check what is on the hub.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # owner/name
 
 
 def list_missing_sources(settings: Settings) -> list[str]:
-    """What is not where the settings say, and what to do about it; empty where all is."""
+    """Weights and LoRAs that are not where the settings say, and what to do about each."""
     weights = (_missing_weights(registry.find_model(name), settings.weights.get(name, "")) for name in settings.models)
     loras = (_missing_lora(lora) for lora in settings.named_loras)
     return [sentence for sentence in (*weights, *loras) if sentence]
@@ -34,7 +34,7 @@ def list_hub_sources(settings: Settings) -> list[str]:
 
 
 def frame_rule_error(setting: str) -> str | None:
-    """What is wrong with the operator's rule for frames. It is imported, with all that it does then."""
+    """The problem with the operator's frame rule, or None. The rule is imported, with all side effects."""
     try:
         rules.load_operator_rules(setting)
     except rules.BadRuleError as error:
@@ -43,7 +43,6 @@ def frame_rule_error(setting: str) -> str | None:
 
 
 def _missing_weights(model: ModelEntry, source: str) -> str | None:
-    """A bundled model's lie beside the code."""
     if not source and (model.bundled or model.repo):
         return None
     if not source:
@@ -70,7 +69,7 @@ def _missing_lora(lora: LoraSource) -> str | None:
 
 
 def _is_hub_id(source: str) -> bool:
-    """Whether a source is looked for on the hub: it names nothing on this disk, and a repository or a file in one."""
+    """Whether a source is a hub repository, or a file in one, and names nothing on this disk."""
     repository = source.rpartition("/")[0] if source.endswith(".safetensors") else source
     return bool(HUB.fullmatch(repository)) and not Path(source).exists()
 

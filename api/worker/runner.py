@@ -1,4 +1,4 @@
-"""One worker's work: claim, render, store, settle, again. Knows the engine's child by its events alone."""
+"""The job loop of a worker: claim, render, store, settle. Knows the engine process by its events alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from api.settings import Settings
 from api.sql.connection import AWAY
 from api.sql.leases import ClaimedGeneration
 from api.sql.media import RenditionRow
+from api.storage.keys import rendition_key
 from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import VideoFile, to_engine_request
@@ -42,19 +43,25 @@ from engine.types import (
 log = structlog.get_logger()
 
 PROGRESS_INTERVAL = 0.3  # seconds between two progress writes
-RENEWALS_PER_LEASE = 4  # renewals in one lease
-RETRY_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds between tries of a move that must not get lost; the last one stays
-START_LIMIT = 180.0  # seconds an engine child may take to start
-UNKNOWN_EXIT = 255  # as EngineDied counts a child that ended without saying how
+RENEWALS_PER_LEASE = 4
+RETRY_PAUSES = (
+    0.1,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+)  # seconds between tries of a transition that must not be lost; the last one repeats
+START_LIMIT = 180.0  # seconds the engine process may take to start
+UNKNOWN_EXIT = 255  # the exit code in EngineDied for a process that ended without a result
 
 P = ParamSpec("P")
 
 
 class JobRunner:
-    """Takes one job at a time. `idle` is set while it has none, and the bell is answered only then.
+    """Runs one job at a time. `idle` is set while there is none; wake-ups are taken only then.
 
-    One task, `run`, does everything in turn; an error without a name ends it, and with it the worker, because
-    a worker that is up and does nothing is worse than one that is started again.
+    One task, `run`, does everything in turn. An unexpected error ends it, and with it the worker, because a worker that
+    is up and does nothing is worse than one that is restarted.
     """
 
     def __init__(self, settings: Settings, lifecycle: VideoLifecycle, storage: Storage, engine: EngineProcess) -> None:
@@ -71,7 +78,7 @@ class JobRunner:
         self._timed_out = False
 
     async def claim_job(self) -> None:
-        """Look for a job and take it on; returns once that is decided, not once the job is done."""
+        """Claim a job if there is one; returns once that is decided, not once the job is done."""
         if not self.idle.is_set():
             return
         self.idle.clear()
@@ -80,7 +87,10 @@ class JobRunner:
         await self._claim_decided.wait()
 
     async def run(self) -> None:
-        """Work until cancelled; what is under way then is stopped and given back, or finished if all but stored."""
+        """Run jobs until cancelled.
+
+        The job under way is then stopped and returned to the queue, or finished if its files are already being stored.
+        """
         while True:
             claimed = await self._claim_next()
             self._claim_decided.set()
@@ -92,13 +102,13 @@ class JobRunner:
             self._claim_requested.clear()
 
     async def cancel_stopped_jobs(self) -> None:
-        """Stop the engine as soon as somebody cancels its video."""
+        """Cancel the engine as soon as its video is cancelled."""
         async for video_id in listen_for_stops(self._settings.redis_url):
             if self._current_job and self._current_job.id == video_id:
                 self._engine.cancel()
 
     async def _claim_next(self) -> ClaimedGeneration | None:
-        """What is to be done next. Cancelled in the middle, it gives back what it may have claimed."""
+        """Claim the next job. If cancelled meanwhile, return a job that was claimed to the queue."""
         claiming = asyncio.create_task(self._try_claim())
         try:
             return await asyncio.shield(claiming)
@@ -109,7 +119,7 @@ class JobRunner:
             raise
 
     async def _try_claim(self) -> ClaimedGeneration | None:
-        """Nothing while PostgreSQL is away, since the sweeper rings when it is back."""
+        """None while PostgreSQL is away: the sweeper sends a wake-up when it is back."""
         try:
             return await self._lifecycle.claim(self.name)
         except AWAY as error:
@@ -117,7 +127,7 @@ class JobRunner:
             return None
 
     async def _run_attempt(self, job: ClaimedGeneration) -> None:
-        """One attempt, from lease to terminal state or back to the queue."""
+        """Run one attempt, from its lease to a terminal state or back to the queue."""
         bound = log.bind(video_id=job.id, attempt=job.attempt)
         bound.info("attempt_started")
         self._current_job, self._timed_out = job, False
@@ -137,7 +147,7 @@ class JobRunner:
             await asyncio.gather(*watches, return_exceptions=True)
 
     async def _render_clip(self, job: ClaimedGeneration) -> str:
-        """The attempt's outcome in a word. Disk, database or engine in trouble is a try that failed."""
+        """Render and store; returns the outcome for the log. A failing disk, database or engine is a failed try."""
         folder = self._settings.data / "work" / f"{job.id}.{job.attempt}"
         try:
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -166,7 +176,7 @@ class JobRunner:
         return failure
 
     async def _follow_engine(self, job: ClaimedGeneration, folder: Path) -> Result:
-        """Follow the child's events, publishing progress now and then; stop it when the lease is lost."""
+        """Publish the engine's events until it is done, and cancel it when the lease is lost."""
         last, result = 0.0, None
         request = await self._build_request(job)
         publisher = SegmentPublisher(job, request, self._lifecycle, self._storage)
@@ -189,9 +199,9 @@ class JobRunner:
         return result
 
     async def _flush_segments(self, publisher: SegmentPublisher) -> None:
-        """List what waits: a clip that is done ends its playlist, which must then hold all of it.
+        """Publish the segments still pending: the playlist of a completed video ends, so it must be complete.
 
-        Raises one of AWAY after a round of tries. The next attempt goes on behind what is listed by then.
+        Raises one of AWAY after a round of tries; the next attempt then continues after what is published.
         """
         for pause in RETRY_PAUSES:
             try:
@@ -206,7 +216,7 @@ class JobRunner:
         await publisher.publish_pending()
 
     async def _cancel_if_lost(self, write: Awaitable[bool]) -> None:
-        """Stop the engine if the write says that the lease is gone. A database that is away says nothing yet."""
+        """Cancel the engine if the write reports a lost lease. While the database is away nothing is known."""
         try:
             held = await write
         except AWAY as error:
@@ -216,13 +226,13 @@ class JobRunner:
                 self._engine.cancel()
 
     async def _renew_lease(self, job: ClaimedGeneration) -> None:
-        """Renew the lease through stages that report nothing, such as loading a model."""
+        """Renew the lease, also during stages that report nothing, such as loading a model."""
         while True:
             await asyncio.sleep(self._settings.lease / RENEWALS_PER_LEASE)
             await self._cancel_if_lost(self._lifecycle.renew_lease(job))
 
     async def _kill_when_late(self) -> None:
-        """Kill the engine when an attempt takes far too long: a child that hangs hears nothing else."""
+        """Kill the engine when an attempt exceeds `job_timeout`: a process that hangs cannot be cancelled."""
         await asyncio.sleep(self._settings.job_timeout)
         self._timed_out = True
         await self._engine.kill()
@@ -255,7 +265,7 @@ class JobRunner:
         return to_engine_request(job.operation, plain, files)
 
     async def _store_result(self, job: ClaimedGeneration, result: Result) -> str:
-        """Put the files where this attempt's belong, then settle; those of a lost attempt go with its folder."""
+        """Store the files under keys of this attempt, then complete the job. The sweeper removes lost attempts."""
         files: dict[Variant, Path] = {
             "video": result.video,
             "thumbnail": result.thumbnail,
@@ -266,15 +276,15 @@ class JobRunner:
         return "completed" if await self._retry_until_done(self._lifecycle.complete, job, media) else "stopped"
 
     async def _store_rendition(self, job: ClaimedGeneration, variant: Variant, path: Path) -> RenditionRow:
-        key = f"videos/{job.id}/{job.attempt}/{variant}.{SUFFIXES[variant]}"
+        key = rendition_key(job.id, job.attempt, f"{variant}.{SUFFIXES[variant]}")
         stored = await asyncio.to_thread(self._storage.adopt_file, path, key)
         content_type = TYPES[variant]
         return RenditionRow(variant=variant, key=key, content_type=content_type, bytes=stored.bytes, etag=stored.digest)
 
     async def _retry_until_done(self, move: Callable[P, Awaitable[bool]], *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Make a final move however long PostgreSQL is away; a worker that closes gives up after a round.
+        """Retry a final transition for as long as PostgreSQL is away; a closing worker gives up after one round.
 
-        Safe to repeat: its fence lets it happen once.
+        Safe to repeat: the attempt fence lets it happen once.
         """
         tries = 0
         while True:
@@ -289,7 +299,8 @@ class JobRunner:
 
 
 def remaining_seconds(event: Progress, resume: Resume | None) -> float | None:
-    """Seconds the engine says are left, or None as long as it counts what is published as still to be made: it looks
-    for where to go on once the model is loaded and the words are read.
+    """The engine's estimate of seconds left, or None while it still counts published segments as work to do.
+
+    It finds out where to continue only after the model is loaded and the prompt is encoded.
     """
     return None if resume is not None and event.stage in ("loading", "encoding") else event.eta_seconds

@@ -1,4 +1,4 @@
-"""Puts what can be watched of a clip where its watchers find it, piece by piece, while the rest is made."""
+"""Publication of segments and previews while the rest of a video is being generated."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ ROUNDING_TOLERANCE: Final = 0.01  # seconds by which a sum of lengths may be off
 
 
 class SegmentPublisher:
-    """One attempt's side. What is published already is not published again, whether this attempt goes on after it or
-    had to begin anew; the second is told to players where they come to it.
+    """Publishes the segments of one attempt.
+
+    What an earlier attempt published is not published again. If this attempt had to start over, its first new segment
+    is marked as a discontinuity.
     """
 
     def __init__(self, job: ClaimedGeneration, request: Request, lifecycle: VideoLifecycle, storage: Storage) -> None:
@@ -35,30 +37,30 @@ class SegmentPublisher:
         self._preview_count = 0
 
     async def load_resume_point(self) -> Resume | None:
-        """Where the engine can go on; None if nothing is published yet."""
+        """The published segments and the resume state to continue from; None if nothing is published yet."""
         listed = await self._load_published()
         if not listed:
             return None
-        pieces = (
-            PublishedSegment(self._stored_path(f"{each.head}.mp4"), self._stored_path(hls.segment_name(each)))
-            for each in listed
+        segments_so_far = (
+            PublishedSegment(self._stored_path(f"{earlier.head}.mp4"), self._stored_path(hls.segment_name(earlier)))
+            for earlier in listed
         )
-        return Resume(tuple(pieces), self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])))
+        return Resume(tuple(segments_so_far), self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])))
 
     async def publish_segment(self, segment: Segment) -> bool:
-        """Store a piece, then list it; False when the lease is lost. One that cannot be listed waits for the next."""
+        """Store a segment, then list it; False if the lease is lost. One that cannot be listed stays pending."""
         self._pending.append(segment)
         return await self.publish_pending()
 
     async def publish_preview(self, preview: PreviewFrame) -> bool:
-        """Store and show a guess at what is still being made; False when the lease is lost."""
+        """Store and announce a preview frame; False if the lease is lost."""
         name = hls.preview_name(self._job.attempt, self._preview_count)
         self._preview_count += 1
         await asyncio.to_thread(self._storage.adopt_file, preview.file, hls.storage_key(self._job.id, name))
         return await self._lifecycle.publish_preview(self._job, name, preview.seconds)
 
     async def publish_pending(self) -> bool:
-        """List what waits, in its order; False when the lease is lost."""
+        """Store and list the pending segments in order; False if the lease is lost."""
         while self._pending:
             if not await self._store_and_list(self._pending[0]):
                 return False
@@ -67,8 +69,8 @@ class SegmentPublisher:
 
     async def _store_and_list(self, segment: Segment) -> bool:
         listed = await self._load_published()
-        published = sum(each.seconds for each in listed)
-        if self._previous_end is None:  # the first of this attempt says whether it goes on
+        published = sum(earlier.seconds for earlier in listed)
+        if self._previous_end is None:  # the first segment shows whether this attempt continues or starts over
             self._restarted = bool(listed) and segment.index == 0
             self._previous_end = 0.0 if self._restarted else published
         if segment.seconds_done > published + ROUNDING_TOLERANCE:
@@ -89,8 +91,9 @@ class SegmentPublisher:
     def _store_files(
         self, segment: Segment, seconds: float, listed: list[segments.PublishedSegment]
     ) -> segments.PublishedSegment:
-        """Move the files in, if an earlier try has not. A head is named by its content: where it changes, players must
-        read it again.
+        """Move the files into storage unless an earlier try has.
+
+        An init segment is named by its content, so that players read it again where it changes.
         """
         video_id, content = self._job.id, segment.init_file.read_bytes()
         row = segments.PublishedSegment(
@@ -98,18 +101,18 @@ class SegmentPublisher:
             attempt=self._job.attempt,
             head=hashlib.sha256(content).hexdigest()[:16],
             seconds=seconds,
-            discontinuity=self._restarted and not any(each.attempt == self._job.attempt for each in listed),
+            discontinuity=self._restarted and not any(earlier.attempt == self._job.attempt for earlier in listed),
         )
         if not (head := self._stored_path(f"{row.head}.mp4")).is_file():
             self._storage.write_file(hls.storage_key(video_id, head.name), content)
         if segment.state is not None and segment.state.is_file():
             self._storage.adopt_file(segment.state, hls.resume_state_key(video_id, row))
-        if not (piece := self._stored_path(hls.segment_name(row))).is_file():
-            self._storage.adopt_file(segment.file, hls.storage_key(video_id, piece.name))
+        if not (file := self._stored_path(hls.segment_name(row))).is_file():
+            self._storage.adopt_file(segment.file, hls.storage_key(video_id, file.name))
         return row
 
     def _remove_resume_state(self, listed: list[segments.PublishedSegment]) -> None:
-        """Remove what was kept to go on after the piece before: the next attempt goes on after the last."""
+        """Remove the resume state of the previous segment: the next attempt continues after the last one."""
         if listed:
             self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])).unlink(missing_ok=True)
 
