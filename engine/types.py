@@ -214,7 +214,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedSegment:
+class SegmentFiles:
     """A segment that an earlier attempt has published, by the files of a Segment."""
 
     init_file: Path
@@ -228,7 +228,7 @@ class Resume:
     Files that are missing or do not fit are no error: the clip is then generated from its start.
     """
 
-    segments: tuple[PublishedSegment, ...]
+    segments: tuple[SegmentFiles, ...]
     state: Path
 
 

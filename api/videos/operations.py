@@ -51,7 +51,7 @@ def to_engine_request(operation: Operation | None, request: Request, files: Sequ
             result = operations.loop_clip(request, clips[0], length) if clips else replace(request, loop=True)
         case Storyboard(shots, loop):
             cards = [
-                operations.StoryboardCard(
+                operations.StoryboardEntry(
                     shot.at, shot.prompt, shot.until, clip=None if shot.film is None else clips[shot.film]
                 )
                 for shot in shots

@@ -13,7 +13,7 @@ from api.storage.local import Storage
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import generated_seconds
-from engine.types import PreviewFrame, PublishedSegment, Request, Resume, Segment
+from engine.types import PreviewFrame, Request, Resume, Segment, SegmentFiles
 
 ROUNDING_TOLERANCE: Final = 0.01  # seconds by which a sum of lengths may be off
 
@@ -42,7 +42,7 @@ class SegmentPublisher:
         if not listed:
             return None
         segments_so_far = (
-            PublishedSegment(self._stored_path(f"{earlier.head}.mp4"), self._stored_path(hls.segment_name(earlier)))
+            SegmentFiles(self._stored_path(f"{earlier.head}.mp4"), self._stored_path(hls.segment_name(earlier)))
             for earlier in listed
         )
         return Resume(tuple(segments_so_far), self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])))

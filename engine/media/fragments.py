@@ -16,7 +16,7 @@ import av
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from engine.types import PublishedSegment
+from engine.types import SegmentFiles
 
 _MOVFLAGS: Final = "frag_keyframe+empty_moov+default_base_moof+delay_moov+frag_discont"
 _BOX_HEADER: Final = 8
@@ -30,7 +30,7 @@ class Fragment:
     media_segment: bytes
 
     @classmethod
-    def from_files(cls, piece: PublishedSegment) -> Self:
+    def from_files(cls, piece: SegmentFiles) -> Self:
         """Read the files of a published segment. Raises OSError."""
         return cls(piece.init_file.read_bytes(), piece.file.read_bytes())
 

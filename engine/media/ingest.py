@@ -1,8 +1,8 @@
-"""Reads what somebody sent in, in a process that may do nothing else: `python -m engine.media.ingest film A B`.
+"""Re-encodes an uploaded file in a sandboxed process: `python -m engine.media.ingest film A B`.
 
-Out comes a file of our own making: a PNG without metadata, or a silent H.264 film at `RATE` frames a second. The
-format is read from the bytes, the limits are looked up before anything is unpacked and counted while it is, and the
-process has limited its own memory, time and files before it looks. It knows no torch and no network.
+The result is a PNG without metadata, or a silent H.264 video at `FRAME_RATE` frames a second. The format is read from
+the bytes; declared limits are checked before decoding and counted again during it; the process limits its own memory,
+CPU time and files first. No torch and no network.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from PIL import Image
 from engine.media.concat import FragmentConcatenator, decode_fragment
 from engine.media.fragments import Fragment, FragmentEncoder
 from engine.media.thumbnails import POSTER, PREVIEW, SPRITESHEET, THUMBNAIL, StillCollector
-from engine.types import EngineError, PublishedSegment, Result, Segment
+from engine.types import EngineError, Result, Segment, SegmentFiles
 
 VIDEO: Final = "video.mp4"
 HEAD: Final = "head-{:04d}.mp4"
@@ -68,7 +68,7 @@ class VideoWriter:
                 self._finish_files()
                 unless_closed.pop_all()
 
-    def adopt_segments(self, segments: Sequence[PublishedSegment], lengths: Sequence[int]) -> bool:
+    def adopt_segments(self, segments: Sequence[SegmentFiles], lengths: Sequence[int]) -> bool:
         """Begin with published segments of the same video, of these `lengths` in frames. Returns False and changes
         nothing where one is missing, has another length, or differs in its codec parameters.
         """
@@ -126,7 +126,7 @@ class VideoWriter:
         self._concatenator.append(fragment)
         return fragment
 
-    def _collect_stills(self, segments: Sequence[PublishedSegment], lengths: Sequence[int]) -> StillCollector | None:
+    def _collect_stills(self, segments: Sequence[SegmentFiles], lengths: Sequence[int]) -> StillCollector | None:
         """Stills of published segments; None if they are not segments of this video."""
         stills, number = StillCollector(self._frames), 0
         try:

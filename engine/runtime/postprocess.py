@@ -165,8 +165,8 @@ class Postprocessor:
         if adjoining.video is None:
             original = self._fit_to_file(self._sampler.decode_span(CLIP_BEGINNING))
         else:
-            film = self._clip.video_reader.read_frames(adjoining.video, adjoining.number, adjoining.number)
-            original = crop_and_scale(film, self._clip.plan.size).to(made.device)
+            source = self._clip.video_reader.read_frames(adjoining.video, adjoining.number, adjoining.number)
+            original = crop_and_scale(source, self._clip.plan.size).to(made.device)
         return Seam(adjoining.frame, original[0], self._fit_to_file(made[None])[0])
 
     def _fit_to_file(self, frames: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from PIL import Image
 from engine.catalog.registry import find_model, frame_count
 from engine.media.video_writer import PART, VideoWriter
 from engine.planning import operations
-from engine.planning.operations import Direction, SourceClip, StoryboardCard
+from engine.planning.operations import Direction, SourceClip, StoryboardEntry
 from engine.runtime.engine import Engine
 from engine.types import (
     Done,
@@ -249,7 +249,7 @@ def test_every_operation_makes_a_film_of_its_length(
     engine: Engine, request_: Request, source: Path, tmp_path: Path
 ) -> None:
     clip, other = SourceClip(source, 24), SourceClip(source, 16)
-    cards = [StoryboardCard(0, "a red ball"), StoryboardCard(1, "a blue star"), StoryboardCard(2, clip=other)]
+    cards = [StoryboardEntry(0, "a red ball"), StoryboardEntry(1, "a blue star"), StoryboardEntry(2, clip=other)]
     requests = {
         "remix": operations.remix_clip(request_, clip, "mild"),
         "edit": operations.edit_clip(request_, clip, "mild"),

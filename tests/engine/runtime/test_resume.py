@@ -13,7 +13,7 @@ import pytest
 from engine.catalog.registry import find_model
 from engine.media.video_writer import VideoWriter
 from engine.planning import operations
-from engine.planning.operations import SourceClip, StoryboardCard
+from engine.planning.operations import SourceClip, StoryboardEntry
 from engine.planning.plan import ClipPlan, Window
 from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
@@ -26,10 +26,10 @@ from engine.types import (
     LoraSource,
     LoraWeight,
     Progress,
-    PublishedSegment,
     Request,
     Resume,
     Segment,
+    SegmentFiles,
 )
 from tests.support.engine_modules import write_lora
 from tests.support.videos import read_frames
@@ -71,7 +71,7 @@ def after(segments: list[Segment]) -> Resume:
     """What is there for an attempt to go on from behind these segments."""
     state = segments[-1].state
     assert state
-    return Resume(tuple(PublishedSegment(segment.init_file, segment.file) for segment in segments), state)
+    return Resume(tuple(SegmentFiles(segment.init_file, segment.file) for segment in segments), state)
 
 
 def saved(segment: Segment, folder: Path) -> Segment:
@@ -88,7 +88,7 @@ def windows(events: list[object]) -> set[int]:
 
 def kinds(request: Request, source: Path) -> dict[str, Request]:
     clip, other = SourceClip(source, 24), SourceClip(source, 16)
-    cards = [StoryboardCard(0, "a red ball"), StoryboardCard(2, "a blue star"), StoryboardCard(4, clip=other)]
+    cards = [StoryboardEntry(0, "a red ball"), StoryboardEntry(2, "a blue star"), StoryboardEntry(4, clip=other)]
     return {
         "words": request,
         "extension": operations.extend_clip(request, clip, 5, "forward"),
@@ -181,8 +181,8 @@ def _image(path: Path) -> np.ndarray:
 
 def spoil(spoiled: Callable[[Resume], object]) -> Callable[[Resume], Resume]:
     def _spoil(resume: Resume) -> Resume:
-        found = spoiled(resume)
-        return found if isinstance(found, Resume) else resume
+        changed = spoiled(resume)
+        return changed if isinstance(changed, Resume) else resume
 
     return _spoil
 

@@ -16,7 +16,7 @@ from engine.planning import operations
 from engine.planning.operations import SourceClip
 from engine.runtime.engine import Engine
 from engine.safety.watermark import make_watermark
-from engine.types import EngineConfig, Event, PreviewFrame, PublishedSegment, Request, Resume, Segment, SourceSpan
+from engine.types import EngineConfig, Event, PreviewFrame, Request, Resume, Segment, SegmentFiles, SourceSpan
 from tests.support import frame_rules
 from tests.support.preview_policies import ALWAYS
 from tests.support.videos import read_frames
@@ -128,7 +128,7 @@ def test_an_attempt_that_goes_on_marks_as_the_one_before(engine: Engine, request
     head, file, state = (
         Path(shutil.copy(one, tmp_path / "kept")) for one in (first.init_file, first.file, first.state)
     )
-    resume = Resume((PublishedSegment(head, file),), state)
+    resume = Resume((SegmentFiles(head, file),), state)
     again = run(engine, request_, tmp_path / "again", resume)
     assert next(event.index for event in again if isinstance(event, Segment)) == 1
     assert np.array_equal(read_frames(tmp_path / "whole" / "video.mp4"), read_frames(tmp_path / "again" / "video.mp4"))
