@@ -30,8 +30,8 @@ from api.local import servers as embedded
 from api.local import supervisor
 from api.local.servers import Servers
 from api.settings import Settings
-from api.sql import connection as db
 from api.sql import migrate
+from api.sql.connection import connect, prepare
 from api.sql.leases import ClaimedGeneration
 from engine.testing import tiny_ltx
 from tests.support.users import Person, sign_up
@@ -109,7 +109,7 @@ class OneConnection:
 async def connection(base_settings: Settings) -> AsyncIterator[asyncpg.Connection[Any]]:
     """The connection that every rolled-back test uses in turn."""
     connection = await asyncpg.connect(base_settings.database_url)
-    await db.prepare(connection)
+    await prepare(connection)
     yield connection
     await connection.close()
 
@@ -190,7 +190,7 @@ _counter = itertools.count()
 @pytest.fixture
 async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[AppState]:
     """What a web process holds, on a database of the test's own with a real pool."""
-    pool = await db.connect(database, connections=10)
+    pool = await connect(database, connections=10)
     async with build_app_state(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
         yield assembled
     await pool.close()

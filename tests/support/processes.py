@@ -1,4 +1,4 @@
-"""Looking at processes that may end while they are looked at: PostgreSQL's children come and go."""
+"""Reading of processes that may end meanwhile: PostgreSQL's children come and go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def read_process(process: psutil.Process, read: Callable[[psutil.Process], T]) -> T | None:
-    """What is read of a process, or None if it has ended."""
+    """The value read from a process, or None if it has ended."""
     try:
         return read(process) if process.is_running() else None
     except psutil.NoSuchProcess:
@@ -20,16 +20,16 @@ def read_process(process: psutil.Process, read: Callable[[psutil.Process], T]) -
 
 
 def list_living(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run; what is dead and merely not yet fetched by its parent does not count."""
+    """The processes that still run; zombies do not count."""
     return [p for p in processes if read_process(p, psutil.Process.status) not in (None, psutil.STATUS_ZOMBIE)]
 
 
 def open_exit_descriptors(processes: list[psutil.Process]) -> list[int]:
-    """A descriptor for each that still runs, readable once it has ended; for the caller to close."""
-    found = []
+    """A pidfd for each process that still runs, readable once it has ended. The caller closes them."""
+    descriptors = []
     for process in processes:
         try:
-            found.append(os.pidfd_open(process.pid))
+            descriptors.append(os.pidfd_open(process.pid))
         except ProcessLookupError:
             continue
-    return found
+    return descriptors

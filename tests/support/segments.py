@@ -1,4 +1,4 @@
-"""Pieces and previews as the engine hands them over, and the video they belong to as its owner sees it."""
+"""Segments and previews as the engine emits them, and the video as its owner reads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REQUEST = types.Request("kinora-mini", "a red ball", 320, 192, 4.0, 1)
 
 
 def make_segment(folder: Path, index: int, content: str = "") -> types.Segment:
-    """A piece as the engine hands it over, of one second."""
+    """A segment of one second as the engine emits it."""
     head, file, state = folder / "head.mp4", folder / f"segment-{index:04}.m4s", folder / f"state-{index:04}"
     head.write_bytes(b"head")
     file.write_bytes(f"piece {index} {content}".encode())
@@ -28,7 +28,7 @@ async def get_video(client: httpx.AsyncClient, account: Person, video_id: str) -
 
 
 def make_preview(folder: Path, seconds: float) -> types.PreviewFrame:
-    """A preview as the engine hands it over."""
+    """A preview as the engine emits it."""
     file = folder / "preview.jpg"
     file.write_bytes(f"guess at {seconds}".encode())
     return types.PreviewFrame(seconds, file)

@@ -1,4 +1,4 @@
-"""The people of the tests."""
+"""Users of the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _numbers = itertools.count(1)
 
 
 class Person(NamedTuple):
-    """Somebody with an account: what to send to act as them."""
+    """A signed-up user and the headers to act as them."""
 
     id: str
     email: str
@@ -21,7 +21,7 @@ class Person(NamedTuple):
 
 
 async def sign_up(client: httpx.AsyncClient) -> Person:
-    """A new person, signed in."""
+    """Sign up a new user."""
     email, password = f"person{next(_numbers)}@example.org", "correct horse battery"
     answer = await client.post("/v1/auth/signup", json={"email": email, "password": password})
     answer.raise_for_status()

@@ -1,4 +1,4 @@
-"""Real workers in the tests' own process: started, watched and stopped."""
+"""Workers in the process of the tests: started, observed and stopped."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from api.http.state import AppState
+from api.messaging.events import Announcer, CommandOutbox
+from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql.ledger.ledger_users import LedgerUser
 from api.sql.segments import PublishedSegment, list_segments
+from api.videos.lifecycle import VideoLifecycle
 from api.worker import main
+from api.worker.sweeper import Sweeper
 
 SHORT: dict[str, Any] = {"seconds": 1, "size": "64x64", "quality": "turbo"}
 LONG: dict[str, Any] = {"seconds": 10, "size": "640x384", "quality": "full"}
@@ -22,7 +26,7 @@ PATIENCE = 60
 
 @asynccontextmanager
 async def running_worker(settings: Settings) -> AsyncIterator[None]:
-    """A worker in this process, stopped in order at the end."""
+    """Run a worker in this process and stop it at the end."""
     stop = asyncio.Event()
     task = asyncio.create_task(main.run_worker(settings, stop))
     try:
@@ -38,14 +42,14 @@ async def wait_until_ended(app_state: AppState, video_id: str, account: LedgerUs
 
 
 async def wait_until_running(app_state: AppState, video_id: str, account: LedgerUser, progress: float = 1) -> None:
-    """Wait until the child has made some progress."""
+    """Wait until the engine has made some progress."""
     async with asyncio.timeout(PATIENCE), app_state.hub.watch(account.id, video_id) as watcher:
         while (await app_state.library.get(video_id, account.id)).progress < progress:
             await watcher.take_snapshots(1.0)
 
 
 async def wait_until_published(app_state: AppState, video_id: str, account: LedgerUser) -> None:
-    """Wait until there is something to watch."""
+    """Wait until the first segment is published."""
     async with asyncio.timeout(PATIENCE), app_state.hub.watch(account.id, video_id) as watcher:
         while not (await app_state.library.get(video_id, account.id)).published_seconds:
             await watcher.take_snapshots(1.0)
@@ -56,14 +60,24 @@ async def list_published_segments(app_state: AppState, video_id: str) -> list[Pu
         return await list_segments(db, video_id)
 
 
+def create_sweeper(app_state: AppState, settings: Settings) -> Sweeper:
+    """A sweeper to call by hand."""
+    outbox = CommandOutbox(app_state.redis)
+    wakeups = Wakeups(app_state.redis, outbox)
+    lifecycle = VideoLifecycle(settings, app_state.pool, app_state.credits, wakeups, Announcer(outbox))
+    return Sweeper(
+        settings=settings, pool=app_state.pool, storage=app_state.storage, lifecycle=lifecycle, wakeups=wakeups
+    )
+
+
 def find_engine_process() -> int:
-    """The engine child's process id: the forkserver is our child, and the engine is the forkserver's."""
+    """The engine's process id: the forkserver is our child, and the engine is the forkserver's."""
     forkserver = next(pid for pid in list_children(os.getpid()) if b"forkserver" in command_line(pid))
     return list_children(forkserver)[0]
 
 
 async def wait_for_forkserver(pid: int) -> int:
-    """The forkserver that this process starts, as soon as it does."""
+    """Wait until this process starts its forkserver; its process id."""
     async with asyncio.timeout(PATIENCE):
         while not (found := [child for child in list_children(pid) if b"forkserver" in command_line(child)]):  # noqa: ASYNC110 (/proc tells nobody)
             await asyncio.sleep(0.01)
@@ -71,7 +85,7 @@ async def wait_for_forkserver(pid: int) -> int:
 
 
 def list_children(pid: int) -> list[int]:
-    """Of all its threads."""
+    """Child processes of all threads of a process."""
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for thread in threads for child in thread.read_text().split()]
 

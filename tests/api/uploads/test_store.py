@@ -22,10 +22,10 @@ from api.storage.keys import received_key
 from api.uploads.ingest import IngestedFile, MediaIngester
 from api.uploads.store import UploadLimits, UploadStore
 from api.uploads.tus import Creation
-from tests.api.worker.test_sweeper import create_sweeper
 from tests.support.generations import person
 from tests.support.uploads import PNG, TUS, append_bytes, create_upload, get_offset, get_upload
 from tests.support.users import Person, sign_up
+from tests.support.workers import create_sweeper
 
 
 def create_store(app_state: AppState, limits: UploadLimits) -> UploadStore:

@@ -16,8 +16,7 @@ from api.http.state import AppState, build_app_state
 from api.idempotency import RequestIdentity
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
-from api.sql import connection as db
-from api.sql.connection import transaction
+from api.sql.connection import connect, transaction
 from api.sql.generations import Generation
 from api.sql.idempotency import StoredAnswer
 from api.videos.quote import PricingTerms, build_quote
@@ -33,7 +32,7 @@ async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) 
     """A backend of real connections whose free plan gives ten credits a month."""
     own = tmp_path / "tariff.toml"
     own.write_text(tariff.DEFAULT.read_text().replace("monthly_credits = 300\n", f"monthly_credits = {CREDITS}\n"))
-    pool = await db.connect(database, connections=10)
+    pool = await connect(database, connections=10)
     async with build_app_state(msgspec.structs.replace(settings, database_url=database, tariff=own), pool) as app_state:
         yield app_state
     await pool.close()

@@ -1,4 +1,4 @@
-"""A real worker with a real engine child on tiny weights, on a database of its own."""
+"""A whole worker with an engine process on tiny weights, on a database of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.support.workers import (
 )
 
 
-async def test_a_sentence_becomes_four_files(real: AppState, worker_settings: Settings) -> None:
+async def test_a_prompt_becomes_four_renditions(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         video_id = await create(real, account, **SHORT)
@@ -54,7 +54,7 @@ async def test_a_sentence_becomes_four_files(real: AppState, worker_settings: Se
     await assert_books_balance(real.pool, account.id)
 
 
-async def test_a_plan_that_marks_has_its_clips_marked(real: AppState, worker_settings: Settings) -> None:
+async def test_a_plan_with_a_watermark_marks_its_videos(real: AppState, worker_settings: Settings) -> None:
     """The same clip twice: what differs is in the corner where the mark stands."""
     asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
     async with running_worker(worker_settings):
@@ -75,7 +75,7 @@ async def test_a_plan_that_marks_has_its_clips_marked(real: AppState, worker_set
     assert box[1] > marked.height / 2
 
 
-async def test_cancelling_stops_the_child_and_the_next_job_runs(real: AppState, worker_settings: Settings) -> None:
+async def test_cancelling_stops_the_engine_and_the_next_job_runs(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         long = await create(real, account, **LONG)
@@ -88,7 +88,7 @@ async def test_cancelling_stops_the_child_and_the_next_job_runs(real: AppState, 
     await assert_books_balance(real.pool, account.id)
 
 
-async def test_a_guess_reaches_who_watches_before_the_first_piece(
+async def test_a_preview_reaches_watchers_before_the_first_segment(
     real: AppState, worker_settings: Settings, weights: Path
 ) -> None:
     slow = "ltx-video-2b-0.9.5"
@@ -116,7 +116,7 @@ def shown(events: list[dict[str, str]]) -> dict[str, Any]:
     return dict(msgspec.json.decode(events[-1]["data"])["assets"])
 
 
-async def test_stale_wake_ups_do_not_eat_fresh_ones(real: AppState) -> None:
+async def test_stale_wakeups_do_not_consume_fresh_ones(real: AppState) -> None:
     outbox, idle, heard = CommandOutbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
     wakeups = Wakeups(real.redis, outbox)
     idle.set()
@@ -138,7 +138,7 @@ async def test_stale_wake_ups_do_not_eat_fresh_ones(real: AppState) -> None:
 
 
 @pytest.mark.xdist_group("backend")
-async def test_a_worker_told_to_stop_while_it_starts_stops_at_once(worker_settings: Settings) -> None:
+async def test_a_starting_worker_stops_at_once_on_sigterm(worker_settings: Settings) -> None:
     environment = os.environ | worker_settings.environment()
     command = (sys.executable, "-m", "api.cli", "worker")
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Attempts that end before their clip is done, and what the next one goes on with."""
+"""Attempts that end before their video is complete, and what the next attempt continues from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from tests.support.workers import (
 )
 
 
-async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: AppState, worker_settings: Settings) -> None:
+async def test_a_killed_engine_costs_a_try_and_the_video_is_completed(
+    real: AppState, worker_settings: Settings
+) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         video_id = await create(real, account, **(LONG | {"seconds": 4}))
@@ -41,7 +43,9 @@ async def test_a_killed_child_costs_a_try_and_the_clip_is_made(real: AppState, w
     await assert_books_balance(real.pool, account.id)
 
 
-async def test_a_killed_child_goes_on_after_what_is_published(real: AppState, worker_settings: Settings) -> None:
+async def test_the_next_attempt_continues_after_the_published_segments(
+    real: AppState, worker_settings: Settings
+) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         video_id = await create(real, account, **(LONG | {"seconds": 6}))
@@ -84,7 +88,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION re
 """
 
 
-async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_playlist_ends(
+async def test_a_last_segment_that_fails_to_be_listed_is_listed_before_the_playlist_ends(
     real: AppState, worker_settings: Settings
 ) -> None:
     account = await person(real)
@@ -97,7 +101,7 @@ async def test_a_last_piece_that_cannot_be_listed_at_once_is_listed_before_the_p
     assert (await real.library.get(video_id, account.id)).attempt == 1
 
 
-def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published() -> None:
+def test_estimates_are_ignored_until_the_engine_has_seen_the_published_segments() -> None:
     resume = Resume((), Path("state"))
     for stage in get_args(Stage):
         event = Progress(stage, 0.5, 4.0, 1, 8, 1, 2)
@@ -105,7 +109,7 @@ def test_a_warm_engine_is_not_believed_before_it_has_looked_at_what_is_published
         assert remaining_seconds(event, None) == 4.0
 
 
-async def test_a_worker_that_stops_gives_its_job_back(real: AppState, worker_settings: Settings) -> None:
+async def test_a_stopping_worker_returns_its_job_to_the_queue(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         video_id = await create(real, account, **LONG)

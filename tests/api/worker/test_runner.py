@@ -1,4 +1,4 @@
-"""What goes wrong for a worker, by name: settings, weights, pictures, time. It is paid back, and the worker lives."""
+"""Failures of settings, weights, inputs and time: each has a code, is refunded, and leaves the worker running."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.support.workers import (
         ({"loras": {"ink": "/nowhere/ink"}}, "KINORA_LORAS has the LoRA 'ink' in /nowhere/ink"),
     ],
 )
-async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
+async def test_wrong_settings_keep_a_worker_from_starting(
     real: AppState, worker_settings: Settings, wrong: dict[str, Any], named: str
 ) -> None:
     video_id = await create(real, await person(real), **SHORT)
@@ -50,13 +50,13 @@ async def test_a_worker_that_is_set_up_wrongly_takes_no_job_and_says_why(
         assert await db.fetchval("SELECT state FROM generations WHERE id = $1", video_id) == "queued"
 
 
-async def test_an_engine_that_dies_while_it_starts_may_start_the_next_time(worker_settings: Settings) -> None:
+async def test_an_engine_that_dies_while_starting_is_not_a_wrong_setting(worker_settings: Settings) -> None:
     stubborn = msgspec.structs.replace(worker_settings, frame_rules="tests.support.crashing_rule:rule")
     with pytest.raises(EngineDied):
         await main.run_worker(stubborn, asyncio.Event())
 
 
-async def test_missing_weights_are_a_named_failure(real: AppState, worker_settings: Settings, tmp_path: Path) -> None:
+async def test_missing_weights_have_a_failure_code(real: AppState, worker_settings: Settings, tmp_path: Path) -> None:
     account = await person(real)
     folder = shutil.copytree(worker_settings.weights["kinora-mini"], tmp_path / "weights")
     shutil.rmtree(folder / "vae")
@@ -70,7 +70,7 @@ async def test_missing_weights_are_a_named_failure(real: AppState, worker_settin
     assert await balance(real, account) == (300, 0)
 
 
-def poisoned(folder: Path) -> None:
+def write_nan_weights(folder: Path) -> None:
     """Weights whose pictures are no numbers."""
     file = folder / "vae" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)
@@ -78,12 +78,12 @@ def poisoned(folder: Path) -> None:
     save_file(tensors, file, {"format": "pt"})
 
 
-def scribbled(folder: Path) -> None:
+def write_invalid_lora(folder: Path) -> None:
     """A LoRA that is none."""
     (folder / "ink.safetensors").write_text("ink")
 
 
-def cut_off(folder: Path) -> None:
+def truncate_weights(folder: Path) -> None:
     """A file of weights that was not copied to its end."""
     os.truncate(folder / "transformer" / "diffusion_pytorch_model.safetensors", 1000)
 
@@ -91,13 +91,13 @@ def cut_off(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "wrong", "failure"),
     [
-        (poisoned, {}, "bad_frames"),
-        (cut_off, {}, "model_broken"),
-        (scribbled, {"loras": {"ink": "ink.safetensors"}}, "lora_missing"),
+        (write_nan_weights, {}, "bad_frames"),
+        (truncate_weights, {}, "model_broken"),
+        (write_invalid_lora, {"loras": {"ink": "ink.safetensors"}}, "lora_missing"),
         (None, {"offload": "group", "device": "cpu"}, "bad_setting"),
     ],
 )
-async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
+async def test_failures_have_a_code_are_refunded_and_leave_the_worker_running(
     real: AppState,
     worker_settings: Settings,
     weights: Path,
@@ -128,9 +128,7 @@ async def test_what_goes_wrong_has_a_name_is_paid_back_and_the_worker_lives(
     await assert_books_balance(real.pool, account.id)
 
 
-async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_lives(
-    real: AppState, worker_settings: Settings
-) -> None:
+async def test_refused_frames_withdraw_the_published_segments(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with running_worker(
         msgspec.structs.replace(worker_settings, frame_rules="tests.support.frame_rules:refuse_the_second")
@@ -150,7 +148,7 @@ async def test_a_refused_stretch_withdraws_what_was_published_and_the_worker_liv
     await assert_books_balance(real.pool, account.id)
 
 
-async def test_a_job_that_takes_too_long_is_stopped_and_released(real: AppState, worker_settings: Settings) -> None:
+async def test_a_job_over_its_timeout_fails_and_is_refunded(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     impatient = msgspec.structs.replace(worker_settings, job_timeout=0.5, max_tries=1)
     async with running_worker(impatient):
@@ -159,7 +157,9 @@ async def test_a_job_that_takes_too_long_is_stopped_and_released(real: AppState,
     assert await balance(real, account) == (300, 0)
 
 
-async def test_a_job_in_trouble_is_released_and_the_worker_lives(real: AppState, worker_settings: Settings) -> None:
+async def test_a_job_with_missing_inputs_fails_and_leaves_the_worker_running(
+    real: AppState, worker_settings: Settings
+) -> None:
     account = await person(real)
     patient = msgspec.structs.replace(worker_settings, max_tries=1)
     asked = submission(real, account, picture=png(), **SHORT)

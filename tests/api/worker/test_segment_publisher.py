@@ -1,4 +1,4 @@
-"""A guess at what is being made: seen by its owner, until there is something better or nothing."""
+"""Previews: visible to the owner until a segment covers them or the video ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.segments import REQUEST, get_video, make_preview, make_segmen
 from tests.support.users import Person, sign_up
 
 
-async def test_a_guess_is_seen_until_there_is_something_better(
+async def test_a_preview_is_visible_until_a_segment_covers_it(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     async def assets() -> dict[str, Any]:
@@ -50,9 +50,7 @@ async def test_a_guess_is_seen_until_there_is_something_better(
     assert (await assets())["preview"] is None
 
 
-async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_watch(
-    real: AppState, tmp_path: Path
-) -> None:
+async def test_every_preview_is_an_event(real: AppState, tmp_path: Path) -> None:
     person = await rich(real)
     video_id = await create(real, person)
     claimed = await claim(real)
@@ -76,7 +74,7 @@ async def test_every_preview_is_an_event_and_comes_before_there_is_anything_to_w
     assert playlist
 
 
-async def test_a_preview_opens_for_its_owner_alone(
+async def test_a_preview_is_readable_by_its_owner_only(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_preview(
@@ -95,7 +93,7 @@ async def test_a_preview_opens_for_its_owner_alone(
 
 
 @pytest.mark.parametrize(("end", "code"), [("cancelled", "video_cancelled"), ("failed", "video_failed")])
-async def test_previews_are_withdrawn_from_a_clip_that_comes_to_nothing(
+async def test_previews_of_a_failed_or_cancelled_video_are_withdrawn(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,

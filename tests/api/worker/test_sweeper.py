@@ -1,4 +1,4 @@
-"""Mending what crashes leave behind: work nobody was told of, leases that ran out, what is past its time."""
+"""The sweeper: lost wake-ups, expired leases, expired and unnamed files."""
 
 from __future__ import annotations
 
@@ -11,23 +11,20 @@ import msgspec
 
 from api.http.state import AppState
 from api.idempotency import RequestIdentity
-from api.messaging.events import Announcer, CommandOutbox
-from api.messaging.wakeups import Wakeups
 from api.schemas.presets import PresetCreate
 from api.settings import Settings
 from api.sql.connection import transaction
-from api.videos.lifecycle import VideoLifecycle
-from api.worker.sweeper import Sweeper
 from tests.support.generations import balance, claim, create, drawn, person, submission
 from tests.support.video_requests import png
 from tests.support.workers import (
     SHORT,
+    create_sweeper,
     running_worker,
     wait_until_ended,
 )
 
 
-async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: AppState, worker_settings: Settings) -> None:
+async def test_work_with_a_lost_wakeup_is_claimed_after_a_sweep(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         first = await create(real, account, **SHORT)
@@ -37,9 +34,7 @@ async def test_work_whose_ring_was_lost_is_found_by_the_sweeper(real: AppState, 
         assert await wait_until_ended(real, second, account) == "completed"
 
 
-async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
-    real: AppState, worker_settings: Settings
-) -> None:
+async def test_an_expired_lease_is_requeued_until_too_many_losses(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     video_id = await create(real, account, **SHORT)
     for losses in range(worker_settings.max_losses):
@@ -53,7 +48,7 @@ async def test_a_lease_that_ran_out_goes_back_and_too_many_losses_end_it(
     assert await balance(real, account) == (300, 0)
 
 
-async def test_files_past_their_time_go(real: AppState, worker_settings: Settings) -> None:
+async def test_files_of_expired_videos_are_removed(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     async with running_worker(worker_settings):
         video_id = await create(real, account, **SHORT)
@@ -65,7 +60,7 @@ async def test_files_past_their_time_go(real: AppState, worker_settings: Setting
     assert (await real.library.get(video_id, account.id)).variants == []
 
 
-async def test_files_that_nothing_names_go(real: AppState, worker_settings: Settings) -> None:
+async def test_files_without_a_row_are_removed(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     running = await create(real, account, **SHORT)
     assert (await claim(real)).attempt == 1
@@ -90,7 +85,9 @@ async def test_files_that_nothing_names_go(real: AppState, worker_settings: Sett
     assert all(folder.exists() for folder in (*staying, young))
 
 
-async def test_what_was_kept_to_go_on_goes_when_nobody_will(real: AppState, worker_settings: Settings) -> None:
+async def test_segments_and_resume_states_are_removed_with_their_video(
+    real: AppState, worker_settings: Settings
+) -> None:
     account = await person(real)
     queued = await create(real, account, **SHORT)
     media = real.settings.data / "media"
@@ -123,7 +120,7 @@ async def test_stored_videos_cost_one_query_however_many_there_are(
     assert not list((app_state.settings.data / "media" / "videos").glob("*/*"))
 
 
-async def test_variations_keep_their_picture_when_one_is_deleted(real: AppState, worker_settings: Settings) -> None:
+async def test_variations_keep_their_image_when_one_is_deleted(real: AppState, worker_settings: Settings) -> None:
     account = await person(real)
     asked = submission(real, account, picture=png(), n=2, **SHORT)
     await real.submissions.submit(asked, drawn(real))
@@ -144,13 +141,3 @@ async def test_a_lot_may_expire_twice(real: AppState, worker_settings: Settings)
         await db.execute("UPDATE lots SET remaining = 5 WHERE id = $1", lot)
     await create_sweeper(real, worker_settings).sweep_due()
     assert (await balance(real, account))[0] == 300
-
-
-def create_sweeper(app_state: AppState, settings: Settings) -> Sweeper:
-    """The sweeping side of a worker, to be called by hand."""
-    outbox = CommandOutbox(app_state.redis)
-    wakeups = Wakeups(app_state.redis, outbox)
-    lifecycle = VideoLifecycle(settings, app_state.pool, app_state.credits, wakeups, Announcer(outbox))
-    return Sweeper(
-        settings=settings, pool=app_state.pool, storage=app_state.storage, lifecycle=lifecycle, wakeups=wakeups
-    )
