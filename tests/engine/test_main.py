@@ -165,7 +165,7 @@ def test_what_is_no_film_is_refused_before_anything_is_loaded(
 ) -> None:
     odd = tmp_path / "odd.mp4"
     odd.write_bytes(b"no film")
-    for options, said in ((("--extend", "nowhere.mp4"), "no film nowhere.mp4"), (("--remix", str(odd)), "odd.mp4")):
+    for options, said in ((("--extend", "nowhere.mp4"), "no video nowhere.mp4"), (("--remix", str(odd)), "odd.mp4")):
         with pytest.raises(SystemExit) as caught:
             run(*film, *options)
         assert caught.value.code == 2

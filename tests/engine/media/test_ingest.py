@@ -194,8 +194,8 @@ def test_the_child_has_little_room() -> None:
     program = (
         "from engine.media import ingest; ingest._limit_resources()\n"
         "import resource\n"
-        "assert resource.getrlimit(resource.RLIMIT_AS)[0] == decode.MEMORY\n"
-        "try:\n    bytearray(decode.MEMORY)\nexcept MemoryError:\n    print('no room')\n"
+        "assert resource.getrlimit(resource.RLIMIT_AS)[0] == ingest.MAX_MEMORY\n"
+        "try:\n    bytearray(ingest.MAX_MEMORY)\nexcept MemoryError:\n    print('no room')\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=60)
     assert done.stdout == b"no room\n"
