@@ -10,8 +10,8 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 
 from api.http import problems
-from api.http.authentication import Authenticate
-from api.http.middleware import envelope
+from api.http.authentication import AuthenticationMiddleware
+from api.http.middleware import wrap_app
 from api.http.state import AppState, build_app_state
 from api.routes import (
     account,
@@ -55,7 +55,7 @@ def create_app(settings: Settings, opener: Opener = open_app_state) -> Litestar:
     """The Litestar application. `opener` lets tests supply their own state."""
     return Litestar(
         route_handlers=[_v1_router(), health.router, docs.router],
-        lifespan=[_lifespan(settings, opener)],
+        lifespan=[_app_state_lifespan(settings, opener)],
         dependencies={"app_state": Provide(_provide_app_state, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         openapi_config=None,  # api.http.openapi.document writes the document, routes.docs serves it
@@ -66,9 +66,9 @@ def create_app(settings: Settings, opener: Opener = open_app_state) -> Litestar:
     )
 
 
-def asgi(settings: Settings, opener: Opener = open_app_state) -> ASGIApp:
+def create_asgi_app(settings: Settings, opener: Opener = open_app_state) -> ASGIApp:
     """The application in its middleware, as it is served."""
-    return envelope(create_app(settings, opener))
+    return wrap_app(create_app(settings, opener))
 
 
 def _v1_router() -> Router:
@@ -89,11 +89,11 @@ def _v1_router() -> Router:
             billing.router,
             stripe_webhook.router,
         ],
-        middleware=[Authenticate],
+        middleware=[AuthenticationMiddleware],
     )
 
 
-def _lifespan(settings: Settings, opener: Opener) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _app_state_lifespan(settings: Settings, opener: Opener) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """The lifespan during which `app.state.app_state` is open."""
 
     @asynccontextmanager

@@ -17,18 +17,18 @@ OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.json"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit status. What a person can mend is one sentence on standard error."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
     except KeyboardInterrupt:
         return 130
-    except _Refusal as refusal:
+    except _CommandError as refusal:
         print(f"kinora: {refusal}", file=sys.stderr)
         return refusal.status
 
 
-class _Refusal(Exception):
+class _CommandError(Exception):
     """The command cannot do what it was asked; the message is for a person, the exit status for whoever started it."""
 
     def __init__(self, message: str, status: int = 1) -> None:
@@ -36,7 +36,7 @@ class _Refusal(Exception):
         self.status = status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kinora", description="The backend that turns a sentence into a video.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -44,195 +44,201 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--host", help="the address to listen on (default 127.0.0.1)")
     up.add_argument("--port", type=int, help="the port (default 8000, or a free one; 0: any that is free)")
     up.add_argument("--data", help="the folder that keeps everything (default data)")
-    up.set_defaults(run=_up)
+    up.set_defaults(run=_run_up)
 
     demo = commands.add_parser("demo", help="make one clip end to end and save it as demo.mp4")
     demo.add_argument("prompt", nargs="?", help="what to show (default: the variable PROMPT, or a red ball)")
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_run_demo)
 
     serve = commands.add_parser("serve", help="run one web process (needs DATABASE_URL and REDIS_URL)")
     serve.add_argument("--fd", type=int, help="a listening socket to take over, instead of host and port")
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_run_serve)
 
     worker = commands.add_parser("worker", help="run one worker (needs DATABASE_URL and REDIS_URL)")
-    worker.set_defaults(run=_worker)
+    worker.set_defaults(run=_run_worker)
 
     migrate = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")
-    migrate.set_defaults(run=_migrate)
+    migrate.set_defaults(run=_run_migrate)
 
     openapi = commands.add_parser("openapi", help="write openapi/openapi.json")
     openapi.add_argument("--check", action="store_true", help="write nothing; fail if it is out of date")
-    openapi.set_defaults(run=_openapi)
+    openapi.set_defaults(run=_write_openapi)
 
     stripe = commands.add_parser("stripe", help="the Stripe account that sells").add_subparsers(
         required=True, metavar="what"
     )
     sync = stripe.add_parser("sync", help="make it sell what the tariff says, and tell it where events go")
     sync.add_argument("--new-secrets", action="store_true", help="make the webhooks anew, for secrets that were lost")
-    sync.set_defaults(run=_stripe_sync)
+    sync.set_defaults(run=_sync_stripe)
     reconcile = stripe.add_parser("reconcile", help="take up what was not heard of, and try again what is set aside")
-    reconcile.set_defaults(run=_stripe_reconcile)
+    reconcile.set_defaults(run=_reconcile_stripe)
 
     doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=_run_doctor)
     return parser
 
 
-def _settings(**given: str | None) -> Settings:
+def _read_settings(**overrides: str | None) -> Settings:
     """The environment's settings under those given on the command line."""
-    named = {f"KINORA_{name.upper()}": value for name, value in given.items() if value is not None}
+    named = {f"KINORA_{name.upper()}": value for name, value in overrides.items() if value is not None}
     try:
         return Settings.from_env(os.environ | named)
     except (SettingsError, OSError) as error:
-        raise _Refusal(str(error)) from error
+        raise _CommandError(str(error)) from error
 
 
-def _selling(settings: Settings) -> Settings:
+def _check_tariff(settings: Settings) -> Settings:
     """The same settings, if the tariff they name will do."""
     from api.billing.tariff import tariff
 
     try:
         tariff.load_tariff(settings.tariff)
     except tariff.TariffError as error:
-        raise _Refusal(str(error)) from error
+        raise _CommandError(str(error)) from error
     return settings
 
 
-def _connected() -> Settings:
-    settings = _settings()
+def _read_server_settings() -> Settings:
+    settings = _read_settings()
     for variable, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
         if not value:
-            raise _Refusal(f"{variable} is not set. `kinora up` brings a server of its own; this command does not.")
+            raise _CommandError(
+                f"{variable} is not set. `kinora up` brings a server of its own; this command does not."
+            )
     return settings
 
 
-def _tell(sentence: str) -> None:
+def _print_message(sentence: str) -> None:
     print(f"kinora: {sentence}", file=sys.stderr, flush=True)
 
 
-def _up(options: argparse.Namespace) -> int:
+def _run_up(options: argparse.Namespace) -> int:
     from api import logs
     from api.local import supervisor
 
-    settings = _selling(_settings(host=options.host, data=options.data))
-    logs.configure(settings.log_level)
+    settings = _check_tariff(_read_settings(host=options.host, data=options.data))
+    logs.configure_logging(settings.log_level)
     asked = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
-    return _supervised(lambda: supervisor.run_foreground(settings, port, port_required=asked, report=_tell))
+    return _run_supervised(
+        lambda: supervisor.run_foreground(settings, port, port_required=asked, report=_print_message)
+    )
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _run_demo(options: argparse.Namespace) -> int:
     from api.local import demo
 
     try:
-        return _supervised(lambda: demo.run_demo(options.prompt or os.environ.get("PROMPT") or demo.PROMPT))
+        return _run_supervised(lambda: demo.run_demo(options.prompt or os.environ.get("PROMPT") or demo.PROMPT))
     except demo.DemoError as error:
-        raise _Refusal(str(error)) from error
+        raise _CommandError(str(error)) from error
 
 
-def _supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
+def _run_supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run it with its children; a person reads what went wrong in a sentence."""
     from api.local import supervisor
 
     try:
         return supervisor.run_until_signal(start())
     except supervisor.FAILURES as failure:
-        raise _Refusal(str(failure)) from failure
+        raise _CommandError(str(failure)) from failure
 
 
-def _serve(options: argparse.Namespace) -> int:
-    settings = _selling(_connected())
+def _run_serve(options: argparse.Namespace) -> int:
+    settings = _check_tariff(_read_server_settings())
     from api import serve
 
-    serve.run(settings, descriptor=options.fd)
+    serve.run_server(settings, descriptor=options.fd)
     return 0
 
 
-def _worker(_options: argparse.Namespace) -> int:
-    settings = _selling(_connected())
+def _run_worker(_options: argparse.Namespace) -> int:
+    settings = _check_tariff(_read_server_settings())
     from api.worker import main as worker
 
     try:
         worker.run_worker_process(settings)
     except worker.WrongSettingError as error:
-        raise _Refusal(str(error), os.EX_CONFIG) from error
+        raise _CommandError(str(error), os.EX_CONFIG) from error
     return 0
 
 
-def _migrate(_options: argparse.Namespace) -> int:
+def _run_migrate(_options: argparse.Namespace) -> int:
     from api.sql import migrate
 
     try:
-        applied = asyncio.run(migrate.apply_migrations(_connected().database_url))
+        applied = asyncio.run(migrate.apply_migrations(_read_server_settings().database_url))
     except migrate.MigrationError as error:
-        raise _Refusal(str(error)) from error
+        raise _CommandError(str(error)) from error
     print("\n".join(applied) or "nothing to do")
     return 0
 
 
-def _openapi(options: argparse.Namespace) -> int:
+def _write_openapi(options: argparse.Namespace) -> int:
     from api import app
     from api.http.openapi import document
     from api.settings import Settings
 
-    text = document.export(app.create_app(Settings())).decode()
+    text = document.export_document(app.create_app(Settings())).decode()
     if not options.check:
         OPENAPI.parent.mkdir(exist_ok=True)
         OPENAPI.write_text(text)
     elif not OPENAPI.exists() or OPENAPI.read_text() != text:
-        raise _Refusal("openapi/openapi.json does not say what the code does: run `make openapi` and commit it.")
+        raise _CommandError("openapi/openapi.json does not say what the code does: run `make openapi` and commit it.")
     return 0
 
 
-def _in_sentences() -> None:
+def _silence_logs() -> None:
     """Keep the log of what this command does away from the person who reads its sentences."""
     from api import logs
 
-    logs.configure("critical")
+    logs.configure_logging("critical")
 
 
-def _stripe_sync(options: argparse.Namespace) -> int:
+def _sync_stripe(options: argparse.Namespace) -> int:
     from api.billing.stripe import provision
     from api.errors import Problem
 
-    _in_sentences()
-    settings = _selling(_settings())
+    _silence_logs()
+    settings = _check_tariff(_read_settings())
     if not settings.stripe_key:
-        raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+        raise _CommandError("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
     try:
         done = asyncio.run(provision.provision_account(settings, new_secrets=options.new_secrets))
     except (provision.ProvisionError, Problem) as error:
-        raise _Refusal(str(error)) from error
+        raise _CommandError(str(error)) from error
     print("\n".join(done.steps) or "nothing to do: Stripe sells what the tariff says")
     if done.secrets:
         print("Set this now, since Stripe does not show it again, beside secrets that are set and still in use:")
         print(f"KINORA_STRIPE_WEBHOOK_SECRETS={','.join(done.secrets)}")
     if not provision.public_origin(settings):
-        _tell("Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server.")
+        _print_message(
+            "Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server."
+        )
     return 0
 
 
-def _stripe_reconcile(_options: argparse.Namespace) -> int:
+def _reconcile_stripe(_options: argparse.Namespace) -> int:
     from api.billing.events import reconcile
     from api.errors import Problem
     from api.sql import connection
 
-    _in_sentences()
-    settings = _connected()
+    _silence_logs()
+    settings = _read_server_settings()
     if not settings.stripe_key:
-        raise _Refusal("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+        raise _CommandError("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
     try:
         print("\n".join(asyncio.run(reconcile.reconcile_now(settings))))
     except (*connection.AWAY, Problem) as error:
-        raise _Refusal(str(error)) from error
+        raise _CommandError(str(error)) from error
     return 0
 
 
-def _doctor(_options: argparse.Namespace) -> int:
+def _run_doctor(_options: argparse.Namespace) -> int:
     from api.local import doctor
 
-    _in_sentences()
-    return doctor.run_doctor(_settings())
+    _silence_logs()
+    return doctor.run_doctor(_read_settings())
 
 
 if __name__ == "__main__":

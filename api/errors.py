@@ -2,7 +2,7 @@
 
     Problem
     ├── Malformed                400  the body could not be read at all
-    │   └── BadSignature              a webhook that nobody we know has signed
+    │   └── InvalidSignature              a webhook that nobody we know has signed
     ├── Unauthorized             401  no, wrong or expired credentials
     ├── PaymentRequired          402
     │   ├── InsufficientCredits       what it costs, what is there, where to upgrade
@@ -12,35 +12,35 @@
     │   ├── UploadLimit               more uploads than one may have at once
     │   └── MissingScope              the API key may not do this
     ├── NotFound                 404  also somebody else's things
-    │   ├── NotYet                    of OpenAI's API, and not offered here so far
-    │   ├── NoStream                  there is none, and where the media is
-    │   └── NothingSold               whoever runs this server has set no key of Stripe's
+    │   ├── NotOfferedYet                    of OpenAI's API, and not offered here so far
+    │   ├── StreamNotFound                  there is none, and where the media is
+    │   └── BillingDisabled               whoever runs this server has set no key of Stripe's
     ├── MethodNotAllowed         405
     ├── Conflict                 409
     │   ├── NotReady                  the clip is still being made
-    │   ├── HasFailed                 there is no clip and there will be none
-    │   ├── WasCancelled              the same, because somebody stopped it
-    │   ├── StillRunning              the first request with this Idempotency-Key is not done
+    │   ├── VideoHasFailed                 there is no clip and there will be none
+    │   ├── VideoWasCancelled              the same, because somebody stopped it
+    │   ├── RequestInProgress              the first request with this Idempotency-Key is not done
     │   ├── WrongOffset               the bytes do not go on where the upload ends
     │   ├── UploadNotReady            some of its bytes are missing, or it is being looked at
     │   ├── EmailTaken
-    │   ├── Subscribed                there is a subscription already: change that one
+    │   ├── AlreadySubscribed                there is a subscription already: change that one
     │   ├── NotSubscribed             there is none to change
     │   ├── SubscriptionUnpaid        it is not paid for, yet or any more
-    │   └── PreviewTooOld             the price shown no longer holds
+    │   └── PreviewExpired             the price shown no longer holds
     ├── Expired                  410  media past its retention
     ├── UnsupportedVersion       412  of the tus protocol
     ├── PayloadTooLarge          413
     ├── UnsupportedMediaType     415
     ├── RangeNotSatisfiable      416
     ├── Invalid                  422  a field and the limit it breaks
-    │   └── KeyReused                 the Idempotency-Key came with another request
+    │   └── IdempotencyKeyReused                 the Idempotency-Key came with another request
     ├── Locked                   423  another request is writing to it
     ├── TooManyRequests          429  with Retry-After
     ├── Internal                 500  ours; the request id finds it in the log
-    │   └── PaymentsRefused           Stripe will not do what we ask of it
+    │   └── PaymentRequestRejected           Stripe will not do what we ask of it
     └── Unavailable              503  with Retry-After
-        ├── PaymentsAway              Stripe does not answer, or is in trouble
+        ├── PaymentsUnavailable              Stripe does not answer, or is in trouble
         └── WebhookClosed             no secret is set to know Stripe's events by
 
 A problem's body is RFC 9457's, plus the `error` member that OpenAI's clients read.
@@ -86,7 +86,7 @@ class Malformed(Problem):
     status, code, title, kind = 400, "malformed", "The request could not be read", "invalid_request_error"
 
 
-class BadSignature(Malformed):
+class InvalidSignature(Malformed):
     code, title = "bad_signature", "Not signed by anybody known"
 
 
@@ -151,15 +151,15 @@ class NotFound(Problem):
     status, code, title, kind = 404, "not_found", "There is no such thing", "invalid_request_error"
 
 
-class NotYet(NotFound):
+class NotOfferedYet(NotFound):
     code, title = "not_offered_yet", "Not offered here yet"
 
 
-class NoStream(NotFound):
+class StreamNotFound(NotFound):
     code, title = "no_stream", "There is no stream of this"
 
 
-class NothingSold(NotFound):
+class BillingDisabled(NotFound):
     code, title = "nothing_sold", "This server sells nothing"
 
 
@@ -175,15 +175,15 @@ class NotReady(Conflict):
     code, title = "not_ready", "The clip is not ready"
 
 
-class HasFailed(Conflict):
+class VideoHasFailed(Conflict):
     code, title = "video_failed", "The video has failed"
 
 
-class WasCancelled(Conflict):
+class VideoWasCancelled(Conflict):
     code, title = "video_cancelled", "The video was cancelled"
 
 
-class StillRunning(Conflict):
+class RequestInProgress(Conflict):
     code, title = "idempotency_in_progress", "The first request with this key is still running"
 
 
@@ -199,7 +199,7 @@ class EmailTaken(Conflict):
     code, title = "email_taken", "There is an account with this address"
 
 
-class Subscribed(Conflict):
+class AlreadySubscribed(Conflict):
     code, title = "already_subscribed", "There is a subscription already"
 
 
@@ -211,7 +211,7 @@ class SubscriptionUnpaid(Conflict):
     code, title = "subscription_unpaid", "The plan is not paid for"
 
 
-class PreviewTooOld(Conflict):
+class PreviewExpired(Conflict):
     code, title = "preview_too_old", "The price shown no longer holds"
 
 
@@ -239,7 +239,7 @@ class Invalid(Problem):
     status, code, title, kind = 422, "invalid", "A field does not fit", "invalid_request_error"
 
 
-class KeyReused(Invalid):
+class IdempotencyKeyReused(Invalid):
     code, title = "idempotency_key_reused", "The key came with another request"
 
 
@@ -255,7 +255,7 @@ class Internal(Problem):
     """The default: a fault of ours. The detail never carries what went wrong inside."""
 
 
-class PaymentsRefused(Internal):
+class PaymentRequestRejected(Internal):
     """`reason` and `stripe_code` are for the log and for whoever called, never for the answer."""
 
     code = "payments_refused"
@@ -273,7 +273,7 @@ class Unavailable(Problem):
     status, code, title, kind = 503, "unavailable", "Not just now", "server_error"
 
 
-class PaymentsAway(Unavailable):
+class PaymentsUnavailable(Unavailable):
     """Whoever asks again goes on where this stopped: nothing is bought twice."""
 
     code, title = "payments_away", "Payments do not answer just now"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from api.errors import Invalid, KeyReused, StillRunning
+from api.errors import IdempotencyKeyReused, Invalid, RequestInProgress
 from api.sql import idempotency
 from api.sql.connection import Database
 from api.sql.idempotency import StoredAnswer
@@ -47,7 +47,7 @@ async def answer_once(
 ) -> IdempotentOutcome:
     """The kept answer to this key, or that of `work`, kept in the same transaction. Without a key nothing is kept.
 
-    Raises StillRunning, KeyReused, and whatever `work` raises.
+    Raises RequestInProgress, IdempotencyKeyReused, and whatever `work` raises.
     """
     if earlier := await find_earlier_answer(db, identity):
         return IdempotentOutcome(earlier, replayed=True)
@@ -60,22 +60,23 @@ async def answer_once(
 async def find_earlier_answer(db: Database, identity: RequestIdentity) -> StoredAnswer | None:
     """The first answer to this key; None if this request is the first, and its transaction then owns the key.
 
-    Raises StillRunning while the first request's transaction is open, and KeyReused if it was another request.
+    Raises RequestInProgress while the first request's transaction is open, and IdempotencyKeyReused
+    if it was another request.
     """
     if identity.key is None:
         return None
     if not await idempotency.try_lock(db, identity.user_id, identity.key):
         detail = "The first request with this Idempotency-Key is still running; ask again in a moment."
-        raise StillRunning(detail, headers={"Retry-After": "1"})
+        raise RequestInProgress(detail, headers={"Retry-After": "1"})
     answer = await idempotency.find_answer(db, identity.user_id, identity.key)
     if answer is not None and answer.fingerprint != identity.fingerprint:
         detail = "This Idempotency-Key came with a different request before; use a new key for a new request."
-        raise KeyReused(detail, param="Idempotency-Key")
+        raise IdempotencyKeyReused(detail, param="Idempotency-Key")
     return answer
 
 
 async def keep_first_answer(db: Database, identity: RequestIdentity, answer: StoredAnswer) -> StoredAnswer:
-    """Keep the answer unless there is one already, and return the one that is kept. Raises KeyReused."""
+    """Keep the answer unless there is one already, and return the one that is kept. Raises IdempotencyKeyReused."""
     if identity.key is None:
         return answer
     await idempotency.wait_for_lock(db, identity.user_id, identity.key)

@@ -31,7 +31,7 @@ _SHAPE = re.compile(r"[a-z]+_[0-9A-HJKMNP-TV-Z]{26}")
 _last = 0
 
 
-def new(kind: str) -> str:
+def new_id(kind: str) -> str:
     """A new id: 48 bits of milliseconds, then 80 random bits; greater than every id this process has made.
 
     Within one millisecond, or after the clock was set back, an id is the previous one plus a random step. Whatever
@@ -40,13 +40,13 @@ def new(kind: str) -> str:
     global _last  # noqa: PLW0603 - one sequence for the process; ids of different processes share only the clock
     random = int.from_bytes(os.urandom(15))
     _last = max((time.time_ns() // 1_000_000) << 80 | random >> 40, _last + 1 + (random & 0xFFFFFFFFFF))
-    return f"{kind}_{_base32(_last)}"
+    return f"{kind}_{_encode_base32(_last)}"
 
 
-def _base32(number: int) -> str:
+def _encode_base32(number: int) -> str:
     return "".join(_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10))
 
 
-def valid(text: str, kind: str) -> bool:
+def is_valid_id(text: str, kind: str) -> bool:
     """Whether the text has the form of an id of this kind. Checked before a query is sent."""
     return text.startswith(f"{kind}_") and _SHAPE.fullmatch(text) is not None

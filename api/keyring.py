@@ -35,8 +35,8 @@ ALGORITHM = "EdDSA"
 ISSUER = "kinora"
 AUDIENCE = "kinora-api"
 TYPE = "at+jwt"  # RFC 9068: no other JWT of ours can be passed off as an access token
-REMEMBERED = 4096
-SHORTEST_SECRET = 16
+MAX_REMEMBERED = 4096
+MIN_SECRET_LENGTH = 16
 
 KEY_PREFIX = "kin_"
 REFRESH_PREFIX = "kir_"
@@ -45,7 +45,7 @@ KEY_RANDOM = 30
 KEY_CHECKSUM = 6
 
 
-class Claims(NamedTuple):
+class AccessClaims(NamedTuple):
     """What an access token says. `expires_at` is in Unix seconds."""
 
     user_id: str
@@ -53,7 +53,7 @@ class Claims(NamedTuple):
     expires_at: float
 
 
-class _Keys(NamedTuple):
+class _DerivedKeys(NamedTuple):
     """All that one secret derives."""
 
     kid: str
@@ -70,12 +70,12 @@ class Keyring:
 
     def __init__(self, secret: str, previous_secret: str = "", *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._present = _derive(secret)
-        self._accepted = [self._present] + ([_derive(previous_secret)] if previous_secret else [])
+        self._current = _derive_keys(secret)
+        self._accepted = [self._current] + ([_derive_keys(previous_secret)] if previous_secret else [])
         self._verifying = {keys.kid: keys.signing.public_key() for keys in self._accepted}
-        self._seen: OrderedDict[str, Claims] = OrderedDict()
+        self._verified: OrderedDict[str, AccessClaims] = OrderedDict()
 
-    def access_token(self, user_id: str, session_id: str) -> str:
+    def issue_access_token(self, user_id: str, session_id: str) -> str:
         """A bearer token for this user and session, good for ACCESS_SECONDS."""
         now = int(self._clock())
         claims = {
@@ -86,38 +86,38 @@ class Keyring:
             "iat": now,
             "exp": now + ACCESS_SECONDS,
         }
-        headers = {"kid": self._present.kid, "typ": TYPE}
-        return jwt.encode(claims, self._present.signing, algorithm=ALGORITHM, headers=headers)
+        headers = {"kid": self._current.kid, "typ": TYPE}
+        return jwt.encode(claims, self._current.signing, algorithm=ALGORITHM, headers=headers)
 
-    def read_access(self, token: str) -> Claims:
+    def verify_access_token(self, token: str) -> AccessClaims:
         """What the token says, once it is proved. Raises Unauthorized.
 
         Checking a signature costs about 100 µs, so proved tokens are remembered, the latest used first.
         Whether the session still stands is for the database to say.
         """
-        claims = self._seen.get(token) or self._verify(token)
+        claims = self._verified.get(token) or self._verify_signature(token)
         if claims.expires_at <= self._clock():
-            self._seen.pop(token, None)
+            self._verified.pop(token, None)
             raise Unauthorized("The access token has expired. Get a new one from POST /v1/auth/refresh.")
-        self._remember(token, claims)
+        self._remember_claims(token, claims)
         return claims
 
-    def _remember(self, token: str, claims: Claims) -> None:
-        self._seen[token] = claims
-        self._seen.move_to_end(token)
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+    def _remember_claims(self, token: str, claims: AccessClaims) -> None:
+        self._verified[token] = claims
+        self._verified.move_to_end(token)
+        if len(self._verified) > MAX_REMEMBERED:
+            self._verified.popitem(last=False)
 
-    def _verify(self, token: str) -> Claims:
+    def _verify_signature(self, token: str) -> AccessClaims:
         try:
-            payload = self._decode(token)
+            payload = self._decode_token(token)
         except jwt.InvalidTokenError as error:
             raise Unauthorized(
                 "The access token is not one of ours. Send it exactly as POST /v1/auth/login answered it."
             ) from error
-        return Claims(payload["sub"], payload["sid"], float(payload["exp"]))
+        return AccessClaims(payload["sub"], payload["sid"], float(payload["exp"]))
 
-    def _decode(self, token: str) -> dict[str, Any]:
+    def _decode_token(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
         key = self._verifying.get(str(header.get("kid")))
         if key is None or header.get("typ") != TYPE:
@@ -132,37 +132,37 @@ class Keyring:
             options={"require": ["exp", "iat", "sub", "sid"], "verify_exp": False, "verify_iat": False},
         )
 
-    def successors(self, refresh_token: str) -> list[str]:
+    def refresh_successors(self, refresh_token: str) -> list[str]:
         """What may follow this refresh token: under the present secret, then under the previous one.
 
         A successor is computed, not drawn, so a phone that lost the answer and asks again is given the same
         one although the server keeps only its hash.
         """
         return [
-            REFRESH_PREFIX + _text(hmac.digest(keys.refresh, refresh_token.encode(), "sha256"))
+            REFRESH_PREFIX + _base64_text(hmac.digest(keys.refresh, refresh_token.encode(), "sha256"))
             for keys in self._accepted
         ]
 
     def sign_media(self, path: str, expires: int) -> str:
         """The signature that opens this path until `expires` (Unix seconds)."""
-        return _sign(self._present, path, expires)
+        return _media_signature(self._current, path, expires)
 
-    def check_media(self, path: str, expires: int, signature: str) -> bool:
+    def is_media_signature(self, path: str, expires: int, signature: str) -> bool:
         """Whether the signature was made by us for this path and expiry, and the time has not come yet."""
-        ours = [_sign(keys, path, expires) for keys in self._accepted]
+        ours = [_media_signature(keys, path, expires) for keys in self._accepted]
         matches = [hmac.compare_digest(each.encode(), signature.encode()) for each in ours]
         return any(matches) and expires > self._clock()
 
 
 def new_refresh_token() -> str:
     """The first of a family: 256 random bits."""
-    return REFRESH_PREFIX + _text(secrets.token_bytes(32))
+    return REFRESH_PREFIX + _base64_text(secrets.token_bytes(32))
 
 
 def new_api_key() -> str:
     """A fresh API key: 178 random bits, and a checksum by which a scanner tells it from a look-alike."""
     body = KEY_PREFIX + "".join(secrets.choice(BASE62) for _ in range(KEY_RANDOM))
-    return body + _checksum(body)
+    return body + _key_checksum(body)
 
 
 def is_api_key(text: str) -> bool:
@@ -172,16 +172,16 @@ def is_api_key(text: str) -> bool:
         text.isascii()
         and len(text) == len(KEY_PREFIX) + KEY_RANDOM + KEY_CHECKSUM
         and body.startswith(KEY_PREFIX)
-        and checksum == _checksum(body)
+        and checksum == _key_checksum(body)
     )
 
 
-def digest(token: str) -> bytes:
+def token_digest(token: str) -> bytes:
     """What is kept of a refresh token or an API key. They are random, so a plain SHA-256 hides them well."""
     return hashlib.sha256(token.encode()).digest()
 
 
-def _checksum(body: str) -> str:
+def _key_checksum(body: str) -> str:
     """CRC-32 in base 62, six characters."""
     number, characters = zlib.crc32(body.encode()), ""
     for _ in range(KEY_CHECKSUM):
@@ -190,22 +190,22 @@ def _checksum(body: str) -> str:
     return characters
 
 
-def _derive(secret: str) -> _Keys:
-    if len(secret) < SHORTEST_SECRET:
-        raise ValueError(f"a secret needs at least {SHORTEST_SECRET} characters")
-    signing = Ed25519PrivateKey.from_private_bytes(_hkdf(secret, "access token"))
+def _derive_keys(secret: str) -> _DerivedKeys:
+    if len(secret) < MIN_SECRET_LENGTH:
+        raise ValueError(f"a secret needs at least {MIN_SECRET_LENGTH} characters")
+    signing = Ed25519PrivateKey.from_private_bytes(_derive_key(secret, "access token"))
     public = signing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     kid = hashlib.sha256(public).hexdigest()[:16]
-    return _Keys(kid, signing, _hkdf(secret, "refresh token"), _hkdf(secret, "media"))
+    return _DerivedKeys(kid, signing, _derive_key(secret, "refresh token"), _derive_key(secret, "media"))
 
 
-def _hkdf(secret: str, purpose: str) -> bytes:
+def _derive_key(secret: str, purpose: str) -> bytes:
     return HKDF(SHA256(), length=32, salt=None, info=f"kinora {purpose}".encode()).derive(secret.encode())
 
 
-def _sign(keys: _Keys, path: str, expires: int) -> str:
-    return _text(hmac.digest(keys.media, f"{expires}\n{path}".encode(), "sha256"))
+def _media_signature(keys: _DerivedKeys, path: str, expires: int) -> str:
+    return _base64_text(hmac.digest(keys.media, f"{expires}\n{path}".encode(), "sha256"))
 
 
-def _text(data: bytes) -> str:
+def _base64_text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -33,7 +33,7 @@ MAX_TRACE_LINES = 30
 _LEVELS = logging.getLevelNamesMapping()
 
 
-def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
+def configure_logging(level: str = "info", stream: BinaryIO | None = None) -> None:
     """Write the log of this process and its libraries to the stream. `level` is a level name of `logging`."""
     threshold = _LEVELS[level.upper()]
     structlog.configure(
@@ -52,7 +52,7 @@ def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
     root.setLevel(max(threshold, logging.WARNING))
 
 
-def trace(error: BaseException) -> list[str]:
+def exception_trace(error: BaseException) -> list[str]:
     """The stack of an exception and its causes, the innermost last, as `file:line function`."""
     return [line for link in reversed(list(_cause_chain(error))) for line in _frame_lines(link)][-MAX_TRACE_LINES:]
 
@@ -79,20 +79,20 @@ def _replace_exception(_logger: WrappedLogger, _method: str, event: EventDict) -
         error = sys.exc_info()[1]
     if isinstance(error, BaseException):
         event["error"] = type(error).__qualname__
-        event["trace"] = trace(error)
+        event["trace"] = exception_trace(error)
     return event
 
 
 def _render_line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
     """Render the listed fields as JSON, and of the others the names."""
     line: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
-    line |= {name: _truncate(value) for name, value in event.items() if name in FIELDS}
+    line |= {name: _truncate_value(value) for name, value in event.items() if name in FIELDS}
     if dropped := event.keys() - FIELDS:
         line["dropped"] = sorted(dropped)
     return msgspec.json.encode(line, enc_hook=_type_name)
 
 
-def _truncate(value: Any) -> Any:
+def _truncate_value(value: Any) -> Any:
     return value[:MAX_LENGTH] if isinstance(value, str) else value
 
 

@@ -10,18 +10,18 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api import logs
-from api.app import asgi
+from api.app import create_asgi_app
 from api.settings import Settings
 
-LAST_ANSWERS = 5
+SHUTDOWN_TIMEOUT = 5
 """Seconds that answers under way may take when it is told to stop; event streams would take for ever."""
 
 
-LONGEST_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a request's line and headers. The parser has no limit of its own."""
 
 
-class Heads(HttpToolsProtocol):
+class HeadLimitProtocol(HttpToolsProtocol):
     """uvicorn's protocol, closing on whoever sends a head that does not end."""
 
     _unfinished = False
@@ -42,26 +42,26 @@ class Heads(HttpToolsProtocol):
         super().data_received(data)
         if self._unfinished:
             self._received += len(data)
-            if self._received > LONGEST_HEAD:
+            if self._received > MAX_HEAD_BYTES:
                 self.transport.close()
 
 
-def run(settings: Settings, *, descriptor: int | None = None) -> None:
+def run_server(settings: Settings, *, descriptor: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT. `descriptor` is a listening socket that whoever started us keeps open."""
-    logs.configure(settings.log_level)
+    logs.configure_logging(settings.log_level)
     config = uvicorn.Config(
-        asgi(settings),
+        create_asgi_app(settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=Heads,
+        http=HeadLimitProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         backlog=2048,
-        timeout_graceful_shutdown=LAST_ANSWERS,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
     # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -20,7 +20,7 @@ import msgspec
 from engine.catalog import registry
 from engine.types import EngineConfig, LoraSource
 
-SHORTEST_SECRET = 16
+MIN_SECRET_LENGTH = 16
 UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 
@@ -119,12 +119,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def film_makers(self) -> tuple[str, ...]:
+    def video_models(self) -> tuple[str, ...]:
         """The models served here that make films, and not stills only."""
         return tuple(name for name in self.models if registry.find_model(name).makes_videos)
 
     @property
-    def engine(self) -> EngineConfig:
+    def engine_config(self) -> EngineConfig:
         """What of this concerns the engine."""
         return EngineConfig(
             weights=self.weights,
@@ -149,27 +149,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the environment; raise SettingsError naming the variable that does not fit."""
-        values = {f.name: _value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
+        values = {f.name: _read_value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
         settings = cls(**{name: value for name, value in values.items() if value is not None})
         _check_models(settings)
         _check_loras(settings)
         if not settings.secret:
-            return msgspec.structs.replace(settings, secret=_secret(settings.data))
-        if len(settings.secret) < SHORTEST_SECRET:
-            raise SettingsError(f"KINORA_SECRET must have at least {SHORTEST_SECRET} characters.")
+            return msgspec.structs.replace(settings, secret=_load_secret(settings.data))
+        if len(settings.secret) < MIN_SECRET_LENGTH:
+            raise SettingsError(f"KINORA_SECRET must have at least {MIN_SECRET_LENGTH} characters.")
         return settings
 
-    def environment(self) -> dict[str, str]:
+    def to_environment(self) -> dict[str, str]:
         """The variables that give a child process these same settings."""
         plain = msgspec.to_builtins(self, enc_hook=str)
-        return {_variable(name): _text(value) for name, value in plain.items()}
+        return {_variable_name(name): _variable_text(value) for name, value in plain.items()}
 
 
 def _check_models(settings: Settings) -> None:
     for field, names in (("models", settings.models), ("weights", settings.weights)):
         if unknown := [name for name in names if name not in registry.MODELS]:
             known = ", ".join(registry.MODELS)
-            raise SettingsError(f"{_variable(field)} names a model {unknown[0]!r}; known are {known}.")
+            raise SettingsError(f"{_variable_name(field)} names a model {unknown[0]!r}; known are {known}.")
 
 
 def _check_loras(settings: Settings) -> None:
@@ -192,31 +192,31 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _variable(name: str) -> str:
+def _variable_name(name: str) -> str:
     return UNPREFIXED.get(name, f"KINORA_{name.upper()}")
 
 
-def _text(value: Any) -> str:
+def _variable_text(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _value(kind: Any, name: str, environ: Mapping[str, str]) -> Any:
+def _read_value(kind: Any, name: str, environ: Mapping[str, str]) -> Any:
     """The variable's value in the field's type; None where it is unset or empty."""
-    text = environ.get(_variable(name), "")
+    text = environ.get(_variable_name(name), "")
     if not text:
         return None
     try:
         if kind in (list[str], dict[str, str]) and text[:1] in "[{":
             return msgspec.json.decode(text, type=kind)
-        return _plain(kind, text)
+        return _parse_value(kind, text)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        reason = f"{_variable(name)} is {text!r}, which does not fit: {error}"
+        reason = f"{_variable_name(name)} is {text!r}, which does not fit: {error}"
         raise SettingsError(reason) from error
 
 
-def _plain(kind: Any, text: str) -> Any:
+def _parse_value(kind: Any, text: str) -> Any:
     """Lists as `a,b` and maps as `name=value,name=value`; everything else as msgspec reads a string."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if kind == list[str]:
@@ -228,7 +228,7 @@ def _plain(kind: Any, text: str) -> Any:
     return Path(text) if kind in (Path, Path | None) else msgspec.convert(text, kind, strict=False)
 
 
-def _secret(data: Path) -> str:
+def _load_secret(data: Path) -> str:
     """The secret kept in the data folder, made on first use and readable by its owner alone."""
     path = data / "secret"
     data.mkdir(parents=True, exist_ok=True)

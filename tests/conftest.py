@@ -23,8 +23,8 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from api.app import create_app
-from api.http.middleware import envelope
-from api.http.rate_limit import Limiter
+from api.http.middleware import wrap_app
+from api.http.rate_limit import RateLimiter
 from api.http.state import AppState, build_app_state
 from api.local import servers as embedded
 from api.local import supervisor
@@ -40,7 +40,7 @@ TEMPLATE = "kinora_template"
 ROLLED_BACK = "kinora_rolled_back"
 
 
-def named(url: str, database: str) -> str:
+def database_url(url: str, database: str) -> str:
     """The URL of another database on the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
@@ -58,7 +58,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
     async with embedded.run_servers(folder / "servers", durable=False) as running:
         connection = await asyncpg.connect(running.database_url)
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        await migrate.apply_migrations(named(running.database_url, TEMPLATE))
+        await migrate.apply_migrations(database_url(running.database_url, TEMPLATE))
         await connection.execute(f"CREATE DATABASE {ROLLED_BACK} TEMPLATE {TEMPLATE}")
         await connection.close()
         yield running
@@ -75,7 +75,7 @@ def weights(folder: Path) -> Path:
 def base_settings(servers: Servers, folder: Path) -> Settings:
     """Settings of a process on the rolled-back database."""
     return Settings(
-        database_url=named(servers.database_url, ROLLED_BACK),
+        database_url=database_url(servers.database_url, ROLLED_BACK),
         redis_url=servers.redis_url,
         data=folder / "data",
         secret="a secret for tests only, of no value",
@@ -89,7 +89,7 @@ def settings(base_settings: Settings, tmp_path: Path) -> Settings:
     return msgspec.structs.replace(base_settings, data=tmp_path)
 
 
-class OneConnection:
+class SingleConnectionPool:
     """A pool that lends one connection, to one borrower at a time."""
 
     def __init__(self, connection: asyncpg.Connection[Any]) -> None:
@@ -115,11 +115,11 @@ async def connection(base_settings: Settings) -> AsyncIterator[asyncpg.Connectio
 
 
 @pytest.fixture
-async def pool(connection: asyncpg.Connection[Any]) -> AsyncIterator[OneConnection]:
+async def pool(connection: asyncpg.Connection[Any]) -> AsyncIterator[SingleConnectionPool]:
     """A pool inside a transaction that is rolled back after the test."""
     transaction = connection.transaction()
     await transaction.start()
-    yield OneConnection(connection)
+    yield SingleConnectionPool(connection)
     await transaction.rollback()
 
 
@@ -132,7 +132,7 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-async def app_state(settings: Settings, pool: OneConnection, redis: Redis) -> AsyncIterator[AppState]:
+async def app_state(settings: Settings, pool: SingleConnectionPool, redis: Redis) -> AsyncIterator[AppState]:
     """What a web process holds, on the rolled-back pool."""
     async with build_app_state(settings, pool) as assembled:
         yield assembled
@@ -148,7 +148,7 @@ def app(base_settings: Settings) -> Litestar:
 async def client(app: Litestar, app_state: AppState) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a network between them."""
     app.state.app_state = app_state
-    transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=cast("Any", wrap_app(app)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
@@ -156,7 +156,7 @@ async def client(app: Litestar, app_state: AppState) -> AsyncIterator[httpx.Asyn
 @pytest.fixture
 def limited_client(client: httpx.AsyncClient, app: Litestar, app_state: AppState) -> httpx.AsyncClient:
     """The client of an application with rate limits."""
-    app.state.app_state = app_state._replace(limiter=Limiter(app_state.redis))
+    app.state.app_state = app_state._replace(limiter=RateLimiter(app_state.redis))
     return client
 
 
@@ -167,12 +167,12 @@ async def account(client: httpx.AsyncClient) -> Person:
 
 
 @asynccontextmanager
-async def cloned(servers: Servers) -> AsyncIterator[str]:
+async def cloned_database(servers: Servers) -> AsyncIterator[str]:
     """The URL of a fresh clone of the template, dropped at the end."""
     name = f"kinora_{next(_counter)}"
     connection = await asyncpg.connect(servers.database_url)
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield named(servers.database_url, name)
+    yield database_url(servers.database_url, name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 
@@ -180,7 +180,7 @@ async def cloned(servers: Servers) -> AsyncIterator[str]:
 @pytest.fixture
 async def database(servers: Servers) -> AsyncIterator[str]:
     """The URL of a database of the test's own, where commits are real and time passes."""
-    async with cloned(servers) as url:
+    async with cloned_database(servers) as url:
         yield url
 
 
@@ -202,7 +202,7 @@ async def site(base_settings: Settings, servers: Servers, weights: Path, folder:
 
     Tests that use it belong to the xdist group "backend", so that it is started once; each signs up its own people.
     """
-    async with cloned(servers) as url:
+    async with cloned_database(servers) as url:
         settings = msgspec.structs.replace(
             base_settings,
             database_url=url,

@@ -19,7 +19,7 @@ DEFAULT_SCOPES = ["videos:read", "videos:write", "account:read"]
 async def create_api_key(pool: Pool, request: ApiKeyCreate, identity: RequestIdentity) -> NewApiKey:
     """Create an API key. Repeated under one Idempotency-Key, it returns the first one without its secret.
 
-    Raises StillRunning and KeyReused.
+    Raises RequestInProgress and IdempotencyKeyReused.
     """
     secret = keyring.new_api_key()
     async with transaction(pool) as db:
@@ -37,10 +37,10 @@ async def _insert_api_key(db: Database, user_id: str, request: ApiKeyCreate, sec
     """The new key without its secret, in the form that may be stored for replay."""
     row = await api_keys.insert_api_key(
         db,
-        id=ids.new(ids.API_KEY),
+        id=ids.new_id(ids.API_KEY),
         user_id=user_id,
         name=request.name,
-        hash=keyring.digest(secret),
+        hash=keyring.token_digest(secret),
         hint=secret[-HINT_LENGTH:],
         scopes=list(dict.fromkeys(request.scopes or DEFAULT_SCOPES)),
     )
@@ -50,5 +50,5 @@ async def _insert_api_key(db: Database, user_id: str, request: ApiKeyCreate, sec
 async def revoke_api_key(pool: Pool, user_id: str, key_id: str) -> None:
     """Revoke a key at once. Raises NotFound."""
     async with transaction(pool) as db:
-        if not ids.valid(key_id, ids.API_KEY) or not await api_keys.revoke_api_key(db, key_id, user_id):
+        if not ids.is_valid_id(key_id, ids.API_KEY) or not await api_keys.revoke_api_key(db, key_id, user_id):
             raise NotFound("You have no API key with this id; GET /v1/api_keys lists them.")

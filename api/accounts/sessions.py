@@ -41,7 +41,7 @@ class Accounts:
             return await self._open_session(db, user_id, user_agent)
 
     async def _insert_user(self, db: Database, request: SignUp, password_hash: str) -> str:
-        user_id = ids.new(ids.USER)
+        user_id = ids.new_id(ids.USER)
         added = await users.insert_user(
             db,
             id=user_id,
@@ -87,31 +87,33 @@ class Accounts:
     async def end_session(self, user_id: str, session_id: str) -> None:
         """Sign a device out; its access tokens stop working too. Raises NotFound."""
         async with transaction(self._pool) as db:
-            if not ids.valid(session_id, ids.SESSION) or not await sessions.revoke_session(db, session_id, user_id):
+            if not ids.is_valid_id(session_id, ids.SESSION) or not await sessions.revoke_session(
+                db, session_id, user_id
+            ):
                 raise NotFound("You have no open session with this id; GET /v1/auth/sessions lists them.")
 
     async def _open_session(self, db: Database, user_id: str, user_agent: str) -> Tokens:
-        session_id, refresh_token = ids.new(ids.SESSION), keyring.new_refresh_token()
+        session_id, refresh_token = ids.new_id(ids.SESSION), keyring.new_refresh_token()
         await sessions.insert_session(
             db,
             id=session_id,
             user_id=user_id,
             user_agent=user_agent[:USER_AGENT_LENGTH],
-            refresh_hash=keyring.digest(refresh_token),
+            refresh_hash=keyring.token_digest(refresh_token),
             lifetime=SESSION_LIFETIME,
         )
         return await self._issue_tokens(db, user_id, session_id, refresh_token)
 
     async def _issue_tokens(self, db: Database, user_id: str, session_id: str, refresh_token: str) -> Tokens:
         return Tokens(
-            access_token=self._keyring.access_token(user_id, session_id),
+            access_token=self._keyring.issue_access_token(user_id, session_id),
             expires_in=keyring.ACCESS_SECONDS,
             refresh_token=refresh_token,
             user=await get_profile(db, user_id),
         )
 
     async def _rotate_tokens(self, db: Database, refresh_token: str) -> Tokens | None:
-        rotation = await sessions.lock_rotation(db, keyring.digest(refresh_token))
+        rotation = await sessions.lock_rotation(db, keyring.token_digest(refresh_token))
         if rotation is None or rotation.ended:
             return None
         _refuse_suspended(suspended=rotation.suspended)
@@ -123,10 +125,10 @@ class Accounts:
 
     async def _successor_token(self, db: Database, rotation: sessions.TokenRotation, refresh_token: str) -> str | None:
         """The next token: a new one, the same again within the grace period, or None for a reused token."""
-        candidates = {keyring.digest(token): token for token in self._keyring.successors(refresh_token)}
+        candidates = {keyring.token_digest(token): token for token in self._keyring.refresh_successors(refresh_token)}
         if rotation.used_ago is None:
             new = next(iter(candidates))
-            await sessions.rotate_token(db, rotation.session_id, keyring.digest(refresh_token), new)
+            await sessions.rotate_token(db, rotation.session_id, keyring.token_digest(refresh_token), new)
             return candidates[new]
         if rotation.used_ago > REFRESH_GRACE:
             return None

@@ -19,25 +19,34 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Guard, Message, Receive, Scope, Send
 
-from api import keyring as tokens
 from api.errors import Forbidden, MissingScope, TooManyRequests, Unauthorized, Unavailable
-from api.http.rate_limit import CREATE, PUBLIC, SIGN_UP, SIGNED, USER, Limiter, LimiterDownError, Policy, subject_of
+from api.http.rate_limit import (
+    CREATE,
+    PUBLIC,
+    SIGN_UP,
+    SIGNED,
+    USER,
+    RateLimiter,
+    RateLimiterDownError,
+    RateLimitPolicy,
+    subject_of_address,
+)
 from api.http.state import AppState
-from api.keyring import Keyring
+from api.keyring import KEY_PREFIX, Keyring, is_api_key, token_digest
 from api.schemas.accounts import Scope as KeyScope
 from api.sql import callers
 from api.sql.callers import Caller
 from api.sql.connection import Database
 
-__all__ = ["Authenticate", "Caller", "requires", "session_only"]
+__all__ = ["AuthenticationMiddleware", "Caller", "requires_scope", "session_only"]
 
 RETRY_AFTER = "2"  # seconds; a Redis that starts again takes about as long
 
-Find = Callable[[Database], Awaitable[Caller | None]]
+CallerLookup = Callable[[Database], Awaitable[Caller | None]]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-class Authenticate:
+class AuthenticationMiddleware:
     """The middleware of /v1: puts a Caller, or None, into the scope as `user`, and rate limits on the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,38 +55,38 @@ class Authenticate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app_state: AppState = scope["litestar_app"].state.app_state
         opt = scope["route_handler"].opt
-        caller = None if _is_open(scope, opt) else await _admit(scope, app_state)
+        caller = None if _is_open(scope, opt) else await _authenticate_request(scope, app_state)
         scope["user"], scope["auth"] = caller, None
-        subject = caller.user_id if caller else _address(scope)
-        headers = await _count(app_state.limiter, subject, _policies(opt, caller))
-        await self.app(scope, receive, _adding(headers, send))
+        subject = caller.user_id if caller else _address_subject(scope)
+        headers = await _charge_request(app_state.limiter, subject, _select_policies(opt, caller))
+        await self.app(scope, receive, _send_with_headers(headers, send))
 
 
 def _is_open(scope: Scope, opt: Mapping[str, Any]) -> bool:
     """Whether no bearer is needed: a public route, a question what a route can do, a signed address."""
     if opt.get("exclude_from_auth") or scope.get("method") == "OPTIONS":
         return True
-    return bool(opt.get("signature")) and b"signature=" in scope["query_string"] and not _authorization(scope)
+    return bool(opt.get("signature")) and b"signature=" in scope["query_string"] and not _authorization_header(scope)
 
 
 # -- who ----------------------------------------------------------------------------------------------------
 
 
-async def _admit(scope: Scope, app_state: AppState) -> Caller:
+async def _authenticate_request(scope: Scope, app_state: AppState) -> Caller:
     """Who the bearer stands for. One that stands for nobody is counted for its address: guessing has a limit."""
-    authorization = _authorization(scope)
+    authorization = _authorization_header(scope)
     try:
-        return await _identify(_bearer(authorization), app_state)
+        return await _find_caller(_parse_bearer(authorization), app_state)
     except Unauthorized as problem:
         if authorization:
             problem.headers["WWW-Authenticate"] += ', error="invalid_token"'
-        problem.headers |= await _count(app_state.limiter, _address(scope), (PUBLIC,))
+        problem.headers |= await _charge_request(app_state.limiter, _address_subject(scope), (PUBLIC,))
         raise
 
 
-async def _identify(credential: str, app_state: AppState) -> Caller:
+async def _find_caller(credential: str, app_state: AppState) -> Caller:
     """The caller, by one statement. Raises Unauthorized, and Forbidden for a suspended account."""
-    find, refusal = _question(credential, app_state.keyring)
+    find, refusal = _caller_lookup(credential, app_state.keyring)
     async with app_state.pool.acquire() as db:
         caller = await find(db)
         if caller is None:
@@ -89,23 +98,23 @@ async def _identify(credential: str, app_state: AppState) -> Caller:
     return caller
 
 
-def _question(credential: str, keyring: Keyring) -> tuple[Find, str]:
+def _caller_lookup(credential: str, keyring: Keyring) -> tuple[CallerLookup, str]:
     """What to ask the database, and what to say if it knows nobody. Raises Unauthorized without asking it."""
-    if not credential.startswith(tokens.KEY_PREFIX):
-        claims = keyring.read_access(credential)
-        find: Find = partial(callers.find_by_session, session_id=claims.session_id, user_id=claims.user_id)
+    if not credential.startswith(KEY_PREFIX):
+        claims = keyring.verify_access_token(credential)
+        find: CallerLookup = partial(callers.find_by_session, session_id=claims.session_id, user_id=claims.user_id)
         return find, "This session has ended. Sign in again with POST /v1/auth/login."
-    if not tokens.is_api_key(credential):
+    if not is_api_key(credential):
         raise Unauthorized("This API key is not complete or mistyped. Send it exactly as it was shown.")
-    find = partial(callers.find_by_api_key, hash=tokens.digest(credential))
+    find = partial(callers.find_by_api_key, hash=token_digest(credential))
     return find, "This API key has been deleted. Make another one with POST /v1/api_keys."
 
 
-def _authorization(scope: Scope) -> str:
+def _authorization_header(scope: Scope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), "")
 
 
-def _bearer(authorization: str) -> str:
+def _parse_bearer(authorization: str) -> str:
     kind, _, credential = authorization.partition(" ")
     if kind.lower() != "bearer" or not credential.strip():
         raise Unauthorized(
@@ -114,15 +123,15 @@ def _bearer(authorization: str) -> str:
     return credential.strip()
 
 
-def _address(scope: Scope) -> str:
+def _address_subject(scope: Scope) -> str:
     client = scope["client"]
-    return subject_of(client[0] if client else None)
+    return subject_of_address(client[0] if client else None)
 
 
 # -- how often ----------------------------------------------------------------------------------------------
 
 
-def _policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[Policy, ...]:
+def _select_policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[RateLimitPolicy, ...]:
     if opt.get("uncounted"):
         return ()
     if caller is not None:
@@ -132,11 +141,11 @@ def _policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[Policy, ..
     return (PUBLIC, SIGN_UP) if opt.get("signs_up") else (PUBLIC,)
 
 
-async def _count(limiter: Limiter, subject: str, policies: tuple[Policy, ...]) -> dict[str, str]:
+async def _charge_request(limiter: RateLimiter, subject: str, policies: tuple[RateLimitPolicy, ...]) -> dict[str, str]:
     """The headers for the answer. Raises TooManyRequests; Unavailable for a creation that nobody can count."""
     try:
         verdict = await limiter.take(subject, policies)
-    except LimiterDownError as error:
+    except RateLimiterDownError as error:
         if CREATE not in policies:
             return {}
         raise Unavailable(
@@ -149,31 +158,31 @@ async def _count(limiter: Limiter, subject: str, policies: tuple[Policy, ...]) -
     return verdict.headers
 
 
-def _adding(headers: dict[str, str], send: Send) -> Send:
+def _send_with_headers(headers: dict[str, str], send: Send) -> Send:
     """A `send` whose answer carries these headers too, be it a success or a problem."""
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
-    async def adding(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *pairs]
         await send(message)
 
-    return adding if pairs else send
+    return send_with_headers if pairs else send
 
 
 # -- what an API key may do ---------------------------------------------------------------------------------
 
 
-def requires(scope: KeyScope) -> Guard:
+def requires_scope(scope: KeyScope) -> Guard:
     """A guard: an API key needs this scope. A session has them all; a signed address is the route's to judge."""
 
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    async def check_scope(connection: Connection, _: BaseRouteHandler) -> None:
         caller: Caller | None = connection.user
         if caller and caller.scopes is not None and scope not in caller.scopes:
             has = ", ".join(caller.scopes)
             raise MissingScope(f"This takes the scope `{scope}`; the API key has {has}. Make one that has it.")
 
-    return guard
+    return check_scope
 
 
 async def session_only(connection: Connection, _: BaseRouteHandler) -> None:

@@ -21,11 +21,11 @@ from msgspec import inspect
 from api.errors import Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
 from api.http import forms
 from api.http.forms import FilePart
-from api.http.validation_errors import alternatives, field_names, invalid_field, type_info
+from api.http.validation_errors import field_names, invalid_field, type_info, union_members
 
 T = TypeVar("T")
 
-Choice = Callable[[Collection[str]], type[T]]
+StructSelector = Callable[[Collection[str]], type[T]]
 """Selects the Struct of a body by the names of its fields, for a route that accepts several."""
 
 JSON = "application/json"
@@ -42,7 +42,7 @@ FILE = "file"  # the field for the bytes of a file
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-async def read(request: Request[Any, Any, Any], kind: type[T] | Choice[T]) -> T:
+async def read_body(request: Request[Any, Any, Any], kind: type[T] | StructSelector[T]) -> T:
     """Decode the body of the request as `kind`.
 
     Raises Malformed, PayloadTooLarge, UnsupportedMediaType, and Invalid with the path of the invalid field.
@@ -53,8 +53,8 @@ async def read(request: Request[Any, Any, Any], kind: type[T] | Choice[T]) -> T:
         raise UnsupportedMediaType(f"Send one of {accepted}, not compressed.", headers={"Accept": accepted})
     body = await _receive_body(request)
     if len(body) > THREAD_THRESHOLD:
-        return await asyncio.to_thread(parse, body, encoding, options.get("boundary", ""), kind)
-    return parse(body, encoding, options.get("boundary", ""), kind)
+        return await asyncio.to_thread(parse_body, body, encoding, options.get("boundary", ""), kind)
+    return parse_body(body, encoding, options.get("boundary", ""), kind)
 
 
 async def read_file(request: Request[Any, Any, Any]) -> FilePart:
@@ -102,12 +102,12 @@ async def _receive_body(request: Request[Any, Any, Any]) -> bytes:
         raise PayloadTooLarge(f"The body may have at most {limit:,} bytes.") from error
 
 
-def parse(body: bytes, encoding: str, boundary: str, kind: type[T] | Choice[T]) -> T:
+def parse_body(body: bytes, encoding: str, boundary: str, kind: type[T] | StructSelector[T]) -> T:
     """Decode a body in this encoding as `kind`. Raises what `read` raises."""
     try:
         tree = _parse_tree(body, encoding, boundary)
         chosen: type[T] = kind if isinstance(kind, type) else kind(tree if isinstance(tree, dict) else ())
-        value: T = _convert(tree if encoding == JSON else _fit_form(tree, type_info(cast("Any", chosen))), chosen)
+        value: T = _convert_tree(tree if encoding == JSON else _fit_form(tree, type_info(cast("Any", chosen))), chosen)
     except UnicodeEncodeError as error:
         raise Malformed("The body contains half a character (a lone surrogate).") from error
     except RecursionError as error:
@@ -123,7 +123,7 @@ def _parse_tree(body: bytes, encoding: str, boundary: str) -> Any:
     )
 
 
-def _convert(tree: Any, kind: type[T]) -> T:
+def _convert_tree(tree: Any, kind: type[T]) -> T:
     try:
         value: T = msgspec.convert(tree, kind, strict=False, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
@@ -164,7 +164,7 @@ def _parse_json(text: bytes | str, what: str = "The body") -> Any:
 
 def _fit_form(value: Any, shape: inspect.Type, name: str = "") -> Any:
     """Give a value of a form the shape it has in JSON: files go into their field, JSON text is decoded."""
-    for kind in alternatives(shape):
+    for kind in union_members(shape):
         if isinstance(kind, inspect.StructType) and isinstance(value, dict):
             types = {field.encode_name: field.type for field in kind.fields}
             return {name: _fit_form(item, types.get(name, inspect.AnyType()), name) for name, item in value.items()}

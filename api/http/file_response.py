@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
 CHUNK = 1 << 20
-LONGEST_NUMBER = 1000  # digits; Python reads no more than a few thousand, and no file has so many bytes
+MAX_DIGITS = 1000  # digits; Python reads no more than a few thousand, and no file has so many bytes
 
 
-class File(NamedTuple):
+class ServedFile(NamedTuple):
     """What is sent: where its bytes lie and how many they are, its strong validator in quotes, when it was made."""
 
     path: Path
@@ -32,7 +32,7 @@ class File(NamedTuple):
     modified: datetime
 
 
-class Asked(NamedTuple):
+class FileRequestHeaders(NamedTuple):
     """The headers of a request that say what of a file is wanted."""
 
     range: str | None
@@ -40,12 +40,12 @@ class Asked(NamedTuple):
     if_none_match: str | None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> Asked:
+    def from_headers(cls, headers: Mapping[str, str]) -> FileRequestHeaders:
         """As a request came with them; the names are in small letters."""
         return cls(headers.get("range"), headers.get("if-range"), headers.get("if-none-match"))
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     """Bytes `first` to `last`, both included."""
 
     first: int
@@ -57,76 +57,84 @@ class Span(NamedTuple):
         return self.last - self.first + 1
 
 
-def respond(file: File, asked: Asked, more: Mapping[str, str] | None = None) -> FileBody:
+def respond_with_file(
+    file: ServedFile, request_headers: FileRequestHeaders, extra_headers: Mapping[str, str] | None = None
+) -> FileBody:
     """The answer to a GET or HEAD, with `more` headers: 200, 206 or 304. Raises RangeNotSatisfiable."""
-    head = _headers(file) | dict(more or {})
-    if _unchanged(file, asked.if_none_match):
+    head = _file_headers(file) | dict(extra_headers or {})
+    if _is_unchanged(file, request_headers.if_none_match):
         return FileBody(file.path, 304, head, None)
-    part = span(file, asked)
+    part = parse_range_header(file, request_headers)
     if part is None:
-        return FileBody(file.path, 200, head | {"Content-Length": str(file.bytes)}, Span(0, file.bytes - 1))
+        return FileBody(file.path, 200, head | {"Content-Length": str(file.bytes)}, ByteRange(0, file.bytes - 1))
     content_range = f"bytes {part.first}-{part.last}/{file.bytes}"
     return FileBody(file.path, 206, head | {"Content-Length": str(part.length), "Content-Range": content_range}, part)
 
 
-def _headers(file: File) -> dict[str, str]:
+def _file_headers(file: ServedFile) -> dict[str, str]:
     """What every answer about this file carries."""
     return {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=86400, immutable",
         "Content-Type": file.content_type,
         "ETag": file.etag,
-        "Last-Modified": _modified(file),
+        "Last-Modified": _last_modified(file),
         "X-Content-Type-Options": "nosniff",
     }
 
 
-def _modified(file: File) -> str:
+def _last_modified(file: ServedFile) -> str:
     return format_datetime(file.modified.astimezone(UTC), usegmt=True)
 
 
-def _unchanged(file: File, if_none_match: str | None) -> bool:
+def _is_unchanged(file: ServedFile, if_none_match: str | None) -> bool:
     """Whether the reader already has these bytes."""
     tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     return file.etag in tags or "*" in tags
 
 
-def span(file: File, asked: Asked) -> Span | None:
+def parse_range_header(file: ServedFile, request_headers: FileRequestHeaders) -> ByteRange | None:
     """The part asked for; None for all of it. One range is served; a list of them gets the whole file.
 
     Raises RangeNotSatisfiable for a range that begins behind the end. A malformed one is ignored, as RFC 9110 asks.
     """
-    if asked.range is None or not _applies(file, asked.if_range):
+    if request_headers.range is None or not _range_applies(file, request_headers.if_range):
         return None
-    unit, _, wanted = asked.range.partition("=")
+    unit, _, wanted = request_headers.range.partition("=")
     first, dash, last = wanted.strip().partition("-")
-    if unit.strip().lower() != "bytes" or not dash or not _digits(first) or not _digits(last) or first == last == "":
+    if (
+        unit.strip().lower() != "bytes"
+        or not dash
+        or not _is_number(first)
+        or not _is_number(last)
+        or first == last == ""
+    ):
         return None
     if first == "":
-        return _tail(file, int(last))
+        return _suffix_range(file, int(last))
     if last and int(last) < int(first):
         return None
     if int(first) >= file.bytes:
-        raise _outside(file)
-    return Span(int(first), min(int(last) if last else file.bytes, file.bytes - 1))
+        raise _unsatisfiable_range(file)
+    return ByteRange(int(first), min(int(last) if last else file.bytes, file.bytes - 1))
 
 
-def _digits(text: str) -> bool:
-    return text == "" or (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER)
+def _is_number(text: str) -> bool:
+    return text == "" or (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS)
 
 
-def _tail(file: File, length: int) -> Span:
+def _suffix_range(file: ServedFile, length: int) -> ByteRange:
     if length == 0:
-        raise _outside(file)
-    return Span(max(0, file.bytes - length), file.bytes - 1)
+        raise _unsatisfiable_range(file)
+    return ByteRange(max(0, file.bytes - length), file.bytes - 1)
 
 
-def _applies(file: File, if_range: str | None) -> bool:
+def _range_applies(file: ServedFile, if_range: str | None) -> bool:
     """If-Range takes a strong tag or the exact date; anything else means: send all of it."""
-    return if_range is None or if_range.strip() in (file.etag, _modified(file))
+    return if_range is None or if_range.strip() in (file.etag, _last_modified(file))
 
 
-def _outside(file: File) -> RangeNotSatisfiable:
+def _unsatisfiable_range(file: ServedFile) -> RangeNotSatisfiable:
     detail = f"The file has {file.bytes} bytes, and the range begins behind them."
     return RangeNotSatisfiable(detail, headers={"Content-Range": f"bytes */{file.bytes}"})
 
@@ -134,7 +142,7 @@ def _outside(file: File) -> RangeNotSatisfiable:
 class FileBody:
     """An ASGI answer that sends a file, or a part of it, without holding it in memory."""
 
-    def __init__(self, path: Path, status: int, headers: dict[str, str], part: Span | None) -> None:
+    def __init__(self, path: Path, status: int, headers: dict[str, str], part: ByteRange | None) -> None:
         self._path = path
         self._status = status
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -153,10 +161,10 @@ class FileBody:
             return
         with self._path.open("rb") as file:
             await send(head)
-            await _send_part(file.fileno(), self._part, send)
+            await _send_bytes(file.fileno(), self._part, send)
 
 
-async def _send_part(descriptor: int, part: Span, send: Send) -> None:
+async def _send_bytes(descriptor: int, part: ByteRange, send: Send) -> None:
     """Read a chunk in a thread while the one before is on its way, so the disk and the socket both keep busy."""
     position, end = part.first, part.last + 1
     while position < end:

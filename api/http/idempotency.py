@@ -28,12 +28,12 @@ def identify_request(request: UserRequest, content: msgspec.Struct | None = None
     return RequestIdentity(
         user_id=request.user.user_id,
         key=idempotency.check_key(request.headers.get("idempotency-key")),
-        fingerprint=fingerprint(request.method, request.url.path, content),
+        fingerprint=request_fingerprint(request.method, request.url.path, content),
         retried=request.headers.get(RETRY_COUNT, "0") not in ("", "0"),
     )
 
 
-def fingerprint(method: str, path: str, content: msgspec.Struct | None = None) -> bytes:
+def request_fingerprint(method: str, path: str, content: msgspec.Struct | None = None) -> bytes:
     """SHA-256 of the parsed request: equal for JSON and a form, for any order of fields and any boundary."""
     fields = msgspec.to_builtins(content, builtin_types=(bytes,))
     canonical = msgspec.json.encode([method, path, _digest_files(fields)], order="deterministic")
@@ -52,7 +52,7 @@ def _digest_files(value: Any) -> Any:
 async def respond_once(
     request: UserRequest, app_state: AppState, content: msgspec.Struct, work: Callable[[], Awaitable[Content]]
 ) -> Response[Content]:
-    """The result of `work`, or the stored answer to the same key. Raises KeyReused, and whatever `work` raises."""
+    """The result of `work`, or the answer stored for the key. Raises IdempotencyKeyReused and what `work` raises."""
     identity = identify_request(request, content)
     if identity.key is None:
         return Response(await work(), status_code=200)
@@ -69,7 +69,7 @@ async def respond_once(
 async def respond_anew(
     request: UserRequest, app_state: AppState, content: msgspec.Struct, work: Callable[[], Awaitable[Content]]
 ) -> Response[Content]:
-    """The result of `work`, never stored. Raises KeyReused, and whatever `work` raises."""
+    """The result of `work`, never stored. Raises IdempotencyKeyReused, and whatever `work` raises."""
     identity = identify_request(request, content)
     if identity.key is not None:
         async with transaction(app_state.pool) as db:

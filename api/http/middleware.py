@@ -20,18 +20,18 @@ from api.errors import Internal
 from api.http import metrics
 from api.http.problems import MEDIA_TYPE, REQUEST_ID
 
-GONE = 499  # the client left before there was an answer; nginx's number for it
+CLIENT_CLOSED = 499  # the client left before there was an answer; nginx's number for it
 UNROUTED = "-"
-QUIET = {"/health/live", "/health/ready", "/metrics"}
+DEBUG_ROUTES = {"/health/live", "/health/ready", "/metrics"}
 
-SAFE: list[tuple[bytes, bytes]] = [
+SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 
-_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 class _Exchange:
     """One request and its answer. Calling it sends a message of the answer on."""
 
-    __slots__ = ("began", "id", "scope", "seconds", "send", "status", "streams")
+    __slots__ = ("began", "id", "is_event_stream", "scope", "seconds", "send", "status")
 
     def __init__(self, scope: Any, send: Send) -> None:
         self.began = time.perf_counter()
@@ -47,8 +47,8 @@ class _Exchange:
         self.send = send
         self.status = 0
         self.seconds = 0.0
-        self.streams = False
-        self.id = scope[REQUEST_ID] = _given_id(scope) or ids.new(ids.REQUEST)
+        self.is_event_stream = False
+        self.id = scope[REQUEST_ID] = _client_request_id(scope) or ids.new_id(ids.REQUEST)
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -56,14 +56,14 @@ class _Exchange:
             self.seconds = time.perf_counter() - self.began
             message["headers"] = headers = list(message.get("headers", ()))
             given = dict(headers)
-            headers += [header for header in SAFE if header[0] not in given]
+            headers += [header for header in SECURITY_HEADERS if header[0] not in given]
             headers.append((b"x-request-id", self.id.encode()))
             if given.get(b"content-type", b"").startswith(b"text/event-stream"):
-                self.streams = True
-                metrics.STREAMS.inc()
+                self.is_event_stream = True
+                metrics.OPEN_STREAMS.inc()
         await self.send(message)
 
-    async def crash(self, error: Exception) -> bool:
+    async def respond_to_crash(self, error: Exception) -> bool:
         """Log what nobody caught and answer for it; whether that was still possible."""
         log.error("crash", exc_info=error)
         if self.status:
@@ -74,15 +74,15 @@ class _Exchange:
         await self({"type": "http.response.body", "body": body, "more_body": False})
         return True
 
-    def close(self) -> None:
+    def record_request(self) -> None:
         """Count and log, once the last byte is sent or the client is gone."""
-        if self.streams:
-            metrics.STREAMS.dec()
-        scope, status = self.scope, self.status or GONE
+        if self.is_event_stream:
+            metrics.OPEN_STREAMS.dec()
+        scope, status = self.scope, self.status or CLIENT_CLOSED
         route = scope.get("path_template", UNROUTED)
         method = scope["method"] if scope["method"] in metrics.METHODS else "OTHER"
-        metrics.answered(method, route, status, self.seconds or time.perf_counter() - self.began)
-        write = log.debug if route in QUIET else log.info
+        metrics.count_response(method, route, status, self.seconds or time.perf_counter() - self.began)
+        write = log.debug if route in DEBUG_ROUTES else log.info
         write(
             "request",
             method=method,
@@ -93,18 +93,18 @@ class _Exchange:
         )
 
 
-def _given_id(scope: Any) -> str | None:
+def _client_request_id(scope: Any) -> str | None:
     """The id a proxy or a client gave, if it is one that can stand in a log and in a header."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _ID.fullmatch(value):
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value, "ascii")
     return None
 
 
-def envelope(app: ASGIApp) -> ASGIApp:
+def wrap_app(app: ASGIApp) -> ASGIApp:
     """The application in its envelope. Lifespan and websockets pass through untouched."""
 
-    async def enveloped(scope: Scope, receive: Receive, send: Send) -> None:
+    async def wrapped_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
@@ -113,10 +113,10 @@ def envelope(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, exchange)
         except Exception as error:  # outside of this there is only the server, which answers in plain text
-            if not await exchange.crash(error):
+            if not await exchange.respond_to_crash(error):
                 raise
         finally:
-            exchange.close()
+            exchange.record_request()
             reset_contextvars(**tokens)
 
-    return enveloped
+    return wrapped_app

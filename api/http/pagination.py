@@ -15,24 +15,24 @@ Order = Annotated[
 ]
 
 
-class Named(Protocol):
+class HasId(Protocol):
     """Anything with an id."""
 
     @property
     def id(self) -> str: ...
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=HasId)
 
 
-def cursor(after: str | None, kind: str) -> str | None:
+def check_cursor(after: str | None, kind: str) -> str | None:
     """The id to begin behind, checked: one of another kind would give a wrong page without a word."""
-    if after is not None and not ids.valid(after, kind):
+    if after is not None and not ids.is_valid_id(after, kind):
         raise Invalid(f"`after` takes the id of a {kind} from an earlier page.", param="after")
     return after
 
 
-def page(rows: list[T], limit: int) -> Page[T]:
+def build_page(rows: list[T], limit: int) -> Page[T]:
     """A page from one row more than it may hold; the surplus row says that there is more."""
     data = rows[:limit]
     return Page(

@@ -42,7 +42,7 @@ log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
 
 
-def answer(problem: Problem, instance: str) -> Response[bytes]:
+def to_response(problem: Problem, instance: str) -> Response[bytes]:
     """The problem as a response. `instance` is the request's id."""
     headers = {"Retry-After": RETRY_AFTER} if problem.status == Unavailable.status else {}
     return Response(
@@ -56,13 +56,13 @@ def answer(problem: Problem, instance: str) -> Response[bytes]:
 def from_framework(error: HTTPException) -> Problem:
     """Litestar's own refusals: no route, wrong method, a parameter that does not fit."""
     if isinstance(error, ValidationException):
-        return _parameter(error)
+        return _invalid_parameter(error)
     if error.status_code not in BY_STATUS:
         return Internal() if error.status_code >= 500 else errors.Malformed()
     return BY_STATUS[error.status_code](headers=dict(error.headers or {}))
 
 
-def _parameter(error: ValidationException) -> Invalid:
+def _invalid_parameter(error: ValidationException) -> Invalid:
     """Litestar lists the parameters at fault in `extra`, and repeats the whole address in `detail`."""
     faults = error.extra if isinstance(error.extra, list) else []
     fault = faults[0] if faults and isinstance(faults[0], dict) else {}
@@ -73,28 +73,30 @@ def _parameter(error: ValidationException) -> Invalid:
 def handle_problem(request: AnyRequest, problem: Problem) -> Response[bytes]:
     if isinstance(problem, Internal):
         log.error("crash", exc_info=problem)
-    return answer(problem, instance(request))
+    return to_response(problem, request_id(request))
 
 
-def handle_refusal(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+def handle_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     problem = from_framework(error)
     if problem.status >= 500:
         log.error("crash", exc_info=error)
-    return answer(problem, instance(request))
+    return to_response(problem, request_id(request))
 
 
 def handle_outage(request: AnyRequest, error: Exception) -> Response[bytes]:
     """PostgreSQL or Redis does not answer. They may a moment later, so the caller is told to come back."""
     log.error("outage", exc_info=error)
-    return answer(Unavailable("A part of the service does not answer. Try again in a moment."), instance(request))
+    return to_response(
+        Unavailable("A part of the service does not answer. Try again in a moment."), request_id(request)
+    )
 
 
 def handle_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
     log.error("crash", exc_info=error)
-    return answer(Internal(), instance(request))
+    return to_response(Internal(), request_id(request))
 
 
-def instance(request: AnyRequest) -> str:
+def request_id(request: AnyRequest) -> str:
     """The request's id; empty where no envelope gave one."""
     return str(request.scope.get(REQUEST_ID, ""))
 
@@ -102,7 +104,7 @@ def instance(request: AnyRequest) -> str:
 # A handler serves a class and what derives from it, the nearest one first.
 HANDLERS: ExceptionHandlersMap = {
     Problem: handle_problem,
-    HTTPException: handle_refusal,
+    HTTPException: handle_http_exception,
     **dict.fromkeys(connection.AWAY, handle_outage),
     redis.ConnectionError: handle_outage,
     redis.TimeoutError: handle_outage,

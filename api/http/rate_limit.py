@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 MICROSECONDS = 1_000_000
-PAUSE = 1.0
+RETRY_PAUSE = 1.0
 
 # KEYS: one for each policy. ARGV: now in µs (0: Redis' own clock, the one all processes share), then the
 # interval in µs and the burst of each policy. Answers {wait, left, left, …, full, full, …}: µs to wait (0:
@@ -52,7 +52,7 @@ return answer
 """
 
 
-class Policy(Struct, frozen=True):
+class RateLimitPolicy(Struct, frozen=True):
     """So many requests a second in the long run, so many at once."""
 
     name: str
@@ -70,25 +70,25 @@ class Policy(Struct, frozen=True):
         return math.ceil(self.burst / self.per_second)
 
 
-USER = Policy("user", per_second=50, burst=200)
-CREATE = Policy("create", per_second=10, burst=100)
-PUBLIC = Policy("public", per_second=5, burst=50)
-SIGNED = Policy("signed", per_second=50, burst=200)
-SIGN_UP = Policy("signup", per_second=20 / 3600, burst=20)
+USER = RateLimitPolicy("user", per_second=50, burst=200)
+CREATE = RateLimitPolicy("create", per_second=10, burst=100)
+PUBLIC = RateLimitPolicy("public", per_second=5, burst=50)
+SIGNED = RateLimitPolicy("signed", per_second=50, burst=200)
+SIGN_UP = RateLimitPolicy("signup", per_second=20 / 3600, burst=20)
 
 
-class Verdict(Struct, frozen=True):
+class RateLimitVerdict(Struct, frozen=True):
     """Whether the request may go on: `wait` is 0, else seconds. `headers` belong on the answer either way."""
 
     wait: float
     headers: dict[str, str]
 
 
-class LimiterDownError(Exception):
+class RateLimiterDownError(Exception):
     """Redis does not answer, so nobody counts."""
 
 
-class Limiter:
+class RateLimiter:
     """Counts requests in Redis.
 
     `loopback` says that only this machine can ask, and then signing up is not limited. While Redis is down it
@@ -109,25 +109,25 @@ class Limiter:
         self._clock = clock
         self._ask_again_at = -math.inf
 
-    async def take(self, subject: str, policies: Sequence[Policy]) -> Verdict:
-        """Charge one request of this subject to all the policies, or to none. Raises LimiterDownError."""
+    async def take(self, subject: str, policies: Sequence[RateLimitPolicy]) -> RateLimitVerdict:
+        """Charge one request of this subject to all the policies, or to none. Raises RateLimiterDownError."""
         applied = tuple(policy for policy in policies if policy not in self._without)
         if not self._enabled or not applied:
-            return Verdict(0, {})
+            return RateLimitVerdict(0, {})
         if self._clock() < self._ask_again_at:
-            raise LimiterDownError
+            raise RateLimiterDownError
         try:
             # The braces keep one subject's keys on one node of a Redis cluster.
             keys = [f"limit:{{{subject}}}:{policy.name}" for policy in applied]
-            async with asyncio.timeout(PAUSE):
-                answer = await self._script(keys, _arguments(applied))
+            async with asyncio.timeout(RETRY_PAUSE):
+                answer = await self._script(keys, _script_arguments(applied))
         except (RedisError, OSError) as error:
-            self._ask_again_at = self._clock() + PAUSE
-            raise LimiterDownError from error
-        return _verdict(applied, answer)
+            self._ask_again_at = self._clock() + RETRY_PAUSE
+            raise RateLimiterDownError from error
+        return _to_verdict(applied, answer)
 
 
-def subject_of(host: str | None) -> str:
+def subject_of_address(host: str | None) -> str:
     """Whom an address stands for. One household has 2⁶⁴ addresses of IPv6, so there it is the /64 network."""
     try:
         address = ipaddress.ip_address(host or "")
@@ -139,23 +139,23 @@ def subject_of(host: str | None) -> str:
 
 
 @lru_cache
-def _arguments(policies: tuple[Policy, ...]) -> tuple[int, ...]:
+def _script_arguments(policies: tuple[RateLimitPolicy, ...]) -> tuple[int, ...]:
     return (0, *(number for policy in policies for number in (policy.interval, policy.burst)))
 
 
 @lru_cache
-def _stated(policies: tuple[Policy, ...]) -> str:
+def _policy_header(policies: tuple[RateLimitPolicy, ...]) -> str:
     return ", ".join(f'"{policy.name}";q={policy.burst};w={policy.window}' for policy in policies)
 
 
-def _verdict(policies: tuple[Policy, ...], answer: list[int]) -> Verdict:
+def _to_verdict(policies: tuple[RateLimitPolicy, ...], answer: list[int]) -> RateLimitVerdict:
     """The script's answer as draft-ietf-httpapi-ratelimit-headers-10 writes it."""
     wait, left, full = answer[0], answer[1 : 1 + len(policies)], answer[1 + len(policies) :]
     state = ", ".join(
         f'"{policy.name}";r={remaining};t={math.ceil(until / MICROSECONDS)}'
         for policy, remaining, until in zip(policies, left, full, strict=True)
     )
-    headers = {"RateLimit-Policy": _stated(policies), "RateLimit": state}
+    headers = {"RateLimit-Policy": _policy_header(policies), "RateLimit": state}
     if wait:
         headers["Retry-After"] = str(math.ceil(wait / MICROSECONDS))
-    return Verdict(wait / MICROSECONDS, headers)
+    return RateLimitVerdict(wait / MICROSECONDS, headers)

@@ -10,8 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from api.errors import Invalid, Unauthorized
-from api.http.authentication import Caller, requires
-from api.http.openapi.operations import Described, per_method, problems
+from api.http.authentication import Caller, requires_scope
+from api.http.openapi.operations import DocumentedOperation, per_method, problem_responses
 from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.keyring import Keyring
@@ -32,7 +32,7 @@ class MediaReader:
             return self._user_id
         if self._expires is None or self._signature is None:
             raise Invalid("A signed URL has both `expires` and `signature`.", param="expires")
-        if not self._keyring.check_media(path, self._expires, self._signature):
+        if not self._keyring.is_media_signature(path, self._expires, self._signature):
             raise Unauthorized("This URL has expired or is not one of ours; read the video again for a fresh one.")
         return None
 
@@ -52,7 +52,7 @@ def provide_media_reader(
 
 
 def media_route(
-    path: str, *, get: str, head: str, summary: str, statuses: tuple[int, ...], operation: type[Described]
+    path: str, *, get: str, head: str, summary: str, statuses: tuple[int, ...], operation: type[DocumentedOperation]
 ) -> Callable[[Any], HTTPRouteHandler]:
     """A route for GET and HEAD, with the operation ids `get` and `head`, whose handler takes `reader: MediaReader`."""
     return route(
@@ -60,9 +60,9 @@ def media_route(
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         operation_id=per_method(GET=get, HEAD=head),
         summary=summary,
-        guards=[requires("videos:read")],
+        guards=[requires_scope("videos:read")],
         opt={"signature": True},
-        responses=problems(*statuses),
+        responses=problem_responses(*statuses),
         operation_class=operation,
         dependencies={"reader": Provide(provide_media_reader, sync_to_thread=False)},
     )

@@ -14,7 +14,7 @@ from api.billing.subscriptions.changes import SubscriptionChanges
 from api.billing.subscriptions.checkout import Purchases
 from api.billing.tariff import tariff
 from api.billing.tariff.tariff import Tariff
-from api.http.rate_limit import Limiter
+from api.http.rate_limit import RateLimiter
 from api.keyring import Keyring
 from api.messaging.events import Announcer, CommandOutbox, EventHub
 from api.messaging.wakeups import Wakeups
@@ -53,7 +53,7 @@ class AppState(NamedTuple):
     redis: Redis
     storage: Storage
     keyring: Keyring
-    limiter: Limiter
+    limiter: RateLimiter
     hub: EventHub
     accounts: Accounts
     submissions: VideoSubmissions
@@ -95,13 +95,13 @@ def _connect_services(
 ) -> AppState:
     prices, catalog = tariff.load_tariff(settings.tariff), PriceCatalog(stripe)
     credits, storage = CreditLedger(prices), Storage(settings.data / "media")
-    bell, announcer = Wakeups(redis, outbox), Announcer(outbox)
+    wakeups, announcer = Wakeups(redis, outbox), Announcer(outbox)
     keyring = Keyring(settings.secret, settings.previous_secret)
-    lifecycle = VideoLifecycle(settings, pool, credits, bell, announcer)
+    lifecycle = VideoLifecycle(settings, pool, credits, wakeups, announcer)
     library, uploads, presets = VideoLibrary(pool, lifecycle), MediaIngester(settings), PresetLibrary(pool, storage)
     upload_store = UploadStore(settings, pool, storage, uploads)
     references = ReferenceResolver(pool, storage, library, uploads, upload_store)
-    submissions = VideoSubmissions(settings, pool, storage, credits, bell, announcer)
+    submissions = VideoSubmissions(settings, pool, storage, credits, wakeups, announcer)
     creator = VideoCreator(settings, prices, references, presets, submissions, serializer)
     event_streams = VideoEventStreams(hub, library, serializer)
     return AppState(
@@ -111,12 +111,12 @@ def _connect_services(
         stripe=stripe,
         purchases=Purchases(settings, pool, stripe, prices, catalog),
         changes=SubscriptionChanges(pool, stripe, prices, catalog),
-        wakeups=bell,
+        wakeups=wakeups,
         pool=pool,
         redis=redis,
         storage=storage,
         keyring=keyring,
-        limiter=Limiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
+        limiter=RateLimiter(redis, enabled=settings.rate_limits, loopback=settings.loopback),
         hub=hub,
         accounts=Accounts(pool, keyring, credits, settings),
         submissions=submissions,

@@ -40,7 +40,7 @@ def _type_at(shape: inspect.Type, steps: list[str]) -> inspect.Type:
     """The type at the end of the path; any type if the path leaves the known types."""
     for step in steps:
         found: inspect.Type = inspect.AnyType()
-        for kind in alternatives(shape):
+        for kind in union_members(shape):
             if isinstance(kind, inspect.StructType):
                 found = next((field.type for field in kind.fields if field.encode_name == step), found)
             elif isinstance(kind, inspect.ListType):
@@ -51,13 +51,13 @@ def _type_at(shape: inspect.Type, steps: list[str]) -> inspect.Type:
 
 def field_names(shape: inspect.Type) -> list[str]:
     """The wire names of the fields of a Struct, or of all Structs of a union."""
-    structs = [kind for kind in alternatives(shape) if isinstance(kind, inspect.StructType)]
+    structs = [kind for kind in union_members(shape) if isinstance(kind, inspect.StructType)]
     return [field.encode_name for struct in structs for field in struct.fields]
 
 
 def _describe_expected(message: str, shape: inspect.Type) -> str:
     if message.startswith("Invalid enum value"):
-        literals = [kind for kind in alternatives(shape) if isinstance(kind, inspect.LiteralType)]
+        literals = [kind for kind in union_members(shape) if isinstance(kind, inspect.LiteralType)]
         return "expected one of " + ", ".join(f"`{value}`" for kind in literals for value in kind.values) + "."
     if "matching regex" in message and (meaning := _type_description(shape)):
         return f"expected another form. {meaning}"
@@ -78,12 +78,12 @@ def type_info(kind: Any) -> inspect.Type:
     return inspect.type_info(kind)
 
 
-def alternatives(shape: inspect.Type) -> Iterator[inspect.Type]:
+def union_members(shape: inspect.Type) -> Iterator[inspect.Type]:
     """The members of a union, without annotations; of another type, the type itself."""
     if isinstance(shape, inspect.Metadata):
-        yield from alternatives(shape.type)
+        yield from union_members(shape.type)
     elif isinstance(shape, inspect.UnionType):
         for alternative in shape.types:
-            yield from alternatives(alternative)
+            yield from union_members(alternative)
     else:
         yield shape

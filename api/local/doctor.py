@@ -90,7 +90,7 @@ async def _check_placement(settings: Settings) -> Finding:
         from engine.placement.hardware import inspect_machine
     except ImportError:
         return Finding("note", "How models are put on this machine is unknown without torch.")
-    machine, config = inspect_machine(), settings.engine
+    machine, config = inspect_machine(), settings.engine_config
     try:
         chosen = [
             f"{name} {policy.choose_placement(machine, registry.find_model(name), config)}" for name in settings.models

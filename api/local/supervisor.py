@@ -210,7 +210,7 @@ async def _run_command(
         Program(
             name=f"kinora {command}",
             argv=[sys.executable, "-m", "api.cli", command, *handed],
-            env=os.environ | settings.environment(),
+            env=os.environ | settings.to_environment(),
             log=log,
             stop_signals=stops,
             inherited_fds=(listener.fileno(),) if listener else (),

@@ -64,7 +64,7 @@ class Wakeups:
         now = timestamp_ms()
         job = serialize_job(CLAIM, (), {}, None, now, serializer=msgspec.msgpack.encode)
         for _ in range(times):
-            wakeup_id = ids.new(ids.WAKEUP)
+            wakeup_id = ids.new_id(ids.WAKEUP)
             self._outbox.send_soon("PSETEX", job_key_prefix + wakeup_id, STALE_AFTER_MS, job)
             self._outbox.send_soon("ZADD", _queue_key(pool), now, wakeup_id)
             self._outbox.send_soon("RPUSH", _wakeup_key(pool), 1)

@@ -8,8 +8,8 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from api.http import body
 from api.http.authentication import session_only
-from api.http.openapi.operations import bodies, problems
-from api.http.pagination import After, Limit, Order, page
+from api.http.openapi.operations import body_operation, problem_responses
+from api.http.pagination import After, Limit, Order, build_page
 from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.accounts import LogIn, Refresh, Session, SignUp, Tokens
@@ -21,44 +21,44 @@ from api.sql import sessions
     "/signup",
     operation_id="sign_up",
     summary="Sign up",
-    responses=problems(400, 409, 413, 415, 422, 429),
+    responses=problem_responses(400, 409, 413, 415, 422, 429),
     exclude_from_auth=True,
     signs_up=True,
     security=[],
-    operation_class=bodies(SignUp),
+    operation_class=body_operation(SignUp),
 )
 async def sign_up(request: UserRequest, app_state: NamedDependency[AppState]) -> Tokens:
     """Create an account with an e-mail address and a password, and sign in.
 
     The free credits of the first month are granted at once; until the address is verified, a tenth of them.
     """
-    return await app_state.accounts.sign_up(await body.read(request, SignUp), _user_agent(request))
+    return await app_state.accounts.sign_up(await body.read_body(request, SignUp), _user_agent(request))
 
 
 @post(
     "/login",
     operation_id="log_in",
     summary="Log in",
-    responses=problems(400, 401, 403, 413, 415, 422, 429),
+    responses=problem_responses(400, 401, 403, 413, 415, 422, 429),
     status_code=HTTP_200_OK,
     exclude_from_auth=True,
     security=[],
-    operation_class=bodies(LogIn),
+    operation_class=body_operation(LogIn),
 )
 async def log_in(request: UserRequest, app_state: NamedDependency[AppState]) -> Tokens:
     """Sign in. A wrong password and an unknown address give the same response."""
-    return await app_state.accounts.log_in(await body.read(request, LogIn), _user_agent(request))
+    return await app_state.accounts.log_in(await body.read_body(request, LogIn), _user_agent(request))
 
 
 @post(
     "/refresh",
     operation_id="refresh_tokens",
     summary="Refresh tokens",
-    responses=problems(400, 401, 403, 413, 415, 422, 429),
+    responses=problem_responses(400, 401, 403, 413, 415, 422, 429),
     status_code=HTTP_200_OK,
     exclude_from_auth=True,
     security=[],
-    operation_class=bodies(Refresh),
+    operation_class=body_operation(Refresh),
 )
 async def refresh_tokens(request: UserRequest, app_state: NamedDependency[AppState]) -> Tokens:
     """Exchange the refresh token for a new pair of tokens. A refresh token is valid once.
@@ -66,7 +66,7 @@ async def refresh_tokens(request: UserRequest, app_state: NamedDependency[AppSta
     If the response is lost, sending the same token again within 30 seconds returns the same new refresh token. After
     that, a token that was already used ends the session, because another party may hold its successor.
     """
-    form = await body.read(request, Refresh)
+    form = await body.read_body(request, Refresh)
     return await app_state.accounts.refresh_tokens(form.refresh_token)
 
 
@@ -74,7 +74,7 @@ async def refresh_tokens(request: UserRequest, app_state: NamedDependency[AppSta
     "/logout",
     operation_id="log_out",
     summary="Log out",
-    responses=problems(401, 403, 429),
+    responses=problem_responses(401, 403, 429),
     status_code=HTTP_204_NO_CONTENT,
     guards=[session_only],
 )
@@ -87,7 +87,7 @@ async def log_out(request: UserRequest, app_state: NamedDependency[AppState]) ->
     "/sessions",
     operation_id="list_sessions",
     summary="List sessions",
-    responses=problems(401, 403, 422, 429),
+    responses=problem_responses(401, 403, 422, 429),
     guards=[session_only],
 )
 async def list_sessions(
@@ -103,14 +103,14 @@ async def list_sessions(
         rows = await sessions.list_sessions(
             db, caller.user_id, caller.session_id, after, limit + 1, descending=newest_first
         )
-    return page(rows, limit)
+    return build_page(rows, limit)
 
 
 @delete(
     "/sessions/{session_id:str}",
     operation_id="delete_session",
     summary="End a session",
-    responses=problems(401, 403, 404, 429),
+    responses=problem_responses(401, 403, 404, 429),
     status_code=HTTP_200_OK,
     guards=[session_only],
 )

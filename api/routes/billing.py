@@ -6,9 +6,9 @@ from litestar.di import NamedDependency
 from api.billing.ledger import overage
 from api.billing.tariff import catalog
 from api.http import body, idempotency
-from api.http.authentication import requires
-from api.http.openapi.operations import bodies, problems
-from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.authentication import requires_scope
+from api.http.openapi.operations import body_operation, problem_responses
+from api.http.pagination import After, Limit, Order, build_page, check_cursor
 from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.accounts import Language
@@ -32,7 +32,7 @@ from api.sql.connection import transaction
 from api.sql.ledger import ledger_entries
 from api.sql.ledger.ledger_entries import EntryRow
 
-READ, WRITE = requires("account:read"), requires("account:write")
+READ, WRITE = requires_scope("account:read"), requires_scope("account:write")
 NOTES: dict[Language, str] = {
     "en": "{taken} of {due} credits could be taken back; the others are spent, set aside or expired.",
     "fr": "{taken} crédits sur {due} ont pu être repris ; les autres sont dépensés, réservés ou expirés.",
@@ -44,7 +44,7 @@ NOTES: dict[Language, str] = {
     operation_id="get_balance",
     summary="Get the balance",
     guards=[READ],
-    responses=problems(401, 403, 429, 503),
+    responses=problem_responses(401, 403, 429, 503),
 )
 async def get_balance(request: UserRequest, app_state: NamedDependency[AppState]) -> Balance:
     """Return the credits available and held, in total and by bucket."""
@@ -57,7 +57,7 @@ async def get_balance(request: UserRequest, app_state: NamedDependency[AppState]
     operation_id="list_ledger_entries",
     summary="List ledger entries",
     guards=[READ],
-    responses=problems(401, 403, 422, 429),
+    responses=problem_responses(401, 403, 422, 429),
 )
 async def list_ledger_entries(
     request: UserRequest,
@@ -67,11 +67,11 @@ async def list_ledger_entries(
     order: Order = "desc",
 ) -> Page[LedgerEntry]:
     """List all changes of the balance. The amounts of all entries sum to `available`."""
-    user_id, begin = request.user.user_id, cursor(after, "entry")
+    user_id, begin = request.user.user_id, check_cursor(after, "entry")
     async with transaction(app_state.pool) as db:
         await app_state.credits.balance(db, user_id)
         rows = await ledger_entries.list_entries(db, user_id, begin, limit + 1, descending=order == "desc")
-    return page([_entry_response(row, request.user.locale) for row in rows], limit)
+    return build_page([_entry_response(row, request.user.locale) for row in rows], limit)
 
 
 @get(
@@ -79,7 +79,7 @@ async def list_ledger_entries(
     operation_id="list_plans",
     summary="List plans",
     exclude_from_auth=True,
-    responses=problems(429),
+    responses=problem_responses(429),
 )
 async def list_plans(app_state: NamedDependency[AppState]) -> Plans:
     """List the plans on sale, with credit packs, overage and the price factors of videos.
@@ -94,8 +94,8 @@ async def list_plans(app_state: NamedDependency[AppState]) -> Plans:
     operation_id="change_overage",
     summary="Update overage",
     guards=[WRITE],
-    responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
-    operation_class=bodies(OverageChange),
+    responses=problem_responses(400, 401, 403, 409, 413, 415, 422, 429),
+    operation_class=body_operation(OverageChange),
 )
 async def change_overage(request: UserRequest, app_state: NamedDependency[AppState]) -> Balance:
     """Allow or forbid overage: credits used beyond the balance, up to `cap` in a billing period.
@@ -103,7 +103,7 @@ async def change_overage(request: UserRequest, app_state: NamedDependency[AppSta
     Overage is charged with the next invoice, so it needs a paid plan. Overage already used remains due and counts
     towards a new cap.
     """
-    asked, user_id = await body.read(request, OverageChange), request.user.user_id
+    asked, user_id = await body.read_body(request, OverageChange), request.user.user_id
     async with transaction(app_state.pool) as db:
         if asked.enabled:
             await overage.allow_overage(db, user_id, asked.cap, app_state.tariff.overage)
@@ -118,8 +118,8 @@ async def change_overage(request: UserRequest, app_state: NamedDependency[AppSta
     summary="Create a checkout for a plan",
     status_code=200,
     guards=[WRITE],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-    operation_class=bodies(CheckoutCreate, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=body_operation(CheckoutCreate, "Idempotency-Key"),
 )
 async def create_checkout(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Checkout]:
     """Create a Stripe Checkout page for a subscription. The plan is active shortly after the payment.
@@ -127,7 +127,7 @@ async def create_checkout(request: UserRequest, app_state: NamedDependency[AppSt
     While the page is open, the same request returns the same page. An existing subscription is changed with
     `POST /v1/billing/subscription/change` instead.
     """
-    asked = await body.read(request, CheckoutCreate)
+    asked = await body.read_body(request, CheckoutCreate)
     return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.purchases.open_subscription_checkout(request.user.user_id, asked)
     )
@@ -139,12 +139,12 @@ async def create_checkout(request: UserRequest, app_state: NamedDependency[AppSt
     summary="Create a checkout for a credit pack",
     status_code=200,
     guards=[WRITE],
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-    operation_class=bodies(PackCheckoutCreate, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=body_operation(PackCheckoutCreate, "Idempotency-Key"),
 )
 async def create_pack_checkout(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Checkout]:
     """Create a Stripe Checkout page for credit packs. While it is open, the same request returns the same page."""
-    asked = await body.read(request, PackCheckoutCreate)
+    asked = await body.read_body(request, PackCheckoutCreate)
     return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.purchases.open_pack_checkout(request.user.user_id, asked)
     )
@@ -156,8 +156,8 @@ async def create_pack_checkout(request: UserRequest, app_state: NamedDependency[
     summary="Create a customer portal session",
     status_code=200,
     guards=[WRITE],
-    responses=problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
-    operation_class=bodies(PortalCreate, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 403, 404, 413, 415, 422, 429, 503),
+    operation_class=body_operation(PortalCreate, "Idempotency-Key"),
 )
 async def create_portal(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Portal]:
     """Create a Stripe customer portal session for invoices, cards and cancellation.
@@ -165,7 +165,7 @@ async def create_portal(request: UserRequest, app_state: NamedDependency[AppStat
     The URL grants access to the portal, so it is not stored: a repeated request creates a new session, even with the
     same `Idempotency-Key`.
     """
-    asked = await body.read(request, PortalCreate)
+    asked = await body.read_body(request, PortalCreate)
     return await idempotency.respond_anew(
         request, app_state, asked, lambda: app_state.purchases.open_portal(request.user.user_id, asked)
     )
@@ -176,7 +176,7 @@ async def create_portal(request: UserRequest, app_state: NamedDependency[AppStat
     operation_id="get_subscription",
     summary="Get the subscription",
     guards=[READ],
-    responses=problems(401, 403, 429, 503),
+    responses=problem_responses(401, 403, 429, 503),
 )
 async def get_subscription(request: UserRequest, app_state: NamedDependency[AppState]) -> Subscription:
     """Return the subscription. Without one, every field but `plan` is null."""
@@ -189,8 +189,8 @@ async def get_subscription(request: UserRequest, app_state: NamedDependency[AppS
     summary="Preview a change of plan",
     status_code=200,
     guards=[WRITE],
-    responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
-    operation_class=bodies(SubscriptionPreviewCreate, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=body_operation(SubscriptionPreviewCreate, "Idempotency-Key"),
 )
 async def preview_subscription_change(
     request: UserRequest, app_state: NamedDependency[AppState]
@@ -199,7 +199,7 @@ async def preview_subscription_change(
 
     For one hour, a change sent with the `proration_date` of the preview costs exactly the amount shown.
     """
-    asked = await body.read(request, SubscriptionPreviewCreate)
+    asked = await body.read_body(request, SubscriptionPreviewCreate)
     return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.changes.preview_change(request.user.user_id, asked.plan)
     )
@@ -211,8 +211,8 @@ async def preview_subscription_change(
     summary="Change the plan",
     status_code=200,
     guards=[WRITE],
-    responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
-    operation_class=bodies(SubscriptionChange, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=body_operation(SubscriptionChange, "Idempotency-Key"),
 )
 async def change_subscription(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Subscription]:
     """Change the plan. An upgrade takes effect now, prorated; a downgrade, also to `free`, at the end of the period.
@@ -220,7 +220,7 @@ async def change_subscription(request: UserRequest, app_state: NamedDependency[A
     Sending the current plan cancels a scheduled change. If the payment fails, nothing changes and the problem says how
     to proceed. Credits are granted once the change is paid.
     """
-    asked = await body.read(request, SubscriptionChange)
+    asked = await body.read_body(request, SubscriptionChange)
     return await idempotency.respond_once(
         request, app_state, asked, lambda: app_state.changes.change_plan(request.user.user_id, asked)
     )

@@ -12,7 +12,7 @@ from api.http.openapi import document
 
 # Swagger UI as the package `swagger-ui-py` ships it; only its files are used, none of its code.
 ASSETS = files("swagger_ui") / "static"
-SERVED = {
+CONTENT_TYPES = {
     "swagger-ui.css": "text/css",
     "swagger-ui-bundle.js": "text/javascript",
     "favicon-32x32.png": "image/png",
@@ -35,7 +35,7 @@ PAGE = """<!doctype html>
 </html>
 """
 
-START = """\
+START_SCRIPT = """\
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",
@@ -52,18 +52,18 @@ POLICY = (
     "font-src 'self'; media-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-DAY = {"Cache-Control": "public, max-age=86400"}
+CACHE_ONE_DAY = {"Cache-Control": "public, max-age=86400"}
 
 
 @get("/openapi.json", operation_id="get_openapi", summary="OpenAPI document", include_in_schema=False)
 async def get_openapi(request: Request[None, None, State]) -> Response[bytes]:
     """The OpenAPI 3.1 document of this server."""
-    return Response(_document(request.app), media_type=MediaType.JSON)
+    return Response(_exported_document(request.app), media_type=MediaType.JSON)
 
 
 @cache
-def _document(app: Litestar) -> bytes:
-    return document.export(app)
+def _exported_document(app: Litestar) -> bytes:
+    return document.export_document(app)
 
 
 @get("/docs", include_in_schema=False)
@@ -73,18 +73,18 @@ async def get_docs() -> Response[str]:
 
 @get("/docs/start.js", include_in_schema=False)
 async def get_start() -> Response[str]:
-    return Response(START, media_type="text/javascript", headers=DAY)
+    return Response(START_SCRIPT, media_type="text/javascript", headers=CACHE_ONE_DAY)
 
 
 @get("/docs/{name:str}", include_in_schema=False)
 async def get_asset(name: FromPath[str]) -> Response[bytes]:
-    if name not in SERVED:
+    if name not in CONTENT_TYPES:
         raise NotFound
-    return Response(_asset(name), media_type=SERVED[name], headers=DAY)
+    return Response(_read_asset(name), media_type=CONTENT_TYPES[name], headers=CACHE_ONE_DAY)
 
 
 @cache
-def _asset(name: str) -> bytes:
+def _read_asset(name: str) -> bytes:
     return (ASSETS / name).read_bytes()
 
 

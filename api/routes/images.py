@@ -4,9 +4,9 @@ from litestar import Router, post
 from litestar.di import NamedDependency
 
 from api.http import body
-from api.http.authentication import requires
+from api.http.authentication import requires_scope
 from api.http.idempotency import identify_request
-from api.http.openapi.operations import bodies, problems
+from api.http.openapi.operations import body_operation, problem_responses
 from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.video_requests import ImageCreate
@@ -18,14 +18,14 @@ from api.schemas.videos import ImagesResponse
     operation_id="create_image",
     summary="Create images",
     status_code=200,
-    guards=[requires("videos:write")],
+    guards=[requires_scope("videos:write")],
     opt={"creates": True},
-    responses=problems(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
-    operation_class=bodies(ImageCreate, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503),
+    operation_class=body_operation(ImageCreate, "Idempotency-Key"),
 )
 async def create_image(request: UserRequest, app_state: NamedDependency[AppState]) -> ImagesResponse:
     """Generate images and return them once they are finished, as JPEGs. They are listed as videos of kind `image`."""
-    content = await body.read(request, ImageCreate)
+    content = await body.read_body(request, ImageCreate)
     return await app_state.images.create_images(request.user, content, identify_request(request, content))
 
 

@@ -5,8 +5,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from api.errors import NotFound
-from api.http.authentication import requires
-from api.http.openapi.operations import problems
+from api.http.authentication import requires_scope
+from api.http.openapi.operations import problem_responses
 from api.http.state import AppState
 from api.schemas.common import Page
 from api.schemas.models import Limits, Model
@@ -14,7 +14,7 @@ from api.settings import Settings
 from engine.catalog import registry, upload_limits
 
 
-@get("/", operation_id="list_models", summary="List models", responses=problems(401, 403, 429))
+@get("/", operation_id="list_models", summary="List models", responses=problem_responses(401, 403, 429))
 async def list_models(app_state: NamedDependency[AppState]) -> Page[Model]:
     """List the models with their sizes, limits and operations.
 
@@ -24,7 +24,9 @@ async def list_models(app_state: NamedDependency[AppState]) -> Page[Model]:
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
 
-@get("/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problems(401, 403, 404, 429))
+@get(
+    "/{model_id:str}", operation_id="get_model", summary="Get a model", responses=problem_responses(401, 403, 404, 429)
+)
 async def get_model(model_id: FromPath[str], app_state: NamedDependency[AppState]) -> Model:
     """Return a model by its name or an alias such as `sora-2`."""
     name = app_state.settings.aliases.get(model_id, model_id)
@@ -72,5 +74,5 @@ router = Router(
     path="/models",
     route_handlers=[list_models, get_model],
     tags=["Models"],
-    guards=[requires("videos:read")],
+    guards=[requires_scope("videos:read")],
 )

@@ -6,10 +6,10 @@ from litestar.params import FromPath
 
 from api import ids
 from api.http import body
-from api.http.authentication import requires
+from api.http.authentication import requires_scope
 from api.http.idempotency import identify_request
-from api.http.openapi.operations import PngFile, bodies, problems
-from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.openapi.operations import PngOperation, body_operation, problem_responses
+from api.http.pagination import After, Limit, Order, build_page, check_cursor
 from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
@@ -17,7 +17,7 @@ from api.schemas.presets import Preset, PresetChange, PresetCreate
 from api.videos.presets import to_built_in_preset
 from api.videos.styles import BUILT_IN
 
-READ, WRITE = requires("videos:read"), requires("videos:write")
+READ, WRITE = requires_scope("videos:read"), requires_scope("videos:write")
 
 
 @get(
@@ -25,7 +25,7 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
     operation_id="list_presets",
     summary="List presets",
     guards=[READ],
-    responses=problems(401, 403, 422, 429),
+    responses=problem_responses(401, 403, 422, 429),
 )
 async def list_presets(
     request: UserRequest,
@@ -35,8 +35,8 @@ async def list_presets(
     order: Order = "desc",
 ) -> Page[Preset]:
     """List the user's presets. The first page also contains the built-in ones, which do not count towards `limit`."""
-    begin = cursor(after, ids.PRESET)
-    own = page(
+    begin = check_cursor(after, ids.PRESET)
+    own = build_page(
         await app_state.presets.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc"), limit
     )
     if begin is not None:
@@ -50,7 +50,7 @@ async def list_presets(
     operation_id="get_preset",
     summary="Get a preset",
     guards=[READ],
-    responses=problems(401, 403, 404, 429),
+    responses=problem_responses(401, 403, 404, 429),
 )
 async def get_preset(request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]) -> Preset:
     """Return a preset: a built-in one, one of the user's own, or one shared by another user."""
@@ -62,8 +62,8 @@ async def get_preset(request: UserRequest, preset_id: FromPath[str], app_state: 
     operation_id="get_preset_image",
     summary="Get the image of a preset",
     guards=[READ],
-    responses=problems(401, 403, 404, 429),
-    operation_class=PngFile,
+    responses=problem_responses(401, 403, 404, 429),
+    operation_class=PngOperation,
 )
 async def get_preset_image(
     request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]
@@ -80,12 +80,12 @@ async def get_preset_image(
     summary="Create a preset",
     guards=[WRITE],
     opt={"creates": True},
-    responses=problems(400, 401, 403, 409, 413, 415, 422, 429),
-    operation_class=bodies(PresetCreate, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 403, 409, 413, 415, 422, 429),
+    operation_class=body_operation(PresetCreate, "Idempotency-Key"),
 )
 async def create_preset(request: UserRequest, app_state: NamedDependency[AppState]) -> Preset:
     """Create a style preset from text and, optionally, a reference image."""
-    content = await body.read(request, PresetCreate)
+    content = await body.read_body(request, PresetCreate)
     user_id = request.user.user_id
     image = None if content.image is None else await app_state.references.read_image(content.image, user_id, "image")
     return await app_state.presets.create_preset(content, image, identify_request(request, content))
@@ -96,13 +96,13 @@ async def create_preset(request: UserRequest, app_state: NamedDependency[AppStat
     operation_id="change_preset",
     summary="Update a preset",
     guards=[WRITE],
-    responses=problems(400, 401, 403, 404, 413, 415, 422, 429),
-    operation_class=bodies(PresetChange),
+    responses=problem_responses(400, 401, 403, 404, 413, 415, 422, 429),
+    operation_class=body_operation(PresetChange),
 )
 async def change_preset(request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]) -> Preset:
     """Change or share one of the user's presets. Existing videos are not affected."""
     return await app_state.presets.update_preset(
-        preset_id, request.user.user_id, await body.read(request, PresetChange)
+        preset_id, request.user.user_id, await body.read_body(request, PresetChange)
     )
 
 
@@ -112,7 +112,7 @@ async def change_preset(request: UserRequest, preset_id: FromPath[str], app_stat
     summary="Delete a preset",
     status_code=200,
     guards=[WRITE],
-    responses=problems(401, 403, 404, 429),
+    responses=problem_responses(401, 403, 404, 429),
 )
 async def delete_preset(
     request: UserRequest, preset_id: FromPath[str], app_state: NamedDependency[AppState]

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from api.billing.events import receive
 from api.billing.stripe.signatures import verify_event
 from api.errors import WebhookClosed
-from api.http.openapi.operations import SignedEvent, problems
+from api.http.openapi.operations import StripeEventOperation, problem_responses
 from api.http.state import AppState
 
 LARGEST = 1_000_000  # bytes; an event with a long invoice in it has some ten thousand
@@ -19,10 +19,10 @@ LARGEST = 1_000_000  # bytes; an event with a long invoice in it has some ten th
     "/stripe",
     operation_id="receive_stripe_event",
     summary="Receive an event from Stripe",
-    operation_class=SignedEvent,
+    operation_class=StripeEventOperation,
     status_code=204,
     request_max_body_size=LARGEST,
-    responses=problems(400, 413, 503),
+    responses=problem_responses(400, 413, 503),
 )
 async def receive_stripe_event(request: Request[None, None, State], app_state: NamedDependency[AppState]) -> None:
     """Receive a signed snapshot or thin event from Stripe.

@@ -14,10 +14,16 @@ from msgspec import Struct
 from api import ids
 from api.errors import MethodNotAllowed
 from api.http import body
-from api.http.authentication import requires
+from api.http.authentication import requires_scope
 from api.http.idempotency import identify_request
-from api.http.openapi.operations import Appending, Asking, Ending, Sending, problems
-from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.openapi.operations import (
+    UploadAppendOperation,
+    UploadCreateOperation,
+    UploadDeleteOperation,
+    UploadOffsetOperation,
+    problem_responses,
+)
+from api.http.pagination import After, Limit, Order, build_page, check_cursor
 from api.http.requests import UserRequest
 from api.http.state import AppState
 from api.schemas.common import Deleted, Page
@@ -26,7 +32,7 @@ from api.sql.uploads import UploadRow
 from api.uploads import tus
 from api.uploads.serializers import to_upload
 
-READ, WRITE = requires("videos:read"), requires("videos:write")
+READ, WRITE = requires_scope("videos:read"), requires_scope("videos:write")
 
 
 class FormUpload(Struct, frozen=True):
@@ -57,8 +63,8 @@ class TusVersionHeader:
     summary="Create an upload",
     guards=[WRITE],
     opt={"creates": True},
-    responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
-    operation_class=Sending,
+    responses=problem_responses(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
+    operation_class=UploadCreateOperation,
 )
 async def create_upload(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Upload]:
     """Upload an image or a video, which requests can then refer to for one day.
@@ -99,7 +105,7 @@ async def _store_form_file(request: UserRequest, app_state: AppState) -> UploadR
     operation_id="list_uploads",
     summary="List uploads",
     guards=[READ],
-    responses=problems(401, 403, 422, 429),
+    responses=problem_responses(401, 403, 422, 429),
 )
 async def list_uploads(
     request: UserRequest,
@@ -109,9 +115,9 @@ async def list_uploads(
     order: Order = "desc",
 ) -> Page[Upload]:
     """List the uploads that have not expired, by default newest first."""
-    begin, descending = cursor(after, ids.UPLOAD), order == "desc"
+    begin, descending = check_cursor(after, ids.UPLOAD), order == "desc"
     rows = await app_state.upload_store.list_uploads(request.user.user_id, begin, limit + 1, descending=descending)
-    return page([to_upload(row) for row in rows], limit)
+    return build_page([to_upload(row) for row in rows], limit)
 
 
 @get(
@@ -119,7 +125,7 @@ async def list_uploads(
     operation_id="get_upload",
     summary="Get an upload",
     guards=[READ],
-    responses=problems(401, 403, 404, 410, 429, 503),
+    responses=problem_responses(401, 403, 404, 410, 429, 503),
 )
 async def get_upload(request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]) -> Upload:
     """Return an upload: how much of it has arrived and, once complete, its media type or why it was refused."""
@@ -131,8 +137,8 @@ async def get_upload(request: UserRequest, upload_id: FromPath[str], app_state: 
     operation_id="head_upload",
     summary="Get the offset of an upload",
     guards=[READ],
-    responses=problems(401, 403, 404, 410, 412, 429),
-    operation_class=Asking,
+    responses=problem_responses(401, 403, 404, 410, 412, 429),
+    operation_class=UploadOffsetOperation,
 )
 async def head_upload(
     request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
@@ -152,8 +158,8 @@ async def head_upload(
     summary="Append to an upload",
     status_code=204,
     guards=[WRITE],
-    responses=problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
-    operation_class=Appending,
+    responses=problem_responses(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 423, 429, 503),
+    operation_class=UploadAppendOperation,
 )
 async def append_upload(
     request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]
@@ -182,8 +188,8 @@ async def _append_body(request: UserRequest, upload_id: str, app_state: AppState
     summary="Delete an upload",
     status_code=200,
     guards=[WRITE],
-    responses=problems(401, 403, 404, 412, 429),
-    operation_class=Ending,
+    responses=problem_responses(401, 403, 404, 412, 429),
+    operation_class=UploadDeleteOperation,
 )
 async def delete_upload(
     request: UserRequest, upload_id: FromPath[str], app_state: NamedDependency[AppState]

@@ -12,9 +12,9 @@ from litestar.params import FromPath
 from api import idempotency
 from api.errors import Invalid, NotFound
 from api.http import body
-from api.http.authentication import requires
+from api.http.authentication import requires_scope
 from api.http.idempotency import identify_request
-from api.http.openapi.operations import any_of, bodies, problems
+from api.http.openapi.operations import body_operation, problem_responses, union_body_operation
 from api.http.requests import UserRequest, parse_prefer_wait
 from api.http.state import AppState
 from api.schemas.video_requests import (
@@ -31,9 +31,9 @@ from api.schemas.videos import Estimate, Video
 from api.sql.idempotency import StoredAnswer
 from api.videos.serializers import poll_headers
 
-READ, WRITE = requires("videos:read"), requires("videos:write")
+READ, WRITE = requires_scope("videos:read"), requires_scope("videos:write")
 HEADERS = ("Idempotency-Key", "Prefer")
-REFUSALS = problems(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
+REFUSALS = problem_responses(400, 401, 402, 403, 404, 409, 410, 413, 415, 422, 429, 503)
 ANY_BODY = "The body of any request that creates a video or an image; its fields tell which request is meant."
 BODIES = (VideoCreate, VideoRemix, VideoEdit, VideoExtension, VideoRecut, VideoBlend, VideoLoop)
 
@@ -50,7 +50,7 @@ def create_route(
         guards=[WRITE],
         opt={"creates": True},
         responses=REFUSALS,
-        operation_class=bodies(kind, *HEADERS),
+        operation_class=body_operation(kind, *HEADERS),
     )
 
 
@@ -86,7 +86,7 @@ async def create_video(request: UserRequest, app_state: NamedDependency[AppState
     With `n` above 1, the response is the first variation and lists all ids in `variations`. With `Prefer: wait=60` it
     is sent once the video is finished, or after 60 seconds.
     """
-    return await answer_create(request, app_state, await body.read(request, VideoCreate))
+    return await answer_create(request, app_state, await body.read_body(request, VideoCreate))
 
 
 @create_route("/{video_id:str}/remix", VideoRemix, operation_id="remix_video", summary="Remix a video")
@@ -94,7 +94,7 @@ async def remix_video(
     request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
 ) -> Response[Video]:
     """Generate a video again with another prompt. A `subtle` remix keeps most of the source, a `strong` one little."""
-    content = await body.read(request, VideoRemix)
+    content = await body.read_body(request, VideoRemix)
     if content.video is not None:
         raise Invalid("The path names the video to remix; leave `video` out.", param="video")
     return await answer_create(request, app_state, msgspec.structs.replace(content, video=video_id))
@@ -103,31 +103,31 @@ async def remix_video(
 @create_route("/edits", VideoEdit, operation_id="edit_video", summary="Edit a video")
 async def edit_video(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Video]:
     """Change what the prompt describes differently from the source's own prompt, and keep the rest."""
-    return await answer_create(request, app_state, await body.read(request, VideoEdit))
+    return await answer_create(request, app_state, await body.read_body(request, VideoEdit))
 
 
 @create_route("/extensions", VideoExtension, operation_id="extend_video", summary="Extend a video")
 async def extend_video(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Video]:
     """Extend a video at its end or its beginning. The result is the whole video; only the added seconds are charged."""
-    return await answer_create(request, app_state, await body.read(request, VideoExtension))
+    return await answer_create(request, app_state, await body.read_body(request, VideoExtension))
 
 
 @create_route("/recuts", VideoRecut, operation_id="recut_video", summary="Re-cut a video")
 async def recut_video(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Video]:
     """Keep parts of a video and generate the rest anew."""
-    return await answer_create(request, app_state, await body.read(request, VideoRecut))
+    return await answer_create(request, app_state, await body.read_body(request, VideoRecut))
 
 
 @create_route("/blends", VideoBlend, operation_id="blend_videos", summary="Blend two videos")
 async def blend_videos(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Video]:
     """Generate a video that begins as one video and ends as another."""
-    return await answer_create(request, app_state, await body.read(request, VideoBlend))
+    return await answer_create(request, app_state, await body.read_body(request, VideoBlend))
 
 
 @create_route("/loops", VideoLoop, operation_id="loop_video", summary="Loop a video")
 async def loop_video(request: UserRequest, app_state: NamedDependency[AppState]) -> Response[Video]:
     """Turn a video into a seamless loop."""
-    return await answer_create(request, app_state, await body.read(request, VideoLoop))
+    return await answer_create(request, app_state, await body.read_body(request, VideoLoop))
 
 
 @post(
@@ -137,8 +137,8 @@ async def loop_video(request: UserRequest, app_state: NamedDependency[AppState])
     status_code=200,
     guards=[READ],
     opt={"creates": True},
-    responses=problems(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
-    operation_class=any_of("EstimateCreate", ANY_BODY, BODIES, "Idempotency-Key"),
+    responses=problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 429),
+    operation_class=union_body_operation("EstimateCreate", ANY_BODY, BODIES, "Idempotency-Key"),
 )
 async def estimate_video(request: UserRequest, app_state: NamedDependency[AppState]) -> Estimate:
     """Return the cost and duration of a request that creates a video, given its body. Nothing is stored or held.
@@ -146,7 +146,7 @@ async def estimate_video(request: UserRequest, app_state: NamedDependency[AppSta
     The fields tell which request is meant: `video` and `prompt` alone are an edit, with `strength` a remix, with
     `length` a loop.
     """
-    content = await body.read(request, _choose_request_type)
+    content = await body.read_body(request, _choose_request_type)
     idempotency.check_key(request.headers.get("idempotency-key"))
     return await app_state.estimator.estimate(request.user, content)
 

@@ -10,8 +10,8 @@ from litestar.types import ASGIApp
 
 from api.errors import NotFound
 from api.http import file_response
-from api.http.file_response import Asked, File
-from api.http.openapi.operations import Playlist, Preview, SegmentFile
+from api.http.file_response import FileRequestHeaders, ServedFile
+from api.http.openapi.operations import PlaylistOperation, PreviewOperation, SegmentOperation
 from api.http.requests import UserRequest
 from api.http.signed_reads import MediaReader, media_route
 from api.http.state import AppState
@@ -24,7 +24,7 @@ from api.videos import hls
     head="head_stream",
     summary="Stream a video",
     statuses=(401, 403, 404, 409, 410, 422, 429),
-    operation=Playlist,
+    operation=PlaylistOperation,
 )
 async def stream_video(
     video_id: FromPath[str], app_state: NamedDependency[AppState], reader: NamedDependency[MediaReader]
@@ -48,7 +48,7 @@ async def stream_video(
     head="head_stream_segment",
     summary="Get a segment of a stream",
     statuses=(401, 403, 404, 409, 410, 416, 422, 429),
-    operation=SegmentFile,
+    operation=SegmentOperation,
 )
 async def get_stream_segment(
     request: UserRequest,
@@ -62,7 +62,7 @@ async def get_stream_segment(
     file = _find_stream_file(app_state, video_id, segment, hls.SEGMENT_NAME, "video/mp4")
     if file is None:
         raise NotFound("The stream has no such segment; the playlist lists those that exist.", param="segment")
-    return file_response.respond(file, Asked.of(request.headers))
+    return file_response.respond_with_file(file, FileRequestHeaders.from_headers(request.headers))
 
 
 @media_route(
@@ -71,7 +71,7 @@ async def get_stream_segment(
     head="head_video_preview",
     summary="Get a preview image",
     statuses=(401, 403, 404, 409, 410, 416, 422, 429),
-    operation=Preview,
+    operation=PreviewOperation,
 )
 async def get_video_preview(
     request: UserRequest,
@@ -88,12 +88,12 @@ async def get_video_preview(
     file = _find_stream_file(app_state, video_id, image, hls.PREVIEW_NAME, "image/jpeg")
     if file is None:
         raise NotFound("There is no such preview image; `assets.preview` of the video is the latest.", param="image")
-    return file_response.respond(file, Asked.of(request.headers))
+    return file_response.respond_with_file(file, FileRequestHeaders.from_headers(request.headers))
 
 
 def _find_stream_file(
     app_state: AppState, video_id: str, name: str, names: re.Pattern[str], content_type: str
-) -> File | None:
+) -> ServedFile | None:
     """The file of this name among a video's segments and previews, if it matches `names`: no other is ever opened.
 
     A file that has a name there never changes, so the name is its validator.
@@ -102,7 +102,7 @@ def _find_stream_file(
     if path is None or not path.is_file():
         return None
     state = path.stat()
-    return File(path, content_type, state.st_size, f'"{name}"', datetime.fromtimestamp(state.st_mtime, UTC))
+    return ServedFile(path, content_type, state.st_size, f'"{name}"', datetime.fromtimestamp(state.st_mtime, UTC))
 
 
 router = Router(path="/videos", route_handlers=[stream_video, get_stream_segment, get_video_preview], tags=["Videos"])

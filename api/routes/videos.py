@@ -11,13 +11,19 @@ from litestar.response import Stream
 from litestar.types import ASGIApp
 
 from api import ids
-from api.errors import Internal, NotYet
+from api.errors import Internal, NotOfferedYet
 from api.http import file_response
-from api.http.authentication import requires
-from api.http.file_response import Asked, File, FileBody
+from api.http.authentication import requires_scope
+from api.http.file_response import FileBody, FileRequestHeaders, ServedFile
 from api.http.idempotency import identify_request
-from api.http.openapi.operations import EventStream, Feed, Files, problems, takes
-from api.http.pagination import After, Limit, Order, cursor, page
+from api.http.openapi.operations import (
+    EventStreamOperation,
+    FileOperation,
+    ResumableEventStreamOperation,
+    headers_operation,
+    problem_responses,
+)
+from api.http.pagination import After, Limit, Order, build_page, check_cursor
 from api.http.requests import UserRequest, parse_prefer_wait
 from api.http.signed_reads import MediaReader, media_route
 from api.http.state import AppState
@@ -28,7 +34,7 @@ from api.videos import renditions
 from api.videos.renditions import TYPES, Rendition
 from api.videos.serializers import poll_headers
 
-READ, WRITE = requires("videos:read"), requires("videos:write")
+READ, WRITE = requires_scope("videos:read"), requires_scope("videos:write")
 
 
 @get(
@@ -36,7 +42,7 @@ READ, WRITE = requires("videos:read"), requires("videos:write")
     operation_id="list_videos",
     summary="List videos",
     guards=[READ],
-    responses=problems(401, 403, 422, 429),
+    responses=problem_responses(401, 403, 422, 429),
 )
 async def list_videos(
     request: UserRequest,
@@ -47,9 +53,9 @@ async def list_videos(
 ) -> Page[Video]:
     """List the user's videos and images, by default newest first."""
     await app_state.serializer.pace.refresh_if_stale()
-    begin = cursor(after, ids.VIDEO)
+    begin = check_cursor(after, ids.VIDEO)
     rows = await app_state.library.list_page(request.user.user_id, begin, limit + 1, descending=order == "desc")
-    return page([app_state.serializer.to_video(row) for row in rows], limit)
+    return build_page([app_state.serializer.to_video(row) for row in rows], limit)
 
 
 @get(
@@ -57,8 +63,8 @@ async def list_videos(
     operation_id="get_video",
     summary="Get a video",
     guards=[READ],
-    responses=problems(401, 403, 404, 429),
-    operation_class=takes("Prefer"),
+    responses=problem_responses(401, 403, 404, 429),
+    operation_class=headers_operation("Prefer"),
 )
 async def get_video(
     request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
@@ -78,7 +84,7 @@ async def get_video(
     summary="Delete a video",
     status_code=200,
     guards=[WRITE],
-    responses=problems(401, 403, 404, 429),
+    responses=problem_responses(401, 403, 404, 429),
 )
 async def delete_video(request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]) -> Deleted:
     """Delete a video and its files. If it is still being generated, it is cancelled first."""
@@ -92,8 +98,8 @@ async def delete_video(request: UserRequest, video_id: FromPath[str], app_state:
     summary="Cancel a video",
     status_code=200,
     guards=[WRITE],
-    responses=problems(401, 403, 404, 409, 422, 429),
-    operation_class=takes("Idempotency-Key"),
+    responses=problem_responses(401, 403, 404, 409, 422, 429),
+    operation_class=headers_operation("Idempotency-Key"),
 )
 async def cancel_video(
     request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
@@ -116,7 +122,7 @@ async def _video_response(row: Generation, app_state: AppState) -> Response[Vide
     head="head_video_content",
     summary="Download a rendition",
     statuses=(401, 403, 404, 409, 410, 416, 422, 429),
-    operation=Files,
+    operation=FileOperation,
 )
 async def get_video_content(
     request: UserRequest,
@@ -128,15 +134,19 @@ async def get_video_content(
     """Return the MP4, the poster, the thumbnail or the sprite sheet. Supports range and conditional requests."""
     user_id = reader.authorize_path(f"{video_id}/{variant}")
     rendition = await renditions.find_rendition(app_state.pool, video_id, variant, user_id)
-    return _rendition_response(rendition, app_state.storage.file_path(rendition.key), Asked.of(request.headers))
+    return _rendition_response(
+        rendition, app_state.storage.file_path(rendition.key), FileRequestHeaders.from_headers(request.headers)
+    )
 
 
-def _rendition_response(rendition: Rendition, path: Path, asked: Asked) -> FileBody:
+def _rendition_response(rendition: Rendition, path: Path, asked: FileRequestHeaders) -> FileBody:
     """200, 206 or 304. Raises RangeNotSatisfiable, and Internal where the file is missing."""
     if not path.is_file():
         raise Internal("The file of this video is missing from the storage; the operator of this server must look.")
-    file = File(path, TYPES[rendition.variant], rendition.bytes, rendition.etag, rendition.modified)
-    return file_response.respond(file, asked, {"Content-Disposition": f'inline; filename="{rendition.filename}"'})
+    file = ServedFile(path, TYPES[rendition.variant], rendition.bytes, rendition.etag, rendition.modified)
+    return file_response.respond_with_file(
+        file, asked, {"Content-Disposition": f'inline; filename="{rendition.filename}"'}
+    )
 
 
 @get(
@@ -144,8 +154,8 @@ def _rendition_response(rendition: Rendition, path: Path, asked: Asked) -> FileB
     operation_id="watch_video",
     summary="Watch a video",
     guards=[READ],
-    responses=problems(401, 403, 404, 429),
-    operation_class=EventStream,
+    responses=problem_responses(401, 403, 404, 429),
+    operation_class=EventStreamOperation,
 )
 async def watch_video(request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]) -> Stream:
     """Stream the video as server-sent events: its current state, then every change until it is finished."""
@@ -159,8 +169,8 @@ async def watch_video(request: UserRequest, video_id: FromPath[str], app_state: 
     operation_id="watch_videos",
     summary="Watch all videos",
     guards=[READ],
-    responses=problems(401, 403, 429),
-    operation_class=Feed,
+    responses=problem_responses(401, 403, 429),
+    operation_class=ResumableEventStreamOperation,
 )
 async def watch_videos(request: UserRequest, app_state: NamedDependency[AppState]) -> Stream:
     """Stream all the user's videos as server-sent events.
@@ -186,7 +196,7 @@ def _event_response(frames: Any) -> Stream:
 )
 async def refuse_characters(request: UserRequest) -> None:
     """What OpenAI's clients also ask for: a problem that says so, where a bare 404 would look like a wrong URL."""
-    raise NotYet(f"{request.url.path} is part of OpenAI's Videos API and not offered here yet.")
+    raise NotOfferedYet(f"{request.url.path} is part of OpenAI's Videos API and not offered here yet.")
 
 
 router = Router(

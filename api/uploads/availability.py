@@ -13,7 +13,7 @@ from api.sql.uploads import UploadRow
 
 async def find_available(db: Database, upload_id: str, user_id: str) -> UploadRow:
     """One of the user's uploads. Raises NotFound, Expired."""
-    row = await uploads.find_upload(db, upload_id, user_id) if ids.valid(upload_id, ids.UPLOAD) else None
+    row = await uploads.find_upload(db, upload_id, user_id) if ids.is_valid_id(upload_id, ids.UPLOAD) else None
     row = require_upload(row, upload_id)
     if row.expires_at < datetime.now(UTC):
         raise Expired(f"{row.id} was kept for a day; send it again.", param="upload_id")

@@ -66,15 +66,15 @@ class MediaIngester:
     def __init__(self, settings: Settings) -> None:
         self._work = settings.data / "work"
         self._max_bytes = settings.max_upload
-        self._max_seconds = max((registry.find_model(name).max_seconds for name in settings.film_makers), default=0.0)
-        self._stills_only = "" if settings.film_makers else ", ".join(settings.models)
+        self._max_seconds = max((registry.find_model(name).max_seconds for name in settings.video_models), default=0.0)
+        self._stills_only = "" if settings.video_models else ", ".join(settings.models)
         self._process_slots = asyncio.Semaphore(MAX_PROCESSES)
         self._waiting = 0
 
     @asynccontextmanager
     async def work_folder(self) -> AsyncIterator[Path]:
         """A folder for the time of a request. The sweeper removes one that a crash leaves behind."""
-        folder = self._work / ids.new("upload")
+        folder = self._work / ids.new_id("upload")
         await asyncio.to_thread(folder.mkdir, parents=True)
         try:
             yield folder
@@ -110,7 +110,7 @@ class MediaIngester:
     async def _ingest_bytes(self, kind: Kind, content: bytes, folder: Path, field: str) -> IngestedFile:
         self.check_size(len(content), NOUNS[kind], field)
         self._refuse_when_busy()
-        source = folder / ids.new(kind)
+        source = folder / ids.new_id(kind)
         await asyncio.to_thread(source.write_bytes, content)
         return await self.ingest_file(kind, source, folder, field)
 
@@ -129,7 +129,7 @@ class MediaIngester:
         if kind == "film":
             self._refuse_videos(field)
         self._refuse_when_busy()
-        target = folder / f"{ids.new(kind)}.read"
+        target = folder / f"{ids.new_id(kind)}.read"
         self._waiting += 1
         try:
             async with self._process_slots:

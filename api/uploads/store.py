@@ -60,13 +60,13 @@ class UploadStore:
     async def create_upload(self, creation: Creation, identity: RequestIdentity) -> UploadRow:
         """Create an upload that will come in parts. Repeated under one Idempotency-Key, it returns the first.
 
-        Raises PayloadTooLarge, UploadLimit, Unavailable, StillRunning, KeyReused.
+        Raises PayloadTooLarge, UploadLimit, Unavailable, RequestInProgress, IdempotencyKeyReused.
         """
         self._refuse_large_or_full(creation.bytes, "Upload-Length")
         async with transaction(self._pool) as db:
 
             async def create() -> StoredAnswer:
-                row = await self._insert_upload(db, ids.new(ids.UPLOAD), identity.user_id, creation)
+                row = await self._insert_upload(db, ids.new_id(ids.UPLOAD), identity.user_id, creation)
                 return _created_answer(row, identity.fingerprint)
 
             outcome = await idempotency.answer_once(db, identity, create)
@@ -79,7 +79,7 @@ class UploadStore:
         what `create_upload` does.
         """
         self._refuse_large_or_full(len(content), field)
-        creation, upload_id = Creation(len(content), "", display_filename(name)), ids.new(ids.UPLOAD)
+        creation, upload_id = Creation(len(content), "", display_filename(name)), ids.new_id(ids.UPLOAD)
         async with remove_unnamed_files(self._storage, keys.UPLOADS, [upload_id], self._find_existing):
             async with self._ingester.work_folder() as folder:
                 source = folder / "upload"
@@ -137,7 +137,7 @@ class UploadStore:
     async def delete_upload(self, upload_id: str, user_id: str) -> None:
         """Delete an upload; videos made from it have copies of what they need. Raises NotFound."""
         async with transaction(self._pool) as db:
-            if not ids.valid(upload_id, ids.UPLOAD) or not await uploads.delete_upload(db, upload_id, user_id):
+            if not ids.is_valid_id(upload_id, ids.UPLOAD) or not await uploads.delete_upload(db, upload_id, user_id):
                 raise upload_not_found(upload_id)
         await asyncio.to_thread(self._storage.remove_folder, keys.upload_folder(upload_id))
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
 from api import ids
-from api.errors import Conflict, Expired, HasFailed, NoStream, NotFound, NotReady, Problem, WasCancelled
+from api.errors import Conflict, Expired, NotFound, NotReady, Problem, StreamNotFound, VideoHasFailed, VideoWasCancelled
 from api.schemas.videos import Status
 from api.sql import generations
 from api.sql.connection import Database
@@ -39,7 +39,7 @@ OwnedRow = TypeVar("OwnedRow", bound=Owned)
 
 async def require_video(db: Database, video_id: str, user_id: str | None = None) -> Generation:
     """The video if it is not deleted and, with `user_id`, theirs. Raises NotFound."""
-    row = await generations.find_generation(db, video_id, user_id) if ids.valid(video_id, ids.VIDEO) else None
+    row = await generations.find_generation(db, video_id, user_id) if ids.is_valid_id(video_id, ids.VIDEO) else None
     if row is None:
         raise video_not_found(video_id)
     return row
@@ -75,10 +75,10 @@ def stream_error(row: StreamRow, *, has_segments: bool) -> Problem | None:
     if row.state == "cancelled":
         return _cancelled_error(row)
     if row.kind == IMAGE_KIND:
-        return NoStream("An image has no stream; once made it is at GET /v1/videos/{id}/content?variant=poster.")
+        return StreamNotFound("An image has no stream; once made it is at GET /v1/videos/{id}/content?variant=poster.")
     if row.state == "completed":
         detail = "This video was made before streams were kept; fetch the file from GET /v1/videos/{id}/content."
-        return NoStream(detail)
+        return StreamNotFound(detail)
     return not_ready_error(row)
 
 
@@ -110,13 +110,15 @@ def _terminal_error(row: VideoOutcome) -> Conflict | None:
     return _cancelled_error(row) if row.state == "cancelled" else None
 
 
-def _failed_error(row: VideoOutcome) -> HasFailed:
+def _failed_error(row: VideoOutcome) -> VideoHasFailed:
     failure = row.failure or "internal"
-    return HasFailed(f"This video failed ({failure}): {FAILURE_REASONS[failure].en}", state=row.state, reason=failure)
+    return VideoHasFailed(
+        f"This video failed ({failure}): {FAILURE_REASONS[failure].en}", state=row.state, reason=failure
+    )
 
 
-def _cancelled_error(row: VideoOutcome) -> WasCancelled:
-    return WasCancelled("This video was cancelled before what you ask for was made.", state=row.state)
+def _cancelled_error(row: VideoOutcome) -> VideoWasCancelled:
+    return VideoWasCancelled("This video was cancelled before what you ask for was made.", state=row.state)
 
 
 def _expired_error() -> Expired:

@@ -107,7 +107,7 @@ def _changed_at(snapshot: VideoSnapshot) -> datetime:
 def parse_last_event_id(last_event_id: str | None) -> datetime | None:
     """The time of the last event seen, by its id; None without an id, or for one that is not ours."""
     match = EVENT_ID.fullmatch(last_event_id or "")
-    if match is None or not ids.valid(match[2], ids.VIDEO):
+    if match is None or not ids.is_valid_id(match[2], ids.VIDEO):
         return None
     return datetime.fromtimestamp(int(match[1]) / 1_000_000, UTC)
 

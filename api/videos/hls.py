@@ -78,7 +78,7 @@ async def check_preview(pool: Pool, video_id: str, user_id: str | None) -> None:
 
 
 async def _require_stream(db: Database, video_id: str, user_id: str | None) -> StreamRow:
-    row = await segments.find_stream(db, video_id) if ids.valid(video_id, ids.VIDEO) else None
+    row = await segments.find_stream(db, video_id) if ids.is_valid_id(video_id, ids.VIDEO) else None
     return require_owner(row, video_id, user_id)
 
 

@@ -40,7 +40,7 @@ class VideoLibrary:
         """Cancel the video if it still runs, and hide it; the sweeper removes its files. Raises NotFound."""
         async with transaction(self._pool) as db:
             cancelled = await self._lifecycle.cancel_within(db, video_id, user_id)
-            if not ids.valid(video_id, ids.VIDEO) or not await transitions.hide_generation(db, video_id, user_id):
+            if not ids.is_valid_id(video_id, ids.VIDEO) or not await transitions.hide_generation(db, video_id, user_id):
                 raise video_not_found(video_id)
         if cancelled:
             self._lifecycle.announce_cancelled(video_id, user_id)

@@ -45,7 +45,9 @@ class VideoLifecycle:
         self._announcer = announcer
 
     async def cancel(self, video_id: str, user_id: str, identity: RequestIdentity | None = None) -> Generation:
-        """Cancel a video that is not terminal; a terminal one stays as it is. Raises NotFound, StillRunning, KeyReused.
+        """Cancel a video that is not terminal; a terminal one stays as it is.
+
+        Raises NotFound, RequestInProgress, IdempotencyKeyReused.
 
         The worker loses its lease at once, so nothing that it still writes counts; then it is asked to stop.
         """
@@ -60,7 +62,9 @@ class VideoLifecycle:
 
     async def cancel_within(self, db: Database, video_id: str, user_id: str) -> bool:
         """Cancel in the caller's transaction: what is published is charged, the rest of the hold released."""
-        row = await transitions.cancel_generation(db, video_id, user_id) if ids.valid(video_id, ids.VIDEO) else None
+        row = (
+            await transitions.cancel_generation(db, video_id, user_id) if ids.is_valid_id(video_id, ids.VIDEO) else None
+        )
         if row is None:
             return False
         charge = pricing.partial_charge(row.credits, row.published_generated, row.generated_seconds)

@@ -71,7 +71,7 @@ def check_model_support(model: ModelEntry, spec: ClipSpec, settings: Settings) -
     """Raise Invalid for an operation or an input that the model does not support."""
     operation = catalog_operation(model, spec)
     if operation != "still" and not model.makes_videos:
-        makers = settings.film_makers
+        makers = settings.video_models
         instead = f"videos are made by {', '.join(makers)}" if makers else "no model here makes videos"
         raise Invalid(f"{model.name} makes images only; {instead}.", param="model", limit="still")
     if operation not in model.operations:

@@ -60,9 +60,9 @@ class PresetLibrary:
     async def create_preset(self, request: PresetCreate, image: bytes | None, identity: RequestIdentity) -> Preset:
         """Add a preset, or return the one that the same request added before.
 
-        The image is stored before the row that names it. Raises Conflict, StillRunning, KeyReused.
+        The image is stored before the row that names it. Raises Conflict, RequestInProgress, IdempotencyKeyReused.
         """
-        preset_id = ids.new(ids.PRESET)
+        preset_id = ids.new_id(ids.PRESET)
         async with remove_unnamed_files(self._storage, PRESETS, [preset_id] if image else [], self._find_named):
             if image is not None:
                 await asyncio.to_thread(self._storage.write_file, image_key(preset_id), image)
@@ -83,7 +83,7 @@ class PresetLibrary:
     async def update_preset(self, preset_id: str, user_id: str, request: PresetChange) -> Preset:
         """Change one of the user's own presets. Raises NotFound."""
         async with transaction(self._pool) as db:
-            row = ids.valid(preset_id, ids.PRESET) and await presets.update_preset(
+            row = ids.is_valid_id(preset_id, ids.PRESET) and await presets.update_preset(
                 db,
                 preset_id,
                 user_id,
@@ -99,13 +99,17 @@ class PresetLibrary:
     async def delete_preset(self, preset_id: str, user_id: str) -> None:
         """Delete one of the user's own presets; videos made with it stay as they are. Raises NotFound."""
         async with transaction(self._pool) as db:
-            if not ids.valid(preset_id, ids.PRESET) or not await presets.delete_preset(db, preset_id, user_id):
+            if not ids.is_valid_id(preset_id, ids.PRESET) or not await presets.delete_preset(db, preset_id, user_id):
                 raise _preset_not_found(preset_id)
         await asyncio.to_thread(self._storage.remove_folder, f"{PRESETS}/{preset_id}")
 
     async def _require_usable(self, preset_id: str, user_id: str) -> PresetRow:
         async with self._pool.acquire() as db:
-            row = await presets.find_usable_preset(db, preset_id, user_id) if ids.valid(preset_id, ids.PRESET) else None
+            row = (
+                await presets.find_usable_preset(db, preset_id, user_id)
+                if ids.is_valid_id(preset_id, ids.PRESET)
+                else None
+            )
         if row is None:
             raise _preset_not_found(preset_id)
         return row

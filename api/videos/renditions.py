@@ -40,7 +40,7 @@ class Rendition(NamedTuple):
 async def find_rendition(pool: Pool, video_id: str, variant: Variant, user_id: str | None) -> Rendition:
     """The rendition, for its owner or (None) for the bearer of a signed URL. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
-        row = await media.find_rendition(db, video_id, variant) if ids.valid(video_id, ids.VIDEO) else None
+        row = await media.find_rendition(db, video_id, variant) if ids.is_valid_id(video_id, ids.VIDEO) else None
     row = require_owner(row, video_id, user_id)
     if error := rendition_error(row):
         raise error

@@ -61,7 +61,7 @@ class VideoSubmissions:
         """Queue the clips and hold their credits, or repeat the first answer.
 
         `to_answer` is called inside the transaction, so that what is kept for replay is what was answered.
-        Raises InsufficientCredits, Unavailable, StillRunning, KeyReused.
+        Raises InsufficientCredits, Unavailable, RequestInProgress, IdempotencyKeyReused.
         """
         rows = build_rows(submission, self._settings)
         async with self._store_inputs(rows, submission) as inputs, transaction(self._pool) as db:
@@ -79,7 +79,7 @@ class VideoSubmissions:
         return outcome.answer
 
     async def find_answer(self, identity: RequestIdentity) -> StoredAnswer | None:
-        """The first answer to a request with a key, if it has had one. Raises StillRunning, KeyReused."""
+        """The first answer to a request with a key, if any. Raises RequestInProgress, IdempotencyKeyReused."""
         if identity.key is None:
             return None
         async with transaction(self._pool) as db:
@@ -122,7 +122,7 @@ def build_rows(submission: Submission, settings: Settings) -> list[NewGeneration
     """A row for each variation, in the order of their seeds; the first names the group."""
     quote, plan = submission.quote, submission.quote.plan
     request, style, engine_request = quote.request, quote.style, quote.engine_request
-    video_ids = sorted(ids.new(ids.VIDEO) for _ in quote.seeds)
+    video_ids = sorted(ids.new_id(ids.VIDEO) for _ in quote.seeds)
     return [
         NewGeneration(
             id=video_id,

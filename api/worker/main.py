@@ -65,7 +65,7 @@ async def _run_services(settings: Settings) -> None:
         wakeups, announcer, storage = Wakeups(redis, outbox), Announcer(outbox), Storage(settings.data / "media")
         sold = tariff.load_tariff(settings.tariff)
         lifecycle = VideoLifecycle(settings, pool, CreditLedger(sold), wakeups, announcer)
-        engine = EngineProcess(settings.engine)
+        engine = EngineProcess(settings.engine_config)
         stack.push_async_callback(engine.kill)
         runner = JobRunner(settings, lifecycle, storage, engine)
         sweeper = Sweeper(settings=settings, pool=pool, storage=storage, lifecycle=lifecycle, wakeups=wakeups)
@@ -135,5 +135,5 @@ async def _run_until_signal(settings: Settings) -> None:
 
 def run_worker_process(settings: Settings) -> None:
     """Run a worker in this process until SIGTERM or SIGINT. Raises WrongSettingError."""
-    logs.configure(settings.log_level)
+    logs.configure_logging(settings.log_level)
     asyncio.run(_run_until_signal(settings))

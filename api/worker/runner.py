@@ -65,7 +65,7 @@ class JobRunner:
     """
 
     def __init__(self, settings: Settings, lifecycle: VideoLifecycle, storage: Storage, engine: EngineProcess) -> None:
-        self.name = ids.new(ids.WORKER)
+        self.name = ids.new_id(ids.WORKER)
         self.idle = asyncio.Event()
         self._settings = settings
         self._lifecycle = lifecycle

@@ -51,7 +51,7 @@ class ChaosProcess:
     ) -> None:
         self.name = name
         self._argv = [sys.executable, "-m", "api.cli", *arguments]
-        self._environment = os.environ | settings.environment()
+        self._environment = os.environ | settings.to_environment()
         self._shared = shared
         self._logs = logs
         self._lives: list[tuple[Path, float]] = []

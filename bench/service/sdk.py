@@ -92,8 +92,11 @@ def _import_cost(program: str) -> tuple[float, int]:
 @asynccontextmanager
 async def _canned_server() -> AsyncIterator[str]:
     """A process that answers prepared bytes: a video, a list of them, a task of Runway's."""
-    video = examples.of(Video)
-    listed = {**examples.of(Page[Video]), "data": [{**video, "id": f"video_{at}"} for at in range(LISTED)]}
+    video = examples.response_example(Video)
+    listed = {
+        **examples.response_example(Page[Video]),
+        "data": [{**video, "id": f"video_{at}"} for at in range(LISTED)],
+    }
     with TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         answers = []
         for name, answer in (("video", video), ("list", listed), ("task", TASK)):

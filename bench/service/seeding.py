@@ -76,7 +76,7 @@ async def seed_users(settings: Settings, count: int) -> list[SignedInUser]:
 
 def _build_user(number: int, keyring: Keyring) -> SignedInUser:
     user_id, session_id, lot_id = (f"{kind}_{number:026}" for kind in ("user", "session", "lot"))
-    return SignedInUser(user_id, session_id, lot_id, keyring.access_token(user_id, session_id))
+    return SignedInUser(user_id, session_id, lot_id, keyring.issue_access_token(user_id, session_id))
 
 
 async def seed_completed_clips(settings: Settings, each: int, size: int) -> None:

@@ -77,7 +77,7 @@ def rebind_statements(
     names = dict(whose)
 
     def fresh_id(match: re.Match[str]) -> str:
-        return names.setdefault(match[0], ids.new(match[1]))
+        return names.setdefault(match[0], ids.new_id(match[1]))
 
     return [
         (statement.query, tuple(_replace_ids(argument, fresh_id) for argument in statement.arguments))

@@ -80,7 +80,9 @@ async def _alter_system(data: Path, system: str) -> None:
 async def run_web(settings: Settings) -> AsyncIterator[HttpProcess]:
     """One `kinora serve`."""
     module = ("api.cli", "serve")
-    async with run_http_process(module, (), settings.data / "web.log", environment=settings.environment()) as running:
+    async with run_http_process(
+        module, (), settings.data / "web.log", environment=settings.to_environment()
+    ) as running:
         yield running
 
 
@@ -108,7 +110,7 @@ async def _check_ready(url: str) -> None:
 @asynccontextmanager
 async def run_worker(settings: Settings) -> AsyncIterator[Child]:
     """One `kinora worker`; it may still be importing when the block begins."""
-    async with run_process(("api.cli", "worker"), settings.data / "worker.log", settings.environment()) as child:
+    async with run_process(("api.cli", "worker"), settings.data / "worker.log", settings.to_environment()) as child:
         yield child
 
 

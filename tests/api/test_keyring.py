@@ -10,9 +10,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api import keyring as tokens
 from api.errors import Unauthorized
-from api.keyring import Keyring
+from api.keyring import (
+    ACCESS_SECONDS,
+    AUDIENCE,
+    ISSUER,
+    KEY_PREFIX,
+    MAX_REMEMBERED,
+    TYPE,
+    AccessClaims,
+    Keyring,
+    is_api_key,
+    new_api_key,
+    new_refresh_token,
+)
 
 SECRET = "a secret of many characters"
 OTHER = "quite another secret of many characters"
@@ -50,41 +61,41 @@ def _with_payload(token: str, **changes: object) -> str:
 
 
 def test_an_access_token_says_whose_it_is(keyring: Keyring) -> None:
-    claims = keyring.read_access(keyring.access_token("user_1", "session_1"))
-    assert claims == tokens.Claims("user_1", "session_1", NOW + 15 * 60)
+    claims = keyring.verify_access_token(keyring.issue_access_token("user_1", "session_1"))
+    assert claims == AccessClaims("user_1", "session_1", NOW + 15 * 60)
 
 
 @pytest.mark.parametrize("read_before", [False, True], ids=["fresh", "remembered"])
 def test_an_access_token_ends_to_the_second(keyring: Keyring, clock: Clock, *, read_before: bool) -> None:
-    token = keyring.access_token("user_1", "session_1")
-    clock.now += tokens.ACCESS_SECONDS - 1
+    token = keyring.issue_access_token("user_1", "session_1")
+    clock.now += ACCESS_SECONDS - 1
     if read_before:
-        keyring.read_access(token)
+        keyring.verify_access_token(token)
     clock.now += 1
     with pytest.raises(Unauthorized, match="expired"):
-        keyring.read_access(token)
+        keyring.verify_access_token(token)
 
 
 def test_a_changed_secret_signs_nobody_out_and_a_forgotten_one_does(clock: Clock) -> None:
-    token = Keyring(SECRET, clock=clock).access_token("user_1", "session_1")
-    assert Keyring(OTHER, SECRET, clock=clock).read_access(token).user_id == "user_1"
+    token = Keyring(SECRET, clock=clock).issue_access_token("user_1", "session_1")
+    assert Keyring(OTHER, SECRET, clock=clock).verify_access_token(token).user_id == "user_1"
     with pytest.raises(Unauthorized):
-        Keyring(OTHER, clock=clock).read_access(token)
+        Keyring(OTHER, clock=clock).verify_access_token(token)
 
 
 def test_remembering_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
-    first = keyring.access_token("user_1", "session_first")
-    others = [keyring.access_token("user_1", f"session_{n}") for n in range(tokens.REMEMBERED)]
+    first = keyring.issue_access_token("user_1", "session_first")
+    others = [keyring.issue_access_token("user_1", f"session_{n}") for n in range(MAX_REMEMBERED)]
     for token in [first, *others[:-1], first, others[-1]]:
-        keyring.read_access(token)
-    assert len(keyring._seen) == tokens.REMEMBERED
-    assert first in keyring._seen
-    assert others[0] not in keyring._seen
+        keyring.verify_access_token(token)
+    assert len(keyring._verified) == MAX_REMEMBERED
+    assert first in keyring._verified
+    assert others[0] not in keyring._verified
 
 
 def test_a_payload_of_ones_own_is_refused(keyring: Keyring) -> None:
     with pytest.raises(Unauthorized):
-        keyring.read_access(_with_payload(keyring.access_token("user_1", "session_1"), sub="user_2"))
+        keyring.verify_access_token(_with_payload(keyring.issue_access_token("user_1", "session_1"), sub="user_2"))
 
 
 @pytest.mark.parametrize(
@@ -101,34 +112,34 @@ def test_our_own_signature_over_anything_else_is_refused(
     keyring: Keyring, claims: dict[str, object], headers: dict[str, object]
 ) -> None:
     usual = {
-        "iss": tokens.ISSUER,
-        "aud": tokens.AUDIENCE,
+        "iss": ISSUER,
+        "aud": AUDIENCE,
         "sub": "user_1",
         "sid": "session_1",
         "iat": NOW,
         "exp": NOW + 9,
     }
     merged = {name: value for name, value in {**usual, **claims}.items() if value is not None}
-    usual_headers = {"kid": keyring._present.kid, "typ": tokens.TYPE}
-    token = jwt.encode(merged, keyring._present.signing, algorithm="EdDSA", headers={**usual_headers, **headers})
+    usual_headers = {"kid": keyring._current.kid, "typ": TYPE}
+    token = jwt.encode(merged, keyring._current.signing, algorithm="EdDSA", headers={**usual_headers, **headers})
     with pytest.raises(Unauthorized):
-        keyring.read_access(token)
+        keyring.verify_access_token(token)
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none"])
 def test_no_other_algorithm_is_believed(keyring: Keyring, algorithm: str) -> None:
-    claims = {"iss": tokens.ISSUER, "aud": tokens.AUDIENCE, "sub": "u", "sid": "s", "iat": NOW, "exp": NOW + 9}
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u", "sid": "s", "iat": NOW, "exp": NOW + 9}
     key = "" if algorithm == "none" else "x" * 32
-    headers = {"kid": keyring._present.kid, "typ": tokens.TYPE}
+    headers = {"kid": keyring._current.kid, "typ": TYPE}
     token = jwt.encode(claims, key, algorithm=algorithm, headers=headers)
     with pytest.raises(Unauthorized):
-        keyring.read_access(token)
+        keyring.verify_access_token(token)
 
 
 @given(st.text() | st.builds(".".join, st.lists(st.text(alphabet="aeyJ0=-_{}"), min_size=3, max_size=3)))
 def test_any_text_is_refused_in_the_same_way(text: str) -> None:
     with pytest.raises(Unauthorized):
-        Keyring(SECRET).read_access(text)
+        Keyring(SECRET).verify_access_token(text)
 
 
 def test_a_secret_too_short_to_keep_one_is_refused() -> None:
@@ -140,22 +151,22 @@ def test_a_secret_too_short_to_keep_one_is_refused() -> None:
 
 
 def test_the_successor_is_the_same_each_time_and_in_each_process() -> None:
-    token = tokens.new_refresh_token()
-    assert Keyring(SECRET).successors(token) == Keyring(SECRET).successors(token)
-    assert Keyring(SECRET).successors(token) != Keyring(OTHER).successors(token)
+    token = new_refresh_token()
+    assert Keyring(SECRET).refresh_successors(token) == Keyring(SECRET).refresh_successors(token)
+    assert Keyring(SECRET).refresh_successors(token) != Keyring(OTHER).refresh_successors(token)
 
 
 def test_the_previous_secrets_successor_is_still_known() -> None:
-    token = tokens.new_refresh_token()
-    present, previous = Keyring(OTHER, SECRET).successors(token)
-    assert [present] == Keyring(OTHER).successors(token)
-    assert [previous] == Keyring(SECRET).successors(token)
+    token = new_refresh_token()
+    present, previous = Keyring(OTHER, SECRET).refresh_successors(token)
+    assert [present] == Keyring(OTHER).refresh_successors(token)
+    assert [previous] == Keyring(SECRET).refresh_successors(token)
 
 
 def test_a_family_never_meets_itself(keyring: Keyring) -> None:
-    family = [tokens.new_refresh_token()]
+    family = [new_refresh_token()]
     for _ in range(50):
-        family.append(keyring.successors(family[-1])[0])
+        family.append(keyring.refresh_successors(family[-1])[0])
     assert len(set(family)) == 51
     assert all(len(token) == len(family[0]) for token in family)
 
@@ -164,24 +175,24 @@ def test_a_family_never_meets_itself(keyring: Keyring) -> None:
 
 
 def test_an_api_key_has_its_form() -> None:
-    key = tokens.new_api_key()
+    key = new_api_key()
     assert key.startswith("kin_")
     assert len(key) == 40
-    assert tokens.is_api_key(key)
+    assert is_api_key(key)
 
 
 @given(position=st.integers(min_value=0, max_value=39), character=st.characters())
 @example(position=4, character="\ud800")
 def test_one_wrong_character_is_seen_without_a_database(position: int, character: str) -> None:
-    key = tokens.new_api_key()
+    key = new_api_key()
     mistyped = key[:position] + character + key[position + 1 :]
-    assert tokens.is_api_key(mistyped) == (mistyped == key)
+    assert is_api_key(mistyped) == (mistyped == key)
 
 
 @given(st.text())
 def test_no_other_text_is_an_api_key(text: str) -> None:
-    assert not tokens.is_api_key(text)
-    assert not tokens.is_api_key(tokens.KEY_PREFIX + text)
+    assert not is_api_key(text)
+    assert not is_api_key(KEY_PREFIX + text)
 
 
 # -- media signatures ---------------------------------------------------------------------------------------
@@ -191,22 +202,22 @@ PATH = "/v1/videos/vid_1/content"
 
 def test_a_signature_opens_its_path_until_its_time(keyring: Keyring, clock: Clock) -> None:
     signature = keyring.sign_media(PATH, int(NOW) + 60)
-    assert keyring.check_media(PATH, int(NOW) + 60, signature)
+    assert keyring.is_media_signature(PATH, int(NOW) + 60, signature)
     clock.now += 60
-    assert not keyring.check_media(PATH, int(NOW) + 60, signature)
+    assert not keyring.is_media_signature(PATH, int(NOW) + 60, signature)
 
 
 def test_a_signature_opens_nothing_else(keyring: Keyring) -> None:
     expires = int(NOW) + 60
     signature = keyring.sign_media(PATH, expires)
-    assert not keyring.check_media(PATH.replace("vid_1", "vid_2"), expires, signature)
-    assert not keyring.check_media(PATH, expires + 1, signature)
-    assert not keyring.check_media(PATH, expires, signature[:-1])
-    assert not keyring.check_media(PATH, expires, "é")
-    assert not Keyring(OTHER, clock=Clock()).check_media(PATH, expires, signature)
+    assert not keyring.is_media_signature(PATH.replace("vid_1", "vid_2"), expires, signature)
+    assert not keyring.is_media_signature(PATH, expires + 1, signature)
+    assert not keyring.is_media_signature(PATH, expires, signature[:-1])
+    assert not keyring.is_media_signature(PATH, expires, "é")
+    assert not Keyring(OTHER, clock=Clock()).is_media_signature(PATH, expires, signature)
 
 
 def test_links_given_out_survive_a_change_of_secret(keyring: Keyring) -> None:
     expires = int(NOW) + 60
     signature = keyring.sign_media(PATH, expires)
-    assert Keyring(OTHER, SECRET, clock=Clock()).check_media(PATH, expires, signature)
+    assert Keyring(OTHER, SECRET, clock=Clock()).is_media_signature(PATH, expires, signature)

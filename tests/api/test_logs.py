@@ -34,7 +34,7 @@ def lines() -> Iterator[io.BytesIO]:
     """Everything this process logs, down to the last detail."""
     root, stream = logging.getLogger(), io.BytesIO()
     handlers, level = root.handlers, root.level
-    logs.configure("debug", stream)
+    logs.configure_logging("debug", stream)
     yield stream
     structlog.reset_defaults()
     root.handlers = handlers
@@ -190,7 +190,7 @@ def test_a_value_of_any_kind_makes_a_line(lines: io.BytesIO) -> None:
 
 def test_the_level_is_a_threshold() -> None:
     stream = io.BytesIO()
-    logs.configure("warning", stream)
+    logs.configure_logging("warning", stream)
     structlog.get_logger().info("too quiet")
     structlog.get_logger().warning("heard")
     structlog.reset_defaults()

@@ -13,7 +13,7 @@ from litestar import Litestar
 from api.billing.events.handlers import EventHandlers
 from api.billing.stripe.client import PAGE_SIZE
 from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent
-from api.http.middleware import envelope
+from api.http.middleware import wrap_app
 from api.http.state import AppState, build_app_state
 from api.settings import Settings
 from api.sql.connection import connect
@@ -97,7 +97,7 @@ async def open_billing(local: Local, settings: Settings, app: Litestar) -> Async
     pool = await connect(settings.database_url, connections=10)
     async with build_app_state(selling, pool) as app_state:
         app.state.app_state = app_state
-        transport = httpx.ASGITransport(app=cast("Any", envelope(app)), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=cast("Any", wrap_app(app)), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
             shop = BillingClient(app_state, web, local, await sign_up(web))
             shop.heard = {event.id for event in await shop.events()}

@@ -37,7 +37,7 @@ class History:
     number: int
     kind: str
     plan: list[str]
-    user_id: str = field(default_factory=lambda: ids.new(ids.USER))
+    user_id: str = field(default_factory=lambda: ids.new_id(ids.USER))
     customer: str = ""
     subscription: str = ""
     disputes: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ class World:
 
     def _order(self, history: History, **changes: Any) -> CheckoutSpec:
         return CheckoutSpec(
-            id=ids.new("checkout"), user_id=history.user_id, customer=history.customer, locale="en",
+            id=ids.new_id("checkout"), user_id=history.user_id, customer=history.customer, locale="en",
             success_url="https://example.org/", cancel_url=None, **changes,
         )  # fmt: skip
 
@@ -168,7 +168,7 @@ class World:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("pro")))
             now = (await self._local.web.get("/_local/clock")).json()["now"]
             with suppress(CardDeclined):
-                await upgrade_now(self._stripe, seen, item, price, now, ids.new("x"))
+                await upgrade_now(self._stripe, seen, item, price, now, ids.new_id("x"))
         elif act == "downgrade" and pro and not seen.cancel_at:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("plus")))
             await schedule_change(self._stripe, seen, item, price)

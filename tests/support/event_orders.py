@@ -25,7 +25,7 @@ from api.messaging.events import CommandOutbox
 from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql.connection import Pool, connect
-from tests.conftest import cloned
+from tests.conftest import cloned_database
 from tests.support.customer_histories import SOLD, World
 from tests.support.stripe_process import Local, running
 
@@ -131,7 +131,7 @@ async def scene(settings: Settings, servers: Servers, redis: Redis, seed: int) -
 @asynccontextmanager
 async def side(local: Local, servers: Servers, redis: Redis) -> AsyncIterator[Side]:
     stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
-    async with cloned(servers) as url:
+    async with cloned_database(servers) as url:
         pool = await connect(url, connections=24)
         yield Side(pool, stripe, Wakeups(redis, CommandOutbox(redis)))
         await pool.close()

@@ -25,7 +25,7 @@ def pricing_terms(plan: str = "free") -> PricingTerms:
 
 async def add_account(db: Database, *, plan: str = "free", full_allowance: bool = True) -> LedgerUser:
     """A user without an allowance yet."""
-    user_id = ids.new(ids.USER)
+    user_id = ids.new_id(ids.USER)
     await db.execute(
         "INSERT INTO users (id, email, password_hash, plan, full_allowance) VALUES ($1, $2, '', $3, $4)",
         user_id,
@@ -38,7 +38,7 @@ async def add_account(db: Database, *, plan: str = "free", full_allowance: bool 
 
 async def add_generation(db: Database, account: LedgerUser, **changes: Any) -> str:
     """A queued generation without a hold."""
-    video_id = ids.new("video")
+    video_id = ids.new_id("video")
     new: dict[str, Any] = {
         "id": video_id,
         "user_id": account.id,

@@ -17,7 +17,7 @@ from api.billing.events.backoff import retry_delay
 from api.billing.stripe import meters
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_objects import MeterErrorType
-from api.errors import PaymentsAway, Problem
+from api.errors import PaymentsUnavailable, Problem
 from api.sql import meter_events
 from api.sql.connection import Pool, transaction
 from api.sql.meter_events import HourUsage, OverageUsage
@@ -86,7 +86,7 @@ class UsageReporter:
             )
         except Problem as problem:
             await self._record_failure(usage, str(problem))
-            return not isinstance(problem, PaymentsAway)
+            return not isinstance(problem, PaymentsUnavailable)
         async with transaction(self._pool) as db:
             await meter_events.mark_sent(db, [usage.entry_id])
         return True
@@ -123,7 +123,7 @@ class UsageReporter:
             total = await meters.sum_counted_credits(self._stripe, usage.customer, start, start + HOUR)
         except Problem as problem:
             await self._record_failure(usage, str(problem))
-            return not isinstance(problem, PaymentsAway)
+            return not isinstance(problem, PaymentsUnavailable)
         await self._resolve_hour(usage, start, before, total)
         return True
 

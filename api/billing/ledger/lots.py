@@ -40,7 +40,7 @@ async def add_successor_lot(db: Database, user: LedgerUser, amount: int) -> str:
         bucket="allowance",
         source="kinora",
         amount=amount,
-        key=f"again:{ids.new('tx')}",
+        key=f"again:{ids.new_id('tx')}",
         expires_at=max(filter(None, expiries), default=month.end),
     )
     await lots.insert_lot(db, new)

@@ -34,10 +34,10 @@ def build_transfer(
     The key of a leg names what it books, so that the table refuses to book the same of a generation twice. What may
     happen to a lot more than once has the transfer's id in its key.
     """
-    transfer_id = ids.new("tx")
+    transfer_id = ids.new_id("tx")
     return [
         Leg(
-            id=ids.new("entry"),
+            id=ids.new_id("entry"),
             transfer=transfer_id,
             key=f"{kind}:{generation_id or transfer_id}:{posting.lot_id}:{posting.account}",
             user_id=user_id,

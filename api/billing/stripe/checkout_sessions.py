@@ -77,5 +77,5 @@ async def _create_session(stripe: Stripe, spec: CheckoutSpec, **mode_params: Any
 
 
 async def expire_session(stripe: Stripe, session_id: str) -> CheckoutSession:
-    """Close a session, so that it can no longer be paid. Raises PaymentsRefused if it is expired or paid already."""
+    """Close an open session. Raises PaymentRequestRejected if it is expired or paid already."""
     return await stripe.request(lambda c: c.v1.checkout.sessions.expire_async(session_id), CheckoutSession)

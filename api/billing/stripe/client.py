@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from api.billing.stripe.objects import StripePrice
-from api.errors import CardDeclined, Invalid, NothingSold, PaymentsAway, PaymentsRefused, Problem
+from api.errors import BillingDisabled, CardDeclined, Invalid, PaymentRequestRejected, PaymentsUnavailable, Problem
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def none_if_missing(request: Awaitable[T]) -> T | None:
     """The result of a request, or None where the account does not have the object. Raises all other errors."""
     try:
         return await request
-    except PaymentsRefused as refusal:
+    except PaymentRequestRejected as refusal:
         if refusal.stripe_code != RESOURCE_MISSING:
             raise
         return None
@@ -62,9 +62,9 @@ async def none_if_missing(request: Awaitable[T]) -> T | None:
 class Stripe:
     """The Stripe account that sells; one for each process, closed at its end.
 
-    Every method, and every function that takes a `Stripe`, raises PaymentsAway when Stripe cannot be reached or is in
-    trouble, PaymentsRefused when it rejects the request, CardDeclined when a bank declined, and NothingSold where no
-    key is set. `pause` replaces FIRST_PAUSE in tests.
+    Every method, and every function that takes a `Stripe`, raises PaymentsUnavailable when Stripe cannot be reached
+    or fails, PaymentRequestRejected when it rejects the request, CardDeclined when a bank declined, and BillingDisabled
+    without a key. `pause` replaces FIRST_PAUSE in tests.
     """
 
     def __init__(self, settings: Settings, *, pause: float = FIRST_PAUSE, timeout: float = TIMEOUT) -> None:
@@ -90,7 +90,7 @@ class Stripe:
 
     async def _client(self) -> StripeClient:
         if not self.has_key:
-            raise NothingSold("This server has no KINORA_STRIPE_KEY, so nothing is sold here.")
+            raise BillingDisabled("This server has no KINORA_STRIPE_KEY, so nothing is sold here.")
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         client, _ = await asyncio.shield(self._connecting)
@@ -158,11 +158,11 @@ class Stripe:
                             attempt += 1
                             continue
                         if failures == CREATE_RETRIES:
-                            raise PaymentsAway from error
+                            raise PaymentsUnavailable from error
                     await asyncio.sleep(_pause_seconds(self._pause, failures))
                     failures += 1
         except TimeoutError as error:
-            raise PaymentsAway from error
+            raise PaymentsUnavailable from error
 
 
 def _convert(answer: Any, shape: type[T]) -> T:
@@ -170,7 +170,7 @@ def _convert(answer: Any, shape: type[T]) -> T:
     try:
         return msgspec.convert(answer.to_dict(), shape)
     except msgspec.ValidationError as error:
-        raise PaymentsRefused(f"Stripe answered what we do not read: {error}") from error
+        raise PaymentRequestRejected(f"Stripe answered what we do not read: {error}") from error
 
 
 def _pause_seconds(first: float, failures: int) -> float:
@@ -289,4 +289,4 @@ def _to_problem(error: StripeError) -> Problem:
         return CardDeclined(error.user_message or "", reason=decline_code or code or None)
     if error.http_status == 400 and getattr(error, "param", None) in RETURN_URL_PARAMS:
         return Invalid(error.user_message or "", param=error.param)  # type: ignore[attr-defined]
-    return PaymentsAway() if _is_outcome_unknown(error) else PaymentsRefused(str(error), stripe_code=code)
+    return PaymentsUnavailable() if _is_outcome_unknown(error) else PaymentRequestRejected(str(error), stripe_code=code)

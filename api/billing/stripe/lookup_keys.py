@@ -14,7 +14,7 @@ from api.billing.stripe.invoice_objects import InvoiceLine
 from api.billing.stripe.objects import StripePrice
 from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import Tariff, TariffOverage, TariffPack
-from api.errors import PaymentsRefused
+from api.errors import PaymentRequestRejected
 
 PREFIX = "kinora"
 PLAN_KEY = re.compile(r"kinora_([a-z][a-z0-9_]*)_v([0-9]+)")
@@ -61,9 +61,9 @@ class PriceCatalog:
         self._prices: dict[str, StripePrice] = {}
 
     async def find_prices(self, *keys: str) -> list[StripePrice]:
-        """The prices under these keys, in their order. Raises PaymentsRefused for one that Stripe does not have."""
+        """The prices under these keys, in their order. Raises PaymentRequestRejected for one unknown to Stripe."""
         if unread := [key for key in keys if key not in self._prices]:
             self._prices |= await reads.list_prices(self._stripe, unread)
         if missing := [key for key in keys if key not in self._prices]:
-            raise PaymentsRefused(f"Stripe has no price {missing[0]}: run `kinora stripe sync`.")
+            raise PaymentRequestRejected(f"Stripe has no price {missing[0]}: run `kinora stripe sync`.")
         return [self._prices[key] for key in keys]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from api.billing.stripe.client import PAGE_SIZE, Stripe
 from api.billing.stripe.event_objects import Meter, MeterErrorReport, MeterEvent, MeterSummary
-from api.errors import PaymentsRefused
+from api.errors import PaymentRequestRejected
 
 METER = "kinora_overage_credits"
 """The event name under which usage is reported."""
@@ -40,7 +40,7 @@ async def report_usage(
             ),
             MeterEvent,
         )
-    except PaymentsRefused as refusal:
+    except PaymentRequestRejected as refusal:
         if "already exists" not in refusal.reason:
             raise
 
@@ -60,7 +60,7 @@ async def _get_meter_id(stripe: Stripe) -> str:
     if stripe.meter_id is None:
         meter = await find_meter(stripe)
         if meter is None:
-            raise PaymentsRefused(f"Stripe has no meter {METER}: run `kinora stripe sync`.")
+            raise PaymentRequestRejected(f"Stripe has no meter {METER}: run `kinora stripe sync`.")
         stripe.meter_id = meter.id
     return stripe.meter_id
 

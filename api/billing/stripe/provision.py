@@ -103,7 +103,7 @@ class AccountSync:
         self._stripe = stripe
         self._tariff = tariff
         self._write = write
-        self._run_id = run_id or ids.new("sync")
+        self._run_id = run_id or ids.new_id("sync")
         self.steps: list[str] = []
         self.secrets: list[str] = []
 

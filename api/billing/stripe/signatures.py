@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from api.billing.stripe.event_objects import ReceivedEvent, SnapshotEvent, ThinEvent
-from api.errors import BadSignature, Malformed
+from api.errors import InvalidSignature, Malformed
 
 TOLERANCE = 300
 """Seconds by which a signature's time may differ from ours. Stripe's library accepts any future time; we do not."""
@@ -19,14 +19,14 @@ TOLERANCE = 300
 def verify_event(payload: bytes, header: str, secrets: Sequence[str], now: float) -> ReceivedEvent:
     """The event in a request's body, if it was signed with one of the secrets within five minutes of `now`.
 
-    Raises BadSignature, and Malformed for a signed body that is no event.
+    Raises InvalidSignature, and Malformed for a signed body that is no event.
     """
     time, signatures = _parse_header(header)
     if time is None or abs(now - int(time)) > TOLERANCE:
-        raise BadSignature("The signature's time is missing, or more than five minutes from ours.")
+        raise InvalidSignature("The signature's time is missing, or more than five minutes from ours.")
     expected = [hmac.new(secret.encode(), time.encode() + b"." + payload, hashlib.sha256) for secret in secrets]
     if not any(hmac.compare_digest(digest.hexdigest(), signature) for digest in expected for signature in signatures):
-        raise BadSignature("No signature fits. KINORA_STRIPE_WEBHOOK_SECRETS takes the endpoint's signing secret.")
+        raise InvalidSignature("No signature fits. KINORA_STRIPE_WEBHOOK_SECRETS takes the endpoint's signing secret.")
     return parse_event(payload)
 
 

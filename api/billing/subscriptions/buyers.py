@@ -7,7 +7,7 @@ from msgspec import Struct
 from api.billing.stripe import customers, reads
 from api.billing.stripe.client import Stripe, none_if_missing
 from api.billing.stripe.objects import StripeCustomer
-from api.errors import NotFound, PaymentsRefused
+from api.errors import NotFound, PaymentRequestRejected
 from api.sql import subscriptions, users
 from api.sql.connection import Pool, transaction
 
@@ -37,15 +37,15 @@ async def prepare_buyer(pool: Pool, stripe: Stripe, user_id: str) -> Buyer:
 async def _retrieve_customer(pool: Pool, stripe: Stripe, user_id: str, customer_id: str) -> StripeCustomer | None:
     """The customer; None where the account that sells now never had them, as after a time with the local fake.
 
-    Raises PaymentsRefused for a user who has a subscription at the other account: the key may be the wrong one, and
-    must not lead to a second subscription.
+    Raises PaymentRequestRejected for a user who has a subscription at the other account: the key may be the wrong
+    one, and must not lead to a second subscription.
     """
     if customer := await none_if_missing(reads.retrieve_customer(stripe, customer_id)):
         return customer
     async with pool.acquire() as db:
         subscription = await subscriptions.find_displayed(db, user_id)
     if subscription:
-        raise PaymentsRefused(
+        raise PaymentRequestRejected(
             f"{user_id} has the subscription {subscription.id} at another account of Stripe's than KINORA_STRIPE_KEY"
             " is of: set the right key, or, if that account is gone, set the subscription's status to `canceled` in the"
             " table subscriptions and the user's plan to `free`."

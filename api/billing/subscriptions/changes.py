@@ -30,7 +30,7 @@ from api.billing.subscriptions.checkout_pages import EXCLUSIVE
 from api.billing.subscriptions.sync import sync_subscription
 from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import FREE, Tariff
-from api.errors import CardDeclined, Invalid, NotSubscribed, PreviewTooOld, StillRunning
+from api.errors import CardDeclined, Invalid, NotSubscribed, PreviewExpired, RequestInProgress
 from api.schemas.billing import Subscription, SubscriptionChange, SubscriptionPreview
 from api.sql import subscriptions, users
 from api.sql.connection import Pool
@@ -111,7 +111,7 @@ class SubscriptionChanges:
 
     async def change_plan(self, user_id: str, request: SubscriptionChange) -> Subscription:
         """Change to a plan: now if it costs more, at the period's end if less. The current plan takes back a scheduled
-        change. Raises NotSubscribed, PreviewTooOld, and CardDeclined when an upgrade is not paid.
+        change. Raises NotSubscribed, PreviewExpired, and CardDeclined when an upgrade is not paid.
         """
         at = _proration_time(request.proration_date)
         subscription_id = (await self._find_subscription(user_id)).id
@@ -122,7 +122,7 @@ class SubscriptionChanges:
             await sync_subscription(self._pool, self._stripe, self._tariff, subscription_id)
         except ObjectBusyError as error:
             detail = "The subscription is being changed. Ask again in a moment."
-            raise StillRunning(detail, headers={"Retry-After": "2"}) from error
+            raise RequestInProgress(detail, headers={"Retry-After": "2"}) from error
         return await self.get_subscription(user_id)
 
     async def _apply_change(self, subscription: StripeSubscription, name: str, at: int) -> None:
@@ -148,10 +148,10 @@ class SubscriptionChanges:
         """Charge and change now. A change scheduled for the period's end is dropped: a user who upgrades stays."""
         _require_paid(subscription)
         if at < item.current_period_start:
-            raise PreviewTooOld("A new period has begun since. Ask for the price again.")
+            raise PreviewExpired("A new period has begun since. Ask for the price again.")
         price = await self._price_of(plan)
         await self._cancel_scheduled_change(subscription)
-        changed = await upgrade_now(self._stripe, subscription, item, price, at, ids.new("change"))
+        changed = await upgrade_now(self._stripe, subscription, item, price, at, ids.new_id("change"))
         if changed.pending_update:
             await self._raise_declined(changed)
         await resume_subscription(self._stripe, changed)
@@ -232,7 +232,7 @@ def _proration_time(previewed: int | None) -> int:
         return now
     if not now - PREVIEW_LIFETIME <= previewed <= now + CLOCK_SKEW:
         detail = "A price holds for an hour. POST /v1/billing/subscription/preview shows it again."
-        raise PreviewTooOld(detail, param="proration_date")
+        raise PreviewExpired(detail, param="proration_date")
     return previewed
 
 

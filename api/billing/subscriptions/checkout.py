@@ -14,7 +14,7 @@ from api.billing.subscriptions.buyers import Buyer, prepare_buyer
 from api.billing.subscriptions.checkout_pages import CheckoutPages, refuse_second_subscription
 from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import Tariff, TariffPack
-from api.errors import Invalid, PaymentsRefused
+from api.errors import Invalid, PaymentRequestRejected
 from api.schemas.billing import Checkout, CheckoutCreate, PackCheckoutCreate, Portal, PortalCreate
 from api.schemas.common import unix_seconds
 from api.settings import Settings, is_loopback
@@ -35,7 +35,7 @@ class Purchases:
         self._pages = CheckoutPages(pool, stripe, tariff, prices)
 
     async def open_subscription_checkout(self, user_id: str, request: CheckoutCreate) -> Checkout:
-        """A page for a subscription, with a trial for a user who has had none. Raises Subscribed."""
+        """A page for a subscription, with a trial for a user who has had none. Raises AlreadySubscribed."""
         plan = _find_offer((plan for plan in self._tariff.offered_plans() if plan.amount), request.plan, "plan")
         buyer = await self._prepare_buyer(user_id, request)
         subscriptions = await reads.list_subscriptions(self._stripe, buyer.customer)
@@ -82,7 +82,7 @@ class Purchases:
 
     def _checkout_response(self, row: CheckoutRow, amount: int) -> Checkout:
         if row.url is None or row.expires_at is None:
-            raise PaymentsRefused(f"The checkout {row.session} has no address.")
+            raise PaymentRequestRejected(f"The checkout {row.session} has no address.")
         return Checkout(
             id=row.id,
             kind=row.kind,

@@ -16,7 +16,7 @@ from api.billing.stripe.lookup_keys import PriceCatalog
 from api.billing.stripe.objects import CheckoutSession, StripeSubscription
 from api.billing.subscriptions.buyers import Buyer
 from api.billing.tariff.tariff import Tariff
-from api.errors import Conflict, Invalid, PaymentsRefused, Subscribed
+from api.errors import AlreadySubscribed, Conflict, Invalid, PaymentRequestRejected
 from api.sql import checkouts
 from api.sql.checkouts import CheckoutRow, CheckoutState, CheckoutTerms
 from api.sql.connection import Pool, transaction
@@ -31,9 +31,9 @@ EXCLUSIVE = frozenset(LIVE) - {"incomplete"}
 
 
 def refuse_second_subscription(subscriptions: list[StripeSubscription]) -> None:
-    """Raise Subscribed if one of a customer's subscriptions allows no other beside it."""
+    """Raise AlreadySubscribed if one of a customer's subscriptions allows no other beside it."""
     if any(subscription.status in EXCLUSIVE for subscription in subscriptions):
-        raise Subscribed("POST /v1/billing/subscription/change changes the plan, now or at the period's end.")
+        raise AlreadySubscribed("POST /v1/billing/subscription/change changes the plan, now or at the period's end.")
 
 
 class CheckoutPages:
@@ -46,10 +46,10 @@ class CheckoutPages:
         self._prices = prices
 
     async def get_or_open(self, buyer: Buyer, terms: CheckoutTerms) -> CheckoutRow:
-        """The open page with these terms. Raises Subscribed if a subscription was paid on it meanwhile."""
+        """The open page with these terms. Raises AlreadySubscribed if a subscription was paid on it meanwhile."""
         for _ in range(OPENING_ROUNDS):
             async with transaction(self._pool) as db:
-                row = await checkouts.insert_checkout(db, ids.new("checkout"), buyer.user_id, terms)
+                row = await checkouts.insert_checkout(db, ids.new_id("checkout"), buyer.user_id, terms)
                 row = row or await checkouts.find_open_checkout(db, buyer.user_id, terms.kind)
             if row and row.session is None:
                 row = await self._create_session(buyer, row)
@@ -68,7 +68,7 @@ class CheckoutPages:
         """
         try:
             session = await self._create_page(buyer, row)
-        except (PaymentsRefused, Invalid):
+        except (PaymentRequestRejected, Invalid):
             await self._record_state(row, "expired")
             raise
         expires_at = datetime.fromtimestamp(session.expires_at, UTC)
@@ -106,7 +106,7 @@ class CheckoutPages:
         """Close a page, at Stripe first."""
         try:
             session = await checkout_sessions.expire_session(self._stripe, row.session or "")
-        except PaymentsRefused:
+        except PaymentRequestRejected:
             session = await reads.retrieve_checkout_session(self._stripe, row.session or "")
             if session.status == "open":
                 raise

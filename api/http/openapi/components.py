@@ -29,7 +29,7 @@ PREFIX = "#/components/schemas/"
 BINARY = {"type": "string", "format": "binary"}
 NULL = {"type": "null"}
 INT32 = 2**31 - 1
-SAID = ("title", "description")  # what a schema says of a place, beside what may be there
+ANNOTATIONS = ("title", "description")  # what a schema says of a place, beside what may be there
 
 _GENERIC = re.compile(r"(\w+?)_(\w+)_")
 
@@ -44,41 +44,43 @@ def own_doc(kind: type[Any]) -> str:
     return inspect.cleandoc(kind.__dict__.get("__doc__") or "")
 
 
-def ref(kind: Any) -> str:
+def schema_ref(kind: Any) -> str:
     """Where the schema of this Struct stands: `Page[Video]` is called `VideoPage`."""
     arguments = get_args(kind)
     return PREFIX + (f"{arguments[0].__name__}{get_origin(kind).__name__}" if arguments else kind.__name__)
 
 
-def components(inputs: Iterable[Any], outputs: Iterable[Any]) -> dict[str, Schema]:
+def build_components(inputs: Iterable[Any], outputs: Iterable[Any]) -> dict[str, Schema]:
     """The schemas of these Structs and of all they contain. An output always has every field."""
     asked, answered = (
-        _schemas(inputs, asked=True),
-        _nullable(_schemas(outputs, asked=False), {ref(kind) for kind in outputs}),
+        _struct_schemas(inputs, for_request=True),
+        _mark_nullable(_struct_schemas(outputs, for_request=False), {schema_ref(kind) for kind in outputs}),
     )
     for schema in answered.values():
         schema["required"] = list(schema.get("properties", ()))
-    forms = {form_name(kind): form for kind in inputs if (form := _form(asked[kind.__name__], asked))}
+    forms = {form_name(kind): form for kind in inputs if (form := _form_schema(asked[kind.__name__], asked))}
     return answered | asked | forms
 
 
-def named(uses: Any) -> dict[str, Schema]:
+def named_schemas(uses: Any) -> dict[str, Schema]:
     """The enumerations and unions that are referred to anywhere in `uses`."""
-    return {name: {"title": name, **_aliases()[name]} for name in references(uses) if name in _aliases()}
+    return {
+        name: {"title": name, **_named_aliases()[name]} for name in referenced_schemas(uses) if name in _named_aliases()
+    }
 
 
-def references(value: Any) -> Iterator[str]:
+def referenced_schemas(value: Any) -> Iterator[str]:
     """The names of the schemas that are referred to."""
     if isinstance(value, list):
         for item in value:
-            yield from references(item)
+            yield from referenced_schemas(item)
     elif isinstance(value, dict):
         if str(value.get("$ref", "")).startswith(PREFIX):
             yield value["$ref"].removeprefix(PREFIX)
-        yield from references(list(value.values()))
+        yield from referenced_schemas(list(value.values()))
 
 
-def merged(title: str, description: str, bodies: list[Schema]) -> Schema:
+def merge_bodies(title: str, description: str, bodies: list[Schema]) -> Schema:
     """One schema of all that several bodies take, for a union of them would have nothing to be told apart by.
 
     Every field may be left out and has the limits that all agree on: the server tells by the fields that are there
@@ -87,12 +89,12 @@ def merged(title: str, description: str, bodies: list[Schema]) -> Schema:
     members: dict[str, list[Schema]] = {}
     for name, member in ((name, member) for body in bodies for name, member in body["properties"].items()):
         members.setdefault(name, []).append(member)
-    properties = {name: _agreed(found) for name, found in members.items()}
+    properties = {name: _merge_members(found) for name, found in members.items()}
     head = {"title": title, "type": "object", "description": description}
     return {**head, "properties": properties, "additionalProperties": False}
 
 
-def _agreed(members: list[Schema]) -> Schema:
+def _merge_members(members: list[Schema]) -> Schema:
     shared = {key: value for key, value in members[0].items() if all(one.get(key) == value for one in members)}
     said = dict.fromkeys(one["description"] for one in members if "description" in one)
     return {**shared, "description": " ".join(said)}
@@ -100,11 +102,11 @@ def _agreed(members: list[Schema]) -> Schema:
 
 def form_name(kind: type[Any]) -> str:
     """The schema of the Struct when it is sent as a form: another one only if it takes files."""
-    known = _schemas([kind], asked=True)
-    return f"{kind.__name__}Form" if _form(known[kind.__name__], known) else kind.__name__
+    known = _struct_schemas([kind], for_request=True)
+    return f"{kind.__name__}Form" if _form_schema(known[kind.__name__], known) else kind.__name__
 
 
-def _form(schema: Schema, known: dict[str, Schema]) -> Schema | None:
+def _form_schema(schema: Schema, known: dict[str, Schema]) -> Schema | None:
     """The schema with a file wherever a Struct has a field for one; None if it has none.
 
     A union of a file and an object would be truer, and no generator would send either.
@@ -113,7 +115,7 @@ def _form(schema: Schema, known: dict[str, Schema]) -> Schema | None:
     if not files:
         return None
     members = {
-        name: {**BINARY, **{key: member[key] for key in SAID if key in member}} if name in files else member
+        name: {**BINARY, **{key: member[key] for key in ANNOTATIONS if key in member}} if name in files else member
         for name, member in schema["properties"].items()
     }
     return {**schema, "title": f"{schema['title']}Form", "properties": members}
@@ -122,24 +124,28 @@ def _form(schema: Schema, known: dict[str, Schema]) -> Schema | None:
 def _takes_file(member: Schema, known: dict[str, Schema]) -> bool:
     if "type" in member:  # a list of cards has files further inside, where a form has none
         return False
-    targets = [name for name in references(member) if name in _aliases() or name in known]
+    targets = [name for name in referenced_schemas(member) if name in _named_aliases() or name in known]
     return any(
-        _takes_file(_aliases()[name], known) if name in _aliases() else FILE in known[name].get("properties", ())
+        _takes_file(_named_aliases()[name], known)
+        if name in _named_aliases()
+        else FILE in known[name].get("properties", ())
         for name in targets
     )
 
 
-def _schemas(kinds: Iterable[Any], *, asked: bool) -> dict[str, Schema]:
+def _struct_schemas(kinds: Iterable[Any], *, for_request: bool) -> dict[str, Schema]:
     _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=PREFIX + "{name}")
-    return {_plain(name): _polished(schema, asked=asked) for name, schema in sorted(found.items())}
+    return {
+        _plain_name(name): _normalize_schema(schema, for_request=for_request) for name, schema in sorted(found.items())
+    }
 
 
-def _nullable(schemas: dict[str, Schema], roots: set[str]) -> dict[str, Schema]:
+def _mark_nullable(schemas: dict[str, Schema], roots: set[str]) -> dict[str, Schema]:
     """An object that may be null wherever it stands says so itself: swift-openapi-generator leaves out a property that
     is a reference or null. One that also stands where it is never null keeps the reference beside the null.
     """
     places = [member for schema in schemas.values() for member in schema.get("properties", {}).values()]
-    plain = {PREFIX + name for place in places if "anyOf" not in place for name in references(place)} | roots
+    plain = {PREFIX + name for place in places if "anyOf" not in place for name in referenced_schemas(place)} | roots
     for place in places:
         target = place.get("anyOf", [{}])[0].get("$ref", "")
         if NULL in place.get("anyOf", ()) and target not in plain and target.removeprefix(PREFIX) in schemas:
@@ -149,56 +155,56 @@ def _nullable(schemas: dict[str, Schema], roots: set[str]) -> dict[str, Schema]:
     return schemas
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     match = _GENERIC.fullmatch(name)
     return f"{match[2]}{match[1]}" if match else name
 
 
-def _polished(value: Any, *, asked: bool) -> Any:
+def _normalize_schema(value: Any, *, for_request: bool) -> Any:
     """A schema of msgspec as clients want it. What is `asked` may be left out and is never null."""
     if isinstance(value, list):
-        return [_polished(item, asked=asked) for item in value]
+        return [_normalize_schema(item, for_request=for_request) for item in value]
     if not isinstance(value, dict):
         return value
-    schema = {name: _polished(item, asked=asked) for name, item in value.items()}
+    schema = {name: _normalize_schema(item, for_request=for_request) for name, item in value.items()}
     if isinstance(schema.get("$ref"), str):
-        schema["$ref"] = PREFIX + _plain(schema["$ref"].removeprefix(PREFIX))
+        schema["$ref"] = PREFIX + _plain_name(schema["$ref"].removeprefix(PREFIX))
     if isinstance(schema.get("description"), str):
         schema["description"] = inspect.cleandoc(schema["description"])
     if isinstance(schema.get("title"), str):
         schema["title"] = re.sub(r"(\w+)\[(\w+)\]", r"\2\1", schema["title"])
     if isinstance(schema.get("properties"), dict):
-        schema["properties"] = {name: _described(name, member) for name, member in schema["properties"].items()}
+        schema["properties"] = {name: _add_description(name, member) for name, member in schema["properties"].items()}
     if "default" in schema:
-        schema = _in_words(schema, asked=asked)
+        schema = _describe_default(schema, for_request=for_request)
     if isinstance(schema.get("anyOf"), list):
-        schema = _union(schema, asked=asked)
-    return _known(_said(schema))
+        schema = _normalize_union(schema, for_request=for_request)
+    return _named_ref(_complete_schema(schema))
 
 
-def _described(name: str, member: Schema) -> Schema:
+def _add_description(name: str, member: Schema) -> Schema:
     """The field, with the shared description of its name if it has none of its own."""
     shared = {"description": texts.FIELDS[name]} if name in texts.FIELDS else {}
     return {**shared, **member}
 
 
-def _in_words(schema: Schema, *, asked: bool) -> Schema:
+def _describe_default(schema: Schema, *, for_request: bool) -> Schema:
     """With a body's default in its description: openapi-typescript takes a field that has one for one that must be
     sent, and Kotlin's clients send it whether they were told to or not. An answer has its fields anyway.
     """
     default = schema["default"]
     plain = {name: item for name, item in schema.items() if name != "default"}
-    if not asked or default in (None, "", [], {}):
+    if not for_request or default in (None, "", [], {}):
         return plain
     words = f"Default: `{default if isinstance(default, str) else msgspec.json.encode(default).decode()}`."
     return {**plain, "description": f"{plain.get('description', '')} {words}".strip()}
 
 
-def _union(schema: Schema, *, asked: bool) -> Schema:
+def _normalize_union(schema: Schema, *, for_request: bool) -> Schema:
     """Without its null, which a body has no need of and an answer says in the type."""
     parts = [part for part in schema["anyOf"] if part != NULL]
     rest = {name: item for name, item in schema.items() if name != "anyOf"}
-    null = len(parts) < len(schema["anyOf"]) and not asked
+    null = len(parts) < len(schema["anyOf"]) and not for_request
     if len(parts) > 1:
         return {**rest, "anyOf": [*parts, *([NULL] if null else [])]}
     part = parts[0]
@@ -207,7 +213,7 @@ def _union(schema: Schema, *, asked: bool) -> Schema:
     return {**part, **rest, **({"type": [part["type"], "null"]} if null else {})}
 
 
-def _said(schema: Schema) -> Schema:
+def _complete_schema(schema: Schema) -> Schema:
     """With what msgspec leaves unsaid, and patterns as JSON Schema writes them."""
     if isinstance(choices := schema.get("enum"), list):
         schema = {"type": "string", **schema}
@@ -224,15 +230,19 @@ def _said(schema: Schema) -> Schema:
     return schema
 
 
-def _known(schema: Schema) -> Schema:
+def _named_ref(schema: Schema) -> Schema:
     """A reference to the component where an enumeration or a union has a name."""
     if "enum" not in schema and "anyOf" not in schema:
         return schema
-    name = _names().get(_shape(schema))
-    return schema if name is None else {"$ref": PREFIX + name, **{key: schema[key] for key in SAID if key in schema}}
+    name = _names_by_shape().get(_shape_key(schema))
+    return (
+        schema
+        if name is None
+        else {"$ref": PREFIX + name, **{key: schema[key] for key in ANNOTATIONS if key in schema}}
+    )
 
 
-def _shape(schema: Schema) -> bytes:
+def _shape_key(schema: Schema) -> bytes:
     """What may be there, whatever is said of it, and in whatever order."""
     choices = sorted(schema.get("enum", ()), key=str)
     kinds = [{**part, "description": ""} for part in schema.get("anyOf", ())]
@@ -240,14 +250,15 @@ def _shape(schema: Schema) -> bytes:
 
 
 @cache
-def _names() -> dict[bytes, str]:
+def _names_by_shape() -> dict[bytes, str]:
     return {
-        _shape({"anyOf": alias["oneOf"]} if "oneOf" in alias else alias): name for name, alias in _aliases().items()
+        _shape_key({"anyOf": alias["oneOf"]} if "oneOf" in alias else alias): name
+        for name, alias in _named_aliases().items()
     }
 
 
 @cache
-def _aliases() -> dict[str, Schema]:
+def _named_aliases() -> dict[str, Schema]:
     """The enumerations and unions that have a name in `api.schemas`."""
     found: dict[str, Schema] = {}
     for name, alias in (item for module in _SCHEMAS for item in vars(module).items()):
@@ -255,11 +266,11 @@ def _aliases() -> dict[str, Schema]:
             found[name] = {"type": "string", "enum": list(get_args(alias))}
         elif get_origin(alias) in (Union, UnionType):
             (schema,), _ = msgspec.json.schema_components([alias], ref_template=PREFIX + "{name}")
-            found[name] = {"oneOf": [_said(part) for part in schema["anyOf"]]}
+            found[name] = {"oneOf": [_complete_schema(part) for part in schema["anyOf"]]}
     return found
 
 
-def of_parameter(kind: Any, kwarg: ParameterKwarg) -> Schema:
+def parameter_schema(kind: Any, kwarg: ParameterKwarg) -> Schema:
     """The schema of a path, query or header parameter. One that may be None may be left out; null is never sent."""
     if get_origin(kind) in (Union, UnionType):
         kind = Union[tuple(alternative for alternative in get_args(kind) if alternative is not NoneType)]  # noqa: UP007
@@ -269,5 +280,5 @@ def of_parameter(kind: Any, kwarg: ParameterKwarg) -> Schema:
         if (limit := getattr(kwarg, name)) is not None
     }
     (schema,), _ = msgspec.json.schema_components([Annotated[kind, Meta(**limits)] if limits else kind])
-    polished: Schema = _polished(schema, asked=True)
+    polished: Schema = _normalize_schema(schema, for_request=True)
     return polished

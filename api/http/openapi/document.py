@@ -19,7 +19,7 @@ from litestar.types import Method
 from api.errors import Problem
 from api.http.body import JSON, MULTIPART
 from api.http.openapi import components, examples, texts
-from api.http.openapi.operations import Described, Document, Files, family
+from api.http.openapi.operations import Document, DocumentedOperation, FileOperation, problems_with_status
 from api.http.problems import MEDIA_TYPE
 from api.schemas.common import ProblemBody
 from api.schemas.videos import Video
@@ -27,7 +27,7 @@ from api.schemas.videos import Video
 METHODS: tuple[Method, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Route(NamedTuple):
+class RouteOperation(NamedTuple):
     """One operation: a handler under one path and method."""
 
     path: str
@@ -35,28 +35,28 @@ class Route(NamedTuple):
     handler: HTTPRouteHandler
 
     @property
-    def described(self) -> type[Described]:
+    def operation_class(self) -> type[DocumentedOperation]:
         kind = self.handler.operation_class
-        return kind if issubclass(kind, Described) else Described
+        return kind if issubclass(kind, DocumentedOperation) else DocumentedOperation
 
     @property
-    def answer(self) -> Any:
+    def response_type(self) -> Any:
         """The type of the success answer: a Struct, None, or what has no schema."""
         kind = self.handler.parsed_fn_signature.return_type.annotation
         return (*get_args(kind), Any)[0] if get_origin(kind) is Response or kind is Response else kind
 
 
-def export(app: Litestar) -> bytes:
+def export_document(app: Litestar) -> bytes:
     """The document as it is committed and served: JSON, indented, the same for the same routes."""
-    return msgspec.json.format(msgspec.json.encode(document(app)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(build_document(app)), indent=2) + b"\n"
 
 
-def document(app: Litestar) -> Document:
+def build_document(app: Litestar) -> Document:
     """The OpenAPI 3.1 document of the application's routes."""
-    routes = list(_routes(app))
+    routes = list(_documented_routes(app))
     paths: Document = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe_operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -71,11 +71,14 @@ def document(app: Litestar) -> Document:
         "tags": [{"name": name, "description": text} for name, text in texts.TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": _schemas(routes, paths),
-            "responses": {family(status)[0].__name__: _problem(status) for status in _statuses(routes)},
-            "parameters": {f"{_key(name)}Header": _header_parameter(name) for name in texts.REQUEST_HEADERS},
+            "schemas": _component_schemas(routes, paths),
+            "responses": {
+                problems_with_status(status)[0].__name__: _problem_response(status)
+                for status in _problem_statuses(routes)
+            },
+            "parameters": {f"{_component_key(name)}Header": _header_parameter(name) for name in texts.REQUEST_HEADERS},
             "headers": {
-                _key(name): {"description": text, "schema": {"type": "string"}}
+                _component_key(name): {"description": text, "schema": {"type": "string"}}
                 for name, text in texts.RESPONSE_HEADERS.items()
             },
             "securitySchemes": texts.SECURITY,
@@ -83,36 +86,36 @@ def document(app: Litestar) -> Document:
     }
 
 
-def _routes(app: Litestar) -> Iterator[Route]:
+def _documented_routes(app: Litestar) -> Iterator[RouteOperation]:
     for route in sorted(app.routes, key=lambda route: route.path):
         if isinstance(route, HTTPRoute):
             handlers = {f"{method}": handler for method, (handler, _) in route.route_handler_map.items()}
             for method in METHODS:
                 if method in handlers and handlers[method].resolve_include_in_schema():
-                    yield Route(route.path_format, method, handlers[method])
+                    yield RouteOperation(route.path_format, method, handlers[method])
 
 
-def _operation(route: Route) -> Document:
-    handler, described = route.handler, route.described
+def _describe_operation(route: RouteOperation) -> Document:
+    handler, described = route.handler, route.operation_class
     name = handler.operation_id
     operation: Document = {
         "operationId": name(handler, route.method, []) if callable(name) else name,
         "tags": sorted(handler.resolve_tags() or ()),
         "summary": handler.summary,
         "description": inspect.getdoc(handler.fn),
-        "security": _security(route),
+        "security": _security_requirements(route),
     }
-    if parameters := list(_parameters(route)):
+    if parameters := list(_operation_parameters(route)):
         operation["parameters"] = parameters
-    if described.bodies:
+    if described.body_types:
         operation["requestBody"] = _request_body(described)
-    elif described.sent is not None:
-        operation["requestBody"] = {"required": True, "content": described.sent}
-    operation["responses"] = _responses(route)
+    elif described.request_content is not None:
+        operation["requestBody"] = {"required": True, "content": described.request_content}
+    operation["responses"] = _describe_responses(route)
     return operation
 
 
-def _security(route: Route) -> list[Document]:
+def _security_requirements(route: RouteOperation) -> list[Document]:
     """As the middleware of /v1 decides, by the route's `opt`."""
     opt = route.handler.opt
     if opt.get("exclude_from_auth"):
@@ -120,7 +123,7 @@ def _security(route: Route) -> list[Document]:
     return [{"bearer": []}, {"signature": []}] if opt.get("signature") else [{"bearer": []}]
 
 
-def _parameters(route: Route) -> Iterator[Document]:
+def _operation_parameters(route: RouteOperation) -> Iterator[Document]:
     """Those of the handler, then those of the dependencies that it names, then headers."""
     providers = [provider for provider in (route.handler.dependencies or {}).values() if isinstance(provider, Provide)]
     signatures = [route.handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in providers)]
@@ -128,16 +131,16 @@ def _parameters(route: Route) -> Iterator[Document]:
     for name, field in fields:
         kwarg = field.kwarg_definition
         if isinstance(kwarg, PathParameter | QueryParameter | HeaderParameter):
-            yield _parameter(
+            yield _describe_parameter(
                 name, field.annotation, kwarg, field.default if field.has_default else inspect.Parameter.empty
             )
-    for header in route.described.headers:
-        yield {"$ref": f"#/components/parameters/{_key(header)}Header"}
+    for header in route.operation_class.request_headers:
+        yield {"$ref": f"#/components/parameters/{_component_key(header)}Header"}
 
 
-def _parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: Any) -> Document:
+def _describe_parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: Any) -> Document:
     where = "path" if isinstance(kwarg, PathParameter) else "query" if isinstance(kwarg, QueryParameter) else "header"
-    schema = components.of_parameter(kind, kwarg)
+    schema = components.parameter_schema(kind, kwarg)
     if default not in (inspect.Parameter.empty, None):
         schema["default"] = default
     return {
@@ -155,10 +158,10 @@ def _parameter_description(name: str) -> str:
     return f"Id of the {noun}." if name.endswith("_id") else f"Name of the {noun}."
 
 
-def _request_body(described: type[Described]) -> Document:
-    kind = described.bodies[0]
+def _request_body(operation_class: type[DocumentedOperation]) -> Document:
+    kind = operation_class.body_types[0]
     example = examples.REQUESTS[kind]
-    name, form = described.any_body, f"{described.any_body}Form"
+    name, form = operation_class.union_name, f"{operation_class.union_name}Form"
     return {
         "required": True,
         "content": {
@@ -171,97 +174,115 @@ def _request_body(described: type[Described]) -> Document:
     }
 
 
-def _schemas(routes: list[Route], paths: Document) -> Document:
+def _component_schemas(routes: list[RouteOperation], paths: Document) -> Document:
     """The schemas of all that is asked and answered, by name."""
-    inputs = {kind for route in routes for kind in route.described.bodies}
-    outputs = {route.answer for route in routes if components.is_struct(route.answer)} | {ProblemBody, Video}
-    found = components.components(inputs, outputs)
-    found |= _merged(routes, found) | _written(routes)
-    return dict(sorted((found | components.named([found, paths])).items()))
+    inputs = {kind for route in routes for kind in route.operation_class.body_types}
+    outputs = {route.response_type for route in routes if components.is_struct(route.response_type)} | {
+        ProblemBody,
+        Video,
+    }
+    found = components.build_components(inputs, outputs)
+    found |= _union_body_schemas(routes, found) | _extra_schemas(routes)
+    return dict(sorted((found | components.named_schemas([found, paths])).items()))
 
 
-def _merged(routes: list[Route], known: Document) -> Document:
+def _union_body_schemas(routes: list[RouteOperation], known: Document) -> Document:
     """The bodies that may be one of several, each under its name, as JSON and as a form."""
     found: Document = {}
-    for described in (route.described for route in routes if route.described.any_body):
-        kinds, doc = described.bodies, inspect.getdoc(described) or ""
+    for described in (route.operation_class for route in routes if route.operation_class.union_name):
+        kinds, doc = described.body_types, inspect.getdoc(described) or ""
         for suffix, names in (("", [k.__name__ for k in kinds]), ("Form", [components.form_name(k) for k in kinds])):
-            title = f"{described.any_body}{suffix}"
-            found[title] = components.merged(title, doc, [known[name] for name in names])
+            title = f"{described.union_name}{suffix}"
+            found[title] = components.merge_bodies(title, doc, [known[name] for name in names])
     return found
 
 
-def _written(routes: list[Route]) -> dict[str, Document]:
+def _extra_schemas(routes: list[RouteOperation]) -> dict[str, Document]:
     """The schemas that routes bring themselves."""
-    return {name: schema for route in routes for name, schema in route.described.schemas.items()}
+    return {name: schema for route in routes for name, schema in route.operation_class.extra_schemas.items()}
 
 
-def _responses(route: Route) -> Document:
-    responses = {str(status): answer for status, answer in _successes(route)}
+def _describe_responses(route: RouteOperation) -> Document:
+    responses = {str(status): answer for status, answer in _success_responses(route)}
     for status, spec in sorted((route.handler.responses or {}).items()):
-        responses[str(status)] = _refusal(status, spec)
+        responses[str(status)] = _error_response(status, spec)
     responses["default"] = {"$ref": f"#/components/responses/{Problem.__name__}"}
     return responses
 
 
-def _refusal(status: int, spec: ResponseSpec) -> Document:
+def _error_response(status: int, spec: ResponseSpec) -> Document:
     if _is_problem(spec):
-        return {"$ref": f"#/components/responses/{family(status)[0].__name__}"}
+        return {"$ref": f"#/components/responses/{problems_with_status(status)[0].__name__}"}
     return {
         "description": spec.description,
-        "content": {JSON: {"schema": {"$ref": components.ref(spec.data_container)}}},
+        "content": {JSON: {"schema": {"$ref": components.schema_ref(spec.data_container)}}},
     }
 
 
-def _successes(route: Route) -> Iterator[tuple[int, Document]]:
-    content = None if route.method == "HEAD" else _content(route)
+def _success_responses(route: RouteOperation) -> Iterator[tuple[int, Document]]:
+    content = None if route.method == "HEAD" else _response_content(route)
     answered = ("X-Request-Id",) if route.handler.opt.get("uncounted") else texts.RATE_LIMITED
-    headers = {name: {"$ref": f"#/components/headers/{_key(name)}"} for name in (*answered, *route.described.answers)}
-    success = {"description": _success(route), "headers": headers, **({"content": content} if content else {})}
+    headers = {
+        name: {"$ref": f"#/components/headers/{_component_key(name)}"}
+        for name in (*answered, *route.operation_class.response_headers)
+    }
+    success = {
+        "description": _success_description(route),
+        "headers": headers,
+        **({"content": content} if content else {}),
+    }
     yield route.handler.status_code, success
-    if issubclass(route.described, Files):
+    if issubclass(route.operation_class, FileOperation):
         yield 206, {**success, "description": "The requested part of the file."}
         yield 304, {"description": "The file has not changed.", "headers": headers}
 
 
-def _success(route: Route) -> str:
-    if route.answer is None or route.answer is type(None):
+def _success_description(route: RouteOperation) -> str:
+    if route.response_type is None or route.response_type is type(None):
         return "Success, without a body."
-    if components.is_struct(route.answer):
-        doc = components.own_doc(get_origin(route.answer) or route.answer)
+    if components.is_struct(route.response_type):
+        doc = components.own_doc(get_origin(route.response_type) or route.response_type)
     else:
-        doc = "" if route.described is Described else components.own_doc(route.described)
+        doc = "" if route.operation_class is DocumentedOperation else components.own_doc(route.operation_class)
     return doc.partition("\n")[0] or "Success."
 
 
-def _content(route: Route) -> Document | None:
-    if route.described.content is not None:
-        return route.described.content
-    if components.is_struct(route.answer):
-        return {JSON: {"schema": {"$ref": components.ref(route.answer)}, "example": examples.of(route.answer)}}
+def _response_content(route: RouteOperation) -> Document | None:
+    if route.operation_class.response_content is not None:
+        return route.operation_class.response_content
+    if components.is_struct(route.response_type):
+        return {
+            JSON: {
+                "schema": {"$ref": components.schema_ref(route.response_type)},
+                "example": examples.response_example(route.response_type),
+            }
+        }
     media_type = str(getattr(route.handler.media_type, "value", route.handler.media_type) or "")
-    return {media_type: {"schema": {"type": "string"}}} if route.answer in (str, bytes) else None
+    return {media_type: {"schema": {"type": "string"}}} if route.response_type in (str, bytes) else None
 
 
-def _problem(status: int) -> Document:
+def _problem_response(status: int) -> Document:
     """One response for a status, with an example for each of its codes."""
-    kinds = family(status)
+    kinds = problems_with_status(status)
     wait = {423: "Retry-After", 429: "Retry-After", 503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
     return {
         "description": kinds[0].title + ".",
         "headers": {
-            name: {"$ref": f"#/components/headers/{_key(name)}"} for name in filter(None, ("X-Request-Id", wait))
+            name: {"$ref": f"#/components/headers/{_component_key(name)}"}
+            for name in filter(None, ("X-Request-Id", wait))
         },
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": components.PREFIX + ProblemBody.__name__},
-                "examples": {kind.code: {"summary": kind.title, "value": examples.problem(kind)} for kind in kinds},
+                "examples": {
+                    kind.code: {"summary": kind.title, "value": examples.problem_example(kind)} for kind in kinds
+                },
             }
         },
     }
 
 
-def _statuses(routes: list[Route]) -> list[int]:
+def _problem_statuses(routes: list[RouteOperation]) -> list[int]:
     said = [status for route in routes for status, spec in (route.handler.responses or {}).items() if _is_problem(spec)]
     return sorted({*said, Problem.status})
 
@@ -280,5 +301,5 @@ def _header_parameter(name: str) -> Document:
     }
 
 
-def _key(header: str) -> str:
+def _component_key(header: str) -> str:
     return header.replace("-", "")

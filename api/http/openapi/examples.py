@@ -78,7 +78,7 @@ PLAYLIST = """#EXTM3U
 stream/1-0.m4s?expires=1767312000&signature=…
 """
 
-ANSWERS: dict[type[Any], msgspec.Struct] = {
+RESPONSES: dict[type[Any], msgspec.Struct] = {
     videos.Video: VIDEO,
     presets.Preset: presets.Preset(
         id="film_noir",
@@ -315,16 +315,16 @@ _PROBLEMS: dict[type[Problem], Problem] = {
 }
 
 
-def of(kind: Any) -> Any:
+def response_example(kind: Any) -> Any:
     """The example of a response body as plain values; of a page, with one item."""
     if get_origin(kind) is common.Page:
         (item,) = get_args(kind)
-        example = ANSWERS[item]
+        example = RESPONSES[item]
         name = getattr(example, "id", None)
         return msgspec.to_builtins(common.Page(data=[example], first_id=name, last_id=name, has_more=False))
-    return msgspec.to_builtins(ANSWERS[kind])
+    return msgspec.to_builtins(RESPONSES[kind])
 
 
-def problem(kind: type[Problem]) -> dict[str, Any]:
+def problem_example(kind: type[Problem]) -> dict[str, Any]:
     """The example of a problem document."""
     return (_PROBLEMS.get(kind) or kind()).body(_REQUEST)

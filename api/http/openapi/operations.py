@@ -26,25 +26,25 @@ from api.uploads import tus
 
 Document = dict[str, Any]
 
-BYTES: Document = {"schema": schemas.BINARY}
+BINARY_CONTENT: Document = {"schema": schemas.BINARY}
 
 
-class Described(Operation):
+class DocumentedOperation(Operation):
     """Request bodies, headers and response content that the signature of a handler does not show."""
 
-    bodies: ClassVar[tuple[type[Any], ...]] = ()
-    any_body: ClassVar[str] = ""
-    headers: ClassVar[tuple[str, ...]] = ()
-    answers: ClassVar[tuple[str, ...]] = ()
-    content: ClassVar[Document | None] = None
-    sent: ClassVar[Document | None] = None
-    schemas: ClassVar[dict[str, Document]] = {}
+    body_types: ClassVar[tuple[type[Any], ...]] = ()
+    union_name: ClassVar[str] = ""
+    request_headers: ClassVar[tuple[str, ...]] = ()
+    response_headers: ClassVar[tuple[str, ...]] = ()
+    response_content: ClassVar[Document | None] = None
+    request_content: ClassVar[Document | None] = None
+    extra_schemas: ClassVar[dict[str, Document]] = {}
 
 
-class EventStream(Described):
+class EventStreamOperation(DocumentedOperation):
     """Server-sent events, each with a complete video as its data."""
 
-    content: ClassVar[Document | None] = {
+    response_content: ClassVar[Document | None] = {
         "text/event-stream": {
             "schema": {
                 "type": "string",
@@ -56,68 +56,70 @@ class EventStream(Described):
     }
 
 
-class Feed(EventStream):
+class ResumableEventStreamOperation(EventStreamOperation):
     """Server-sent events, each with a complete video as its data; resumable."""
 
-    headers = ("Last-Event-ID",)
+    request_headers = ("Last-Event-ID",)
 
 
-class Files(Described):
+class FileOperation(DocumentedOperation):
     """The file."""
 
-    headers = ("Range", "If-Range", "If-None-Match")
-    content: ClassVar[Document | None] = dict.fromkeys(("video/mp4", "image/jpeg", "image/webp"), BYTES)
+    request_headers = ("Range", "If-Range", "If-None-Match")
+    response_content: ClassVar[Document | None] = dict.fromkeys(
+        ("video/mp4", "image/jpeg", "image/webp"), BINARY_CONTENT
+    )
 
 
-class Playlist(Described):
+class PlaylistOperation(DocumentedOperation):
     """An HLS playlist."""
 
-    content: ClassVar[Document | None] = {
+    response_content: ClassVar[Document | None] = {
         "application/vnd.apple.mpegurl": {"schema": {"type": "string"}, "example": examples.PLAYLIST}
     }
 
 
-class SegmentFile(Files):
+class SegmentOperation(FileOperation):
     """A segment of the stream, as fragmented MP4."""
 
-    content: ClassVar[Document | None] = {"video/mp4": BYTES}
+    response_content: ClassVar[Document | None] = {"video/mp4": BINARY_CONTENT}
 
 
-class Preview(Files):
+class PreviewOperation(FileOperation):
     """The preview image."""
 
-    content: ClassVar[Document | None] = {"image/jpeg": BYTES}
+    response_content: ClassVar[Document | None] = {"image/jpeg": BINARY_CONTENT}
 
 
-class SignedEvent(Described):
+class StripeEventOperation(DocumentedOperation):
     """A signed event of Stripe."""
 
-    headers = ("Stripe-Signature",)
-    sent: ClassVar[Document | None] = {
+    request_headers = ("Stripe-Signature",)
+    request_content: ClassVar[Document | None] = {
         JSON: {"schema": {"type": "object", "additionalProperties": True}, "example": examples.STRIPE_EVENT}
     }
 
 
-class PngFile(Described):
+class PngOperation(DocumentedOperation):
     """The image."""
 
-    content: ClassVar[Document | None] = {"image/png": BYTES}
+    response_content: ClassVar[Document | None] = {"image/png": BINARY_CONTENT}
 
 
-CHUNK: Document = {tus.CONTENT_TYPE: BYTES}
-STATE = ("Tus-Resumable", "Upload-Expires", "Upload-Offset")
+CHUNK_CONTENT: Document = {tus.CONTENT_TYPE: BINARY_CONTENT}
+UPLOAD_STATE_HEADERS = ("Tus-Resumable", "Upload-Expires", "Upload-Offset")
 
 
-class Sending(Described):
+class UploadCreateOperation(DocumentedOperation):
     """A new upload: a whole file in a form, or the start of a resumable one."""
 
-    headers = ("Idempotency-Key", "Tus-Resumable", "Upload-Length", "Upload-Metadata")
-    answers = ("Location", *STATE)
-    sent: ClassVar[Document | None] = {
+    request_headers = ("Idempotency-Key", "Tus-Resumable", "Upload-Length", "Upload-Metadata")
+    response_headers = ("Location", *UPLOAD_STATE_HEADERS)
+    request_content: ClassVar[Document | None] = {
         MULTIPART: {"schema": {"$ref": f"{schemas.PREFIX}UploadForm"}, "example": {FILE: "boat.mp4"}},
-        **CHUNK,
+        **CHUNK_CONTENT,
     }
-    schemas: ClassVar[dict[str, Document]] = {
+    extra_schemas: ClassVar[dict[str, Document]] = {
         "UploadForm": {
             "title": "UploadForm",
             "description": "File to upload.",
@@ -129,49 +131,54 @@ class Sending(Described):
     }
 
 
-class Appending(Described):
+class UploadAppendOperation(DocumentedOperation):
     """The next bytes of an upload."""
 
-    headers = ("Tus-Resumable", "Upload-Offset")
-    answers = STATE
-    sent: ClassVar[Document | None] = CHUNK
+    request_headers = ("Tus-Resumable", "Upload-Offset")
+    response_headers = UPLOAD_STATE_HEADERS
+    request_content: ClassVar[Document | None] = CHUNK_CONTENT
 
 
-class Asking(Described):
+class UploadOffsetOperation(DocumentedOperation):
     """The offset of an upload."""
 
-    headers = ("Tus-Resumable",)
-    answers = ("Upload-Length", "Upload-Metadata", *STATE)
+    request_headers = ("Tus-Resumable",)
+    response_headers = ("Upload-Length", "Upload-Metadata", *UPLOAD_STATE_HEADERS)
 
 
-class Ending(Described):
+class UploadDeleteOperation(DocumentedOperation):
     """The deletion of an upload."""
 
-    headers = ("Tus-Resumable",)
-    answers = ("Tus-Resumable",)
+    request_headers = ("Tus-Resumable",)
+    response_headers = ("Tus-Resumable",)
 
 
-def bodies(kind: type[Any], *headers: str) -> type[Operation]:
+def body_operation(kind: type[Any], *headers: str) -> type[Operation]:
     """An operation that takes this Struct as JSON or as a form, and these headers."""
-    return type(f"{kind.__name__}Operation", (Described,), {"bodies": (kind,), "headers": headers})
+    return type(
+        f"{kind.__name__}Operation", (DocumentedOperation,), {"body_types": (kind,), "request_headers": headers}
+    )
 
 
-def any_of(name: str, doc: str, kinds: tuple[type[Any], ...], *headers: str) -> type[Operation]:
+def union_body_operation(name: str, doc: str, kinds: tuple[type[Any], ...], *headers: str) -> type[Operation]:
     """An operation that takes one of these Structs, which together are called `name`, and these headers."""
-    members = {"__doc__": doc, "bodies": kinds, "any_body": name, "headers": headers}
-    return type(f"{name}Operation", (Described,), members)
+    members = {"__doc__": doc, "body_types": kinds, "union_name": name, "request_headers": headers}
+    return type(f"{name}Operation", (DocumentedOperation,), members)
 
 
-def takes(*headers: str) -> type[Operation]:
+def headers_operation(*headers: str) -> type[Operation]:
     """An operation that takes these headers and no body."""
-    return type("HeadersOperation", (Described,), {"headers": headers})
+    return type("HeadersOperation", (DocumentedOperation,), {"request_headers": headers})
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
+def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
     """The problems a route may answer with, as its `responses`."""
     return {
         status: ResponseSpec(
-            ProblemBody, description=family(status)[0].title, media_type=MEDIA_TYPE, generate_examples=False
+            ProblemBody,
+            description=problems_with_status(status)[0].title,
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
         )
         for status in statuses
     }
@@ -182,7 +189,7 @@ def per_method(**names: str) -> Callable[[HTTPRouteHandler, Method, object], str
     return lambda _handler, method, _path: names[str(method)]
 
 
-def kinds() -> list[type[Problem]]:
+def list_problem_classes() -> list[type[Problem]]:
     """Every problem there is, the general before the particular."""
     found: list[type[Problem]] = [Problem]
     for kind in found:
@@ -190,6 +197,6 @@ def kinds() -> list[type[Problem]]:
     return [kind for kind in found if kind.__module__ == errors.__name__]
 
 
-def family(status: int) -> list[type[Problem]]:
+def problems_with_status(status: int) -> list[type[Problem]]:
     """The problems with this status, the general one first."""
-    return [kind for kind in kinds() if kind.status == status]
+    return [kind for kind in list_problem_classes() if kind.status == status]

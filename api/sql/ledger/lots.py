@@ -42,7 +42,7 @@ class Lot(Struct, frozen=True):
 class NewLot(Struct, frozen=True, kw_only=True):
     """A lot to insert. `key` names what it is granted for, so that it is granted once."""
 
-    id: str = field(default_factory=partial(ids.new, "lot"))
+    id: str = field(default_factory=partial(ids.new_id, "lot"))
     user_id: str
     bucket: Bucket
     source: Source

@@ -40,9 +40,9 @@ async def test_an_unknown_bearer_token_is_refused(client: httpx.AsyncClient, tok
 async def test_a_session_of_another_user_is_refused(
     client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
-    theirs = app_state.keyring.read_access(account.headers["Authorization"].removeprefix("Bearer "))
+    theirs = app_state.keyring.verify_access_token(account.headers["Authorization"].removeprefix("Bearer "))
     other = await sign_up(client)
-    forged = app_state.keyring.access_token(other.id, theirs.session_id)
+    forged = app_state.keyring.issue_access_token(other.id, theirs.session_id)
     assert (await get_me(client, bearer_header(forged))).status_code == 401
 
 

@@ -15,8 +15,8 @@ from msgspec import Meta, Struct
 
 from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
 from api.http import body, problems
-from api.http.body import JSON, MULTIPART, URLENCODED, parse
-from api.http.idempotency import fingerprint
+from api.http.body import JSON, MULTIPART, URLENCODED, parse_body
+from api.http.idempotency import request_fingerprint
 from api.schemas.video_requests import ImageReference, VideoCreate
 from api.schemas.videos import Lora
 
@@ -28,7 +28,7 @@ class Card(Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str = ""
 
 
-class Plan(Struct, frozen=True, forbid_unknown_fields=True):
+class StoryboardRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Shapes that later routes have and VideoCreate has not."""
 
     video: str | ImageReference | None = None
@@ -37,16 +37,16 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_json(text: str | bytes, kind: type[Any] = VideoCreate) -> Any:
-    return parse(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, JSON, "", kind)
+    return parse_body(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, JSON, "", kind)
 
 
 def read_form(fields: list[tuple[str, str]], kind: type[Any] = VideoCreate) -> Any:
-    return parse(urlencode(fields).encode(), URLENCODED, "", kind)
+    return parse_body(urlencode(fields).encode(), URLENCODED, "", kind)
 
 
 @post("/read", status_code=200)
 async def read(request: Request[Any, Any, Any]) -> Response[Any]:
-    video = await body.read(request, VideoCreate)
+    video = await body.read_body(request, VideoCreate)
     look = video.input_reference
     picture = look.file if isinstance(look, ImageReference) else None
     return Response({"prompt": video.prompt, "seconds": video.seconds, "n": video.n, "file": len(picture or b"")})
@@ -78,15 +78,17 @@ def test_text_that_looks_like_json_stays_text() -> None:
 
 def test_repeated_brackets_make_the_elements_of_a_list() -> None:
     fields = [("storyboard[][at]", "0"), ("storyboard[][prompt]", "dawn"), ("storyboard[][at]", "2")]
-    assert read_form(fields, Plan).storyboard == [Card(0, "dawn"), Card(2)]
-    assert read_form([("tags[]", "a"), ("tags[]", "b")], Plan).tags == ["a", "b"]
-    assert read_form([("tags", '["a", "b"]')], Plan).tags == ["a", "b"]
+    assert read_form(fields, StoryboardRequest).storyboard == [Card(0, "dawn"), Card(2)]
+    assert read_form([("tags[]", "a"), ("tags[]", "b")], StoryboardRequest).tags == ["a", "b"]
+    assert read_form([("tags", '["a", "b"]')], StoryboardRequest).tags == ["a", "b"]
 
 
 def test_a_video_is_named_by_text_or_by_object() -> None:
-    assert read_form([("video", "video_1")], Plan).video == "video_1"
-    assert read_form([("video[file_id]", "video_1")], Plan).video == ImageReference(file_id="video_1")
-    assert read_form([("video", '{"file_id": "video_1"}')], Plan).video == ImageReference(file_id="video_1")
+    assert read_form([("video", "video_1")], StoryboardRequest).video == "video_1"
+    assert read_form([("video[file_id]", "video_1")], StoryboardRequest).video == ImageReference(file_id="video_1")
+    assert read_form([("video", '{"file_id": "video_1"}')], StoryboardRequest).video == ImageReference(
+        file_id="video_1"
+    )
 
 
 async def test_a_file_becomes_its_bytes() -> None:
@@ -100,7 +102,7 @@ async def test_a_file_becomes_its_bytes() -> None:
 def test_a_browser_that_chose_no_file_sends_an_empty_one() -> None:
     part = '--B\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
     form = part.format("prompt", "", "x") + part.format("input_reference", '; filename=""', "") + "--B--\r\n"
-    assert parse(form.encode(), MULTIPART, "B", VideoCreate) == VideoCreate(prompt="x")
+    assert parse_body(form.encode(), MULTIPART, "B", VideoCreate) == VideoCreate(prompt="x")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -110,7 +112,7 @@ def test_what_openai_python_sends_is_read(picture: bytes | None) -> None:
 
     def server(request: httpx.Request) -> httpx.Response:
         encoding, _, boundary = request.headers["content-type"].partition("; boundary=")
-        seen.append((encoding, boundary, parse(request.read(), encoding, boundary, VideoCreate)))
+        seen.append((encoding, boundary, parse_body(request.read(), encoding, boundary, VideoCreate)))
         return httpx.Response(200, json={})
 
     http: Any = httpx.Client(transport=httpx.MockTransport(server))
@@ -213,20 +215,20 @@ def test_forms_that_contradict_themselves_are_malformed(fields: list[tuple[str, 
 @pytest.mark.parametrize("sent", [b"", b"--B", b"--B\r\n\r\nx\r\n--B--", b"--C\r\n", b"--B\r\nContent-Disposition: x"])
 def test_a_broken_multipart_body_is_malformed(sent: bytes) -> None:
     with pytest.raises(Malformed):
-        parse(sent, MULTIPART, "B", VideoCreate)
+        parse_body(sent, MULTIPART, "B", VideoCreate)
 
 
 def test_a_form_of_too_many_parts_is_too_large() -> None:
     part = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n'
     with pytest.raises(PayloadTooLarge, match="200"):
-        parse(part * 201 + b"--B--", MULTIPART, "B", VideoCreate)
+        parse_body(part * 201 + b"--B--", MULTIPART, "B", VideoCreate)
     with pytest.raises(PayloadTooLarge, match="200"):
         read_form([("a", "")] * 201)
 
 
 def test_a_list_in_a_form_is_checked_by_element() -> None:
     with pytest.raises(Invalid, match="Small letters") as caught:
-        read_form([("tags[]", "a"), ("tags[]", "B")], Plan)
+        read_form([("tags[]", "a"), ("tags[]", "B")], StoryboardRequest)
     assert caught.value.param == "tags.1"
 
 
@@ -260,18 +262,18 @@ json_values = st.recursive(
     st.dictionaries(st.sampled_from(["prompt", "n", "seed", "metadata", "input_reference", "x", "\ud800"]), json_values)
 )
 def test_any_json_is_read_or_refused(value: dict[str, Any]) -> None:
-    answered(lambda: read_json(json.dumps(value)))
+    check_no_server_error(lambda: read_json(json.dumps(value)))
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(sent: bytes) -> None:
-    answered(lambda: parse(sent, JSON, "", VideoCreate))
-    answered(lambda: parse(sent, URLENCODED, "", VideoCreate))
+    check_no_server_error(lambda: parse_body(sent, JSON, "", VideoCreate))
+    check_no_server_error(lambda: parse_body(sent, URLENCODED, "", VideoCreate))
     head = b'--B\r\nContent-Disposition: form-data; name="prompt"\r\n'
-    answered(lambda: parse(head + sent + b"\r\n--B--\r\n", MULTIPART, "B", VideoCreate))
+    check_no_server_error(lambda: parse_body(head + sent + b"\r\n--B--\r\n", MULTIPART, "B", VideoCreate))
 
 
-def answered(read: Callable[[], Any]) -> None:
+def check_no_server_error(read: Callable[[], Any]) -> None:
     status = 200
     try:
         read()
@@ -284,11 +286,13 @@ def answered(read: Callable[[], Any]) -> None:
 
 
 def test_a_fingerprint_sees_the_request_and_not_its_encoding() -> None:
-    written = fingerprint("POST", "/v1/videos", read_json('{"n": 1, "prompt": "x", "metadata": {"a": "1", "b": "2"}}'))
+    written = request_fingerprint(
+        "POST", "/v1/videos", read_json('{"n": 1, "prompt": "x", "metadata": {"a": "1", "b": "2"}}')
+    )
     form = [("metadata[b]", "2"), ("metadata[a]", "1"), ("prompt", "x")]
-    assert written == fingerprint("POST", "/v1/videos", read_form(form))
-    assert written != fingerprint("POST", "/v1/videos", read_form([*form, ("n", "2")]))
-    assert written != fingerprint("POST", "/v1/videos/estimate", read_form(form))
+    assert written == request_fingerprint("POST", "/v1/videos", read_form(form))
+    assert written != request_fingerprint("POST", "/v1/videos", read_form([*form, ("n", "2")]))
+    assert written != request_fingerprint("POST", "/v1/videos/estimate", read_form(form))
     assert len(written) == 32
 
 
@@ -299,14 +303,16 @@ def test_a_fingerprint_outlives_a_field_that_a_request_gains() -> None:
         prompt: str
         seconds: int
 
-    earlier = fingerprint("POST", "/v1/videos", Earlier("x", 8))
-    assert earlier == fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", seconds=8))
-    assert earlier != fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", seconds=8, loras=[Lora(name="ink")]))
+    earlier = request_fingerprint("POST", "/v1/videos", Earlier("x", 8))
+    assert earlier == request_fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", seconds=8))
+    assert earlier != request_fingerprint(
+        "POST", "/v1/videos", VideoCreate(prompt="x", seconds=8, loras=[Lora(name="ink")])
+    )
 
 
 def test_a_fingerprint_sees_the_bytes_of_a_file() -> None:
     prints = {
-        fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", input_reference=ImageReference(file=content)))
+        request_fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", input_reference=ImageReference(file=content)))
         for content in (b"a", b"b", b"a")
     }
     assert len(prints) == 2

@@ -16,7 +16,7 @@ from redis import exceptions as redis
 
 from api import errors
 from api.http import problems
-from api.http.middleware import envelope
+from api.http.middleware import wrap_app
 from api.schemas.common import ProblemBody
 
 FAILURES: dict[str, Exception] = {
@@ -70,13 +70,13 @@ app = Litestar(
 )
 
 
-async def ask(method: str, path: str, wrapped: Any = None, **how: Any) -> httpx.Response:
-    transport = httpx.ASGITransport(wrapped or envelope(app), raise_app_exceptions=False)  # type: ignore[arg-type]
+async def send_request(method: str, path: str, wrapped: Any = None, **options: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(wrapped or wrap_app(app), raise_app_exceptions=False)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.request(method, path, **how)
+        return await client.request(method, path, **options)
 
 
-def read(answer: httpx.Response) -> ProblemBody:
+def read_problem(answer: httpx.Response) -> ProblemBody:
     """The answer as the problem it must be, with both ways of telling it agreeing."""
     assert answer.headers["content-type"] == "application/problem+json"
     problem = msgspec.json.decode(answer.content, type=ProblemBody)
@@ -96,8 +96,8 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_problem_carries_its_status_code_and_headers(kind: type[errors.Problem]) -> None:
-    answer = await ask("GET", f"/known/{kind.__name__}")
-    problem = read(answer)
+    answer = await send_request("GET", f"/known/{kind.__name__}")
+    problem = read_problem(answer)
     assert (problem.status, problem.error.code, problem.title) == (kind.status, kind.code, kind.title)
     assert problem.error.type == kind.kind
     if kind not in (errors.InsufficientCredits, errors.Unauthorized):
@@ -106,63 +106,63 @@ async def test_a_problem_carries_its_status_code_and_headers(kind: type[errors.P
 
 
 async def test_who_is_not_signed_in_is_told_how() -> None:
-    assert (await ask("GET", "/known/Unauthorized")).headers["www-authenticate"].startswith("Bearer")
+    assert (await send_request("GET", "/known/Unauthorized")).headers["www-authenticate"].startswith("Bearer")
 
 
 async def test_what_it_costs_stands_beside_the_problem() -> None:
-    answer = await ask("GET", "/known/InsufficientCredits")
+    answer = await send_request("GET", "/known/InsufficientCredits")
     assert {"cost": 32, "available": 4, "upgrade": "/v1/billing/plans"}.items() <= answer.json().items()
 
 
 @pytest.mark.parametrize("name", ["outage", "lost", "stopping", "full", "closed", "redis", "slow", "late", "framework"])
 async def test_a_part_that_is_away_is_503_and_says_when_to_come_back(name: str) -> None:
-    answer = await ask("GET", f"/fail/{name}")
-    assert read(answer).error.code == "unavailable"
+    answer = await send_request("GET", f"/fail/{name}")
+    assert read_problem(answer).error.code == "unavailable"
     assert int(answer.headers["retry-after"]) > 0
     assert "hunter2" not in answer.text
 
 
 @pytest.mark.parametrize("name", ["bug", "row", "struct"])
 async def test_a_fault_of_ours_is_500_and_tells_nothing(name: str) -> None:
-    answer = await ask("GET", f"/fail/{name}")
-    assert (answer.status_code, read(answer).error.code) == (500, "internal")
+    answer = await send_request("GET", f"/fail/{name}")
+    assert (answer.status_code, read_problem(answer).error.code) == (500, "internal")
     assert "hunter2" not in answer.text
 
 
 async def test_an_unknown_refusal_of_the_framework_is_one_of_ours() -> None:
-    assert read(await ask("GET", "/fail/teapot")).status == 400
+    assert read_problem(await send_request("GET", "/fail/teapot")).status == 400
 
 
 async def test_no_route_and_wrong_method() -> None:
-    assert read(await ask("GET", "/nowhere/hunter2?token=hunter2")).error.code == "not_found"
-    wrong = await ask("DELETE", "/limited")
-    assert read(wrong).error.code == "method_not_allowed"
+    assert read_problem(await send_request("GET", "/nowhere/hunter2?token=hunter2")).error.code == "not_found"
+    wrong = await send_request("DELETE", "/limited")
+    assert read_problem(wrong).error.code == "method_not_allowed"
     assert "GET" in wrong.headers["allow"]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "many", ""])
 async def test_a_parameter_that_does_not_fit_is_named(limit: str) -> None:
-    answer = await ask("GET", f"/limited?limit={limit}")
-    problem = read(answer)
+    answer = await send_request("GET", f"/limited?limit={limit}")
+    problem = read_problem(answer)
     assert (problem.status, problem.param) == (422, "limit")
     assert "`limit`" in problem.detail
     assert "?" not in problem.detail, "the address may hold a signature"
 
 
 async def test_a_body_beyond_the_limit_is_413() -> None:
-    assert read(await ask("POST", "/sent", content=b"x" * 101)).error.code == "payload_too_large"
+    assert read_problem(await send_request("POST", "/sent", content=b"x" * 101)).error.code == "payload_too_large"
 
 
 async def test_head_is_refused_without_a_body() -> None:
-    assert (await ask("HEAD", "/nowhere")).status_code == 404
+    assert (await send_request("HEAD", "/nowhere")).status_code == 404
 
 
 async def test_what_breaks_outside_of_every_route_is_answered_too() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("hunter2")
 
-    answer = await ask("GET", "/", envelope(broken))
-    assert read(answer).error.code == "internal"
+    answer = await send_request("GET", "/", wrap_app(broken))
+    assert read_problem(answer).error.code == "internal"
     assert "hunter2" not in answer.text
 
 
@@ -178,19 +178,19 @@ async def test_an_answer_that_breaks_off_is_not_patched_up() -> None:
 
     scope: Any = {"type": "http", "method": "GET", "headers": []}
     with pytest.raises(RuntimeError, match="the disk went"):
-        await envelope(breaking)(scope, asyncio.Event().wait, keep)  # type: ignore[arg-type]
+        await wrap_app(breaking)(scope, asyncio.Event().wait, keep)  # type: ignore[arg-type]
     assert [message["type"] for message in sent] == ["http.response.start"]
 
 
 async def test_a_client_keeps_the_id_it_sends_if_it_is_a_sane_one() -> None:
     for given, kept in {"a1b2c3d4-e5f6": True, "short": False, "x" * 129: False, "new\x7fline-new": False}.items():
-        answer = await ask("GET", "/limited", headers={"X-Request-Id": given})
+        answer = await send_request("GET", "/limited", headers={"X-Request-Id": given})
         assert (answer.headers["x-request-id"] == given) is kept
 
 
 async def test_every_answer_keeps_browsers_careful() -> None:
     for path in ("/limited", "/nowhere"):
-        headers = (await ask("GET", path)).headers
+        headers = (await send_request("GET", path)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
 
@@ -202,5 +202,5 @@ def test_every_problem_is_drawn_in_the_tree() -> None:
 
 def test_a_problem_is_json_whatever_it_carries() -> None:
     body = errors.Invalid("x", param="n", since=json).body("req_1")
-    assert json.loads(bytes(problems.answer(errors.Invalid("x", since=json), "req_1").content))["since"]
+    assert json.loads(bytes(problems.to_response(errors.Invalid("x", since=json), "req_1").content))["since"]
     assert body["error"]["param"] == "n"

@@ -10,7 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from api.http.rate_limit import CREATE, PUBLIC, SCRIPT, SIGN_UP, USER, Limiter, LimiterDownError, Policy, subject_of
+from api.http.rate_limit import (
+    CREATE,
+    PUBLIC,
+    SCRIPT,
+    SIGN_UP,
+    USER,
+    RateLimiter,
+    RateLimiterDownError,
+    RateLimitPolicy,
+    subject_of_address,
+)
 
 SECOND = 1_000_000
 START = 1_800_000_000 * SECOND
@@ -20,7 +30,7 @@ POLICIES = st.lists(st.tuples(st.integers(SECOND, 100 * SECOND), st.integers(1, 
 PAUSES = st.lists(st.one_of(st.just(0), st.integers(0, 200 * SECOND)), min_size=1, max_size=30)
 
 
-class Model:
+class GcraModel:
     """GCRA by the book: a virtual arrival time for each policy, none moved unless all agree."""
 
     def __init__(self, policies: list[tuple[int, int]]) -> None:
@@ -47,7 +57,7 @@ class Model:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(policies=POLICIES, pauses=PAUSES)
 async def test_the_script_is_the_model(redis: Redis, policies: list[tuple[int, int]], pauses: list[int]) -> None:
-    script, model, now = redis.register_script(SCRIPT), Model(policies), START
+    script, model, now = redis.register_script(SCRIPT), GcraModel(policies), START
     keys = [f"limit:{{{uuid.uuid4()}}}:{index}" for index in range(len(policies))]
     numbers = [number for policy in policies for number in policy]
     for pause in pauses:
@@ -67,7 +77,7 @@ def _subject() -> str:
 
 
 async def test_a_burst_passes_and_the_next_one_waits(redis: Redis) -> None:
-    limiter, subject, policy = Limiter(redis), _subject(), Policy("slow", per_second=1 / 60, burst=3)
+    limiter, subject, policy = RateLimiter(redis), _subject(), RateLimitPolicy("slow", per_second=1 / 60, burst=3)
     verdicts = [await limiter.take(subject, [policy]) for _ in range(4)]
     assert [verdict.wait == 0 for verdict in verdicts] == [True, True, True, False]
     assert 59 < verdicts[-1].wait <= 60
@@ -75,27 +85,30 @@ async def test_a_burst_passes_and_the_next_one_waits(redis: Redis) -> None:
 
 
 async def test_at_once_is_no_way_around(redis: Redis) -> None:
-    limiter, subject, policy = Limiter(redis), _subject(), Policy("slow", per_second=1 / 60, burst=5)
+    limiter, subject, policy = RateLimiter(redis), _subject(), RateLimitPolicy("slow", per_second=1 / 60, burst=5)
     verdicts = await asyncio.gather(*(limiter.take(subject, [policy]) for _ in range(20)))
     assert sum(verdict.wait == 0 for verdict in verdicts) == 5
 
 
 async def test_a_refusal_by_one_policy_costs_nothing_of_the_other(redis: Redis) -> None:
-    limiter, subject = Limiter(redis), _subject()
-    narrow, wide = Policy("narrow", per_second=1 / 60, burst=1), Policy("wide", per_second=1 / 60, burst=3)
+    limiter, subject = RateLimiter(redis), _subject()
+    narrow, wide = (
+        RateLimitPolicy("narrow", per_second=1 / 60, burst=1),
+        RateLimitPolicy("wide", per_second=1 / 60, burst=3),
+    )
     for _ in range(5):
         await limiter.take(subject, [wide, narrow])
     assert (await limiter.take(subject, [wide])).headers["RateLimit"] == '"wide";r=1;t=120'
 
 
 async def test_subjects_do_not_share(redis: Redis) -> None:
-    limiter, policy = Limiter(redis), Policy("one", per_second=1 / 60, burst=1)
+    limiter, policy = RateLimiter(redis), RateLimitPolicy("one", per_second=1 / 60, burst=1)
     assert (await limiter.take(_subject(), [policy])).wait == 0
     assert (await limiter.take(_subject(), [policy])).wait == 0
 
 
 async def test_the_headers_are_the_drafts(redis: Redis) -> None:
-    verdict = await Limiter(redis).take(_subject(), [USER, CREATE])
+    verdict = await RateLimiter(redis).take(_subject(), [USER, CREATE])
     assert verdict.headers == {
         "RateLimit-Policy": '"user";q=200;w=4, "create";q=100;w=10',
         "RateLimit": '"user";r=199;t=1, "create";r=99;t=1',
@@ -103,27 +116,27 @@ async def test_the_headers_are_the_drafts(redis: Redis) -> None:
 
 
 async def test_signing_up_is_free_where_only_this_machine_can_ask(redis: Redis) -> None:
-    open_to_all, alone = Limiter(redis), Limiter(redis, loopback=True)
+    open_to_all, alone = RateLimiter(redis), RateLimiter(redis, loopback=True)
     assert '"signup"' in (await open_to_all.take(_subject(), [PUBLIC, SIGN_UP])).headers["RateLimit"]
     assert '"signup"' not in (await alone.take(_subject(), [PUBLIC, SIGN_UP])).headers["RateLimit"]
 
 
 async def test_switched_off_nothing_is_counted(redis: Redis) -> None:
-    limiter, subject = Limiter(redis, enabled=False), _subject()
+    limiter, subject = RateLimiter(redis, enabled=False), _subject()
     for _ in range(3):
-        verdict = await limiter.take(subject, [Policy("one", per_second=1 / 60, burst=1)])
+        verdict = await limiter.take(subject, [RateLimitPolicy("one", per_second=1 / 60, burst=1)])
         assert (verdict.wait, verdict.headers) == (0, {})
 
 
 async def test_without_redis_it_says_so_and_does_not_ask_again_at_once() -> None:
     now, redis = 100.0, Redis.from_url("unix:///nowhere/redis.sock")
-    limiter = Limiter(redis, clock=lambda: now)
-    with pytest.raises(LimiterDownError) as asked:
+    limiter = RateLimiter(redis, clock=lambda: now)
+    with pytest.raises(RateLimiterDownError) as asked:
         await limiter.take("user_1", [USER])
-    with pytest.raises(LimiterDownError) as spared:
+    with pytest.raises(RateLimiterDownError) as spared:
         await limiter.take("user_1", [USER])
     now += 1
-    with pytest.raises(LimiterDownError) as asked_again:
+    with pytest.raises(RateLimiterDownError) as asked_again:
         await limiter.take("user_1", [USER])
     causes = [error.value.__cause__ is not None for error in (asked, spared, asked_again)]
     assert causes == [True, False, True]
@@ -140,4 +153,4 @@ async def test_without_redis_it_says_so_and_does_not_ask_again_at_once() -> None
     ],
 )
 def test_an_address_stands_for_a_household(host: str | None, subject: str) -> None:
-    assert subject_of(host) == subject
+    assert subject_of_address(host) == subject

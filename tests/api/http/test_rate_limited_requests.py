@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.http.rate_limit import Limiter
+from api.http.rate_limit import RateLimiter
 from api.http.state import AppState
 from tests.support.auth import bearer_header, get_me, refresh_tokens
 from tests.support.users import Person
@@ -75,7 +75,7 @@ async def client_without_redis(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The client of an application whose Redis is gone."""
     async with Redis.from_url("unix:///nowhere/redis.sock") as gone:
-        app.state.app_state = app_state._replace(limiter=Limiter(gone))
+        app.state.app_state = app_state._replace(limiter=RateLimiter(gone))
         yield client
 
 

@@ -148,7 +148,7 @@ async def test_an_unknown_session_is_not_found(client: httpx.AsyncClient, accoun
 async def test_another_users_session_is_not_found_and_stays_open(
     client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
-    session_id = app_state.keyring.read_access(account.headers["Authorization"][7:]).session_id
+    session_id = app_state.keyring.verify_access_token(account.headers["Authorization"][7:]).session_id
     stranger = await sign_up(client)
     answer = await client.delete(f"/v1/auth/sessions/{session_id}", headers=stranger.headers)
     assert answer.status_code == 404

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from api.http import metrics
-from api.http.metrics import REGISTRY, Observer
+from api.http.metrics import REGISTRY, DatabaseGauges
 from api.http.state import AppState
 from api.schemas.common import Health
 from api.settings import Settings
@@ -51,7 +51,9 @@ async def test_without_postgresql_it_lives_and_is_not_ready(
     assert read(ready).checks["postgresql"] == "does not answer"
     assert (await client.get("/health/live")).status_code == 200
     assert (await client.get("/v1/billing/balance")).status_code == 401
-    answer = await client.get("/v1/me", headers={"Authorization": f"Bearer {app_state.keyring.access_token('u', 's')}"})
+    answer = await client.get(
+        "/v1/me", headers={"Authorization": f"Bearer {app_state.keyring.issue_access_token('u', 's')}"}
+    )
     assert answer.status_code == 503
 
 
@@ -98,7 +100,7 @@ async def test_gauges_show_the_queue(pool: Pool, settings: Settings, connection:
         " VALUES ($1, 'poster', 'k', 'image/jpeg', 1234, 'e')",
         waiting,
     )
-    await Observer().observe(pool, settings.data)
+    await DatabaseGauges().refresh(pool, settings.data)
     queued, large = {"pool": "default", "state": "queued"}, {"pool": "large", "state": "in_progress"}
     assert (sample("kinora_jobs", **queued), sample("kinora_jobs", **large)) == (2, 1)
     assert sample("kinora_oldest_job_seconds", **queued) == 90
@@ -113,24 +115,24 @@ async def test_gauges_of_a_queue_that_is_empty_again_go_away(
 ) -> None:
     account = await factories.add_account(connection)
     job = await factories.add_generation(connection, account, pool="brief")
-    await Observer().observe(pool, settings.data)
+    await DatabaseGauges().refresh(pool, settings.data)
     assert sample("kinora_jobs", pool="brief", state="queued") == 1
     await connection.execute("UPDATE generations SET state = 'cancelled' WHERE id = $1", job)
-    await Observer().observe(pool, settings.data)
+    await DatabaseGauges().refresh(pool, settings.data)
     assert sample("kinora_jobs", pool="brief", state="queued") is None
 
 
 async def test_asking_often_reads_the_database_once(settings: Settings, pool: Pool) -> None:
-    observer = Observer()
-    await observer.observe(pool, settings.data)
-    await observer.observe(NoPool(), settings.data)
+    observer = DatabaseGauges()
+    await observer.refresh(pool, settings.data)
+    await observer.refresh(NoPool(), settings.data)
     assert sample("kinora_database_up") == 1
 
 
 async def test_metrics_are_answered_while_postgresql_is_away(settings: Settings) -> None:
-    await Observer().observe(NoPool(), settings.data)
+    await DatabaseGauges().refresh(NoPool(), settings.data)
     assert sample("kinora_database_up") == 0
-    assert b"kinora_database_up 0.0" in metrics.text()
+    assert b"kinora_database_up 0.0" in metrics.render_metrics()
 
 
 async def test_redis_away_is_degraded_and_still_ready(

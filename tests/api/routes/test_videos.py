@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 from redis.asyncio import Redis
 
-from api.http.rate_limit import Limiter
+from api.http.rate_limit import RateLimiter
 from api.http.state import AppState
 from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
@@ -150,7 +150,7 @@ async def test_without_redis_creation_refuses_and_reads_go_on(
 ) -> None:
     video_id = (await create(client, account)).json()["id"]
     async with Redis.from_url(f"unix://{tmp_path}/nowhere") as nowhere:
-        app.state.app_state = app.state.app_state._replace(limiter=Limiter(nowhere))
+        app.state.app_state = app.state.app_state._replace(limiter=RateLimiter(nowhere))
         refused = await create(client, account)
         assert refused.status_code == 503
         assert refused.headers["retry-after"]

@@ -36,8 +36,8 @@ def test_a_lora_is_named_with_its_source_and_its_model() -> None:
         ("film", "kinora-mini", "someone/film-lora"),
         ("other", "ltx-video-2b", "/loras/o"),
     ]
-    assert Settings.from_env(settings.environment()).named_loras == settings.named_loras
-    assert settings.engine.loras == settings.named_loras
+    assert Settings.from_env(settings.to_environment()).named_loras == settings.named_loras
+    assert settings.engine_config.loras == settings.named_loras
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_setting_of_a_placement_that_there_is_not_is_named(variable: str, valu
 def test_what_is_set_reaches_the_engine(tmp_path: Path) -> None:
     chosen = {"OFFLOAD": "group", "QUANTISATION": "float8", "TILING": "on", "COMPILE": "off", "ATTENTION": "flash"}
     environment = {f"KINORA_{name}": value for name, value in chosen.items()} | {"KINORA_PARALLEL": "2"}
-    config = Settings.from_env(OURS | environment).engine
+    config = Settings.from_env(OURS | environment).engine_config
     assert {name: getattr(config, name.lower()) for name in chosen} == chosen
     assert config.parallel == 2
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from api.errors import RangeNotSatisfiable
 from api.http import file_response
-from api.http.file_response import Asked, File, Span
+from api.http.file_response import ByteRange, FileRequestHeaders, ServedFile
 from api.http.state import AppState
 from api.sql.media import RenditionRow
 from tests.support.users import Person, sign_up
@@ -126,7 +126,7 @@ async def test_a_signed_url_opens_without_a_token_and_for_nothing_else(
 
 async def test_a_signature_ends(app_state: AppState) -> None:
     ended = int(time.time()) - 1
-    assert not app_state.keyring.check_media("v/video", ended, app_state.keyring.sign_media("v/video", ended))
+    assert not app_state.keyring.is_media_signature("v/video", ended, app_state.keyring.sign_media("v/video", ended))
     url = app_state.serializer.asset_url("v", "video", ended)
     assert url.startswith(f"{app_state.settings.origin}/v1/videos/v/content?variant=video&expires={ended}&signature=")
 
@@ -161,14 +161,14 @@ async def test_what_is_past_its_retention_is_gone(
     assert (await fetch(client, account, video_id)).status_code == 410
 
 
-def film(size: int) -> File:
-    return File(Path("key"), "video/mp4", size, '"tag"', datetime(2026, 1, 1, tzinfo=UTC))
+def film(size: int) -> ServedFile:
+    return ServedFile(Path("key"), "video/mp4", size, '"tag"', datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @given(size=st.integers(1, 1000), first=st.integers(0, 1100), last=st.integers(0, 1100))
 def test_every_range_lies_inside_the_file(size: int, first: int, last: int) -> None:
     try:
-        part = file_response.span(film(size), Asked(f"bytes={first}-{last}", None, None))
+        part = file_response.parse_range_header(film(size), FileRequestHeaders(f"bytes={first}-{last}", None, None))
     except RangeNotSatisfiable:
         assert first >= size
         assert last >= first
@@ -176,4 +176,4 @@ def test_every_range_lies_inside_the_file(size: int, first: int, last: int) -> N
     if part is None:
         assert last < first
     else:
-        assert part == Span(first, min(last, size - 1))
+        assert part == ByteRange(first, min(last, size - 1))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from api.errors import InsufficientCredits, KeyReused, StillRunning
+from api.errors import IdempotencyKeyReused, InsufficientCredits, RequestInProgress
 from api.http.state import AppState
 from api.sql.idempotency import StoredAnswer
 from api.sql.segments import PublishedSegment
@@ -106,7 +106,7 @@ async def test_a_key_with_another_request_is_refused(app_state: AppState) -> Non
 
     one = with_fingerprint(submission(app_state, account, key="k"))
     await app_state.submissions.submit(one, drawn(app_state))
-    with pytest.raises(KeyReused):
+    with pytest.raises(IdempotencyKeyReused):
         await app_state.submissions.submit(with_fingerprint(one, b"another request"), drawn(app_state))
 
 
@@ -138,6 +138,6 @@ async def test_a_crowd_with_one_key_makes_one_video(real: AppState) -> None:
     )
     answers = {result.body for result in results if isinstance(result, StoredAnswer)}
     assert len(answers) == 1
-    assert all(isinstance(result, StoredAnswer | StillRunning) for result in results)
+    assert all(isinstance(result, StoredAnswer | RequestInProgress) for result in results)
     assert len(await real.library.list_page(account.id, None, 100, descending=True)) == 1
     assert await balance(real, account) == (292, 8)

@@ -139,7 +139,7 @@ async def test_stale_wakeups_do_not_consume_fresh_ones(real: AppState) -> None:
 
 @pytest.mark.xdist_group("backend")
 async def test_a_starting_worker_stops_at_once_on_sigterm(worker_settings: Settings) -> None:
-    environment = os.environ | worker_settings.environment()
+    environment = os.environ | worker_settings.to_environment()
     command = (sys.executable, "-m", "api.cli", "worker")
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
     forkserver = os.pidfd_open(await wait_for_forkserver(process.pid))

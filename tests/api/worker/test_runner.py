@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from safetensors.torch import load_file, save_file
 
-from api.errors import HasFailed
+from api.errors import VideoHasFailed
 from api.http.state import AppState
 from api.settings import Settings
 from api.videos import hls
@@ -142,7 +142,7 @@ async def test_refused_frames_withdraw_the_published_segments(real: AppState, wo
     assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
     assert video.failure
     assert (video.failure.retryable, video.failure.refunded) == (False, True)
-    with pytest.raises(HasFailed):
+    with pytest.raises(VideoHasFailed):
         await hls.open_stream(real.pool, video_id, account.id)
     assert await balance(real, account) == (299, 0)
     await assert_books_balance(real.pool, account.id)

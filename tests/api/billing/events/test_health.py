@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from api.http.metrics import REGISTRY, Observer
+from api.http.metrics import REGISTRY, DatabaseGauges
 from api.http.state import AppState
 from api.local import doctor
 from tests.support.stripe_process import Local
@@ -16,10 +16,10 @@ async def test_the_operator_sees_stuck_events(real: AppState, local: Local) -> N
     await put(real.pool, "evt_2", "invoice", "in_2")
     await run(
         real.pool,
-        "UPDATE stripe_events SET not_before = 'infinity', error = 'PaymentsRefused: gone',"
+        "UPDATE stripe_events SET not_before = 'infinity', error = 'PaymentRequestRejected: gone',"
         " received_at = now() - interval '2 days' WHERE id = 'evt_1'",
     )
-    await Observer().observe(real.pool, real.settings.data)
+    await DatabaseGauges().refresh(real.pool, real.settings.data)
     shown = {
         state: REGISTRY.get_sample_value("kinora_stripe_events", {"state": state}) for state in ("waiting", "parked")
     }
@@ -29,4 +29,4 @@ async def test_the_operator_sees_stuck_events(real: AppState, local: Local) -> N
         msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
     )
     assert finding.grade == "note"
-    assert "PaymentsRefused: gone" in finding.sentence
+    assert "PaymentRequestRejected: gone" in finding.sentence

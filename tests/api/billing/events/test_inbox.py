@@ -12,7 +12,7 @@ import pytest
 from api.billing.events.backoff import LONGEST_DELAY, retry_delay
 from api.billing.events.inbox import LEASE, Inbox
 from api.billing.stripe.locks import ObjectBusyError, lock_object
-from api.errors import PaymentsAway
+from api.errors import PaymentsUnavailable
 from api.http.state import AppState
 from api.sql import chores, stripe_events
 from api.sql.connection import Pool, transaction
@@ -95,7 +95,7 @@ async def test_a_poisoned_event_stops_no_other(real: AppState) -> None:
 
 async def test_failed_events_back_off_and_are_parked_after_a_day(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
-        raise PaymentsAway
+        raise PaymentsUnavailable
 
     box = Inbox(real.pool, apply)
     await put(real.pool, "evt_1")
@@ -113,7 +113,7 @@ async def test_failed_events_back_off_and_are_parked_after_a_day(real: AppState)
         assert (stuck.parked, stuck.waiting, stuck.error) == (
             1,
             0,
-            "PaymentsAway: Payments do not answer just now",
+            "PaymentsUnavailable: Payments do not answer just now",
         )
         assert stuck.oldest > 86_400
         assert await stripe_events.make_all_due(db) == 1
@@ -122,7 +122,7 @@ async def test_failed_events_back_off_and_are_parked_after_a_day(real: AppState)
 
 async def test_a_worker_that_was_away_a_day_parks_nothing(real: AppState) -> None:
     async def apply(_: InboxEvent) -> None:
-        raise PaymentsAway
+        raise PaymentsUnavailable
 
     await put(real.pool, "evt_1")
     await run(real.pool, "UPDATE stripe_events SET received_at = now() - interval '3 days'")

@@ -281,5 +281,5 @@ def test_sums_are_read_only_one_way(doubtful: dict[str, int], missing: int, foun
 
 
 def test_a_report_may_name_the_request_by_its_key() -> None:
-    entry = ids.new("entry")
+    entry = ids.new_id("entry")
     assert metering.ENTRY_ID.findall(f"meter:{entry}:3") == [entry]

@@ -80,7 +80,7 @@ async def test_the_command_reconciles(real: AppState, local: Local) -> None:
     await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity'")
     settings = msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "api.cli", "stripe", "reconcile", stdout=PIPE, env=os.environ | settings.environment()
+        sys.executable, "-m", "api.cli", "stripe", "reconcile", stdout=PIPE, env=os.environ | settings.to_environment()
     )  # fmt: skip
     said, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0

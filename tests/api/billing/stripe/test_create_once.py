@@ -31,7 +31,7 @@ from api.billing.stripe.objects import (
 from api.billing.stripe.provision import AccountSync
 from api.billing.stripe.subscriptions import refund_payment, schedule_change, upgrade_now
 from api.billing.tariff import tariff
-from api.errors import PaymentsAway
+from api.errors import PaymentsUnavailable
 from api.settings import Settings
 from tests.support.stripe_process import Local, running
 
@@ -81,7 +81,7 @@ class Caller:
             try:
                 async with self._limit:
                     return await make()
-            except PaymentsAway:
+            except PaymentsUnavailable:
                 self.away += 1
         pytest.fail("it never came about")
 
@@ -250,7 +250,7 @@ async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everyt
             try:
                 await asyncio.sleep(chance.random() / 100)
                 await AccountSync(stripe, SOLD, run_id="sync_1").sync_all(URL.removesuffix("/v1/webhooks/stripe"))
-            except PaymentsAway:
+            except PaymentsUnavailable:
                 continue
             return
         pytest.fail("it never came about")

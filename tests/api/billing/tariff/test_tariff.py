@@ -140,8 +140,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_every_child_reads_the_same_file(own: Path) -> None:
     read = Settings.from_env({"KINORA_TARIFF": str(own), "KINORA_SECRET": "sixteen letters.."})
     assert read.tariff == own
-    assert Settings.from_env(read.environment()) == read
-    assert Settings.from_env(replace(read, tariff=None).environment()).tariff is None
+    assert Settings.from_env(read.to_environment()) == read
+    assert Settings.from_env(replace(read, tariff=None).to_environment()).tariff is None
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "worker"])

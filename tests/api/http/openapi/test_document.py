@@ -27,7 +27,7 @@ Operation = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def document(app: Litestar) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(drawing.export(app))
+    loaded: dict[str, Any] = json.loads(drawing.export_document(app))
     return loaded
 
 
@@ -138,7 +138,7 @@ def test_every_reference_leads_somewhere_and_every_component_is_used(document: d
 def test_examples_fit_their_schemas() -> None:
     for kind, request in examples.REQUESTS.items():
         assert msgspec.convert(request, kind)
-    for kind, answer in examples.ANSWERS.items():
+    for kind, answer in examples.RESPONSES.items():
         assert msgspec.convert(msgspec.to_builtins(answer), kind) == answer
 
 
@@ -152,11 +152,11 @@ def test_example_ids_have_the_kind_that_the_server_issues(document: dict[str, An
         "User": ids.USER,
         "Video": ids.VIDEO,
     }
-    for kind, answer in examples.ANSWERS.items():
+    for kind, answer in examples.RESPONSES.items():
         if kind.__name__ in kinds:
-            assert ids.valid(msgspec.to_builtins(answer)["id"], kinds.pop(kind.__name__)), kind
+            assert ids.is_valid_id(msgspec.to_builtins(answer)["id"], kinds.pop(kind.__name__)), kind
     assert kinds == {}
-    assert ids.valid(examples.problem(Problem)["instance"], ids.REQUEST)
+    assert ids.is_valid_id(examples.problem_example(Problem)["instance"], ids.REQUEST)
     issued = {value for name, value in vars(ids).items() if name.isupper() and isinstance(value, str)}
     found = set(re.findall(r"\b([a-z]+)_[0-9A-Z]{26}\b", json.dumps(document)))
     assert found <= issued
@@ -207,7 +207,7 @@ def test_an_object_that_is_null_in_one_place_only_does_not_become_so_in_others()
         always: Named
         sometimes: Named | None
 
-    found = schemas.components([], [Both])
+    found = schemas.build_components([], [Both])
     assert found["Named"]["type"] == "object"
     assert found["Both"]["properties"]["sometimes"]["anyOf"][1] == {"type": "null"}
 
@@ -224,8 +224,8 @@ def test_parameters_say_their_limits(document: dict[str, Any]) -> None:
 def test_every_problem_has_an_example() -> None:
     kinds: list[type[Problem]] = [Problem, *Problem.__subclasses__()]
     for kind in kinds:
-        assert examples.problem(kind)["error"]["code"] == kind.code
+        assert examples.problem_example(kind)["error"]["code"] == kind.code
 
 
 def test_the_committed_document_is_this_one(app: Litestar) -> None:
-    assert drawing.export(app) == COMMITTED.read_bytes(), "run `make openapi` and commit what it writes"
+    assert drawing.export_document(app) == COMMITTED.read_bytes(), "run `make openapi` and commit what it writes"
