@@ -22,19 +22,16 @@ from api.sql.media import RenditionRow
 from api.storage.keys import rendition_key
 from api.storage.local import Storage
 from api.videos.lifecycle import VideoLifecycle
-from api.videos.operations import VideoFile, to_engine_request
 from api.videos.renditions import SUFFIXES, TYPES
+from api.worker.engine_request import build_engine_request
 from api.worker.segment_publisher import SegmentPublisher
 from engine.process.client import EngineDied, EngineProcess
 from engine.types import (
     Done,
     EngineError,
-    ImageCondition,
     JobCancelled,
-    LoraWeight,
     PreviewFrame,
     Progress,
-    Request,
     Result,
     Resume,
     Segment,
@@ -178,7 +175,7 @@ class JobRunner:
     async def _follow_engine(self, job: ClaimedGeneration, folder: Path) -> Result:
         """Publish the engine's events until it is done, and cancel it when the lease is lost."""
         last, result = 0.0, None
-        request = await self._build_request(job)
+        request = await build_engine_request(job, await self._lifecycle.load_inputs(job), self._storage)
         publisher = SegmentPublisher(job, request, self._lifecycle, self._storage)
         resume = await publisher.load_resume_point()
         async with aclosing(self._engine.run(request, folder, resume)) as events:
@@ -236,33 +233,6 @@ class JobRunner:
         await asyncio.sleep(self._settings.job_timeout)
         self._timed_out = True
         await self._engine.kill()
-
-    async def _build_request(self, job: ClaimedGeneration) -> Request:
-        inputs = await self._lifecycle.load_inputs(job)
-        conditions = [
-            ImageCondition(
-                image=await asyncio.to_thread(self._storage.read_file, image.key),
-                frame=image.frame,
-                strength=image.strength,
-                resize="pad" if image.resize == "pad" else "crop",
-            )
-            for image in inputs.images
-        ]
-        plain = Request(
-            model=job.served_by,
-            prompt=job.prompt,
-            width=job.width,
-            height=job.height,
-            seconds=job.seconds,
-            seed=job.seed,
-            negative_prompt=job.negative_prompt,
-            quality=job.quality,
-            conditions=tuple(conditions),
-            marked=job.marked,
-            loras=tuple(LoraWeight(lora.name, lora.weight) for lora in job.loras),
-        )
-        files = [VideoFile(self._storage.file_path(video.key), video.seconds) for video in inputs.videos]
-        return to_engine_request(job.operation, plain, files)
 
     async def _store_result(self, job: ClaimedGeneration, result: Result) -> str:
         """Store the files under keys of this attempt, then complete the job. The sweeper removes lost attempts."""
