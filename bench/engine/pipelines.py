@@ -127,6 +127,10 @@ class PipelineComparison:
 
     def run_our_loop(self, *, decoded: bool) -> torch.Tensor:
         """Our loop: latents [1, C, F, h, w], or frames [F, 3, h, w]."""
+        return self.denoise_window(self.sampling, decoded=decoded)
+
+    def denoise_window(self, sampling: Sampling, *, decoded: bool) -> torch.Tensor:
+        """Run our loop with the given sampling parameters."""
         made = plan_clip(self.request)
         cut, (window, shown) = ClipState.empty(made), made.steps
         assert isinstance(window, Window)
@@ -134,9 +138,9 @@ class PipelineComparison:
         tokens = prepare_tokens(self.parts, cut, window)
         text = self.encoded_text.select_prompts(window.prompt_weights)
         steps = list(
-            ltx.denoise_tokens(self.parts, made, self.sampling, text, tokens, window.seed, engine_clips.never_cancelled)
+            ltx.denoise_tokens(self.parts, made, sampling, text, tokens, window.seed, engine_clips.never_cancelled)
         )
-        assert len(steps) == self.sampling.steps
+        assert len(steps) == sampling.steps
         store_latents(self.parts, cut, window, tokens)
         return (
             decode_span(self.parts, cut, shown).clamp(0, 1) if decoded else torch.cat([*cut.latents[0].values()], dim=2)
