@@ -10,7 +10,7 @@ from api.schemas.videos import Status
 from api.sql.connection import Database, changed_one_row, row, rows
 
 
-class PublishedSegment(Struct, frozen=True, kw_only=True):
+class SegmentRow(Struct, frozen=True, kw_only=True):
     """A segment: its place, the name of its initialization segment (`head`), and its length in seconds.
 
     `discontinuity` is set where its attempt could not go on from the segment before.
@@ -35,7 +35,7 @@ class StreamRow(Struct, frozen=True, kw_only=True):
 
 
 async def publish_segment(
-    db: Database, generation_id: str, segment: PublishedSegment, published: float, generated: float
+    db: Database, generation_id: str, segment: SegmentRow, published: float, generated: float
 ) -> bool:
     """Add a segment that ends at second `published` of the video, `generated` seconds of which were generated so far.
 
@@ -113,7 +113,7 @@ async def find_stream(db: Database, generation_id: str) -> StreamRow | None:
     return row(record, StreamRow)
 
 
-async def list_segments(db: Database, generation_id: str) -> list[PublishedSegment]:
+async def list_segments(db: Database, generation_id: str) -> list[SegmentRow]:
     """The segments of a video, in order."""
     records = await db.fetch(
         """
@@ -124,4 +124,4 @@ async def list_segments(db: Database, generation_id: str) -> list[PublishedSegme
         """,
         generation_id,
     )
-    return rows(records, PublishedSegment)
+    return rows(records, SegmentRow)

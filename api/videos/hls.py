@@ -14,7 +14,7 @@ from api import ids
 from api.schemas.common import unix_seconds
 from api.sql import segments
 from api.sql.connection import Database, Pool
-from api.sql.segments import PublishedSegment, StreamRow
+from api.sql.segments import SegmentRow, StreamRow
 from api.storage.keys import RESUME_STATES, STREAMS
 from api.videos.availability import STREAM_LIFETIME, preview_error, require_owner, stream_error
 
@@ -29,12 +29,12 @@ def storage_key(video_id: str, name: str) -> str:
     return f"{STREAMS}/{video_id}/{name}"
 
 
-def segment_name(segment: PublishedSegment) -> str:
+def segment_name(segment: SegmentRow) -> str:
     """The file name of a segment. It names the attempt, since a stalled one may still write its own."""
     return f"{segment.attempt}-{segment.number}.m4s"
 
 
-def resume_state_key(video_id: str, segment: PublishedSegment) -> str:
+def resume_state_key(video_id: str, segment: SegmentRow) -> str:
     """The storage key of the resume state saved after a segment. It is never served."""
     return f"{RESUME_STATES}/{video_id}/{segment.attempt}-{segment.number}.safetensors"
 
@@ -59,7 +59,7 @@ def stream_expires_at(created_at: datetime) -> int:
     return unix_seconds(created_at + STREAM_LIFETIME)
 
 
-async def open_stream(pool: Pool, video_id: str, user_id: str | None) -> tuple[StreamRow, list[PublishedSegment]]:
+async def open_stream(pool: Pool, video_id: str, user_id: str | None) -> tuple[StreamRow, list[SegmentRow]]:
     """The stream, for its owner or (None) for the bearer of a signed URL. Raises NotFound, Expired, Conflict."""
     async with pool.acquire() as db:
         row = await _require_stream(db, video_id, user_id)
@@ -82,7 +82,7 @@ async def _require_stream(db: Database, video_id: str, user_id: str | None) -> S
     return require_owner(row, video_id, user_id)
 
 
-def build_playlist(stream: StreamRow, published: list[PublishedSegment], query: str) -> str:
+def build_playlist(stream: StreamRow, published: list[SegmentRow], query: str) -> str:
     """The playlist of the published segments. `query` is appended to every URL; they are relative to the playlist's."""
     lines = [
         "#EXTM3U",

@@ -22,7 +22,7 @@ from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import Generation
 from api.sql.leases import ClaimedGeneration, LostLease
 from api.sql.media import RenditionRow
-from api.sql.segments import PublishedSegment
+from api.sql.segments import SegmentRow
 from api.videos.availability import require_video
 from api.videos.failures import FAILURE_REASONS
 from api.videos.inputs import ClipInputs
@@ -105,7 +105,7 @@ class VideoLifecycle:
         return held
 
     async def publish_segment(
-        self, claimed: ClaimedGeneration, segment: PublishedSegment, published: float, generated: float
+        self, claimed: ClaimedGeneration, segment: SegmentRow, published: float, generated: float
     ) -> bool:
         """List a segment that is in storage and ends at second `published`, `generated` of which were generated so far.
 
@@ -125,7 +125,7 @@ class VideoLifecycle:
             self._announcer.announce_change(claimed.user_id, claimed.id)
         return held
 
-    async def list_published_segments(self, claimed: ClaimedGeneration) -> list[PublishedSegment]:
+    async def list_published_segments(self, claimed: ClaimedGeneration) -> list[SegmentRow]:
         """The published segments, in order."""
         async with self._pool.acquire() as db:
             return await segments.list_segments(db, claimed.id)

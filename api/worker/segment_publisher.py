@@ -30,7 +30,7 @@ class SegmentPublisher:
         self._request = request
         self._lifecycle = lifecycle
         self._storage = storage
-        self._published: list[segments.PublishedSegment] | None = None
+        self._published: list[segments.SegmentRow] | None = None
         self._pending: list[Segment] = []
         self._previous_end: float | None = None
         self._restarted = False
@@ -83,20 +83,18 @@ class SegmentPublisher:
         self._previous_end = segment.seconds_done
         return True
 
-    async def _load_published(self) -> list[segments.PublishedSegment]:
+    async def _load_published(self) -> list[segments.SegmentRow]:
         if self._published is None:
             self._published = await self._lifecycle.list_published_segments(self._job)
         return self._published
 
-    def _store_files(
-        self, segment: Segment, seconds: float, listed: list[segments.PublishedSegment]
-    ) -> segments.PublishedSegment:
+    def _store_files(self, segment: Segment, seconds: float, listed: list[segments.SegmentRow]) -> segments.SegmentRow:
         """Move the files into storage unless an earlier try has.
 
         An init segment is named by its content, so that players read it again where it changes.
         """
         video_id, content = self._job.id, segment.init_file.read_bytes()
-        row = segments.PublishedSegment(
+        row = segments.SegmentRow(
             number=len(listed),
             attempt=self._job.attempt,
             head=hashlib.sha256(content).hexdigest()[:16],
@@ -111,7 +109,7 @@ class SegmentPublisher:
             self._storage.adopt_file(segment.file, hls.storage_key(video_id, file.name))
         return row
 
-    def _remove_resume_state(self, listed: list[segments.PublishedSegment]) -> None:
+    def _remove_resume_state(self, listed: list[segments.SegmentRow]) -> None:
         """Remove the resume state of the previous segment: the next attempt continues after the last one."""
         if listed:
             self._storage.file_path(hls.resume_state_key(self._job.id, listed[-1])).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from api.http.state import AppState
 from bench.report import Row, format_figure, format_percent
 from bench.resource_usage import measure_usage, process_tree, quantile
 from bench.service import seeding
-from bench.service.creates import ASKED, PATH
+from bench.service.creates import PATH, REQUEST_BODY
 from bench.service.seeding import SignedInUser
 from bench.service.testbed import HttpProcess, open_state, run_servers, run_web, run_worker, with_settings
 from engine.testing import tiny_ltx
@@ -71,7 +71,7 @@ async def time_one_claim(app_state: AppState, site: HttpProcess, person: SignedI
     async with asyncio.timeout(PATIENCE):
         await wait_until_idle(app_state.redis)
         async with httpx.AsyncClient(base_url=site.base_url, trust_env=False) as client:
-            answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
+            answer = await client.post(PATH, json=REQUEST_BODY, headers={"Authorization": f"Bearer {person.token}"})
         assert answer.status_code == 200, answer.text
         video_id: str = answer.json()["id"]
         async with app_state.hub.watch(person.user_id, video_id) as watcher:

@@ -35,7 +35,12 @@ from bench.service.statements import RecordedStatement
 from bench.service.testbed import HttpProcess, run_servers, run_web
 
 PATH = "/v1/videos"
-ASKED = {"prompt": "a red ball bounces over green hills", "seconds": 1, "size": "64x64", "quality": "turbo"}  # 1 credit
+REQUEST_BODY = {
+    "prompt": "a red ball bounces over green hills",
+    "seconds": 1,
+    "size": "64x64",
+    "quality": "turbo",
+}  # 1 credit
 PEOPLE = 500  # so many that nobody meets the limit of creations for each
 EACH = 4  # finished clips of each, so that PostgreSQL plans for tables that are not empty
 LANES = 24
@@ -84,7 +89,7 @@ async def record_create(settings: Settings, person: SignedInUser) -> list[Record
         async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
             for _ in range(WARM):  # asyncpg asks a new connection for the types it meets
                 recorder.clear()
-                answer = await client.post(PATH, json=ASKED, headers={"Authorization": f"Bearer {person.token}"})
+                answer = await client.post(PATH, json=REQUEST_BODY, headers={"Authorization": f"Bearer {person.token}"})
                 assert answer.status_code == 200, answer.text
                 await asyncio.sleep(0)  # asyncpg tells its listeners of the commit in the loop's next round
             return await recorder.recorded_statements()
@@ -110,7 +115,7 @@ class HttpCreates(CreateContender):
         super().__init__()
         self._site = site
         self._pids = (site.pid, os.getpid(), postgres)
-        body = msgspec.json.encode(ASKED)
+        body = msgspec.json.encode(REQUEST_BODY)
         self._requests = cycle([load.build_request("POST", PATH, person.token, body) for person in crowd])
 
     async def run_turn(self, most: int) -> None:

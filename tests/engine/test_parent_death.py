@@ -53,8 +53,6 @@ def test_a_killed_parent_takes_its_child_along(parent: subprocess.Popen[str]) ->
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux kills the child; elsewhere the pipe's end does")
 def test_a_parent_already_dead_is_noticed() -> None:
     not_my_parent = os.getpid() + 1
-    code = (
-        f"from engine import parent_death as lifeline; lifeline.die_with_parent(parent={not_my_parent}); print('alive')"
-    )
+    code = f"from engine import parent_death; parent_death.die_with_parent(parent={not_my_parent}); print('alive')"
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, "")

@@ -14,7 +14,7 @@ from api.messaging.events import Announcer, CommandOutbox
 from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql.ledger.ledger_users import LedgerUser
-from api.sql.segments import PublishedSegment, list_segments
+from api.sql.segments import SegmentRow, list_segments
 from api.videos.lifecycle import VideoLifecycle
 from api.worker import main
 from api.worker.sweeper import Sweeper
@@ -55,7 +55,7 @@ async def wait_until_published(app_state: AppState, video_id: str, account: Ledg
             await watcher.take_snapshots(1.0)
 
 
-async def list_published_segments(app_state: AppState, video_id: str) -> list[PublishedSegment]:
+async def list_published_segments(app_state: AppState, video_id: str) -> list[SegmentRow]:
     async with app_state.pool.acquire() as db:
         return await list_segments(db, video_id)
 

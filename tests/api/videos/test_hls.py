@@ -13,7 +13,7 @@ import pytest
 
 from api.http.state import AppState
 from api.sql.leases import ClaimedGeneration
-from api.sql.segments import PublishedSegment, StreamRow
+from api.sql.segments import SegmentRow, StreamRow
 from api.storage.local import Storage, StoredFile
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle
@@ -25,10 +25,8 @@ NOW = datetime.now(UTC)
 QUERY = "?expires=1&signature=x"
 
 
-def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[PublishedSegment]:
-    return [
-        PublishedSegment(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)
-    ]
+def listed(*seconds: float, attempt: int = 1, head: str = "a" * 16) -> list[SegmentRow]:
+    return [SegmentRow(number=number, attempt=attempt, head=head, seconds=each) for number, each in enumerate(seconds)]
 
 
 def stream(state: Any = "in_progress") -> StreamRow:
@@ -56,7 +54,7 @@ def test_a_playlist_says_what_players_want_to_know() -> None:
 
 def test_another_head_is_announced() -> None:
     first, second = listed(2.0, 2.0)
-    other = PublishedSegment(number=1, attempt=2, head="b" * 16, seconds=2.0)
+    other = SegmentRow(number=1, attempt=2, head="b" * 16, seconds=2.0)
     lines = hls.build_playlist(stream(), [first, other], QUERY).splitlines()
     assert lines.index("#EXT-X-DISCONTINUITY") < lines.index(f'#EXT-X-MAP:URI="stream/{"b" * 16}.mp4{QUERY}"')
     assert "#EXT-X-DISCONTINUITY" not in hls.build_playlist(stream(), [first, second], QUERY)

@@ -9,7 +9,7 @@ import pytest
 from api.errors import IdempotencyKeyReused, InsufficientCredits, RequestInProgress
 from api.http.state import AppState
 from api.sql.idempotency import StoredAnswer
-from api.sql.segments import PublishedSegment
+from api.sql.segments import SegmentRow
 from tests.support.factories import assert_books_balance
 from tests.support.generations import (
     MEDIA,
@@ -53,7 +53,7 @@ async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: 
     await spend(app_state, pro)
     video_id = await create(app_state, pro)
     claimed = await claim(app_state)
-    piece = PublishedSegment(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
+    piece = SegmentRow(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
     assert await app_state.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
     row = await app_state.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
