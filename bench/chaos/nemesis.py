@@ -125,8 +125,14 @@ class Nemesis:
         workers = {worker.database_name: worker for worker in self._workers}
         async with self._pool.acquire() as db:
             rows = await db.fetch(
-                "SELECT worker, id, attempt, progress FROM generations"
-                " WHERE state = 'in_progress' AND lease_until > now() AND worker = ANY($1) ORDER BY id",
+                """
+                SELECT worker, id, attempt, progress
+                FROM generations
+                WHERE state = 'in_progress'
+                  AND lease_until > now()
+                  AND worker = ANY($1)
+                ORDER BY id
+                """,
                 [alias for alias in workers if alias],
             )
         return [HeldLease(workers[row["worker"]], row["id"], row["attempt"], row["progress"]) for row in rows]
@@ -135,7 +141,11 @@ class Nemesis:
         """Whether the attempt had not ended when it was hit. That it has gone back to the queue since is its effect."""
         async with self._pool.acquire() as db:
             hit: bool = await db.fetchval(
-                "SELECT attempt > $2 OR state IN ('queued', 'in_progress') FROM generations WHERE id = $1",
+                """
+                SELECT attempt > $2 OR state IN ('queued', 'in_progress')
+                FROM generations
+                WHERE id = $1
+                """,
                 kill.video_id,
                 kill.attempt,
             )

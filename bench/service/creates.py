@@ -192,11 +192,11 @@ class PgbenchCreates:
         process = await asyncio.create_subprocess_exec(
             self._binary, *options, env=self._connection_environment(), stdout=PIPE
         )
-        said = (await process.communicate())[0].decode()
-        assert process.returncode == 0, said
-        done = int(re.findall(r"actually processed: (\d+)", said)[0])
+        output = (await process.communicate())[0].decode()
+        assert process.returncode == 0, output
+        done = int(re.findall(r"actually processed: (\d+)", output)[0])
         self.count += done
-        self.seconds += done / float(re.findall(r"tps = ([\d.]+)", said)[0])
+        self.seconds += done / float(re.findall(r"tps = ([\d.]+)", output)[0])
 
     def _connection_environment(self) -> dict[str, str]:
         host = parse_qs(self._url.query)["host"][0]
@@ -212,14 +212,17 @@ class PgbenchCreates:
 async def verify_creates(settings: Settings, creates: int) -> None:
     """Every create that was counted is there, with its credits set aside."""
     connection = await asyncpg.connect(settings.database_url)
-    found = await connection.fetchrow(
-        "SELECT (SELECT count(*) FROM generations WHERE state = 'queued') AS queued,"
-        " (SELECT count(*) FROM holds WHERE state = 'held') AS holds,"
-        " (SELECT sum(granted - remaining)::bigint FROM lots) AS taken,"
-        " (SELECT sum(amount)::bigint FROM ledger_entries WHERE account = 'held') AS held"
+    sums = await connection.fetchrow(
+        """
+        SELECT
+            (SELECT count(*) FROM generations WHERE state = 'queued') AS queued,
+            (SELECT count(*) FROM holds WHERE state = 'held') AS holds,
+            (SELECT sum(granted - remaining)::bigint FROM lots) AS taken,
+            (SELECT sum(amount)::bigint FROM ledger_entries WHERE account = 'held') AS held
+        """
     )
     await connection.close()
-    assert tuple(found) == (creates,) * 4, (creates, found)
+    assert tuple(sums) == (creates,) * 4, (creates, sums)
 
 
 def build_rows(http: HttpCreates, bare: AsyncpgCreates, pgbench: PgbenchCreates | None, count: int) -> list[Row]:
