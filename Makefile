@@ -54,11 +54,12 @@ up: $(STAMP) ## run the whole backend until Ctrl-C; data stays in ./data
 test: $(STAMP) ## run every test on the embedded servers
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-check: $(STAMP) ## lint, types, import contracts, and what is generated against what it is made from
+check: $(STAMP) ## lint, types, import contracts, layout, and generated files against their source
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/house.py
 	@$(BIN)/kinora openapi --check
 	@$(BIN)/python -m sdk.generate --check
 	@$(BIN)/python -m sdk.breaking_changes

@@ -16,7 +16,7 @@ DATA = (ROOT / "engine/mini/dataset/vocabulary.py", ROOT / "api/http/openapi/exa
 
 MODULES_IN_A_FOLDER = 25
 LINES_IN_A_FILE = 300
-SHARE_OF_ONE_WORD_FUNCTIONS = 0.45
+SHARE_OF_ONE_WORD_FUNCTIONS = 0.2
 CLASS_NAMES_IN_TWO_MODULES = 20
 
 

@@ -14,10 +14,8 @@ from engine.catalog.registry import find_model
 from engine.media.video_writer import VideoWriter
 from engine.planning import operations
 from engine.planning.operations import SourceClip, StoryboardEntry
-from engine.planning.plan import ClipPlan, Window
 from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
-from engine.runtime.resume import latents_to_save, plan_fingerprint
 from engine.testing import tiny_ltx
 from engine.types import (
     Done,
@@ -276,26 +274,3 @@ def test_the_state_of_another_lora_of_that_name_is_not_taken(
     segments = published(Engine(inked["one"]), request_, tmp_path / "whole")
     events = list(Engine(inked[name]).run(request_, tmp_path / "other", never, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == first
-
-
-def test_a_plan_has_the_same_name_wherever_its_films_lie() -> None:
-    def named(folder: str, **change: object) -> str:
-        request = Request("kinora-mini", "a ball", 160, 96, 6, 7)
-        request = operations.extend_clip(request, SourceClip(Path(folder) / "0.mp4", 24), 3, "forward")
-        return plan_fingerprint(plan_clip(replace(request, **change)))  # type: ignore[arg-type]
-
-    assert named("/one") == named("/other")
-    assert named("/one") != named("/one", seed=8)
-
-
-def test_what_is_kept_does_not_grow_with_the_clip() -> None:
-    def most(seconds: float, *, loop: bool = False) -> int:
-        made = plan_clip(Request("kinora-mini", "a ball", 160, 96, seconds, 7, loop=loop))
-        return max(len(latents_to_save(made, done)) for done in ends(made))
-
-    assert most(8) == most(20) <= MINI.context_latents + 4
-    assert most(8, loop=True) == most(20, loop=True) <= 2 * MINI.context_latents + 6
-
-
-def ends(made: ClipPlan) -> list[int]:
-    return [number for number, step in enumerate(made.steps, 1) if not isinstance(step, Window)]
