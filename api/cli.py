@@ -1,4 +1,4 @@
-"""The `kinora` command. Reads its arguments and hands over; imports a part only when that part is asked for."""
+"""The `kinora` command: parses arguments and runs a subcommand. Imports the modules of a subcommand only to run it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives the exit status. What a person can mend is one sentence on standard error."""
+    """Run the command and return its exit status. A user error is reported in one sentence on standard error."""
     options = _build_parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _CommandError(Exception):
-    """The command cannot do what it was asked; the message is for a person, the exit status for whoever started it."""
+    """The command cannot run; the message is one sentence for the user, `status` the exit status."""
 
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
@@ -37,49 +37,53 @@ class _CommandError(Exception):
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kinora", description="The backend that turns a sentence into a video.")
+    parser = argparse.ArgumentParser(prog="kinora", description="Backend that generates videos from text prompts.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     up = commands.add_parser("up", help="run everything on this machine until Ctrl-C")
-    up.add_argument("--host", help="the address to listen on (default 127.0.0.1)")
-    up.add_argument("--port", type=int, help="the port (default 8000, or a free one; 0: any that is free)")
-    up.add_argument("--data", help="the folder that keeps everything (default data)")
+    up.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    up.add_argument(
+        "--port", type=int, help="port to listen on (default: 8000, or a free one if it is taken; 0: any free port)"
+    )
+    up.add_argument("--data", help="folder for all data (default: data)")
     up.set_defaults(run=_run_up)
 
-    demo = commands.add_parser("demo", help="make one clip end to end and save it as demo.mp4")
-    demo.add_argument("prompt", nargs="?", help="what to show (default: the variable PROMPT, or a red ball)")
+    demo = commands.add_parser("demo", help="generate one video end to end and save it as demo.mp4")
+    demo.add_argument("prompt", nargs="?", help="prompt of the video (default: $PROMPT, or a red ball)")
     demo.set_defaults(run=_run_demo)
 
-    serve = commands.add_parser("serve", help="run one web process (needs DATABASE_URL and REDIS_URL)")
-    serve.add_argument("--fd", type=int, help="a listening socket to take over, instead of host and port")
+    serve = commands.add_parser("serve", help="run one web process (requires DATABASE_URL and REDIS_URL)")
+    serve.add_argument("--fd", type=int, help="file descriptor of a listening socket, instead of host and port")
     serve.set_defaults(run=_run_serve)
 
-    worker = commands.add_parser("worker", help="run one worker (needs DATABASE_URL and REDIS_URL)")
+    worker = commands.add_parser("worker", help="run one worker (requires DATABASE_URL and REDIS_URL)")
     worker.set_defaults(run=_run_worker)
 
-    migrate = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")
+    migrate = commands.add_parser("migrate", help="apply pending migrations to the database at DATABASE_URL")
     migrate.set_defaults(run=_run_migrate)
 
     openapi = commands.add_parser("openapi", help="write openapi/openapi.json")
-    openapi.add_argument("--check", action="store_true", help="write nothing; fail if it is out of date")
+    openapi.add_argument("--check", action="store_true", help="write nothing; fail if the file is out of date")
     openapi.set_defaults(run=_write_openapi)
 
-    stripe = commands.add_parser("stripe", help="the Stripe account that sells").add_subparsers(
-        required=True, metavar="what"
+    stripe = commands.add_parser("stripe", help="set up and reconcile the Stripe account").add_subparsers(
+        required=True, metavar="action"
     )
-    sync = stripe.add_parser("sync", help="make it sell what the tariff says, and tell it where events go")
-    sync.add_argument("--new-secrets", action="store_true", help="make the webhooks anew, for secrets that were lost")
+    sync = stripe.add_parser("sync", help="create the products, prices and webhooks of the tariff in Stripe")
+    sync.add_argument(
+        "--new-secrets", action="store_true", help="recreate the webhooks, if their signing secrets were lost"
+    )
     sync.set_defaults(run=_sync_stripe)
-    reconcile = stripe.add_parser("reconcile", help="take up what was not heard of, and try again what is set aside")
+    reconcile = stripe.add_parser("reconcile", help="apply missed Stripe events and retry parked ones")
     reconcile.set_defaults(run=_reconcile_stripe)
 
-    doctor = commands.add_parser("doctor", help="say what is missing on this machine, in a sentence each")
+    doctor = commands.add_parser("doctor", help="check this machine and the configuration")
     doctor.set_defaults(run=_run_doctor)
     return parser
 
 
 def _read_settings(**overrides: str | None) -> Settings:
-    """The environment's settings under those given on the command line."""
+    """The settings of the environment, overridden by those of the command line."""
     named = {f"KINORA_{name.upper()}": value for name, value in overrides.items() if value is not None}
     try:
         return Settings.from_env(os.environ | named)
@@ -88,7 +92,7 @@ def _read_settings(**overrides: str | None) -> Settings:
 
 
 def _check_tariff(settings: Settings) -> Settings:
-    """The same settings, if the tariff they name will do."""
+    """Return the settings if their tariff is valid. Raises _CommandError."""
     from api.billing.tariff import tariff
 
     try:
@@ -103,7 +107,7 @@ def _read_server_settings() -> Settings:
     for variable, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
         if not value:
             raise _CommandError(
-                f"{variable} is not set. `kinora up` brings a server of its own; this command does not."
+                f"{variable} is not set. Only `kinora up` starts servers of its own; this command does not."
             )
     return settings
 
@@ -118,10 +122,10 @@ def _run_up(options: argparse.Namespace) -> int:
 
     settings = _check_tariff(_read_settings(host=options.host, data=options.data))
     logs.configure_logging(settings.log_level)
-    asked = options.port is not None or "KINORA_PORT" in os.environ
+    port_required = options.port is not None or "KINORA_PORT" in os.environ
     port = settings.port if options.port is None else options.port
     return _run_supervised(
-        lambda: supervisor.run_foreground(settings, port, port_required=asked, report=_print_message)
+        lambda: supervisor.run_foreground(settings, port, port_required=port_required, report=_print_message)
     )
 
 
@@ -135,7 +139,7 @@ def _run_demo(options: argparse.Namespace) -> int:
 
 
 def _run_supervised(start: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run it with its children; a person reads what went wrong in a sentence."""
+    """Run a coroutine that supervises child processes until it ends or a signal arrives. Raises _CommandError."""
     from api.local import supervisor
 
     try:
@@ -184,12 +188,12 @@ def _write_openapi(options: argparse.Namespace) -> int:
         OPENAPI.parent.mkdir(exist_ok=True)
         OPENAPI.write_text(text)
     elif not OPENAPI.exists() or OPENAPI.read_text() != text:
-        raise _CommandError("openapi/openapi.json does not say what the code does: run `make openapi` and commit it.")
+        raise _CommandError("openapi/openapi.json is out of date: run `make openapi` and commit the result.")
     return 0
 
 
 def _silence_logs() -> None:
-    """Keep the log of what this command does away from the person who reads its sentences."""
+    """Keep log lines out of the output that the user reads."""
     from api import logs
 
     logs.configure_logging("critical")
@@ -202,19 +206,17 @@ def _sync_stripe(options: argparse.Namespace) -> int:
     _silence_logs()
     settings = _check_tariff(_read_settings())
     if not settings.stripe_key:
-        raise _CommandError("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+        raise _CommandError("KINORA_STRIPE_KEY is not set. Set it to the secret key of your Stripe account.")
     try:
         done = asyncio.run(provision.provision_account(settings, new_secrets=options.new_secrets))
     except (provision.ProvisionError, Problem) as error:
         raise _CommandError(str(error)) from error
-    print("\n".join(done.steps) or "nothing to do: Stripe sells what the tariff says")
+    print("\n".join(done.steps) or "nothing to do: Stripe matches the tariff")
     if done.secrets:
-        print("Set this now, since Stripe does not show it again, beside secrets that are set and still in use:")
+        print("Set this now, because Stripe does not show it again. Keep secrets that are set and still in use:")
         print(f"KINORA_STRIPE_WEBHOOK_SECRETS={','.join(done.secrets)}")
     if not provision.public_origin(settings):
-        _print_message(
-            "Stripe was not told where to send events: set KINORA_PUBLIC_URL to the https address of this server."
-        )
+        _print_message("No webhook was created: set KINORA_PUBLIC_URL to the https address of this server.")
     return 0
 
 
@@ -226,7 +228,7 @@ def _reconcile_stripe(_options: argparse.Namespace) -> int:
     _silence_logs()
     settings = _read_server_settings()
     if not settings.stripe_key:
-        raise _CommandError("KINORA_STRIPE_KEY is not set: it takes the secret key of your Stripe account.")
+        raise _CommandError("KINORA_STRIPE_KEY is not set. Set it to the secret key of your Stripe account.")
     try:
         print("\n".join(asyncio.run(reconcile.reconcile_now(settings))))
     except (*connection.AWAY, Problem) as error:

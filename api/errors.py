@@ -1,49 +1,49 @@
-"""Every problem Kinora answers with, as a class. Knows nothing of HTTP frameworks.
+"""Every problem the API responds with, as a class. Knows nothing of HTTP frameworks.
 
     Problem
-    ├── Malformed                400  the body could not be read at all
-    │   └── InvalidSignature              a webhook that nobody we know has signed
-    ├── Unauthorized             401  no, wrong or expired credentials
-    ├── PaymentRequired          402
-    │   ├── InsufficientCredits       what it costs, what is there, where to upgrade
-    │   └── CardDeclined              the bank said no: why, and where another card is entered
-    ├── Forbidden                403
-    │   ├── PlanLimit                 the plan's limit, by name
-    │   ├── UploadLimit               more uploads than one may have at once
-    │   └── MissingScope              the API key may not do this
-    ├── NotFound                 404  also somebody else's things
-    │   ├── NotOfferedYet                    of OpenAI's API, and not offered here so far
-    │   ├── StreamNotFound                  there is none, and where the media is
-    │   └── BillingDisabled               whoever runs this server has set no key of Stripe's
-    ├── MethodNotAllowed         405
-    ├── Conflict                 409
-    │   ├── NotReady                  the clip is still being made
-    │   ├── VideoHasFailed                 there is no clip and there will be none
-    │   ├── VideoWasCancelled              the same, because somebody stopped it
-    │   ├── RequestInProgress              the first request with this Idempotency-Key is not done
-    │   ├── WrongOffset               the bytes do not go on where the upload ends
-    │   ├── UploadNotReady            some of its bytes are missing, or it is being looked at
+    ├── Malformed                   400  the body cannot be parsed
+    │   └── InvalidSignature             a webhook without a valid signature
+    ├── Unauthorized                401  missing, wrong or expired credentials
+    ├── PaymentRequired             402
+    │   ├── InsufficientCredits          carries the cost, the balance and where to upgrade
+    │   └── CardDeclined                 carries the bank's reason and where to enter another card
+    ├── Forbidden                   403
+    │   ├── PlanLimit                    names the limit of the plan
+    │   ├── UploadLimit                  too many unfinished uploads of one user
+    │   └── MissingScope                 the API key lacks the scope
+    ├── NotFound                    404  also for objects of other users
+    │   ├── NotOfferedYet                part of OpenAI's API that is not implemented
+    │   ├── StreamNotFound               the video has no stream; says where its media are
+    │   └── BillingDisabled              the operator has configured no Stripe key
+    ├── MethodNotAllowed            405
+    ├── Conflict                    409
+    │   ├── NotReady                     the video is still being generated
+    │   ├── VideoHasFailed               the video has failed, so it has no media
+    │   ├── VideoWasCancelled            the video was cancelled, so it has no media
+    │   ├── RequestInProgress            the first request with this Idempotency-Key has not finished
+    │   ├── WrongOffset                  the bytes do not start where the upload ends
+    │   ├── UploadNotReady               bytes are missing, or the file is being checked
     │   ├── EmailTaken
-    │   ├── AlreadySubscribed                there is a subscription already: change that one
-    │   ├── NotSubscribed             there is none to change
-    │   ├── SubscriptionUnpaid        it is not paid for, yet or any more
-    │   └── PreviewExpired             the price shown no longer holds
-    ├── Expired                  410  media past its retention
-    ├── UnsupportedVersion       412  of the tus protocol
-    ├── PayloadTooLarge          413
-    ├── UnsupportedMediaType     415
-    ├── RangeNotSatisfiable      416
-    ├── Invalid                  422  a field and the limit it breaks
-    │   └── IdempotencyKeyReused                 the Idempotency-Key came with another request
-    ├── Locked                   423  another request is writing to it
-    ├── TooManyRequests          429  with Retry-After
-    ├── Internal                 500  ours; the request id finds it in the log
-    │   └── PaymentRequestRejected           Stripe will not do what we ask of it
-    └── Unavailable              503  with Retry-After
-        ├── PaymentsUnavailable              Stripe does not answer, or is in trouble
-        └── WebhookClosed             no secret is set to know Stripe's events by
+    │   ├── AlreadySubscribed            the existing subscription must be changed instead
+    │   ├── NotSubscribed
+    │   ├── SubscriptionUnpaid           not paid yet, or no longer
+    │   └── PreviewExpired               the quoted price is no longer valid
+    ├── Expired                     410  media past its retention
+    ├── UnsupportedVersion          412  of the tus protocol
+    ├── PayloadTooLarge             413
+    ├── UnsupportedMediaType        415
+    ├── RangeNotSatisfiable         416
+    ├── Invalid                     422  names the field and the limit it breaks
+    │   └── IdempotencyKeyReused         the Idempotency-Key was used for another request
+    ├── Locked                      423  another request is writing to the object
+    ├── TooManyRequests             429  with Retry-After
+    ├── Internal                    500  a fault of the server; the log has it under the request id
+    │   └── PaymentRequestRejected       Stripe rejected a request of the server
+    └── Unavailable                 503  with Retry-After
+        ├── PaymentsUnavailable          Stripe is unreachable or fails
+        └── WebhookClosed                no signing secret is set for Stripe's events
 
-A problem's body is RFC 9457's, plus the `error` member that OpenAI's clients read.
+The body is that of RFC 9457, plus the `error` member that OpenAI's clients read.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ from typing import Any, ClassVar
 
 
 class Problem(Exception):
-    """An answer that is not a success. `detail` is for the reader, `param` names the field at fault."""
+    """A response that is not a success. `detail` is a sentence for the user; `param` names the invalid field."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
-    title: ClassVar[str] = "Something went wrong on our side"
+    title: ClassVar[str] = "Internal server error"
     kind: ClassVar[str] = "server_error"
 
     def __init__(
@@ -69,7 +69,7 @@ class Problem(Exception):
         self.extra = extra
 
     def body(self, instance: str) -> dict[str, Any]:
-        """The problem document. `instance` is the request's id."""
+        """The problem document. `instance` is the id of the request."""
         return {
             "type": f"urn:kinora:problem:{self.code}",
             "title": self.title,
@@ -83,22 +83,22 @@ class Problem(Exception):
 
 
 class Malformed(Problem):
-    status, code, title, kind = 400, "malformed", "The request could not be read", "invalid_request_error"
+    status, code, title, kind = 400, "malformed", "Malformed request", "invalid_request_error"
 
 
 class InvalidSignature(Malformed):
-    code, title = "bad_signature", "Not signed by anybody known"
+    code, title = "bad_signature", "Invalid signature"
 
 
 class Unauthorized(Problem):
-    status, code, title, kind = 401, "unauthorized", "Sign in first", "authentication_error"
+    status, code, title, kind = 401, "unauthorized", "Authentication required", "authentication_error"
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="kinora"'}, **extra)
 
 
 class PaymentRequired(Problem):
-    status, code, title, kind = 402, "payment_required", "Something is to be paid first", "insufficient_quota"
+    status, code, title, kind = 402, "payment_required", "Payment required", "insufficient_quota"
 
 
 class InsufficientCredits(PaymentRequired):
@@ -107,7 +107,7 @@ class InsufficientCredits(PaymentRequired):
     def __init__(self, cost: int, available: int) -> None:
         super().__init__(
             f"This costs {cost} credits and {available} are available. "
-            "GET /v1/billing/balance says when the allowance is renewed.",
+            "See GET /v1/billing/balance for the next allowance.",
             cost=cost,
             available=available,
             upgrade="/v1/billing/plans",
@@ -115,9 +115,9 @@ class InsufficientCredits(PaymentRequired):
 
 
 class CardDeclined(PaymentRequired):
-    """`reason` is the bank's word for it, as `insufficient_funds`; `invoice` a page where it can be paid after all."""
+    """`reason` is the bank's decline code, such as `insufficient_funds`; `invoice` is a page for paying it."""
 
-    code, title = "card_declined", "The payment did not go through"
+    code, title = "card_declined", "Payment declined"
 
     def __init__(
         self, detail: str = "", *, reason: str | None = None, invoice: str | None = None, **extra: Any
@@ -136,43 +136,43 @@ class Forbidden(Problem):
 
 
 class PlanLimit(Forbidden):
-    code, title = "plan_limit", "Above your plan's limit"
+    code, title = "plan_limit", "Plan limit exceeded"
 
 
 class UploadLimit(Forbidden):
-    code, title = "upload_limit", "More uploads than you may have at once"
+    code, title = "upload_limit", "Too many uploads"
 
 
 class MissingScope(Forbidden):
-    code, title = "missing_scope", "This API key may not do that"
+    code, title = "missing_scope", "Missing scope"
 
 
 class NotFound(Problem):
-    status, code, title, kind = 404, "not_found", "There is no such thing", "invalid_request_error"
+    status, code, title, kind = 404, "not_found", "Not found", "invalid_request_error"
 
 
 class NotOfferedYet(NotFound):
-    code, title = "not_offered_yet", "Not offered here yet"
+    code, title = "not_offered_yet", "Not implemented yet"
 
 
 class StreamNotFound(NotFound):
-    code, title = "no_stream", "There is no stream of this"
+    code, title = "no_stream", "No stream"
 
 
 class BillingDisabled(NotFound):
-    code, title = "nothing_sold", "This server sells nothing"
+    code, title = "nothing_sold", "Billing is disabled"
 
 
 class MethodNotAllowed(Problem):
-    status, code, title, kind = 405, "method_not_allowed", "Not with this method", "invalid_request_error"
+    status, code, title, kind = 405, "method_not_allowed", "Method not allowed", "invalid_request_error"
 
 
 class Conflict(Problem):
-    status, code, title, kind = 409, "conflict", "Not in this state", "invalid_request_error"
+    status, code, title, kind = 409, "conflict", "Conflict with the current state", "invalid_request_error"
 
 
 class NotReady(Conflict):
-    code, title = "not_ready", "The clip is not ready"
+    code, title = "not_ready", "The video is not ready"
 
 
 class VideoHasFailed(Conflict):
@@ -184,11 +184,11 @@ class VideoWasCancelled(Conflict):
 
 
 class RequestInProgress(Conflict):
-    code, title = "idempotency_in_progress", "The first request with this key is still running"
+    code, title = "idempotency_in_progress", "Request in progress"
 
 
 class WrongOffset(Conflict):
-    code, title = "wrong_offset", "The upload ends elsewhere"
+    code, title = "wrong_offset", "Wrong upload offset"
 
 
 class UploadNotReady(Conflict):
@@ -196,55 +196,55 @@ class UploadNotReady(Conflict):
 
 
 class EmailTaken(Conflict):
-    code, title = "email_taken", "There is an account with this address"
+    code, title = "email_taken", "Email address already in use"
 
 
 class AlreadySubscribed(Conflict):
-    code, title = "already_subscribed", "There is a subscription already"
+    code, title = "already_subscribed", "Already subscribed"
 
 
 class NotSubscribed(Conflict):
-    code, title = "not_subscribed", "There is no subscription"
+    code, title = "not_subscribed", "Not subscribed"
 
 
 class SubscriptionUnpaid(Conflict):
-    code, title = "subscription_unpaid", "The plan is not paid for"
+    code, title = "subscription_unpaid", "Subscription unpaid"
 
 
 class PreviewExpired(Conflict):
-    code, title = "preview_too_old", "The price shown no longer holds"
+    code, title = "preview_too_old", "Price preview expired"
 
 
 class Expired(Problem):
-    status, code, title, kind = 410, "expired", "The media is no longer kept", "invalid_request_error"
+    status, code, title, kind = 410, "expired", "Media expired", "invalid_request_error"
 
 
 class UnsupportedVersion(Problem):
-    status, code, title, kind = 412, "unsupported_version", "Not a version spoken here", "invalid_request_error"
+    status, code, title, kind = 412, "unsupported_version", "Unsupported protocol version", "invalid_request_error"
 
 
 class PayloadTooLarge(Problem):
-    status, code, title, kind = 413, "payload_too_large", "The body is too large", "invalid_request_error"
+    status, code, title, kind = 413, "payload_too_large", "Request body too large", "invalid_request_error"
 
 
 class UnsupportedMediaType(Problem):
-    status, code, title, kind = 415, "unsupported_media_type", "Not a content type read here", "invalid_request_error"
+    status, code, title, kind = 415, "unsupported_media_type", "Unsupported content type", "invalid_request_error"
 
 
 class RangeNotSatisfiable(Problem):
-    status, code, title, kind = 416, "range_not_satisfiable", "Outside the file", "invalid_request_error"
+    status, code, title, kind = 416, "range_not_satisfiable", "Range not satisfiable", "invalid_request_error"
 
 
 class Invalid(Problem):
-    status, code, title, kind = 422, "invalid", "A field does not fit", "invalid_request_error"
+    status, code, title, kind = 422, "invalid", "Invalid field", "invalid_request_error"
 
 
 class IdempotencyKeyReused(Invalid):
-    code, title = "idempotency_key_reused", "The key came with another request"
+    code, title = "idempotency_key_reused", "Idempotency key reused"
 
 
 class Locked(Problem):
-    status, code, title, kind = 423, "locked", "Another request is writing to this", "invalid_request_error"
+    status, code, title, kind = 423, "locked", "Locked by another request", "invalid_request_error"
 
 
 class TooManyRequests(Problem):
@@ -252,11 +252,11 @@ class TooManyRequests(Problem):
 
 
 class Internal(Problem):
-    """The default: a fault of ours. The detail never carries what went wrong inside."""
+    """A fault of the server. The detail never reveals its cause."""
 
 
 class PaymentRequestRejected(Internal):
-    """`reason` and `stripe_code` are for the log and for whoever called, never for the answer."""
+    """`reason` and `stripe_code` are for the log and the caller, never for the response."""
 
     code = "payments_refused"
 
@@ -270,18 +270,18 @@ class PaymentRequestRejected(Internal):
 
 
 class Unavailable(Problem):
-    status, code, title, kind = 503, "unavailable", "Not just now", "server_error"
+    status, code, title, kind = 503, "unavailable", "Temporarily unavailable", "server_error"
 
 
 class PaymentsUnavailable(Unavailable):
-    """Whoever asks again goes on where this stopped: nothing is bought twice."""
+    """Safe to retry: a repeated request continues where this one stopped and buys nothing twice."""
 
-    code, title = "payments_away", "Payments do not answer just now"
+    code, title = "payments_away", "Payments are unavailable"
 
 
 class WebhookClosed(Unavailable):
-    code, title = "webhook_closed", "This endpoint is closed"
+    code, title = "webhook_closed", "Webhook endpoint closed"
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
-        reason = "This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS has its signing secret."
+        reason = "This endpoint is closed until KINORA_STRIPE_WEBHOOK_SECRETS contains its signing secret."
         super().__init__(detail or reason, **extra)

@@ -1,12 +1,12 @@
-"""Secrets that prove who asks: access and refresh tokens, API keys, media signatures. Does no I/O.
+"""Creates and verifies credentials: access and refresh tokens, API keys, media signatures. Does no I/O.
 
-Every key is derived from one secret, each for its own purpose. What the previous secret signed is still
-accepted, so a secret is changed without anybody being signed out.
+A separate key for each purpose is derived from one secret. Signatures of the previous secret are still accepted, so
+that rotating the secret signs nobody out.
 
-    access token   a JWT of 15 minutes that names a user and a session
-    refresh token  opaque, works once, kept as its SHA-256; its successor is derived from it
-    API key        `kin_`, 30 random characters, 6 of checksum; kept as its SHA-256
-    signature      opens one media path until a time, for players that send no header
+    access token   JWT valid for 15 minutes that names a user and a session
+    refresh token  opaque, valid once, stored as its SHA-256; its successor is derived from it
+    API key        `kin_`, 30 random characters and 6 of checksum; stored as its SHA-256
+    signature      grants access to one media path until it expires, for players that send no header
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ACCESS_SECONDS = 15 * 60
 ALGORITHM = "EdDSA"
 ISSUER = "kinora"
 AUDIENCE = "kinora-api"
-TYPE = "at+jwt"  # RFC 9068: no other JWT of ours can be passed off as an access token
+TYPE = "at+jwt"  # RFC 9068; keeps any other JWT from passing as an access token
 MAX_REMEMBERED = 4096
 MIN_SECRET_LENGTH = 16
 
@@ -46,7 +46,7 @@ KEY_CHECKSUM = 6
 
 
 class AccessClaims(NamedTuple):
-    """What an access token says. `expires_at` is in Unix seconds."""
+    """The claims of an access token. `expires_at` is in Unix seconds."""
 
     user_id: str
     session_id: str
@@ -54,7 +54,7 @@ class AccessClaims(NamedTuple):
 
 
 class _DerivedKeys(NamedTuple):
-    """All that one secret derives."""
+    """The keys derived from one secret."""
 
     kid: str
     signing: Ed25519PrivateKey
@@ -63,9 +63,9 @@ class _DerivedKeys(NamedTuple):
 
 
 class Keyring:
-    """Signs with the present secret, accepts the previous one's signatures too.
+    """Signs with the current secret and accepts signatures of the previous one.
 
-    Raises ValueError for a secret too short to keep one. `clock` gives Unix seconds.
+    Raises ValueError if a secret is too short. `clock` gives Unix seconds.
     """
 
     def __init__(self, secret: str, previous_secret: str = "", *, clock: Callable[[], float] = time.time) -> None:
@@ -76,7 +76,7 @@ class Keyring:
         self._verified: OrderedDict[str, AccessClaims] = OrderedDict()
 
     def issue_access_token(self, user_id: str, session_id: str) -> str:
-        """A bearer token for this user and session, good for ACCESS_SECONDS."""
+        """A bearer token for the user and session, valid for ACCESS_SECONDS."""
         now = int(self._clock())
         claims = {
             "iss": ISSUER,
@@ -90,10 +90,9 @@ class Keyring:
         return jwt.encode(claims, self._current.signing, algorithm=ALGORITHM, headers=headers)
 
     def verify_access_token(self, token: str) -> AccessClaims:
-        """What the token says, once it is proved. Raises Unauthorized.
+        """The claims of a valid token. Raises Unauthorized. Does not check that the session still exists.
 
-        Checking a signature costs about 100 µs, so proved tokens are remembered, the latest used first.
-        Whether the session still stands is for the database to say.
+        Verifying a signature takes about 100 µs, so the most recently used tokens are cached.
         """
         claims = self._verified.get(token) or self._verify_signature(token)
         if claims.expires_at <= self._clock():
@@ -113,7 +112,7 @@ class Keyring:
             payload = self._decode_token(token)
         except jwt.InvalidTokenError as error:
             raise Unauthorized(
-                "The access token is not one of ours. Send it exactly as POST /v1/auth/login answered it."
+                "The access token is invalid. Send it exactly as POST /v1/auth/login returned it."
             ) from error
         return AccessClaims(payload["sub"], payload["sid"], float(payload["exp"]))
 
@@ -128,15 +127,15 @@ class Keyring:
             algorithms=[ALGORITHM],
             audience=AUDIENCE,
             issuer=ISSUER,
-            # The expiry is judged by the caller's clock, for fresh and remembered tokens alike.
+            # The caller checks the expiry by its own clock, also for cached tokens.
             options={"require": ["exp", "iat", "sub", "sid"], "verify_exp": False, "verify_iat": False},
         )
 
     def refresh_successors(self, refresh_token: str) -> list[str]:
-        """What may follow this refresh token: under the present secret, then under the previous one.
+        """The successors of the refresh token: under the current secret, then under the previous one.
 
-        A successor is computed, not drawn, so a phone that lost the answer and asks again is given the same
-        one although the server keeps only its hash.
+        A successor is computed, not random, so a client that lost the response and retries gets the same one although
+        the server stores only its hash.
         """
         return [
             REFRESH_PREFIX + _base64_text(hmac.digest(keys.refresh, refresh_token.encode(), "sha256"))
@@ -144,29 +143,29 @@ class Keyring:
         ]
 
     def sign_media(self, path: str, expires: int) -> str:
-        """The signature that opens this path until `expires` (Unix seconds)."""
+        """A signature that grants access to the path until `expires` (Unix seconds)."""
         return _media_signature(self._current, path, expires)
 
     def is_media_signature(self, path: str, expires: int, signature: str) -> bool:
-        """Whether the signature was made by us for this path and expiry, and the time has not come yet."""
-        ours = [_media_signature(keys, path, expires) for keys in self._accepted]
-        matches = [hmac.compare_digest(each.encode(), signature.encode()) for each in ours]
+        """Whether the signature is valid for the path and expiry, and has not expired."""
+        expected = [_media_signature(keys, path, expires) for keys in self._accepted]
+        matches = [hmac.compare_digest(item.encode(), signature.encode()) for item in expected]
         return any(matches) and expires > self._clock()
 
 
 def new_refresh_token() -> str:
-    """The first of a family: 256 random bits."""
+    """The first refresh token of a session: 256 random bits."""
     return REFRESH_PREFIX + _base64_text(secrets.token_bytes(32))
 
 
 def new_api_key() -> str:
-    """A fresh API key: 178 random bits, and a checksum by which a scanner tells it from a look-alike."""
+    """A new API key: 178 random bits, and a checksum that lets secret scanners rule out look-alikes."""
     body = KEY_PREFIX + "".join(secrets.choice(BASE62) for _ in range(KEY_RANDOM))
     return body + _key_checksum(body)
 
 
 def is_api_key(text: str) -> bool:
-    """Whether form and checksum are an API key's: a mistyped one is known without asking the database."""
+    """Whether the text has the form and checksum of an API key, so that a mistyped one costs no query."""
     body, checksum = text[:-KEY_CHECKSUM], text[-KEY_CHECKSUM:]
     return (
         text.isascii()
@@ -177,7 +176,7 @@ def is_api_key(text: str) -> bool:
 
 
 def token_digest(token: str) -> bytes:
-    """What is kept of a refresh token or an API key. They are random, so a plain SHA-256 hides them well."""
+    """The stored form of a refresh token or API key. Both are random, so a plain SHA-256 without salt is enough."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""One web process: uvicorn around the application, on an address or on a socket that is already open."""
+"""One web process: the application in uvicorn, on an address or on an open socket."""
 
 from __future__ import annotations
 
@@ -13,32 +13,28 @@ from api import logs
 from api.app import create_asgi_app
 from api.settings import Settings
 
-SHUTDOWN_TIMEOUT = 5
-"""Seconds that answers under way may take when it is told to stop; event streams would take for ever."""
-
-
-MAX_HEAD_BYTES = 64 * 1024
-"""Bytes of a request's line and headers. The parser has no limit of its own."""
+SHUTDOWN_TIMEOUT = 5  # seconds for open responses at shutdown; event streams would never end
+MAX_HEAD_BYTES = 64 * 1024  # of a request line and headers; the parser has no limit of its own
 
 
 class HeadLimitProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, closing on whoever sends a head that does not end."""
+    """uvicorn's protocol; closes connections whose request head is too long."""
 
     _unfinished = False
     _received = 0
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """Called at the first byte of a request."""
         self._unfinished, self._received = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The last byte of its head."""
+        """Called at the end of the headers."""
         self._unfinished = False
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless what came so far is all head and too much of it."""
+        """Parse the bytes, and close the connection if the unfinished head is too long."""
         super().data_received(data)
         if self._unfinished:
             self._received += len(data)
@@ -47,7 +43,7 @@ class HeadLimitProtocol(HttpToolsProtocol):
 
 
 def run_server(settings: Settings, *, descriptor: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `descriptor` is a listening socket that whoever started us keeps open."""
+    """Serve until SIGTERM or SIGINT. `descriptor` is a listening socket that the parent process owns."""
     logs.configure_logging(settings.log_level)
     config = uvicorn.Config(
         create_asgi_app(settings),
@@ -63,7 +59,7 @@ def run_server(settings: Settings, *, descriptor: int | None = None) -> None:
         backlog=2048,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
-    # uvicorn stops in order and then raises the signal again, which would end us as if we had been killed.
+    # uvicorn shuts down and then raises the signal again; without this handler the process would end as if killed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = uvicorn.Server(config)
     server.run(sockets=None if descriptor is None else [socket.socket(fileno=descriptor)])

@@ -1,7 +1,7 @@
-"""Every setting, read once. The only module that looks at the environment.
+"""Settings of a process, read from the environment. The only module that reads it.
 
-A setting is a field; its variable is `KINORA_` and the field's name in capitals, except `DATABASE_URL` and
-`REDIS_URL`, which are named as every host names them.
+The variable of a field is `KINORA_` and the field's name in capitals, except for `DATABASE_URL` and `REDIS_URL`, the
+names that hosting providers use.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; the message names the variable and what it takes."""
+    """An invalid setting; the message names the variable and the values it accepts."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """One process's settings.
+    """The settings of one process. Times are in seconds, sizes in bytes.
 
-    Times are seconds and sizes are bytes. `weights` replaces a catalogue model's own weights by a folder or
-    a hub id; `aliases` maps the names old clients send to models served here.
+    `weights` replaces the weights of a catalogue model by a folder or a hub id; `aliases` maps model names that clients
+    send to models served here.
 
-    How a model is put on a machine chooses itself, by the table in `engine.placement.policy`; `kinora doctor` says
-    what comes of it. `offload` sends what is not needed from the GPU into the machine's memory: `model` all but one
-    part at a time, `group` all but a few blocks. `quantisation` keeps weights smaller: `float8` by diffusers itself,
-    `int8` with torchao and `nf4` with bitsandbytes installed. `attention` is a backend of diffusers. `parallel` is how
-    many GPUs share one clip, 0 for all that the process sees.
+    `auto` places a model on the machine by the table in `engine.placement.policy`; `kinora doctor` reports the result.
+    `offload` moves weights that are not in use from the GPU to main memory: `model` all but one component at a time,
+    `group` all but a few blocks. `quantisation` compresses weights: `float8` with diffusers alone, `int8` with torchao
+    and `nf4` with bitsandbytes. `attention` is an attention backend of diffusers. `parallel` is the number of GPUs that
+    share one video; 0 means all visible ones.
 
-    `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (without
-    `@model` for the first). They hang on the model when it is loaded, and requests name them.
+    `loras` are `name=source@model`: a folder, a .safetensors file or a hub id, for a model served here (the first one
+    without `@model`). They are attached when the model is loaded; requests activate them by name.
 
-    `stripe_key` is the secret key of the Stripe account that sells; without one nothing is sold. `stripe_url` is where
-    Stripe is, if it is not at its own address. `stripe_webhook_secrets` are the signing secrets of our endpoint there,
-    two while one replaces the other; without any the endpoint is closed. `app_schemes` are those of the operator's own
-    apps, as `myapp` for myapp://paid: pages to pay at may lead there.
+    `stripe_key` is the secret key of the Stripe account; without it billing is disabled. `stripe_url` replaces the
+    address of Stripe's API. `stripe_webhook_secrets` are the signing secrets of the webhook endpoint, two during a
+    rotation; without any the endpoint is closed. `app_schemes` are URL schemes of the operator's own apps, such as
+    `myapp` for myapp://paid, to which payment pages may return.
 
-    `frame_rules` names a function of the operator's, as `package.module:function`, that judges frames before they
-    leave: it takes [F, H, W, 3] bytes and returns None, or in a few words why not.
+    `frame_rules` names a function of the operator, as `package.module:function`, that checks frames before they are
+    published: it takes [F, H, W, 3] bytes and returns None, or a short reason to refuse them.
 
     An upload in parts is interrupted when nothing arrives for `upload_stall_timeout`, so that another request may
     continue it.
 
-    `tariff` is a file of plans, packs and prices in the place of Kinora's own, api/billing/tariff/tariff.toml.
+    `tariff` is a file of plans, packs and prices that replaces the default, api/billing/tariff/tariff.toml.
     """
 
     database_url: str = ""
@@ -106,26 +106,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loopback(self) -> bool:
-        """Whether nobody but this machine can reach the server, be it directly or through a proxy."""
+        """Whether only this machine can reach the server, directly or through a proxy."""
         return is_loopback(self.host) and is_loopback(urlsplit(self.origin).hostname or "")
 
     @property
     def named_loras(self) -> tuple[LoraSource, ...]:
-        """The LoRAs with the models they are for."""
-        parted = ((name, *value.rpartition("@")) for name, value in self.loras.items())
+        """The LoRAs, each with its model."""
+        split = ((name, *value.rpartition("@")) for name, value in self.loras.items())
         return tuple(
             LoraSource(name, model if at else self.models[0], source if at else model)
-            for name, source, at, model in parted
+            for name, source, at, model in split
         )
 
     @property
     def video_models(self) -> tuple[str, ...]:
-        """The models served here that make films, and not stills only."""
+        """The models served here that generate videos; others generate only images."""
         return tuple(name for name in self.models if registry.find_model(name).makes_videos)
 
     @property
     def engine_config(self) -> EngineConfig:
-        """What of this concerns the engine."""
+        """The part of the settings that configures the engine."""
         return EngineConfig(
             weights=self.weights,
             device=self.device,
@@ -143,12 +143,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port that clients use, for absolute URLs in answers."""
+        """Scheme, host and port that clients use, for absolute URLs in responses."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the environment; raise SettingsError naming the variable that does not fit."""
+        """Read the environment. Raises SettingsError, which names the invalid variable."""
         values = {f.name: _read_value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
         settings = cls(**{name: value for name, value in values.items() if value is not None})
         _check_models(settings)
@@ -160,7 +160,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
     def to_environment(self) -> dict[str, str]:
-        """The variables that give a child process these same settings."""
+        """Environment variables from which a child process reads the same settings."""
         plain = msgspec.to_builtins(self, enc_hook=str)
         return {_variable_name(name): _variable_text(value) for name, value in plain.items()}
 
@@ -169,13 +169,15 @@ def _check_models(settings: Settings) -> None:
     for field, names in (("models", settings.models), ("weights", settings.weights)):
         if unknown := [name for name in names if name not in registry.MODELS]:
             known = ", ".join(registry.MODELS)
-            raise SettingsError(f"{_variable_name(field)} names a model {unknown[0]!r}; known are {known}.")
+            raise SettingsError(f"{_variable_name(field)} names an unknown model {unknown[0]!r}; known are {known}.")
 
 
 def _check_loras(settings: Settings) -> None:
     for lora in settings.named_loras:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", lora.name):
-            raise SettingsError(f"KINORA_LORAS names {lora.name!r}: a name has up to 64 letters, digits, - and _.")
+            raise SettingsError(
+                f"KINORA_LORAS has the name {lora.name!r}; a name has up to 64 letters, digits, - and _."
+            )
         if lora.model not in settings.models or not lora.source:
             served = ", ".join(settings.models)
             reason = f"KINORA_LORAS takes name=source@model, with one of {served} as model; not {lora.model!r}."
@@ -183,7 +185,7 @@ def _check_loras(settings: Settings) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own."""
+    """Whether a host name or address refers to this machine."""
     if host == "localhost":
         return True
     try:
@@ -203,7 +205,7 @@ def _variable_text(value: Any) -> str:
 
 
 def _read_value(kind: Any, name: str, environ: Mapping[str, str]) -> Any:
-    """The variable's value in the field's type; None where it is unset or empty."""
+    """The value of the variable in the type of the field; None if it is unset or empty."""
     text = environ.get(_variable_name(name), "")
     if not text:
         return None
@@ -212,24 +214,24 @@ def _read_value(kind: Any, name: str, environ: Mapping[str, str]) -> Any:
             return msgspec.json.decode(text, type=kind)
         return _parse_value(kind, text)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        reason = f"{_variable_name(name)} is {text!r}, which does not fit: {error}"
+        reason = f"{_variable_name(name)} is {text!r}, which is invalid: {error}"
         raise SettingsError(reason) from error
 
 
 def _parse_value(kind: Any, text: str) -> Any:
-    """Lists as `a,b` and maps as `name=value,name=value`; everything else as msgspec reads a string."""
+    """Parse `a,b` as a list and `name=value,name=value` as a map; msgspec converts everything else."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if kind == list[str]:
         return parts
     if kind == dict[str, str]:
         if wrong := [part for part in parts if "=" not in part]:
-            raise ValueError(f"it takes name=value,name=value, and {wrong[0]!r} has no =")
+            raise ValueError(f"it takes name=value,name=value, but {wrong[0]!r} has no =")
         return dict(part.split("=", 1) for part in parts)
     return Path(text) if kind in (Path, Path | None) else msgspec.convert(text, kind, strict=False)
 
 
 def _load_secret(data: Path) -> str:
-    """The secret kept in the data folder, made on first use and readable by its owner alone."""
+    """The secret in the data folder, created on first use with access for its owner only."""
     path = data / "secret"
     data.mkdir(parents=True, exist_ok=True)
     try:

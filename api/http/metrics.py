@@ -1,6 +1,6 @@
-"""What `/metrics` shows: counts of this process, and the state of the queue as PostgreSQL has it.
+"""Prometheus metrics: counters of this process, and gauges of the queue and the media read from PostgreSQL.
 
-Route templates are labels, paths never are: a label with ids in it would grow without end.
+Labels contain route templates, never paths: ids in a label would create series without bound.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
-REQUESTS = Counter("kinora_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
+REQUESTS = Counter("kinora_requests", "Responses sent.", ["method", "route", "status"], registry=REGISTRY)
 REQUEST_SECONDS = Histogram(
     "kinora_request_seconds",
-    "From the request's head to the answer's head.",
+    "Seconds from the request's head to the response's head.",
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
     registry=REGISTRY,
@@ -35,27 +35,31 @@ REQUEST_SECONDS = Histogram(
 OPEN_STREAMS = Gauge("kinora_event_streams", "Open event streams of this process.", registry=REGISTRY)
 
 DATABASE_UP = Gauge("kinora_database_up", "1 while PostgreSQL answers.", registry=REGISTRY)
-JOBS = Gauge("kinora_jobs", "Jobs that are not done.", ["pool", "state"], registry=REGISTRY)
-OLDEST_JOB = Gauge("kinora_oldest_job_seconds", "Age of the oldest.", ["pool", "state"], registry=REGISTRY)
-LAPSED_LEASES = Gauge("kinora_leases_lapsed", "Running jobs whose lease is over.", ["pool"], registry=REGISTRY)
-LOST_ATTEMPTS = Gauge(
-    "kinora_attempts_lost", "Attempts these jobs lost with a worker.", ["pool", "state"], registry=REGISTRY
+JOBS = Gauge("kinora_jobs", "Unfinished jobs.", ["pool", "state"], registry=REGISTRY)
+OLDEST_JOB = Gauge(
+    "kinora_oldest_job_seconds", "Age of the oldest unfinished job.", ["pool", "state"], registry=REGISTRY
 )
-STRIPE_EVENTS = Gauge("kinora_stripe_events", "Events of Stripe's that are not applied.", ["state"], registry=REGISTRY)
-STRIPE_EVENT_AGE = Gauge("kinora_stripe_event_oldest_seconds", "Age of the oldest of them.", registry=REGISTRY)
-METER_EVENTS = Gauge("kinora_meter_events", "Overage that Stripe has not counted.", ["state"], registry=REGISTRY)
+LAPSED_LEASES = Gauge("kinora_leases_lapsed", "Running jobs whose lease has lapsed.", ["pool"], registry=REGISTRY)
+LOST_ATTEMPTS = Gauge(
+    "kinora_attempts_lost", "Attempts that unfinished jobs lost with a worker.", ["pool", "state"], registry=REGISTRY
+)
+STRIPE_EVENTS = Gauge("kinora_stripe_events", "Stripe events that are not applied.", ["state"], registry=REGISTRY)
+STRIPE_EVENT_AGE = Gauge(
+    "kinora_stripe_event_oldest_seconds", "Age of the oldest event that is not applied.", registry=REGISTRY
+)
+METER_EVENTS = Gauge("kinora_meter_events", "Meter events that Stripe has not accepted.", ["state"], registry=REGISTRY)
 METER_EVENT_AGE = Gauge(
     "kinora_meter_event_oldest_seconds",
-    "Age of the oldest that waits; Stripe takes none after 35 days.",
+    "Age of the oldest waiting meter event; Stripe accepts none older than 35 days.",
     registry=REGISTRY,
 )
-HELD_CREDITS = Gauge("kinora_credits_held", "Credits set aside for jobs that are not done.", registry=REGISTRY)
-MEDIA_BYTES = Gauge("kinora_media_bytes", "Bytes kept.", ["kind"], registry=REGISTRY)
-DISK_FREE = Gauge("kinora_disk_free_bytes", "Free space where media are kept.", registry=REGISTRY)
+HELD_CREDITS = Gauge("kinora_credits_held", "Credits held for unfinished jobs.", registry=REGISTRY)
+MEDIA_BYTES = Gauge("kinora_media_bytes", "Bytes of stored media.", ["kind"], registry=REGISTRY)
+DISK_FREE = Gauge("kinora_disk_free_bytes", "Free space on the disk of the media.", registry=REGISTRY)
 
 
 def count_response(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answer. `method` is one of METHODS or `OTHER`; `seconds` is the time to its first byte."""
+    """Count a response. `method` is one of METHODS or `OTHER`; `seconds` is the time to its first byte."""
     count, time_taken = _response_series(method, route, status)
     count.inc()
     time_taken.observe(seconds)
@@ -63,17 +67,17 @@ def count_response(method: str, route: str, status: int, seconds: float) -> None
 
 @cache
 def _response_series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """The two time series of an answer; looking them up by label costs more than counting."""
+    """The time series of a response, cached because looking them up by label costs more than counting."""
     return REQUESTS.labels(method, route, str(status)), REQUEST_SECONDS.labels(method, route)
 
 
 def render_metrics() -> bytes:
-    """All of it in Prometheus's text format."""
+    """All metrics in Prometheus's text format."""
     return generate_latest(REGISTRY)
 
 
 class DatabaseGauges:
-    """Reads the database for the gauges: not more often than now and then, so that asking cannot be an attack."""
+    """Gauges read from the database, at limited intervals so that scraping cannot overload it."""
 
     QUEUE_INTERVAL = 5.0
     MEDIA_INTERVAL = 60.0
@@ -83,7 +87,7 @@ class DatabaseGauges:
         self._queue_due = self._media_due = 0.0
 
     async def refresh(self, pool: Pool, media: Path) -> None:
-        """Renew the gauges that are due. With PostgreSQL away they keep their last values."""
+        """Refresh the gauges that are due. They keep their last values while PostgreSQL is unreachable."""
         async with self._lock:
             now = time.monotonic()
             if now < self._queue_due:

@@ -1,4 +1,4 @@
-"""The API's description: `/openapi.json`, and `/docs`, which draws it with nothing from outside this server."""
+"""API reference: `/openapi.json`, and Swagger UI at `/docs`, which loads nothing from other servers."""
 
 from functools import cache
 from importlib.resources import files
@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from api.errors import NotFound
 from api.http.openapi import document
 
-# Swagger UI as the package `swagger-ui-py` ships it; only its files are used, none of its code.
+# Swagger UI from the package `swagger-ui-py`, of which only the static files are used.
 ASSETS = files("swagger_ui") / "static"
 CONTENT_TYPES = {
     "swagger-ui.css": "text/css",
@@ -46,7 +46,7 @@ SwaggerUIBundle({
 });
 """
 
-# Swagger UI styles elements in place and draws its icons as data URLs; scripts come from this server alone.
+# Swagger UI uses inline styles and data URLs for icons; scripts come only from this server.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; media-src 'self' blob:; connect-src 'self'; "

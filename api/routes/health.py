@@ -16,7 +16,7 @@ from api.sql import monitoring
 from api.sql.connection import Pool
 
 DATABASE_GAUGES = DatabaseGauges()
-CHECK_TIMEOUT = 2.0  # seconds a part may take to answer before it counts as away
+CHECK_TIMEOUT = 2.0  # seconds until a system that does not respond counts as down
 
 
 @get("/health/live", operation_id="get_live", summary="Check liveness")

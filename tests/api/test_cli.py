@@ -176,11 +176,11 @@ async def test_a_setting_that_does_not_fit_is_named() -> None:
     status, _, complaint = await kinora("doctor", KINORA_LEASE="soon")
     assert (status, "KINORA_LEASE" in complaint, "Traceback" in complaint) == (1, True, False)
     _, _, complaint = await kinora("doctor", KINORA_LORAS="ink")
-    assert "KINORA_LORAS is 'ink', which does not fit: it takes name=value,name=value, and 'ink' has no =" in complaint
+    assert "KINORA_LORAS is 'ink', which is invalid: it takes name=value,name=value, but 'ink' has no =" in complaint
     _, _, complaint = await kinora("doctor", KINORA_MODELS="mini")
-    assert "KINORA_MODELS names a model 'mini'; known are kinora-mini, " in complaint
+    assert "KINORA_MODELS names an unknown model 'mini'; known are kinora-mini, " in complaint
     _, _, complaint = await kinora("doctor", KINORA_WEIGHTS="mini=/weights")
-    assert "KINORA_WEIGHTS names a model 'mini'; known are kinora-mini, " in complaint
+    assert "KINORA_WEIGHTS names an unknown model 'mini'; known are kinora-mini, " in complaint
 
 
 async def test_the_web_process_never_imports_torch() -> None:

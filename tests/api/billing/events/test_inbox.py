@@ -113,7 +113,7 @@ async def test_failed_events_back_off_and_are_parked_after_a_day(real: AppState)
         assert (stuck.parked, stuck.waiting, stuck.error) == (
             1,
             0,
-            "PaymentsUnavailable: Payments do not answer just now",
+            "PaymentsUnavailable: Payments are unavailable",
         )
         assert stuck.oldest > 86_400
         assert await stripe_events.make_all_due(db) == 1

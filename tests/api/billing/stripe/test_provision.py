@@ -46,7 +46,7 @@ async def test_a_second_provisioning_changes_nothing(local: Local) -> None:
     before = await everything(local)
     assert await kinora("stripe", "sync", **variables) == (
         0,
-        "nothing to do: Stripe sells what the tariff says\n",
+        "nothing to do: Stripe matches the tariff\n",
         "",
     )
     assert await everything(local) == before
