@@ -18,7 +18,7 @@ from api.http.state import AppState, build_app_state
 from api.settings import Settings
 from api.sql.connection import connect
 from api.sql.stripe_events import InboxEvent
-from tests.support.stripe_process import Local
+from tests.support.stripe_process import StripeProcess
 from tests.support.users import Person, sign_up
 
 PAID = "https://example.org/paid"
@@ -30,7 +30,7 @@ WEBHOOKS = "http://127.0.0.1:9"
 class BillingClient:
     """Our routes, the double behind them, and one person who buys."""
 
-    def __init__(self, app_state: AppState, web: httpx.AsyncClient, local: Local, person: Person) -> None:
+    def __init__(self, app_state: AppState, web: httpx.AsyncClient, local: StripeProcess, person: Person) -> None:
         self.app_state, self.web, self.local, self.person = app_state, web, local, person
         self.heard: set[str] = set()
 
@@ -43,7 +43,7 @@ class BillingClient:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def page(self, plan: str = "plus", **more: Any) -> dict[str, Any]:
+    async def open_checkout(self, plan: str = "plus", **more: Any) -> dict[str, Any]:
         answer = await self.post("/checkout", {"plan": plan, "success_url": PAID, **more})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
@@ -54,54 +54,54 @@ class BillingClient:
         if not trial:
             async with self.app_state.pool.acquire() as connection:
                 await connection.execute("UPDATE users SET trialled_at = now() WHERE id = $1", self.person.id)
-        await self.local.pay((await self.page(plan))["url"])
-        return await self.hear()
+        await self.local.complete_checkout((await self.open_checkout(plan))["url"])
+        return await self.apply_events()
 
-    async def hear(self) -> dict[str, Any]:
+    async def apply_events(self) -> dict[str, Any]:
         """Apply every event there is that has not been; answers the subscription."""
         applying = EventHandlers(self.app_state.pool, self.app_state.stripe, self.app_state.tariff)
-        for event in await self.events():
+        for event in await self.list_events():
             if event.id not in self.heard:
                 await applying.apply_event(InboxEvent(event.id, event.type, event.object_type, event.object_id, 1))
             self.heard.add(event.id)
         return await self.get("/subscription")
 
-    async def events(self) -> list[ReceivedEvent]:
+    async def list_events(self) -> list[ReceivedEvent]:
         """All there ever were of the kinds that matter here, oldest first."""
         found = self.local.stripe.list_all(lambda c: c.v1.events.list_async({"limit": PAGE_SIZE}), SnapshotEvent)
         told = [event.to_received_event() async for event in found]
         return [one for one in told if one.object_type in ("subscription", "invoice", "checkout.session")][::-1]
 
-    async def change(self, plan: str, **more: Any) -> dict[str, Any]:
+    async def change_plan(self, plan: str, **more: Any) -> dict[str, Any]:
         answer = await self.post("/subscription/change", {"plan": plan, **more})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
-    async def customer(self) -> str:
+    async def find_customer(self) -> str:
         async with self.app_state.pool.acquire() as connection:
             found: str = await connection.fetchval("SELECT stripe_customer FROM users WHERE id = $1", self.person.id)
         return found
 
-    async def there(self, path: str, **params: Any) -> list[dict[str, Any]]:
+    async def list_objects(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """What the double has of this customer, newest first."""
-        found: list[dict[str, Any]] = (await self.local.call("GET", path, customer=await self.customer(), **params))[
-            "data"
-        ]
+        found: list[dict[str, Any]] = (
+            await self.local.call_stripe("GET", path, customer=await self.find_customer(), **params)
+        )["data"]
         return found
 
 
 @asynccontextmanager
-async def open_billing(local: Local, settings: Settings, app: Litestar) -> AsyncIterator[BillingClient]:
+async def open_billing(local: StripeProcess, settings: Settings, app: Litestar) -> AsyncIterator[BillingClient]:
     selling = msgspec.structs.replace(settings, stripe_key=local.settings.stripe_key, stripe_url=local.url)
     pool = await connect(settings.database_url, connections=10)
     async with build_app_state(selling, pool) as app_state:
         app.state.app_state = app_state
         transport = httpx.ASGITransport(app=cast("Any", wrap_app(app)), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
-            shop = BillingClient(app_state, web, local, await sign_up(web))
-            shop.heard = {event.id for event in await shop.events()}
-            yield shop
+            client = BillingClient(app_state, web, local, await sign_up(web))
+            client.heard = {event.id for event in await client.list_events()}
+            yield client
     await pool.close()
 
 

@@ -18,7 +18,7 @@ from api.billing.stripe.subscriptions import schedule_change, upgrade_now
 from api.billing.tariff import tariff
 from api.errors import CardDeclined
 from api.sql.connection import Pool
-from tests.support.stripe_process import Local
+from tests.support.stripe_process import StripeProcess
 
 SOLD = tariff.load_tariff()
 KINDS = ("plus", "pro", "trial", "metered", "packs")
@@ -31,7 +31,7 @@ AT_ONCE = 6  # requests under way
 
 
 @dataclass
-class History:
+class CustomerHistory:
     """One customer, and what has happened so far."""
 
     number: int
@@ -48,23 +48,24 @@ class History:
         return {7: "4000000000007726", 8: "4000000000005126"}.get(self.number % 9, "4242424242424242")
 
     @property
-    def failing(self) -> bool:
+    def has_failing_card(self) -> bool:
         return "fail" in self.plan
 
 
-def drawn(count: int, seed: int) -> list[History]:
+def draw_histories(count: int, seed: int) -> list[CustomerHistory]:
     """So many histories; the same for the same seed."""
     chance = random.Random(seed)
     return [
-        History(number, KINDS[number % len(KINDS)], [chance.choice(LATER) for _ in range(4)]) for number in range(count)
+        CustomerHistory(number, KINDS[number % len(KINDS)], [chance.choice(LATER) for _ in range(4)])
+        for number in range(count)
     ]
 
 
-async def each(histories: Sequence[History], act: Callable[[History], Awaitable[Any]]) -> None:
+async def run_histories(histories: Sequence[CustomerHistory], act: Callable[[CustomerHistory], Awaitable[Any]]) -> None:
     """Do it for all, several at a time."""
     limit = asyncio.Semaphore(AT_ONCE)
 
-    async def one(history: History) -> None:
+    async def one(history: CustomerHistory) -> None:
         async with limit:
             await act(history)
 
@@ -73,16 +74,16 @@ async def each(histories: Sequence[History], act: Callable[[History], Awaitable[
             tasks.create_task(one(history))
 
 
-class World:
+class CustomerActions:
     """What people do at Stripe. `pools` are the databases that are to end in the same state; both know who they are."""
 
-    def __init__(self, local: Local, pools: Sequence[Pool]) -> None:
+    def __init__(self, local: StripeProcess, pools: Sequence[Pool]) -> None:
         self._local = local
         self._stripe = local.stripe
         self._pools = pools
         self._prices = PriceCatalog(local.stripe)
 
-    async def begin(self, history: History) -> None:
+    async def begin_history(self, history: CustomerHistory) -> None:
         """Somebody comes, and buys something."""
         made = await customers.create_customer(self._stripe, history.user_id, f"{history.user_id}@example.org")
         history.customer = made.id
@@ -96,38 +97,40 @@ class World:
                     history.customer,
                 )
         if history.kind == "packs":
-            await self.pack(history)
+            await self.buy_pack(history)
         else:
             await self._subscribe(history)
 
-    async def _subscribe(self, history: History) -> None:
+    async def _subscribe(self, history: CustomerHistory) -> None:
         plan = SOLD.find_plan("pro" if history.kind == "pro" else "plus")
         keys = (lookup_keys.plan_key(plan), lookup_keys.overage_key(SOLD.overage))
         price, metered = await self._prices.find_prices(*keys)
-        order = self._order(
+        order = self._checkout_spec(
             history, price=price, metered=metered, trial_days=plan.trial_days if history.kind == "trial" else 0
         )
         session = await checkout_sessions.create_subscription_checkout(self._stripe, order)
-        await self._bought(history, order, "subscription", plan.name, session.id)
-        assert await self._local.pay(session.url or "", history.card)
+        await self._record_checkout(history, order, "subscription", plan.name, session.id)
+        assert await self._local.complete_checkout(session.url or "", history.card)
         history.subscription = (await reads.retrieve_checkout_session(self._stripe, session.id)).subscription or ""
 
-    async def pack(self, history: History) -> None:
+    async def buy_pack(self, history: CustomerHistory) -> None:
         """Somebody buys a pack."""
         pack = SOLD.find_pack(("small", "medium", "large")[history.number % 3])
         (price,) = await self._prices.find_prices(lookup_keys.pack_key(pack))
-        order = self._order(history, price=price, quantity=1 + history.number % 2)
+        order = self._checkout_spec(history, price=price, quantity=1 + history.number % 2)
         session = await checkout_sessions.create_pack_checkout(self._stripe, order)
-        await self._bought(history, order, "pack", pack.name, session.id)
-        await self._local.pay(session.url or "", history.card)
+        await self._record_checkout(history, order, "pack", pack.name, session.id)
+        await self._local.complete_checkout(session.url or "", history.card)
 
-    def _order(self, history: History, **changes: Any) -> CheckoutSpec:
+    def _checkout_spec(self, history: CustomerHistory, **changes: Any) -> CheckoutSpec:
         return CheckoutSpec(
             id=ids.new_id("checkout"), user_id=history.user_id, customer=history.customer, locale="en",
             success_url="https://example.org/", cancel_url=None, **changes,
         )  # fmt: skip
 
-    async def _bought(self, history: History, order: CheckoutSpec, kind: str, item: str, session: str) -> None:
+    async def _record_checkout(
+        self, history: CustomerHistory, order: CheckoutSpec, kind: str, item: str, session: str
+    ) -> None:
         for pool in self._pools:
             async with pool.acquire() as db:
                 # Whoever asks for a page looks at Stripe first what has become of the last one.
@@ -142,19 +145,19 @@ class World:
                     order.id, history.user_id, kind, item, order.quantity, session,
                 )  # fmt: skip
 
-    async def later(self, history: History, phase: int) -> None:
+    async def run_phase(self, history: CustomerHistory, phase: int) -> None:
         """What a history has in store for this phase; what is not possible as things stand is left out."""
         act = history.plan[phase]
         if act in ("pack", "nothing"):
-            await (self.pack(history) if act == "pack" else asyncio.sleep(0))
+            await (self.buy_pack(history) if act == "pack" else asyncio.sleep(0))
         elif act in ("refund_part", "refund_all", "dispute"):
-            await self._claim(history, act)
+            await self._claim_payment(history, act)
         elif act in ("fail", "recover"):
-            await self._local.control("cards", customer=history.customer, count=None if act == "fail" else 0)
+            await self._local.call_control_route("cards", customer=history.customer, count=None if act == "fail" else 0)
         elif history.subscription:
-            await self._change(act, await reads.retrieve_subscription(self._stripe, history.subscription))
+            await self._change_subscription(act, await reads.retrieve_subscription(self._stripe, history.subscription))
 
-    async def _change(self, act: str, seen: StripeSubscription) -> None:
+    async def _change_subscription(self, act: str, seen: StripeSubscription) -> None:
         item = seen.plan_item
         if seen.status not in ("active", "trialing") or item is None or seen.pending_update:
             return
@@ -173,33 +176,37 @@ class World:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("plus")))
             await schedule_change(self._stripe, seen, item, price)
 
-    async def _claim(self, history: History, act: str) -> None:
-        charges = (await self._local.call("GET", "/v1/payment_intents", customer=history.customer))["data"]
+    async def _claim_payment(self, history: CustomerHistory, act: str) -> None:
+        charges = (await self._local.call_stripe("GET", "/v1/payment_intents", customer=history.customer))["data"]
         paid = [one for one in charges if one["status"] == "succeeded"]
         if not paid:
             return
         payment = paid[history.number % len(paid)]
-        charge = await self._local.call("GET", "/v1/charges/" + payment["latest_charge"])
+        charge = await self._local.call_stripe("GET", "/v1/charges/" + payment["latest_charge"])
         left = charge["amount_captured"] - charge["amount_refunded"]
         if charge["disputed"] or not left:
             return
         if act == "dispute":
-            history.disputes.append((await self._local.control("disputes", payment_intent=payment["id"]))["id"])
+            history.disputes.append(
+                (await self._local.call_control_route("disputes", payment_intent=payment["id"]))["id"]
+            )
             return
         amount = left if act == "refund_all" else max(1, left // 3)
-        await self._local.call("POST", "/v1/refunds", payment_intent=payment["id"], amount=amount)
+        await self._local.call_stripe("POST", "/v1/refunds", payment_intent=payment["id"], amount=amount)
 
-    async def judge(self, history: History) -> None:
+    async def close_disputes(self, history: CustomerHistory) -> None:
         """The bank decides: some disputes stay open."""
         for place, dispute in enumerate(history.disputes):
             verdict = (history.number + place) % 3
             if verdict < 2:
-                await self._local.control(f"disputes/{dispute}/close", outcome=("won", "lost")[verdict])
+                await self._local.call_control_route(f"disputes/{dispute}/close", outcome=("won", "lost")[verdict])
 
-    async def recover(self, history: History) -> None:
+    async def recover_card(self, history: CustomerHistory) -> None:
         """Somebody whose card failed has another one, and pays what is open."""
-        await self._local.control("cards", customer=history.customer, count=0)
+        await self._local.call_control_route("cards", customer=history.customer, count=0)
         if history.number % 2 == 0:
-            open_ = (await self._local.call("GET", "/v1/invoices", customer=history.customer, status="open"))["data"]
+            open_ = (await self._local.call_stripe("GET", "/v1/invoices", customer=history.customer, status="open"))[
+                "data"
+            ]
             for invoice in open_:
-                await self._local.call("POST", f"/v1/invoices/{invoice['id']}/pay")
+                await self._local.call_stripe("POST", f"/v1/invoices/{invoice['id']}/pay")

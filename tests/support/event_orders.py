@@ -26,15 +26,15 @@ from api.messaging.wakeups import Wakeups
 from api.settings import Settings
 from api.sql.connection import Pool, connect
 from tests.conftest import cloned_database
-from tests.support.customer_histories import SOLD, World
-from tests.support.stripe_process import Local, running
+from tests.support.customer_histories import SOLD, CustomerActions
+from tests.support.stripe_process import StripeProcess, run_stripe_process
 
 DROPPED = 0.12
 MOST_COPIES = 5
 WORKERS = 3
 
 
-class Receiver:
+class LossyReceiver:
     """Where the double delivers. What is to be lost is refused, every time it comes."""
 
     def __init__(self, seed: int) -> None:
@@ -44,7 +44,7 @@ class Receiver:
         self.fresh: list[bytes] = []
         self.losing = True
 
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer requests on one connection until it is closed."""
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -53,13 +53,13 @@ class Receiver:
                     for line in head.lower().split(b"\r\n")
                     if line.startswith(b"content-le")
                 )
-                status = self._keep(await reader.readexactly(length))
+                status = self._record_delivery(await reader.readexactly(length))
                 writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
                 await writer.drain()
         except asyncio.IncompleteReadError:
             writer.close()
 
-    def _keep(self, body: bytes) -> int:
+    def _record_delivery(self, body: bytes) -> int:
         name = msgspec.json.decode(body)["id"]
         if name not in self.bodies:
             self.bodies[name] = body
@@ -69,32 +69,32 @@ class Receiver:
         return 500 if name in self.lost else 200
 
 
-class Side(NamedTuple):
+class BillingDatabase(NamedTuple):
     """A database with its workers."""
 
     pool: Pool
     stripe: Stripe
     wakeups: Wakeups
 
-    async def work(self, workers: int = 1) -> None:
+    async def apply_due_events(self, workers: int = 1) -> None:
         """Apply everything that is due or was put off, until nothing is left."""
         applying = EventHandlers(self.pool, self.stripe, SOLD)
-        while await self._waiting():
+        while await self._has_unapplied_events():
             await asyncio.gather(*(Inbox(self.pool, applying.apply_event).drain() for _ in range(workers)))
             async with self.pool.acquire() as db:
                 assert not await db.fetch("SELECT id, error FROM stripe_events WHERE error IS NOT NULL")
 
-    async def _waiting(self) -> bool:
+    async def _has_unapplied_events(self) -> bool:
         async with self.pool.acquire() as db:
             return bool(await db.fetchval("SELECT count(*) FROM stripe_events WHERE applied_at IS NULL"))
 
-    async def hear_all(self, bodies: list[bytes]) -> None:
+    async def receive_and_apply(self, bodies: list[bytes]) -> None:
         """Take in events and apply them, by several workers at once."""
         for body in bodies:
-            await self.hear(body)
-        await self.work(WORKERS)
+            await self.receive_event(body)
+        await self.apply_due_events(WORKERS)
 
-    async def hear(self, body: bytes) -> None:
+    async def receive_event(self, body: bytes) -> None:
         """Take in an event as the route does: signed, and read by what the signature covers."""
         moment = time.time()
         mac = hmac.new(b"whsec_x", f"{int(moment)}.".encode() + body, hashlib.sha256).hexdigest()
@@ -103,51 +103,53 @@ class Side(NamedTuple):
         )
 
 
-class Scene(NamedTuple):
+class EventOrders(NamedTuple):
     """The double, who receives its events, and the two databases."""
 
-    local: Local
-    receiver: Receiver
-    orderly: Side
-    disorderly: Side
-    world: World
+    local: StripeProcess
+    receiver: LossyReceiver
+    orderly: BillingDatabase
+    disorderly: BillingDatabase
+    world: CustomerActions
 
 
 @asynccontextmanager
-async def scene(settings: Settings, servers: Servers, redis: Redis, seed: int) -> AsyncIterator[Scene]:
+async def open_event_orders(
+    settings: Settings, servers: Servers, redis: Redis, seed: int
+) -> AsyncIterator[EventOrders]:
     async with AsyncExitStack() as stack:
-        local = await stack.enter_async_context(running(settings))
-        receiver = Receiver(seed)
-        server = await asyncio.start_server(receiver.take, "127.0.0.1", 0)
+        local = await stack.enter_async_context(run_stripe_process(settings))
+        receiver = LossyReceiver(seed)
+        server = await asyncio.start_server(receiver.serve_connection, "127.0.0.1", 0)
         await stack.enter_async_context(server)
         port = server.sockets[0].getsockname()[1]
-        await local.sell()
-        await local.listen(f"http://127.0.0.1:{port}/", list(EVENTS))
-        orderly = await stack.enter_async_context(side(local, servers, redis))
-        disorderly = await stack.enter_async_context(side(local, servers, redis))
-        yield Scene(local, receiver, orderly, disorderly, World(local, [orderly.pool, disorderly.pool]))
+        await local.create_prices()
+        await local.add_webhook_endpoint(f"http://127.0.0.1:{port}/", list(EVENTS))
+        orderly = await stack.enter_async_context(open_billing_database(local, servers, redis))
+        disorderly = await stack.enter_async_context(open_billing_database(local, servers, redis))
+        yield EventOrders(local, receiver, orderly, disorderly, CustomerActions(local, [orderly.pool, disorderly.pool]))
 
 
 @asynccontextmanager
-async def side(local: Local, servers: Servers, redis: Redis) -> AsyncIterator[Side]:
+async def open_billing_database(local: StripeProcess, servers: Servers, redis: Redis) -> AsyncIterator[BillingDatabase]:
     stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
     async with cloned_database(servers) as url:
         pool = await connect(url, connections=24)
-        yield Side(pool, stripe, Wakeups(redis, CommandOutbox(redis)))
+        yield BillingDatabase(pool, stripe, Wakeups(redis, CommandOutbox(redis)))
         await pool.close()
         await stripe.close()
 
 
-async def heard(scene: Scene) -> None:
+async def apply_in_order(scene: EventOrders) -> None:
     """Everything so far reaches the orderly database, in order."""
-    await scene.local.control("deliveries/flush")
+    await scene.local.call_control_route("deliveries/flush")
     fresh, scene.receiver.fresh = scene.receiver.fresh, []
     for body in fresh:
-        await scene.orderly.hear(body)
-    await scene.orderly.work()
+        await scene.orderly.receive_event(body)
+    await scene.orderly.apply_due_events()
 
 
-def disorder(receiver: Receiver, seed: int) -> list[bytes]:
+def draw_deliveries(receiver: LossyReceiver, seed: int) -> list[bytes]:
     """What the other database hears: all that was not lost, several times, in any order, in either form."""
     chance = random.Random(seed)
     copies = [
@@ -157,10 +159,10 @@ def disorder(receiver: Receiver, seed: int) -> list[bytes]:
         for _ in range(chance.randint(1, MOST_COPIES))
     ]
     chance.shuffle(copies)
-    return [thinned(body) if chance.random() < 0.3 else body for body in copies]
+    return [to_thin_event(body) if chance.random() < 0.3 else body for body in copies]
 
 
-def thinned(body: bytes) -> bytes:
+def to_thin_event(body: bytes) -> bytes:
     """The same news as a thin event, which has an id of its own."""
     event = msgspec.json.decode(body)
     about = event["data"]["object"]

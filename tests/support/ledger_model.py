@@ -23,12 +23,12 @@ class Lot:
     expired: bool = False
     held: int = 0
     spent: int = 0
-    gone: int = 0
+    removed: int = 0
     due: dict[str, int] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
-        return max(0, self.granted - self.held - self.spent - self.gone - sum(self.due.values()))
+        return max(0, self.granted - self.held - self.spent - self.removed - sum(self.due.values()))
 
 
 @dataclass
@@ -44,37 +44,37 @@ class Hold:
 
 
 @dataclass
-class Model:
+class LedgerModel:
     """One person's credits."""
 
     month_end: datetime
     monthly: dict[str, int]
     lots: list[Lot] = field(default_factory=list)
     holds: dict[str, Hold] = field(default_factory=dict)
-    given: set[str] = field(default_factory=set)
+    grant_keys: set[str] = field(default_factory=set)
     claims: dict[str, tuple[str, Fraction]] = field(default_factory=dict)
-    lines: dict[datetime, Lot] = field(default_factory=dict)
+    overage_lines: dict[datetime, Lot] = field(default_factory=dict)
     plan: str = "free"
     status: str | None = None
     period: tuple[datetime, datetime] | None = None
-    following: tuple[datetime, datetime] | None = None
+    next_period: tuple[datetime, datetime] | None = None
     cap: int | None = None
 
     # -- what is there ------------------------------------------------------------------------------------
 
-    def live(self) -> list[Lot]:
+    def list_spendable(self) -> list[Lot]:
         """Lots that may be spent, in the order in which they are."""
         live = [lot for lot in self.lots if not lot.expired]
         return sorted(
             live, key=lambda lot: (ORDER.index(lot.bucket), lot.expires_at.timestamp() if lot.expires_at else 0)
         )
 
-    def total(self, bucket: Bucket) -> int:
-        return sum(lot.free for lot in self.live() if lot.bucket == bucket)
+    def bucket_total(self, bucket: Bucket) -> int:
+        return sum(lot.free for lot in self.list_spendable() if lot.bucket == bucket)
 
     @property
     def available(self) -> int:
-        return sum(lot.free for lot in self.live())
+        return sum(lot.free for lot in self.list_spendable())
 
     @property
     def held(self) -> int:
@@ -89,23 +89,25 @@ class Model:
         return sum(lot.spent for lot in self.lots if lot.bucket == "overage")
 
     @property
-    def used(self) -> int:
+    def open_overage(self) -> int:
         """Overage charged in the line that is open."""
-        return sum(lot.spent for lot in self.live() if lot.bucket == "overage")
+        return sum(lot.spent for lot in self.list_spendable() if lot.bucket == "overage")
 
     # -- what happens -------------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def ensure_monthly_allowance(self) -> None:
         """Whoever looks at a purse has the month's allowance by then."""
-        if self.status is None and not any(lot.monthly for lot in self.live()):
+        if self.status is None and not any(lot.monthly for lot in self.list_spendable()):
             self.lots.append(Lot("allowance", self.monthly[self.plan], self.month_end, monthly=True))
 
     def hold(self, generation: str, credits: int) -> bool:
-        self.look()
+        before = [*self.lots]
+        self.ensure_monthly_allowance()
         if credits > self.available:
+            self.lots = before  # a refused hold is rolled back, and with it the allowance it would have granted
             return False
         parts, due = [], credits
-        for lot in self.live():
+        for lot in self.list_spendable():
             amount = min(due, lot.free)
             if amount:
                 lot.held += amount
@@ -124,13 +126,13 @@ class Model:
             left -= charged
             lot.held -= amount
             lot.spent += charged
-            self._again(lot)
+            self._regrant_expired(lot)
         return True
 
-    def give(self, key: str, lot: Lot) -> bool:
-        if key in self.given:
+    def grant(self, key: str, lot: Lot) -> bool:
+        if key in self.grant_keys:
             return False
-        self.given.add(key)
+        self.grant_keys.add(key)
         self.lots.append(lot)
         return True
 
@@ -138,44 +140,44 @@ class Model:
         self.claims[claim] = (payment, share)
         for lot in [lot for lot in self.lots if lot.payment == payment]:
             lot.due[claim] = int(lot.granted * share)
-            self._again(lot)
+            self._regrant_expired(lot)
 
-    def reaches(self, claim: str) -> bool:
+    def is_claim_complete(self, claim: str) -> bool:
         """Whether a claim has seen all that its payment granted by now."""
         return all(claim in lot.due for lot in self.lots if lot.payment == self.claims[claim][0])
 
-    def _again(self, lot: Lot) -> None:
+    def _regrant_expired(self, lot: Lot) -> None:
         """What comes back to an expired allowance is good for the present period."""
         if lot.expired and (amount := lot.free):
-            lot.gone += amount
-            ends = [each.expires_at for each in self.live() if each.bucket == "allowance" and each.expires_at]
+            lot.removed += amount
+            ends = [each.expires_at for each in self.list_spendable() if each.bucket == "allowance" and each.expires_at]
             self.lots.append(Lot("allowance", amount, max(ends, default=self.month_end)))
 
     def subscribe(self, plan: str, status: str | None) -> None:
         self.plan, self.status = plan, status
-        self.period = self.told
+        self.period = self.known_period
         if status is None:
             self.cap = None
-        self.line()
+        self.sync_overage_line()
 
     @property
-    def told(self) -> tuple[datetime, datetime] | None:
+    def known_period(self) -> tuple[datetime, datetime] | None:
         """The period that is known once somebody asks about the subscription."""
-        return self.following or self.period
+        return self.next_period or self.period
 
-    def allow(self, cap: int | None) -> bool:
+    def set_overage_cap(self, cap: int | None) -> bool:
         """Whether it could be set."""
         if cap is not None and self.status != "active":
             return False
         self.cap = cap
-        self.line()
+        self.sync_overage_line()
         return True
 
-    def line(self) -> None:
+    def sync_overage_line(self) -> None:
         """The line of overage is open while there is a cap and a plan that is paid for."""
         cap = self.cap or 0 if self.status == "active" else 0
         start, end = self.period or (None, None)
-        present = self.lines.get(start) if start else None
+        present = self.overage_lines.get(start) if start else None
         for lot in self.lots:
             if lot.bucket == "overage" and lot is not present:
                 lot.granted = 0
@@ -184,22 +186,22 @@ class Model:
         elif present is not None:
             present.granted = 0
         elif start and cap:
-            self.lines[start] = Lot("overage", cap, end)
-            self.lots.append(self.lines[start])
+            self.overage_lines[start] = Lot("overage", cap, end)
+            self.lots.append(self.overage_lines[start])
 
-    def line_stands(self) -> bool:
+    def is_overage_line_current(self) -> bool:
         """Whether the line is what is allowed in this very period."""
-        line = self.lines.get(self.period[0]) if self.period else None
+        line = self.overage_lines.get(self.period[0]) if self.period else None
         cap = 0 if line is None or line.expired else line.granted
         return cap == (self.cap or 0 if self.status == "active" else 0)
 
     def pass_time(self, period: tuple[datetime, datetime]) -> None:
         """Everything that can expire does, and the next period of the subscription begins; of it one is told later."""
-        for lot in self.live():
+        for lot in self.list_spendable():
             if lot.expires_at:
                 lot.expired = True
                 if lot.bucket == "overage":
                     lot.granted = 0
                 else:
-                    lot.gone += lot.free
-        self.following = period
+                    lot.removed += lot.free
+        self.next_period = period

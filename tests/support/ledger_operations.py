@@ -15,7 +15,7 @@ from api.sql.ledger import ledger_users
 from api.sql.ledger.clawbacks import ClawbackKind
 from api.sql.ledger.ledger_users import LedgerUser
 from tests.support.factories import TARIFF
-from tests.support.ledger_model import Lot, Model
+from tests.support.ledger_model import LedgerModel, Lot
 from tests.support.two_connections import Operation
 
 MONTHLY = {"free": 20, "plus": 50}
@@ -31,16 +31,20 @@ CREDITS = CreditLedger(SMALL)
 class LedgerOperations:
     """Makes the operations of one person. `repeatable` are those that may be run again without effect."""
 
-    def __init__(self, account: LedgerUser, model: Model) -> None:
+    def __init__(self, account: LedgerUser, model: LedgerModel) -> None:
         self._account = account
         self._model = model
         self.repeatable: list[Operation] = []
 
     def list_repeatable(self) -> list[Operation]:
         """Every operation that has no effect if it is run again now."""
-        claims = [self.claim(name, *claim) for name, claim in self._model.claims.items() if self._model.reaches(name)]
+        claims = [
+            self.claim(name, *claim)
+            for name, claim in self._model.claims.items()
+            if self._model.is_claim_complete(name)
+        ]
         holds = [self.hold(name, hold.credits) for name, hold in self._model.holds.items()]
-        cap = [self.set_overage(self._model.cap)] if self._model.line_stands() else []
+        cap = [self.set_overage(self._model.cap)] if self._model.is_overage_line_current() else []
         return [*self.repeatable, *claims, *holds, *cap, self.sweep()]
 
     def hold(self, generation: str, credits: int) -> Operation:
@@ -76,8 +80,8 @@ class LedgerOperations:
         return self._grant(call, key, Lot("purchased", credits, None, payment))
 
     def _grant(self, call: Callable[[Database], Awaitable[bool | None]], key: str, lot: Lot) -> Operation:
-        operation = Operation("grant", call, lambda: self._model.give(key, lot))
-        if key in self._model.given:
+        operation = Operation("grant", call, lambda: self._model.grant(key, lot))
+        if key in self._model.grant_keys:
             self.repeatable.append(operation)
         return operation
 
@@ -99,7 +103,7 @@ class LedgerOperations:
                 await overage.allow_overage(db, self._account.id, cap, SMALL.overage)
             return True
 
-        return Operation("overage", call, lambda: self._model.allow(cap))
+        return Operation("overage", call, lambda: self._model.set_overage_cap(cap))
 
     def subscribe(self, status: str | None) -> Operation:
         plan = "free" if status is None else "plus"
@@ -119,8 +123,8 @@ class LedgerOperations:
             ON CONFLICT (id) DO UPDATE
             SET status = $2, period_start = $3, period_end = $4
         """
-        assert self._model.told
-        await db.execute(query, self._account.id, status, *self._model.told)
+        assert self._model.known_period
+        await db.execute(query, self._account.id, status, *self._model.known_period)
 
     def pass_time(self, next_period: tuple[datetime, datetime]) -> Operation:
         """Months end, and so does the subscription's period; the next one is synced later."""

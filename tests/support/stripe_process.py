@@ -21,7 +21,7 @@ KEY = "sk_test_local"
 CARD = "4242424242424242"
 
 
-class Local:
+class StripeProcess:
     """The double, with the tariff in it."""
 
     def __init__(self, url: str, settings: Settings) -> None:
@@ -30,14 +30,14 @@ class Local:
         self.stripe = Stripe(self.settings, pause=0.02)
         self.web = httpx.AsyncClient(base_url=url, trust_env=False, timeout=60)
 
-    async def control(self, path: str, **asked: Any) -> dict[str, Any]:
+    async def call_control_route(self, path: str, **asked: Any) -> dict[str, Any]:
         """Ask for what Stripe does not have."""
         answer = await self.web.post(f"/_local/{path}", json=asked)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
-    async def call(self, method: str, path: str, **params: Any) -> dict[str, Any]:
+    async def call_stripe(self, method: str, path: str, **params: Any) -> dict[str, Any]:
         """A request of the API, past our own façade."""
         form, query = (params, None) if method == "POST" else (None, params)
         headers = {"Authorization": f"Bearer {KEY}"}
@@ -46,28 +46,28 @@ class Local:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def sell(self) -> None:
+    async def create_prices(self) -> None:
         """Bring the tariff into the account."""
         await AccountSync(self.stripe, tariff.load_tariff(), write=True).sync_prices()
 
-    async def listen(self, url: str, types: list[str]) -> str:
+    async def add_webhook_endpoint(self, url: str, types: list[str]) -> str:
         """Have events of these types delivered there as snapshots; return the secret they are signed with."""
         params = {f"enabled_events[{place}]": name for place, name in enumerate(types)}
-        secret: str = (await self.call("POST", "/v1/webhook_endpoints", url=url, **params))["secret"]
+        secret: str = (await self.call_stripe("POST", "/v1/webhook_endpoints", url=url, **params))["secret"]
         return secret
 
-    async def pay(self, session_url: str, card: str = CARD) -> bool:
+    async def complete_checkout(self, session_url: str, card: str = CARD) -> bool:
         """Fill in the checkout page and press the button; whether the bank said yes."""
         answer = await self.web.post(session_url, data={"card": card})
         return answer.status_code == 303
 
-    async def renew(self) -> None:
+    async def reset_account(self) -> None:
         """Forget everything, and bring the tariff in again."""
         await self.web.delete("/_local/faults")
-        await self.control("reset")
+        await self.call_control_route("reset")
         await self.stripe.close()
         self.stripe = Stripe(self.settings, pause=0.02)
-        await self.sell()
+        await self.create_prices()
 
     async def close(self) -> None:
         await self.stripe.close()
@@ -75,7 +75,7 @@ class Local:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Local]:
+async def run_stripe_process(settings: Settings) -> AsyncIterator[StripeProcess]:
     """A fresh account in a process of its own, whose state is nowhere but in it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api.fakes.stripe", "--port", "0", "--data", ":memory:", "--key", KEY,
@@ -83,7 +83,7 @@ async def running(settings: Settings) -> AsyncIterator[Local]:
     )  # fmt: skip
     assert process.stdout
     ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-    local = Local(ready.removeprefix("ready ").strip(), settings)
+    local = StripeProcess(ready.removeprefix("ready ").strip(), settings)
     try:
         yield local
     finally:

@@ -30,10 +30,10 @@ class Operation:
 
     async def run(self, connection: asyncpg.Connection[Any]) -> bool | None:
         """In a transaction of its own; False if it was refused."""
-        return await (await Begun.begin(self, connection)).end(commit=True)
+        return await (await OpenOperation.begin(self, connection)).end(commit=True)
 
 
-class Begun(NamedTuple):
+class OpenOperation(NamedTuple):
     """An operation whose transaction is still open."""
 
     transaction: Any
@@ -41,7 +41,7 @@ class Begun(NamedTuple):
     refused: bool
 
     @classmethod
-    async def begin(cls, operation: Operation, connection: asyncpg.Connection[Any]) -> Begun:
+    async def begin(cls, operation: Operation, connection: asyncpg.Connection[Any]) -> OpenOperation:
         transaction = connection.transaction()
         await transaction.start()
         try:
@@ -54,25 +54,25 @@ class Begun(NamedTuple):
         return self.outcome
 
 
-class Both(NamedTuple):
+class ConcurrentOutcome(NamedTuple):
     """What came of two operations, and whether the second was done before the first one's transaction ended."""
 
-    one: bool | None
-    other: bool | None
+    first: bool | None
+    second: bool | None
     overtaken: bool
 
 
-class Stage:
+class TwoConnections:
     """Three connections to one database: two that work and one that watches; and the loop they live on."""
 
     def __init__(self, url: str, runner: asyncio.Runner) -> None:
         self.runner = runner
-        self.first, self.second, self.watch = (self.run(self._connect(url)) for _ in range(3))
+        self.first, self.second, self.watch = (self.run(self._open_connection(url)) for _ in range(3))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    async def _connect(self, url: str) -> asyncpg.Connection[Any]:
+    async def _open_connection(self, url: str) -> asyncpg.Connection[Any]:
         connection = await asyncpg.connect(url)
         await prepare(connection)
         return connection
@@ -81,19 +81,19 @@ class Stage:
         for connection in (self.first, self.second, self.watch):
             self.run(connection.close())
 
-    async def together(self, one: Operation, other: Operation, *, commit: bool) -> Both:
+    async def run_concurrently(self, one: Operation, other: Operation, *, commit: bool) -> ConcurrentOutcome:
         """Begin one, let the other run until it is done or waits, end the first, and let the other end."""
-        begun = await Begun.begin(one, self.first)
+        begun = await OpenOperation.begin(one, self.first)
         running = asyncio.create_task(other.run(self.second))
         try:
-            while not running.done() and not await self._waits():
+            while not running.done() and not await self._second_is_blocked():
                 pass
         finally:
             overtaken = running.done()
             outcome = await begun.end(commit=commit)
-        return Both(outcome, await running, overtaken=overtaken)
+        return ConcurrentOutcome(outcome, await running, overtaken=overtaken)
 
-    async def _waits(self) -> bool:
+    async def _second_is_blocked(self) -> bool:
         pid = self.second.get_server_pid()
         waits: bool = await self.watch.fetchval("SELECT cardinality(pg_blocking_pids($1)) > 0", pid)
         return waits

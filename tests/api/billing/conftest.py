@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api.settings import Settings
-from tests.support.stripe_process import Local, running
+from tests.support.stripe_process import StripeProcess, run_stripe_process
 
 
 @pytest.fixture(scope="module")
-async def stripe_double(base_settings: Settings) -> AsyncIterator[Local]:
-    async with running(base_settings) as found:
+async def stripe_double(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+    async with run_stripe_process(base_settings) as found:
         yield found
 
 
 @pytest.fixture
-async def local(stripe_double: Local) -> Local:
+async def local(stripe_double: StripeProcess) -> StripeProcess:
     """The double as new, on the real clock."""
-    await stripe_double.renew()
+    await stripe_double.reset_account()
     return stripe_double

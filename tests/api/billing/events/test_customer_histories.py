@@ -22,8 +22,15 @@ from api.local.servers import Servers
 from api.settings import Settings
 from api.sql.connection import Pool, transaction
 from tests.support import customer_histories
-from tests.support.customer_histories import SOLD, History
-from tests.support.event_orders import WORKERS, Scene, Side, disorder, heard, scene
+from tests.support.customer_histories import SOLD, CustomerHistory
+from tests.support.event_orders import (
+    WORKERS,
+    BillingDatabase,
+    EventOrders,
+    apply_in_order,
+    draw_deliveries,
+    open_event_orders,
+)
 from tests.support.factories import CREDITS, add_generation, assert_books_balance
 
 SEED = 20261125
@@ -66,7 +73,7 @@ async def state(pool: Pool, user_id: str) -> dict[str, list[tuple[Any, ...]]]:
         return {name: [tuple(row) for row in await db.fetch(query, user_id)] for name, query in STATE.items()}
 
 
-async def spend(side: Side, history: History) -> None:
+async def spend(side: BillingDatabase, history: CustomerHistory) -> None:
     """Use up what there is, and some overage."""
     async with transaction(side.pool) as db:
         await overage.allow_overage(db, history.user_id, CAP, SOLD.overage)
@@ -78,47 +85,49 @@ async def spend(side: Side, history: History) -> None:
             await CREDITS.settle(db, video)
 
 
-async def live(on: Scene, people: list[History]) -> None:
+async def live(on: EventOrders, people: list[CustomerHistory]) -> None:
     """All histories, on one clock. Whoever is to use overage must have been heard of before; the others need not."""
     metered = [one for one in people if one.kind == "metered"]
     on.receiver.losing = False
-    await customer_histories.each(metered, on.world.begin)
-    await heard(on)
-    await on.disorderly.hear_all(disorder(on.receiver, SEED))
+    await customer_histories.run_histories(metered, on.world.begin_history)
+    await apply_in_order(on)
+    await on.disorderly.receive_and_apply(draw_deliveries(on.receiver, SEED))
     for side in (on.orderly, on.disorderly):
-        await customer_histories.each(metered, lambda history, side=side: spend(side, history))  # type: ignore[misc]
+        await customer_histories.run_histories(metered, lambda history, side=side: spend(side, history))  # type: ignore[misc]
     on.receiver.losing = True
-    await customer_histories.each([one for one in people if one.kind != "metered"], on.world.begin)
-    await heard(on)
+    await customer_histories.run_histories([one for one in people if one.kind != "metered"], on.world.begin_history)
+    await apply_in_order(on)
     await tell(on)
     found = 0
     for phase, days in enumerate((3, 5, 25, 5)):
         found += await missed(on)
-        await on.local.control("clock", days=days)
-        await customer_histories.each(people, lambda history, phase=phase: on.world.later(history, phase))  # type: ignore[misc]
-        await heard(on)
-    await customer_histories.each(people, on.world.judge)
-    await customer_histories.each([one for one in people if one.failing and one.number % 3], on.world.recover)
+        await on.local.call_control_route("clock", days=days)
+        await customer_histories.run_histories(people, lambda history, phase=phase: on.world.run_phase(history, phase))  # type: ignore[misc]
+        await apply_in_order(on)
+    await customer_histories.run_histories(people, on.world.close_disputes)
+    await customer_histories.run_histories(
+        [one for one in people if one.has_failing_card and one.number % 3], on.world.recover_card
+    )
     found += await missed(on)
-    await on.local.control("clock", days=25)
-    await heard(on)
+    await on.local.call_control_route("clock", days=25)
+    await apply_in_order(on)
     found += await missed(on)
     assert found == len(on.receiver.lost)
 
 
-async def missed(on: Scene) -> int:
+async def missed(on: EventOrders) -> int:
     """Fetch into the disorderly inbox what never arrived, within the 30 days for which Stripe keeps it. None of it
     is applied yet.
     """
-    await on.local.control("deliveries/flush")
+    await on.local.call_control_route("deliveries/flush")
     return (await reconcile.reconcile_account(on.disorderly.pool, on.disorderly.stripe)).undelivered
 
 
-async def tell(on: Scene) -> None:
+async def tell(on: EventOrders) -> None:
     """Tell Stripe of the usage that the disorderly database has, while Stripe is in trouble."""
     route = "POST /v1/billing/meter_events"
     for seed, kind in enumerate(TROUBLE):
-        await on.local.control("faults", kind=kind, route=route, count=None, probability=0.2, seed=seed)
+        await on.local.call_control_route("faults", kind=kind, route=route, count=None, probability=0.2, seed=seed)
     async with asyncio.timeout(60):
         while not await told(on.disorderly.pool):
             await asyncio.gather(
@@ -135,7 +144,7 @@ async def told(pool: Pool) -> bool:
         return not await db.fetchval("SELECT count(*) FROM meter_events WHERE state <> 'sent'")
 
 
-async def counted(on: Scene, history: History) -> int:
+async def counted(on: EventOrders, history: CustomerHistory) -> int:
     """What Stripe's meter says of a customer."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     return await meters.sum_counted_credits(
@@ -145,10 +154,10 @@ async def counted(on: Scene, history: History) -> int:
 
 @pytest.mark.xdist_group("backend")
 async def test_any_order_ends_as_the_right_order(servers: Servers, settings: Settings, redis: Redis) -> None:
-    people = customer_histories.drawn(COUNT, SEED)
-    async with scene(settings, servers, redis, SEED) as on:
+    people = customer_histories.draw_histories(COUNT, SEED)
+    async with open_event_orders(settings, servers, redis, SEED) as on:
         await live(on, people)
-        await on.disorderly.hear_all(disorder(on.receiver, SEED))
+        await on.disorderly.receive_and_apply(draw_deliveries(on.receiver, SEED))
         for history in people:
             right = await state(on.orderly.pool, history.user_id)
             assert await state(on.disorderly.pool, history.user_id) == right, (SEED, history)
@@ -157,7 +166,7 @@ async def test_any_order_ends_as_the_right_order(servers: Servers, settings: Set
         await enough_happened(on)
 
 
-async def enough_happened(on: Scene) -> None:
+async def enough_happened(on: EventOrders) -> None:
     """The histories have everything in them that they are to show."""
     async with on.orderly.pool.acquire() as db:
         statuses = {row[0] for row in await db.fetch("SELECT DISTINCT status FROM subscriptions")}

@@ -7,14 +7,14 @@ import msgspec
 from api.http.metrics import REGISTRY, DatabaseGauges
 from api.http.state import AppState
 from api.local import doctor
-from tests.support.stripe_process import Local
-from tests.support.subscribers import put, run
+from tests.support.stripe_process import StripeProcess
+from tests.support.subscribers import insert_event, run_query
 
 
-async def test_the_operator_sees_stuck_events(real: AppState, local: Local) -> None:
-    await put(real.pool, "evt_1", "invoice", "in_1")
-    await put(real.pool, "evt_2", "invoice", "in_2")
-    await run(
+async def test_the_operator_sees_stuck_events(real: AppState, local: StripeProcess) -> None:
+    await insert_event(real.pool, "evt_1", "invoice", "in_1")
+    await insert_event(real.pool, "evt_2", "invoice", "in_2")
+    await run_query(
         real.pool,
         "UPDATE stripe_events SET not_before = 'infinity', error = 'PaymentRequestRejected: gone',"
         " received_at = now() - interval '2 days' WHERE id = 'evt_1'",

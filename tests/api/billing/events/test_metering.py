@@ -23,7 +23,7 @@ from api.sql.connection import Pool, transaction
 from api.sql.stripe_events import InboxEvent
 from tests.support.customer_histories import SOLD
 from tests.support.factories import CREDITS, add_account, add_generation
-from tests.support.stripe_process import Local
+from tests.support.stripe_process import StripeProcess
 
 HOUR = timedelta(hours=1)
 
@@ -36,7 +36,7 @@ class User(NamedTuple):
 
 
 @pytest.fixture
-async def user(real: AppState, local: Local) -> User:
+async def user(real: AppState, local: StripeProcess) -> User:
     """A subscriber with overage, at the end of the plan's credits."""
     async with transaction(real.pool) as db:
         account = await add_account(db, plan="plus")
@@ -78,9 +78,9 @@ async def total(stripe: Stripe, user: User) -> int:
     return await meters.sum_counted_credits(stripe, user.customer, now - 48 * HOUR, now + 2 * HOUR)
 
 
-async def a_day_later(real: AppState, local: Local) -> None:
+async def a_day_later(real: AppState, local: StripeProcess) -> None:
     """Let a day pass since the first try, for us and for Stripe, which forgets the identifiers."""
-    await local.control("clock", seconds=25 * 3600)
+    await local.call_control_route("clock", seconds=25 * 3600)
     await run(
         real.pool,
         "UPDATE meter_events SET first_sent_at = first_sent_at - interval '25 hours', not_before = now(),"
@@ -88,13 +88,13 @@ async def a_day_later(real: AppState, local: Local) -> None:
     )
 
 
-async def test_each_entry_is_billed_once_whatever_goes_wrong(real: AppState, local: Local, user: User) -> None:
+async def test_each_entry_is_billed_once_whatever_goes_wrong(real: AppState, local: StripeProcess, user: User) -> None:
     amounts = range(1, 61)
     for amount in amounts:
         await use(real.pool, user, amount)
     route = "POST /v1/billing/meter_events"
     for seed, kind in enumerate(("500_after", "reset_after", "500_before", "reset_before", "429", "409")):
-        await local.control("faults", kind=kind, route=route, count=None, probability=0.12, seed=seed)
+        await local.call_control_route("faults", kind=kind, route=route, count=None, probability=0.12, seed=seed)
     async with asyncio.timeout(60):
         while "waiting" in (await states(real.pool)).values():
             await asyncio.gather(*(UsageReporter(real.pool, local.stripe).drain() for _ in range(4)))
@@ -104,7 +104,9 @@ async def test_each_entry_is_billed_once_whatever_goes_wrong(real: AppState, loc
     assert len(struck) == 6, struck
 
 
-async def test_a_meter_event_carries_the_time_of_its_settlement(real: AppState, local: Local, user: User) -> None:
+async def test_a_meter_event_carries_the_time_of_its_settlement(
+    real: AppState, local: StripeProcess, user: User
+) -> None:
     await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '5 hours'")
     await UsageReporter(real.pool, local.stripe).drain()
@@ -113,7 +115,7 @@ async def test_a_meter_event_carries_the_time_of_its_settlement(real: AppState, 
 
 
 async def test_within_a_day_it_is_sent_again_under_the_same_identifier(
-    real: AppState, local: Local, user: User
+    real: AppState, local: StripeProcess, user: User
 ) -> None:
     entry = await use(real.pool, user, 8)
     for _ in range(3):
@@ -123,10 +125,10 @@ async def test_within_a_day_it_is_sent_again_under_the_same_identifier(
     assert await total(local.stripe, user) == 8
 
 
-async def lost(real: AppState, local: Local, entry: str, *, arrived: bool) -> None:
+async def lost(real: AppState, local: StripeProcess, entry: str, *, arrived: bool) -> None:
     """The entry reaches Stripe or does not, and the worker dies before it writes down which."""
     if not arrived:
-        await local.control("faults", kind="reset_before", route="POST /v1/billing/meter_events", count=None)
+        await local.call_control_route("faults", kind="reset_before", route="POST /v1/billing/meter_events", count=None)
     await UsageReporter(real.pool, local.stripe).drain()
     await local.web.delete("/_local/faults")
     await run(
@@ -136,7 +138,7 @@ async def lost(real: AppState, local: Local, entry: str, *, arrived: bool) -> No
     )
 
 
-async def test_after_a_day_counted_usage_is_not_sent_again(real: AppState, local: Local, user: User) -> None:
+async def test_after_a_day_counted_usage_is_not_sent_again(real: AppState, local: StripeProcess, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=True)
     await a_day_later(real, local)
@@ -145,7 +147,7 @@ async def test_after_a_day_counted_usage_is_not_sent_again(real: AppState, local
     assert await total(local.stripe, user) == 8
 
 
-async def test_after_a_day_uncounted_usage_is_sent(real: AppState, local: Local, user: User) -> None:
+async def test_after_a_day_uncounted_usage_is_sent(real: AppState, local: StripeProcess, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await lost(real, local, entry, arrived=False)
     assert await states(real.pool) == {entry: "waiting"}
@@ -155,7 +157,7 @@ async def test_after_a_day_uncounted_usage_is_sent(real: AppState, local: Local,
     assert await total(local.stripe, user) == 8
 
 
-async def test_sums_tell_which_of_several_arrived(real: AppState, local: Local, user: User) -> None:
+async def test_sums_tell_which_of_several_arrived(real: AppState, local: StripeProcess, user: User) -> None:
     known = await use(real.pool, user, 4)
     await UsageReporter(real.pool, local.stripe).drain()
     arrived = await use(real.pool, user, 8)
@@ -168,7 +170,7 @@ async def test_sums_tell_which_of_several_arrived(real: AppState, local: Local, 
     assert await total(local.stripe, user) == 17
 
 
-async def test_ambiguous_sums_are_left_to_the_operator(real: AppState, local: Local, user: User) -> None:
+async def test_ambiguous_sums_are_left_to_the_operator(real: AppState, local: StripeProcess, user: User) -> None:
     first = await use(real.pool, user, 8)
     await lost(real, local, first, arrived=True)
     second = await use(real.pool, user, 8)
@@ -182,7 +184,9 @@ async def test_ambiguous_sums_are_left_to_the_operator(real: AppState, local: Lo
     assert "2 entries" in sentence
 
 
-async def test_an_hour_is_not_resolved_while_an_entry_is_under_way(real: AppState, local: Local, user: User) -> None:
+async def test_an_hour_is_not_resolved_while_an_entry_is_under_way(
+    real: AppState, local: StripeProcess, user: User
+) -> None:
     """Stripe counts in its own time, so what it was told a moment ago may not be in the sum."""
     doubtful = await use(real.pool, user, 8)
     await lost(real, local, doubtful, arrived=True)
@@ -196,16 +200,18 @@ async def test_an_hour_is_not_resolved_while_an_entry_is_under_way(real: AppStat
     assert await total(local.stripe, user) == 16
 
 
-async def test_an_outage_of_stripe_costs_one_try_and_ends_the_round(real: AppState, local: Local, user: User) -> None:
+async def test_an_outage_of_stripe_costs_one_try_and_ends_the_round(
+    real: AppState, local: StripeProcess, user: User
+) -> None:
     for amount in (1, 2, 3):
         await use(real.pool, user, amount)
-    await local.control("faults", kind="500_before", route="POST /v1/billing/meter_events", count=None)
+    await local.call_control_route("faults", kind="500_before", route="POST /v1/billing/meter_events", count=None)
     await UsageReporter(real.pool, local.stripe).drain()
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT sum(tries) FROM meter_events") == 1
 
 
-async def test_usage_too_old_for_stripe_is_refused_and_logged(real: AppState, local: Local, user: User) -> None:
+async def test_usage_too_old_for_stripe_is_refused_and_logged(real: AppState, local: StripeProcess, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE meter_events SET occurred_at = now() - interval '34 days 1 hour'")
     async with real.pool.acquire() as db:
@@ -216,7 +222,7 @@ async def test_usage_too_old_for_stripe_is_refused_and_logged(real: AppState, lo
     assert await states(real.pool) == {entry: "refused"}
 
 
-async def test_an_error_report_refuses_the_entries_it_names(real: AppState, local: Local, user: User) -> None:
+async def test_an_error_report_refuses_the_entries_it_names(real: AppState, local: StripeProcess, user: User) -> None:
     """A customer deleted at Stripe: the event is taken, and reported some time after."""
     good, bad = await use(real.pool, user, 8), await use(real.pool, user, 5)
     await run(real.pool, f"UPDATE meter_events SET not_before = now() + interval '1 hour' WHERE entry_id = '{bad}'")
@@ -226,7 +232,7 @@ async def test_an_error_report_refuses_the_entries_it_names(real: AppState, loca
     await run(real.pool, "UPDATE meter_events SET not_before = now()")
     await UsageReporter(real.pool, local.stripe).drain()
     assert await states(real.pool) == {good: "sent", bad: "sent"}
-    await local.control("clock", seconds=60)
+    await local.call_control_route("clock", seconds=60)
     (report,) = [one["body_of"] for one in (await local.web.get("/_local/deliveries")).json()["data"]]
     about = InboxEvent(report, "billing.meter.error_report_triggered", REPORT, report, 1)
     await EventHandlers(real.pool, local.stripe, SOLD).apply_event(about)
@@ -238,7 +244,7 @@ async def test_an_error_report_refuses_the_entries_it_names(real: AppState, loca
     await relinked(real, local, user, bad)
 
 
-async def relinked(real: AppState, local: Local, user: User, entry: str) -> None:
+async def relinked(real: AppState, local: StripeProcess, user: User, entry: str) -> None:
     """Whoever is linked anew is billed after all, once Stripe has forgotten the identifier."""
     made = await customers.create_customer(local.stripe, user.id, "x@example.org", instead_of=user.customer)
     await run(real.pool, f"UPDATE users SET stripe_customer = '{made.id}' WHERE id = '{user.id}'")
@@ -250,7 +256,7 @@ async def relinked(real: AppState, local: Local, user: User, entry: str) -> None
     assert await total(local.stripe, User(user.id, made.id)) == 5
 
 
-async def test_usage_without_a_customer_waits(real: AppState, local: Local, user: User) -> None:
+async def test_usage_without_a_customer_waits(real: AppState, local: StripeProcess, user: User) -> None:
     entry = await use(real.pool, user, 8)
     await run(real.pool, "UPDATE users SET stripe_customer = NULL")
     await UsageReporter(real.pool, local.stripe).drain()

@@ -7,51 +7,53 @@ from api.billing.stripe import checkout_sessions, lookup_keys, reads
 from api.billing.stripe.invoice_objects import Refund
 from api.billing.stripe.lookup_keys import PriceCatalog
 from api.http.state import AppState
-from tests.support.customer_histories import SOLD, World
-from tests.support.late_readers import Dawdling, overtaken
-from tests.support.stripe_process import Local
-from tests.support.subscribers import apply, lots, subscriber
+from tests.support.customer_histories import SOLD, CustomerActions
+from tests.support.late_readers import SlowStripe, run_overtaking
+from tests.support.stripe_process import StripeProcess
+from tests.support.subscribers import apply_event, create_subscriber, list_lots
 
 
-async def test_claims_on_a_payment_are_serialised(real: AppState, local: Local) -> None:
+async def test_claims_on_a_payment_are_serialised(real: AppState, local: StripeProcess) -> None:
     """A refund that was seen on its way and has failed since must not be taken back after all."""
-    user = await subscriber(real, local, "packs", number=8)
-    (payment,) = (await local.call("GET", "/v1/payment_intents", customer=user.customer))["data"]
-    await local.call("POST", "/v1/refunds", payment_intent=payment["id"])
-    slow = Dawdling(local.settings, Refund)
-    await overtaken(
+    user = await create_subscriber(real, local, "packs", number=8)
+    (payment,) = (await local.call_stripe("GET", "/v1/payment_intents", customer=user.customer))["data"]
+    await local.call_stripe("POST", "/v1/refunds", payment_intent=payment["id"])
+    slow = SlowStripe(local.settings, Refund)
+    await run_overtaking(
         real.pool,
         slow,
         PaymentHandlers(real.pool, slow, SOLD).apply_payment(payment["id"]),
-        lambda: local.control("clock", days=1),
+        lambda: local.call_control_route("clock", days=1),
         PaymentHandlers(real.pool, local.stripe, SOLD).apply_payment(payment["id"]),
     )
     assert [one.status for one in await reads.list_refunds(local.stripe, payment["id"])] == ["failed"]
-    ((granted, remaining),) = (await lots(real.pool, user)).values()
+    ((granted, remaining),) = (await list_lots(real.pool, user)).values()
     assert granted == remaining > 0
 
 
-async def test_a_refund_that_arrives_before_its_invoice_takes_credits_back(real: AppState, local: Local) -> None:
-    user = await subscriber(real, local)
+async def test_a_refund_that_arrives_before_its_invoice_takes_credits_back(
+    real: AppState, local: StripeProcess
+) -> None:
+    user = await create_subscriber(real, local)
     seen = await reads.retrieve_subscription(local.stripe, user.subscription)
     payment = (await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")).payment_intent
-    refund = await local.call("POST", "/v1/refunds", payment_intent=payment, amount=333)
-    await apply(real, local, "refund", refund["id"])
-    await apply(real, local, "charge", refund["charge"])
-    await apply(real, local, "invoice", seen.latest_invoice or "")
-    assert list((await lots(real.pool, user)).values()) == [(3000, 2000)]
+    refund = await local.call_stripe("POST", "/v1/refunds", payment_intent=payment, amount=333)
+    await apply_event(real, local, "refund", refund["id"])
+    await apply_event(real, local, "charge", refund["charge"])
+    await apply_event(real, local, "invoice", seen.latest_invoice or "")
+    assert list((await list_lots(real.pool, user)).values()) == [(3000, 2000)]
 
 
-async def test_an_expired_page_is_closed_without_a_grant(real: AppState, local: Local) -> None:
-    user = await subscriber(real, local, "packs")
+async def test_an_expired_page_is_closed_without_a_grant(real: AppState, local: StripeProcess) -> None:
+    user = await create_subscriber(real, local, "packs")
     (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
-    world = World(local, [real.pool])
-    order = world._order(user, price=price)
+    world = CustomerActions(local, [real.pool])
+    order = world._checkout_spec(user, price=price)
     session = await checkout_sessions.create_pack_checkout(local.stripe, order)
-    await world._bought(user, order, "pack", "small", session.id)
-    await apply(real, local, "checkout.session", session.id)
+    await world._record_checkout(user, order, "pack", "small", session.id)
+    await apply_event(real, local, "checkout.session", session.id)
     await checkout_sessions.expire_session(local.stripe, session.id)
-    await apply(real, local, "checkout.session", session.id)
+    await apply_event(real, local, "checkout.session", session.id)
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM checkouts WHERE id = $1", order.id) == "expired"
-    assert await lots(real.pool, user) == {}
+    assert await list_lots(real.pool, user) == {}

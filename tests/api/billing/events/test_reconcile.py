@@ -16,29 +16,29 @@ from api.billing.stripe.event_types import EVENTS, RENEWAL
 from api.http.state import AppState
 from api.sql import stripe_events
 from tests.support.customer_histories import SOLD
-from tests.support.stripe_process import Local
-from tests.support.subscribers import apply, lots, plan, put, run, subscriber
+from tests.support.stripe_process import StripeProcess
+from tests.support.subscribers import apply_event, create_subscriber, find_plan, insert_event, list_lots, run_query
 
 
-async def test_undelivered_events_are_fetched_once_a_day(real: AppState, local: Local) -> None:
-    await local.listen("http://127.0.0.1:9/", list(EVENTS))
-    user = await subscriber(real, local)
-    await local.control("deliveries/flush")
+async def test_undelivered_events_are_fetched_once_a_day(real: AppState, local: StripeProcess) -> None:
+    await local.add_webhook_endpoint("http://127.0.0.1:9/", list(EVENTS))
+    user = await create_subscriber(real, local)
+    await local.call_control_route("deliveries/flush")
     found = await reconcile.reconcile_daily(real.pool, local.stripe)
     assert found
     assert found.undelivered >= 3
     assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
-    assert await plan(real.pool, user) == ("plus", 1)
-    assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
+    assert await find_plan(real.pool, user) == ("plus", 1)
+    assert list((await list_lots(real.pool, user)).values()) == [(3000, 3000)]
     again = await reconcile.reconcile_account(real.pool, local.stripe)
     assert again.undelivered == 0
 
 
-async def test_an_overdue_subscription_is_read_with_its_invoice(real: AppState, local: Local) -> None:
-    user = await subscriber(real, local)
-    await apply(real, local, "subscription", user.subscription)
-    await run(
+async def test_an_overdue_subscription_is_read_with_its_invoice(real: AppState, local: StripeProcess) -> None:
+    user = await create_subscriber(real, local)
+    await apply_event(real, local, "subscription", user.subscription)
+    await run_query(
         real.pool,
         "UPDATE subscriptions SET period_end = now() - interval '2 hours', synced_at = now() - interval '2 hours'",
     )
@@ -47,23 +47,23 @@ async def test_an_overdue_subscription_is_read_with_its_invoice(real: AppState, 
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT object_type FROM stripe_events") == RENEWAL
     await Inbox(real.pool, EventHandlers(real.pool, local.stripe, SOLD).apply_event).drain()
-    assert list((await lots(real.pool, user)).values()) == [(3000, 3000)]
+    assert list((await list_lots(real.pool, user)).values()) == [(3000, 3000)]
     async with real.pool.acquire() as db:
         assert await db.fetchval("SELECT period_end > now() FROM subscriptions")
 
 
-async def test_reconciliation_is_retried_soon_after_an_outage(real: AppState, local: Local) -> None:
-    await local.control("faults", kind="500_before", route="GET /v1/events", count=None)
+async def test_reconciliation_is_retried_soon_after_an_outage(real: AppState, local: StripeProcess) -> None:
+    await local.call_control_route("faults", kind="500_before", route="GET /v1/events", count=None)
     assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
     await local.web.delete("/_local/faults")
     assert await reconcile.reconcile_daily(real.pool, local.stripe) is None
-    await run(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
+    await run_query(real.pool, "UPDATE chores SET done_at = done_at - interval '61 minutes'")
     assert await reconcile.reconcile_daily(real.pool, local.stripe)
 
 
-async def test_on_demand_parked_events_become_due(real: AppState, local: Local) -> None:
-    await put(real.pool, "evt_1", "invoice", "in_1")
-    await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
+async def test_on_demand_parked_events_become_due(real: AppState, local: StripeProcess) -> None:
+    await insert_event(real.pool, "evt_1", "invoice", "in_1")
+    await run_query(real.pool, "UPDATE stripe_events SET not_before = 'infinity', tries = 20, error = 'TariffError: x'")
     async with real.pool.acquire() as db:
         (sentence,) = await health.list_troubles(db)
     assert "1 events from Stripe could not be applied for a day" in sentence
@@ -75,9 +75,9 @@ async def test_on_demand_parked_events_become_due(real: AppState, local: Local) 
         assert (await stripe_events.read_inbox_status(db)).parked == 0
 
 
-async def test_the_command_reconciles(real: AppState, local: Local) -> None:
-    await put(real.pool, "evt_1", "invoice", "in_1")
-    await run(real.pool, "UPDATE stripe_events SET not_before = 'infinity'")
+async def test_the_command_reconciles(real: AppState, local: StripeProcess) -> None:
+    await insert_event(real.pool, "evt_1", "invoice", "in_1")
+    await run_query(real.pool, "UPDATE stripe_events SET not_before = 'infinity'")
     settings = msgspec.structs.replace(local.settings, database_url=real.settings.database_url)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api.cli", "stripe", "reconcile", stdout=PIPE, env=os.environ | settings.to_environment()

@@ -22,9 +22,9 @@ from api.messaging.wakeups import WakeupListener
 from api.settings import Settings
 from api.sql.connection import Pool
 from api.worker import main
-from tests.support.customer_histories import SOLD, History
-from tests.support.stripe_process import Local
-from tests.support.subscribers import plan, put, subscriber
+from tests.support.customer_histories import SOLD, CustomerHistory
+from tests.support.stripe_process import StripeProcess
+from tests.support.subscribers import create_subscriber, find_plan, insert_event
 
 SECRET = "whsec_till"
 
@@ -53,20 +53,20 @@ async def at_work(settings: Settings, till: BillingWorker, every: float) -> Asyn
 
 
 async def test_a_webhook_wakes_a_worker(
-    real: AppState, local: Local, app: Litestar, client: httpx.AsyncClient, redis: Redis
+    real: AppState, local: StripeProcess, app: Litestar, client: httpx.AsyncClient, redis: Redis
 ) -> None:
     """The worker looks by itself only after a minute. Without any worker the webhook answers all the same."""
     settings = msgspec.structs.replace(
         local.settings, database_url=real.settings.database_url, stripe_webhook_secrets=[SECRET]
     )
     app.state.app_state = real._replace(settings=settings, stripe=Stripe(settings))
-    user = await subscriber(real, local)
+    user = await create_subscriber(real, local)
     body = told("subscription", user.subscription)
     for _ in range(2):
         began = time.monotonic()
         answer = await client.post("/v1/webhooks/stripe", content=body, headers=signed(body))
         assert (answer.status_code, time.monotonic() - began < 1) == (204, True)
-    assert await plan(real.pool, user) == ("free", None)
+    assert await find_plan(real.pool, user) == ("free", None)
     async with main._open_billing_worker(settings, SOLD) as till:
         assert till
         async with at_work(settings, till, 60.0):
@@ -77,17 +77,17 @@ async def test_a_webhook_wakes_a_worker(
             await until(real.pool, user, "free")
 
 
-async def until(pool: Pool, user: History, name: str) -> None:
+async def until(pool: Pool, user: CustomerHistory, name: str) -> None:
     async with asyncio.timeout(10):
-        while (await plan(pool, user))[0] != name:  # noqa: ASYNC110 - nor who writes
+        while (await find_plan(pool, user))[0] != name:  # noqa: ASYNC110 - nor who writes
             await asyncio.sleep(0.02)
 
 
-async def test_an_event_without_a_wakeup_is_applied_within_seconds(real: AppState, local: Local) -> None:
-    user = await subscriber(real, local)
+async def test_an_event_without_a_wakeup_is_applied_within_seconds(real: AppState, local: StripeProcess) -> None:
+    user = await create_subscriber(real, local)
     till = BillingWorker(real.pool, local.stripe, SOLD)
     async with at_work(real.settings, till, 0.1):
-        await put(real.pool, "evt_1", "subscription", user.subscription)
+        await insert_event(real.pool, "evt_1", "subscription", user.subscription)
         await until(real.pool, user, "plus")
 
 

@@ -28,10 +28,10 @@ from hypothesis.stateful import (
 from api.billing.tariff.plans import allowance_month
 from api.sql.ledger.ledger_users import LedgerUser
 from tests.support.factories import add_account, add_generation
-from tests.support.ledger_model import Model
+from tests.support.ledger_model import LedgerModel
 from tests.support.ledger_operations import CREDITS, MONTHLY, LedgerOperations
 from tests.support.ledger_sums import ROWS, SUMS
-from tests.support.two_connections import Operation, Stage
+from tests.support.two_connections import Operation, TwoConnections
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ SHARES = (Fraction(0), Fraction(1, 3), Fraction(1, 2), Fraction(1))
 class LedgerHistory(RuleBasedStateMachine):
     """One person's history."""
 
-    stage: Stage
+    stage: TwoConnections
 
     @initialize(cap=st.none() | st.integers(1, 40))
     def begin(self, cap: int | None) -> None:
@@ -52,7 +52,7 @@ class LedgerHistory(RuleBasedStateMachine):
         self.account: LedgerUser = self.stage.run(add_account(self.stage.first))
         self.numbers: Iterator[int] = itertools.count(1)
         self.base = datetime.now(UTC).replace(microsecond=0)
-        self.model = Model(allowance_month(self.account.created_at, self.account.created_at).end, MONTHLY)
+        self.model = LedgerModel(allowance_month(self.account.created_at, self.account.created_at).end, MONTHLY)
         self.model.period = self._next_period()
         self.operations = LedgerOperations(self.account, self.model)
         if cap is not None:
@@ -74,10 +74,10 @@ class LedgerHistory(RuleBasedStateMachine):
         if late:
             self._run_alone(self._draw_time(data))
         first, second = self._draw_operation(data, "first"), self._draw_operation(data, "second")
-        both = self.stage.run(self.stage.together(first, second, commit=commit))
-        outcomes = [(second, both.other)]
+        both = self.stage.run(self.stage.run_concurrently(first, second, commit=commit))
+        outcomes = [(second, both.second)]
         if commit:
-            outcomes.insert(1 if both.overtaken else 0, (first, both.one))
+            outcomes.insert(1 if both.overtaken else 0, (first, both.first))
         for operation, outcome in outcomes:
             assert outcome == operation.expect(), (first.name, second.name)
 
@@ -180,14 +180,14 @@ class LedgerHistory(RuleBasedStateMachine):
         model, user_id = self.model, self.account.id
         async with self.stage.first.transaction():
             balance = await CREDITS.balance(self.stage.first, user_id)
-        model.look()
+        model.ensure_monthly_allowance()
         assert balance.available == model.available
         assert balance.held == model.held
-        assert balance.buckets.allowance.amount == model.total("allowance")
-        assert balance.buckets.purchased.amount == model.total("purchased")
+        assert balance.buckets.allowance.amount == model.bucket_total("allowance")
+        assert balance.buckets.purchased.amount == model.bucket_total("purchased")
         overage = balance.buckets.overage
         assert (overage.enabled, overage.cap) == (model.cap is not None, model.cap or 0)
-        assert overage.used == model.used
+        assert overage.used == model.open_overage
         sums = await self.stage.first.fetchrow(SUMS, user_id)
         assert dict(sums) == {
             "uneven": 0,
@@ -209,7 +209,7 @@ def _draw_one(data: st.DataObject, choices: Sequence[T], label: str, *, spare: i
 
 def test_any_history_leaves_what_the_model_says(database: str) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        stage = Stage(database, runner)
+        stage = TwoConnections(database, runner)
         try:
             run_state_machine_as_test(
                 type("History", (LedgerHistory,), {"stage": stage}),

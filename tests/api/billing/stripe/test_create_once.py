@@ -33,7 +33,7 @@ from api.billing.stripe.subscriptions import refund_payment, schedule_change, up
 from api.billing.tariff import tariff
 from api.errors import PaymentsUnavailable
 from api.settings import Settings
-from tests.support.stripe_process import Local, running
+from tests.support.stripe_process import StripeProcess, run_stripe_process
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -57,8 +57,8 @@ SOLD = tariff.load_tariff()
 
 
 @pytest.fixture
-async def local(base_settings: Settings) -> AsyncIterator[Local]:
-    async with running(base_settings) as local:
+async def local(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+    async with run_stripe_process(base_settings) as local:
         yield local
 
 
@@ -90,9 +90,9 @@ def _name(made: Any) -> str:
     return str(getattr(made, "id", made))
 
 
-async def spoil(local: Local) -> None:
+async def spoil(local: StripeProcess) -> None:
     for number, (kind, probability) in enumerate(FAULTS.items()):
-        await local.control(
+        await local.call_control_route(
             "faults",
             kind=kind,
             route="POST /v*",
@@ -103,18 +103,18 @@ async def spoil(local: Local) -> None:
         )
 
 
-async def struck(local: Local) -> dict[str, int]:
+async def struck(local: StripeProcess) -> dict[str, int]:
     found: dict[str, int] = (await local.web.get("/_local/faults")).json()["requests"]["struck"]
     await local.web.delete("/_local/faults")
     return found
 
 
-async def every(local: Local, path: str, **params: Any) -> list[dict[str, Any]]:
+async def every(local: StripeProcess, path: str, **params: Any) -> list[dict[str, Any]]:
     """All objects of a kind, past our façade."""
     found: list[dict[str, Any]] = []
     while True:
         more = {"starting_after": found[-1]["id"]} if found else {}
-        page = await local.call("GET", path, limit=100, **params, **more)
+        page = await local.call_stripe("GET", path, limit=100, **params, **more)
         found += page["data"]
         if not page["has_more"]:
             return found
@@ -134,7 +134,7 @@ def order(customer: StripeCustomer, kind: str, prices: dict[str, StripePrice]) -
     )
 
 
-async def test_2000_calls_with_faults_make_nothing_twice(local: Local) -> None:
+async def test_2000_calls_with_faults_make_nothing_twice(local: StripeProcess) -> None:
     await AccountSync(local.stripe, SOLD).sync_prices()
     stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
     caller, began = Caller(stripe), time.monotonic()
@@ -189,8 +189,8 @@ async def page(caller: Caller, sold: CheckoutSpec) -> CheckoutSession:
     return await caller.twice(lambda: make(caller.stripe, sold))
 
 
-async def bought(local: Local, page: CheckoutSession) -> StripeSubscription:
-    await local.pay(page.url or "")
+async def bought(local: StripeProcess, page: CheckoutSession) -> StripeSubscription:
+    await local.complete_checkout(page.url or "")
     done = await reads.retrieve_checkout_session(local.stripe, page.id)
     return await reads.retrieve_subscription(local.stripe, done.subscription or "")
 
@@ -207,14 +207,14 @@ async def schedule(caller: Caller, seen: StripeSubscription, prices: dict[str, S
     return await caller.twice(lambda: schedule_change(caller.stripe, seen, item, prices["plus"]))
 
 
-async def pay_back(caller: Caller, local: Local, seen: StripeSubscription) -> None:
+async def pay_back(caller: Caller, local: StripeProcess, seen: StripeSubscription) -> None:
     invoice = await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")
     assert invoice.payment_intent
     payment = invoice.payment_intent
     await caller.twice(lambda: refund_payment(caller.stripe, payment))
 
 
-async def counted(local: Local, customers: list[StripeCustomer]) -> dict[str, int]:
+async def counted(local: StripeProcess, customers: list[StripeCustomer]) -> dict[str, int]:
     """How many there are, and that each of them is for another purpose."""
     people = await every(local, "/v1/customers")
     assert {one["id"] for one in people} == {one.id for one in customers}
@@ -241,7 +241,7 @@ async def counted(local: Local, customers: list[StripeCustomer]) -> dict[str, in
     }
 
 
-async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everything_once(local: Local) -> None:
+async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everything_once(local: StripeProcess) -> None:
     stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
     chance = random.Random(SEED)
 
@@ -265,5 +265,5 @@ async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everyt
         assert len(await every(local, path)) == 6
     for path in ("/v1/billing/meters", "/v1/billing_portal/configurations", "/v1/webhook_endpoints"):
         assert len(await every(local, path)) == 1
-    destinations = await local.call("GET", "/v2/core/event_destinations")
+    destinations = await local.call_stripe("GET", "/v2/core/event_destinations")
     assert len(destinations["data"]) == 1

@@ -19,18 +19,18 @@ from api.billing.tariff import tariff
 from api.local import doctor
 from api.settings import Settings
 from tests.api.test_cli import kinora
-from tests.support.stripe_process import KEY, Local, running
+from tests.support.stripe_process import KEY, StripeProcess, run_stripe_process
 
 ORIGIN = "https://video.example.org"
 
 
 @pytest.fixture
-async def local(base_settings: Settings) -> AsyncIterator[Local]:
-    async with running(base_settings) as local:
+async def local(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+    async with run_stripe_process(base_settings) as local:
         yield local
 
 
-async def test_a_second_provisioning_changes_nothing(local: Local) -> None:
+async def test_a_second_provisioning_changes_nothing(local: StripeProcess) -> None:
     variables: dict[str, Any] = {
         "KINORA_STRIPE_KEY": KEY,
         "KINORA_STRIPE_URL": local.url,
@@ -52,41 +52,41 @@ async def test_a_second_provisioning_changes_nothing(local: Local) -> None:
     assert await everything(local) == before
 
 
-async def everything(local: Local) -> list[object]:
+async def everything(local: StripeProcess) -> list[object]:
     paths = (
         *("products", "prices", "billing/meters", "billing_portal/configurations", "webhook_endpoints"),
         "events",
     )
-    return [(await local.call("GET", f"/v1/{path}", limit=100))["data"] for path in paths] + [
-        (await local.call("GET", "/v2/core/event_destinations"))["data"]
+    return [(await local.call_stripe("GET", f"/v1/{path}", limit=100))["data"] for path in paths] + [
+        (await local.call_stripe("GET", "/v2/core/event_destinations"))["data"]
     ]
 
 
-async def test_lost_secrets_are_replaced(local: Local) -> None:
+async def test_lost_secrets_are_replaced(local: StripeProcess) -> None:
     first = provision.AccountSync(local.stripe, tariff.load_tariff())
     await first.sync_all(ORIGIN)
     again = provision.AccountSync(local.stripe, tariff.load_tariff())
     await again.sync_all(ORIGIN, new_secrets=True)
     assert len(again.secrets) == 2
     assert not set(first.secrets) & set(again.secrets)
-    [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
+    [endpoint] = (await local.call_stripe("GET", "/v1/webhook_endpoints"))["data"]
     assert endpoint["url"] == f"{ORIGIN}/v1/webhooks/stripe"
-    assert len((await local.call("GET", "/v2/core/event_destinations"))["data"]) == 1
+    assert len((await local.call_stripe("GET", "/v2/core/event_destinations"))["data"]) == 1
 
 
-async def test_an_endpoint_that_hears_of_other_things_is_mended(local: Local) -> None:
+async def test_an_endpoint_that_hears_of_other_things_is_mended(local: StripeProcess) -> None:
     await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(ORIGIN)
-    [endpoint] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
+    [endpoint] = (await local.call_stripe("GET", "/v1/webhook_endpoints"))["data"]
     changes = {"enabled_events[0]": "invoice.paid", "disabled": "true"}
-    await local.call("POST", f"/v1/webhook_endpoints/{endpoint['id']}", **changes)
+    await local.call_stripe("POST", f"/v1/webhook_endpoints/{endpoint['id']}", **changes)
     again = provision.AccountSync(local.stripe, tariff.load_tariff())
     await again.sync_all(ORIGIN)
     assert (again.steps, again.secrets) == (["changed the webhook endpoint"], [])
-    [mended] = (await local.call("GET", "/v1/webhook_endpoints"))["data"]
+    [mended] = (await local.call_stripe("GET", "/v1/webhook_endpoints"))["data"]
     assert (mended["status"], sorted(mended["enabled_events"])) == ("enabled", sorted(EVENTS))
 
 
-async def test_a_price_that_was_sold_is_never_changed(local: Local, tmp_path: Path) -> None:
+async def test_a_price_that_was_sold_is_never_changed(local: StripeProcess, tmp_path: Path) -> None:
     await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_prices()
     cheaper = tmp_path / "tariff.toml"
     cheaper.write_text(tariff.DEFAULT.read_text().replace("amount = 999 ", "amount = 899 "))
@@ -94,7 +94,7 @@ async def test_a_price_that_was_sold_is_never_changed(local: Local, tmp_path: Pa
         await provision.AccountSync(local.stripe, tariff.load_tariff(cheaper)).sync_prices()
 
 
-async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tmp_path: Path) -> None:
+async def test_the_next_version_gets_a_price_beside_the_old_one(local: StripeProcess, tmp_path: Path) -> None:
     await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_prices()
     dearer = tmp_path / "tariff.toml"
     text = tariff.DEFAULT.read_text()
@@ -109,7 +109,7 @@ async def test_the_next_version_gets_a_price_beside_the_old_one(local: Local, tm
     ).keys()
 
 
-async def test_an_unreachable_address_gets_no_event_target(local: Local) -> None:
+async def test_an_unreachable_address_gets_no_event_target(local: StripeProcess) -> None:
     private = msgspec.structs.replace(local.settings, stripe_url="", public_url="")
     assert provision.public_origin(private) is None
     assert provision.public_origin(msgspec.structs.replace(private, public_url=ORIGIN)) == ORIGIN
@@ -121,7 +121,7 @@ async def test_without_a_key_it_says_what_to_set() -> None:
     assert "KINORA_STRIPE_KEY" in complained
 
 
-async def test_a_key_stripe_does_not_know_is_a_sentence(local: Local) -> None:
+async def test_a_key_stripe_does_not_know_is_a_sentence(local: StripeProcess) -> None:
     variables: dict[str, Any] = {"KINORA_STRIPE_KEY": "sk_test_wrong", "KINORA_STRIPE_URL": local.url}
     status, said, complained = await kinora("stripe", "sync", **variables)
     assert (status, said) == (1, "")
@@ -129,12 +129,12 @@ async def test_a_key_stripe_does_not_know_is_a_sentence(local: Local) -> None:
     assert "Traceback" not in complained
 
 
-async def test_doctor_compares_the_account_with_the_tariff(local: Local) -> None:
+async def test_doctor_compares_the_account_with_the_tariff(local: StripeProcess) -> None:
     settings = msgspec.structs.replace(local.settings, public_url=ORIGIN, stripe_webhook_secrets=["whsec_x"])
     lacking = await doctor._check_stripe(settings)
     assert lacking.grade == "lack"
     assert "kinora_plus_v1" in lacking.sentence
-    assert (await local.call("GET", "/v1/products"))["data"] == []
+    assert (await local.call_stripe("GET", "/v1/products"))["data"] == []
     await provision.provision_account(settings)
     assert (await doctor._check_stripe(settings)).grade == "ok"
     closed = await doctor._check_stripe(msgspec.structs.replace(settings, stripe_webhook_secrets=[]))

@@ -13,37 +13,41 @@ from api.billing.stripe import provision
 from api.billing.tariff import tariff
 from api.settings import Settings
 from tests.support.billing_client import WEBHOOKS, BillingClient, open_billing
-from tests.support.stripe_process import Local, running
+from tests.support.stripe_process import StripeProcess, run_stripe_process
 
 
 @pytest.fixture(scope="module")
-async def market(base_settings: Settings) -> AsyncIterator[Local]:
-    """A double that sells the tariff; its clock stays as it is, for all tests here to use."""
-    async with running(base_settings) as local:
+async def shared_stripe(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+    """A Stripe double with the prices of the tariff for all tests of a module, which must not advance its clock."""
+    async with run_stripe_process(base_settings) as local:
         await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
         yield local
 
 
 @pytest.fixture
-async def own(base_settings: Settings) -> AsyncIterator[Local]:
-    """A double of the test's own, for time to pass in."""
-    async with running(base_settings) as local:
+async def isolated_stripe(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+    """A Stripe double for one test, whose clock may be advanced."""
+    async with run_stripe_process(base_settings) as local:
         await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
         yield local
 
 
 @pytest.fixture
-async def shop(
-    market: Local, database: str, settings: Settings, app: Litestar, redis: Redis
+async def billing_client(
+    shared_stripe: StripeProcess, database: str, settings: Settings, app: Litestar, redis: Redis
 ) -> AsyncIterator[BillingClient]:
-    async with open_billing(market, msgspec.structs.replace(settings, database_url=database), app) as shop:
-        yield shop
+    async with open_billing(
+        shared_stripe, msgspec.structs.replace(settings, database_url=database), app
+    ) as billing_client:
+        yield billing_client
 
 
 @pytest.fixture
-async def lasting(
-    own: Local, database: str, settings: Settings, app: Litestar, redis: Redis
+async def isolated_client(
+    isolated_stripe: StripeProcess, database: str, settings: Settings, app: Litestar, redis: Redis
 ) -> AsyncIterator[BillingClient]:
-    """A shop in which time may pass."""
-    async with open_billing(own, msgspec.structs.replace(settings, database_url=database), app) as shop:
-        yield shop
+    """A billing client whose Stripe clock may be advanced."""
+    async with open_billing(
+        isolated_stripe, msgspec.structs.replace(settings, database_url=database), app
+    ) as billing_client:
+        yield billing_client

@@ -15,89 +15,92 @@ from tests.support.billing_client import DECLINED, PAID, BillingClient, problem_
 from tests.support.users import Person
 
 
-async def test_a_user_subscribes_on_the_checkout_page(shop: BillingClient) -> None:
-    assert await shop.get("/subscription") == {
+async def test_a_user_subscribes_on_the_checkout_page(billing_client: BillingClient) -> None:
+    assert await billing_client.get("/subscription") == {
         **dict.fromkeys(
             ("version", "status", "current_period_start", "current_period_end", "trial_end", "cancel_at", "next_plan")
         ),
         "object": "subscription",
         "plan": "free",
     }
-    page = await shop.page("plus")
+    page = await billing_client.open_checkout("plus")
     assert (page["kind"], page["item"], page["amount"], page["currency"]) == ("subscription", "plus", 999, "usd")
     assert page["trial_days"] == 7
-    assert "7 days free" in (await shop.local.web.get(page["url"])).text
-    await shop.local.pay(page["url"])
-    subscription = await shop.hear()
+    assert "7 days free" in (await billing_client.local.web.get(page["url"])).text
+    await billing_client.local.complete_checkout(page["url"])
+    subscription = await billing_client.apply_events()
     assert (subscription["plan"], subscription["version"], subscription["status"]) == ("plus", 1, "trialing")
     assert subscription["trial_end"] == subscription["current_period_end"]
-    assert (await shop.get("/balance"))["available"] >= 300
-    [made] = await shop.there("/v1/subscriptions")
+    assert (await billing_client.get("/balance"))["available"] >= 300
+    [made] = await billing_client.list_objects("/v1/subscriptions")
     assert {item["price"]["lookup_key"] for item in made["items"]["data"]} == {"kinora_plus_v1", "kinora_overage_v1"}
-    assert {"user": shop.person.id, "plan": "plus", "version": "1"}.items() <= made["metadata"].items()
+    assert {"user": billing_client.person.id, "plan": "plus", "version": "1"}.items() <= made["metadata"].items()
 
 
-async def test_a_second_subscription_is_refused(shop: BillingClient) -> None:
-    await shop.subscribe("plus", trial=True)
-    answer = await shop.post("/checkout", {"plan": "pro", "success_url": PAID})
+async def test_a_second_subscription_is_refused(billing_client: BillingClient) -> None:
+    await billing_client.subscribe("plus", trial=True)
+    answer = await billing_client.post("/checkout", {"plan": "pro", "success_url": PAID})
     assert problem_code(answer) == (409, "already_subscribed")
     assert "/v1/billing/subscription/change" in answer.json()["detail"]
 
 
-async def test_a_subscription_without_an_event_so_far_counts_too(shop: BillingClient) -> None:
-    await shop.local.pay((await shop.page("plus"))["url"])
-    assert problem_code(await shop.post("/checkout", {"plan": "plus", "success_url": PAID})) == (
+async def test_a_subscription_without_an_event_so_far_counts_too(billing_client: BillingClient) -> None:
+    await billing_client.local.complete_checkout((await billing_client.open_checkout("plus"))["url"])
+    assert problem_code(await billing_client.post("/checkout", {"plan": "plus", "success_url": PAID})) == (
         409,
         "already_subscribed",
     )
 
 
-async def test_a_user_has_one_trial(shop: BillingClient) -> None:
-    await shop.subscribe("plus", trial=True)
-    [made] = await shop.there("/v1/subscriptions")
-    await shop.local.call("DELETE", f"/v1/subscriptions/{made['id']}")
-    assert (await shop.page("plus"))["trial_days"] == 0  # Stripe knows, before we have heard
-    await shop.hear()
-    page = await shop.page("plus")
+async def test_a_user_has_one_trial(billing_client: BillingClient) -> None:
+    await billing_client.subscribe("plus", trial=True)
+    [made] = await billing_client.list_objects("/v1/subscriptions")
+    await billing_client.local.call_stripe("DELETE", f"/v1/subscriptions/{made['id']}")
+    assert (await billing_client.open_checkout("plus"))["trial_days"] == 0  # Stripe knows, before we have heard
+    await billing_client.apply_events()
+    page = await billing_client.open_checkout("plus")
     assert page["trial_days"] == 0
-    await shop.local.pay(page["url"])
-    assert (await shop.hear())["status"] == "active"
+    await billing_client.local.complete_checkout(page["url"])
+    assert (await billing_client.apply_events())["status"] == "active"
 
 
-async def test_packs_are_paid_together_and_stay(shop: BillingClient) -> None:
-    answer = await shop.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})
+async def test_packs_are_paid_together_and_stay(billing_client: BillingClient) -> None:
+    answer = await billing_client.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})
     page = answer.json()
     assert (page["kind"], page["item"], page["quantity"], page["amount"]) == ("pack", "small", 2, 998)
-    await shop.local.pay(page["url"])
-    await shop.hear()
-    assert (await shop.get("/balance"))["buckets"]["purchased"]["amount"] == 1000
-    assert (await shop.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})).json()[
+    await billing_client.local.complete_checkout(page["url"])
+    await billing_client.apply_events()
+    assert (await billing_client.get("/balance"))["buckets"]["purchased"]["amount"] == 1000
+    assert (await billing_client.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})).json()[
         "id"
     ] != page["id"]
 
 
-async def test_a_declined_card_buys_nothing(shop: BillingClient) -> None:
-    page = await shop.page("pro")
-    answer = await shop.local.web.post(page["url"], data={"card": DECLINED})
+async def test_a_declined_card_buys_nothing(billing_client: BillingClient) -> None:
+    page = await billing_client.open_checkout("pro")
+    answer = await billing_client.local.web.post(page["url"], data={"card": DECLINED})
     assert answer.status_code == 200
-    assert (await shop.hear())["plan"] == "free"
-    assert (await shop.page("pro"))["url"] == page["url"]
+    assert (await billing_client.apply_events())["plan"] == "free"
+    assert (await billing_client.open_checkout("pro"))["url"] == page["url"]
 
 
-async def test_the_portal_opens(shop: BillingClient) -> None:
-    answer = await shop.post("/portal", {"return_url": "http://localhost:3000/account"})
+async def test_the_portal_opens(billing_client: BillingClient) -> None:
+    answer = await billing_client.post("/portal", {"return_url": "http://localhost:3000/account"})
     assert answer.status_code == 200, answer.text
-    assert (await shop.local.web.get(answer.json()["url"])).status_code == 200
+    assert (await billing_client.local.web.get(answer.json()["url"])).status_code == 200
 
 
-async def test_a_repeated_key_opens_another_portal(shop: BillingClient) -> None:
-    first = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
-    again = await shop.post("/portal", {}, **{"Idempotency-Key": "one"})
+async def test_a_repeated_key_opens_another_portal(billing_client: BillingClient) -> None:
+    first = await billing_client.post("/portal", {}, **{"Idempotency-Key": "one"})
+    again = await billing_client.post("/portal", {}, **{"Idempotency-Key": "one"})
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json()["url"] != again.json()["url"]
-    async with shop.app_state.pool.acquire() as connection:
-        assert await connection.fetchval("SELECT body FROM idempotency WHERE user_id = $1", shop.person.id) == b""
-    other = await shop.post("/portal", {"return_url": PAID}, **{"Idempotency-Key": "one"})
+    async with billing_client.app_state.pool.acquire() as connection:
+        assert (
+            await connection.fetchval("SELECT body FROM idempotency WHERE user_id = $1", billing_client.person.id)
+            == b""
+        )
+    other = await billing_client.post("/portal", {"return_url": PAID}, **{"Idempotency-Key": "one"})
     assert problem_code(other) == (422, "idempotency_key_reused")
 
 
@@ -114,9 +117,9 @@ async def test_a_repeated_key_opens_another_portal(shop: BillingClient) -> None:
     ],
 )
 async def test_unknown_offers_and_unsafe_urls_are_refused_by_param(
-    shop: BillingClient, path: str, body: dict[str, Any], param: str
+    billing_client: BillingClient, path: str, body: dict[str, Any], param: str
 ) -> None:
-    answer = await shop.post(path, body)
+    answer = await billing_client.post(path, body)
     assert (answer.status_code, answer.json()["param"]) == (422, param)
 
 
@@ -154,14 +157,14 @@ async def test_without_a_key_nothing_is_sold(client: httpx.AsyncClient, account:
     assert answer.json()["plan"] == "free"
 
 
-async def test_an_outage_of_stripe_is_503_with_retry_after(shop: BillingClient, app: Litestar) -> None:
-    nowhere = msgspec.structs.replace(shop.app_state.settings, stripe_url="http://127.0.0.1:9")
+async def test_an_outage_of_stripe_is_503_with_retry_after(billing_client: BillingClient, app: Litestar) -> None:
+    nowhere = msgspec.structs.replace(billing_client.app_state.settings, stripe_url="http://127.0.0.1:9")
     away = Stripe(nowhere, pause=0.001, timeout=0.2)
-    purchases = type(shop.app_state.purchases)(
-        nowhere, shop.app_state.pool, away, shop.app_state.tariff, _catalogue(away)
+    purchases = type(billing_client.app_state.purchases)(
+        nowhere, billing_client.app_state.pool, away, billing_client.app_state.tariff, _catalogue(away)
     )
-    app.state.app_state = shop.app_state._replace(purchases=purchases)
-    answer = await shop.post("/portal", {})
+    app.state.app_state = billing_client.app_state._replace(purchases=purchases)
+    answer = await billing_client.post("/portal", {})
     assert problem_code(answer) == (503, "payments_away")
     assert int(answer.headers["retry-after"]) > 0
     await away.close()
