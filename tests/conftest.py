@@ -1,7 +1,7 @@
 """Real servers for every test: one PostgreSQL and one Redis for each test process, on one event loop.
 
 A test's writes happen in one transaction that is rolled back, which costs a millisecond; inside it PostgreSQL's
-`now()` stands still. A test of races or of time passing asks for `database`, a clone of the migrated template.
+`now()` stands still. A test of races or of passing time uses `database`, a clone of the migrated template.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from api.app import create_app
 from api.http.middleware import wrap_app
 from api.http.rate_limit import RateLimiter
 from api.http.state import AppState, build_app_state
-from api.local import servers as embedded
 from api.local import supervisor
-from api.local.servers import Servers
+from api.local.servers import Servers, run_servers
 from api.settings import Settings
 from api.sql import migrate
 from api.sql.connection import connect, prepare
@@ -55,7 +54,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def servers(folder: Path) -> AsyncIterator[Servers]:
     """PostgreSQL with a migrated template and a database for rolled-back tests; Redis."""
-    async with embedded.run_servers(folder / "servers", durable=False) as running:
+    async with run_servers(folder / "servers", durable=False) as running:
         connection = await asyncpg.connect(running.database_url)
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
         await migrate.apply_migrations(database_url(running.database_url, TEMPLATE))
@@ -133,9 +132,9 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def app_state(settings: Settings, pool: SingleConnectionPool, redis: Redis) -> AsyncIterator[AppState]:
-    """What a web process holds, on the rolled-back pool."""
-    async with build_app_state(settings, pool) as assembled:
-        yield assembled
+    """The state of a web process, on the rolled-back pool."""
+    async with build_app_state(settings, pool) as state:
+        yield state
 
 
 @pytest.fixture(scope="session")
@@ -189,10 +188,10 @@ _counter = itertools.count()
 
 @pytest.fixture
 async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[AppState]:
-    """What a web process holds, on a database of the test's own with a real pool."""
+    """The state of a web process, on a database of the test's own with a real pool."""
     pool = await connect(database, connections=10)
-    async with build_app_state(msgspec.structs.replace(settings, database_url=database), pool) as assembled:
-        yield assembled
+    async with build_app_state(msgspec.structs.replace(settings, database_url=database), pool) as state:
+        yield state
     await pool.close()
 
 
@@ -232,7 +231,7 @@ async def resident(web: httpx.AsyncClient) -> Person:
 
 @pytest.fixture
 def worker_settings(real: AppState, weights: Path) -> Settings:
-    """Settings of a worker on tiny weights that loses patience soon."""
+    """Settings of a worker on tiny weights with short timeouts."""
     return msgspec.structs.replace(
         real.settings, weights={"kinora-mini": str(weights)}, threads=1, lease=2.0, sweep_every=0.3
     )
@@ -240,8 +239,8 @@ def worker_settings(real: AppState, weights: Path) -> Settings:
 
 @pytest.fixture
 async def claimed(client: httpx.AsyncClient, app_state: AppState, account: Person) -> ClaimedGeneration:
-    """A clip that a worker has taken on."""
+    """A video that a worker has claimed."""
     await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
-    found = await app_state.lifecycle.claim("worker_a")
-    assert found
-    return found
+    claimed = await app_state.lifecycle.claim("worker_a")
+    assert claimed
+    return claimed

@@ -138,4 +138,4 @@ class Accounts:
 
 def _refuse_suspended(*, suspended: bool) -> None:
     if suspended:
-        raise Forbidden("This account is suspended. Write to whoever runs this server.")
+        raise Forbidden("This account is suspended. Contact the operator of this server.")

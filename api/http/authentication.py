@@ -1,12 +1,12 @@
-"""Who asks, how often they may, and what an API key is good for. Every route under /v1 passes here.
+"""Authentication, rate limiting and scopes of the routes under /v1.
 
-A route is closed unless it says otherwise in its `opt`:
+A route requires a bearer token unless its `opt` says otherwise:
 
-    exclude_from_auth  anybody may ask; requests are counted for each address
-    signature          a `signature` in the query may stand for the bearer; the route checks it
-    creates            makes work: counted as a creation too, and refused while nobody can count
-    signs_up           makes an account: few an hour for each address
-    uncounted          asked by machines that must get through; the route believes nobody without proof
+    exclude_from_auth  public; requests are limited per address
+    signature          accepts a `signature` in the query instead of a bearer token; the route verifies it
+    creates            creates work: also limited by CREATE, and refused while Redis is down
+    signs_up           creates an account: also limited by SIGN_UP, per address
+    uncounted          not limited, for callers such as Stripe; the route authenticates them itself
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from api.sql.connection import Database
 
 __all__ = ["AuthenticationMiddleware", "Caller", "requires_scope", "session_only"]
 
-RETRY_AFTER = "2"  # seconds; a Redis that starts again takes about as long
+RETRY_AFTER = "2"  # seconds; about the time that Redis takes to restart
 
 CallerLookup = Callable[[Database], Awaitable[Caller | None]]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class AuthenticationMiddleware:
-    """The middleware of /v1: puts a Caller, or None, into the scope as `user`, and rate limits on the answer."""
+    """Middleware of /v1: sets `user` in the scope to a Caller or None, and adds rate limit headers to the response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -63,17 +63,17 @@ class AuthenticationMiddleware:
 
 
 def _is_open(scope: Scope, opt: Mapping[str, Any]) -> bool:
-    """Whether no bearer is needed: a public route, a question what a route can do, a signed address."""
+    """Whether no bearer token is needed: for a public route, an OPTIONS request or a signed URL."""
     if opt.get("exclude_from_auth") or scope.get("method") == "OPTIONS":
         return True
     return bool(opt.get("signature")) and b"signature=" in scope["query_string"] and not _authorization_header(scope)
 
 
-# -- who ----------------------------------------------------------------------------------------------------
+# -- identity ----------------------------------------------------------------------------------------------------
 
 
 async def _authenticate_request(scope: Scope, app_state: AppState) -> Caller:
-    """Who the bearer stands for. One that stands for nobody is counted for its address: guessing has a limit."""
+    """The caller of the bearer token. A rejected one counts against the address, which limits guessing."""
     authorization = _authorization_header(scope)
     try:
         return await _find_caller(_parse_bearer(authorization), app_state)
@@ -85,29 +85,29 @@ async def _authenticate_request(scope: Scope, app_state: AppState) -> Caller:
 
 
 async def _find_caller(credential: str, app_state: AppState) -> Caller:
-    """The caller, by one statement. Raises Unauthorized, and Forbidden for a suspended account."""
+    """Find the caller in one statement. Raises Unauthorized, and Forbidden for a suspended account."""
     find, refusal = _caller_lookup(credential, app_state.keyring)
     async with app_state.pool.acquire() as db:
         caller = await find(db)
         if caller is None:
             raise Unauthorized(refusal)
         if caller.suspended:
-            raise Forbidden("This account is suspended. Write to whoever runs this server.")
+            raise Forbidden("This account is suspended. Contact the operator of this server.")
         if caller.stale:
             await callers.record_use(db, caller)
     return caller
 
 
 def _caller_lookup(credential: str, keyring: Keyring) -> tuple[CallerLookup, str]:
-    """What to ask the database, and what to say if it knows nobody. Raises Unauthorized without asking it."""
+    """The query that finds the caller, and the detail of the error if there is none. Raises Unauthorized."""
     if not credential.startswith(KEY_PREFIX):
         claims = keyring.verify_access_token(credential)
         find: CallerLookup = partial(callers.find_by_session, session_id=claims.session_id, user_id=claims.user_id)
         return find, "This session has ended. Sign in again with POST /v1/auth/login."
     if not is_api_key(credential):
-        raise Unauthorized("This API key is not complete or mistyped. Send it exactly as it was shown.")
+        raise Unauthorized("This API key is incomplete or mistyped. Send it exactly as it was shown.")
     find = partial(callers.find_by_api_key, hash=token_digest(credential))
-    return find, "This API key has been deleted. Make another one with POST /v1/api_keys."
+    return find, "This API key has been deleted. Create another one with POST /v1/api_keys."
 
 
 def _authorization_header(scope: Scope) -> str:
@@ -128,7 +128,7 @@ def _address_subject(scope: Scope) -> str:
     return subject_of_address(client[0] if client else None)
 
 
-# -- how often ----------------------------------------------------------------------------------------------
+# -- rate limits ----------------------------------------------------------------------------------------------
 
 
 def _select_policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[RateLimitPolicy, ...]:
@@ -142,14 +142,17 @@ def _select_policies(opt: Mapping[str, Any], caller: Caller | None) -> tuple[Rat
 
 
 async def _charge_request(limiter: RateLimiter, subject: str, policies: tuple[RateLimitPolicy, ...]) -> dict[str, str]:
-    """The headers for the answer. Raises TooManyRequests; Unavailable for a creation that nobody can count."""
+    """Charge the policies and return the rate limit headers.
+
+    Raises TooManyRequests, and Unavailable for a creation while Redis is down.
+    """
     try:
         verdict = await limiter.take(subject, policies)
     except RateLimiterDownError as error:
         if CREATE not in policies:
             return {}
         raise Unavailable(
-            "Nothing can be created just now; nothing was charged. Try again in a moment.",
+            "Nothing can be created at the moment, and nothing was charged. Try again soon.",
             headers={"Retry-After": RETRY_AFTER},
         ) from error
     if verdict.wait:
@@ -159,7 +162,7 @@ async def _charge_request(limiter: RateLimiter, subject: str, policies: tuple[Ra
 
 
 def _send_with_headers(headers: dict[str, str], send: Send) -> Send:
-    """A `send` whose answer carries these headers too, be it a success or a problem."""
+    """Wrap `send` to add these headers to the response, also to a problem."""
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def send_with_headers(message: Message) -> None:
@@ -170,22 +173,24 @@ def _send_with_headers(headers: dict[str, str], send: Send) -> Send:
     return send_with_headers if pairs else send
 
 
-# -- what an API key may do ---------------------------------------------------------------------------------
+# -- scopes ---------------------------------------------------------------------------------
 
 
 def requires_scope(scope: KeyScope) -> Guard:
-    """A guard: an API key needs this scope. A session has them all; a signed address is the route's to judge."""
+    """A guard that requires the scope of API keys. A session has every scope; the route verifies signed URLs."""
 
     async def check_scope(connection: Connection, _: BaseRouteHandler) -> None:
         caller: Caller | None = connection.user
         if caller and caller.scopes is not None and scope not in caller.scopes:
             has = ", ".join(caller.scopes)
-            raise MissingScope(f"This takes the scope `{scope}`; the API key has {has}. Make one that has it.")
+            raise MissingScope(
+                f"This requires the scope `{scope}`; the API key has {has}. Create a key with that scope."
+            )
 
     return check_scope
 
 
 async def session_only(connection: Connection, _: BaseRouteHandler) -> None:
-    """A guard: a key that leaked must not make keys or end sessions, so only a person signed in may."""
+    """A guard that refuses API keys, so that a leaked one cannot create keys or end sessions."""
     if connection.user.session_id is None:
         raise MissingScope("An API key cannot do this. Use an access token from POST /v1/auth/login.")

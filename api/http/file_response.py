@@ -1,7 +1,4 @@
-"""Sending a file that never changes: which part was asked for, and its bytes. Range and validators as RFC 9110.
-
-Knows neither whose file it is nor what it shows.
-"""
+"""Sends immutable files, with byte ranges and validators (RFC 9110). Does not check who may read a file."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ if TYPE_CHECKING:
     from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
 CHUNK = 1 << 20
-MAX_DIGITS = 1000  # digits; Python reads no more than a few thousand, and no file has so many bytes
+MAX_DIGITS = 1000  # int() rejects strings of more than a few thousand digits
 
 
 class ServedFile(NamedTuple):
-    """What is sent: where its bytes lie and how many they are, its strong validator in quotes, when it was made."""
+    """A file to send. `bytes` is its size; `etag` is a strong validator in quotes."""
 
     path: Path
     content_type: str
@@ -33,7 +30,7 @@ class ServedFile(NamedTuple):
 
 
 class FileRequestHeaders(NamedTuple):
-    """The headers of a request that say what of a file is wanted."""
+    """The Range, If-Range and If-None-Match headers of a request."""
 
     range: str | None
     if_range: str | None
@@ -41,26 +38,25 @@ class FileRequestHeaders(NamedTuple):
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> FileRequestHeaders:
-        """As a request came with them; the names are in small letters."""
+        """Read them from headers with lower-case names."""
         return cls(headers.get("range"), headers.get("if-range"), headers.get("if-none-match"))
 
 
 class ByteRange(NamedTuple):
-    """Bytes `first` to `last`, both included."""
+    """Bytes `first` to `last`, inclusive."""
 
     first: int
     last: int
 
     @property
     def length(self) -> int:
-        """How many bytes."""
         return self.last - self.first + 1
 
 
 def respond_with_file(
     file: ServedFile, request_headers: FileRequestHeaders, extra_headers: Mapping[str, str] | None = None
 ) -> FileBody:
-    """The answer to a GET or HEAD, with `more` headers: 200, 206 or 304. Raises RangeNotSatisfiable."""
+    """The response to a GET or HEAD: 200, 206 or 304. Raises RangeNotSatisfiable."""
     head = _file_headers(file) | dict(extra_headers or {})
     if _is_unchanged(file, request_headers.if_none_match):
         return FileBody(file.path, 304, head, None)
@@ -72,7 +68,7 @@ def respond_with_file(
 
 
 def _file_headers(file: ServedFile) -> dict[str, str]:
-    """What every answer about this file carries."""
+    """Headers of every response with this file."""
     return {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=86400, immutable",
@@ -88,20 +84,20 @@ def _last_modified(file: ServedFile) -> str:
 
 
 def _is_unchanged(file: ServedFile, if_none_match: str | None) -> bool:
-    """Whether the reader already has these bytes."""
+    """Whether the client already has the file."""
     tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
     return file.etag in tags or "*" in tags
 
 
 def parse_range_header(file: ServedFile, request_headers: FileRequestHeaders) -> ByteRange | None:
-    """The part asked for; None for all of it. One range is served; a list of them gets the whole file.
+    """The requested range; None for the whole file, which is also sent for a list of ranges.
 
-    Raises RangeNotSatisfiable for a range that begins behind the end. A malformed one is ignored, as RFC 9110 asks.
+    Raises RangeNotSatisfiable for a range that starts after the end. RFC 9110 requires malformed ones to be ignored.
     """
     if request_headers.range is None or not _range_applies(file, request_headers.if_range):
         return None
-    unit, _, wanted = request_headers.range.partition("=")
-    first, dash, last = wanted.strip().partition("-")
+    unit, _, bounds = request_headers.range.partition("=")
+    first, dash, last = bounds.strip().partition("-")
     if (
         unit.strip().lower() != "bytes"
         or not dash
@@ -130,17 +126,17 @@ def _suffix_range(file: ServedFile, length: int) -> ByteRange:
 
 
 def _range_applies(file: ServedFile, if_range: str | None) -> bool:
-    """If-Range takes a strong tag or the exact date; anything else means: send all of it."""
+    """If-Range must equal the strong tag or the exact date; otherwise the whole file is sent."""
     return if_range is None or if_range.strip() in (file.etag, _last_modified(file))
 
 
 def _unsatisfiable_range(file: ServedFile) -> RangeNotSatisfiable:
-    detail = f"The file has {file.bytes} bytes, and the range begins behind them."
+    detail = f"The range starts after the end of the file, which has {file.bytes} bytes."
     return RangeNotSatisfiable(detail, headers={"Content-Range": f"bytes */{file.bytes}"})
 
 
 class FileBody:
-    """An ASGI answer that sends a file, or a part of it, without holding it in memory."""
+    """An ASGI response that streams a file, or a range of it."""
 
     def __init__(self, path: Path, status: int, headers: dict[str, str], part: ByteRange | None) -> None:
         self._path = path
@@ -149,7 +145,7 @@ class FileBody:
         self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
-        """Send the head, then the bytes unless only the head was asked for."""
+        """Send the headers, then the bytes unless the request is HEAD."""
         head: HTTPResponseStartEvent = {
             "type": "http.response.start",
             "status": self._status,
@@ -165,7 +161,7 @@ class FileBody:
 
 
 async def _send_bytes(descriptor: int, part: ByteRange, send: Send) -> None:
-    """Read a chunk in a thread while the one before is on its way, so the disk and the socket both keep busy."""
+    """Read each chunk in a thread, so that the disk does not block the event loop."""
     position, end = part.first, part.last + 1
     while position < end:
         chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - position), position)

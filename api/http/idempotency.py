@@ -1,4 +1,4 @@
-"""How a request is recognised when it is repeated, and POSTs that are answered once per Idempotency-Key.
+"""Identifies repeated requests, and answers a POST once per Idempotency-Key.
 
 `respond_once` serves work that cannot share a transaction with its answer, such as calls to Stripe. The work must be
 safe to repeat: of two simultaneous requests both may do it, and both get the same answer.
@@ -24,7 +24,7 @@ Content = TypeVar("Content", bound=msgspec.Struct)
 
 
 def identify_request(request: UserRequest, content: msgspec.Struct | None = None) -> RequestIdentity:
-    """How a repetition of the request is recognised; `content` is its parsed body. Raises Invalid."""
+    """The identity by which a repetition is recognised; `content` is the parsed body. Raises Invalid."""
     return RequestIdentity(
         user_id=request.user.user_id,
         key=idempotency.check_key(request.headers.get("idempotency-key")),

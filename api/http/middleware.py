@@ -1,6 +1,6 @@
-"""What every request is wrapped in: an id, a time, a log line, a count, the headers that keep browsers careful.
+"""ASGI middleware for every request: request id, access log, metrics, security headers, crash responses.
 
-Plain ASGI around the whole application, so that it also sees what the framework itself refuses or breaks on.
+Wraps the whole application, so that it also covers errors of the framework itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from api.errors import Internal
 from api.http import metrics
 from api.http.problems import MEDIA_TYPE, REQUEST_ID
 
-CLIENT_CLOSED = 499  # the client left before there was an answer; nginx's number for it
+CLIENT_CLOSED = 499  # nginx's status for a client that disconnected before the response
 UNROUTED = "-"
 DEBUG_ROUTES = {"/health/live", "/health/ready", "/metrics"}
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class _Exchange:
-    """One request and its answer. Calling it sends a message of the answer on."""
+    """One request and its response. Calling it sends a message of the response."""
 
     __slots__ = ("began", "id", "is_event_stream", "scope", "seconds", "send", "status")
 
@@ -55,16 +55,16 @@ class _Exchange:
             self.status = message["status"]
             self.seconds = time.perf_counter() - self.began
             message["headers"] = headers = list(message.get("headers", ()))
-            given = dict(headers)
-            headers += [header for header in SECURITY_HEADERS if header[0] not in given]
+            present = dict(headers)
+            headers += [header for header in SECURITY_HEADERS if header[0] not in present]
             headers.append((b"x-request-id", self.id.encode()))
-            if given.get(b"content-type", b"").startswith(b"text/event-stream"):
+            if present.get(b"content-type", b"").startswith(b"text/event-stream"):
                 self.is_event_stream = True
                 metrics.OPEN_STREAMS.inc()
         await self.send(message)
 
     async def respond_to_crash(self, error: Exception) -> bool:
-        """Log what nobody caught and answer for it; whether that was still possible."""
+        """Log an uncaught exception and respond with 500; False if the response had already started."""
         log.error("crash", exc_info=error)
         if self.status:
             return False
@@ -75,7 +75,7 @@ class _Exchange:
         return True
 
     def record_request(self) -> None:
-        """Count and log, once the last byte is sent or the client is gone."""
+        """Update metrics and write the access log, after the last byte or when the client has disconnected."""
         if self.is_event_stream:
             metrics.OPEN_STREAMS.dec()
         scope, status = self.scope, self.status or CLIENT_CLOSED
@@ -94,7 +94,7 @@ class _Exchange:
 
 
 def _client_request_id(scope: Any) -> str | None:
-    """The id a proxy or a client gave, if it is one that can stand in a log and in a header."""
+    """The request id that a proxy or client sent, if it is safe in a log and in a header."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value, "ascii")
@@ -102,7 +102,7 @@ def _client_request_id(scope: Any) -> str | None:
 
 
 def wrap_app(app: ASGIApp) -> ASGIApp:
-    """The application in its envelope. Lifespan and websockets pass through untouched."""
+    """Wrap the application. Lifespan and websocket scopes pass through unchanged."""
 
     async def wrapped_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -112,7 +112,7 @@ def wrap_app(app: ASGIApp) -> ASGIApp:
         tokens = bind_contextvars(request_id=exchange.id)
         try:
             await app(scope, receive, exchange)
-        except Exception as error:  # outside of this there is only the server, which answers in plain text
+        except Exception as error:  # the server would respond in plain text
             if not await exchange.respond_to_crash(error):
                 raise
         finally:

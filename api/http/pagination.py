@@ -1,4 +1,4 @@
-"""Lists, a page at a time: the parameters every list takes and the shape every list has."""
+"""Cursor pagination: the query parameters and the page object of every list."""
 
 from typing import Annotated, Protocol, TypeVar
 
@@ -16,7 +16,7 @@ Order = Annotated[
 
 
 class HasId(Protocol):
-    """Anything with an id."""
+    """An object with an id."""
 
     @property
     def id(self) -> str: ...
@@ -26,14 +26,14 @@ T = TypeVar("T", bound=HasId)
 
 
 def check_cursor(after: str | None, kind: str) -> str | None:
-    """The id to begin behind, checked: one of another kind would give a wrong page without a word."""
+    """Return the id after which the page starts. Raises Invalid for an id of another kind."""
     if after is not None and not ids.is_valid_id(after, kind):
         raise Invalid(f"`after` takes the id of a {kind} from an earlier page.", param="after")
     return after
 
 
 def build_page(rows: list[T], limit: int) -> Page[T]:
-    """A page from one row more than it may hold; the surplus row says that there is more."""
+    """Build a page from up to `limit + 1` rows; the extra row means that there are more."""
     data = rows[:limit]
     return Page(
         data=data,

@@ -1,6 +1,6 @@
-"""Every exception as an answer: application/problem+json, with the request's id as `instance`.
+"""Turns exceptions into application/problem+json responses, with the request id as `instance`.
 
-Tells the caller what the caller did. What went wrong inside goes to the log, where the same id finds it.
+A response explains errors of the client only; causes inside the server go to the log under the same id.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from api.errors import Internal, Invalid, Problem, Unavailable
 from api.sql import connection
 
 MEDIA_TYPE = "application/problem+json"
-REQUEST_ID = "kinora.request_id"  # where the envelope leaves the request's id in the ASGI scope
+REQUEST_ID = "kinora.request_id"  # the key of the request id in the ASGI scope, set by the middleware
 RETRY_AFTER = "2"
 
 BY_STATUS: dict[int, type[Problem]] = {
@@ -43,7 +43,7 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def to_response(problem: Problem, instance: str) -> Response[bytes]:
-    """The problem as a response. `instance` is the request's id."""
+    """The problem as a response. `instance` is the request id."""
     headers = {"Retry-After": RETRY_AFTER} if problem.status == Unavailable.status else {}
     return Response(
         msgspec.json.encode(problem.body(instance), enc_hook=str),
@@ -54,7 +54,7 @@ def to_response(problem: Problem, instance: str) -> Response[bytes]:
 
 
 def from_framework(error: HTTPException) -> Problem:
-    """Litestar's own refusals: no route, wrong method, a parameter that does not fit."""
+    """Convert an error of Litestar: no route, wrong method, an invalid parameter."""
     if isinstance(error, ValidationException):
         return _invalid_parameter(error)
     if error.status_code not in BY_STATUS:
@@ -63,10 +63,10 @@ def from_framework(error: HTTPException) -> Problem:
 
 
 def _invalid_parameter(error: ValidationException) -> Invalid:
-    """Litestar lists the parameters at fault in `extra`, and repeats the whole address in `detail`."""
+    """Litestar lists the invalid parameters in `extra`; its `detail` repeats the URL, which may hold a signature."""
     faults = error.extra if isinstance(error.extra, list) else []
     fault = faults[0] if faults and isinstance(faults[0], dict) else {}
-    param, message = fault.get("key"), fault.get("message", "does not fit")
+    param, message = fault.get("key"), fault.get("message", "is invalid")
     return Invalid(f"`{param}`: {message}." if param else "", param=param)
 
 
@@ -84,11 +84,9 @@ def handle_http_exception(request: AnyRequest, error: HTTPException) -> Response
 
 
 def handle_outage(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """PostgreSQL or Redis does not answer. They may a moment later, so the caller is told to come back."""
+    """PostgreSQL or Redis is unreachable, often only briefly, so the client may retry."""
     log.error("outage", exc_info=error)
-    return to_response(
-        Unavailable("A part of the service does not answer. Try again in a moment."), request_id(request)
-    )
+    return to_response(Unavailable("Part of the service is unavailable. Try again in a moment."), request_id(request))
 
 
 def handle_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -97,11 +95,11 @@ def handle_crash(request: AnyRequest, error: Exception) -> Response[bytes]:
 
 
 def request_id(request: AnyRequest) -> str:
-    """The request's id; empty where no envelope gave one."""
+    """The request id; empty without the middleware."""
     return str(request.scope.get(REQUEST_ID, ""))
 
 
-# A handler serves a class and what derives from it, the nearest one first.
+# A handler also serves subclasses; the nearest class wins.
 HANDLERS: ExceptionHandlersMap = {
     Problem: handle_problem,
     HTTPException: handle_http_exception,

@@ -1,8 +1,7 @@
-"""How often one may ask: GCRA over several policies at once, in one Redis script. Of HTTP it knows headers.
+"""Rate limiter: GCRA over several policies at once, in one Redis script. Formats the rate limit headers.
 
-The policies are data. Redis keeps one number for each policy and subject, the theoretical arrival time: the
-moment at which a whole burst would be there again. A request moves it on by one interval, unless that takes
-it further than a burst ahead of now.
+Redis stores one number for each policy and subject, the theoretical arrival time: the moment at which a whole burst
+is available again. A request advances it by one interval, unless that puts it more than a burst ahead of now.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from redis.exceptions import RedisError
 MICROSECONDS = 1_000_000
 RETRY_PAUSE = 1.0
 
-# KEYS: one for each policy. ARGV: now in µs (0: Redis' own clock, the one all processes share), then the
-# interval in µs and the burst of each policy. Answers {wait, left, left, …, full, full, …}: µs to wait (0:
-# allowed), requests left of each policy, µs until each is whole again. Refused by one, it is charged to none.
+# KEYS: one for each policy. ARGV: now in µs (0: the clock of Redis, which all processes share), then the interval
+# in µs and the burst of each policy. Returns {wait, left, left, …, full, full, …}: µs to wait (0: allowed), requests
+# left of each policy, µs until each has its whole burst again. A request that one policy refuses is charged to none.
 SCRIPT = """
 local now = tonumber(ARGV[1])
 if now == 0 then
@@ -53,7 +52,7 @@ return answer
 
 
 class RateLimitPolicy(Struct, frozen=True):
-    """So many requests a second in the long run, so many at once."""
+    """A long-term rate, and a burst of requests allowed at once."""
 
     name: str
     per_second: float
@@ -61,12 +60,12 @@ class RateLimitPolicy(Struct, frozen=True):
 
     @property
     def interval(self) -> int:
-        """Microseconds that one request costs."""
+        """Microseconds between requests at the long-term rate."""
         return round(MICROSECONDS / self.per_second)
 
     @property
     def window(self) -> int:
-        """Seconds after which a spent burst is whole again."""
+        """Seconds after which a whole burst is available again."""
         return math.ceil(self.burst / self.per_second)
 
 
@@ -78,21 +77,21 @@ SIGN_UP = RateLimitPolicy("signup", per_second=20 / 3600, burst=20)
 
 
 class RateLimitVerdict(Struct, frozen=True):
-    """Whether the request may go on: `wait` is 0, else seconds. `headers` belong on the answer either way."""
+    """Whether a request is allowed: `wait` is 0, or the seconds to wait. `headers` go on the response either way."""
 
     wait: float
     headers: dict[str, str]
 
 
 class RateLimiterDownError(Exception):
-    """Redis does not answer, so nobody counts."""
+    """Redis is unreachable, so requests cannot be counted."""
 
 
 class RateLimiter:
     """Counts requests in Redis.
 
-    `loopback` says that only this machine can ask, and then signing up is not limited. While Redis is down it
-    is asked once a second only, so that requests which go on without it do not each wait for it.
+    With `loopback`, only this machine can send requests, and signing up is not limited. While Redis is down it is
+    tried once a second, so that requests served without it do not each wait for a timeout.
     """
 
     def __init__(
@@ -128,7 +127,7 @@ class RateLimiter:
 
 
 def subject_of_address(host: str | None) -> str:
-    """Whom an address stands for. One household has 2⁶⁴ addresses of IPv6, so there it is the /64 network."""
+    """The subject of an address: for IPv6 the /64 network, since one household has 2⁶⁴ addresses."""
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:
@@ -149,7 +148,7 @@ def _policy_header(policies: tuple[RateLimitPolicy, ...]) -> str:
 
 
 def _to_verdict(policies: tuple[RateLimitPolicy, ...], answer: list[int]) -> RateLimitVerdict:
-    """The script's answer as draft-ietf-httpapi-ratelimit-headers-10 writes it."""
+    """Convert the reply of the script, with headers as in draft-ietf-httpapi-ratelimit-headers-10."""
     wait, left, full = answer[0], answer[1 : 1 + len(policies)], answer[1 + len(policies) :]
     state = ", ".join(
         f'"{policy.name}";r={remaining};t={math.ceil(until / MICROSECONDS)}'

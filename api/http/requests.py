@@ -1,4 +1,4 @@
-"""What routes read of a request beside its body: the caller, and how long the client is ready to wait."""
+"""The request type of routes, and the wait time in `Prefer`."""
 
 import re
 from typing import Any

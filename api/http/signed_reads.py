@@ -33,7 +33,7 @@ class MediaReader:
         if self._expires is None or self._signature is None:
             raise Invalid("A signed URL has both `expires` and `signature`.", param="expires")
         if not self._keyring.is_media_signature(path, self._expires, self._signature):
-            raise Unauthorized("This URL has expired or is not one of ours; read the video again for a fresh one.")
+            raise Unauthorized("This URL has expired or its signature is invalid. Fetch the video again for a new one.")
         return None
 
 

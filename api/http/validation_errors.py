@@ -39,13 +39,13 @@ def invalid_field(error: msgspec.ValidationError, kind: Any) -> Invalid:
 def _type_at(shape: inspect.Type, steps: list[str]) -> inspect.Type:
     """The type at the end of the path; any type if the path leaves the known types."""
     for step in steps:
-        found: inspect.Type = inspect.AnyType()
+        member: inspect.Type = inspect.AnyType()
         for kind in union_members(shape):
             if isinstance(kind, inspect.StructType):
-                found = next((field.type for field in kind.fields if field.encode_name == step), found)
+                member = next((field.type for field in kind.fields if field.encode_name == step), member)
             elif isinstance(kind, inspect.ListType):
-                found = kind.item_type
-        shape = found
+                member = kind.item_type
+        shape = member
     return shape
 
 

@@ -1,1 +1,1 @@
-"""The OpenAPI document, from what the routes and the Structs declare."""
+"""The OpenAPI document, generated from the routes and the Structs."""

@@ -1,7 +1,7 @@
-"""Structs as OpenAPI schemas: shared components under plain names, none inline. Knows no routes.
+"""Converts Structs to OpenAPI schemas: shared components, none inline. Knows no routes.
 
-What generators of clients stumble over is avoided here: enumerations and unions are components of their own; what may
-be null says so in its `type`; what a body may leave out is never null in it; numbers say how wide they are.
+Avoids what client generators handle badly: enumerations and unions are components of their own; nullability is part of
+`type`; optional fields of a request are never null; numbers have a format.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PREFIX = "#/components/schemas/"
 BINARY = {"type": "string", "format": "binary"}
 NULL = {"type": "null"}
 INT32 = 2**31 - 1
-ANNOTATIONS = ("title", "description")  # what a schema says of a place, beside what may be there
+ANNOTATIONS = ("title", "description")  # keywords of a schema that do not constrain values
 
 _GENERIC = re.compile(r"(\w+?)_(\w+)_")
 
@@ -40,37 +40,37 @@ def is_struct(kind: Any) -> bool:
 
 
 def own_doc(kind: type[Any]) -> str:
-    """The docstring of the class itself: `inspect.getdoc` would answer with that of a base class."""
+    """The docstring of the class itself; `inspect.getdoc` would return that of a base class."""
     return inspect.cleandoc(kind.__dict__.get("__doc__") or "")
 
 
 def schema_ref(kind: Any) -> str:
-    """Where the schema of this Struct stands: `Page[Video]` is called `VideoPage`."""
+    """The reference to the schema of the Struct; `Page[Video]` is called `VideoPage`."""
     arguments = get_args(kind)
     return PREFIX + (f"{arguments[0].__name__}{get_origin(kind).__name__}" if arguments else kind.__name__)
 
 
 def build_components(inputs: Iterable[Any], outputs: Iterable[Any]) -> dict[str, Schema]:
-    """The schemas of these Structs and of all they contain. An output always has every field."""
-    asked, answered = (
+    """The schemas of these Structs and of all Structs in them. A response always has every field."""
+    requests, responses = (
         _struct_schemas(inputs, for_request=True),
         _mark_nullable(_struct_schemas(outputs, for_request=False), {schema_ref(kind) for kind in outputs}),
     )
-    for schema in answered.values():
+    for schema in responses.values():
         schema["required"] = list(schema.get("properties", ()))
-    forms = {form_name(kind): form for kind in inputs if (form := _form_schema(asked[kind.__name__], asked))}
-    return answered | asked | forms
+    forms = {form_name(kind): form for kind in inputs if (form := _form_schema(requests[kind.__name__], requests))}
+    return responses | requests | forms
 
 
 def named_schemas(uses: Any) -> dict[str, Schema]:
-    """The enumerations and unions that are referred to anywhere in `uses`."""
+    """The named enumerations and unions that `uses` refers to."""
     return {
         name: {"title": name, **_named_aliases()[name]} for name in referenced_schemas(uses) if name in _named_aliases()
     }
 
 
 def referenced_schemas(value: Any) -> Iterator[str]:
-    """The names of the schemas that are referred to."""
+    """The names of the schemas that the value refers to."""
     if isinstance(value, list):
         for item in value:
             yield from referenced_schemas(item)
@@ -81,35 +81,35 @@ def referenced_schemas(value: Any) -> Iterator[str]:
 
 
 def merge_bodies(title: str, description: str, bodies: list[Schema]) -> Schema:
-    """One schema of all that several bodies take, for a union of them would have nothing to be told apart by.
+    """One schema with the fields of several bodies, because a union of them would have no discriminator.
 
-    Every field may be left out and has the limits that all agree on: the server tells by the fields that are there
-    which body is meant.
+    Every field is optional, with the constraints that all bodies share; the server selects the body by the fields
+    that are present.
     """
     members: dict[str, list[Schema]] = {}
     for name, member in ((name, member) for body in bodies for name, member in body["properties"].items()):
         members.setdefault(name, []).append(member)
-    properties = {name: _merge_members(found) for name, found in members.items()}
+    properties = {name: _merge_members(variants) for name, variants in members.items()}
     head = {"title": title, "type": "object", "description": description}
     return {**head, "properties": properties, "additionalProperties": False}
 
 
 def _merge_members(members: list[Schema]) -> Schema:
-    shared = {key: value for key, value in members[0].items() if all(one.get(key) == value for one in members)}
-    said = dict.fromkeys(one["description"] for one in members if "description" in one)
-    return {**shared, "description": " ".join(said)}
+    shared = {key: value for key, value in members[0].items() if all(member.get(key) == value for member in members)}
+    descriptions = dict.fromkeys(member["description"] for member in members if "description" in member)
+    return {**shared, "description": " ".join(descriptions)}
 
 
 def form_name(kind: type[Any]) -> str:
-    """The schema of the Struct when it is sent as a form: another one only if it takes files."""
+    """The name of the schema of the Struct as a form, which differs only if it accepts files."""
     known = _struct_schemas([kind], for_request=True)
     return f"{kind.__name__}Form" if _form_schema(known[kind.__name__], known) else kind.__name__
 
 
 def _form_schema(schema: Schema, known: dict[str, Schema]) -> Schema | None:
-    """The schema with a file wherever a Struct has a field for one; None if it has none.
+    """The schema with a file in place of each Struct that accepts one; None if no field does.
 
-    A union of a file and an object would be truer, and no generator would send either.
+    A union of a file and an object would be exact, but client generators support neither alternative of it.
     """
     files = [name for name, member in schema["properties"].items() if _takes_file(member, known)]
     if not files:
@@ -122,7 +122,7 @@ def _form_schema(schema: Schema, known: dict[str, Schema]) -> Schema | None:
 
 
 def _takes_file(member: Schema, known: dict[str, Schema]) -> bool:
-    if "type" in member:  # a list of cards has files further inside, where a form has none
+    if "type" in member:  # lists contain files only in nested fields, where a form cannot have them
         return False
     targets = [name for name in referenced_schemas(member) if name in _named_aliases() or name in known]
     return any(
@@ -134,15 +134,16 @@ def _takes_file(member: Schema, known: dict[str, Schema]) -> bool:
 
 
 def _struct_schemas(kinds: Iterable[Any], *, for_request: bool) -> dict[str, Schema]:
-    _, found = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=PREFIX + "{name}")
+    _, schemas = msgspec.json.schema_components(sorted(kinds, key=str), ref_template=PREFIX + "{name}")
     return {
-        _plain_name(name): _normalize_schema(schema, for_request=for_request) for name, schema in sorted(found.items())
+        _plain_name(name): _normalize_schema(schema, for_request=for_request)
+        for name, schema in sorted(schemas.items())
     }
 
 
 def _mark_nullable(schemas: dict[str, Schema], roots: set[str]) -> dict[str, Schema]:
-    """An object that may be null wherever it stands says so itself: swift-openapi-generator leaves out a property that
-    is a reference or null. One that also stands where it is never null keeps the reference beside the null.
+    """Make a schema itself nullable if every use of it is nullable: swift-openapi-generator drops a property that is a
+    reference or null. A schema that is also used without null keeps `anyOf` with null.
     """
     places = [member for schema in schemas.values() for member in schema.get("properties", {}).values()]
     plain = {PREFIX + name for place in places if "anyOf" not in place for name in referenced_schemas(place)} | roots
@@ -161,7 +162,7 @@ def _plain_name(name: str) -> str:
 
 
 def _normalize_schema(value: Any, *, for_request: bool) -> Any:
-    """A schema of msgspec as clients want it. What is `asked` may be left out and is never null."""
+    """Convert a schema of msgspec. With `for_request`, optional fields are never null."""
     if isinstance(value, list):
         return [_normalize_schema(item, for_request=for_request) for item in value]
     if not isinstance(value, dict):
@@ -183,14 +184,14 @@ def _normalize_schema(value: Any, *, for_request: bool) -> Any:
 
 
 def _add_description(name: str, member: Schema) -> Schema:
-    """The field, with the shared description of its name if it has none of its own."""
+    """Add the shared description of the field name, unless the field has its own."""
     shared = {"description": texts.FIELDS[name]} if name in texts.FIELDS else {}
     return {**shared, **member}
 
 
 def _describe_default(schema: Schema, *, for_request: bool) -> Schema:
-    """With a body's default in its description: openapi-typescript takes a field that has one for one that must be
-    sent, and Kotlin's clients send it whether they were told to or not. An answer has its fields anyway.
+    """Move the default of a request field into its description: openapi-typescript treats a field with a default as
+    required, and Kotlin clients always send it. Responses always have the field, so their defaults are dropped.
     """
     default = schema["default"]
     plain = {name: item for name, item in schema.items() if name != "default"}
@@ -201,7 +202,7 @@ def _describe_default(schema: Schema, *, for_request: bool) -> Schema:
 
 
 def _normalize_union(schema: Schema, *, for_request: bool) -> Schema:
-    """Without its null, which a body has no need of and an answer says in the type."""
+    """Remove null from a union: requests never need it, and responses express it in `type` where possible."""
     parts = [part for part in schema["anyOf"] if part != NULL]
     rest = {name: item for name, item in schema.items() if name != "anyOf"}
     null = len(parts) < len(schema["anyOf"]) and not for_request
@@ -214,7 +215,7 @@ def _normalize_union(schema: Schema, *, for_request: bool) -> Schema:
 
 
 def _complete_schema(schema: Schema) -> Schema:
-    """With what msgspec leaves unsaid, and patterns as JSON Schema writes them."""
+    """Add types and formats that msgspec omits, and convert patterns to those of JSON Schema."""
     if isinstance(choices := schema.get("enum"), list):
         schema = {"type": "string", **schema}
         if len(choices) == 1:
@@ -231,7 +232,7 @@ def _complete_schema(schema: Schema) -> Schema:
 
 
 def _named_ref(schema: Schema) -> Schema:
-    """A reference to the component where an enumeration or a union has a name."""
+    """Replace a named enumeration or union by a reference to its component."""
     if "enum" not in schema and "anyOf" not in schema:
         return schema
     name = _names_by_shape().get(_shape_key(schema))
@@ -243,7 +244,7 @@ def _named_ref(schema: Schema) -> Schema:
 
 
 def _shape_key(schema: Schema) -> bytes:
-    """What may be there, whatever is said of it, and in whatever order."""
+    """A key of the accepted values, without descriptions and independent of their order."""
     choices = sorted(schema.get("enum", ()), key=str)
     kinds = [{**part, "description": ""} for part in schema.get("anyOf", ())]
     return msgspec.json.encode([choices, kinds], order="deterministic")
@@ -260,18 +261,18 @@ def _names_by_shape() -> dict[bytes, str]:
 @cache
 def _named_aliases() -> dict[str, Schema]:
     """The enumerations and unions that have a name in `api.schemas`."""
-    found: dict[str, Schema] = {}
+    aliases: dict[str, Schema] = {}
     for name, alias in (item for module in _SCHEMAS for item in vars(module).items()):
         if get_origin(alias) is Literal and len(get_args(alias)) > 1:
-            found[name] = {"type": "string", "enum": list(get_args(alias))}
+            aliases[name] = {"type": "string", "enum": list(get_args(alias))}
         elif get_origin(alias) in (Union, UnionType):
             (schema,), _ = msgspec.json.schema_components([alias], ref_template=PREFIX + "{name}")
-            found[name] = {"oneOf": [_complete_schema(part) for part in schema["anyOf"]]}
-    return found
+            aliases[name] = {"oneOf": [_complete_schema(part) for part in schema["anyOf"]]}
+    return aliases
 
 
 def parameter_schema(kind: Any, kwarg: ParameterKwarg) -> Schema:
-    """The schema of a path, query or header parameter. One that may be None may be left out; null is never sent."""
+    """The schema of a path, query or header parameter. None means that it is optional; null is never sent."""
     if get_origin(kind) in (Union, UnionType):
         kind = Union[tuple(alternative for alternative in get_args(kind) if alternative is not NoneType)]  # noqa: UP007
     limits = {

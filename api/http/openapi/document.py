@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, drawn from the routes, the Structs and the problems. Describes; decides nothing."""
+"""Builds the OpenAPI 3.1 document from the routes, the Structs and the problems."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class RouteOperation(NamedTuple):
 
     @property
     def response_type(self) -> Any:
-        """The type of the success answer: a Struct, None, or what has no schema."""
+        """The type of the success response: a Struct, None, or a type without a schema."""
         kind = self.handler.parsed_fn_signature.return_type.annotation
         return (*get_args(kind), Any)[0] if get_origin(kind) is Response or kind is Response else kind
 
 
 def export_document(app: Litestar) -> bytes:
-    """The document as it is committed and served: JSON, indented, the same for the same routes."""
+    """The document as indented JSON, in a stable order, as it is committed and served."""
     return msgspec.json.format(msgspec.json.encode(build_document(app)), indent=2) + b"\n"
 
 
@@ -116,7 +116,7 @@ def _describe_operation(route: RouteOperation) -> Document:
 
 
 def _security_requirements(route: RouteOperation) -> list[Document]:
-    """As the middleware of /v1 decides, by the route's `opt`."""
+    """The security requirements, derived from `opt` as `http.authentication` does."""
     opt = route.handler.opt
     if opt.get("exclude_from_auth"):
         return []
@@ -124,7 +124,7 @@ def _security_requirements(route: RouteOperation) -> list[Document]:
 
 
 def _operation_parameters(route: RouteOperation) -> Iterator[Document]:
-    """Those of the handler, then those of the dependencies that it names, then headers."""
+    """Parameters of the handler, then of its dependencies, then headers."""
     providers = [provider for provider in (route.handler.dependencies or {}).values() if isinstance(provider, Provide)]
     signatures = [route.handler.parsed_fn_signature, *(provider.parsed_fn_signature for provider in providers)]
     fields = [item for signature in signatures for item in signature.parameters.items()]
@@ -153,7 +153,7 @@ def _describe_parameter(name: str, kind: Any, kwarg: ParameterKwarg, default: An
 
 
 def _parameter_description(name: str) -> str:
-    """Of a path parameter without one of its own: `video_id` is the id of the video, `segment` the name of one."""
+    """The description of a path parameter without one: `video_id` is the id of the video, `segment` a name."""
     noun = name.removesuffix("_id").replace("_", " ")
     return f"Id of the {noun}." if name.endswith("_id") else f"Name of the {noun}."
 
@@ -175,30 +175,30 @@ def _request_body(operation_class: type[DocumentedOperation]) -> Document:
 
 
 def _component_schemas(routes: list[RouteOperation], paths: Document) -> Document:
-    """The schemas of all that is asked and answered, by name."""
+    """The schemas of all requests and responses, by name."""
     inputs = {kind for route in routes for kind in route.operation_class.body_types}
     outputs = {route.response_type for route in routes if components.is_struct(route.response_type)} | {
         ProblemBody,
         Video,
     }
-    found = components.build_components(inputs, outputs)
-    found |= _union_body_schemas(routes, found) | _extra_schemas(routes)
-    return dict(sorted((found | components.named_schemas([found, paths])).items()))
+    schemas = components.build_components(inputs, outputs)
+    schemas |= _union_body_schemas(routes, schemas) | _extra_schemas(routes)
+    return dict(sorted((schemas | components.named_schemas([schemas, paths])).items()))
 
 
 def _union_body_schemas(routes: list[RouteOperation], known: Document) -> Document:
-    """The bodies that may be one of several, each under its name, as JSON and as a form."""
-    found: Document = {}
+    """The schemas of routes that accept one of several bodies, as JSON and as a form."""
+    schemas: Document = {}
     for described in (route.operation_class for route in routes if route.operation_class.union_name):
         kinds, doc = described.body_types, inspect.getdoc(described) or ""
         for suffix, names in (("", [k.__name__ for k in kinds]), ("Form", [components.form_name(k) for k in kinds])):
             title = f"{described.union_name}{suffix}"
-            found[title] = components.merge_bodies(title, doc, [known[name] for name in names])
-    return found
+            schemas[title] = components.merge_bodies(title, doc, [known[name] for name in names])
+    return schemas
 
 
 def _extra_schemas(routes: list[RouteOperation]) -> dict[str, Document]:
-    """The schemas that routes bring themselves."""
+    """The schemas that operation classes define themselves."""
     return {name: schema for route in routes for name, schema in route.operation_class.extra_schemas.items()}
 
 
@@ -221,10 +221,10 @@ def _error_response(status: int, spec: ResponseSpec) -> Document:
 
 def _success_responses(route: RouteOperation) -> Iterator[tuple[int, Document]]:
     content = None if route.method == "HEAD" else _response_content(route)
-    answered = ("X-Request-Id",) if route.handler.opt.get("uncounted") else texts.RATE_LIMITED
+    common = ("X-Request-Id",) if route.handler.opt.get("uncounted") else texts.RATE_LIMITED
     headers = {
         name: {"$ref": f"#/components/headers/{_component_key(name)}"}
-        for name in (*answered, *route.operation_class.response_headers)
+        for name in (*common, *route.operation_class.response_headers)
     }
     success = {
         "description": _success_description(route),
@@ -283,8 +283,10 @@ def _problem_response(status: int) -> Document:
 
 
 def _problem_statuses(routes: list[RouteOperation]) -> list[int]:
-    said = [status for route in routes for status, spec in (route.handler.responses or {}).items() if _is_problem(spec)]
-    return sorted({*said, Problem.status})
+    statuses = [
+        status for route in routes for status, spec in (route.handler.responses or {}).items() if _is_problem(spec)
+    ]
+    return sorted({*statuses, Problem.status})
 
 
 def _is_problem(spec: ResponseSpec) -> bool:

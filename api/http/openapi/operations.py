@@ -1,7 +1,7 @@
-"""What a route tells the OpenAPI document beyond its signature. The document itself is drawn in `document`.
+"""Declarations of a route for the OpenAPI document that its signature does not show.
 
-Through its `operation_class` a route says `bodies(VideoCreate)`, `takes("Prefer")`, `EventStream` or `Files`; what it
-may refuse it says with `responses=problems(401, 404)`.
+A route sets `operation_class` to `body_operation(VideoCreate)`, `headers_operation("Prefer")` or a class below, and its
+errors with `responses=problem_responses(401, 404)`. `document` builds the document from them.
 """
 
 from __future__ import annotations
@@ -154,25 +154,25 @@ class UploadDeleteOperation(DocumentedOperation):
 
 
 def body_operation(kind: type[Any], *headers: str) -> type[Operation]:
-    """An operation that takes this Struct as JSON or as a form, and these headers."""
+    """An operation that accepts this Struct as JSON or as a form, and these headers."""
     return type(
         f"{kind.__name__}Operation", (DocumentedOperation,), {"body_types": (kind,), "request_headers": headers}
     )
 
 
 def union_body_operation(name: str, doc: str, kinds: tuple[type[Any], ...], *headers: str) -> type[Operation]:
-    """An operation that takes one of these Structs, which together are called `name`, and these headers."""
+    """An operation that accepts one of these Structs, documented as one schema `name`, and these headers."""
     members = {"__doc__": doc, "body_types": kinds, "union_name": name, "request_headers": headers}
     return type(f"{name}Operation", (DocumentedOperation,), members)
 
 
 def headers_operation(*headers: str) -> type[Operation]:
-    """An operation that takes these headers and no body."""
+    """An operation that accepts these headers and no body."""
     return type("HeadersOperation", (DocumentedOperation,), {"request_headers": headers})
 
 
 def problem_responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problems a route may answer with, as its `responses`."""
+    """The `responses` of a route that may respond with problems of these statuses."""
     return {
         status: ResponseSpec(
             ProblemBody,
@@ -190,13 +190,13 @@ def per_method(**names: str) -> Callable[[HTTPRouteHandler, Method, object], str
 
 
 def list_problem_classes() -> list[type[Problem]]:
-    """Every problem there is, the general before the particular."""
-    found: list[type[Problem]] = [Problem]
-    for kind in found:
-        found += kind.__subclasses__()
-    return [kind for kind in found if kind.__module__ == errors.__name__]
+    """All problem classes, base classes first."""
+    classes: list[type[Problem]] = [Problem]
+    for kind in classes:
+        classes += kind.__subclasses__()
+    return [kind for kind in classes if kind.__module__ == errors.__name__]
 
 
 def problems_with_status(status: int) -> list[type[Problem]]:
-    """The problems with this status, the general one first."""
+    """The problem classes of this status, the base class first."""
     return [kind for kind in list_problem_classes() if kind.status == status]

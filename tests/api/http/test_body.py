@@ -1,4 +1,4 @@
-"""What is read from a body, in every encoding, and what is refused by name."""
+"""Bodies in every encoding, and the problems of those that are refused."""
 
 import json
 from collections.abc import Callable
@@ -16,9 +16,7 @@ from msgspec import Meta, Struct
 from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
 from api.http import body, problems
 from api.http.body import JSON, MULTIPART, URLENCODED, parse_body
-from api.http.idempotency import request_fingerprint
 from api.schemas.video_requests import ImageReference, VideoCreate
-from api.schemas.videos import Lora
 
 LIMIT = 300_000
 
@@ -28,8 +26,8 @@ class Card(Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str = ""
 
 
-class StoryboardRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Shapes that later routes have and VideoCreate has not."""
+class NestedFields(Struct, frozen=True, forbid_unknown_fields=True):
+    """Shapes of fields that VideoCreate does not have."""
 
     video: str | ImageReference | None = None
     storyboard: list[Card] | None = None
@@ -47,9 +45,9 @@ def read_form(fields: list[tuple[str, str]], kind: type[Any] = VideoCreate) -> A
 @post("/read", status_code=200)
 async def read(request: Request[Any, Any, Any]) -> Response[Any]:
     video = await body.read_body(request, VideoCreate)
-    look = video.input_reference
-    picture = look.file if isinstance(look, ImageReference) else None
-    return Response({"prompt": video.prompt, "seconds": video.seconds, "n": video.n, "file": len(picture or b"")})
+    reference = video.input_reference
+    image = reference.file if isinstance(reference, ImageReference) else None
+    return Response({"prompt": video.prompt, "seconds": video.seconds, "n": video.n, "file": len(image or b"")})
 
 
 app = Litestar([read], exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, openapi_config=None)
@@ -60,15 +58,15 @@ def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(asgi), base_url="http://test")
 
 
-# What is understood
+# Accepted bodies
 
 
 def test_json_and_forms_read_to_the_same_value() -> None:
-    wanted = VideoCreate(prompt="a red ball", seconds=8, n=2, metadata={"shot": "1"})
-    assert read_json('{"prompt": "a red ball", "seconds": "8", "n": 2, "metadata": {"shot": "1"}}') == wanted
+    expected = VideoCreate(prompt="a red ball", seconds=8, n=2, metadata={"shot": "1"})
+    assert read_json('{"prompt": "a red ball", "seconds": "8", "n": 2, "metadata": {"shot": "1"}}') == expected
     scalars = [("prompt", "a red ball"), ("seconds", "8"), ("n", "2")]
-    assert read_form([*scalars, ("metadata[shot]", "1")]) == wanted
-    assert read_form([*scalars, ("metadata", '{"shot": "1"}')]) == wanted
+    assert read_form([*scalars, ("metadata[shot]", "1")]) == expected
+    assert read_form([*scalars, ("metadata", '{"shot": "1"}')]) == expected
 
 
 def test_text_that_looks_like_json_stays_text() -> None:
@@ -78,17 +76,15 @@ def test_text_that_looks_like_json_stays_text() -> None:
 
 def test_repeated_brackets_make_the_elements_of_a_list() -> None:
     fields = [("storyboard[][at]", "0"), ("storyboard[][prompt]", "dawn"), ("storyboard[][at]", "2")]
-    assert read_form(fields, StoryboardRequest).storyboard == [Card(0, "dawn"), Card(2)]
-    assert read_form([("tags[]", "a"), ("tags[]", "b")], StoryboardRequest).tags == ["a", "b"]
-    assert read_form([("tags", '["a", "b"]')], StoryboardRequest).tags == ["a", "b"]
+    assert read_form(fields, NestedFields).storyboard == [Card(0, "dawn"), Card(2)]
+    assert read_form([("tags[]", "a"), ("tags[]", "b")], NestedFields).tags == ["a", "b"]
+    assert read_form([("tags", '["a", "b"]')], NestedFields).tags == ["a", "b"]
 
 
 def test_a_video_is_named_by_text_or_by_object() -> None:
-    assert read_form([("video", "video_1")], StoryboardRequest).video == "video_1"
-    assert read_form([("video[file_id]", "video_1")], StoryboardRequest).video == ImageReference(file_id="video_1")
-    assert read_form([("video", '{"file_id": "video_1"}')], StoryboardRequest).video == ImageReference(
-        file_id="video_1"
-    )
+    assert read_form([("video", "video_1")], NestedFields).video == "video_1"
+    assert read_form([("video[file_id]", "video_1")], NestedFields).video == ImageReference(file_id="video_1")
+    assert read_form([("video", '{"file_id": "video_1"}')], NestedFields).video == ImageReference(file_id="video_1")
 
 
 async def test_a_file_becomes_its_bytes() -> None:
@@ -96,7 +92,7 @@ async def test_a_file_becomes_its_bytes() -> None:
         answer = await http.post("/read", data={"prompt": "x"}, files={"input_reference": ("a.png", b"\x89PNG" * 9)})
         large = await http.post("/read", data={"prompt": "x"}, files={"input_reference": ("a.png", b"x" * 280_000)})
     assert answer.json()["file"] == 36
-    assert large.json()["file"] == 280_000, "read in a thread, to the same end"
+    assert large.json()["file"] == 280_000, "read in a thread, with the same result"
 
 
 def test_a_browser_that_chose_no_file_sends_an_empty_one() -> None:
@@ -106,8 +102,8 @@ def test_a_browser_that_chose_no_file_sends_an_empty_one() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("picture", [None, b"\x89PNG"])
-def test_what_openai_python_sends_is_read(picture: bytes | None) -> None:
+@pytest.mark.parametrize("image", [None, b"\x89PNG"])
+def test_a_form_of_openai_python_is_read(image: bytes | None) -> None:
     seen: list[tuple[str, str, VideoCreate]] = []
 
     def server(request: httpx.Request) -> httpx.Response:
@@ -117,24 +113,24 @@ def test_what_openai_python_sends_is_read(picture: bytes | None) -> None:
 
     http: Any = httpx.Client(transport=httpx.MockTransport(server))
     videos = openai.OpenAI(api_key="kin_test", base_url="http://test/v1", http_client=http).videos
-    videos.create(prompt="a red ball", seconds="8", size="720x1280", input_reference=picture or openai.omit)
+    videos.create(prompt="a red ball", seconds="8", size="720x1280", input_reference=image or openai.omit)
     (encoding, boundary, video), *_ = seen
     assert (encoding, bool(boundary)) == (MULTIPART, True)
     assert (video.prompt, video.seconds, video.size) == ("a red ball", 8, "720x1280")
-    assert video.input_reference == (ImageReference(file=picture) if picture else None)
+    assert video.input_reference == (ImageReference(file=image) if image else None)
 
 
-def test_what_openai_node_sends_is_read() -> None:
+def test_a_form_of_openai_node_is_read() -> None:
     """It writes an object's fields in brackets."""
     video = read_form([("prompt", "x"), ("input_reference[image_url]", "data:image/png;base64,AA==")])
     assert video.input_reference == ImageReference(image_url="data:image/png;base64,AA==")
 
 
-# What is refused
+# Refused bodies
 
 
 @pytest.mark.parametrize(
-    ("sent", "param", "said"),
+    ("sent", "param", "detail"),
     [
         ("{}", "prompt", "required"),
         ('{"prompt": ""}', "prompt", ">= 1"),
@@ -159,11 +155,11 @@ def test_what_openai_node_sends_is_read() -> None:
         ("null", None, "`object`"),
     ],
 )
-def test_a_field_that_does_not_fit_is_named_with_its_limit(sent: str, param: str | None, said: str) -> None:
+def test_an_invalid_field_is_named_with_its_limit(sent: str, param: str | None, detail: str) -> None:
     with pytest.raises(Invalid) as caught:
         read_json(sent)
     assert caught.value.param == param
-    assert said in caught.value.detail
+    assert detail in caught.value.detail
     assert "hunter2" not in caught.value.detail, "a value may be a secret"
 
 
@@ -184,18 +180,18 @@ def test_a_field_that_does_not_fit_is_named_with_its_limit(sent: str, param: str
         "[" * 200_000,
     ],
 )
-def test_what_is_not_json_is_malformed(sent: str | bytes) -> None:
+def test_invalid_json_is_malformed(sent: str | bytes) -> None:
     with pytest.raises(Malformed):
         read_json(sent)
 
 
-def test_a_million_values_are_refused_unread() -> None:
+def test_a_million_values_are_refused_without_parsing() -> None:
     with pytest.raises(PayloadTooLarge, match="50,000"):
         read_json('{"prompt": "x", "metadata": {"a": [' + "1," * 1_000_000 + "1]}}")
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "detail"),
     [
         ([("prompt", "x"), ("prompt", "y")], "twice"),
         ([("prompt", "x"), ("metadata", "{")], "`metadata` is not JSON"),
@@ -207,8 +203,8 @@ def test_a_million_values_are_refused_unread() -> None:
         ([("a" * 201, "x")], "cannot be read"),
     ],
 )
-def test_forms_that_contradict_themselves_are_malformed(fields: list[tuple[str, str]], said: str) -> None:
-    with pytest.raises(Malformed, match=said):
+def test_contradictory_forms_are_malformed(fields: list[tuple[str, str]], detail: str) -> None:
+    with pytest.raises(Malformed, match=detail):
         read_form(fields)
 
 
@@ -228,12 +224,12 @@ def test_a_form_of_too_many_parts_is_too_large() -> None:
 
 def test_a_list_in_a_form_is_checked_by_element() -> None:
     with pytest.raises(Invalid, match="Small letters") as caught:
-        read_form([("tags[]", "a"), ("tags[]", "B")], StoryboardRequest)
+        read_form([("tags[]", "a"), ("tags[]", "B")], NestedFields)
     assert caught.value.param == "tags.1"
 
 
 @pytest.mark.parametrize(
-    ("content", "headers", "status", "said"),
+    ("content", "headers", "status", "detail"),
     [
         (b"{}", {"content-type": "text/plain"}, 415, JSON),
         (b"{}", {}, 415, MULTIPART),
@@ -244,11 +240,13 @@ def test_a_list_in_a_form_is_checked_by_element() -> None:
         (b'{"\\ud800": 1}', {"content-type": JSON}, 400, "surrogate"),
     ],
 )
-async def test_problems_say_what_would_do(content: bytes, headers: dict[str, str], status: int, said: str) -> None:
+async def test_problems_name_what_is_accepted(
+    content: bytes, headers: dict[str, str], status: int, detail: str
+) -> None:
     async with client() as http:
         answer = await http.post("/read", content=content, headers=headers)
     assert answer.status_code == status
-    assert said in answer.json()["detail"]
+    assert detail in answer.json()["detail"]
 
 
 text = st.text(st.characters(exclude_categories=()))
@@ -280,39 +278,3 @@ def check_no_server_error(read: Callable[[], Any]) -> None:
     except Problem as problem:
         status = problem.status
     assert 200 <= status < 500
-
-
-# What is the same
-
-
-def test_a_fingerprint_sees_the_request_and_not_its_encoding() -> None:
-    written = request_fingerprint(
-        "POST", "/v1/videos", read_json('{"n": 1, "prompt": "x", "metadata": {"a": "1", "b": "2"}}')
-    )
-    form = [("metadata[b]", "2"), ("metadata[a]", "1"), ("prompt", "x")]
-    assert written == request_fingerprint("POST", "/v1/videos", read_form(form))
-    assert written != request_fingerprint("POST", "/v1/videos", read_form([*form, ("n", "2")]))
-    assert written != request_fingerprint("POST", "/v1/videos/estimate", read_form(form))
-    assert len(written) == 32
-
-
-def test_a_fingerprint_outlives_a_field_that_a_request_gains() -> None:
-    """A client that tries again across an update sends what it sent before."""
-
-    class Earlier(Struct):
-        prompt: str
-        seconds: int
-
-    earlier = request_fingerprint("POST", "/v1/videos", Earlier("x", 8))
-    assert earlier == request_fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", seconds=8))
-    assert earlier != request_fingerprint(
-        "POST", "/v1/videos", VideoCreate(prompt="x", seconds=8, loras=[Lora(name="ink")])
-    )
-
-
-def test_a_fingerprint_sees_the_bytes_of_a_file() -> None:
-    prints = {
-        request_fingerprint("POST", "/v1/videos", VideoCreate(prompt="x", input_reference=ImageReference(file=content)))
-        for content in (b"a", b"b", b"a")
-    }
-    assert len(prints) == 2

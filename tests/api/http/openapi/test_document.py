@@ -13,9 +13,9 @@ from litestar import Litestar
 
 from api import ids
 from api.errors import Problem
-from api.http.openapi import components as schemas
-from api.http.openapi import document as drawing
 from api.http.openapi import examples
+from api.http.openapi.components import build_components
+from api.http.openapi.document import export_document
 from api.http.openapi.texts import SECURITY, TAGS
 from api.http.problems import MEDIA_TYPE
 from api.routes.video_create import BODIES
@@ -27,7 +27,7 @@ Operation = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def document(app: Litestar) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(drawing.export_document(app))
+    loaded: dict[str, Any] = json.loads(export_document(app))
     return loaded
 
 
@@ -207,7 +207,7 @@ def test_an_object_that_is_null_in_one_place_only_does_not_become_so_in_others()
         always: Named
         sometimes: Named | None
 
-    found = schemas.build_components([], [Both])
+    found = build_components([], [Both])
     assert found["Named"]["type"] == "object"
     assert found["Both"]["properties"]["sometimes"]["anyOf"][1] == {"type": "null"}
 
@@ -228,4 +228,4 @@ def test_every_problem_has_an_example() -> None:
 
 
 def test_the_committed_document_is_this_one(app: Litestar) -> None:
-    assert drawing.export_document(app) == COMMITTED.read_bytes(), "run `make openapi` and commit what it writes"
+    assert export_document(app) == COMMITTED.read_bytes(), "run `make openapi` and commit what it writes"
