@@ -1,5 +1,5 @@
 """A transformer of LTX-Video 2B's real shape on a graphics card, with random weights, since speed does not depend on
-them: seconds of video each second, and how much of the card that uses.
+them: seconds of video per second, and how much of the card that uses.
 
 Operations are counted by formula: matrix products alone, two for each multiplication with its addition. One pass over
 one clip of S tokens of video, T of words, at a width of D, with c channels of latents and C of words, takes
@@ -37,7 +37,7 @@ REAL: Final[Mapping[str, int]] = {
 }
 """The transformer/config.json of Lightricks/LTX-Video, as far as it sets sizes."""
 PEAKS: Final = {"H100 PCIe": 756, "H100": 989, "H200": 989, "A100": 312, "L40S": 362, "L4": 121, "4090": 165}
-"""Dense bfloat16 by the makers' data sheets, in 10¹² operations each second; the first name that fits counts."""
+"""Dense bfloat16 by the makers' data sheets, in 10¹² operations per second; the first name that fits counts."""
 MODEL: Final = find_model("ltx-video-2b-0.9.5")
 TERA: Final = 1e12
 
@@ -198,10 +198,10 @@ def _step_rows(name: str, window: TransformerInput, took: float, prompts: int) -
         if (how.guidance_scale > 1) == (prompts > 1):
             rows.append(
                 Row(
-                    f"… s of video each second, {how.steps} steps ({quality})",
+                    f"… s of video per second, {how.steps} steps ({quality})",
                     format_figure(window.seconds / took / how.steps),
                 )
             )
     if prompts == 1:
-        rows.append(Row("… s of video each second, 8 steps (distilled)", format_figure(window.seconds / took / 8)))
+        rows.append(Row("… s of video per second, 8 steps (distilled)", format_figure(window.seconds / took / 8)))
     return rows

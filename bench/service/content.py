@@ -75,7 +75,7 @@ class DownloadContender:
 
     @property
     def megabytes_per_second(self) -> float:
-        """Megabytes each second."""
+        """Megabytes per second."""
         return ROUNDS * EACH * SIZE / MEGA / self.spent.wall
 
     @property
@@ -135,7 +135,7 @@ def build_rows(ours: DownloadContender, theirs: DownloadContender, name: str) ->
     """The rows of the table."""
     return [
         Row(
-            "content of 64 MiB, MB each second",
+            "content of 64 MiB, MB per second",
             format_figure(ours.megabytes_per_second),
             f"{format_figure(theirs.megabytes_per_second)} {name}",
             format_ratio(ours.megabytes_per_second, theirs.megabytes_per_second),

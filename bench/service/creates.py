@@ -233,7 +233,7 @@ def build_rows(http: HttpCreates, bare: AsyncpgCreates, pgbench: PgbenchCreates 
     best = pgbench.count / pgbench.seconds if pgbench else 0
     return [
         Row(
-            "creates each second",
+            "creates per second",
             format_figure(ours),
             f"{format_figure(theirs)} bare asyncpg",
             format_ratio(ours, theirs),

@@ -73,7 +73,7 @@ class RouteContender:
 
     @property
     def responses_per_second(self) -> float:
-        """Answers each second."""
+        """Responses per second."""
         return self.tally.count / self.tally.seconds
 
     @property
@@ -97,7 +97,7 @@ def build_rows(what: str, answer: bytes, ours: RouteContender, bare: RouteConten
     share = ours.spent.cpu[0] / ours.spent.wall
     return [
         Row(
-            f"{what}, each second",
+            f"{what}, per second",
             format_figure(ours.responses_per_second),
             f"{format_figure(bare.responses_per_second)} bare Litestar",
             format_ratio(ours.responses_per_second, bare.responses_per_second),

@@ -195,7 +195,7 @@ def build_rows(found: StreamFigures) -> list[Row]:
         Row("… memory for each", f"{found.memory / 1024:.1f} KiB"),
         Row("… CPU µs of the process for each event", format_figure(found.cost * 1e6)),
         *_delay_rows("change → event, one video watched by all", found.shared),
-        *_delay_rows(f"change → event, many videos, {1 / EVERY:.0f} changes each second", found.paced),
+        *_delay_rows(f"change → event, many videos, {1 / EVERY:.0f} changes per second", found.paced),
         *_delay_rows("change → event, many videos, all at once", found.burst),
     ]
 

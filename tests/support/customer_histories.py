@@ -90,8 +90,10 @@ class CustomerActions:
         for pool in self._pools:
             async with pool.acquire() as db:
                 await db.execute(
-                    "INSERT INTO users (id, email, password_hash, full_allowance, stripe_customer)"
-                    " VALUES ($1, $2, '', true, $3)",
+                    """
+                    INSERT INTO users (id, email, password_hash, full_allowance, stripe_customer)
+                    VALUES ($1, $2, '', true, $3)
+                    """,
                     history.user_id,
                     f"{history.user_id}@example.org",
                     history.customer,
@@ -133,15 +135,21 @@ class CustomerActions:
     ) -> None:
         for pool in self._pools:
             async with pool.acquire() as db:
-                # Whoever asks for a page looks at Stripe first what has become of the last one.
+                # A create of a checkout reads from Stripe what became of the last one.
                 await db.execute(
-                    "UPDATE checkouts SET state = 'completed' WHERE user_id = $1 AND kind = $2 AND state = 'open'",
+                    """
+                    UPDATE checkouts
+                    SET state = 'completed'
+                    WHERE user_id = $1 AND kind = $2 AND state = 'open'
+                    """,
                     history.user_id,
                     kind,
                 )
                 await db.execute(
-                    "INSERT INTO checkouts (id, user_id, kind, item, version, quantity, success_url, locale, session)"
-                    " VALUES ($1, $2, $3, $4, 1, $5, 'x', 'en', $6)",
+                    """
+                    INSERT INTO checkouts (id, user_id, kind, item, version, quantity, success_url, locale, session)
+                    VALUES ($1, $2, $3, $4, 1, $5, 'x', 'en', $6)
+                    """,
                     order.id, history.user_id, kind, item, order.quantity, session,
                 )  # fmt: skip
 

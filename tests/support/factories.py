@@ -80,8 +80,14 @@ async def assert_books_balance(pool: Pool, user_id: str) -> None:
             "SELECT transfer FROM ledger_entries WHERE user_id = $1 GROUP BY transfer HAVING sum(amount) <> 0", user_id
         )
         lots = await db.fetch(
-            "SELECT l.id FROM lots l LEFT JOIN ledger_entries e ON e.lot_id = l.id AND e.account = 'available'"
-            " WHERE l.user_id = $1 GROUP BY l.id HAVING l.remaining <> coalesce(sum(e.amount), 0)",
+            """
+            SELECT l.id
+            FROM lots l
+            LEFT JOIN ledger_entries e ON e.lot_id = l.id AND e.account = 'available'
+            WHERE l.user_id = $1
+            GROUP BY l.id
+            HAVING l.remaining <> coalesce(sum(e.amount), 0)
+            """,
             user_id,
         )
         held = await db.fetchval(

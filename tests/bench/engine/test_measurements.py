@@ -168,7 +168,7 @@ def test_a_card_is_measured_with_each_option() -> None:
     }
     rows = gpu_transformer.measure_transformer(SHAPE, WINDOW, HERE, speeds, peak=1.0)
     assert len(named(rows, "ms for a step")) == 4
-    assert len(named(rows, "s of video each second")) == 2 * (len(gpu_transformer.MODEL.sampling) + 1)
+    assert len(named(rows, "s of video per second")) == 2 * (len(gpu_transformer.MODEL.sampling) + 1)
     assert len(named(rows, "data sheet")) == 4
     assert not named(gpu_transformer.measure_transformer(SHAPE, WINDOW, HERE, speeds, peak=None), "data sheet")
 
