@@ -87,7 +87,7 @@ async def _readable(descriptor: int) -> None:
     asyncio.get_running_loop().remove_reader(descriptor)
 
 
-async def test_it_comes_up_stops_in_order_and_keeps_its_data(data: Path, tmp_path: Path, weights: Path) -> None:
+async def test_up_starts_stops_in_order_and_keeps_its_data(data: Path, tmp_path: Path, weights: Path) -> None:
     person = {"email": "someone@example.com", "password": "a long enough password"}
     async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
         assert (await client.get("/docs")).status_code == 200
@@ -104,7 +104,7 @@ async def test_it_comes_up_stops_in_order_and_keeps_its_data(data: Path, tmp_pat
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
 
 
-async def test_it_stops_when_its_worker_cannot_work_as_it_is_set_up(data: Path) -> None:
+async def test_up_stops_when_its_worker_is_misconfigured(data: Path) -> None:
     status, said, complaint = await kinora("up", "--port", "0", "--data", str(data), KINORA_LORAS="ink=/nowhere/ink")
     assert status == 1
     assert said.startswith("ready ")
@@ -115,12 +115,12 @@ async def test_it_stops_when_its_worker_cannot_work_as_it_is_set_up(data: Path) 
     assert told[1:] == ["kinora: kinora worker cannot run as it is set up (status 78): fix what it names."]
 
 
-async def test_the_demo_does_not_wait_for_a_worker_that_cannot_work(tmp_path: Path) -> None:
+async def test_the_demo_does_not_wait_for_a_misconfigured_worker(tmp_path: Path) -> None:
     status, _, complaint = await kinora("demo", cwd=tmp_path, KINORA_WEIGHTS="kinora-mini=/nowhere")
     assert (status, "KINORA_WEIGHTS has the weights" in complaint, "Traceback" in complaint) == (1, True, False)
 
 
-async def test_the_demo_makes_a_clip(tmp_path: Path, weights: Path) -> None:
+async def test_the_demo_generates_a_video(tmp_path: Path, weights: Path) -> None:
     status, said, complaint = await kinora(
         "demo", cwd=tmp_path, PROMPT='a "red" ball, $5', KINORA_WEIGHTS=f"kinora-mini={weights}"
     )
@@ -130,7 +130,7 @@ async def test_the_demo_makes_a_clip(tmp_path: Path, weights: Path) -> None:
     assert (tmp_path / "demo.mp4").read_bytes()[4:8] == b"ftyp"
 
 
-async def test_a_port_that_was_asked_for_and_is_taken_is_refused(data: Path) -> None:
+async def test_a_requested_port_that_is_taken_is_refused(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, _, complaint = await kinora("up", "--port", str(port), "--data", str(data))
@@ -140,12 +140,12 @@ async def test_a_port_that_was_asked_for_and_is_taken_is_refused(data: Path) -> 
 @pytest.mark.parametrize(
     ("host", "port"), [("no.such.host.invalid", 0), ("192.0.2.1", 0), ("127.0.0.1", 65536), ("127.0.0.1", -1)]
 )
-def test_an_address_that_cannot_be_listened_on_is_a_sentence(host: str, port: int) -> None:
+def test_an_unusable_address_is_reported_in_a_sentence(host: str, port: int) -> None:
     with pytest.raises(supervisor.AddressError, match=r"^[^()]+\.$"):
         supervisor.open_listener(host, port)
 
 
-def test_a_port_nobody_insists_on_gives_way() -> None:
+def test_a_default_port_that_is_taken_is_replaced() -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -154,7 +154,7 @@ def test_a_port_nobody_insists_on_gives_way() -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
-def test_a_part_alone_needs_servers(command: str, capsys: pytest.CaptureFixture[str], data: Path) -> None:
+def test_a_single_process_needs_servers(command: str, capsys: pytest.CaptureFixture[str], data: Path) -> None:
     variables = {"DATABASE_URL": "", "REDIS_URL": "", "KINORA_DATA": str(data)}
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
@@ -164,7 +164,7 @@ def test_a_part_alone_needs_servers(command: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("command", ["migrate", "up"])
-async def test_a_database_that_is_away_is_a_sentence(command: str, data: Path) -> None:
+async def test_an_unreachable_database_is_reported_in_a_sentence(command: str, data: Path) -> None:
     status, _, complaint = await kinora(
         command, KINORA_DATA=str(data), DATABASE_URL="postgresql://127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1"
     )
@@ -172,7 +172,7 @@ async def test_a_database_that_is_away_is_a_sentence(command: str, data: Path) -
     assert complaint.startswith("kinora: The database does not answer: ")
 
 
-async def test_a_setting_that_does_not_fit_is_named() -> None:
+async def test_an_invalid_setting_is_named() -> None:
     status, _, complaint = await kinora("doctor", KINORA_LEASE="soon")
     assert (status, "KINORA_LEASE" in complaint, "Traceback" in complaint) == (1, True, False)
     _, _, complaint = await kinora("doctor", KINORA_LORAS="ink")
@@ -190,13 +190,13 @@ async def test_the_web_process_never_imports_torch() -> None:
     assert (process.returncode, said) == (0, b"\n")
 
 
-async def test_the_doctor_finds_what_is_there(settings: Settings) -> None:
+async def test_the_doctor_reports_a_working_setup(settings: Settings) -> None:
     findings = await doctor.run_checks(settings)
     assert not [finding for finding in findings if finding.grade == "lack"]
     assert [finding.sentence for finding in findings if "PostgreSQL 18 answers" in finding.sentence]
 
 
-async def test_the_doctor_says_how_models_are_put_on_this_machine(settings: Settings) -> None:
+async def test_the_doctor_reports_model_placement(settings: Settings) -> None:
     here = msgspec.structs.replace(settings, device="cpu")
     assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.run_checks(here))
     wrong = msgspec.structs.replace(here, quantisation="nf4", offload="group")
@@ -224,7 +224,7 @@ def placements(findings: list[doctor.Finding]) -> list[tuple[str, str]]:
         ("owner/loras/ink.safetensors", "note"),
     ],
 )
-async def test_the_doctor_says_where_a_lora_is_not(settings: Settings, tmp_path: Path, source: str, grade: str) -> None:
+async def test_the_doctor_reports_a_missing_lora(settings: Settings, tmp_path: Path, source: str, grade: str) -> None:
     (tmp_path / "loras").mkdir()
     for file in ("notes.txt", "loras/ink.safetensors"):
         (tmp_path / file).touch()
@@ -235,7 +235,7 @@ async def test_the_doctor_says_where_a_lora_is_not(settings: Settings, tmp_path:
     assert found.grade == grade
 
 
-async def test_the_doctor_says_which_weights_are_not_there(settings: Settings, weights: Path) -> None:
+async def test_the_doctor_reports_missing_weights(settings: Settings, weights: Path) -> None:
     for model, own, grade in (
         ("kinora-mini", str(weights), "ok"),
         ("kinora-mini", str(weights.parent), "lack"),
@@ -250,7 +250,7 @@ async def test_the_doctor_says_which_weights_are_not_there(settings: Settings, w
         assert found.grade == grade, found
 
 
-async def test_the_doctor_names_what_is_not(servers: Servers, tmp_path: Path) -> None:
+async def test_the_doctor_reports_unreachable_servers(servers: Servers, tmp_path: Path) -> None:
     nowhere = Settings(
         database_url="postgresql://127.0.0.1:1/x",
         redis_url="redis://127.0.0.1:1",

@@ -1,20 +1,20 @@
-"""Ids: in the order in which they were made, also within a millisecond."""
+"""Ids sort by creation, also within a millisecond, and are checked by kind."""
 
 from __future__ import annotations
 
 from api import ids
 
 
-def test_ids_are_in_the_order_in_which_they_were_made() -> None:
-    made = [ids.new_id("lot") for _ in range(20_000)]  # many to a millisecond
-    assert made == sorted(made)
-    assert len(set(made)) == len(made)
-    assert all(ids.is_valid_id(one, "lot") for one in made)
+def test_ids_sort_by_creation() -> None:
+    created = [ids.new_id("lot") for _ in range(20_000)]  # many to a millisecond
+    assert created == sorted(created)
+    assert len(set(created)) == len(created)
+    assert all(ids.is_valid_id(id_, "lot") for id_ in created)
 
 
 def test_only_an_id_of_the_kind_is_valid() -> None:
-    made = ids.new_id("video")
-    assert ids.is_valid_id(made, "video")
-    assert not ids.is_valid_id(made, "lot")
-    assert not ids.is_valid_id(made[:-1], "video")
-    assert not ids.is_valid_id(made.lower(), "video")
+    created = ids.new_id("video")
+    assert ids.is_valid_id(created, "video")
+    assert not ids.is_valid_id(created, "lot")
+    assert not ids.is_valid_id(created[:-1], "video")
+    assert not ids.is_valid_id(created.lower(), "video")

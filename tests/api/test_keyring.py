@@ -60,13 +60,13 @@ def _with_payload(token: str, **changes: object) -> str:
 # -- access tokens ------------------------------------------------------------------------------------------
 
 
-def test_an_access_token_says_whose_it_is(keyring: Keyring) -> None:
+def test_an_access_token_carries_its_claims(keyring: Keyring) -> None:
     claims = keyring.verify_access_token(keyring.issue_access_token("user_1", "session_1"))
     assert claims == AccessClaims("user_1", "session_1", NOW + 15 * 60)
 
 
 @pytest.mark.parametrize("read_before", [False, True], ids=["fresh", "remembered"])
-def test_an_access_token_ends_to_the_second(keyring: Keyring, clock: Clock, *, read_before: bool) -> None:
+def test_an_access_token_expires_to_the_second(keyring: Keyring, clock: Clock, *, read_before: bool) -> None:
     token = keyring.issue_access_token("user_1", "session_1")
     clock.now += ACCESS_SECONDS - 1
     if read_before:
@@ -76,14 +76,14 @@ def test_an_access_token_ends_to_the_second(keyring: Keyring, clock: Clock, *, r
         keyring.verify_access_token(token)
 
 
-def test_a_changed_secret_signs_nobody_out_and_a_forgotten_one_does(clock: Clock) -> None:
+def test_a_previous_secret_is_accepted_until_it_is_removed(clock: Clock) -> None:
     token = Keyring(SECRET, clock=clock).issue_access_token("user_1", "session_1")
     assert Keyring(OTHER, SECRET, clock=clock).verify_access_token(token).user_id == "user_1"
     with pytest.raises(Unauthorized):
         Keyring(OTHER, clock=clock).verify_access_token(token)
 
 
-def test_remembering_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
+def test_the_cache_of_tokens_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
     first = keyring.issue_access_token("user_1", "session_first")
     others = [keyring.issue_access_token("user_1", f"session_{n}") for n in range(MAX_REMEMBERED)]
     for token in [first, *others[:-1], first, others[-1]]:
@@ -93,7 +93,7 @@ def test_remembering_is_bounded_and_keeps_the_latest(keyring: Keyring) -> None:
     assert others[0] not in keyring._verified
 
 
-def test_a_payload_of_ones_own_is_refused(keyring: Keyring) -> None:
+def test_an_altered_payload_is_refused(keyring: Keyring) -> None:
     with pytest.raises(Unauthorized):
         keyring.verify_access_token(_with_payload(keyring.issue_access_token("user_1", "session_1"), sub="user_2"))
 
@@ -108,7 +108,7 @@ def test_a_payload_of_ones_own_is_refused(keyring: Keyring) -> None:
         ({}, {"kid": "unknown"}),
     ],
 )
-def test_our_own_signature_over_anything_else_is_refused(
+def test_a_valid_signature_of_other_claims_is_refused(
     keyring: Keyring, claims: dict[str, object], headers: dict[str, object]
 ) -> None:
     usual = {
@@ -127,7 +127,7 @@ def test_our_own_signature_over_anything_else_is_refused(
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none"])
-def test_no_other_algorithm_is_believed(keyring: Keyring, algorithm: str) -> None:
+def test_other_algorithms_are_refused(keyring: Keyring, algorithm: str) -> None:
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "u", "sid": "s", "iat": NOW, "exp": NOW + 9}
     key = "" if algorithm == "none" else "x" * 32
     headers = {"kid": keyring._current.kid, "typ": TYPE}
@@ -142,7 +142,7 @@ def test_any_text_is_refused_in_the_same_way(text: str) -> None:
         Keyring(SECRET).verify_access_token(text)
 
 
-def test_a_secret_too_short_to_keep_one_is_refused() -> None:
+def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="16 characters"):
         Keyring("short")
 
@@ -150,20 +150,20 @@ def test_a_secret_too_short_to_keep_one_is_refused() -> None:
 # -- refresh tokens -----------------------------------------------------------------------------------------
 
 
-def test_the_successor_is_the_same_each_time_and_in_each_process() -> None:
+def test_a_refresh_successor_is_deterministic() -> None:
     token = new_refresh_token()
     assert Keyring(SECRET).refresh_successors(token) == Keyring(SECRET).refresh_successors(token)
     assert Keyring(SECRET).refresh_successors(token) != Keyring(OTHER).refresh_successors(token)
 
 
-def test_the_previous_secrets_successor_is_still_known() -> None:
+def test_a_successor_under_the_previous_secret_is_accepted() -> None:
     token = new_refresh_token()
     present, previous = Keyring(OTHER, SECRET).refresh_successors(token)
     assert [present] == Keyring(OTHER).refresh_successors(token)
     assert [previous] == Keyring(SECRET).refresh_successors(token)
 
 
-def test_a_family_never_meets_itself(keyring: Keyring) -> None:
+def test_refresh_successors_never_repeat(keyring: Keyring) -> None:
     family = [new_refresh_token()]
     for _ in range(50):
         family.append(keyring.refresh_successors(family[-1])[0])
@@ -183,7 +183,7 @@ def test_an_api_key_has_its_form() -> None:
 
 @given(position=st.integers(min_value=0, max_value=39), character=st.characters())
 @example(position=4, character="\ud800")
-def test_one_wrong_character_is_seen_without_a_database(position: int, character: str) -> None:
+def test_a_mistyped_api_key_is_detected_by_its_checksum(position: int, character: str) -> None:
     key = new_api_key()
     mistyped = key[:position] + character + key[position + 1 :]
     assert is_api_key(mistyped) == (mistyped == key)
@@ -200,14 +200,14 @@ def test_no_other_text_is_an_api_key(text: str) -> None:
 PATH = "/v1/videos/vid_1/content"
 
 
-def test_a_signature_opens_its_path_until_its_time(keyring: Keyring, clock: Clock) -> None:
+def test_a_signature_is_valid_until_it_expires(keyring: Keyring, clock: Clock) -> None:
     signature = keyring.sign_media(PATH, int(NOW) + 60)
     assert keyring.is_media_signature(PATH, int(NOW) + 60, signature)
     clock.now += 60
     assert not keyring.is_media_signature(PATH, int(NOW) + 60, signature)
 
 
-def test_a_signature_opens_nothing_else(keyring: Keyring) -> None:
+def test_a_signature_is_invalid_for_another_path(keyring: Keyring) -> None:
     expires = int(NOW) + 60
     signature = keyring.sign_media(PATH, expires)
     assert not keyring.is_media_signature(PATH.replace("vid_1", "vid_2"), expires, signature)
@@ -217,7 +217,7 @@ def test_a_signature_opens_nothing_else(keyring: Keyring) -> None:
     assert not Keyring(OTHER, clock=Clock()).is_media_signature(PATH, expires, signature)
 
 
-def test_links_given_out_survive_a_change_of_secret(keyring: Keyring) -> None:
+def test_signed_urls_survive_a_rotation_of_the_secret(keyring: Keyring) -> None:
     expires = int(NOW) + 60
     signature = keyring.sign_media(PATH, expires)
     assert Keyring(OTHER, SECRET, clock=Clock()).is_media_signature(PATH, expires, signature)

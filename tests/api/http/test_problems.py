@@ -1,4 +1,4 @@
-"""Every way a request can fail, and the one shape in which it is answered."""
+"""Every failure of a request is answered with a problem document."""
 
 import asyncio
 import json
@@ -77,7 +77,7 @@ async def send_request(method: str, path: str, wrapped: Any = None, **options: A
 
 
 def read_problem(answer: httpx.Response) -> ProblemBody:
-    """The answer as the problem it must be, with both ways of telling it agreeing."""
+    """Decode the problem, and check that its RFC 9457 members agree with `error`."""
     assert answer.headers["content-type"] == "application/problem+json"
     problem = msgspec.json.decode(answer.content, type=ProblemBody)
     assert problem.status == answer.status_code
@@ -105,17 +105,17 @@ async def test_a_problem_carries_its_status_code_and_headers(kind: type[errors.P
         assert answer.headers["x-extra"] == "kept"
 
 
-async def test_who_is_not_signed_in_is_told_how() -> None:
+async def test_an_unauthorized_response_names_the_scheme() -> None:
     assert (await send_request("GET", "/known/Unauthorized")).headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_what_it_costs_stands_beside_the_problem() -> None:
+async def test_insufficient_credits_carry_cost_and_balance() -> None:
     answer = await send_request("GET", "/known/InsufficientCredits")
     assert {"cost": 32, "available": 4, "upgrade": "/v1/billing/plans"}.items() <= answer.json().items()
 
 
 @pytest.mark.parametrize("name", ["outage", "lost", "stopping", "full", "closed", "redis", "slow", "late", "framework"])
-async def test_a_part_that_is_away_is_503_and_says_when_to_come_back(name: str) -> None:
+async def test_an_outage_is_503_with_retry_after(name: str) -> None:
     answer = await send_request("GET", f"/fail/{name}")
     assert read_problem(answer).error.code == "unavailable"
     assert int(answer.headers["retry-after"]) > 0
@@ -123,17 +123,17 @@ async def test_a_part_that_is_away_is_503_and_says_when_to_come_back(name: str) 
 
 
 @pytest.mark.parametrize("name", ["bug", "row", "struct"])
-async def test_a_fault_of_ours_is_500_and_tells_nothing(name: str) -> None:
+async def test_a_server_fault_is_500_without_details(name: str) -> None:
     answer = await send_request("GET", f"/fail/{name}")
     assert (answer.status_code, read_problem(answer).error.code) == (500, "internal")
     assert "hunter2" not in answer.text
 
 
-async def test_an_unknown_refusal_of_the_framework_is_one_of_ours() -> None:
+async def test_an_unknown_framework_error_becomes_a_problem() -> None:
     assert read_problem(await send_request("GET", "/fail/teapot")).status == 400
 
 
-async def test_no_route_and_wrong_method() -> None:
+async def test_an_unknown_route_and_a_wrong_method_are_problems() -> None:
     assert read_problem(await send_request("GET", "/nowhere/hunter2?token=hunter2")).error.code == "not_found"
     wrong = await send_request("DELETE", "/limited")
     assert read_problem(wrong).error.code == "method_not_allowed"
@@ -141,7 +141,7 @@ async def test_no_route_and_wrong_method() -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "many", ""])
-async def test_a_parameter_that_does_not_fit_is_named(limit: str) -> None:
+async def test_an_invalid_parameter_is_named(limit: str) -> None:
     answer = await send_request("GET", f"/limited?limit={limit}")
     problem = read_problem(answer)
     assert (problem.status, problem.param) == (422, "limit")
@@ -157,7 +157,7 @@ async def test_head_is_refused_without_a_body() -> None:
     assert (await send_request("HEAD", "/nowhere")).status_code == 404
 
 
-async def test_what_breaks_outside_of_every_route_is_answered_too() -> None:
+async def test_a_crash_outside_of_routes_is_500() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("hunter2")
 
@@ -166,7 +166,7 @@ async def test_what_breaks_outside_of_every_route_is_answered_too() -> None:
     assert "hunter2" not in answer.text
 
 
-async def test_an_answer_that_breaks_off_is_not_patched_up() -> None:
+async def test_a_crash_after_the_response_started_is_raised() -> None:
     sent: list[Message] = []
 
     async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,25 +182,25 @@ async def test_an_answer_that_breaks_off_is_not_patched_up() -> None:
     assert [message["type"] for message in sent] == ["http.response.start"]
 
 
-async def test_a_client_keeps_the_id_it_sends_if_it_is_a_sane_one() -> None:
+async def test_a_valid_request_id_of_the_client_is_kept() -> None:
     for given, kept in {"a1b2c3d4-e5f6": True, "short": False, "x" * 129: False, "new\x7fline-new": False}.items():
         answer = await send_request("GET", "/limited", headers={"X-Request-Id": given})
         assert (answer.headers["x-request-id"] == given) is kept
 
 
-async def test_every_answer_keeps_browsers_careful() -> None:
+async def test_every_response_has_security_headers() -> None:
     for path in ("/limited", "/nowhere"):
         headers = (await send_request("GET", path)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
-def test_every_problem_is_drawn_in_the_tree() -> None:
+def test_the_docstring_lists_every_problem() -> None:
     drawn = errors.__doc__ or ""
     assert all(kind.__name__ in drawn for kind in KINDS)
 
 
-def test_a_problem_is_json_whatever_it_carries() -> None:
+def test_a_problem_with_any_extra_value_is_json() -> None:
     body = errors.Invalid("x", param="n", since=json).body("req_1")
     assert json.loads(bytes(problems.to_response(errors.Invalid("x", since=json), "req_1").content))["since"]
     assert body["error"]["param"] == "n"

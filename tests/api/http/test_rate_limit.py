@@ -56,7 +56,9 @@ class GcraModel:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(policies=POLICIES, pauses=PAUSES)
-async def test_the_script_is_the_model(redis: Redis, policies: list[tuple[int, int]], pauses: list[int]) -> None:
+async def test_the_script_agrees_with_the_model(
+    redis: Redis, policies: list[tuple[int, int]], pauses: list[int]
+) -> None:
     script, model, now = redis.register_script(SCRIPT), GcraModel(policies), START
     keys = [f"limit:{{{uuid.uuid4()}}}:{index}" for index in range(len(policies))]
     numbers = [number for policy in policies for number in policy]
@@ -65,7 +67,7 @@ async def test_the_script_is_the_model(redis: Redis, policies: list[tuple[int, i
         assert await script(keys, [now, *numbers]) == model.take(now)
 
 
-async def test_what_is_kept_ends_by_itself(redis: Redis) -> None:
+async def test_keys_expire(redis: Redis) -> None:
     script, key = redis.register_script(SCRIPT), f"limit:{{{uuid.uuid4()}}}:x"
     await script([key], [0, 10 * SECOND, 3])
     await script([key], [0, 10 * SECOND, 3])
@@ -84,13 +86,13 @@ async def test_a_burst_passes_and_the_next_one_waits(redis: Redis) -> None:
     assert verdicts[-1].headers["Retry-After"] == "60"
 
 
-async def test_at_once_is_no_way_around(redis: Redis) -> None:
+async def test_concurrent_requests_share_the_burst(redis: Redis) -> None:
     limiter, subject, policy = RateLimiter(redis), _subject(), RateLimitPolicy("slow", per_second=1 / 60, burst=5)
     verdicts = await asyncio.gather(*(limiter.take(subject, [policy]) for _ in range(20)))
     assert sum(verdict.wait == 0 for verdict in verdicts) == 5
 
 
-async def test_a_refusal_by_one_policy_costs_nothing_of_the_other(redis: Redis) -> None:
+async def test_a_refused_request_is_charged_to_no_policy(redis: Redis) -> None:
     limiter, subject = RateLimiter(redis), _subject()
     narrow, wide = (
         RateLimitPolicy("narrow", per_second=1 / 60, burst=1),
@@ -101,13 +103,13 @@ async def test_a_refusal_by_one_policy_costs_nothing_of_the_other(redis: Redis) 
     assert (await limiter.take(subject, [wide])).headers["RateLimit"] == '"wide";r=1;t=120'
 
 
-async def test_subjects_do_not_share(redis: Redis) -> None:
+async def test_subjects_have_separate_limits(redis: Redis) -> None:
     limiter, policy = RateLimiter(redis), RateLimitPolicy("one", per_second=1 / 60, burst=1)
     assert (await limiter.take(_subject(), [policy])).wait == 0
     assert (await limiter.take(_subject(), [policy])).wait == 0
 
 
-async def test_the_headers_are_the_drafts(redis: Redis) -> None:
+async def test_the_headers_follow_the_draft(redis: Redis) -> None:
     verdict = await RateLimiter(redis).take(_subject(), [USER, CREATE])
     assert verdict.headers == {
         "RateLimit-Policy": '"user";q=200;w=4, "create";q=100;w=10',
@@ -115,20 +117,20 @@ async def test_the_headers_are_the_drafts(redis: Redis) -> None:
     }
 
 
-async def test_signing_up_is_free_where_only_this_machine_can_ask(redis: Redis) -> None:
+async def test_signing_up_on_loopback_is_not_limited(redis: Redis) -> None:
     open_to_all, alone = RateLimiter(redis), RateLimiter(redis, loopback=True)
     assert '"signup"' in (await open_to_all.take(_subject(), [PUBLIC, SIGN_UP])).headers["RateLimit"]
     assert '"signup"' not in (await alone.take(_subject(), [PUBLIC, SIGN_UP])).headers["RateLimit"]
 
 
-async def test_switched_off_nothing_is_counted(redis: Redis) -> None:
+async def test_a_disabled_limiter_counts_nothing(redis: Redis) -> None:
     limiter, subject = RateLimiter(redis, enabled=False), _subject()
     for _ in range(3):
         verdict = await limiter.take(subject, [RateLimitPolicy("one", per_second=1 / 60, burst=1)])
         assert (verdict.wait, verdict.headers) == (0, {})
 
 
-async def test_without_redis_it_says_so_and_does_not_ask_again_at_once() -> None:
+async def test_a_limiter_without_redis_fails_fast() -> None:
     now, redis = 100.0, Redis.from_url("unix:///nowhere/redis.sock")
     limiter = RateLimiter(redis, clock=lambda: now)
     with pytest.raises(RateLimiterDownError) as asked:
@@ -152,5 +154,5 @@ async def test_without_redis_it_says_so_and_does_not_ask_again_at_once() -> None
         (None, "local"),
     ],
 )
-def test_an_address_stands_for_a_household(host: str | None, subject: str) -> None:
+def test_addresses_of_a_household_share_a_subject(host: str | None, subject: str) -> None:
     assert subject_of_address(host) == subject
