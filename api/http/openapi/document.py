@@ -177,11 +177,8 @@ def _request_body(operation_class: type[DocumentedOperation]) -> Document:
 def _component_schemas(routes: list[RouteOperation], paths: Document) -> Document:
     """The schemas of all requests and responses, by name."""
     inputs = {kind for route in routes for kind in route.operation_class.body_types}
-    outputs = {route.response_type for route in routes if components.is_struct(route.response_type)} | {
-        ProblemBody,
-        Video,
-    }
-    schemas = components.build_components(inputs, outputs)
+    outputs = {route.response_type for route in routes if components.is_struct(route.response_type)}
+    schemas = components.build_components(inputs, outputs | {ProblemBody, Video})
     schemas |= _union_body_schemas(routes, schemas) | _extra_schemas(routes)
     return dict(sorted((schemas | components.named_schemas([schemas, paths])).items()))
 
@@ -222,15 +219,10 @@ def _error_response(status: int, spec: ResponseSpec) -> Document:
 def _success_responses(route: RouteOperation) -> Iterator[tuple[int, Document]]:
     content = None if route.method == "HEAD" else _response_content(route)
     common = ("X-Request-Id",) if route.handler.opt.get("uncounted") else texts.RATE_LIMITED
-    headers = {
-        name: {"$ref": f"#/components/headers/{_component_key(name)}"}
-        for name in (*common, *route.operation_class.response_headers)
-    }
-    success = {
-        "description": _success_description(route),
-        "headers": headers,
-        **({"content": content} if content else {}),
-    }
+    headers = _header_refs(*common, *route.operation_class.response_headers)
+    success: Document = {"description": _success_description(route), "headers": headers}
+    if content:
+        success["content"] = content
     yield route.handler.status_code, success
     if issubclass(route.operation_class, FileOperation):
         yield 206, {**success, "description": "The requested part of the file."}
@@ -267,10 +259,7 @@ def _problem_response(status: int) -> Document:
     wait = {423: "Retry-After", 429: "Retry-After", 503: "Retry-After", 401: "WWW-Authenticate"}.get(status)
     return {
         "description": kinds[0].title + ".",
-        "headers": {
-            name: {"$ref": f"#/components/headers/{_component_key(name)}"}
-            for name in filter(None, ("X-Request-Id", wait))
-        },
+        "headers": _header_refs("X-Request-Id", *([wait] if wait else [])),
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": components.PREFIX + ProblemBody.__name__},
@@ -301,6 +290,10 @@ def _header_parameter(name: str) -> Document:
         "description": texts.REQUEST_HEADERS[name],
         "schema": {"type": "string"},
     }
+
+
+def _header_refs(*names: str) -> Document:
+    return {name: {"$ref": f"#/components/headers/{_component_key(name)}"} for name in names}
 
 
 def _component_key(header: str) -> str:
