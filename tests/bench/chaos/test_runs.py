@@ -72,22 +72,28 @@ async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: S
     ("harm", "sentence"),
     [
         ("UPDATE generations SET state = 'queued'", "A job has not ended"),
-        ("UPDATE generations SET state = 'failed', failure = 'internal'", "A job that nobody spoiled has failed"),
+        ("UPDATE generations SET state = 'failed', failure = 'internal'", "A job has failed"),
         ("UPDATE generations SET state = 'cancelled'", "A job was cancelled that nobody cancelled"),
         ("UPDATE generations SET attempt = 2", "An attempt was given up without a reason"),
-        ("UPDATE holds SET state = 'held', closed_at = NULL", "A job has not exactly one hold, closed"),
+        ("UPDATE holds SET state = 'held', closed_at = NULL", "A job does not have exactly one hold, closed"),
         ("UPDATE holds SET settled = 9", "A job was not charged what it costs"),
         ("UPDATE holds SET settled = 9", "Revenue is not what was settled"),
-        ("UPDATE holds SET settled = 9", "A user has not what was granted less what was settled"),
+        ("UPDATE holds SET settled = 9", "A user's balance is not what was granted less what was settled"),
         ("UPDATE ledger_entries SET kind = 'hold' WHERE kind = 'settle'", "A hold was not taken once and closed once"),
         ("DELETE FROM ledger_entries WHERE kind = 'settle'", "Credits of a job are still held"),
         ("UPDATE ledger_entries SET amount = 11 WHERE account = 'revenue'", "A transfer does not sum to zero"),
         ("UPDATE lots SET remaining = remaining - 1", "A lot is not the sum of its entries"),
-        ("DELETE FROM media WHERE variant = 'poster'", "A job has not its four files"),
-        (f"{PUBLISHED} SELECT id, 0, 1, 'a', 4, false FROM generations", "A playlist has not each frame once"),
-        (f"{PUBLISHED} SELECT id, 1, 1, 'a', 5, false FROM generations", "A playlist has not each frame once"),
-        (f"{PUBLISHED} SELECT id, 0, 1, 'a', 5, true FROM generations", "What was published was made again"),
-        ("UPDATE media SET key = replace(key, '/1/', '/2/')", "A file is another attempt's"),
+        ("DELETE FROM media WHERE variant = 'poster'", "A completed job does not have four files"),
+        (
+            f"{PUBLISHED} SELECT id, 0, 1, 'a', 4, false FROM generations",
+            "A playlist does not contain each frame exactly once",
+        ),
+        (
+            f"{PUBLISHED} SELECT id, 1, 1, 'a', 5, false FROM generations",
+            "A playlist does not contain each frame exactly once",
+        ),
+        (f"{PUBLISHED} SELECT id, 0, 1, 'a', 5, true FROM generations", "A published segment was generated again"),
+        ("UPDATE media SET key = replace(key, '/1/', '/2/')", "A file belongs to another attempt"),
         ("UPDATE media SET bytes = bytes + 1", "A file is not what the database says it is"),
         ("UPDATE media SET etag = '' WHERE variant = 'video'", "A file is not what the database says it is"),
     ],
@@ -105,5 +111,5 @@ async def test_the_auditor_counts_jobs_both_ways(app_state: AppState, crowd: Sim
         books = await audit_books(db, app_state.storage, crowd)
     assert books.broken == [
         "An accepted job is gone: video_lost (1 in all).",
-        f"There is a job that nobody was told of: {made} (1 in all).",
+        f"There is a job that no client was told of: {made} (1 in all).",
     ]
