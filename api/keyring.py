@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from api.errors import Unauthorized
+from api.settings import MIN_SECRET_LENGTH
 
 ACCESS_SECONDS = 15 * 60
 ALGORITHM = "EdDSA"
@@ -36,7 +37,6 @@ ISSUER = "kinora"
 AUDIENCE = "kinora-api"
 TYPE = "at+jwt"  # RFC 9068; keeps any other JWT from passing as an access token
 MAX_REMEMBERED = 4096
-MIN_SECRET_LENGTH = 16
 
 KEY_PREFIX = "kin_"
 REFRESH_PREFIX = "kir_"

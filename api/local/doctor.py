@@ -235,7 +235,7 @@ async def _check_stripe(settings: Settings) -> Finding:
         return Finding("lack", f"What Stripe sells: {_error_text(error)}.")
     if lacking:
         return Finding("lack", " ".join(lacking))
-    return Finding("ok", "Stripe sells what the tariff says, and tells this server.")
+    return Finding("ok", "The Stripe account matches the tariff and sends its events to this server.")
 
 
 async def _find_stripe_gaps(settings: Settings) -> AsyncIterator[str]:

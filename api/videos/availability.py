@@ -95,7 +95,7 @@ def stream_closed_error(row: StreamRow) -> Problem | None:
     if row.state == "failed":
         return _failed_error(row)
     if row.state == "cancelled" and (row.purged_at or late):
-        return Expired("This video was cancelled, and what had been made of it is no longer kept.")
+        return Expired("This video was cancelled, and the part that was made is no longer kept.")
     if row.purged_at:
         return _expired_error()
     if late:

@@ -34,7 +34,7 @@ def _server_failure(code: str, en: str, fr: str) -> tuple[str, FailureReason]:
 FAILURE_REASONS: dict[str, FailureReason] = dict(
     [
         _engine_failure(
-            "bad_request", "This model cannot make such a clip.", "Ce modèle ne sait pas faire un tel clip."
+            "bad_request", "This model cannot make such a video.", "Ce modèle ne sait pas faire une telle vidéo."
         ),
         _engine_failure("bad_condition", "An image could not be read.", "Une image n'a pas pu être lue."),
         _engine_failure("model_unknown", "This model is not known here.", "Ce modèle n'est pas connu ici."),
@@ -43,10 +43,10 @@ FAILURE_REASONS: dict[str, FailureReason] = dict(
         _engine_failure(
             "device_missing", "The server's graphics card is missing.", "La carte graphique du serveur manque."
         ),
-        _engine_failure("bad_setting", "This server is set up wrongly.", "Ce serveur est mal réglé."),
+        _engine_failure("bad_setting", "This server is misconfigured.", "Ce serveur est mal réglé."),
         _engine_failure("lora_missing", "A LoRA is not installed here.", "Un LoRA n'est pas installé ici."),
         _engine_failure(
-            "out_of_memory", "The clip was too large for the server.", "Le clip était trop grand pour le serveur."
+            "out_of_memory", "The video was too large for the server.", "La vidéo était trop grande pour le serveur."
         ),
         _engine_failure(
             "bad_frames",
@@ -55,15 +55,23 @@ FAILURE_REASONS: dict[str, FailureReason] = dict(
         ),
         _engine_failure(
             "refused_frames",
-            "What came out may not be shown here. Ask for something else.",
-            "Le résultat ne peut pas être montré ici. Demandez autre chose.",
+            "The result may not be shown here. Try a different prompt.",
+            "Le résultat ne peut pas être montré ici. Essayez une autre description.",
         ),
-        _engine_failure("encode_failed", "The clip could not be written.", "Le clip n'a pas pu être écrit."),
-        _engine_failure("disk_full", "The server has run out of space.", "Le serveur n'a plus de place."),
-        _server_failure("timed_out", "This took far too long and was stopped.", "C'était bien trop long ; arrêté."),
-        _server_failure("engine_died", "The server stopped several times.", "Le serveur s'est arrêté plusieurs fois."),
+        _engine_failure(
+            "encode_failed", "The video file could not be written.", "Le fichier vidéo n'a pas pu être écrit."
+        ),
+        _engine_failure("disk_full", "The server has run out of disk space.", "Le serveur n'a plus d'espace disque."),
         _server_failure(
-            "worker_lost", "The servers were lost again and again.", "Les serveurs ont été perdus à répétition."
+            "timed_out", "This took too long and was stopped.", "Le traitement a duré trop longtemps et a été arrêté."
+        ),
+        _server_failure(
+            "engine_died", "The video engine stopped several times.", "Le moteur vidéo s'est arrêté plusieurs fois."
+        ),
+        _server_failure(
+            "worker_lost",
+            "The servers working on this video were lost repeatedly.",
+            "Les serveurs chargés de cette vidéo ont été perdus à plusieurs reprises.",
         ),
         _server_failure("internal", "Something went wrong on our side.", "Une erreur s'est produite chez nous."),
     ]

@@ -166,7 +166,7 @@ class Stripe:
 
 
 def _convert(answer: Any, shape: type[T]) -> T:
-    """Stripe's object as our Struct. One that does not fit is a change of Stripe's API that we have not followed."""
+    """Convert Stripe's object to our Struct. A failure means that Stripe's API changed and we have not followed."""
     try:
         return msgspec.convert(answer.to_dict(), shape)
     except msgspec.ValidationError as error:

@@ -109,7 +109,7 @@ def load_tariff(path: Path | None = None) -> Tariff:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TariffError(f"The tariff {path} is not TOML: {error}.") from error
     except msgspec.ValidationError as error:
-        raise TariffError(f"The tariff {path} does not fit: {error}. Compare it with {DEFAULT}.") from error
+        raise TariffError(f"The tariff {path} cannot be used: {error}. Compare it with {DEFAULT}.") from error
     except TariffError as error:
         raise TariffError(f"The tariff {path} will not do: {error}") from error
 
