@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="auto", help="a torch device, default the best there is")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads, default all")
-    parser.add_argument("--marked", action="store_true", help="draw the visible mark into the lower right corner")
+    parser.add_argument("--marked", action="store_true", help="draw the visible watermark into the lower right corner")
     parser.add_argument("--assets", type=Path, metavar="DIR", help="also write poster, thumbnail and sprite sheet")
     _add_operations(parser.add_argument_group("from videos that this command wrote"))
     return parser

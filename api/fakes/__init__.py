@@ -1,1 +1,1 @@
-"""The twins of outside systems, each reached as the real one is."""
+"""Fakes of external systems, each reached as the real one is."""

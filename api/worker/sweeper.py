@@ -38,7 +38,7 @@ class Sweeper:
         self._wakeups = wakeups
 
     async def sweep_due(self) -> None:
-        """What users wait for, every few seconds. Each step is a transaction of its own."""
+        """Repairs that users wait for, run every few seconds. Each step is a transaction of its own."""
         await self._lifecycle.requeue_lost()
         await self._resend_wakeups()
         await self._purge_videos()

@@ -214,7 +214,7 @@ def _wan_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mappi
     text = transformer.config.in_channels == vae.config.z_dim
     pictures = not text or bool(settings.get("expand_timesteps"))
     if (text, pictures) != ("text_to_video" in model.operations, "image_to_video" in model.operations):
-        what = " and ".join(name for name, able in (("text", text), ("a first picture", pictures)) if able)
+        what = " and ".join(name for name, able in (("text", text), ("a first image", pictures)) if able)
         return f"make clips from {what}, which is not what the catalogue says of it"
     if (multiple := vae_compression(vae)[0] * transformer.config.patch_size[1]) != model.native_multiple:
         return f"want sides of {multiple} pixels, and the catalogue says {model.native_multiple}"

@@ -40,7 +40,7 @@ class Host:
         module.to(device)
 
     def arrange_modules(self, modules: Mapping[str, Any], placement: Placement) -> None:
-        """As `engine.placement.offload.arrange`."""
+        """As `engine.placement.offload.arrange_modules`."""
         arrange_modules(modules, placement)
 
     def share_transformers(

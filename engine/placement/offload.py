@@ -22,7 +22,7 @@ from engine.types import EngineError
 
 
 def arrange_modules(modules: Mapping[str, Any], placement: Placement) -> None:
-    """Apply `placement` to modules that lie on `placement.home` in evaluation mode."""
+    """Apply `placement` to modules in evaluation mode, on the device they were loaded to."""
     device = torch.device(placement.device)
     movable = {name: module for name, module in modules.items() if name.startswith(("transformer", "text_encoder"))}
     transformers = [module for name, module in movable.items() if name.startswith("transformer")]

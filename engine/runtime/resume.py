@@ -115,7 +115,7 @@ def _latents_read(plan: ClipPlan, step: Step) -> Iterator[LatentKey]:
                 yield from ((step.gap, number) for number in range(max(0, step.origin - 1), step.first))
             if step.trail_source == "latents":
                 yield from ((step.gap, number) for number in range(step.end, step.end + step.trail))
-            for frame in _last_own_frames(plan.model, step):  # as engine.diffusion.latents.stretch decodes it
+            for frame in _last_own_frames(plan.model, step):  # as engine.diffusion.latents.decode_span decodes it
                 yield from ((0, number) for number in range(2 - -frame // plan.model.temporal_compression))
         case CopySpan():
             pass

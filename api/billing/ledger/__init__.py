@@ -14,5 +14,5 @@ The life of a credit:
 
 At any time a lot may expire (`lots.expire_lots`, `available` → `expired`), and a refund or a dispute may take credits
 back (`clawbacks`, `available` → `returned`). Everything runs in the transaction of its caller, under the lock of the
-user (`sql.ledger_users.lock_user`).
+user (`sql.ledger.ledger_users.lock_user`).
 """

@@ -184,7 +184,10 @@ def _price_faults(prices: Prices) -> Iterator[str]:
     if any(later <= earlier for earlier, later in pairwise([0, *sides])):
         yield f"the tiers' short sides must rise down the list, and they are {_join_values(sides)}."
     if any(later < earlier for earlier, later in pairwise(rates)):
-        yield f"a larger picture must not cost less: let the rates rise up to beyond; they are {_join_values(rates)}."
+        yield (
+            "a larger size must not cost less: rates must not fall from one tier to the next, `beyond` included;"
+            f" they are {_join_values(rates)}."
+        )
     if prices.quality.full < prices.quality.turbo:
         yield "full quality must not cost less than turbo: raise the one or lower the other."
 

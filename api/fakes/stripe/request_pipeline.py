@@ -61,9 +61,9 @@ class ApiResponse:
 class StripeApi:
     """The API as an ASGI application."""
 
-    def __init__(self, account: StripeAccount, key: str, faults: FaultRules, woken: Callable[[], None]) -> None:
+    def __init__(self, account: StripeAccount, key: str, faults: FaultRules, on_activity: Callable[[], None]) -> None:
         """`key` is the account's secret key; `on_activity` is called when something may have become due."""
-        self._account, self._key, self._faults, self._on_activity = account, key, faults, woken
+        self._account, self._key, self._faults, self._on_activity = account, key, faults, on_activity
         self._keys = IdempotencyKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

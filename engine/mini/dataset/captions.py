@@ -1,6 +1,6 @@
 """Sentences for scenes: a small grammar with many synonyms, in English and French (vocabulary.py has the words).
 
-Some forms of sentence are kept out of training (`HELD_OUT`) so that evaluate.py can ask for what the model
+Some forms of sentence are kept out of training (`held_out`) so that evaluate.py can ask for what the model
 has never read. A sentence may leave out the place, the time or the motion; it never says anything untrue.
 """
 

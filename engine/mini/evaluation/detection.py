@@ -112,7 +112,7 @@ def _scenery_samples(kind: SceneryClass) -> FloatArray:
 
 @lru_cache
 def _colour_distances(kind: SceneryClass) -> FloatArray:
-    """How far each colour of `_grid` is from all that scenery is made of. Dark rims and wheels blend with
+    """How far each colour of `_colour_grid` is from all that scenery is made of. Dark rims and wheels blend with
     it, so its darkened colours count as its own.
     """
     cells, counts = np.unique((_scenery_samples(kind).reshape(-1, 3) / 12).astype(int), axis=0, return_counts=True)
@@ -130,7 +130,7 @@ def _colour_grid() -> FloatArray:
 
 
 def _grid_indices(frames: ByteArray) -> NDArray[np.int32]:
-    """Where in `_grid` each pixel's colour is."""
+    """Where in `_colour_grid` each pixel's colour is."""
     coarse = (frames >> 2).astype(np.int32)
     places: NDArray[np.int32] = (coarse[..., 0] << 12) | (coarse[..., 1] << 6) | coarse[..., 2]
     return places
@@ -163,7 +163,7 @@ def name_colours(colours: FloatArray) -> NDArray[np.int8]:
 
 @lru_cache
 def _thing_colours(kind: SceneryClass) -> NDArray[np.int8]:
-    """The names of the colours of `_grid` that this scenery cannot show, -1 for the others."""
+    """The names of the colours of `_colour_grid` that this scenery cannot show, -1 for the others."""
     return np.where(_colour_distances(kind) < UNLIKE, np.int8(-1), name_colours(_colour_grid()))
 
 

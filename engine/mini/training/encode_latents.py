@@ -138,7 +138,7 @@ def _random_change(rng: np.random.Generator) -> MotionChange:
 
 
 def thing_coverage(mask: Tensor, cell: int) -> Tensor:
-    """Things' coverage (frames, height, width) to (latent frames, rows, columns, `WHERE`), as `Shard` says.
+    """Things' coverage (frames, height, width) to (latent frames, rows, columns, `WHERE`), as `LatentShard` says.
 
     The first latent holds one frame, which counts eight times.
     """

@@ -51,7 +51,7 @@ def _finished_checkpoint(parameters: Iterable[tuple[str, nn.Parameter]]) -> dict
 
 
 def _adapter_checkpoint(folder: Path, transformer: LTXVideoTransformer3DModel) -> dict[str, Any]:
-    """The LoRA in `folder`, under the names its weights have in a student; the inverse of `train_turbo.write`."""
+    """The LoRA in `folder`, under the names its weights have in a student; inverse of `train_turbo.write_adapter`."""
     student = train_turbo.new_student(transformer)
     weights: dict[str, Tensor] = LTXVideoLoraLoaderMixin.lora_state_dict(folder / train_turbo.ADAPTER)
     for name, parameter in student.named_parameters():

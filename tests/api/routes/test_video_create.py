@@ -116,7 +116,7 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
         ("extensions", {"seconds": 17, "prompt": "on"}, 422, "seconds", "1 to 20 seconds"),
         ("extensions", {"seconds": 1, "direction": "sideways"}, 422, "direction", "forward"),
         ("loops", {"length": "endless"}, 422, "length", "short"),
-        ("edits", {"prompt": "x", "model": "sora-2"}, 422, "model", "no field"),
+        ("edits", {"prompt": "x", "model": "sora-2"}, 422, "model", "not a known field"),
     ],
 )
 async def test_what_does_not_fit_is_named(

@@ -74,7 +74,7 @@ async def test_defaults_are_the_models_and_openais(client: httpx.AsyncClient, ac
         ({"n": 5}, 422, "n", "<= 4"),
         ({"quality": "best"}, 422, "quality", "turbo"),
         ({"seed": -1}, 422, "seed", ">= 0"),
-        ({"scenes": []}, 422, "scenes", "no field"),
+        ({"scenes": []}, 422, "scenes", "not a known field"),
         ({"metadata": {str(n): n for n in range(17)}}, 422, "metadata", "16"),
         ({"input_reference": {"image_url": "https://example.org/a.png"}}, 422, "input_reference.image_url", "data:"),
         ({"input_reference": {"file_id": "file_1"}}, 404, "input_reference.file_id", "no upload 'file_1'"),

@@ -1,4 +1,4 @@
-"""What refunds and disputes take, told step by step. That any order of steps is right is `test_ledger`'s to show."""
+"""What refunds and disputes take back, step by step; `test_ledger_histories` shows that any order of steps is right."""
 
 from __future__ import annotations
 
