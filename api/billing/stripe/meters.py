@@ -7,6 +7,7 @@ from datetime import datetime
 from api.billing.stripe.client import PAGE_SIZE, Stripe
 from api.billing.stripe.event_objects import Meter, MeterErrorReport, MeterEvent, MeterSummary
 from api.errors import PaymentRequestRejected
+from api.schemas.common import unix_seconds
 
 METER = "kinora_overage_credits"
 """The event name under which usage is reported."""
@@ -34,7 +35,7 @@ async def report_usage(
                     "event_name": METER,
                     "payload": {"stripe_customer_id": customer, "value": str(credits)},
                     "identifier": identifier,
-                    "timestamp": int(at.timestamp()),
+                    "timestamp": unix_seconds(at),
                 },
                 {"idempotency_key": f"meter:{identifier}:{attempt}"},
             ),
@@ -48,7 +49,7 @@ async def report_usage(
 async def sum_counted_credits(stripe: Stripe, customer: str, start: datetime, end: datetime) -> int:
     """Credits that Stripe has counted for a customer from `start` until before `end`, both at whole minutes."""
     meter_id = await _get_meter_id(stripe)
-    span = {"customer": customer, "start_time": int(start.timestamp()), "end_time": int(end.timestamp())}
+    span = {"customer": customer, "start_time": unix_seconds(start), "end_time": unix_seconds(end)}
     summaries = stripe.list_all(
         lambda c: c.v1.billing.meters.event_summaries.list_async(meter_id, {**span, "limit": PAGE_SIZE}),  # type: ignore[typeddict-item]
         MeterSummary,

@@ -26,6 +26,7 @@ from api.billing.stripe.objects import (
     StripeSubscription,
     SubscriptionSchedule,
 )
+from api.schemas.common import unix_seconds
 
 LOOKUP_KEYS_AT_ONCE = 10
 """The most lookup keys that Stripe takes in one request."""
@@ -170,7 +171,7 @@ async def list_undelivered_events(
         lambda c: c.v1.events.list_async(
             {
                 "delivery_success": False,
-                "created": {"gte": int(since.timestamp())},
+                "created": {"gte": unix_seconds(since)},
                 "types": list(types),
                 "limit": PAGE_SIZE,
             }

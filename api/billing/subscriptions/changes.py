@@ -32,6 +32,7 @@ from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.tariff import FREE, Tariff
 from api.errors import CardDeclined, Invalid, NotSubscribed, PreviewExpired, RequestInProgress
 from api.schemas.billing import Subscription, SubscriptionChange, SubscriptionPreview
+from api.schemas.common import unix_seconds
 from api.sql import subscriptions, users
 from api.sql.connection import Pool
 
@@ -237,4 +238,4 @@ def _proration_time(previewed: int | None) -> int:
 
 
 def _unix_time(time: datetime | None) -> int | None:
-    return int(time.timestamp()) if time else None
+    return unix_seconds(time) if time else None
