@@ -31,12 +31,12 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one process. Times are in seconds, sizes in bytes.
 
-    `weights` replaces the weights of a catalogue model by a folder or a hub id; `aliases` maps model names that clients
+    `weights` replaces the weights of a catalog model by a folder or a hub id; `aliases` maps model names that clients
     send to models served here.
 
     `auto` places a model on the machine by the table in `engine.placement.policy`; `kinora doctor` reports the result.
     `offload` moves weights that are not in use from the GPU to main memory: `model` all but one component at a time,
-    `group` all but a few blocks. `quantisation` compresses weights: `float8` with diffusers alone, `int8` with torchao
+    `group` all but a few blocks. `quantization` compresses weights: `float8` with diffusers alone, `int8` with torchao
     and `nf4` with bitsandbytes. `attention` is an attention backend of diffusers. `parallel` is the number of GPUs that
     share one video; 0 means all visible ones.
 
@@ -78,7 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str = "auto"
     threads: int = 0
     offload: Literal["auto", "none", "model", "group"] = "auto"
-    quantisation: Literal["auto", "none", "float8", "int8", "nf4"] = "auto"
+    quantization: Literal["auto", "none", "float8", "int8", "nf4"] = "auto"
     tiling: Literal["auto", "on", "off"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     attention: str = "auto"
@@ -132,7 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             dtype=self.dtype,
             threads=self.threads,
             offload=self.offload,
-            quantisation=self.quantisation,
+            quantization=self.quantization,
             tiling=self.tiling,
             compile=self.compile,
             attention=self.attention,

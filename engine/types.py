@@ -36,8 +36,8 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
     {
         "bad_request": False,  # the model cannot make a clip of this size, length or with these settings
         "bad_condition": False,  # an image or source video could not be read
-        "model_unknown": False,  # no catalogue entry has this name
-        "model_missing": False,  # the weights are not where the catalogue says
+        "model_unknown": False,  # no catalog entry has this name
+        "model_missing": False,  # the weights are not where the catalog says
         "model_broken": False,  # the weights are there and cannot be read
         "device_missing": False,  # the configured device does not exist on this machine
         "bad_setting": False,  # a setting asks for what this machine cannot do
@@ -255,7 +255,7 @@ class LoraSource:
 class EngineConfig:
     """Configuration of an engine process.
 
-    `weights` maps a catalogue name to a folder or hub id that replaces the catalogue's own. `device` is
+    `weights` maps a catalog name to a folder or hub id that replaces the catalog's own. `device` is
     "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps"); `dtype` is "auto", "float32", "bfloat16" or
     "float16"; `threads` is how many CPU threads torch and the video codec may use, 0 for all that this
     process may run on. `offload` to `parallel` place a model on the machine; `engine.placement.policy` documents their
@@ -268,7 +268,7 @@ class EngineConfig:
     dtype: str = "auto"
     threads: int = 0
     offload: str = "auto"
-    quantisation: str = "auto"
+    quantization: str = "auto"
     tiling: str = "auto"
     compile: str = "auto"
     attention: str = "auto"

@@ -192,7 +192,7 @@ def _peak_columns(product: float, peak: float | None) -> dict[str, str]:
 
 
 def _step_rows(name: str, window: TransformerInput, took: float, prompts: int) -> list[Row]:
-    """A step, and what of video that is each second at the steps of the catalogue's qualities."""
+    """A step, and what of video that is each second at the steps of the catalog's qualities."""
     rows = [Row(f"{name}: ms for a step of {window.seconds:.3g} s of video", format_figure(took * 1000))]
     for quality, how in MODEL.sampling.items():
         if (how.guidance_scale > 1) == (prompts > 1):

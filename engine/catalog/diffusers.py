@@ -1,4 +1,4 @@
-"""Catalogue entries of the models that run in diffusers' own pipelines: Wan 2.1 and 2.2, LTX-2, and Z-Image.
+"""Catalog entries of the models that run in diffusers' own pipelines: Wan 2.1 and 2.2, LTX-2, and Z-Image.
 
 Each clip is one window: these models cannot continue from latents, so no clip is longer than a window.
 """

@@ -1,4 +1,4 @@
-"""Catalogue entries of LTX-Video and the bundled model, and the list of all entries.
+"""Catalog entries of LTX-Video and the bundled model, and the list of all entries.
 
 A further model of a known family needs an entry only; engine/catalog/model.py documents the fields.
 """

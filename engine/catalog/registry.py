@@ -1,4 +1,4 @@
-"""Model catalogue lookup: entries by name, frame counts, native sizes and the nearest offered size.
+"""Model catalog lookup: entries by name, frame counts, native sizes and the nearest offered size.
 
 It imports no torch, so the web process can use it too. The entries are in engine/catalog/ltx.py and
 engine/catalog/diffusers.py.
@@ -19,7 +19,7 @@ _SAME_ASPECT: Final = 0.15
 
 
 class UnknownModelError(LookupError):
-    """No catalogue entry has this name."""
+    """No catalog entry has this name."""
 
 
 MODELS: Final[Mapping[str, ModelEntry]] = MappingProxyType({model.name: model for model in ENTRIES})

@@ -1,4 +1,4 @@
-"""Checks a request against its model's catalogue entry and names every violation.
+"""Checks a request against its model's catalog entry and names every violation.
 
 It imports no torch, so the web process can refuse a request before it is queued.
 """

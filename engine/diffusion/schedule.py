@@ -1,4 +1,4 @@
-"""The noise levels of a clip's steps, from the catalogue and a request, and the scheduler set to them."""
+"""The noise levels of a clip's steps, from the catalog and a request, and the scheduler set to them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from engine.types import LoraWeight, Request
 def resolve_sampling(model: ModelEntry, request: Request, adapters: Collection[str]) -> Sampling:
     """The model's sampling at the request's quality, with the request's own settings over it.
 
-    `adapters` are those that came with the weights: not every folder has all that the catalogue names.
+    `adapters` are those that came with the weights: not every folder has all that the catalog names.
     """
-    catalogued = model.sampling[request.quality].for_adapters(adapters)
+    sampling = model.sampling[request.quality].for_adapters(adapters)
     return replace(
-        catalogued,
-        steps=catalogued.steps if request.steps is None else request.steps,
-        guidance_scale=catalogued.guidance_scale if request.guidance_scale is None else request.guidance_scale,
-        guidance_low=catalogued.guidance_low if request.guidance_scale is None else None,
+        sampling,
+        steps=sampling.steps if request.steps is None else request.steps,
+        guidance_scale=sampling.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+        guidance_low=sampling.guidance_low if request.guidance_scale is None else None,
         loras=tuple(LoraWeight(adapter_name(lora.name), lora.weight) for lora in request.loras),
     )
 

@@ -193,15 +193,15 @@ def vae_compression(vae: Any) -> tuple[int, int]:
     return int(vae.spatial_compression_ratio), int(vae.temporal_compression_ratio)
 
 
-def catalogue_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
-    """How these weights differ from the model's catalogue entry, as the end of a sentence; "" where they agree.
+def catalog_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
+    """How these weights differ from the model's catalog entry, as the end of a sentence; "" where they agree.
 
-    Plans are made from the catalogue before anything is loaded.
+    Plans are made from the catalog before anything is loaded.
     """
     spatial, temporal = vae_compression(vae)
     if temporal != model.temporal_compression or model.native_multiple % spatial:
         return (
-            f"compress {spatial}x{spatial}x{temporal}, which is not what the catalogue says of it "
+            f"compress {spatial}x{spatial}x{temporal}, which is not what the catalog says of it "
             f"({model.temporal_compression} frames, sides of {model.native_multiple})"
         )
     if model.family == "wan":
@@ -215,9 +215,9 @@ def _wan_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mappi
     pictures = not text or bool(settings.get("expand_timesteps"))
     if (text, pictures) != ("text_to_video" in model.operations, "image_to_video" in model.operations):
         what = " and ".join(name for name, able in (("text", text), ("a first image", pictures)) if able)
-        return f"make clips from {what}, which is not what the catalogue says of it"
+        return f"make clips from {what}, which is not what the catalog says of it"
     if (multiple := vae_compression(vae)[0] * transformer.config.patch_size[1]) != model.native_multiple:
-        return f"want sides of {multiple} pixels, and the catalogue says {model.native_multiple}"
+        return f"want sides of {multiple} pixels, and the catalog says {model.native_multiple}"
     return ""
 
 

@@ -37,7 +37,7 @@ _DEFAULT_PLACEMENT: Final = Placement(device="cpu", dtype="float32")
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model's weights on this disk: a diffusers folder, its index, and the names of the catalogue's adapters that lie
+    """A model's weights on this disk: a diffusers folder, its index, and the names of the catalog's adapters that lie
     in it.
     """
 
@@ -79,7 +79,7 @@ class Modules:
         stored and computed with, and the contents of the active LoRAs. Where the modules lie and which kernels run
         changes no more than the last bits.
         """
-        formats = self.placement.dtype, self.placement.quantisation
+        formats = self.placement.dtype, self.placement.quantization
         return self.weights_digest, *formats, *(self.adapters[weight.name] for weight in loras)
 
     @property
@@ -119,7 +119,7 @@ def locate_weights(model: ModelEntry, config: EngineConfig) -> ModelSource:
     Raises EngineError `model_missing`, or `model_broken` for a folder of another family.
     """
     folder = _weights_folder(model, config)
-    adapters = frozenset(name for name in _catalogued_adapters(model) if (folder / name / lora.LORA_FILE).is_file())
+    adapters = frozenset(name for name in _catalog_adapters(model) if (folder / name / lora.LORA_FILE).is_file())
     return ModelSource(folder, adapters, layouts.read_index(folder, model))
 
 
@@ -154,7 +154,7 @@ def load_model(
         placement=placement,
         lora_errors=loras.errors,
     )
-    _check_against_catalogue(model, parts)
+    _check_against_catalog(model, parts)
     return parts
 
 
@@ -190,7 +190,7 @@ def _weights_folder(model: ModelEntry, config: EngineConfig) -> Path:
 def _fetch_from_hub(repo: str, model: ModelEntry) -> Path:
     """Fetch the modules only: some repositories also hold a hundred gigabytes of other checkpoints."""
     try:
-        folders = (*LAYOUTS[model.family].modules, *_catalogued_adapters(model))
+        folders = (*LAYOUTS[model.family].modules, *_catalog_adapters(model))
         return Path(snapshot_download(repo, allow_patterns=[INDEX_FILE, *(f"{name}/*" for name in folders)]))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         message = (
@@ -200,7 +200,7 @@ def _fetch_from_hub(repo: str, model: ModelEntry) -> Path:
         raise EngineError("model_missing", message) from error
 
 
-def _catalogued_adapters(model: ModelEntry) -> set[str]:
+def _catalog_adapters(model: ModelEntry) -> set[str]:
     return {sampling.adapter for sampling in model.sampling.values() if sampling.adapter}
 
 
@@ -226,8 +226,8 @@ def _attach_loras(transformers: Collection[Any], source: ModelSource, named: Seq
     return _AttachedLoras(digests, sources, errors)
 
 
-def _check_against_catalogue(model: ModelEntry, parts: Modules) -> None:
-    if reason := layouts.catalogue_mismatch(model, parts.vae, parts.transformer, parts.settings):
+def _check_against_catalog(model: ModelEntry, parts: Modules) -> None:
+    if reason := layouts.catalog_mismatch(model, parts.vae, parts.transformer, parts.settings):
         raise EngineError("model_broken", f"The weights given for {model.name} {reason}.")
 
 

@@ -28,7 +28,7 @@ from engine.parallel.rank_processes import BROKEN, FULL, READY  # noqa: E402
 from engine.placement.hardware import is_out_of_memory  # noqa: E402
 from engine.placement.lora import activate_loras, attach_lora  # noqa: E402
 from engine.placement.offload import set_attention_backend  # noqa: E402
-from engine.placement.quantization import quantise_module  # noqa: E402
+from engine.placement.quantization import quantize_module  # noqa: E402
 
 
 def main(commands: IO[bytes], read: Callable[[RankConfig, str, torch.device], Any]) -> None:
@@ -70,7 +70,7 @@ def read_transformer(config: RankConfig, name: str, device: torch.device) -> Any
     transformer = AutoModel.from_pretrained(str(config.folder / name), torch_dtype=dtype).to(device).eval()
     for lora, source in config.loras:
         attach_lora([transformer], lora, source)
-    quantise_module(transformer, config.placement.quantisation)
+    quantize_module(transformer, config.placement.quantization)
     set_attention_backend(transformer, config.placement.attention)
     return transformer
 

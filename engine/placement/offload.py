@@ -1,7 +1,7 @@
-"""Applies a placement to a model's loaded modules: offload, quantisation, attention kernels and compilation, by
+"""Applies a placement to a model's loaded modules: offload, quantization, attention kernels and compilation, by
 diffusers' own means. It lasts as long as the model is loaded, and knows nothing of sampling.
 
-Modules are told apart by name alone: those that begin with `transformer` and `text_encoder` are offloaded, quantised
+Modules are told apart by name alone: those that begin with `transformer` and `text_encoder` are offloaded, quantized
 and compiled; every other one (the autoencoder) stays on the device, because it decodes while the next window is
 denoised.
 """
@@ -17,7 +17,7 @@ from diffusers.models.attention_dispatch import AttentionBackendName, _check_att
 from torch import nn
 
 from engine.placement.policy import MASKLESS, Placement
-from engine.placement.quantization import quantise_module
+from engine.placement.quantization import quantize_module
 from engine.types import EngineError
 
 
@@ -27,7 +27,7 @@ def arrange_modules(modules: Mapping[str, Any], placement: Placement) -> None:
     movable = {name: module for name, module in modules.items() if name.startswith(("transformer", "text_encoder"))}
     transformers = [module for name, module in movable.items() if name.startswith("transformer")]
     for module in movable.values():
-        quantise_module(module, placement.quantisation)
+        quantize_module(module, placement.quantization)
     for transformer in transformers:
         set_attention_backend(transformer, placement.attention)
     for name, module in modules.items():

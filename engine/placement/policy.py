@@ -7,7 +7,7 @@ Every setting is "auto" unless the operator sets it. What auto means:
 |--------------|-----------------------------------------------------------------------------------------------------|
 | device       | the first GPU, else Apple's, else the processor                                                     |
 | dtype        | bfloat16 on a CUDA GPU (float16 overflows in T5), float32 elsewhere                                 |
-| quantisation | none; float8 storage where that avoids copying blocks to the GPU at every step (a step then takes   |
+| quantization | none; float8 storage where that avoids copying blocks to the GPU at every step (a step then takes   |
 |              | 1.04 times as long, against 1.9 times with copying: diffusers' benchmark)                           |
 | offload      | none where the model fits into nine tenths of the GPU's memory; `model` (text encoders and          |
 |              | transformers one at a time on the GPU) where the largest of them fits; else `group` (block by block |
@@ -16,7 +16,7 @@ Every setting is "auto" unless the operator sets it. What auto means:
 | tiling       | frames above 768x512 are decoded in tiles, and smaller ones when whole frames do not fit into       |
 |              | memory; Wan's, which are decoded a few at a time, only in the latter case whatever their size       |
 | compile      | on where it pays within a few clips: a model of 8 GB or more on a CUDA GPU of capability 8.0 or     |
-|              | newer (nothing offloaded, quantised or parallel, no LoRA to change), with a compiler                |
+|              | newer (nothing offloaded, quantized or parallel, no LoRA to change), with a compiler                |
 | attention    | torch's own, which chooses among its kernels; FlashAttention 3 on a Hopper GPU that has the package |
 | parallel     | 1: a worker for each GPU makes more clips than several GPUs for one. 0 is all GPUs there are        |
 
@@ -36,13 +36,13 @@ from engine.types import EngineConfig, EngineError
 
 Kind: TypeAlias = Literal["cuda", "mps", "cpu"]
 Offload: TypeAlias = Literal["none", "model", "group"]
-Quantisation: TypeAlias = Literal["none", "float8", "int8", "nf4"]
+Quantization: TypeAlias = Literal["none", "float8", "int8", "nf4"]
 Tiling: TypeAlias = Literal["auto", "on", "off"]
 
 OFFLOADS: Final = get_args(Offload)
 """From the fastest to the one that needs least memory."""
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType({"int8": "torchao", "nf4": "bitsandbytes"})
-"""The package behind each quantisation that diffusers does not implement itself."""
+"""The package behind each quantization that diffusers does not implement itself."""
 ATTENTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "native": "",
@@ -67,8 +67,8 @@ IN_PARALLEL: Final = frozenset({"native", "_native_cudnn", "_native_flash", "fla
 """Backends that diffusers' context parallelism works with."""
 
 _USABLE_MEMORY: Final = 0.9  # of a GPU's memory; the rest is for torch itself and fragmentation
-_QUANTISED_SIZE: Final[Mapping[str, float]] = MappingProxyType({"none": 1.0, "float8": 0.6, "int8": 0.6, "nf4": 0.4})
-"""Memory of a quantised model as a share of the unquantised: norms and activations do not shrink."""
+_QUANTIZED_SIZE: Final[Mapping[str, float]] = MappingProxyType({"none": 1.0, "float8": 0.6, "int8": 0.6, "nf4": 0.4})
+"""Memory of a quantized model as a share of the unquantized: norms and activations do not shrink."""
 _LARGEST_MODULE: Final = 0.7
 """The largest module's share of a model's memory: LTX-Video 2B's T5 encoder is 9.5 of 16 GB."""
 _MIN_COMPILED_GB: Final = 8.0  # GB
@@ -101,7 +101,7 @@ class Placement:
     device: str
     dtype: str
     offload: Offload = "none"
-    quantisation: Quantisation = "none"
+    quantization: Quantization = "none"
     tiling: Tiling = "auto"
     compile: bool = False
     attention: str = "native"
@@ -125,8 +125,8 @@ class Placement:
 
     def _memory_savings(self) -> list[str]:
         offloads = {"model": "one part at a time on the GPU", "group": "block by block through the GPU"}
-        quantised = [] if self.quantisation == "none" else [f"weights kept as {self.quantisation}"]
-        return [*quantised, offloads[self.offload]] if self.offload != "none" else quantised
+        quantized = [] if self.quantization == "none" else [f"weights kept as {self.quantization}"]
+        return [*quantized, offloads[self.offload]] if self.offload != "none" else quantized
 
 
 def choose_placement(
@@ -168,28 +168,28 @@ def device_kind(machine: Machine, config: EngineConfig) -> Kind:
 def _place_weights(
     machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, plain: Placement, least: Offload
 ) -> Placement:
-    """Complete `plain` with quantisation and offload."""
+    """Complete `plain` with quantization and offload."""
     wanted = _one_of("offload", config.offload, ("auto", *OFFLOADS))
     if wanted not in ("auto", "none") and kind != "cuda":
         raise _bad_setting("offload", wanted, "there is no GPU to offload from", "Leave it out, or set it to none.")
     if wanted not in ("auto", "none") and plain.parallel > 1:
         raise _bad_setting("offload", wanted, "every GPU of several keeps the transformer", "Set parallel to 1.")
-    quantised = _resolve_quantisation(machine, kind, config)
+    quantized = _resolve_quantization(machine, kind, config)
     scale = model.memory_gb * (2.0 if plain.dtype == "float32" and kind == "cuda" else 1.0)
 
-    def offload_for(quantisation: Quantisation) -> Offload:
+    def offload_for(quantization: Quantization) -> Offload:
         if wanted != "auto":
             return cast("Offload", wanted)
-        needed = scale * _QUANTISED_SIZE[quantisation]
+        needed = scale * _QUANTIZED_SIZE[quantization]
         if kind != "cuda" or plain.parallel > 1 or machine.host_memory < needed:
             return "none"
         return max(_fitting_offload(machine.memory, needed), least, key=OFFLOADS.index)
 
-    if quantised != "auto":
-        return replace(plain, quantisation=quantised, offload=offload_for(quantised), adjustable=wanted == "auto")
+    if quantized != "auto":
+        return replace(plain, quantization=quantized, offload=offload_for(quantized), adjustable=wanted == "auto")
     avoids_group = kind == "cuda" and offload_for("none") == "group" and offload_for("float8") != "group"
-    chosen: Quantisation = "float8" if avoids_group else "none"
-    return replace(plain, quantisation=chosen, offload=offload_for(chosen), adjustable=wanted == "auto")
+    chosen: Quantization = "float8" if avoids_group else "none"
+    return replace(plain, quantization=chosen, offload=offload_for(chosen), adjustable=wanted == "auto")
 
 
 def _fitting_offload(memory: float, needed: float) -> Offload:
@@ -197,15 +197,15 @@ def _fitting_offload(memory: float, needed: float) -> Offload:
     return "none" if needed <= room else "model" if needed * _LARGEST_MODULE <= room else "group"
 
 
-def _resolve_quantisation(machine: Machine, kind: Kind, config: EngineConfig) -> Quantisation | Literal["auto"]:
-    wanted = _one_of("quantisation", config.quantisation, ("auto", *get_args(Quantisation)))
+def _resolve_quantization(machine: Machine, kind: Kind, config: EngineConfig) -> Quantization | Literal["auto"]:
+    wanted = _one_of("quantization", config.quantization, ("auto", *get_args(Quantization)))
     if (package := PACKAGES.get(wanted)) and package not in machine.packages:
         raise _bad_setting(
-            "quantisation", wanted, f"{package} is not installed", f"Install {package}, or choose float8."
+            "quantization", wanted, f"{package} is not installed", f"Install {package}, or choose float8."
         )
     if wanted not in {"none", "auto"} and kind == "mps":
-        raise _bad_setting("quantisation", wanted, "Apple's GPUs have no such numbers", "Set it to none.")
-    return cast("Quantisation", wanted)
+        raise _bad_setting("quantization", wanted, "Apple's GPUs have no such numbers", "Set it to none.")
+    return cast("Quantization", wanted)
 
 
 def _resolve_attention(machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig) -> str:
@@ -247,7 +247,7 @@ def _resolve_compile(machine: Machine, kind: Kind, model: ModelEntry, config: En
         raise _bad_setting("compile", wanted, "what several GPUs share is not compiled", "Set it to off.")
     if wanted != "auto":
         return wanted == "on"
-    unmodified = placed.offload == "none" and placed.quantisation == "none" and placed.parallel == 1
+    unmodified = placed.offload == "none" and placed.quantization == "none" and placed.parallel == 1
     has_loras = any(lora.model == model.name for lora in config.loras)
     supported = kind == "cuda" and machine.capability >= (8, 0) and machine.compiler
     return supported and unmodified and not has_loras and model.memory_gb >= _MIN_COMPILED_GB

@@ -1,4 +1,4 @@
-"""Quantises a module's weights in place: to float8 by diffusers itself, int8 by torchao, nf4 by bitsandbytes. It still
+"""Quantizes a module's weights in place: to float8 by diffusers itself, int8 by torchao, nf4 by bitsandbytes. It still
 computes in the dtype it was loaded in.
 
 LoRAs must be attached before: their own small matrices are left as they are.
@@ -16,10 +16,10 @@ from diffusers.hooks import apply_layerwise_casting
 from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 from torch import nn
 
-from engine.placement.policy import Quantisation
+from engine.placement.policy import Quantization
 
 _SKIPPED_LAYERS: Final = (*DEFAULT_SKIP_MODULES_PATTERN, "^time", "shared", "embed_tokens", "wo", "lm_head", "lora_")
-"""Patterns of layer names that are not quantised: norms and the first and last layers, where rounding shows most, T5's
+"""Patterns of layer names that are not quantized: norms and the first and last layers, where rounding shows most, T5's
 `wo`, which overflows, and LoRAs.
 
 The token embedding is skipped under each of its names: Gemma ties its output layer to it, and diffusers' pipelines cast
@@ -27,10 +27,10 @@ a text encoder's output to the dtype of its first weights, which are the embeddi
 """
 
 
-def quantise_module(module: Any, quantisation: Quantisation) -> None:
-    """Store the module's large matrices in the format `quantisation`; "none" changes nothing."""
-    if quantisation != "none":
-        _QUANTISERS[quantisation](module)
+def quantize_module(module: Any, quantization: Quantization) -> None:
+    """Store the module's large matrices in the format `quantization`; "none" changes nothing."""
+    if quantization != "none":
+        _QUANTIZERS[quantization](module)
 
 
 def _cast_to_float8(module: Any) -> None:
@@ -39,33 +39,33 @@ def _cast_to_float8(module: Any) -> None:
     apply_layerwise_casting(module, torch.float8_e4m3fn, module.dtype, skip_modules_pattern=skipped)
 
 
-def _quantise_to_int8(module: Any) -> None:
+def _quantize_to_int8(module: Any) -> None:
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
     large = {name for name, _ in _large_matrices(module)}
     quantize_(module, Int8WeightOnlyConfig(), filter_fn=lambda _layer, name: name in large)
 
 
-def _quantise_to_nf4(module: Any) -> None:
+def _quantize_to_nf4(module: Any) -> None:
     from bitsandbytes.nn import Linear4bit, Params4bit
 
     for name, layer in list(_large_matrices(module)):
-        quantised = Linear4bit(
+        quantized = Linear4bit(
             layer.in_features, layer.out_features, layer.bias is not None, module.dtype, quant_type="nf4"
         )
-        quantised.weight = Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")
-        quantised.bias = layer.bias
+        quantized.weight = Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")
+        quantized.bias = layer.bias
         parent, _, child = name.rpartition(".")
-        setattr(module.get_submodule(parent), child, quantised.to(layer.weight.device))
+        setattr(module.get_submodule(parent), child, quantized.to(layer.weight.device))
 
 
 def _large_matrices(module: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
-    """The linear layers that may be quantised, with their names."""
+    """The linear layers that may be quantized, with their names."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Linear) and not any(re.search(pattern, name) for pattern in _SKIPPED_LAYERS):
             yield name, layer
 
 
-_QUANTISERS: Final[Mapping[Quantisation, Callable[[Any], None]]] = MappingProxyType(
-    {"float8": _cast_to_float8, "int8": _quantise_to_int8, "nf4": _quantise_to_nf4}
+_QUANTIZERS: Final[Mapping[Quantization, Callable[[Any], None]]] = MappingProxyType(
+    {"float8": _cast_to_float8, "int8": _quantize_to_int8, "nf4": _quantize_to_nf4}
 )

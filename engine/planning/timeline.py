@@ -1,6 +1,6 @@
 """Turns a request into a plan: which frames are copied, which windows are denoised, and when each frame is decoded.
 
-Pure arithmetic over the catalogue, no torch. Frames that no source video covers form a *gap*. A gap is filled by
+Pure arithmetic over the catalog, no torch. Frames that no source video covers form a *gap*. A gap is filled by
 *windows*, one denoising pass each, short enough that the first can be watched while the next is made. A window
 continues from the *latents* of the one before, because decoding and encoding again drifts in colour; where it meets a
 source video it gets that video's own frames.

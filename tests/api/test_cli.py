@@ -199,7 +199,7 @@ async def test_the_doctor_reports_a_working_setup(settings: Settings) -> None:
 async def test_the_doctor_reports_model_placement(settings: Settings) -> None:
     here = msgspec.structs.replace(settings, device="cpu")
     assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.run_checks(here))
-    wrong = msgspec.structs.replace(here, quantisation="nf4", offload="group")
+    wrong = msgspec.structs.replace(here, quantization="nf4", offload="group")
     [(grade, sentence)] = [each for each in placements(await doctor.run_checks(wrong)) if "setting" in each[1]]
     assert (grade, "offload=group" in sentence) == ("lack", True)
 

@@ -53,8 +53,8 @@ class StepSchedule:
     guidance: float
 
     @classmethod
-    def from_catalogue(cls, model: ModelEntry) -> StepSchedule:
-        """The schedule of the catalogue's turbo and full qualities."""
+    def from_catalog(cls, model: ModelEntry) -> StepSchedule:
+        """The schedule of the catalog's turbo and full qualities."""
         few, full = model.sampling["turbo"], model.sampling["full"]
         return cls((*noise_levels(few).tolist(), 0.0), round(full.steps / few.steps), full.guidance_scale)
 
@@ -205,7 +205,7 @@ def train_adapter(work: Path, minutes: float, *, rate: float = 0.003, compiled: 
     train_transformer.use_plain_attention(transformer)
     teacher = Teacher(
         _freeze_transformer(transformer),
-        StepSchedule.from_catalogue(find_model(DEFAULT_MODEL)),
+        StepSchedule.from_catalog(find_model(DEFAULT_MODEL)),
         *(_to_device(sentences.encode_texts([""]))),
     )
 

@@ -51,7 +51,7 @@ def test_one_that_cannot_be_is_refused_at_the_start(text: str, said: str) -> Non
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("OFFLOAD", "disk"), ("QUANTISATION", "int3"), ("COMPILE", "maybe"), ("TILING", "2"), ("PARALLEL", "all")],
+    [("OFFLOAD", "disk"), ("QUANTIZATION", "int3"), ("COMPILE", "maybe"), ("TILING", "2"), ("PARALLEL", "all")],
 )
 def test_a_setting_of_a_placement_that_there_is_not_is_named(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"KINORA_{variable} is '{value}'"):
@@ -59,7 +59,7 @@ def test_a_setting_of_a_placement_that_there_is_not_is_named(variable: str, valu
 
 
 def test_what_is_set_reaches_the_engine(tmp_path: Path) -> None:
-    chosen = {"OFFLOAD": "group", "QUANTISATION": "float8", "TILING": "on", "COMPILE": "off", "ATTENTION": "flash"}
+    chosen = {"OFFLOAD": "group", "QUANTIZATION": "float8", "TILING": "on", "COMPILE": "off", "ATTENTION": "flash"}
     environment = {f"KINORA_{name}": value for name, value in chosen.items()} | {"KINORA_PARALLEL": "2"}
     config = Settings.from_env(OURS | environment).engine_config
     assert {name: getattr(config, name.lower()) for name in chosen} == chosen

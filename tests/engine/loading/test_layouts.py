@@ -47,7 +47,7 @@ def test_a_folder_of_another_family_is_refused_with_what_to_do(families: EngineC
 )
 def test_a_folder_of_another_wan_is_refused_by_its_numbers(families: EngineConfig, name: str, folder: str) -> None:
     error = refusal(families, name, families.weights[folder])
-    assert (error.code, "catalogue" in str(error)) == ("model_broken", True)
+    assert (error.code, "catalog" in str(error)) == ("model_broken", True)
 
 
 def test_a_folder_without_an_index_is_named(families: EngineConfig, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_threads_are_bounded(config: EngineConfig) -> None:
     assert limit_threads(config) == torch.get_num_threads() == 1
 
 
-def test_weights_of_another_compression_than_the_catalogue_s_are_refused(weights: Path) -> None:
+def test_weights_of_another_compression_than_the_catalogs_are_refused(weights: Path) -> None:
     other = replace(mini, temporal_compression=4)
     with pytest.raises(EngineError, match="32x32x8") as caught:
         reading(other, EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu"))

@@ -100,7 +100,7 @@ def answer(made: Any) -> torch.Tensor:
     )[0]
 
 
-@pytest.mark.parametrize("placed", [{"quantisation": "float8"}, {"compile": "off"}])
+@pytest.mark.parametrize("placed", [{"quantization": "float8"}, {"compile": "off"}])
 def test_a_lora_hangs_on_a_model_that_is_kept_small(
     with_loras: EngineConfig, config: EngineConfig, request_: Request, tmp_path: Path, placed: dict[str, str]
 ) -> None:

@@ -130,7 +130,7 @@ def test_a_part_that_finds_no_room_leaves_nobody_there() -> None:
 
 
 def test_float8_storage_stays_close(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
-    parts = arranged(fresh, quantisation="float8")
+    parts = arranged(fresh, quantization="float8")
     kinds = {layer.weight.dtype for layer in parts.transformer.modules() if isinstance(layer, torch.nn.Linear)}
     assert torch.float8_e4m3fn in kinds
     frames = clip(parts)
@@ -140,17 +140,17 @@ def test_float8_storage_stays_close(fresh: Callable[[], Modules], truth: torch.T
 
 def test_float8_storage_travels_too(fresh: Callable[[], Modules]) -> None:
     assert torch.equal(
-        clip(arranged(fresh, quantisation="float8", offload="group")), clip(arranged(fresh, quantisation="float8"))
+        clip(arranged(fresh, quantization="float8", offload="group")), clip(arranged(fresh, quantization="float8"))
     )
 
 
 @pytest.mark.parametrize(("how", "package"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
 @pytest.mark.filterwarnings("ignore")  # theirs, of kernels for GPUs that are not here
-def test_other_packages_quantise_where_they_are_installed(
+def test_other_packages_quantize_where_they_are_installed(
     fresh: Callable[[], Modules], truth: torch.Tensor, how: str, package: str
 ) -> None:
     pytest.importorskip(package)
-    frames = clip(arranged(fresh, quantisation=how))
+    frames = clip(arranged(fresh, quantization=how))
     assert not torch.equal(frames, truth)
     assert (frames - truth).abs().mean() < 0.2 * truth.std()
 

@@ -39,13 +39,13 @@ def test_a_processor_computes_in_float32_and_spares_nothing() -> None:
 
 def test_a_model_that_fits_lies_on_the_gpu_as_it_is_and_is_compiled() -> None:
     chosen = choose_placement(H100, LARGE, EngineConfig())
-    assert (chosen.device, chosen.dtype, chosen.offload, chosen.quantisation) == ("cuda", "bfloat16", "none", "none")
+    assert (chosen.device, chosen.dtype, chosen.offload, chosen.quantization) == ("cuda", "bfloat16", "none", "none")
     assert chosen.compile
     assert chosen.storage_device == "cuda"
 
 
 @pytest.mark.parametrize(
-    ("memory", "offload", "quantisation"),
+    ("memory", "offload", "quantization"),
     [
         (48.0, "none", "none"),  # 40 GB fit into nine tenths
         (40.0, "model", "none"),  # 28 do
@@ -55,15 +55,15 @@ def test_a_model_that_fits_lies_on_the_gpu_as_it_is_and_is_compiled() -> None:
         (12.0, "group", "none"),  # nothing spares blocks the way, so nothing is rounded either
     ],
 )
-def test_what_does_not_fit_is_offloaded_rung_by_rung(memory: float, offload: str, quantisation: str) -> None:
+def test_what_does_not_fit_is_offloaded_rung_by_rung(memory: float, offload: str, quantization: str) -> None:
     chosen = choose_placement(gpu(memory), LARGE, EngineConfig())
-    assert (chosen.offload, chosen.quantisation) == (offload, quantisation)
+    assert (chosen.offload, chosen.quantization) == (offload, quantization)
     assert (chosen.storage_device == "cpu") == (offload != "none")
 
 
 def test_numbers_of_twice_the_size_need_twice_the_room() -> None:
-    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantisation="none")).offload == "none"
-    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantisation="none", dtype="float32")).offload == "group"
+    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantization="none")).offload == "none"
+    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantization="none", dtype="float32")).offload == "group"
 
 
 def test_nothing_is_sent_home_where_the_machine_cannot_hold_it() -> None:
@@ -112,12 +112,12 @@ def test_several_gpus_share_a_clip_only_when_told() -> None:
 
 
 def test_what_an_operator_says_is_done() -> None:
-    config = EngineConfig(offload="group", quantisation="float8", tiling="on", dtype="float16", device="cuda:0")
+    config = EngineConfig(offload="group", quantization="float8", tiling="on", dtype="float16", device="cuda:0")
     chosen = choose_placement(H100, MINI, config)
-    assert (chosen.offload, chosen.quantisation, chosen.tiling) == ("group", "float8", "on")
+    assert (chosen.offload, chosen.quantization, chosen.tiling) == ("group", "float8", "on")
     assert (chosen.dtype, chosen.device) == ("float16", "cuda:0")
     packed = replace(H100, packages=frozenset({"torchao"}))
-    assert choose_placement(packed, MINI, EngineConfig(quantisation="int8")).quantisation == "int8"
+    assert choose_placement(packed, MINI, EngineConfig(quantization="int8")).quantization == "int8"
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_what_an_operator_says_is_done() -> None:
     [
         (PROCESSOR, EngineConfig(offload="group"), "set it to none"),
         (APPLE, EngineConfig(offload="model"), "set it to none"),
-        (H100, EngineConfig(quantisation="int8"), "Install torchao"),
-        (H100, EngineConfig(quantisation="nf4"), "Install bitsandbytes"),
-        (APPLE, EngineConfig(quantisation="float8"), "Set it to none"),
+        (H100, EngineConfig(quantization="int8"), "Install torchao"),
+        (H100, EngineConfig(quantization="nf4"), "Install bitsandbytes"),
+        (APPLE, EngineConfig(quantization="float8"), "Set it to none"),
         (H100, EngineConfig(attention="flash"), "Install flash_attn"),
         (PROCESSOR, EngineConfig(attention="_native_cudnn"), "Choose native"),
         (replace(H100, compiler=False), EngineConfig(compile="on"), "set it to off"),

@@ -242,7 +242,7 @@ def inked(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.mark.parametrize(
     "change",
-    [{"dtype": "bfloat16"}, {"quantisation": "float8"}, {"weights": "others"}],
+    [{"dtype": "bfloat16"}, {"quantization": "float8"}, {"weights": "others"}],
     ids=lambda each: next(iter(each)),
 )
 def test_the_state_of_other_weights_is_not_taken(

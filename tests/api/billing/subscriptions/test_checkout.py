@@ -161,7 +161,7 @@ async def test_an_outage_of_stripe_is_503_with_retry_after(billing_client: Billi
     nowhere = msgspec.structs.replace(billing_client.app_state.settings, stripe_url="http://127.0.0.1:9")
     away = Stripe(nowhere, pause=0.001, timeout=0.2)
     purchases = type(billing_client.app_state.purchases)(
-        nowhere, billing_client.app_state.pool, away, billing_client.app_state.tariff, _catalogue(away)
+        nowhere, billing_client.app_state.pool, away, billing_client.app_state.tariff, _catalog(away)
     )
     app.state.app_state = billing_client.app_state._replace(purchases=purchases)
     answer = await billing_client.post("/portal", {})
@@ -170,7 +170,7 @@ async def test_an_outage_of_stripe_is_503_with_retry_after(billing_client: Billi
     await away.close()
 
 
-def _catalogue(stripe: Stripe) -> Any:
+def _catalog(stripe: Stripe) -> Any:
     from api.billing.stripe.lookup_keys import PriceCatalog
 
     return PriceCatalog(stripe)

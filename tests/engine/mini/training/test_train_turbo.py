@@ -61,8 +61,8 @@ def quick_weights(parts: Modules, weights: Path, tmp_path_factory: pytest.TempPa
     return copy
 
 
-def test_the_course_is_what_the_catalogue_samples() -> None:
-    course = StepSchedule.from_catalogue(MINI)
+def test_the_course_is_what_the_catalog_samples() -> None:
+    course = StepSchedule.from_catalog(MINI)
     assert len(course.levels) == TURBO.steps + 1 <= 9
     assert (course.levels[0], course.levels[-1]) == (1, 0)
     assert course.substeps * TURBO.steps == FULL.steps
