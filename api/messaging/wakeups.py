@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -19,7 +20,7 @@ from arq.connections import ArqRedis, RedisSettings
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
-from arq.worker import Worker, func
+from arq.worker import Retry, Worker, func
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -29,8 +30,10 @@ from api.messaging.events import CommandOutbox
 CLAIM = "claim"
 PENDING_LIMIT = 1000  # wake-ups nobody has taken; more would add nothing
 BLOCK_SECONDS = 10  # of one blocking pop, after which arq's health key is renewed
-TRIM_EVERY = 50  # calls after which stale wake-ups are removed
-STALE_AFTER_MS = 60_000  # after which a wake-up nobody took is dropped
+TRIM_EVERY = 50  # calls after which a sender removes stale wake-ups, in case every worker is busy
+STALE_AFTER_MS = 60_000  # after which a wake-up nobody took is removed from the queue
+EXPIRE_AFTER_MS = 2 * STALE_AFTER_MS  # of what arq reads of a wake-up, which must outlive its place in the queue
+MAX_TRIES = 1000  # of one wake-up, which a stopped worker leaves to the next; it is stale long before
 COMMAND_TIMEOUT = 1.0  # seconds a command may take
 RETRY_SECONDS = 1.0  # between claims while Redis is away
 
@@ -44,6 +47,16 @@ def _queue_key(pool: str) -> str:
 
 def _wakeup_key(pool: str) -> str:
     return f"kinora:wakeups:{pool}"
+
+
+def _stale_before() -> int:
+    """The newest send time, in milliseconds, of a stale wake-up."""
+    return timestamp_ms() - STALE_AFTER_MS
+
+
+def _discard_result(_: object) -> bytes:
+    """Serialize a result for arq, which keeps none here. Errors, which arq passes too, have no form in MessagePack."""
+    return b""
 
 
 def _as_awaitable(reply: Awaitable[T] | T) -> Awaitable[T]:
@@ -65,11 +78,11 @@ class Wakeups:
         job = serialize_job(CLAIM, (), {}, None, now, serializer=msgspec.msgpack.encode)
         for _ in range(times):
             wakeup_id = ids.new_id(ids.WAKEUP)
-            self._outbox.send_soon("PSETEX", job_key_prefix + wakeup_id, STALE_AFTER_MS, job)
+            self._outbox.send_soon("PSETEX", job_key_prefix + wakeup_id, EXPIRE_AFTER_MS, job)
             self._outbox.send_soon("ZADD", _queue_key(pool), now, wakeup_id)
             self._outbox.send_soon("RPUSH", _wakeup_key(pool), 1)
         if self._sent_count % TRIM_EVERY == 0:
-            self._outbox.send_soon("ZREMRANGEBYSCORE", _queue_key(pool), "-inf", now - STALE_AFTER_MS)
+            self._outbox.send_soon("ZREMRANGEBYSCORE", _queue_key(pool), "-inf", _stale_before())
             self._outbox.send_soon("LTRIM", _wakeup_key(pool), 0, PENDING_LIMIT - 1)
         self._sent_count += 1
 
@@ -86,19 +99,15 @@ class WakeupListener(Worker):
     """Waits for wake-ups while its owner is idle, then lets arq run `claim` once for each."""
 
     def __init__(self, redis_url: str, pool: str, claim: Claim, idle: asyncio.Event) -> None:
-        async def run(_: dict[Any, Any]) -> None:
-            self._claim_ran = True
-            await claim()
-
         super().__init__(
-            functions=[func(cast("Any", run), name=CLAIM, keep_result=0, timeout=30, max_tries=1)],
+            functions=[func(cast("Any", self._run_claim), name=CLAIM, keep_result=0, timeout=30, max_tries=MAX_TRIES)],
             queue_name=_queue_key(pool),
             redis_settings=RedisSettings.from_dsn(redis_url),
             handle_signals=False,
             max_jobs=1,
             keep_result=0,
             health_check_interval=30,
-            job_serializer=msgspec.msgpack.encode,
+            job_serializer=_discard_result,
             job_deserializer=msgspec.msgpack.decode,
         )
         self._url = redis_url
@@ -106,17 +115,24 @@ class WakeupListener(Worker):
         self._claim = claim
         self._idle = idle
         self._claim_ran = False
+        self._stopping = False
 
     async def main(self) -> None:
         """Listen until cancelled. While Redis is away, work is claimed every RETRY_SECONDS instead."""
         async with ArqRedis.from_url(self._url) as self._pool:
-            while True:
-                try:
-                    await self._listen_for_wakeups()
-                except (RedisError, OSError):
-                    await self._idle.wait()
-                    await self._claim()
-                    await asyncio.sleep(RETRY_SECONDS)
+            try:
+                await self._listen_forever()
+            finally:
+                await self._stop_claim()
+
+    async def _listen_forever(self) -> None:
+        while True:
+            try:
+                await self._listen_for_wakeups()
+            except (RedisError, OSError):
+                await self._idle.wait()
+                await self._claim()
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen_for_wakeups(self) -> None:
         while True:
@@ -125,8 +141,26 @@ class WakeupListener(Worker):
             async with asyncio.timeout(BLOCK_SECONDS * 2):
                 received = await _as_awaitable(self.pool.blpop([self._wakeup_list], timeout=BLOCK_SECONDS))
             async with asyncio.timeout(BLOCK_SECONDS):
+                # arq logs a warning for a wake-up that has expired while every worker was busy.
+                await self.pool.zremrangebyscore(self.queue_name, "-inf", _stale_before())
                 await self._poll_iteration()
-            await asyncio.gather(*self.tasks.values())
+            # Shielded, since arq's own bookkeeping must end before the connection is closed.
+            await asyncio.shield(asyncio.gather(*self.tasks.values()))
             if received and not self._claim_ran:
                 # arq had nothing to run, or only something stale; there may be work all the same.
                 await self._claim()
+
+    async def _run_claim(self, _: dict[Any, Any]) -> None:
+        if self._stopping:
+            raise Retry
+        self._claim_ran = True
+        await self._claim()
+
+    async def _stop_claim(self) -> None:
+        """Cancel a claim under way. Its wake-up stays in the queue, for another worker."""
+        self._stopping = True
+        for claim in self.job_tasks.values():
+            claim.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                await asyncio.gather(*self.tasks.values(), return_exceptions=True)

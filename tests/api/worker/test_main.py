@@ -16,8 +16,6 @@ from PIL import Image, ImageChops
 
 from api.http.state import AppState
 from api.idempotency import RequestIdentity
-from api.messaging.events import CommandOutbox
-from api.messaging.wakeups import WakeupListener, Wakeups
 from api.schemas.video_requests import VideoCreate
 from api.settings import Settings
 from api.sql import media
@@ -114,27 +112,6 @@ async def test_a_preview_reaches_watchers_before_the_first_segment(
 def shown(events: list[dict[str, str]]) -> dict[str, Any]:
     """The assets in the last of these events."""
     return dict(msgspec.json.decode(events[-1]["data"])["assets"])
-
-
-async def test_stale_wakeups_do_not_consume_fresh_ones(real: AppState) -> None:
-    outbox, idle, heard = CommandOutbox(real.redis), asyncio.Event(), asyncio.Semaphore(0)
-    wakeups = Wakeups(real.redis, outbox)
-    idle.set()
-
-    async def look() -> None:
-        heard.release()
-
-    wakeups.send("default", 12)
-    await outbox.drain()
-    await real.redis.delete(*await real.redis.keys("arq:job:*"), "kinora:wakeups:default")
-    listener = asyncio.create_task(WakeupListener(real.settings.redis_url, "default", look, idle).main())
-    try:
-        for _ in range(3):
-            wakeups.send("default")
-            await asyncio.wait_for(heard.acquire(), PATIENCE)
-    finally:
-        listener.cancel()
-        await asyncio.gather(listener, return_exceptions=True)
 
 
 @pytest.mark.xdist_group("backend")
