@@ -22,10 +22,11 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from engine import parent_death
 from engine.catalog.upload_limits import IMAGE_FORMATS, MAX_FRAME_PIXELS, MAX_FRAME_RATE, MAX_IMAGE_PIXELS
+from engine.media.images import to_display_rgb
 from engine.media.video_writer import write_video
 
 Reason: TypeAlias = Literal["format", "damaged", "pixels", "seconds", "frames", "empty"]
@@ -42,15 +43,6 @@ MAX_OPEN_FILES: Final = 64
 # Single-file containers only: no playlists, image sequences or other formats that refer to further files, and no
 # protocol but `file`.
 _OPTIONS: Final = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm", "protocol_whitelist": "file"}
-_TRANSPOSES: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class MediaRefused(Exception):
@@ -90,20 +82,7 @@ def ingest_image(source: Path, target: Path) -> IngestedMedia:
 def _normalize_image(image: Image.Image) -> Image.Image:
     if image.width * image.height > MAX_IMAGE_PIXELS:
         raise MediaRefused("pixels", image.width * image.height, MAX_IMAGE_PIXELS)
-    image.draft("RGB", (MAX_IMAGE_SIDE, MAX_IMAGE_SIDE))
-    drawn = image.convert("RGB")
-    drawn.thumbnail((MAX_IMAGE_SIDE, MAX_IMAGE_SIDE), Image.Resampling.LANCZOS)
-    turn = _TRANSPOSES.get(_exif_orientation(image))
-    return drawn if turn is None else drawn.transpose(turn)
-
-
-def _exif_orientation(image: Image.Image) -> int:
-    """EXIF orientation from 1 to 8; 1 where it is missing or unreadable."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (struct.error, TypeError, ValueError, SyntaxError):
-        return 1
-    return value if isinstance(value, int) else 1
+    return to_display_rgb(image, MAX_IMAGE_SIDE)
 
 
 # --- videos ---------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
 from engine.catalog.model import Size
+from engine.media.images import to_display_rgb
 from engine.media.upscale import upscale_drawing
 from engine.types import EngineError, ImageCondition, Resize
 
@@ -102,7 +103,7 @@ def _open_image(data: bytes) -> Image.Image:
             if image.width * image.height > MAX_IMAGE_PIXELS:
                 message = f"An image may have {MAX_IMAGE_PIXELS // 1_000_000} megapixels, not {image.size}."
                 raise EngineError("bad_condition", message)
-            return ImageOps.exif_transpose(image).convert("RGB")
+            return to_display_rgb(image)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         message = f"An image to follow is no readable PNG, JPEG or WebP file: {error}"
         raise EngineError("bad_condition", message) from error
