@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from api.schemas.accounts import ApiKey
-from api.sql.connection import Database, changed_one_row, rows
+from api.sql.connection import Database, changed_one_row, page_order, returned_row, rows
 
 _COLUMNS = """
     id, name, scopes, hint,
@@ -31,12 +29,12 @@ async def insert_api_key(
         hint,
         scopes,
     )
-    return msgspec.convert(record, ApiKey)
+    return returned_row(record, ApiKey)
 
 
 async def list_api_keys(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[ApiKey]:
     """A page of the user's keys that are not revoked, by id."""
-    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    order, sign = page_order(descending=descending)
     records = await db.fetch(
         f"""
         SELECT {_COLUMNS}

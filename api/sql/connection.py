@@ -93,6 +93,16 @@ def rows(records: Iterable[asyncpg.Record], kind: type[T]) -> list[T]:
     return [msgspec.convert(record, kind) for record in records]
 
 
+def returned_row(record: asyncpg.Record | None, kind: type[T]) -> T:
+    """The record of a statement that always returns one, as a Struct."""
+    return msgspec.convert(record, kind)
+
+
+def page_order(*, descending: bool) -> tuple[str, str]:
+    """Of a page by id: the direction of `ORDER BY`, and the operator that compares an id with the page's `after`."""
+    return ("DESC", "<") if descending else ("ASC", ">")
+
+
 async def database_time(db: Database) -> datetime:
     """The database's clock, as of the transaction's start; the only one that expiry and leases are measured by."""
     time: datetime = await db.fetchval("SELECT now()")

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from api.schemas.operations import Operation
 from api.schemas.videos import Audience, CostState, Lora, Quality, Status, Variant
-from api.sql.connection import Database, row, rows
+from api.sql.connection import Database, page_order, row, rows
 
 VIDEO_KIND: Final = "video"
 IMAGE_KIND: Final = "image"
@@ -230,7 +230,7 @@ async def list_by_ids(db: Database, generation_ids: list[str]) -> list[Generatio
 
 async def list_page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[Generation]:
     """A page of the user's rows, by id."""
-    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    order, sign = page_order(descending=descending)
     records = await db.fetch(
         f"""
         {SELECT}

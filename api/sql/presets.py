@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from api.sql.connection import Database, changed_one_row, row, rows
+from api.sql.connection import Database, changed_one_row, page_order, returned_row, row, rows
 
 
 class PresetRow(Struct, frozen=True, kw_only=True):
@@ -44,8 +44,7 @@ async def add_preset(
         pictured,
         shared,
     )
-    [preset] = rows([record] if record else [], PresetRow)
-    return preset
+    return returned_row(record, PresetRow)
 
 
 async def find_usable_preset(db: Database, preset_id: str, user_id: str) -> PresetRow | None:
@@ -65,7 +64,7 @@ async def find_usable_preset(db: Database, preset_id: str, user_id: str) -> Pres
 
 async def list_page(db: Database, user_id: str, after: str | None, limit: int, *, descending: bool) -> list[PresetRow]:
     """A page of the user's own presets, by id."""
-    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    order, sign = page_order(descending=descending)
     records = await db.fetch(
         f"""
         SELECT {COLUMNS}
@@ -127,6 +126,6 @@ async def delete_preset(db: Database, preset_id: str, user_id: str) -> bool:
     return changed_one_row(tag)
 
 
-async def list_existing(db: Database, ids: list[str]) -> set[str]:
+async def filter_existing(db: Database, ids: list[str]) -> set[str]:
     """Those of these ids that have a preset."""
     return {record["id"] for record in await db.fetch("SELECT id FROM presets WHERE id = ANY($1)", ids)}

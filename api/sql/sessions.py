@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from api.schemas.accounts import Session
-from api.sql.connection import Database, changed_one_row, row, rows
+from api.sql.connection import Database, changed_one_row, page_order, row, rows
 
 
 class TokenRotation(Struct, frozen=True):
@@ -107,7 +107,7 @@ async def list_sessions(
     db: Database, user_id: str, current: str | None, after: str | None, limit: int, *, descending: bool
 ) -> list[Session]:
     """A page of the user's open sessions, by id; `current` is the id of the caller's session."""
-    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    order, sign = page_order(descending=descending)
     records = await db.fetch(
         f"""
         SELECT id,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from api.sql.connection import Database, row, rows
+from api.sql.connection import Database, changed_one_row, page_order, returned_row, row, rows
 
 Kind = Literal["image", "video"]
 Status = Literal["receiving", "ready", "refused"]
@@ -59,8 +59,7 @@ async def lock_usage(db: Database, user_id: str) -> UploadUsage:
         """,
         user_id,
     )
-    [usage] = rows([record] if record else [], UploadUsage)
-    return usage
+    return returned_row(record, UploadUsage)
 
 
 async def insert_upload(
@@ -80,8 +79,7 @@ async def insert_upload(
         bytes,
         lifetime,
     )
-    [inserted] = rows([record] if record else [], UploadRow)
-    return inserted
+    return returned_row(record, UploadRow)
 
 
 async def find_upload(db: Database, upload_id: str, user_id: str) -> UploadRow | None:
@@ -103,7 +101,7 @@ async def list_uploads(
     db: Database, user_id: str, after: str | None, limit: int, *, descending: bool
 ) -> list[UploadRow]:
     """A page of the user's uploads that have not expired, by id."""
-    order, sign = ("DESC", "<") if descending else ("ASC", ">")
+    order, sign = page_order(descending=descending)
     records = await db.fetch(
         f"""
         SELECT {_COLUMNS}
@@ -186,7 +184,8 @@ async def mark_refused(db: Database, upload_id: str, *, code: str, reason: str) 
 
 async def delete_upload(db: Database, upload_id: str, user_id: str) -> bool:
     """Delete one of the user's uploads; False if there is none."""
-    return await db.execute("DELETE FROM uploads WHERE id = $1 AND user_id = $2", upload_id, user_id) == "DELETE 1"
+    tag = await db.execute("DELETE FROM uploads WHERE id = $1 AND user_id = $2", upload_id, user_id)
+    return changed_one_row(tag)
 
 
 async def list_expired(db: Database, limit: int = 1000) -> list[str]:

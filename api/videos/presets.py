@@ -78,7 +78,7 @@ class PresetLibrary:
 
     async def _find_named(self, preset_ids: list[str]) -> set[str]:
         async with self._pool.acquire() as db:
-            return await presets.list_existing(db, preset_ids)
+            return await presets.filter_existing(db, preset_ids)
 
     async def update_preset(self, preset_id: str, user_id: str, request: PresetChange) -> Preset:
         """Change one of the user's own presets. Raises NotFound."""

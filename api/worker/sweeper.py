@@ -50,7 +50,7 @@ class Sweeper:
         async with transaction(self._pool) as db:
             await maintenance.delete_outdated_rows(db)
         await self._remove_unnamed(keys.INPUTS, maintenance.filter_unpurged)
-        await self._remove_unnamed(keys.PRESETS, presets.list_existing)
+        await self._remove_unnamed(keys.PRESETS, presets.filter_existing)
         await self._remove_expired_uploads()
         await self._remove_unnamed(keys.UPLOADS, uploads.filter_existing)
         await self._remove_lost_attempts()

@@ -1,4 +1,4 @@
-"""The client of Stripe's library: transport, retries, errors and idempotent creation. The only file that imports it.
+"""The client of Stripe's library: requests, errors and idempotent creation. Only `transport` imports it besides.
 
 Reading is in `reads`; creating and changing is in `customers`, `checkout_sessions`, `subscriptions`, `meters` and
 `provision`. Importing the library takes a fifth of a second, so the first call does it, in a thread.
@@ -7,8 +7,7 @@ Reading is in `reads`; creating and changing is in `customers`, `checkout_sessio
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,13 +15,13 @@ import msgspec
 import structlog
 
 from api.billing.stripe.objects import StripePrice
+from api.billing.stripe.transport import create_transport, pause_seconds
 from api.errors import BillingDisabled, CardDeclined, Invalid, PaymentRequestRejected, PaymentsUnavailable, Problem
 from api.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import httpx
     from stripe import HTTPClient, StripeClient, StripeError
     from stripe._request_options import RequestOptions
 
@@ -38,8 +37,8 @@ CREATE_RETRIES = 4
 """How often a creation is tried again after the library has given up, before the caller has to come back."""
 CREATE_TIMEOUT = 60.0
 """Seconds for one creation with all its tries; a later request with the same key continues where it stopped."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
-"""Seconds before the first further try, and the most before any: each pause is twice the one before."""
+FIRST_PAUSE = 0.5
+"""Seconds before the first further try; each pause is twice the one before, up to LONGEST_PAUSE of `transport`."""
 PAGE_SIZE = 100
 RETURN_URL_PARAMS = ("success_url", "cancel_url", "return_url")
 """Parameters that are passed on as the caller sent them, so that Stripe's error about them is the caller's."""
@@ -100,7 +99,7 @@ class Stripe:
         from stripe import StripeClient
 
         url = self._settings.stripe_url.rstrip("/")
-        transport = _create_transport(self._pause, self._timeout, use_proxy=not url)
+        transport = create_transport(self._pause, self._timeout, use_proxy=not url)
         client = StripeClient(
             self._settings.stripe_key,
             max_network_retries=LIBRARY_RETRIES,
@@ -142,27 +141,41 @@ class Stripe:
         not see the object, is the next key tried (`key:1`, `key:2`, …). As a key's final answer is the same for all
         callers, concurrent ones take the same path, and no two keys ever create an object each.
         """
-        client, attempt, failures = await self._client(), 1, 0
+        client = await self._client()
+
+        async def create_with_key(options: RequestOptions) -> T:
+            return _convert(await create(client, options), shape)
+
         try:
             async with asyncio.timeout(CREATE_TIMEOUT):
-                while True:
-                    options: RequestOptions = {"idempotency_key": f"{key}:{attempt}"}
-                    try:
-                        return _convert(await create(client, options), shape)
-                    except _stripe_error() as error:
-                        if not _is_outcome_unknown(error):
-                            raise _to_problem(error) from error
-                        if (created := await find()) is not None:
-                            return created
-                        if _is_replayed(error):
-                            attempt += 1
-                            continue
-                        if failures == CREATE_RETRIES:
-                            raise PaymentsUnavailable from error
-                    await asyncio.sleep(_pause_seconds(self._pause, failures))
-                    failures += 1
+                return await self._try_keys(key, find, create_with_key)
         except TimeoutError as error:
             raise PaymentsUnavailable from error
+
+    async def _try_keys(
+        self, key: str, find: Callable[[], Awaitable[T | None]], create: Callable[[RequestOptions], Awaitable[T]]
+    ) -> T:
+        attempt, failures = 1, 0
+        while True:
+            try:
+                return await create({"idempotency_key": f"{key}:{attempt}"})
+            except _stripe_error() as error:
+                if (created := await _find_after_failure(error, find)) is not None:
+                    return created
+                if _is_replayed(error):
+                    attempt += 1
+                    continue
+                if failures == CREATE_RETRIES:
+                    raise PaymentsUnavailable from error
+            await asyncio.sleep(pause_seconds(self._pause, failures))
+            failures += 1
+
+
+async def _find_after_failure(error: StripeError, find: Callable[[], Awaitable[T | None]]) -> T | None:
+    """The object, if the failed request may have created it and did. Raises the problem if it was rejected."""
+    if not _is_outcome_unknown(error):
+        raise _to_problem(error) from error
+    return await find()
 
 
 def _convert(answer: Any, shape: type[T]) -> T:
@@ -171,78 +184,6 @@ def _convert(answer: Any, shape: type[T]) -> T:
         return msgspec.convert(answer.to_dict(), shape)
     except msgspec.ValidationError as error:
         raise PaymentRequestRejected(f"Stripe answered what we do not read: {error}") from error
-
-
-def _pause_seconds(first: float, failures: int) -> float:
-    """Seconds to wait after so many failures; random, so that callers do not come back together."""
-    return float(min(first * 2**failures, LONGEST_PAUSE) * random.uniform(0.5, 1.0))  # noqa: S311
-
-
-# -- transport ----------------------------------------------------------------------------------------------
-
-
-def _create_transport(pause: float, timeout: float, *, use_proxy: bool) -> HTTPClient:
-    """The library's transport over httpx, with our pauses and with retries after 429 as well.
-
-    Without `use_proxy`, as for the local fake, the proxies that the environment names are ignored.
-    """
-    import httpx
-    from stripe import HTTPClient
-
-    class Transport(HTTPClient):
-        name = "httpx"
-
-        def __init__(self) -> None:
-            super().__init__()
-            self._web = httpx.AsyncClient(timeout=timeout, trust_env=use_proxy)
-
-        async def request_async(
-            self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
-        ) -> tuple[bytes, int, Mapping[str, str]]:
-            return await _send(self._web, method, url, headers, post_data)
-
-        def sleep_async(self, secs: float) -> Awaitable[None]:
-            return asyncio.sleep(secs)
-
-        async def close_async(self) -> None:
-            await self._web.aclose()
-
-        def _should_retry(self, response: Any, api_connection_error: Any, num_retries: int, most: int | None) -> bool:
-            verdict = _retry_verdict(response)
-            if verdict is not None:
-                return verdict and num_retries < (most or 0)
-            return bool(super()._should_retry(response, api_connection_error, num_retries, most))
-
-        def _sleep_time_seconds(self, num_retries: int) -> float:
-            return _pause_seconds(pause, num_retries - 1)
-
-    return Transport()
-
-
-async def _send(
-    web: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], body: Any
-) -> tuple[bytes, int, Mapping[str, str]]:
-    import httpx
-    from stripe import APIConnectionError
-
-    try:
-        response = await web.request(method, url, headers=dict(headers), content=body or None)
-    except httpx.HTTPError as error:
-        raise APIConnectionError(f"{type(error).__name__}: {error}", should_retry=True) from error
-    return response.content, response.status_code, response.headers
-
-
-def _retry_verdict(response: tuple[Any, int, Mapping[str, str]] | None) -> bool | None:
-    """True or False where we decide otherwise than the library whether to send a request again; else None.
-
-    A replayed answer is final: it would be replayed for a day. A 429 is worth another try unless Stripe forbids it.
-    """
-    _, status, headers = response or (None, 0, dict[str, str]())
-    if headers.get("idempotent-replayed") == "true":
-        return False
-    if status == 429 and headers.get("stripe-should-retry") != "false":
-        return True
-    return None
 
 
 # -- errors -------------------------------------------------------------------------------------------------

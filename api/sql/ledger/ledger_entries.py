@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from api.schemas.billing import Bucket, EntryKind
-from api.sql.connection import Database, rows
+from api.sql.connection import Database, page_order, rows
 
 
 class Leg(NamedTuple):
@@ -78,33 +78,18 @@ async def list_entries(
     db: Database, user_id: str, after: str | None, limit: int, *, descending: bool
 ) -> list[EntryRow]:
     """A page of the user's entries in the order of their ids, from behind the entry `after`."""
-    query = _NEWEST_FIRST if descending else _OLDEST_FIRST
+    order, sign = page_order(descending=descending)
+    query = f"""
+        SELECT
+            entry.id, entry.created_at, entry.kind, entry.bucket, entry.amount, entry.generation_id AS video_id,
+            entry.invoice, clawback.due, clawback.taken
+        FROM ledger_entries AS entry
+        LEFT JOIN clawbacks AS clawback
+            ON clawback.claim = entry.claim AND clawback.lot_id = entry.lot_id
+        WHERE entry.user_id = $1
+            AND entry.account = 'available'
+            AND ($2::text IS NULL OR entry.id {sign} $2)
+        ORDER BY entry.id {order}
+        LIMIT $3
+    """
     return rows(await db.fetch(query, user_id, after, limit), EntryRow)
-
-
-_NEWEST_FIRST = """
-    SELECT
-        entry.id, entry.created_at, entry.kind, entry.bucket, entry.amount, entry.generation_id AS video_id,
-        entry.invoice, clawback.due, clawback.taken
-    FROM ledger_entries AS entry
-    LEFT JOIN clawbacks AS clawback
-        ON clawback.claim = entry.claim AND clawback.lot_id = entry.lot_id
-    WHERE entry.user_id = $1
-        AND entry.account = 'available'
-        AND ($2::text IS NULL OR entry.id < $2)
-    ORDER BY entry.id DESC
-    LIMIT $3
-"""
-_OLDEST_FIRST = """
-    SELECT
-        entry.id, entry.created_at, entry.kind, entry.bucket, entry.amount, entry.generation_id AS video_id,
-        entry.invoice, clawback.due, clawback.taken
-    FROM ledger_entries AS entry
-    LEFT JOIN clawbacks AS clawback
-        ON clawback.claim = entry.claim AND clawback.lot_id = entry.lot_id
-    WHERE entry.user_id = $1
-        AND entry.account = 'available'
-        AND ($2::text IS NULL OR entry.id > $2)
-    ORDER BY entry.id
-    LIMIT $3
-"""
