@@ -9,3 +9,7 @@ def cancel_after(checks: int) -> Callable[[], bool]:
     """A cancel check that answers no `checks` times, and yes from then on."""
     answers = iter([False] * checks)
     return lambda: next(answers, True)
+
+
+def never_cancelled() -> bool:
+    return False

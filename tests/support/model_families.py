@@ -21,6 +21,7 @@ from engine.loading.loader import Modules
 from engine.planning.plan import ClipPlan, DecodeSpan
 from engine.planning.timeline import plan_clip
 from engine.types import ImageCondition, Request
+from tests.support.cancels import never_cancelled
 
 KINDS = {
     "wan2.1-t2v-1.3b": "wan_text",
@@ -51,10 +52,6 @@ def make_request(name: str, **changes: Any) -> Request:
     given = tuple(ImageCondition(encode_image("white"), frame) for frame in model.required_images)
     plain = Request(name, "a red ball", 256, 256, float(model.makes_videos), 7, conditions=given, steps=STEPS)
     return replace(plain, **changes)
-
-
-def never_cancelled() -> bool:
-    return False
 
 
 def small_plan(request: Request) -> ClipPlan:

@@ -18,13 +18,13 @@ from engine.loading.loader import Modules
 from engine.planning.plan import DecodeSpan
 from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, ImageCondition, Progress, Segment
+from tests.support.cancels import never_cancelled
 from tests.support.model_families import (
     IMAGE_MODELS,
     KINDS,
     STEPS,
     encode_image,
     make_request,
-    never_cancelled,
     new_sampler,
     render_frames,
     small_plan,

@@ -17,9 +17,9 @@ from engine.catalog.registry import find_model
 from engine.loading.loader import Modules
 from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, JobCancelled, Progress
-from tests.support.cancels import cancel_after
+from tests.support.cancels import cancel_after, never_cancelled
 from tests.support.engine_modules import read_modules
-from tests.support.model_families import KINDS, STEPS, make_request, never_cancelled, new_sampler, render_frames
+from tests.support.model_families import KINDS, STEPS, make_request, new_sampler, render_frames
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -17,6 +17,7 @@ from engine.diffusion.hooks import sampling_hooks
 from engine.loading.loader import Modules
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, JobCancelled, Progress, Request
+from tests.support.cancels import never_cancelled
 
 CACHED = "ltx-video-2b-0.9.5"
 
@@ -36,12 +37,8 @@ def full(turbo: Request) -> Request:
     return replace(turbo, quality="full", steps=4)
 
 
-def never() -> bool:
-    return False
-
-
 def video(engine: Engine, request: Request, folder: Path) -> bytes:
-    list(engine.run(request, folder, never))
+    list(engine.run(request, folder, never_cancelled))
     return (folder / "video.mp4").read_bytes()
 
 
@@ -116,7 +113,7 @@ def test_a_failure_in_the_middle_of_turbo_spoils_nothing(
 
     hook = transformer(engine).register_forward_pre_hook(fail_at_the_fifth)
     with pytest.raises(EngineError, match="no room") as caught:
-        list(engine.run(turbo, tmp_path / "failed", never))
+        list(engine.run(turbo, tmp_path / "failed", never_cancelled))
     hook.remove()
     assert caught.value.code == "out_of_memory"
     assert not transformer(engine).is_cache_enabled
@@ -128,7 +125,7 @@ def test_leaving_in_the_middle_of_turbo_spoils_nothing(
     engine: Engine, turbo: Request, full: Request, tmp_path: Path
 ) -> None:
     before = video(engine, full, tmp_path / "before")
-    events = engine.run(turbo, tmp_path / "left", never)
+    events = engine.run(turbo, tmp_path / "left", never_cancelled)
     while not (isinstance(event := next(events), Progress) and event.step == 5):
         pass
     assert transformer(engine).is_cache_enabled

@@ -23,6 +23,7 @@ from engine.loading.loader import Modules
 from engine.planning.plan import ClipPlan, DecodeSpan, Window
 from engine.planning.timeline import plan_clip
 from engine.types import ImageCondition, JobCancelled, Request
+from tests.support.cancels import never_cancelled
 
 STEPS = 4
 FRAMES = 17  # one window
@@ -47,12 +48,8 @@ def png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def never() -> bool:
-    return False
-
-
 def film(
-    parts: Modules, made: ClipPlan, request: Request, how: Sampling, cancelled: Callable[[], bool] = never
+    parts: Modules, made: ClipPlan, request: Request, how: Sampling, cancelled: Callable[[], bool] = never_cancelled
 ) -> tuple[ClipState, torch.Tensor]:
     """What was made of the whole clip, and its native frames."""
     cut = ClipState.empty(made)
@@ -196,7 +193,7 @@ def test_a_window_begins_with_what_the_last_one_ended_with(parts: Modules, long_
     text = ltx.encode_prompts(parts, made, "", GUIDED)
     for window in before:
         tokens = prepare_tokens(parts, cut, window)
-        list(ltx.denoise_tokens(parts, made, GUIDED, text, tokens, window.seed, never))
+        list(ltx.denoise_tokens(parts, made, GUIDED, text, tokens, window.seed, never_cancelled))
         store_latents(parts, cut, window, tokens)
 
     tokens = prepare_tokens(parts, cut, third)
@@ -204,7 +201,7 @@ def test_a_window_begins_with_what_the_last_one_ended_with(parts: Modules, long_
     given = slice(area, area * third.lead)
     carried = tokens.latents[:, given].clone()
     assert_same(carried, _pack_tokens(latents(cut)[:, :, 1 - third.lead :]))
-    list(ltx.denoise_tokens(parts, made, GUIDED, text, tokens, third.seed, never))
+    list(ltx.denoise_tokens(parts, made, GUIDED, text, tokens, third.seed, never_cancelled))
     assert torch.equal(tokens.latents[:, given], carried), "what is given must come out as it went in"
     assert tokens.strength[0, : area * third.lead].eq(1).all()
     assert tokens.strength[0, area * third.lead :].eq(0).all()
@@ -247,7 +244,7 @@ def test_stirring_moves_only_what_is_given_and_fades(parts: Modules, clip: Reque
     for each in (made, stirred):
         tokens = prepare_tokens(parts, ClipState.empty(each), each.windows[0])
         clean = tokens.latents.clone()
-        steps = ltx.denoise_tokens(parts, each, GUIDED, text, tokens, 1, never)
+        steps = ltx.denoise_tokens(parts, each, GUIDED, text, tokens, 1, never_cancelled)
         seen.append([(tokens.latents - clean)[:, :15].abs().max().item() for _step in steps])
     still, moving = seen
     assert max(still) == 0

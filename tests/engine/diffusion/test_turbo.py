@@ -21,16 +21,13 @@ from engine.mini.training.train_turbo import ADAPTER
 from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, Progress, Request
+from tests.support.cancels import never_cancelled
 from tests.support.engine_modules import read_modules
 from tests.support.turbo_adapters import write_turbo_adapter
 
 MINI = find_model("kinora-mini")
 TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
 FILE = "pytorch_lora_weights.safetensors"
-
-
-def never() -> bool:
-    return False
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def latents(parts: Modules, request: Request) -> torch.Tensor:
     made, how = plan_clip(request), resolve_sampling(MINI, request, parts.adapters)
     text = ltx.encode_prompts(parts, made, "", how)
     tokens = prepare_tokens(parts, ClipState.empty(made), made.windows[0])
-    list(ltx.denoise_tokens(parts, made, how, text, tokens, request.seed, never))
+    list(ltx.denoise_tokens(parts, made, how, text, tokens, request.seed, never_cancelled))
     return tokens.latents
 
 
@@ -79,20 +76,20 @@ def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Modules, reque
     made, how = plan_clip(turbo), resolve_sampling(MINI, turbo, quick.adapters)
     text = ltx.encode_prompts(quick, made, "", how)
     tokens = prepare_tokens(quick, ClipState.empty(made), made.windows[0])
-    steps: Iterator[int] = ltx.denoise_tokens(quick, made, how, text, tokens, turbo.seed, never)
+    steps: Iterator[int] = ltx.denoise_tokens(quick, made, how, text, tokens, turbo.seed, never_cancelled)
     next(steps)  # and never closed
     assert torch.equal(latents(quick, request_), before)
 
 
 def passes(engine: Engine, request: Request, out: Path) -> tuple[list[int], set[int]]:
     """The batch of each pass through the transformer, and how many steps were announced."""
-    list(engine.run(request, out, never))
+    list(engine.run(request, out, never_cancelled))
     assert engine._loaded_model is not None
     seen: list[int] = []
     handle = engine._loaded_model[1].transformer.register_forward_pre_hook(
         lambda _module, _inputs, given: seen.append(len(given["hidden_states"])), with_kwargs=True
     )
-    steps = {event.steps for event in engine.run(request, out, never) if isinstance(event, Progress)}
+    steps = {event.steps for event in engine.run(request, out, never_cancelled) if isinstance(event, Progress)}
     handle.remove()
     return seen, steps
 

@@ -20,6 +20,7 @@ from engine.placement.policy import Machine, Offload, Placement
 from engine.runtime.engine import Engine
 from engine.testing import tiny_diffusers
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
+from tests.support.cancels import never_cancelled
 from tests.support.engine_modules import run_to_end
 
 GPU = Machine(kind="cuda", gpus=1, memory=80.0, capability=(9, 0), host_memory=256.0)
@@ -66,10 +67,6 @@ def auto(config: EngineConfig) -> EngineConfig:
     return replace(config, device="auto", dtype="float32")
 
 
-def never() -> bool:
-    return False
-
-
 def failing(times: int) -> Callable[..., None]:
     """Raises torch's own error the first `times` it is called."""
     left = iter([True] * times)
@@ -93,7 +90,7 @@ def lacking(kind: type[torch.nn.Module], full: Callable[..., object]) -> Callabl
 
 def failed(engine: Engine, request: Request, folder: Path) -> EngineError:
     with pytest.raises(EngineError) as caught:
-        list(engine.run(request, folder, never))
+        list(engine.run(request, folder, never_cancelled))
     assert caught.value.code == "out_of_memory"
     assert caught.value.retryable
     assert list(folder.iterdir()) == []
@@ -104,7 +101,7 @@ def test_loading_goes_down_the_rungs_until_there_is_room(
     host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     host.no_room = lacking(LTXVideoTransformer3DModel, failing(2))
-    events: list[Event] = list(Engine(auto, host).run(request_, tmp_path, never))
+    events: list[Event] = list(Engine(auto, host).run(request_, tmp_path, never_cancelled))
     assert isinstance(events[-1], Done)
     assert host.placed == ["group"]
     assert sum(event == Loading(0) for event in events) == 3
@@ -120,7 +117,7 @@ def test_loading_that_never_finds_room_is_named_and_the_engine_lives(
     tmp_path.joinpath("one").mkdir()
     assert "no room for the weights" in str(failed(engine, request_, tmp_path / "one"))
     assert host.placed == []
-    assert isinstance([*engine.run(request_, tmp_path / "two", never)][-1], Done)
+    assert isinstance([*engine.run(request_, tmp_path / "two", never_cancelled)][-1], Done)
     assert host.placed == ["group"]
 
 
@@ -128,11 +125,11 @@ def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
     host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     engine = Engine(auto, host)
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     for _rung in range(3):
         transformer(engine).register_forward_pre_hook(failing(1))
         failed(engine, request_, tmp_path / "failed")
-        list(engine.run(request_, tmp_path / "after", never))
+        list(engine.run(request_, tmp_path / "after", never_cancelled))
     assert host.placed == ["none", "model", "group"], "and at the last rung it stays as it is"
     films = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
     assert len(set(films)) == 1
@@ -143,7 +140,7 @@ def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
 ) -> None:
     host.machine = replace(GPU, gpus=2)
     engine = Engine(replace(auto, parallel=2), host)
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     [(modules, placement, folder, hung)] = host.shared
     assert (modules, placement.parallel, hung) == (["transformer"], 2, [])
     assert str(folder) == auto.weights["kinora-mini"]
@@ -166,16 +163,16 @@ def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
 
 def test_what_the_operator_chose_stays(host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(replace(auto, offload="none"), host)
-    list(engine.run(request_, tmp_path, never))
+    list(engine.run(request_, tmp_path, never_cancelled))
     transformer(engine).register_forward_pre_hook(failing(1))
     failed(engine, request_, tmp_path / "failed")
-    list(engine.run(request_, tmp_path / "after", never))
+    list(engine.run(request_, tmp_path / "after", never_cancelled))
     assert host.placed == ["none"]
 
 
 def test_decoding_that_finds_no_room_goes_on_in_tiles(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     vae = parts(engine).vae
     decode, full, tiled = vae.decode, failing(1), []
 
@@ -185,28 +182,28 @@ def test_decoding_that_finds_no_room_goes_on_in_tiles(config: EngineConfig, requ
         return decode(*arguments, **more)
 
     vae.decode = decoding
-    events = list(engine.run(request_, tmp_path / "tiled", never))
+    events = list(engine.run(request_, tmp_path / "tiled", never_cancelled))
     assert isinstance(events[-1], Done)
     assert tiled == [False, True]
 
 
 def test_decoding_that_never_finds_room_is_named(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     decoder = parts(engine).vae.decoder
     hook = decoder.register_forward_pre_hook(failing(10))
     failed(engine, request_, tmp_path / "failed")
     hook.remove()
-    assert isinstance([*engine.run(request_, tmp_path / "after", never)][-1], Done)
+    assert isinstance([*engine.run(request_, tmp_path / "after", never_cancelled)][-1], Done)
 
 
 def test_a_processor_without_room_is_named_too(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     hook = transformer(engine).register_forward_pre_hook(lambda *_arguments: (torch.empty(2**55), None)[1])
     failed(engine, request_, tmp_path / "failed")
     hook.remove()
-    assert isinstance([*engine.run(request_, tmp_path / "after", never)][-1], Done)
+    assert isinstance([*engine.run(request_, tmp_path / "after", never_cancelled)][-1], Done)
 
 
 def test_a_processor_without_room_for_the_weights_is_named_too(
@@ -219,10 +216,10 @@ def test_a_processor_without_room_for_the_weights_is_named_too(
 
 def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     hook = transformer(engine).register_forward_pre_hook(lambda *_arguments: (torch.ones(2) @ torch.ones(3), None)[1])
     with pytest.raises(RuntimeError, match="size"):
-        list(engine.run(request_, tmp_path / "failed", never))
+        list(engine.run(request_, tmp_path / "failed", never_cancelled))
     hook.remove()
 
 

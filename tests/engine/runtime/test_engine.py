@@ -31,7 +31,7 @@ from engine.types import (
     SourceSpan,
     Strength,
 )
-from tests.support.cancels import cancel_after
+from tests.support.cancels import cancel_after, never_cancelled
 from tests.support.videos import read_frames
 
 MINI = find_model("kinora-mini")
@@ -44,12 +44,8 @@ def engine(config: EngineConfig) -> Engine:
     return Engine(config)
 
 
-def never() -> bool:
-    return False
-
-
 def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_path: Path) -> None:
-    *_, last = engine.run(replace(request_, width=320, height=192), tmp_path / "new" / "folder", never)
+    *_, last = engine.run(replace(request_, width=320, height=192), tmp_path / "new" / "folder", never_cancelled)
     assert isinstance(last, Done)
     result = last.result
     assert read_frames(result.video).shape == (frame_count(MINI, 1), 192, 320, 3)
@@ -59,8 +55,8 @@ def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_pa
 
 def test_the_same_seed_makes_the_same_film(engine: Engine, request_: Request, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        list(engine.run(request_, tmp_path / name, never))
-    list(engine.run(replace(request_, seed=8), tmp_path / "other", never))
+        list(engine.run(request_, tmp_path / name, never_cancelled))
+    list(engine.run(replace(request_, seed=8), tmp_path / "other", never_cancelled))
     one, two, other = ((tmp_path / name / "video.mp4").read_bytes() for name in ("one", "two", "other"))
     assert one == two
     assert one != other
@@ -74,7 +70,7 @@ def test_the_prompt_and_the_guidance_reach_the_picture(engine: Engine, request_:
         "negative": replace(request_, negative_prompt="grass"),
         "guidance": replace(request_, guidance_scale=9.0),
     }.items():
-        list(engine.run(request, tmp_path / name, never))
+        list(engine.run(request, tmp_path / name, never_cancelled))
         films[name] = read_frames(tmp_path / name / "video.mp4")
     assert not any(np.array_equal(films["one"], films[name]) for name in ("prompt", "negative", "guidance"))
 
@@ -83,21 +79,21 @@ def test_a_picture_reaches_the_frames(engine: Engine, request_: Request, tmp_pat
     buffer = io.BytesIO()
     Image.new("RGB", (320, 192), "white").save(buffer, "PNG")
     for name, conditions in (("with", (ImageCondition(buffer.getvalue(), -1),)), ("without", ())):
-        list(engine.run(replace(request_, conditions=conditions), tmp_path / name, never))
+        list(engine.run(replace(request_, conditions=conditions), tmp_path / name, never_cancelled))
     followed, free = (read_frames(tmp_path / name / "video.mp4") for name in ("with", "without"))
     assert not np.array_equal(followed, free)
 
 
 def test_a_model_is_loaded_once(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
-    first = [event for event in engine.run(request_, tmp_path, never) if isinstance(event, Loading)]
-    again = [event for event in engine.run(request_, tmp_path, never) if isinstance(event, Loading)]
+    first = [event for event in engine.run(request_, tmp_path, never_cancelled) if isinstance(event, Loading)]
+    again = [event for event in engine.run(request_, tmp_path, never_cancelled) if isinstance(event, Loading)]
     assert first[-1].fraction == 1
     assert again == []
 
 
 def test_a_long_clip_is_handed_over_window_by_window(engine: Engine, request_: Request, tmp_path: Path) -> None:
-    events = list(engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never))
+    events = list(engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never_cancelled))
     segments = [event for event in events if isinstance(event, Segment)]
     assert len(segments) > 1
     assert segments[-1].seconds_done == LONG
@@ -109,7 +105,7 @@ def test_a_long_clip_is_handed_over_window_by_window(engine: Engine, request_: R
 
 def test_progress_tells_every_step_and_never_goes_back(engine: Engine, request_: Request, tmp_path: Path) -> None:
     request = replace(request_, seconds=LONG, width=64, height=64, steps=3)
-    progress = [event for event in engine.run(request, tmp_path, never) if isinstance(event, Progress)]
+    progress = [event for event in engine.run(request, tmp_path, never_cancelled) if isinstance(event, Progress)]
     steps = [(event.window, event.step) for event in progress if event.stage == "denoising"]
     assert steps == [(window, step) for window in range(1, progress[0].windows + 1) for step in (1, 2, 3)]
     assert [event.fraction for event in progress] == sorted(event.fraction for event in progress)
@@ -123,8 +119,8 @@ def test_progress_tells_every_step_and_never_goes_back(engine: Engine, request_:
 def test_the_second_job_knows_from_its_start_how_long_it_takes(
     engine: Engine, request_: Request, tmp_path: Path
 ) -> None:
-    list(engine.run(request_, tmp_path, never))
-    first = next(event for event in engine.run(request_, tmp_path, never) if isinstance(event, Progress))
+    list(engine.run(request_, tmp_path, never_cancelled))
+    first = next(event for event in engine.run(request_, tmp_path, never_cancelled) if isinstance(event, Progress))
     assert first.eta_seconds is not None
     assert first.eta_seconds > 0
 
@@ -152,10 +148,10 @@ def step_of(event: Event) -> int:
 
 
 def test_a_cancelled_job_spoils_nothing_for_the_next(engine: Engine, request_: Request, tmp_path: Path) -> None:
-    list(engine.run(request_, tmp_path / "before", never))
+    list(engine.run(request_, tmp_path / "before", never_cancelled))
     with pytest.raises(JobCancelled):
         list(engine.run(replace(request_, seed=9), tmp_path / "cancelled", cancel_after(3)))
-    list(engine.run(request_, tmp_path / "after", never))
+    list(engine.run(request_, tmp_path / "after", never_cancelled))
     before, later = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
     assert before == later
 
@@ -179,24 +175,24 @@ def test_what_cannot_be_made_is_refused_by_name(
     engine: Engine, request_: Request, tmp_path: Path, change: dict[str, object], code: str
 ) -> None:
     with pytest.raises(EngineError) as caught:
-        list(engine.run(replace(request_, **change), tmp_path, never))  # type: ignore[arg-type]
+        list(engine.run(replace(request_, **change), tmp_path, never_cancelled))  # type: ignore[arg-type]
     assert caught.value.code == code
     assert list(tmp_path.iterdir()) == []
 
 
 def test_numbers_that_are_no_picture_never_leave(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
-    list(engine.run(request_, tmp_path / "good", never))
+    list(engine.run(request_, tmp_path / "good", never_cancelled))
     assert engine._loaded_model is not None
     engine._loaded_model[1].vae.decoder.conv_out.conv.bias.data.fill_(float("nan"))
     with pytest.raises(EngineError) as caught:
-        list(engine.run(request_, tmp_path / "bad", never))
+        list(engine.run(request_, tmp_path / "bad", never_cancelled))
     assert caught.value.code == "bad_frames"
     assert list((tmp_path / "bad").iterdir()) == []
 
 
 def test_leaving_early_cleans_up(engine: Engine, request_: Request, tmp_path: Path) -> None:
-    events: Iterator[Event] = engine.run(request_, tmp_path, never)
+    events: Iterator[Event] = engine.run(request_, tmp_path, never_cancelled)
     while not isinstance(next(events), Segment):
         pass
     assert "video.mp4.part" in [path.name for path in tmp_path.iterdir()]
@@ -215,7 +211,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(engine: Engine, request: Request, folder: Path) -> np.ndarray:
-    list(engine.run(request, folder, never))
+    list(engine.run(request, folder, never_cancelled))
     return read_frames(folder / "video.mp4").astype(float)
 
 
@@ -236,7 +232,7 @@ def test_an_extension_reaches_the_file_in_order(
     engine: Engine, request_: Request, source: Path, tmp_path: Path, direction: Direction
 ) -> None:
     request = operations.extend_clip(request_, SourceClip(source, 24), 3, direction)
-    events = list(engine.run(request, tmp_path, never))
+    events = list(engine.run(request, tmp_path, never_cancelled))
     film = read_frames(tmp_path / "video.mp4")
     assert len(film) == 48
     assert greys(film[24:] if direction == "backward" else film[:24]) == list(range(24))
@@ -279,7 +275,7 @@ def test_a_subtle_remix_is_nearer_to_its_source_than_a_strong_one(
 
 
 def test_a_clip_is_published_while_it_is_made(engine: Engine, request_: Request, tmp_path: Path) -> None:
-    events = engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never)
+    events = engine.run(replace(request_, seconds=LONG, width=64, height=64), tmp_path, never_cancelled)
     first = next(event for event in events if isinstance(event, Segment))
     assert first.frames < LONG * MINI.fps / 4
     with av.open(io.BytesIO(first.init_file.read_bytes() + first.file.read_bytes()), "r") as container:

@@ -29,6 +29,7 @@ from engine.types import (
     Segment,
     SegmentFiles,
 )
+from tests.support.cancels import never_cancelled
 from tests.support.engine_modules import write_lora
 from tests.support.videos import read_frames
 
@@ -56,13 +57,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film.result().video
 
 
-def never() -> bool:
-    return False
-
-
 def published(engine: Engine, request: Request, folder: Path) -> list[Segment]:
     """Make a clip without a break; its segments."""
-    return [event for event in engine.run(request, folder, never) if isinstance(event, Segment)]
+    return [event for event in engine.run(request, folder, never_cancelled) if isinstance(event, Segment)]
 
 
 def after(segments: list[Segment]) -> Resume:
@@ -117,7 +114,7 @@ def test_wherever_it_was_cut_off_the_film_is_the_same(
     whole = (tmp_path / "video.mp4").read_bytes()
     for count in range(1, len(segments) + 1, 2):
         folder = tmp_path / str(count)
-        events = list(engine.run(request, folder, never, after(segments[:count])))
+        events = list(engine.run(request, folder, never_cancelled, after(segments[:count])))
         again = [event for event in events if isinstance(event, Segment)]
         assert [each.index for each in again] == list(range(count, len(segments)))
         assert [each.frames for each in again] == [each.frames for each in segments[count:]]
@@ -137,7 +134,7 @@ def test_a_clip_that_was_stopped_goes_on_and_no_window_is_made_twice(
         segments.extend(saved(event, tmp_path) for event in events if isinstance(event, Segment))
     assert list((tmp_path / "first").iterdir()) == [], "a stopped job leaves nothing of its own"
 
-    again = list(engine.run(request_, tmp_path / "second", never, after(segments)))
+    again = list(engine.run(request_, tmp_path / "second", never_cancelled, after(segments)))
     done = again[-1]
     assert isinstance(done, Done)
     assert (done.result.frames, done.result.seconds) == (48, 6.0)
@@ -151,7 +148,9 @@ def test_progress_begins_with_what_is_published_and_never_goes_back(
 ) -> None:
     segments = published(engine, request_, tmp_path / "whole")
     resume = after(segments[:2])
-    progress = [each for each in engine.run(request_, tmp_path / "on", never, resume) if isinstance(each, Progress)]
+    progress = [
+        each for each in engine.run(request_, tmp_path / "on", never_cancelled, resume) if isinstance(each, Progress)
+    ]
     fractions = [each.fraction for each in progress]
     assert fractions == sorted(fractions)
     denoised = next(each for each in progress if each.stage == "denoising")
@@ -165,7 +164,7 @@ def test_the_pictures_beside_the_film_show_what_was_published_too(
     engine: Engine, request_: Request, tmp_path: Path
 ) -> None:
     segments = published(engine, request_, tmp_path / "whole")
-    list(engine.run(request_, tmp_path / "on", never, after(segments[:-1])))
+    list(engine.run(request_, tmp_path / "on", never_cancelled, after(segments[:-1])))
     for name in ("poster.jpg", "spritesheet.jpg"):
         one, other = (_image(tmp_path / folder / name) for folder in ("whole", "on"))
         assert one.shape == other.shape
@@ -208,7 +207,7 @@ def test_what_does_not_fit_is_made_again(
 ) -> None:
     segments = published(engine, request_, tmp_path / "whole")
     resume = spoil(spoiled)(after(segments[:2]))
-    events = list(engine.run(request_, tmp_path / "again", never, resume))
+    events = list(engine.run(request_, tmp_path / "again", never_cancelled, resume))
     again = [event for event in events if isinstance(event, Segment)]
     assert [each.index for each in again] == list(range(len(segments)))
     assert windows(list(events)) == set(range(1, len(plan_clip(request_).windows) + 1))
@@ -224,7 +223,7 @@ def test_the_state_of_another_clip_is_not_taken(
 ) -> None:
     segments = published(engine, request_, tmp_path / "whole")
     other = replace(request_, **change)  # type: ignore[arg-type]
-    events = list(engine.run(other, tmp_path / "other", never, after(segments[:2])))
+    events = list(engine.run(other, tmp_path / "other", never_cancelled, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == 0
 
 
@@ -251,7 +250,9 @@ def test_the_state_of_other_weights_is_not_taken(
     if "weights" in change:
         change = {"weights": {MINI.name: str(tiny_ltx.write_model(tmp_path / "weights", seed=1))}}
     segments = published(engine, request_, tmp_path / "whole")
-    events = list(Engine(replace(config, **change)).run(request_, tmp_path / "other", never, after(segments[:2])))
+    events = list(
+        Engine(replace(config, **change)).run(request_, tmp_path / "other", never_cancelled, after(segments[:2]))
+    )
     assert next(event.index for event in events if isinstance(event, Segment)) == 0
 
 
@@ -261,7 +262,7 @@ def test_the_same_weights_elsewhere_go_on(
     copy = shutil.copytree(config.weights[MINI.name], tmp_path / "weights")
     elsewhere = Engine(replace(config, weights={MINI.name: str(copy)}, tiling="off"))
     segments = published(engine, request_, tmp_path / "whole")
-    events = list(elsewhere.run(request_, tmp_path / "other", never, after(segments[:2])))
+    events = list(elsewhere.run(request_, tmp_path / "other", never_cancelled, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == 2
 
 
@@ -272,5 +273,5 @@ def test_the_state_of_another_lora_of_that_name_is_not_taken(
     """Unless nobody wears it."""
     request_ = replace(request_, loras=(LoraWeight("ink"),) * worn)
     segments = published(Engine(inked["one"]), request_, tmp_path / "whole")
-    events = list(Engine(inked[name]).run(request_, tmp_path / "other", never, after(segments[:2])))
+    events = list(Engine(inked[name]).run(request_, tmp_path / "other", never_cancelled, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == first

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import json
 import weakref
 from itertools import islice
-from typing import Any
 
 import httpx2
 import kinora
@@ -14,17 +12,8 @@ import pytest
 from kinora import Kinora
 
 from tests.support.api_examples import video
-from tests.support.scripted_server import Reply, respond, scripted_server
-
-
-def frames(*videos: dict[str, Any]) -> bytes:
-    return b"".join(
-        f"id: {at}-x\nevent: video\ndata: {json.dumps(one)}\n\n: ping\n\n".encode() for at, one in enumerate(videos)
-    )
-
-
-def feed(*videos: dict[str, Any], end: bytes = b"") -> Reply:
-    return respond(200, raw=frames(*videos) + end, content_type="text/event-stream")
+from tests.support.event_feeds import video_feed
+from tests.support.scripted_server import respond, scripted_server
 
 
 def client(url: str) -> Kinora:
@@ -40,7 +29,7 @@ def test_an_unreadable_event_raises() -> None:
 def test_watch_all_resumes_from_the_last_event() -> None:
     again = b"event: reconnect\nretry: 1\ndata: {}\n\n"
     with (
-        scripted_server(feed(video(id="a"), video(id="b"), end=again), feed(video(id="c"))) as server,
+        scripted_server(video_feed(video(id="a"), video(id="b"), end=again), video_feed(video(id="c"))) as server,
         client(server.url) as sdk,
     ):
         stream = sdk.videos.watch_all()
@@ -55,7 +44,7 @@ def test_watching_keeps_no_reference_to_streams_that_have_ended() -> None:
     hooks = {"response": [lambda response: responses.append(weakref.ref(response))]}
     again = b"event: reconnect\nretry: 1\ndata: {}\n\n"
     with (
-        scripted_server(*(feed(video(id=str(at)), end=again) for at in range(5))) as server,
+        scripted_server(*(video_feed(video(id=str(at)), end=again) for at in range(5))) as server,
         httpx2.Client(event_hooks=hooks) as http_client,
         Kinora(api_key="k", base_url=server.url, http_client=http_client) as sdk,
     ):

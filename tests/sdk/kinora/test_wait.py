@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from contextlib import suppress
@@ -16,22 +15,13 @@ from kinora import AsyncKinora, Kinora
 from kinora._wait import MAX_EMPTY_STREAMS
 
 from tests.support.api_examples import problem, video
+from tests.support.event_feeds import encode_events, video_feed
 from tests.support.scripted_server import Reply, break_off, reset_connection, respond, scripted_server
 
 DONE = video(status="completed", progress=100)
 
 
 FAILURE = {"code": "bad_frames", "retryable": True, "refunded": True, "user_message": "The picture broke."}
-
-
-def frames(*videos: dict[str, Any]) -> bytes:
-    return b"".join(
-        f"id: {at}-x\nevent: video\ndata: {json.dumps(one)}\n\n: ping\n\n".encode() for at, one in enumerate(videos)
-    )
-
-
-def feed(*videos: dict[str, Any], end: bytes = b"") -> Reply:
-    return respond(200, raw=frames(*videos) + end, content_type="text/event-stream")
 
 
 def client(url: str) -> Kinora:
@@ -41,7 +31,7 @@ def client(url: str) -> Kinora:
 def test_wait_follows_the_stream_and_reports_progress() -> None:
     states = [video(status="queued", progress=0), video(progress=40), video(progress=40), DONE]
     told: list[int] = []
-    with scripted_server(feed(*states)) as server, client(server.url) as sdk:
+    with scripted_server(video_feed(*states)) as server, client(server.url) as sdk:
         done = sdk.videos.wait("video_1", on_progress=lambda one: told.append(one.progress))
     assert done.status == "completed"
     assert told == [0, 40, 100]
@@ -50,11 +40,11 @@ def test_wait_follows_the_stream_and_reports_progress() -> None:
 
 
 def test_a_stream_that_breaks_is_opened_again() -> None:
-    half = frames(video(progress=10)) + b"id: 1-x\nevent: vid"
+    half = encode_events(video(progress=10)) + b"id: 1-x\nevent: vid"
     script_of = (
         break_off(200, half, len(half) + 100, content_type="text/event-stream"),
-        feed(video(progress=60), end=b"event: reconnect\nretry: 1\ndata: {}\n\n"),
-        feed(DONE),
+        video_feed(video(progress=60), end=b"event: reconnect\nretry: 1\ndata: {}\n\n"),
+        video_feed(DONE),
     )
     told: list[int] = []
     with scripted_server(*script_of) as server, client(server.url) as sdk:
@@ -83,7 +73,7 @@ def test_wait_polls_at_the_servers_pace_without_streams() -> None:
     ],
 )
 def test_a_failed_or_cancelled_video_is_raised_with_it(ended: dict[str, Any], kind: type[Exception]) -> None:
-    with scripted_server(feed(ended)) as server, client(server.url) as sdk, pytest.raises(kind) as caught:
+    with scripted_server(video_feed(ended)) as server, client(server.url) as sdk, pytest.raises(kind) as caught:
         sdk.videos.wait("video_1")
     seen = getattr(caught.value, "video", None)
     assert isinstance(seen, kinora.types.Video)
@@ -93,7 +83,7 @@ def test_a_failed_or_cancelled_video_is_raised_with_it(ended: dict[str, Any], ki
 def test_a_failure_has_the_servers_message() -> None:
     ended = video(status="failed", failure=FAILURE)
     with (
-        scripted_server(feed(ended)) as server,
+        scripted_server(video_feed(ended)) as server,
         client(server.url) as sdk,
         pytest.raises(kinora.VideoFailed, match="The picture broke"),
     ):
@@ -102,7 +92,7 @@ def test_a_failure_has_the_servers_message() -> None:
 
 def test_a_timeout_is_raised_with_the_video_as_last_seen() -> None:
     with (
-        scripted_server(feed(video(progress=7))) as server,
+        scripted_server(video_feed(video(progress=7))) as server,
         client(server.url) as sdk,
         pytest.raises(kinora.WaitTimeout, match="7 %") as caught,
     ):
@@ -135,7 +125,7 @@ def pinging(*pieces: bytes) -> Reply:
 
 
 def test_a_stream_of_pings_does_not_outlast_the_timeout() -> None:
-    streams = [pinging(frames(video(progress=7))) for _ in range(20)]
+    streams = [pinging(encode_events(video(progress=7))) for _ in range(20)]
     with scripted_server(*streams) as server, client(server.url) as sdk:
         began = time.monotonic()
         with pytest.raises(kinora.WaitTimeout, match="7 %"):
@@ -145,7 +135,10 @@ def test_a_stream_of_pings_does_not_outlast_the_timeout() -> None:
 
 def test_a_failing_server_does_not_outlast_the_timeout() -> None:
     asks = [respond(503, problem(503, "unavailable"), retry_after="30") for _ in range(9)]
-    with scripted_server(feed(video(progress=7)), *asks) as server, Kinora(api_key="k", base_url=server.url) as sdk:
+    with (
+        scripted_server(video_feed(video(progress=7)), *asks) as server,
+        Kinora(api_key="k", base_url=server.url) as sdk,
+    ):
         began = time.monotonic()
         with pytest.raises(kinora.WaitTimeout, match="7 %"):
             sdk.videos.wait("video_1", timeout=1)
@@ -162,7 +155,7 @@ def test_a_page_in_place_of_a_stream_fails_watch_but_not_wait() -> None:
 
 def test_create_and_wait_reports_the_video_before_waiting() -> None:
     told: list[str] = []
-    replies = (respond(200, video(status="queued")), feed(video(status="cancelled")))
+    replies = (respond(200, video(status="queued")), video_feed(video(status="cancelled")))
     with scripted_server(*replies) as server, client(server.url) as sdk, pytest.raises(kinora.VideoCancelled):
         sdk.videos.create_and_wait(prompt="a boat", on_created=lambda one: told.append(one.id))
     assert told == [video()["id"]]
@@ -174,7 +167,11 @@ async def test_the_async_client_waits_and_awaits_callbacks() -> None:
     async def note(one: kinora.types.Video) -> None:
         told.append(one.progress)
 
-    replies = (respond(200, video(status="queued", progress=0)), reset_connection(), feed(video(progress=40), DONE))
+    replies = (
+        respond(200, video(status="queued", progress=0)),
+        reset_connection(),
+        video_feed(video(progress=40), DONE),
+    )
     with scripted_server(*replies) as server:
         async with AsyncKinora(api_key="k", base_url=server.url, retry_pause=0.001) as sdk:
             done = await sdk.videos.create_and_wait(prompt="a boat", on_created=note, on_progress=note)

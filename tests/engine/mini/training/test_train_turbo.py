@@ -25,16 +25,13 @@ from engine.mini.training.latent_dataset import LatentBatch, token_coordinates
 from engine.mini.training.train_turbo import ADAPTER, Distillation, DistillationBatch, StepSchedule, Teacher
 from engine.planning.timeline import plan_clip
 from engine.types import Request
+from tests.support.cancels import never_cancelled
 from tests.support.turbo_adapters import randomise_adapter, write_turbo_adapter
 
 MINI = find_model("kinora-mini")
 TURBO, FULL = MINI.sampling["turbo"], MINI.sampling["full"]
 COURSE = StepSchedule((1.0, 0.5, 0.0), substeps=2, guidance=4.0)
 FILE = "pytorch_lora_weights.safetensors"
-
-
-def never() -> bool:
-    return False
 
 
 def taught(parts: Modules, course: StepSchedule = COURSE) -> Teacher:
@@ -77,7 +74,7 @@ def test_the_teacher_goes_where_the_engine_does(parts: Modules, request_: Reques
     text = ltx.encode_prompts(parts, made, clip.negative_prompt, how)
     tokens = prepare_tokens(parts, ClipState.empty(made), made.windows[0])
     start = tokens.latents.clone()
-    steps = ltx.denoise_tokens(parts, made, how, text, tokens, clip.seed, never)
+    steps = ltx.denoise_tokens(parts, made, how, text, tokens, clip.seed, never_cancelled)
     next(steps), next(steps)
 
     course = StepSchedule((1.0, 0.5, 0.0), 2, how.guidance_scale)
