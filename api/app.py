@@ -24,11 +24,11 @@ from api.routes import (
     models,
     presets,
     stripe_webhook,
+    uploads,
     video_create,
     video_streams,
     videos,
 )
-from api.routes import uploads as upload_routes
 from api.settings import Settings
 from api.sql import connection
 
@@ -84,7 +84,7 @@ def _v1_router() -> Router:
             video_streams.router,
             images.router,
             presets.router,
-            upload_routes.router,
+            uploads.router,
             models.router,
             billing.router,
             stripe_webhook.router,

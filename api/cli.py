@@ -158,11 +158,11 @@ def _run_serve(options: argparse.Namespace) -> int:
 
 def _run_worker(_options: argparse.Namespace) -> int:
     settings = _check_tariff(_read_server_settings())
-    from api.worker import main as worker
+    from api.worker.main import WrongSettingError, run_worker_process
 
     try:
-        worker.run_worker_process(settings)
-    except worker.WrongSettingError as error:
+        run_worker_process(settings)
+    except WrongSettingError as error:
         raise _CommandError(str(error), os.EX_CONFIG) from error
     return 0
 

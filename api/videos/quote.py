@@ -11,7 +11,7 @@ import msgspec
 from api.billing.tariff import pricing
 from api.billing.tariff.plans import TariffPlan
 from api.billing.tariff.pricing import PricedWork, Prices
-from api.errors import Forbidden, Invalid, PlanLimit, Problem
+from api.errors import Forbidden, Invalid, Problem
 from api.schemas.operations import Storyboard
 from api.schemas.video_requests import CreateRequest
 from api.schemas.videos import Refusal
@@ -25,6 +25,7 @@ from api.videos.model_selection import (
     resolve_size,
 )
 from api.videos.operations import apply_style, generated_seconds, to_engine_request
+from api.videos.plan_limits import check_plan_limits
 from api.videos.spec import ClipSpec, SourceVideo, build_clip_spec
 from api.videos.styles import NO_STYLE, Style
 from engine.catalog import registry, validation
@@ -100,7 +101,7 @@ def build_quote(
     engine_request = to_engine_request(spec.operation, plain, [source.file for source in sources])
     _check_catalog_rules(engine_request, spec)
     _check_metadata(request)
-    _check_plan_limits(engine_request, terms.plan)
+    check_plan_limits(engine_request, terms.plan)
     generated = _require_generated(engine_request, spec)
     return Quote(
         request=request,
@@ -191,22 +192,6 @@ def _body_field(violation: RequestViolation, spec: ClipSpec) -> str:
 
 def _source_field(spec: ClipSpec) -> str:
     return "storyboard" if isinstance(spec.operation, Storyboard) else "keep"
-
-
-def _check_plan_limits(request: Request, plan: TariffPlan) -> None:
-    if request.seconds > plan.max_seconds:
-        detail = (
-            f"The {plan.name} plan makes clips of up to {plan.max_seconds} seconds, "
-            f"and this one has {request.seconds:g}."
-        )
-        raise PlanLimit(detail, param="seconds", limit=plan.max_seconds)
-    short_side = min(request.width, request.height)
-    if short_side > plan.max_short_side:
-        detail = (
-            f"The {plan.name} plan makes clips of up to {plan.max_short_side} pixels on the short side, "
-            f"and this one has {short_side}."
-        )
-        raise PlanLimit(detail, param="size", limit=plan.max_short_side)
 
 
 def _choose_seeds(request: CreateRequest) -> list[int]:

@@ -103,7 +103,7 @@ _WAN_2_2: Final[Mapping[str, Any]] = MappingProxyType(
 )
 """Common to both 14B models."""
 
-WAN: Final = (
+WAN_ENTRIES: Final = (
     ModelEntry(
         **_WAN_TEXT,
         **_WAN_2_1,
@@ -206,7 +206,7 @@ _LTX2: Final[Mapping[str, Any]] = MappingProxyType(
 """The transformer counts time up to 20 seconds; a window of half of that keeps its cost within reach of one GPU."""
 _LTX2_SIGMAS: Final = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875)
 
-OTHERS: Final = (
+LTX2_AND_Z_IMAGE_ENTRIES: Final = (
     ModelEntry(
         **_LTX2,
         name="ltx-2",

@@ -1,4 +1,4 @@
-"""Types of a catalog entry: a model's limits, sizes and sampling. The entries are in ltx.py and diffusers.py."""
+"""Types of a catalog entry: a model's limits, sizes and sampling. The entries themselves are listed in registry.py."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Model catalog lookup: entries by name, frame counts, native sizes and the nearest offered size.
+"""The list of all models, and lookups in it: entries by name, frame counts, native sizes, the nearest offered size.
 
-It imports no torch, so the web process can use it too. The entries are in engine/catalog/ltx.py and
-engine/catalog/diffusers.py.
+It imports no torch, so the web process can use it too. A further model of a known family needs only an entry in
+mini.py, ltx.py or diffusers.py, whose fields model.py documents.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from engine.catalog.ltx import ENTRIES
+from engine.catalog.diffusers import LTX2_AND_Z_IMAGE_ENTRIES, WAN_ENTRIES
+from engine.catalog.ltx import LTX_ENTRIES
+from engine.catalog.mini import MINI_ENTRY
 from engine.catalog.model import ModelEntry, Size
 
 _SAME_ASPECT: Final = 0.15
@@ -22,6 +24,8 @@ class UnknownModelError(LookupError):
     """No catalog entry has this name."""
 
 
+ENTRIES: Final = (MINI_ENTRY, *LTX_ENTRIES, *WAN_ENTRIES, *LTX2_AND_Z_IMAGE_ENTRIES)
+"""Every model that Kinora knows, in the order in which they are listed."""
 MODELS: Final[Mapping[str, ModelEntry]] = MappingProxyType({model.name: model for model in ENTRIES})
 DEFAULT_MODEL: Final = "kinora-mini"
 

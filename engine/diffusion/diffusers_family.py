@@ -15,9 +15,10 @@ import torch
 
 from engine.catalog.model import Sampling
 from engine.diffusion.diffusers_pipelines import Arguments, build_pipeline
-from engine.diffusion.hooks import sampling_hooks
 from engine.diffusion.latents import ClipState, wait_for_device
+from engine.diffusion.step_cache import step_cache
 from engine.loading.loader import Modules
+from engine.placement.lora import activate_loras
 from engine.placement.vae_tiling import set_tiling
 from engine.planning.plan import ClipPlan, DecodeSpan, Window
 from engine.types import JobCancelled, Request
@@ -52,8 +53,10 @@ class DiffusersSampler:
 
     def denoise_window(self, window: Window, cancelled: Callable[[], bool]) -> Generator[int, None, None]:
         """Run the pipeline, yielding the number of each finished step, and store its latents."""
-        other_transformers = filter(None, [self._modules.others.get("transformer_2")])
-        with sampling_hooks(self._modules.transformer, self._sampling, *other_transformers):
+        transformers = list(filter(None, [self._modules.transformer, self._modules.others.get("transformer_2")]))
+        for transformer in transformers:
+            activate_loras(transformer, self._sampling.lora_weights)
+        with step_cache(self._sampling.cache, *transformers):
             latents = yield from _run_stepwise(lambda after_step: self._run_pipeline(window, after_step), cancelled)
         for number in range(window.latents):
             self._clip.latents[window.gap][number] = latents[:, :, number : number + 1].clone()

@@ -23,10 +23,11 @@ from engine.diffusion.conditioning import (
     prepare_tokens,
     store_latents,
 )
-from engine.diffusion.hooks import sampling_hooks
 from engine.diffusion.latents import ClipState, decode_single_latent, decode_span, wait_for_device
 from engine.diffusion.schedule import new_scheduler, noise_levels
+from engine.diffusion.step_cache import step_cache
 from engine.loading.loader import Modules
+from engine.placement.lora import activate_loras
 from engine.placement.vae_tiling import set_tiling
 from engine.planning.plan import ClipPlan, DecodeSpan, Window, derive_seed
 from engine.types import JobCancelled, Request
@@ -133,8 +134,9 @@ def denoise_tokens(
     coordinates = tokens.coordinates / torch.tensor([plan.fps, 1.0, 1.0], device=modules.device)[:, None]
     method = _edit_source if tokens.source is not None else _denoise_from_noise
     steps = method(modules, plan, sampling, prompts, tokens, coordinates, seed)
+    activate_loras(modules.transformer, sampling.lora_weights)
     # An edit depends on small differences between forward calls, which a step cache would hide.
-    with sampling_hooks(modules.transformer, sampling, cached=tokens.source is None):
+    with step_cache(sampling.cache if tokens.source is None else 0.0, modules.transformer):
         for step in range(1, sampling.steps + 1):
             if cancelled():
                 raise JobCancelled

@@ -11,10 +11,9 @@ import diffusers
 import pytest
 import torch
 
-from engine.catalog.model import Sampling
-from engine.catalog.registry import MODELS
-from engine.diffusion.hooks import sampling_hooks
-from engine.loading.loader import Modules
+from engine.catalog.registry import MODELS, frame_count
+from engine.diffusion.step_cache import step_cache
+from engine.planning.operations import SourceClip, edit_clip
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig, EngineError, JobCancelled, Progress, Request
 from tests.support.cancels import never_cancelled
@@ -134,13 +133,21 @@ def test_leaving_in_the_middle_of_turbo_spoils_nothing(
     assert video(engine, full, tmp_path / "after") == before
 
 
-def test_an_edit_is_computed_in_full(parts: Modules) -> None:
-    how = Sampling(steps=2, guidance_scale=1.0, cache=0.1)
-    with sampling_hooks(parts.transformer, how, cached=False):
-        assert not parts.transformer.is_cache_enabled
-    with sampling_hooks(parts.transformer, how):
-        assert parts.transformer.is_cache_enabled
-    assert not parts.transformer.is_cache_enabled
+def test_an_edit_is_computed_in_full(engine: Engine, turbo: Request, full: Request, tmp_path: Path) -> None:
+    video(engine, full, tmp_path / "source")
+    source = SourceClip(tmp_path / "source" / "video.mp4", frame_count(MODELS[CACHED], full.seconds))
+    with counted(engine) as counts:
+        video(engine, edit_clip(turbo, source, "mild"), tmp_path / "edit")
+    first, second = counts
+    assert first == second > 0
+
+
+def test_a_cache_is_on_within_its_block_only(engine: Engine, full: Request, tmp_path: Path) -> None:
+    video(engine, full, tmp_path)
+    with step_cache(0.1, transformer(engine)):
+        assert transformer(engine).is_cache_enabled
+    with step_cache(0.0, transformer(engine)):
+        assert not transformer(engine).is_cache_enabled
 
 
 @pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.family in {"ltx", "wan"}])
